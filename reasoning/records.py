@@ -1,0 +1,153 @@
+"""The nouns of a round, each a frozen record with a stable id.
+
+Owns: the data that flows between phases, and nothing that acts on it.
+
+Invariants
+- A record's id is a hash of what makes it itself, so the same content has the same id in every process and every run.
+- Records hold plain text, numbers and enumerations only: they travel between processes and into Parquet as they are.
+- A truncated attempt is its own verdict. It is never a mistake, never a negative and never shown to the teacher.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+def stable_id(*parts: object) -> str:
+    """A 16-hex-digit id of `parts`: equal content, equal id, in every process (BLAKE2b over canonical JSON)."""
+    canonical = json.dumps(parts, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return hashlib.blake2b(canonical.encode("utf-8"), digest_size=8).hexdigest()
+
+
+class Split(StrEnum):
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+class AnswerKind(StrEnum):
+    """How an answer is found in a text and compared with the gold one."""
+
+    NUMBER = "number"
+    YES_NO = "yes_no"
+    CHOICE = "choice"
+    TEXT = "text"
+
+
+class Verdict(StrEnum):
+    CORRECT = "correct"
+    WRONG = "wrong"
+    NO_ANSWER = "no_answer"
+    TRUNCATED = "truncated"
+
+
+class RationaleSource(StrEnum):
+    """Who wrote a rationale, and what they were shown."""
+
+    PLAIN = "plain"  # the teacher, shown the question alone
+    TAILORED = "tailored"  # the teacher, shown the student's mistake
+    STUDENT = "student"  # the student's own correct attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A question with its gold answer.
+
+    `answer` is in the task's own form: "18", "yes", "B", "yajo". `choices` are the texts of the options of a
+    multiple-choice question in order (A, B, ...), empty otherwise; `question` already contains them as shown.
+    """
+
+    task: str
+    question: str
+    answer: str
+    answer_kind: AnswerKind
+    split: Split
+    choices: tuple[str, ...] = ()
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", stable_id(self.task, self.question))
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One sampled answer of the student to one problem, graded.
+
+    `text` is the completion without the prompt; `complete` is False when it ran into the token limit;
+    `prediction` is the answer found in it ("" when none); `tokens` counts new tokens.
+    """
+
+    problem_id: str
+    round: int
+    sample: int
+    text: str
+    complete: bool
+    tokens: int
+    prediction: str
+    verdict: Verdict
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", stable_id(self.problem_id, self.round, self.sample, self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A complete, wrong rationale of the student: what the teacher is shown and what the triplet loss pushes away.
+
+    `text` keeps the student's own wrong answer (never the gold one).
+    """
+
+    problem_id: str
+    round: int
+    text: str
+    prediction: str
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", stable_id(self.problem_id, self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Rationale:
+    """A worked solution and how it came about.
+
+    `text` is the reasoning alone and `answer` what it ends in; `prompt` names the prompt that asked for it, `model`
+    who wrote it; `mistake_id` is the mistake it answers ("" for plain ones); `kept` says whether it passed the
+    filter (its answer is the gold one).
+    """
+
+    problem_id: str
+    round: int
+    source: RationaleSource
+    prompt: str
+    model: str
+    text: str
+    answer: str
+    kept: bool
+    mistake_id: str = ""
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", stable_id(self.problem_id, self.text, self.answer))
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Everything a question teaches in one round: completions to imitate, and the student's own to move away from.
+
+    `prompt` is what the student sees; each positive and negative is a whole completion (rationale, answer line)
+    without the end-of-sequence token. A question is one example, however many rationales it has.
+    """
+
+    problem_id: str
+    prompt: str
+    positives: tuple[str, ...]
+    negatives: tuple[str, ...] = ()
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", stable_id(self.problem_id, self.prompt, self.positives, self.negatives))
