@@ -1,0 +1,282 @@
+"""The recipe: everything a run is, as strict typed models read from one YAML file.
+
+Owns: the keys, their defaults, their bounds and their cross-checks; the error that names a key's path and its cure.
+
+Invariants
+- Unknown keys and impossible values are refused here, before any process starts.
+- A recipe holds no secret: keys are named by environment variable and read by the process that sends them.
+- The defaults run on a laptop: embedded student, offline teacher, no GPU, no key, no network.
+- `Recipe.fingerprint()` is what makes a run directory belong to a recipe: the content of what is learnt, not where
+  it runs (`cluster` and `storage` may change between a run and its resumption).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from reasoning.records import stable_id
+
+EMBEDDED_STUDENT = Path(__file__).resolve().parent.parent / "students" / "embedded"
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be run. The message names the file, each key's path, what is wrong and what would be right."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, protected_namespaces=())
+
+
+PositiveInt = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class TaskSection(Section):
+    """What is taught. `source` says where problems come from:
+
+    - generated: a family of `reasoning.families`, unlimited, from `seed`;
+    - file: the task's published file(s) at `path` (a folder that holds them, or the file);
+    - hub: the task's hub dataset, or `hub_id` when another mirror is wanted (a local folder in hub form works too).
+    `splits` optionally names a JSON file of index lists {"train": [...], "test": [...]}.
+    """
+
+    name: str = "coin_flip"
+    source: Literal["generated", "file", "hub"] = "generated"
+    path: Path | None = None
+    hub_id: str | None = None
+    splits: Path | None = None
+    train: PositiveInt | None = Field(default=None, description="at most this many training questions")
+    validation: PositiveInt | None = None
+    test: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _source_has_its_place(self) -> TaskSection:
+        if self.source == "file" and self.path is None:
+            raise ValueError("source: file needs path, the task's published file or the folder that holds it")
+        if self.source != "file" and (self.path is not None or self.splits is not None) and self.source == "generated":
+            raise ValueError("source: generated takes neither path nor splits; use source: file for published data")
+        if self.source != "hub" and self.hub_id is not None:
+            raise ValueError("hub_id needs source: hub")
+        return self
+
+
+class StudentSection(Section):
+    """Who learns: `embedded`, a local folder in Hugging Face format, or a hub id."""
+
+    model: str = "embedded"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    max_new_tokens: PositiveInt | None = Field(default=None, description="default: the task's own limit")
+    max_model_len: PositiveInt | None = None
+
+    @property
+    def source(self) -> str:
+        """The folder or hub id that `transformers` and vLLM load."""
+        return str(EMBEDDED_STUDENT) if self.model == "embedded" else self.model
+
+
+class EndpointSection(Section):
+    """One teacher. `offline` and `recorded` are served by the run itself; `openai` is any OpenAI-compatible API."""
+
+    kind: Literal["offline", "recorded", "openai"] = "offline"
+    base_url: str | None = Field(default=None, description="kind openai: the API's address; default OpenAI's own")
+    model: str = "offline-teacher"
+    api_key_env: str | None = Field(default=None, description="name of the environment variable that holds the key")
+    recorded: Path | None = Field(default=None, description="kind recorded: JSONL of recorded completions")
+    error_rate: Fraction = Field(default=0.0, description="kind offline: share of replies that are wrong")
+    temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.7
+    max_tokens: PositiveInt = 512
+    requests_per_minute: Annotated[float, Field(gt=0)] | None = None
+    max_in_flight: PositiveInt = 32
+    timeout_s: Annotated[float, Field(gt=0)] = 120.0
+    attempts: PositiveInt = 5
+    send_seed: bool = True
+
+    @model_validator(mode="after")
+    def _kind_has_its_keys(self) -> EndpointSection:
+        if self.kind == "recorded" and self.recorded is None:
+            raise ValueError("kind: recorded needs recorded, a JSONL file of recorded completions")
+        if self.kind != "recorded" and self.recorded is not None:
+            raise ValueError("recorded needs kind: recorded")
+        if self.kind != "openai" and (self.base_url is not None or self.api_key_env is not None):
+            raise ValueError(f"base_url and api_key_env need kind: openai (kind is {self.kind})")
+        if self.kind != "offline" and self.error_rate:
+            raise ValueError("error_rate needs kind: offline")
+        if self.kind == "openai" and self.model == "offline-teacher":
+            raise ValueError("kind: openai needs model, the name the API knows the teacher by")
+        if self.kind == "recorded" and self.model == "offline-teacher":
+            object.__setattr__(self, "model", "recorded-teacher")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The endpoint's name in the journal: stable across runs and ports, never a secret."""
+        return self.base_url or "https://api.openai.com/v1" if self.kind == "openai" else self.kind
+
+
+class TeacherSection(EndpointSection):
+    """The teacher that answers mistakes; `first`, when given, is another one for round 0's rationales."""
+
+    workers: PositiveInt = 2
+    first: EndpointSection | None = None
+
+    @property
+    def for_first(self) -> EndpointSection:
+        return self.first or self
+
+
+class ExamSection(Section):
+    """The exam on training questions (paper A: four samples a question, 128 new tokens)."""
+
+    questions: PositiveInt | None = Field(default=None, description="a fresh slice a round; default: all")
+    samples: PositiveInt = 4
+    temperature: Annotated[float, Field(gt=0.0, le=2.0)] = 0.7
+    top_p: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+
+
+class ObjectiveSection(Section):
+    """LM loss on rationales plus the triplet loss of self-reflection (paper A)."""
+
+    prompt_weight: Fraction = 0.1
+    contrastive_weight: Annotated[float, Field(ge=0.0)] = 0.5
+    margin: Annotated[float, Field(ge=0.0, le=2.0)] = 1.0
+    representation: Literal["last", "mean"] = "last"
+
+
+class TrainingSection(Section):
+    """How one round's fine-tuning runs. `batch_size` counts questions over all workers."""
+
+    epochs: PositiveInt = 4
+    batch_size: PositiveInt = 16
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 1e-3
+    schedule: Literal["constant", "linear", "cosine"] = "cosine"
+    warmup_steps: Annotated[int, Field(ge=0)] = 10
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.01
+    max_grad_norm: Annotated[float, Field(gt=0.0)] = 1.0
+    max_tokens: PositiveInt = 512
+
+
+class LearningSection(Section):
+    """The loop. Round 0 learns from `first_questions` plain rationales; rounds 1..`rounds` from mistakes."""
+
+    rounds: Annotated[int, Field(ge=0, le=100)] = 2
+    patience: PositiveInt | None = Field(default=None, description="stop after this many rounds without improvement")
+    first_questions: PositiveInt = 200
+    first_rationales: PositiveInt = 1
+    mistakes_per_question: PositiveInt = 1
+    rationales_per_mistake: PositiveInt = 1
+    rehearsal: Fraction = Field(default=1.0, description="share of earlier questions learnt again in later rounds")
+    max_positives: PositiveInt = 10
+    max_negatives: PositiveInt = 4
+    exam: ExamSection = ExamSection()
+    objective: ObjectiveSection = ObjectiveSection()
+    first_training: TrainingSection = TrainingSection()
+    training: TrainingSection = TrainingSection()
+
+
+class ClusterSection(Section):
+    """Where it runs. `address` is a Ray address; by default the cluster the job runs in, else a local one."""
+
+    address: str | None = None
+    samplers: PositiveInt = 1
+    sampler_gpus: Annotated[float, Field(ge=0.0)] = 0.0
+    sampler_cpus: Annotated[float, Field(gt=0.0)] = 1.0
+    trainers: PositiveInt = 1
+    trainer_gpus: Annotated[float, Field(ge=0.0)] = 0.0
+    trainer_cpus: Annotated[float, Field(gt=0.0)] = 1.0
+    placement: Literal["dedicated", "shared"] = "dedicated"
+    gpu_memory_utilization: Annotated[float, Field(gt=0.0, le=1.0)] = 0.85
+    kv_cache_gib: Annotated[float, Field(gt=0.0)] = 1.0
+    enforce_eager: bool = True
+
+
+class StorageSection(Section):
+    path: str = "runs"
+
+
+class Recipe(Section):
+    """One run. `name` is its directory under `storage.path`."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "run"
+    seed: Annotated[int, Field(ge=0)] = 0
+    task: TaskSection = TaskSection()
+    student: StudentSection = StudentSection()
+    teacher: TeacherSection = TeacherSection()
+    learning: LearningSection = LearningSection()
+    cluster: ClusterSection = ClusterSection()
+    storage: StorageSection = StorageSection()
+
+    def fingerprint(self) -> str:
+        """Hash of what is learnt: seed, task, student, teacher, learning. Throughput settings are left out."""
+        content = self.model_dump(mode="json", include={"seed", "task", "student", "teacher", "learning"})
+        for endpoint in (content["teacher"], content["teacher"].get("first") or {}):
+            for key in ("workers", "requests_per_minute", "max_in_flight", "timeout_s", "attempts", "api_key_env"):
+                endpoint.pop(key, None)
+        for key in ("rounds", "patience"):  # a finished run may be continued for more rounds
+            content["learning"].pop(key, None)
+        return stable_id(content)
+
+
+def parse_recipe(text: str, origin: str, data_folder: Path | None = None) -> Recipe:
+    """Reads a recipe from YAML text. `origin` (a path) names it in errors; `${DATA}` stands for `data_folder`.
+
+    Raises `RecipeError` naming every wrong key by its path."""
+    if "${DATA}" in text:
+        if data_folder is None:
+            raise RecipeError(
+                f"{origin}: the recipe reads a data folder (${{DATA}}); give it with --data DIR or the "
+                "environment variable TAILOR_DATA"
+            )
+        text = text.replace("${DATA}", str(data_folder))
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{origin}: not YAML: {error}") from error
+    if content is None:
+        content = {}
+    if not isinstance(content, dict):
+        raise RecipeError(f"{origin}: a recipe is a mapping of sections, this is a {type(content).__name__}")
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise RecipeError(_explain(error, origin)) from error
+
+
+def load_recipe(path: Path, data_folder: Path | None = None) -> Recipe:
+    """Reads the recipe file at `path`; see `parse_recipe`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise RecipeError(f"{path}: no such recipe file") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read as UTF-8 text: {error}") from error
+    return parse_recipe(text, str(path), data_folder)
+
+
+def _explain(error: ValidationError, origin: str) -> str:
+    lines = [f"{origin}: this recipe cannot be run:"]
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"]) or "recipe"
+        if problem["type"] == "extra_forbidden":
+            known = ", ".join(sorted(_fields_at(problem["loc"][:-1])))
+            lines.append(f"  {where}: unknown key; known here: {known}")
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            got = problem.get("input")
+            shown = f" (got {got!r})" if isinstance(got, str | int | float | bool) or got is None else ""
+            lines.append(f"  {where}: {message}{shown}")
+    return "\n".join(lines)
+
+
+def _fields_at(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Recipe
+    for part in location:
+        field = model.model_fields.get(str(part))
+        candidates = [field.annotation, *getattr(field.annotation, "__args__", ())] if field else []
+        nested = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+        if nested:
+            model = nested[0]
+    return list(model.model_fields)
