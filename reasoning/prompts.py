@@ -30,7 +30,7 @@ def student_prompt(question: str) -> str:
 
 
 def student_completion(rationale: str, answer: str) -> str:
-    """The target after `student_prompt`: ` {rationale}\\nAnswer: {answer}`; the caller adds the end-of-sequence token."""
+    """The target after `student_prompt`: ` {rationale}\\nAnswer: {answer}`; the caller adds the EOS token."""
     return f" {one_block(rationale)}\n{ANSWER_HEADING} {answer.strip()}"
 
 
@@ -57,9 +57,7 @@ def tailored_request(question: str, mistake: str, gold: str) -> list[dict[str, s
         f"End with a last line '{ANSWER_HEADING}' with the final answer alone. The correct answer is {gold}; do not "
         "mention that you were told."
     )
-    content = (
-        f"{instruction}\n\n{QUESTION_HEADING} {question.strip()}\n\n{ATTEMPT_HEADING}\n{one_block(mistake)}"
-    )
+    content = f"{instruction}\n\n{QUESTION_HEADING} {question.strip()}\n\n{ATTEMPT_HEADING}\n{one_block(mistake)}"
     return [{"role": "user", "content": content}]
 
 

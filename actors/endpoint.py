@@ -1,0 +1,309 @@
+"""One OpenAI-compatible endpoint: sending a request once, reading what comes back, and asking whether it is there.
+
+Owns: the one long-lived `AsyncOpenAI` client of a process, the reading of replies, the typing of failures.
+
+Invariants
+- One call, one attempt: the client's own retries are off (`max_retries=0`), since they know nothing of the limits that
+  all workers share, and retry a spent quota like any "too many requests".
+- Whatever comes back is a `TeacherReply` or a `TeacherFailure`; a body is read strictly and never trusted.
+- The key is read from the environment here and appears in no message: every text that leaves is scrubbed of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import ipaddress
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import openai
+from openai.types.chat import ChatCompletionMessageParam
+from pydantic import BaseModel, Field, ValidationError
+
+from actors.limits import Outcome, read_retry_after
+from reasoning.teacher_calls import EndpointSettings, FailureKind, TeacherFailure, TeacherReply, TeacherRequest
+
+_NO_KEY = "none"  # the client insists on a key; endpoints that take none ignore it
+_LONGEST_MESSAGE = 500
+_KEY_SHAPED = re.compile(r"\b(?:sk|key)-[\w*.\-]{6,}|(?<=Bearer )\S+")
+
+
+class EndpointError(Exception):
+    """An endpoint that cannot be used. The message names its address and what to do."""
+
+
+class EndpointUnreachable(EndpointError):
+    """Nothing answers there, or not in the OpenAI protocol."""
+
+
+class AuthenticationRefused(EndpointError):
+    """The key is missing, or the endpoint does not accept it."""
+
+
+class UnknownModel(EndpointError):
+    """The endpoint is there but does not serve the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of one attempt, and what it says about the limits."""
+
+    result: TeacherReply | TeacherFailure
+    outcome: Outcome
+    retry_after_s: float | None = None
+
+
+class Endpoint:
+    """Sends requests, each exactly once. Safe to use from many tasks of one event loop."""
+
+    def __init__(self, settings: EndpointSettings) -> None:
+        """Raises `AuthenticationRefused` when the key's environment variable is empty."""
+        self._settings = settings
+        self._api_key = read_api_key(settings)
+        self._client = _client(settings, self._api_key, settings.timeout_s)
+
+    async def send(self, request: TeacherRequest) -> Sent:
+        """One attempt at `request`, over within `timeout_s`."""
+        messages: Any = [{"role": role, "content": content} for role, content in request.messages]
+        try:
+            # The client's timeout is between two bytes; this one is from first to last, for servers that trickle.
+            async with asyncio.timeout(self._settings.timeout_s):
+                body = await self._post(messages, request)
+            return Sent(_read_completion(request, body), Outcome.DONE)
+        except TimeoutError:
+            return self._failed(request, FailureKind.TIMEOUT, f"no reply within {self._settings.timeout_s:g} s")
+        except openai.APIStatusError as error:
+            kind = failure_kind(error)
+            waits = kind is FailureKind.RATE_LIMITED or kind is FailureKind.SERVER
+            retry_after_s = read_retry_after(error.response.headers, time.time()) if waits else None
+            return self._failed(request, kind, str(error), retry_after_s)
+        except openai.APITimeoutError:
+            return self._failed(request, FailureKind.TIMEOUT, f"no reply within {self._settings.timeout_s:g} s")
+        except openai.APIConnectionError as error:
+            cause = error.__cause__
+            return self._failed(
+                request, FailureKind.TRANSPORT, f"{type(cause).__name__}: {cause}" if cause else str(error)
+            )
+        except UnicodeEncodeError as error:
+            return self._failed(request, FailureKind.BAD_REQUEST, f"a message is not valid text: {error.reason}")
+        except _UnusableReply as error:
+            return self._failed(request, error.kind, str(error), outcome=Outcome.DONE)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _post(self, messages: list[ChatCompletionMessageParam], request: TeacherRequest) -> bytes:
+        raw = await self._client.chat.completions.with_raw_response.create(
+            model=request.model,
+            messages=messages,
+            temperature=request.temperature,
+            max_tokens=request.max_tokens,
+            seed=request.sample if self._settings.send_seed else openai.omit,
+        )
+        return raw.content
+
+    def _failed(
+        self,
+        request: TeacherRequest,
+        kind: FailureKind,
+        message: str,
+        retry_after_s: float | None = None,
+        outcome: Outcome | None = None,
+    ) -> Sent:
+        if outcome is None:
+            outcome = Outcome.RATE_LIMITED if kind is FailureKind.RATE_LIMITED else Outcome.FAILED
+        message = scrub(message, self._api_key)[:_LONGEST_MESSAGE]
+        return Sent(TeacherFailure(request.key, kind, message, attempts=1), outcome, retry_after_s)
+
+
+class _UnusableReply(Exception):
+    """The endpoint served the request, but what it sent is no reply."""
+
+    def __init__(self, kind: FailureKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class _Message(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Completion(BaseModel):
+    choices: list[_Choice] = Field(min_length=1)
+    model: str | None = None
+    usage: Any = None
+
+
+def _read_completion(request: TeacherRequest, body: bytes) -> TeacherReply:
+    """The reply in a response's body. Raises `_UnusableReply`."""
+    try:
+        completion = _Completion.model_validate_json(body)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in problem["loc"]) or "the body"
+        raise _UnusableReply(FailureKind.MALFORMED, f"not a chat completion: {where}: {problem['msg']}") from None
+    choice = completion.choices[0]
+    text = (choice.message.content or "").encode("utf-8", "replace").decode()  # half a surrogate pair is no text
+    finish_reason = choice.finish_reason or "unknown"
+    if finish_reason == "content_filter" or (choice.message.refusal and not text):
+        raise _UnusableReply(FailureKind.CONTENT_FILTER, choice.message.refusal or "withheld by the endpoint's filter")
+    if not text.strip() and finish_reason != "length":
+        raise _UnusableReply(FailureKind.EMPTY, f"a reply without text (finish_reason {finish_reason})")
+    return TeacherReply(
+        key=request.key,
+        text=text,
+        finish_reason=finish_reason,
+        prompt_tokens=_count(completion.usage, "prompt_tokens"),
+        completion_tokens=_count(completion.usage, "completion_tokens"),
+        model=completion.model or request.model,
+    )
+
+
+def _count(usage: object, name: str) -> int:
+    """A token count; a wrong one is no reason to throw a paid reply away."""
+    value = usage.get(name) if isinstance(usage, Mapping) else None
+    return value if isinstance(value, int) and 0 <= value < 2**53 else 0
+
+
+_KIND_OF_CODE = {
+    "insufficient_quota": FailureKind.QUOTA,
+    "billing_hard_limit_reached": FailureKind.QUOTA,
+    "billing_not_active": FailureKind.QUOTA,
+    "invalid_api_key": FailureKind.AUTHENTICATION,
+    "context_length_exceeded": FailureKind.CONTEXT_TOO_LONG,
+    "content_filter": FailureKind.CONTENT_FILTER,
+    "content_policy_violation": FailureKind.CONTENT_FILTER,
+    "model_not_found": FailureKind.NOT_FOUND,
+}
+_KIND_OF_STATUS = {
+    401: FailureKind.AUTHENTICATION,
+    402: FailureKind.QUOTA,
+    403: FailureKind.AUTHENTICATION,
+    404: FailureKind.NOT_FOUND,
+    408: FailureKind.TIMEOUT,
+    409: FailureKind.SERVER,
+    413: FailureKind.CONTEXT_TOO_LONG,
+    425: FailureKind.SERVER,
+    429: FailureKind.RATE_LIMITED,
+}
+_TOO_LONG = re.compile(
+    r"context (length|window)|maximum.{0,20} length|prompt is too long|too many tokens", re.IGNORECASE
+)
+
+
+def failure_kind(error: openai.APIStatusError) -> FailureKind:
+    """What a status of 400 or more means: by the endpoint's own error code first, then status, then its words."""
+    for code in (error.code, error.type):
+        if error.status_code < 500 and isinstance(code, str) and code in _KIND_OF_CODE:
+            return _KIND_OF_CODE[code]
+    if error.status_code in _KIND_OF_STATUS:
+        return _KIND_OF_STATUS[error.status_code]
+    if error.status_code >= 500:
+        return FailureKind.SERVER
+    return FailureKind.CONTEXT_TOO_LONG if _TOO_LONG.search(str(error)) else FailureKind.BAD_REQUEST
+
+
+async def probe_endpoint(settings: EndpointSettings, timeout_s: float = 10.0) -> None:
+    """Asks the endpoint for its models, before anything is spent. Passes where it serves the model, and where it keeps
+    no list of models (404) or is busy (429).
+
+    Raises `EndpointUnreachable`, `AuthenticationRefused` or `UnknownModel`."""
+    api_key = read_api_key(settings)
+    address = shown_address(settings.base_url)
+    wanted = f"endpoint {settings.name} at {address}"
+    client = _client(settings, api_key, timeout_s)
+    try:
+        async with asyncio.timeout(timeout_s):
+            raw = await client.models.with_raw_response.list()
+        models = [model.id for model in _Models.model_validate_json(raw.content).data]
+    except (TimeoutError, openai.APITimeoutError):
+        raise EndpointUnreachable(
+            f"{wanted}: no answer within {timeout_s:g} s. Is it up, and base_url right?"
+        ) from None
+    except openai.APIConnectionError as error:
+        cause = scrub(str(error.__cause__ or error), api_key)
+        raise EndpointUnreachable(f"{wanted} cannot be reached ({cause}). Start it, or mend base_url") from None
+    except openai.APIStatusError as error:
+        if error.status_code in (401, 403):
+            variable = settings.api_key_env or "no key: name its environment variable in api_key_env"
+            raise AuthenticationRefused(
+                f"{wanted} refuses the key (status {error.status_code}; key from {variable}). Put a valid key there"
+            ) from None
+        if error.status_code >= 500:
+            raise EndpointUnreachable(f"{wanted} answers with status {error.status_code}. Try again later") from None
+        return  # no list of models, or too busy to show it
+    except ValidationError:
+        raise EndpointUnreachable(
+            f"{wanted} answers, but not in the OpenAI protocol. base_url usually ends in /v1"
+        ) from None
+    finally:
+        await client.close()
+    # Some providers list a model under a path that requests may leave out ("models/NAME").
+    if models and not any(model == settings.model or model.endswith("/" + settings.model) for model in models):
+        near = difflib.get_close_matches(settings.model, models, n=3, cutoff=0.3) or models[:3]
+        raise UnknownModel(f"{wanted} does not serve the model {settings.model!r}. It serves {', '.join(near)}, ...")
+
+
+class _Model(BaseModel):
+    id: str
+
+
+class _Models(BaseModel):
+    data: list[_Model]
+
+
+def read_api_key(settings: EndpointSettings) -> str | None:
+    """The endpoint's key from the environment, None where it takes none. Raises `AuthenticationRefused`."""
+    if settings.api_key_env is None:
+        return None
+    key = os.environ.get(settings.api_key_env, "").strip()
+    if not key:
+        raise AuthenticationRefused(
+            f"endpoint {settings.name} at {shown_address(settings.base_url)} needs a key: set the environment variable "
+            f"{settings.api_key_env} (on a cluster, through the job's runtime environment, env_vars)"
+        )
+    return key
+
+
+def scrub(text: str, api_key: str | None) -> str:
+    """`text` without the key and without anything shaped like one (endpoints echo keys, whole or in part)."""
+    if api_key:
+        text = text.replace(api_key, "[key]")
+    return _KEY_SHAPED.sub("[key]", text)
+
+
+def shown_address(base_url: str) -> str:
+    """`base_url` without user, password and query: fit for a message."""
+    parts = urlsplit(base_url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _client(settings: EndpointSettings, api_key: str | None, timeout_s: float) -> openai.AsyncOpenAI:
+    return openai.AsyncOpenAI(
+        base_url=settings.base_url,
+        api_key=api_key or _NO_KEY,
+        max_retries=0,
+        timeout=timeout_s,
+        # A proxy from the environment cannot reach this machine's own addresses.
+        http_client=openai.DefaultAsyncHttpxClient(trust_env=not _is_loopback(settings.base_url)),
+    )
+
+
+def _is_loopback(base_url: str) -> bool:
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,288 @@
+"""The five phases of a round, each a function from the run's files so far to its own file and metrics.
+
+Owns: what happens in exam, feedback, select, train and evaluate. The coordinator decides which one runs.
+
+Invariants
+- A phase reads the files of finished phases and writes its own file last and whole: done again, it gives the same.
+- The exam streams: a mistake goes to the teacher the moment its question is graded. Attempts are logged as they come,
+  so an exam that was killed asks only what was not answered yet, and shows the teacher the same mistakes again.
+- No teacher reply is used that is not in the journal.
+- The student answers with the checkpoint of the round before (exam) or of this one (evaluate).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from actors.classroom import Classroom, TeacherRefused, gather_all
+from actors.sampler import Completion, Sampling
+from actors.trainer import TrainingJob
+from reasoning.answers import grade
+from reasoning.exam import exam_questions, first_questions
+from reasoning.intervals import wilson
+from reasoning.prompts import PLAIN_PROMPT, TAILORED_PROMPT, student_prompt
+from reasoning.records import Attempt, Example, Mistake, Problem, Rationale, RationaleSource, Split, Verdict, stable_id
+from reasoning.rounds import Metrics, Phase
+from reasoning.run_directory import RoundFiles
+from reasoning.selection import keep, mistakes_of, select
+from reasoning.tables import read_table, write_table
+from reasoning.teacher_calls import TeacherFailure
+
+
+async def perform(room: Classroom, round: int, phase: Phase) -> Metrics:
+    """Runs one phase to its end and returns its metrics. Source: Tailored Learning, one round (arXiv 2310.13332)."""
+    programs = {
+        Phase.EXAM: exam,
+        Phase.FEEDBACK: feedback,
+        Phase.SELECT: select_examples,
+        Phase.TRAIN: train,
+        Phase.EVALUATE: evaluate,
+    }
+    room.files(round).folder.mkdir(parents=True, exist_ok=True)
+    return await programs[phase](room, round)
+
+
+async def exam(room: Classroom, round: int) -> Metrics:
+    """The student answers training questions by sampling; each wrong answer goes to the teacher at once."""
+    files, learning = room.files(round), room.recipe.learning
+    problems = exam_questions(room.data.train, learning, room.recipe.seed, round)
+    room.board.begin(round, Phase.EXAM, len(problems))
+    version = await room.sync_samplers(round - 1)
+    attempts = _logged_attempts(files, learning.exam.samples)
+
+    def take(problem: Problem) -> None:
+        graded = attempts[problem.id]
+        for mistake in _shown(room, graded):
+            room.board.add(mistakes=1)
+            room.ask_teacher(problem, mistake, learning.rationales_per_mistake)
+        right = sum(attempt.verdict is Verdict.CORRECT for attempt in graded)
+        room.board.add(done=1, graded=len(graded), correct=right)
+
+    unanswered = [problem for problem in problems if problem.id not in attempts]
+    for problem in problems:
+        if problem.id in attempts:
+            take(problem)
+    with files.exam_log.open("a", encoding="utf-8") as log:
+
+        async def sit(problem: Problem) -> None:
+            completions = await room.sampler.answer(
+                version, student_prompt(problem.question), _exam_sampling(room, problem, round)
+            )
+            graded = [_graded(problem, round, sample, completion) for sample, completion in enumerate(completions)]
+            log.write("".join(json.dumps(asdict(attempt), ensure_ascii=False) + "\n" for attempt in graded))
+            log.flush()
+            attempts[problem.id] = graded
+            room.board.add(student_tokens_total=sum(attempt.tokens for attempt in graded))
+            take(problem)
+
+        await gather_all(sit(problem) for problem in unanswered)
+    ordered = [attempt for problem in problems for attempt in attempts[problem.id]]
+    write_table(files.exam, ordered)
+    return _exam_metrics(ordered, len(_all_shown(room, ordered)))
+
+
+async def feedback(room: Classroom, round: int) -> Metrics:
+    """The teacher's rationales: plain ones in round 0, afterwards one answer to each mistake of the exam."""
+    learning = room.recipe.learning
+    room.files(round).exam_log.unlink(missing_ok=True)  # the exam is whole, and recorded so
+    asked: list[tuple[Problem, Mistake | None]]
+    if round == 0:
+        asked = [(problem, None) for problem in first_questions(room.data.train, learning, room.recipe.seed)]
+        samples, prompt, source = learning.first_rationales, PLAIN_PROMPT, RationaleSource.PLAIN
+        model = room.recipe.teacher.for_first.model
+    else:
+        mistakes = _all_shown(room, read_table(room.files(round).exam, Attempt))
+        asked = [(room.train_by_id[mistake.problem_id], mistake) for mistake in mistakes]
+        samples, prompt, source = learning.rationales_per_mistake, TAILORED_PROMPT, RationaleSource.TAILORED
+        model = room.recipe.teacher.model
+    room.board.begin(round, Phase.FEEDBACK, len(asked) * samples)
+
+    async def one(problem: Problem, mistake: Mistake | None) -> list[Rationale | TeacherFailure]:
+        found: list[Rationale | TeacherFailure] = []
+        for task in room.ask_teacher(problem, mistake, samples):
+            outcome = await task
+            room.board.add(done=1)
+            found.append(
+                outcome
+                if isinstance(outcome, TeacherFailure)
+                else keep(
+                    outcome.text,
+                    problem,
+                    round=round,
+                    source=source,
+                    prompt=prompt,
+                    model=model,
+                    mistake_id=mistake.id if mistake else "",
+                    complete=outcome.finish_reason != "length",
+                )
+            )
+        return found
+
+    outcomes = [outcome for found in await gather_all(one(*pair) for pair in asked) for outcome in found]
+    room.pending.clear()
+    rationales = [outcome for outcome in outcomes if isinstance(outcome, Rationale)]
+    failures = [outcome for outcome in outcomes if isinstance(outcome, TeacherFailure)]
+    if failures and not rationales:
+        last = failures[-1]
+        raise TeacherRefused(f"none of {len(outcomes)} questions was answered; the last failure: {last.message}")
+    write_table(room.files(round).rationales, rationales)
+    kept = sum(rationale.kept for rationale in rationales)
+    return {
+        "asked": len(outcomes),
+        "failed": len(failures),
+        "kept": kept,
+        "filtered_out": len(rationales) - kept,
+        "teacher_tokens_total": room.board.snapshot.teacher_tokens_total,
+    }
+
+
+async def select_examples(room: Classroom, round: int) -> Metrics:
+    """What is learnt this round, from all rationales and mistakes so far."""
+    room.board.begin(round, Phase.SELECT, 1)
+    rationales = [r for i in range(round + 1) for r in read_table(room.files(i).rationales, Rationale)]
+    attempts = [a for i in range(1, round + 1) for a in read_table(room.files(i).exam, Attempt)]
+    examples = select(room.data.train, rationales, mistakes_of(attempts), room.recipe.learning, round, room.recipe.seed)
+    if not examples:
+        raise TeacherRefused(
+            f"round {round}: no rationale passed the filter, so there is nothing to learn from. Look at "
+            f"{room.files(round).rationales}; a better teacher or more questions (learning.first_questions) may help."
+        )
+    write_table(room.files(round).examples, examples)
+    return {
+        "examples": len(examples),
+        "positives": sum(len(example.positives) for example in examples),
+        "negatives": sum(len(example.negatives) for example in examples),
+    }
+
+
+async def train(room: Classroom, round: int) -> Metrics:
+    """Fine-tunes the checkpoint of the round before on this round's examples."""
+    files, learning, cluster = room.files(round), room.recipe.learning, room.recipe.cluster
+    room.board.begin(round, Phase.TRAIN, 0)
+    job = TrainingJob(
+        run_name=f"{room.recipe.name}-{room.recipe.fingerprint()}-round-{round:03d}",
+        storage=str(room.directory.training),
+        checkpoint_in=room.checkpoint(round - 1),
+        examples=str(files.examples),
+        checkpoint_out=str(files.student),
+        training=learning.training if round else learning.first_training,
+        objective=learning.objective,
+        seed=room.recipe.seed + round,
+        workers=cluster.trainers,
+        cpus=cluster.trainer_cpus,
+        gpus=cluster.trainer_gpus,
+        dtype=room.recipe.student.dtype,
+        reporter=room.reporter,
+    )
+    report = await room.trainer.train.remote(job)
+    with files.losses.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(asdict(point)) + "\n" for point in report.losses)
+    return {
+        "examples": len(read_table(files.examples, Example)),
+        "steps": report.steps,
+        "tokens": report.tokens,
+        "training_seconds": report.seconds,
+        "lm_loss_first": report.lm_loss_first,
+        "lm_loss_last": report.lm_loss_last,
+        "dropped": report.dropped,
+    }
+
+
+async def evaluate(room: Classroom, round: int) -> Metrics:
+    """Greedy accuracy on validation (which decides) and on test (which is only reported), with 95 % intervals."""
+    problems = [*room.data.validation, *room.data.test]
+    room.board.begin(round, Phase.EVALUATE, len(problems))
+    version = await room.sync_samplers(round)
+    greedy = Sampling(samples=1, temperature=0.0, top_p=1.0, max_new_tokens=room.max_new_tokens, seed=None, stop=())
+
+    async def sit(problem: Problem) -> Attempt:
+        (completion,) = await room.sampler.answer(version, student_prompt(problem.question), greedy)
+        attempt = _graded(problem, round, 0, completion)
+        right = attempt.verdict is Verdict.CORRECT
+        room.board.add(done=1, graded=1, correct=int(right), student_tokens_total=attempt.tokens)
+        return attempt
+
+    attempts = await gather_all(sit(problem) for problem in problems)
+    write_table(room.files(round).evaluation, attempts)
+    metrics: dict[str, float | int | str] = {}
+    for split in (Split.VALIDATION, Split.TEST):
+        verdicts = [a.verdict for p, a in zip(problems, attempts, strict=True) if p.split is split]
+        metrics |= accuracy_metrics(split, verdicts)
+    return metrics
+
+
+def accuracy_metrics(split: Split, verdicts: Sequence[Verdict]) -> dict[str, float | int | str]:
+    """Questions, correct ones, accuracy and the bounds of its 95 % interval (Wilson), named after `split`."""
+    right = sum(verdict is Verdict.CORRECT for verdict in verdicts)
+    interval = wilson(right, len(verdicts))
+    return {
+        f"{split}_questions": len(verdicts),
+        f"{split}_correct": right,
+        f"{split}_accuracy": right / len(verdicts) if verdicts else 0.0,
+        f"{split}_low": interval.low,
+        f"{split}_high": interval.high,
+    }
+
+
+def _exam_metrics(attempts: Sequence[Attempt], mistakes: int) -> Metrics:
+    counts = {str(verdict): sum(attempt.verdict is verdict for attempt in attempts) for verdict in Verdict}
+    missed = {attempt.problem_id for attempt in attempts if attempt.verdict is not Verdict.CORRECT}
+    return {
+        "questions": len({attempt.problem_id for attempt in attempts}),
+        "attempts": len(attempts),
+        "missed_questions": len(missed),
+        "mistakes": mistakes,
+        "exam_accuracy": counts["correct"] / len(attempts),
+        "student_tokens": sum(attempt.tokens for attempt in attempts),
+        **counts,
+    }
+
+
+def _exam_sampling(room: Classroom, problem: Problem, round: int) -> Sampling:
+    section = room.recipe.learning.exam
+    return Sampling(
+        samples=section.samples,
+        temperature=section.temperature,
+        top_p=section.top_p,
+        max_new_tokens=room.max_new_tokens,
+        seed=int(stable_id(room.recipe.seed, round, problem.id)[:7], 16),
+        stop=(),
+    )
+
+
+def _graded(problem: Problem, round: int, sample: int, completion: Completion) -> Attempt:
+    prediction, verdict = grade(completion.text, completion.complete, problem)
+    return Attempt(
+        problem.id, round, sample, completion.text, completion.complete, completion.tokens, prediction, verdict
+    )
+
+
+def _shown(room: Classroom, attempts: Sequence[Attempt]) -> list[Mistake]:
+    """The mistakes of one question that the teacher is shown."""
+    return mistakes_of(attempts)[: room.recipe.learning.mistakes_per_question]
+
+
+def _all_shown(room: Classroom, attempts: Sequence[Attempt]) -> list[Mistake]:
+    by_question: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        by_question.setdefault(attempt.problem_id, []).append(attempt)
+    return [mistake for group in by_question.values() for mistake in _shown(room, group)]
+
+
+def _logged_attempts(files: RoundFiles, samples: int) -> dict[str, list[Attempt]]:
+    """What an exam that was cut off had logged: the attempts of the questions that were answered whole."""
+    if not files.exam_log.exists():
+        return {}
+    lines = files.exam_log.read_bytes().split(b"\n")[:-1]  # what follows the last newline was cut off
+    groups: dict[str, list[Attempt]] = {}
+    for line in lines:
+        content = json.loads(line)
+        del content["id"]
+        attempt = Attempt(**{**content, "verdict": Verdict(content["verdict"])})
+        groups.setdefault(attempt.problem_id, []).append(attempt)
+    whole = {key: group for key, group in groups.items() if len(group) == samples}
+    kept = [json.dumps(asdict(attempt), ensure_ascii=False) for group in whole.values() for attempt in group]
+    files.exam_log.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+    return whole

@@ -1,0 +1,68 @@
+"""What a run is doing now: a board the coordinator writes and the driver reads.
+
+Owns: the numbers shown while a run works. They are a view: nothing is decided from them and losing them loses nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One look at a run. Counts are of the current phase, except those named total; `loss` is None outside training."""
+
+    round: int = 0
+    phase: str = "starting"
+    done: int = 0
+    total: int = 0
+    mistakes: int = 0
+    correct: int = 0
+    graded: int = 0
+    teacher_asked: int = 0
+    teacher_answered: int = 0
+    teacher_failed: int = 0
+    teacher_tokens_total: int = 0
+    student_tokens_total: int = 0
+    loss: float | None = None
+    tokens_per_s: float | None = None
+    phase_started: float = field(default_factory=time.time)
+    notes: tuple[str, ...] = ()
+
+
+class ProgressBoard:
+    """The coordinator's side: named updates to one `Snapshot`."""
+
+    def __init__(self) -> None:
+        self.snapshot = Snapshot()
+
+    def begin(self, round: int, phase: str, total: int) -> None:
+        """A new phase starts: its counts begin at zero; totals and notes stay."""
+        old = self.snapshot
+        self.snapshot = Snapshot(
+            round=round,
+            phase=phase,
+            total=total,
+            mistakes=old.mistakes if old.round == round else 0,
+            teacher_asked=old.teacher_asked if old.round == round else 0,
+            teacher_answered=old.teacher_answered if old.round == round else 0,
+            teacher_failed=old.teacher_failed if old.round == round else 0,
+            teacher_tokens_total=old.teacher_tokens_total,
+            student_tokens_total=old.student_tokens_total,
+            notes=old.notes,
+        )
+
+    def add(self, **counts: int) -> None:
+        """Adds to counters of the snapshot, by name."""
+        self.snapshot = replace(
+            self.snapshot, **{name: getattr(self.snapshot, name) + more for name, more in counts.items()}
+        )
+
+    def show(self, **values: float | int | str | None) -> None:
+        """Sets fields of the snapshot, by name."""
+        self.snapshot = replace(self.snapshot, **values)  # type: ignore[arg-type]
+
+    def note(self, text: str) -> None:
+        """Keeps one line for the reader (a phase's result, a warning)."""
+        self.snapshot = replace(self.snapshot, notes=(*self.snapshot.notes, text))

@@ -1,0 +1,77 @@
+"""`make demo`: the main job on real parts, then the graduate at work.
+
+Owns: the quickstart run, serving its student by Ray Serve, held-out questions asked through the stock `openai` client.
+It needs no key, no GPU, no network, and leaves nothing running. A second call resumes, and so shows the result again.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from pipelines.cli import told_plainly
+from pipelines.endpoints import free_port
+from pipelines.serving import curl_line, graduate_of
+
+RECIPE = Path(__file__).resolve().parent.parent / "recipes" / "quickstart.yaml"
+QUESTIONS = 3
+
+
+def demo(console: Console) -> None:
+    """Runs the quickstart recipe, serves the best student and asks it questions it was never taught."""
+    import openai
+    from ray import serve as ray_serve
+
+    from pipelines.tailored import run
+    from reasoning.answers import grade
+    from reasoning.prompts import student_prompt
+    from reasoning.recipe import load_recipe
+    from reasoning.tasks import TASKS, load_problems
+    from serve.student import StudentServing, deploy_student
+
+    started = time.monotonic()
+    recipe = load_recipe(RECIPE)
+    finished = run(recipe, str(RECIPE), console)
+    graduate = graduate_of(finished.directory, None)
+    console.print(f"\nServing the student of round {graduate.round} with Ray Serve ...", soft_wrap=True)
+    settings = StudentServing(checkpoint=str(graduate.checkpoint), model_name=graduate.name)
+    base_url = deploy_student(settings, port=free_port())
+    try:
+        client = openai.OpenAI(base_url=base_url, api_key="none", timeout=60)
+        problems = load_problems(recipe.task, recipe.seed).test[:QUESTIONS]
+        for problem in problems:
+            completion = client.completions.create(
+                model=graduate.name,
+                prompt=student_prompt(problem.question),
+                max_tokens=recipe.student.max_new_tokens or TASKS[recipe.task.name].max_new_tokens,
+                temperature=0,
+            )
+            text = completion.choices[0].text
+            prediction, verdict = grade(text, completion.choices[0].finish_reason == "stop", problem)
+            console.print(f"\n[bold]Question[/bold]  {problem.question}", soft_wrap=True, highlight=False)
+            console.print(f"[bold]Student[/bold]   {text.strip()}", soft_wrap=True, highlight=False)
+            console.print(f"[bold]Answer[/bold]    {prediction} ({verdict}; gold {problem.answer})", highlight=False)
+        console.print("\nAsked with curl while it is served (`tailor serve " + str(finished.directory.path) + "`):")
+        line = curl_line("http://127.0.0.1:8000/v1", graduate.name, problems[0].question)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    finally:
+        ray_serve.shutdown()
+    console.print(f"\nDone in {time.monotonic() - started:.0f} s.")
+
+
+def main() -> int:
+    import ray
+
+    try:
+        with told_plainly():
+            demo(Console())
+    finally:
+        ray.shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

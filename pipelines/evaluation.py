@@ -1,0 +1,126 @@
+"""An exam on its own: a student answers a split's questions and is graded, outside any run.
+
+Owns: `tailor eval`. The student is a run's (a round's checkpoint) or a recipe's (before any training).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from pipelines.cluster import connect, resources
+from pipelines.preflight import check
+from pipelines.serving import graduate_of
+from reasoning.intervals import wilson
+from reasoning.recipe import Recipe, load_recipe
+from reasoning.records import Attempt, Problem, Split, Verdict
+from reasoning.run_directory import RunDirectory
+
+
+@dataclass(frozen=True, slots=True)
+class Examinee:
+    """Who sits the exam: a checkpoint (folder or hub id), what it is called, and the recipe it belongs to."""
+
+    recipe: Recipe
+    origin: str
+    checkpoint: str
+    name: str
+
+
+def examinee(target: Path, data: Path | None, round: int | None) -> Examinee:
+    """Reads `target`, a run's folder or a recipe file."""
+    if target.is_dir():
+        directory = RunDirectory(target.resolve())
+        graduate = graduate_of(directory, round)
+        name = f"{graduate.name}, round {graduate.round}"
+        return Examinee(directory.recipe(), str(directory.recipe_file), str(graduate.checkpoint), name)
+    recipe = load_recipe(target, data)
+    return Examinee(recipe, str(target), recipe.student.source, f"{recipe.student.model}, untaught")
+
+
+def evaluate(
+    target: Path,
+    data: Path | None,
+    split: Split,
+    limit: int | None,
+    round: int | None,
+    samples: int,
+    out: Path | None,
+    console: Console,
+) -> list[Attempt]:
+    """Grades the student on the first `limit` questions of `split`: greedily, or `samples` sampled attempts each."""
+    who = examinee(target, data, round)
+    checked = check(who.recipe, who.origin, resources(who.recipe.cluster.address), teacher=False)
+    problems = list(getattr(checked.data, split))[:limit]
+    console.print(f"{who.name}: {len(problems)} {split} questions of {who.recipe.task.name}", soft_wrap=True)
+    connect(who.recipe.cluster.address)
+    attempts = asyncio.run(_sit(who, problems, samples, console))
+    if out is not None:
+        from reasoning.tables import write_table
+
+        write_table(out, attempts)
+    console.print(_table(attempts))
+    return attempts
+
+
+async def _sit(who: Examinee, problems: list[Problem], samples: int, console: Console) -> list[Attempt]:
+    from actors.classroom import PROBE_PROMPTS, gather_all, probe_in_own_process
+    from actors.sampler import Sampling
+    from actors.samplers import start_samplers
+    from reasoning.answers import grade
+    from reasoning.prompts import student_prompt
+    from reasoning.tasks import TASKS
+
+    exam = who.recipe.learning.exam
+    sampling = Sampling(
+        samples=samples,
+        temperature=exam.temperature if samples > 1 else 0.0,
+        top_p=exam.top_p if samples > 1 else 1.0,
+        max_new_tokens=who.recipe.student.max_new_tokens or TASKS[who.recipe.task.name].max_new_tokens,
+        seed=who.recipe.seed if samples > 1 else None,
+        stop=(),
+    )
+    with Progress(console=console, transient=True) as progress:
+        bar = progress.add_task("starting the sampler", total=len(problems))
+        pool = await start_samplers(who.recipe)
+        try:
+            prompts = [student_prompt(problem.question) for problem in problems[:PROBE_PROMPTS]]
+            probe = await probe_in_own_process.remote(who.checkpoint, "evaluated", prompts)
+            await pool.sync("evaluated", who.checkpoint, probe)
+            progress.update(bar, description="answering")
+
+            async def sit(problem: Problem) -> list[Attempt]:
+                completions = await pool.answer("evaluated", student_prompt(problem.question), sampling)
+                progress.advance(bar)
+                return [
+                    Attempt(problem.id, 0, i, c.text, c.complete, c.tokens, *grade(c.text, c.complete, problem))
+                    for i, c in enumerate(completions)
+                ]
+
+            groups = await gather_all(sit(problem) for problem in problems)
+        finally:
+            await pool.shutdown()
+    return [attempt for group in groups for attempt in group]
+
+
+def _table(attempts: list[Attempt]) -> Table:
+    table = Table(title="Exam", title_justify="left")
+    for heading in ("attempts", "correct", "accuracy % [95 % interval]", "wrong", "no answer", "truncated"):
+        table.add_column(heading, justify="right")
+    count = {verdict: sum(attempt.verdict is verdict for attempt in attempts) for verdict in Verdict}
+    interval = wilson(count[Verdict.CORRECT], len(attempts))
+    accuracy = 100 * count[Verdict.CORRECT] / len(attempts) if attempts else 0.0
+    table.add_row(
+        str(len(attempts)),
+        str(count[Verdict.CORRECT]),
+        f"{accuracy:.1f} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]",
+        str(count[Verdict.WRONG]),
+        str(count[Verdict.NO_ANSWER]),
+        str(count[Verdict.TRUNCATED]),
+    )
+    return table

@@ -1,0 +1,82 @@
+"""Serving a run's student: which checkpoint, under what name, and what a person is told about it.
+
+Owns: the choice of the round, and the words. The application itself is `serve.student`.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from pipelines.cluster import connect
+from reasoning.prompts import student_prompt
+from reasoning.rounds import best_round, evaluations
+from reasoning.run_directory import RunDirectory, RunDirectoryError
+
+
+@dataclass(frozen=True, slots=True)
+class Graduate:
+    """A run's student: its checkpoint, the round that made it, the name it is served by."""
+
+    checkpoint: Path
+    round: int
+    name: str
+
+
+def graduate_of(directory: RunDirectory, round: int | None) -> Graduate:
+    """The student of `round`, or of the round that was best by validation accuracy. Raises `RunDirectoryError`."""
+    recipe, records = directory.recipe(), directory.finished()
+    chosen = best_round(records) if round is None else round
+    if chosen is None or chosen not in {record.round for record in evaluations(records)}:
+        there = [record.round for record in evaluations(records)]
+        raise RunDirectoryError(
+            f"{directory.path}: round {'?' if chosen is None else chosen} is not finished; finished rounds: "
+            f"{there or 'none'}. Run `tailor run` on its recipe first."
+        )
+    return Graduate(directory.round(chosen).student, chosen, recipe.name)
+
+
+def curl_line(base_url: str, model: str, question: str) -> str:
+    """A `curl` command that asks the served student `question` with the prompt that it was trained on."""
+    body = {"model": model, "prompt": student_prompt(question), "max_tokens": 256, "temperature": 0}
+    quoted = json.dumps(body, ensure_ascii=False).replace("'", "'\\''")
+    return f"curl -s {base_url}/completions -H 'Content-Type: application/json' -d '{quoted}'"
+
+
+def serve_run(
+    path: Path,
+    round: int | None,
+    host: str,
+    port: int,
+    replicas: int,
+    gpus: float,
+    name: str | None,
+    console: Console,
+) -> None:
+    """Serves until SIGINT or SIGTERM, then shuts down."""
+    from ray import serve as ray_serve
+
+    from serve.student import StudentServing, deploy_student
+
+    directory = RunDirectory(path.resolve())
+    graduate = graduate_of(directory, round)
+    recipe = directory.recipe()
+    connect(recipe.cluster.address)
+    served = name or graduate.name
+    settings = StudentServing(
+        checkpoint=str(graduate.checkpoint), model_name=served, replicas=replicas, gpus=gpus, dtype=recipe.student.dtype
+    )
+    base_url = deploy_student(settings, host=host, port=port)
+    console.print(f"Student of round {graduate.round} is served as [bold]{served}[/bold] at {base_url}", soft_wrap=True)
+    console.print(curl_line(base_url, served, "..."), highlight=False, markup=False, soft_wrap=True)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    stop.wait()
+    console.print("Shutting down.")
+    ray_serve.shutdown()

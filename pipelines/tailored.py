@@ -1,0 +1,111 @@
+"""Tailored learning from one command: `python -m pipelines.tailored RECIPE`, here or as a Ray job.
+
+Owns: the order check -> claim the directory -> start -> watch -> report. Everything that can be refused is refused
+before the first process is started; the same command again resumes.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import ray
+from rich.console import Console
+
+from actors.coordinator import Coordinator, RunOutcome
+from pipelines.cluster import connect, resources, runs_locally, storage_folder
+from pipelines.endpoints import deploy_teachers
+from pipelines.live import LiveView, rounds_table
+from pipelines.preflight import check
+from pipelines.report import write_report
+from reasoning.recipe import Recipe
+from reasoning.run_directory import RunDirectory
+
+POLL_S = 0.5
+STOP_GRACE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """A run that came to its end: where it is kept and how it ended."""
+
+    directory: RunDirectory
+    outcome: RunOutcome
+
+
+class RunFailed(RuntimeError):
+    """A run that stopped before its end. The message says why; what was finished stays, the same command goes on."""
+
+
+def run(recipe: Recipe, origin: str, console: Console) -> FinishedRun:
+    """Runs `recipe` to its end, from wherever its directory stands.
+
+    Raises `PreflightError` or `RunDirectoryError` before anything is started, `RunFailed` afterwards."""
+    directory = RunDirectory(storage_folder(recipe) / recipe.name)
+    checked = check(recipe, origin, resources(recipe.cluster.address))
+    resumed = directory.claim(recipe)
+    connect(recipe.cluster.address)
+    state = f"goes on after {len(directory.finished())} finished phases" if resumed else "is new"
+    console.print(f"Run [bold]{recipe.name}[/bold] {state}, in {directory.path}", soft_wrap=True)
+    for note in checked.notes:
+        console.print(f"  {note}", soft_wrap=True)
+    base_urls = deploy_teachers(recipe, loopback=runs_locally())
+    name = f"tailor-{directory.path}"
+    coordinator = (
+        ray.remote(Coordinator)
+        .options(num_cpus=0, name=name, namespace="tailor", max_concurrency=1000)
+        .remote(recipe, directory, checked.data, base_urls)
+    )
+    outcome = _watch(coordinator, directory, console)
+    report = write_report(directory)
+    console.print(rounds_table(outcome.records, outcome.best_round))
+    journal = outcome.journal
+    console.print(
+        f"{outcome.reason}. Teacher: {journal.answered} answers, {journal.prompt_tokens:,} prompt and "
+        f"{journal.completion_tokens:,} completion tokens; {journal.answered_sent_again} answered requests sent again.",
+        soft_wrap=True,
+    )
+    console.print(f"Report: {report}", soft_wrap=True)
+    return FinishedRun(directory, outcome)
+
+
+def _watch(coordinator: ray.actor.ActorHandle, directory: RunDirectory, console: Console) -> RunOutcome:
+    ending = coordinator.run.remote()
+    seen = len(directory.finished())
+    try:
+        with LiveView(console) as view:
+            while True:
+                ready, _ = ray.wait([ending], timeout=POLL_S)
+                records = directory.finished()
+                for record in records[seen:]:
+                    view.finished(record)
+                seen = len(records)
+                if ready:
+                    return ray.get(ending)
+                view.show(ray.get(coordinator.progress.remote()))
+    except KeyboardInterrupt:
+        console.print("Stopping; the same command goes on from the last finished phase.")
+        ray.cancel(ending)
+        ray.wait([ending], timeout=STOP_GRACE_S)
+        raise
+    except ray.exceptions.RayTaskError as error:
+        raise RunFailed(
+            f"{directory.path}: the run stopped: {type(error.cause).__name__}: {error.cause}\n"
+            "What was finished is kept; the same command goes on from there."
+        ) from error
+    except ray.exceptions.RayActorError as error:
+        raise RunFailed(
+            f"{directory.path}: the coordinator was lost ({error}). What was finished is kept; the same command "
+            "goes on from there."
+        ) from error
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m pipelines.tailored RECIPE [...]` is `tailor run RECIPE [...]`."""
+    from pipelines.cli import app
+
+    return int(app(["run", *arguments], standalone_mode=True) or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

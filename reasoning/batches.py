@@ -1,0 +1,166 @@
+"""Which rationales are learnt together: examples to token ids, passes to batches, batches to workers.
+
+Owns: tokenising of examples, the order of a pass, the shares of the workers. No tensors.
+
+Invariants
+- In one pass every distinct rationale of every question occurs exactly once, and no batch holds a question twice.
+- A pass has no tiny or repeated batches at its end: the sizes of its batches differ by at most one.
+- A pass depends on seed and epoch alone, never on rank or number of workers: every worker computes the same pass and
+  takes its own share of each batch, so all make equally many steps and know the whole batch's loss denominators.
+- Nothing is cut: a completion that does not fit `max_tokens` is left out and counted, never shortened.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reasoning.records import Example
+
+TokenIds = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizedExample:
+    """One question as token ids. Completions end in the end-of-sequence token; the prompt has none."""
+
+    id: str
+    prompt: TokenIds
+    positives: tuple[TokenIds, ...]
+    negatives: tuple[TokenIds, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizedData:
+    """The examples that can be learnt from, and how many completions and whole examples did not fit."""
+
+    examples: tuple[TokenizedExample, ...]
+    dropped_completions: int
+    dropped_examples: int
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One drawn rationale (the anchor), with another right one and a wrong one of its question where there are any."""
+
+    prompt: TokenIds
+    anchor: TokenIds
+    positive: TokenIds | None = None
+    negative: TokenIds | None = None
+
+    @property
+    def is_triplet(self) -> bool:
+        return self.positive is not None and self.negative is not None
+
+    @property
+    def length(self) -> int:
+        """Tokens of prompt and anchor: what the language-model loss reads."""
+        return len(self.prompt) + len(self.anchor)
+
+
+def tokenize_examples(examples: Sequence[Example], tokenizer: Any, max_tokens: int) -> TokenizedData:
+    """Token ids of `examples`: prompt and completion encoded apart, no special tokens but the closing one.
+
+    `tokenizer` is a `transformers` tokenizer. Completions equal as token ids are one. A completion is left out when
+    prompt, completion and end of sequence exceed `max_tokens`; an example when no positive of it is left.
+    """
+    end = tokenizer.eos_token_id
+    prompts = _encode(tokenizer, [example.prompt for example in examples])
+    completions = iter(_encode(tokenizer, [text for e in examples for text in (*e.positives, *e.negatives)]))
+    kept: list[TokenizedExample] = []
+    dropped = longest = 0
+    for example, prompt in zip(examples, prompts, strict=True):
+        positives = _distinct([(*next(completions), end) for _ in example.positives])
+        negatives = _distinct([(*next(completions), end) for _ in example.negatives])
+        longest = max(longest, *(len(prompt) + len(c) for c in (*positives, *negatives, ())))
+        fitting = [tuple(c for c in side if len(prompt) + len(c) <= max_tokens) for side in (positives, negatives)]
+        dropped += len(positives) + len(negatives) - len(fitting[0]) - len(fitting[1])
+        if fitting[0]:
+            kept.append(TokenizedExample(example.id, tuple(prompt), fitting[0], fitting[1]))
+    return TokenizedData(tuple(kept), dropped, len(examples) - len(kept), longest)
+
+
+def _encode(tokenizer: Any, texts: list[str]) -> list[list[int]]:
+    return tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+
+
+def _distinct(completions: list[TokenIds]) -> tuple[TokenIds, ...]:
+    return tuple(dict.fromkeys(completions))
+
+
+def steps_per_pass(examples: Sequence[TokenizedExample], batch_size: int) -> int:
+    """Batches in a pass: enough for `batch_size`, and one for each rationale of the question that has most."""
+    counts = [len(example.positives) for example in examples]
+    return max(math.ceil(sum(counts) / batch_size), max(counts, default=0))
+
+
+def draw_pass(examples: Sequence[TokenizedExample], batch_size: int, seed: int, epoch: int) -> list[tuple[Sample, ...]]:
+    """The batches of one pass, over all workers: `steps_per_pass` tuples of at most `batch_size` samples.
+
+    Each question deals its rationales, in random order, to as many different batches; the batches are taken from a
+    shuffled deck that holds each once and is renewed when it runs out. So loads stay within one of each other.
+    Positive and negative are drawn anew for each anchor. Shuffled by seed + epoch (METHOD, A)."""
+    draw = random.Random(seed + epoch)
+    batches: list[list[Sample]] = [[] for _ in range(steps_per_pass(examples, batch_size))]
+    deck: list[int] = []
+    for example in draw.sample(list(examples), len(examples)):
+        anchors = draw.sample(range(len(example.positives)), len(example.positives))
+        dealt, deck = _deal(deck, len(anchors), len(batches), draw)
+        for anchor, batch in zip(anchors, dealt, strict=True):
+            batches[batch].append(_sample(example, anchor, draw))
+    for batch_samples in batches:
+        draw.shuffle(batch_samples)
+    return [tuple(batch_samples) for batch_samples in batches]
+
+
+def _deal(deck: list[int], count: int, batches: int, draw: random.Random) -> tuple[list[int], list[int]]:
+    """`count` different batches from `deck`, renewed if need be, and the deck that is left."""
+    if count <= len(deck):
+        return deck[:count], deck[count:]
+    fresh = draw.sample(range(batches), batches)
+    more = [batch for batch in fresh if batch not in deck][: count - len(deck)]
+    taken = set(more)
+    return deck + more, [batch for batch in fresh if batch not in taken]
+
+
+def _sample(example: TokenizedExample, anchor: int, draw: random.Random) -> Sample:
+    others = [i for i in range(len(example.positives)) if i != anchor]
+    return Sample(
+        prompt=example.prompt,
+        anchor=example.positives[anchor],
+        positive=example.positives[draw.choice(others)] if others else None,
+        negative=draw.choice(example.negatives) if example.negatives else None,
+    )
+
+
+def share(batch: Sequence[Sample], rank: int, world_size: int) -> tuple[Sample, ...]:
+    """The samples of `batch` that worker `rank` learns: disjoint over ranks, sizes within one, long ones spread.
+
+    Empty for some ranks when the batch has fewer samples than there are workers."""
+    return tuple(sorted(batch, key=lambda sample: sample.length, reverse=True)[rank::world_size])
+
+
+def micro_batches(samples: Sequence[Sample], max_padded: int, *, triplets: bool) -> list[tuple[Sample, ...]]:
+    """`samples` in groups that go through the model together: alike in length, at most `max_padded` padded tokens each
+    (or one sample). With `triplets`, samples that have one are kept apart from those that do not, which would
+    otherwise be padded by the two completions they lack."""
+    groups: list[tuple[Sample, ...]] = []
+    for paired in (True, False):
+        current: list[Sample] = []
+        members = [sample for sample in samples if (triplets and sample.is_triplet) == paired]
+        for sample in sorted(members, key=lambda sample: _width(sample, paired), reverse=True):
+            if current and _width(current[0], paired) * (len(current) + 1) > max_padded:
+                groups.append(tuple(current))
+                current = []
+            current.append(sample)
+        if current:
+            groups.append(tuple(current))
+    return groups
+
+
+def _width(sample: Sample, paired: bool) -> int:
+    return sample.length + (len(sample.positive or ()) + len(sample.negative or ()) if paired else 0)

@@ -1,0 +1,124 @@
+"""What is learnt in a round: mistakes from attempts, rationales from replies, examples from both.
+
+Owns: the filter of rationales, and which question teaches how often and with what.
+
+Invariants
+- A positive is a kept rationale and ends in the gold answer; a negative is a whole wrong attempt and ends in the student's
+  own wrong answer. (Paper A's code appended the gold answer to negatives.)
+- A truncated attempt is no mistake. A complete attempt without an answer is one, for the teacher; it is never a
+  negative, as the triplet loss compares representations of answers and such a text ends in none.
+- A question is one example, its texts are distinct, and no text is both a positive and a negative.
+- The same arguments give the same examples in the same order, that of the problems.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+
+from reasoning.answers import extract, judged_part, same_answer
+from reasoning.prompts import one_block, read_reply, student_completion, student_prompt
+from reasoning.recipe import LearningSection
+from reasoning.records import Attempt, Example, Mistake, Problem, Rationale, RationaleSource, Verdict
+
+_MISTAKEN = (Verdict.WRONG, Verdict.NO_ANSWER)
+_PREFERENCE = {RationaleSource.TAILORED: 2, RationaleSource.PLAIN: 1, RationaleSource.STUDENT: 0}
+
+
+def mistakes_of(attempts: Iterable[Attempt]) -> list[Mistake]:
+    """The complete, wrong attempts, each text once per question: those with an answer first, otherwise in the order of
+    the attempts. A text that was given in several rounds is a mistake of the last of them."""
+    found: dict[tuple[str, str], Mistake] = {}
+    for attempt in attempts:
+        if attempt.verdict not in _MISTAKEN:
+            continue
+        text = one_block(judged_part(attempt.text))
+        if text:  # an empty attempt shows the teacher nothing
+            mistake = Mistake(attempt.problem_id, attempt.round, text, attempt.prediction)
+            found[mistake.problem_id, text] = mistake
+    return sorted(found.values(), key=lambda mistake: not mistake.prediction)
+
+
+def keep(
+    reply_text: str,
+    problem: Problem,
+    *,
+    round: int,
+    source: RationaleSource,
+    prompt: str,
+    model: str,
+    mistake_id: str = "",
+    complete: bool = True,
+) -> Rationale:
+    """The rationale in a teacher's reply; `kept` when it is complete, not empty, and its answer is the gold one.
+
+    Any text is a valid reply. What the reply says about the mistake is not part of the rationale."""
+    reply = read_reply(reply_text)
+    body = reply.rationale
+    if reply.answer_text != reply_text:  # the reply has an answer heading
+        body = f"{body}\nAnswer: {reply.answer_text}"
+    answer = extract(body, problem.answer_kind, problem.choices)
+    right = same_answer(answer, problem.answer, problem.answer_kind)
+    return Rationale(
+        problem_id=problem.id,
+        round=round,
+        source=source,
+        prompt=prompt,
+        model=model,
+        text=reply.rationale,
+        answer=answer,
+        kept=right and complete and bool(reply.rationale),
+        mistake_id=mistake_id,
+    )
+
+
+def select(
+    problems: Sequence[Problem],
+    rationales: Sequence[Rationale],
+    mistakes: Sequence[Mistake],
+    learning: LearningSection,
+    round: int,
+    seed: int,
+) -> list[Example]:
+    """The examples of `round`, from every rationale and mistake so far.
+
+    Round 0 teaches all questions that have a kept rationale. A later round teaches those that got one in this round, and
+    a share `learning.rehearsal` of the others, drawn by `seed` and `round`. At most `learning.max_positives` rationales,
+    tailored before plain and newest first, and `learning.max_negatives` mistakes, newest first (paper A: 10 and 4)."""
+    kept: dict[str, list[Rationale]] = {}
+    for rationale in rationales:
+        if rationale.kept:
+            kept.setdefault(rationale.problem_id, []).append(rationale)
+    missed: dict[str, list[Mistake]] = {}
+    for mistake in mistakes:
+        missed.setdefault(mistake.problem_id, []).append(mistake)
+    taught = _taught(problems, kept, learning.rehearsal, round, seed)
+    return [_example(problem, kept[problem.id], missed.get(problem.id, []), learning) for problem in taught]
+
+
+def _taught(
+    problems: Sequence[Problem], kept: dict[str, list[Rationale]], rehearsal: float, round: int, seed: int
+) -> list[Problem]:
+    known = [problem for problem in problems if problem.id in kept]
+    if round == 0:
+        return known
+    new = {problem.id for problem in known if any(rationale.round == round for rationale in kept[problem.id])}
+    earlier = [problem.id for problem in known if problem.id not in new]
+    count = min(len(earlier), int(rehearsal * len(earlier) + 0.5))
+    again = set(random.Random(f"{seed} rehearsal {round}").sample(earlier, count))
+    return [problem for problem in known if problem.id in new or problem.id in again]
+
+
+def _example(problem: Problem, kept: list[Rationale], missed: list[Mistake], learning: LearningSection) -> Example:
+    ordered = sorted(kept, key=lambda rationale: (_PREFERENCE[rationale.source], rationale.round), reverse=True)
+    completions = (student_completion(rationale.text, problem.answer) for rationale in ordered)
+    positives = _distinct(completions)[: learning.max_positives]
+    newest = sorted(missed, key=lambda mistake: mistake.round, reverse=True)
+    # The space is that of a positive's form: prompt and completion tokenise apart as they do together.
+    wrong = (f" {one_block(mistake.text)}" for mistake in newest if mistake.prediction)
+    negatives = [text for text in _distinct(wrong) if text not in positives][: learning.max_negatives]
+    return Example(problem.id, student_prompt(problem.question), tuple(positives), tuple(negatives))
+
+
+def _distinct(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
