@@ -21,19 +21,17 @@ import ray
 import ray.actor
 
 from actors.classroom import Classroom
-from actors.journal import Journal, JournalStats
+from actors.journal import JournalStats
 from actors.phases import perform
 from actors.progress import ProgressBoard, Snapshot
-from actors.rate_limiter import RateLimiter
 from actors.sampler import SamplerPool
 from actors.samplers import start_samplers
-from actors.teacher import TeacherPool, TeacherWorker
+from actors.teacher import TeacherPool, close_journal, start_journal, start_pool
 from actors.trainer import Trainer
 from reasoning.recipe import EndpointSection, Recipe
 from reasoning.rounds import Finished, Phase, PhaseRecord, best_round, next_step
 from reasoning.run_directory import RunDirectory
 from reasoning.tasks import TaskData
-from reasoning.teacher_calls import EndpointSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,6 @@ class Coordinator:
         self._data = data
         self._base_urls = dict(base_urls)
         self._board = ProgressBoard()
-        self._actors: list[ray.actor.ActorHandle] = []
         self._journal: ray.actor.ActorHandle | None = None
 
     async def progress(self) -> Snapshot:
@@ -77,12 +74,13 @@ class Coordinator:
         learning = self._recipe.learning
         room: Classroom | None = None
         try:
-            self._journal = self._start(Journal, "journal", str(self._directory.journal))
+            self._journal = start_journal(self._directory.journal)
             while True:
                 records = self._directory.finished()
                 step = next_step(records, learning.rounds, learning.patience)
                 if isinstance(step, Finished):
-                    stats = await self._journal.stats.remote()
+                    journal, self._journal = self._journal, None
+                    stats = await close_journal(journal)
                     return RunOutcome(step.reason, tuple(records), best_round(records), stats)
                 if room is None:
                     room = await self._open_classroom()
@@ -104,29 +102,14 @@ class Coordinator:
             teacher=teacher,
             first_teacher=self._teacher_pool(first) if first else teacher,
             sampler=SamplerPool([]),
-            trainer=self._start(Trainer, "trainer"),
+            trainer=ray.remote(Trainer).options(num_cpus=0).remote(),
             reporter=ray.get_runtime_context().current_actor,
             board=self._board,
         )
 
     def _teacher_pool(self, section: EndpointSection) -> TeacherPool:
-        settings = EndpointSettings(
-            name=section.name,
-            base_url=section.base_url or self._base_urls.get(section.kind),
-            model=section.model,
-            api_key_env=section.api_key_env,
-            requests_per_minute=section.requests_per_minute,
-            max_in_flight=section.max_in_flight,
-            timeout_s=section.timeout_s,
-            attempts=section.attempts,
-            send_seed=section.send_seed,
-        )
-        limiter = self._start(RateLimiter, f"limiter {section.name}", settings)
-        workers = [
-            self._start(TeacherWorker, f"teacher {section.name} {i}", settings, self._journal, limiter)
-            for i in range(self._recipe.teacher.workers)
-        ]
-        return TeacherPool(workers)
+        settings = section.settings(self._base_urls.get(section.kind))
+        return start_pool(settings, self._journal, self._recipe.teacher.workers)
 
     async def _placed(self, room: Classroom, phase: Phase) -> None:
         """Samplers are up for exam and evaluation, and out of the trainer's way when both share the GPUs."""
@@ -137,18 +120,14 @@ class Coordinator:
             await room.sampler.shutdown()
             room.sampler = SamplerPool([])
 
-    def _start(self, actor_class: type, name: str, *args: object) -> ray.actor.ActorHandle:
-        """Starts a helper actor that needs no GPU and hardly a CPU, restarted when it dies."""
-        handle = ray.remote(actor_class).options(num_cpus=0, max_restarts=-1).remote(*args)
-        self._actors.append(handle)
-        return handle
-
     async def _stop(self, room: Classroom | None) -> None:
         if room is not None:
             for task in room.pending.values():
                 task.cancel()
             with contextlib.suppress(ray.exceptions.RayError):
                 await room.sampler.shutdown()
-        for handle in reversed(self._actors):
-            ray.kill(handle)
-        self._actors.clear()
+            for pool in {room.teacher, room.first_teacher}:
+                pool.close()
+            ray.kill(room.trainer)
+        if self._journal is not None:
+            ray.kill(self._journal)

@@ -79,7 +79,7 @@ async def exam(room: Classroom, round: int) -> Metrics:
 
         await gather_all(sit(problem) for problem in unanswered)
     ordered = [attempt for problem in problems for attempt in attempts[problem.id]]
-    write_table(files.exam, ordered)
+    write_table(files.exam, ordered, Attempt)
     return _exam_metrics(ordered, len(_all_shown(room, ordered)))
 
 
@@ -127,7 +127,7 @@ async def feedback(room: Classroom, round: int) -> Metrics:
     if failures and not rationales:
         last = failures[-1]
         raise TeacherRefused(f"none of {len(outcomes)} questions was answered; the last failure: {last.message}")
-    write_table(room.files(round).rationales, rationales)
+    write_table(room.files(round).rationales, rationales, Rationale)
     kept = sum(rationale.kept for rationale in rationales)
     return {
         "asked": len(outcomes),
@@ -149,7 +149,7 @@ async def select_examples(room: Classroom, round: int) -> Metrics:
             f"round {round}: no rationale passed the filter, so there is nothing to learn from. Look at "
             f"{room.files(round).rationales}; a better teacher or more questions (learning.first_questions) may help."
         )
-    write_table(room.files(round).examples, examples)
+    write_table(room.files(round).examples, examples, Example)
     return {
         "examples": len(examples),
         "positives": sum(len(example.positives) for example in examples),
@@ -205,7 +205,7 @@ async def evaluate(room: Classroom, round: int) -> Metrics:
         return attempt
 
     attempts = await gather_all(sit(problem) for problem in problems)
-    write_table(room.files(round).evaluation, attempts)
+    write_table(room.files(round).evaluation, attempts, Attempt)
     metrics: dict[str, float | int | str] = {}
     for split in (Split.VALIDATION, Split.TEST):
         verdicts = [a.verdict for p, a in zip(problems, attempts, strict=True) if p.split is split]

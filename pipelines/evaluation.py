@@ -63,7 +63,7 @@ def evaluate(
     if out is not None:
         from reasoning.tables import write_table
 
-        write_table(out, attempts)
+        write_table(out, attempts, Attempt)
     console.print(_table(attempts))
     return attempts
 

@@ -201,13 +201,21 @@ def pretrain(plan: Plan, out: Path, work: Path, report_every: int = 100, save_ev
             now = time.monotonic()
             speed = len(losses) * plan.rows * plan.length / (now - since)
             mean = sum(losses) / len(losses)
-            print(f"step {step + 1}/{plan.steps}  loss {mean:.4f}  {speed:,.0f} tokens/s  {now - started:.0f} s", flush=True)
+            print(
+                f"step {step + 1}/{plan.steps}  loss {mean:.4f}  {speed:,.0f} tokens/s  {now - started:.0f} s",
+                flush=True,
+            )
             losses, since = [], now
         if (step + 1) % save_every == 0 or step + 1 == plan.steps:
             checkpoints.save(step + 1, model, tokenizer, optimiser)
     save_student(out, model, tokenizer)
     accuracy = skill_accuracy(model, tokenizer, plan.seed)
-    record = {"plan": asdict(plan), "parameters": size, "seconds": round(time.monotonic() - started), "skills": accuracy}
+    record = {
+        "plan": asdict(plan),
+        "parameters": size,
+        "seconds": round(time.monotonic() - started),
+        "skills": accuracy,
+    }
     (out / "pretraining.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return accuracy
 

@@ -81,12 +81,13 @@ def judged_part(text: str) -> str:
 
 
 def answer_of_reply(answer_text: str, problem: Problem) -> str:
-    """The answer in what a teacher wrote after its answer heading ("**(B)**", "$1,234.00", "Yes, it is."): the first
-    candidate of the first line, unless the text has an anchor of its own."""
+    """The answer in what a teacher wrote after its answer heading ("**(B)**", "$1,234.00", "Yes, it is."): that of the
+    first line, and only when this has none, that of the rest."""
     kind, choices = problem.answer_kind, problem.choices
-    if next(_after_anchors(answer_text), ""):
-        return extract(answer_text, kind, choices)
-    return _EXTRACTORS[kind].first(_first_line(answer_text, 0), choices) or extract(answer_text, kind, choices)
+    line = _first_line(answer_text, 0)
+    first = _EXTRACTORS[kind].first
+    found = (first(said, choices) for said in (*_after_anchors(line), line))
+    return next((answer for answer in found if answer), "") or extract(answer_text, kind, choices)
 
 
 def is_answer(gold: str, kind: AnswerKind, choices: tuple[str, ...] = ()) -> bool:
@@ -206,7 +207,7 @@ def _patterns(count: int) -> _ChoicePatterns:
     letters = f"A-{last}a-{last.lower()}"
     return _ChoicePatterns(
         bracketed=re.compile(rf"(?<!not )\(\s*([{letters}])\s*\)"),
-        leading=re.compile(rf"(?:(?:option|choice|letter)\b)?[\W_]*([{letters}])(?=\W*$|[).:,*])", re.IGNORECASE),
+        leading=re.compile(rf"(?i:option\b|choice\b|letter\b)?[\W_]*([{letters}])(?=\W*$|[).:,*])"),
         lone=re.compile(rf"(?<![\w'])(?<!not )(?!A\s+[a-z])([A-{last}])(?![\w'])"),
     )
 

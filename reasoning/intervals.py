@@ -20,7 +20,7 @@ class Interval:
 
 
 def wilson(correct: int, n: int, confidence: float = 0.95) -> Interval:
-    """The Wilson score interval of `correct` out of `n` (E. B. Wilson, JASA 22, 1927). With n = 0 nothing is known: 0 to 1.
+    """The Wilson score interval of `correct` out of `n` (E. B. Wilson, JASA 22, 1927); 0 to 1 when `n` is 0.
 
     Raises `ValueError` when `correct` is not within 0 and `n`, or `confidence` not between 0 and 1."""
     if not 0 <= correct <= n:

@@ -97,8 +97,8 @@ class OfflineTeacher:
         return replies
 
     def continue_text(self, prompt: str, n: int = 1, temperature: float = 0.0, seed: int | None = None) -> list[str]:
-        """The two raw steps: a rationale, then the answer that the prompt's rationale arrives at (the right one where it
-        arrives at none). Any other text is answered as a chat message would be."""
+        """The two raw steps: a rationale, then the answer that the prompt's rationale arrives at (the right one where
+        it arrives at none). Any other text is answered as a chat message would be."""
         raw = read_raw_prompt(prompt)
         if raw is None:
             return self.complete(prompt, n, temperature, seed)

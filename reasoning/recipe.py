@@ -19,7 +19,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from reasoning.records import stable_id
+from reasoning.teacher_calls import EndpointSettings
 
+OPENAI_API = "https://api.openai.com/v1"
 EMBEDDED_STUDENT = Path(__file__).resolve().parent.parent / "students" / "embedded"
 
 
@@ -125,7 +127,21 @@ class EndpointSection(Section):
     @property
     def name(self) -> str:
         """The endpoint's name in the journal: stable across runs and ports, never a secret."""
-        return self.base_url or "https://api.openai.com/v1" if self.kind == "openai" else self.kind
+        return self.base_url or OPENAI_API if self.kind == "openai" else self.kind
+
+    def settings(self, base_url: str | None = None) -> EndpointSettings:
+        """How the teacher pool asks this endpoint, which for a teacher that the run serves is at `base_url`."""
+        return EndpointSettings(
+            name=self.name,
+            base_url=base_url or self.base_url or OPENAI_API,
+            model=self.model,
+            api_key_env=self.api_key_env,
+            requests_per_minute=self.requests_per_minute,
+            max_in_flight=self.max_in_flight,
+            timeout_s=self.timeout_s,
+            attempts=self.attempts,
+            send_seed=self.send_seed,
+        )
 
 
 class TeacherSection(EndpointSection):

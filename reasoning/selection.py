@@ -3,8 +3,8 @@
 Owns: the filter of rationales, and which question teaches how often and with what.
 
 Invariants
-- A positive is a kept rationale and ends in the gold answer; a negative is a whole wrong attempt and ends in the student's
-  own wrong answer. (Paper A's code appended the gold answer to negatives.)
+- A positive is a kept rationale and ends in the gold answer; a negative is a whole wrong attempt and ends in the
+  student's own wrong answer. (Paper A's code appended the gold answer to negatives.)
 - A truncated attempt is no mistake. A complete attempt without an answer is one, for the teacher; it is never a
   negative, as the triplet loss compares representations of answers and such a text ends in none.
 - A question is one example, its texts are distinct, and no text is both a positive and a negative.
@@ -16,7 +16,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 
-from reasoning.answers import extract, judged_part, same_answer
+from reasoning.answers import answer_of_reply, extract, judged_part, same_answer
 from reasoning.prompts import one_block, read_reply, student_completion, student_prompt
 from reasoning.recipe import LearningSection
 from reasoning.records import Attempt, Example, Mistake, Problem, Rationale, RationaleSource, Verdict
@@ -54,10 +54,10 @@ def keep(
 
     Any text is a valid reply. What the reply says about the mistake is not part of the rationale."""
     reply = read_reply(reply_text)
-    body = reply.rationale
-    if reply.answer_text != reply_text:  # the reply has an answer heading
-        body = f"{body}\nAnswer: {reply.answer_text}"
-    answer = extract(body, problem.answer_kind, problem.choices)
+    if reply.answer_text == reply_text:  # no answer heading
+        answer = extract(reply.rationale, problem.answer_kind, problem.choices)
+    else:
+        answer = answer_of_reply(reply.answer_text, problem)
     right = same_answer(answer, problem.answer, problem.answer_kind)
     return Rationale(
         problem_id=problem.id,
@@ -82,9 +82,10 @@ def select(
 ) -> list[Example]:
     """The examples of `round`, from every rationale and mistake so far.
 
-    Round 0 teaches all questions that have a kept rationale. A later round teaches those that got one in this round, and
-    a share `learning.rehearsal` of the others, drawn by `seed` and `round`. At most `learning.max_positives` rationales,
-    tailored before plain and newest first, and `learning.max_negatives` mistakes, newest first (paper A: 10 and 4)."""
+    Round 0 teaches all questions that have a kept rationale. A later round teaches those that got one in this round,
+    and a share `learning.rehearsal` of the others, drawn by `seed` and `round`. At most `learning.max_positives`
+    rationales, tailored before plain and newest first, and `learning.max_negatives` mistakes, newest first (paper A:
+    10 and 4)."""
     kept: dict[str, list[Rationale]] = {}
     for rationale in rationales:
         if rationale.kept:

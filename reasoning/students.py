@@ -76,7 +76,7 @@ def add_missing_pad_token(model: Any, tokenizer: Any) -> bool:
         return False
     others = len(tokenizer)
     tokenizer.add_special_tokens({"pad_token": PAD_TOKEN})
-    pad = int(tokenizer.pad_token_id)
+    pad: int = tokenizer.convert_tokens_to_ids(PAD_TOKEN)
     if pad >= model.get_input_embeddings().weight.shape[0]:
         model.resize_token_embeddings(pad + 1, mean_resizing=False)
     inputs, outputs = model.get_input_embeddings(), model.get_output_embeddings()

@@ -18,6 +18,7 @@ import asyncio
 import re
 import time
 import uuid
+from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import FastAPI, Request
@@ -31,7 +32,6 @@ from starlette.exceptions import HTTPException
 from reasoning.offline_teacher import OfflineTeacher, RecordedTeacher, Teacher, UnrecordedQuestionError
 
 _PIECE = re.compile(r"\w+|[^\w\s]")
-_DEFAULT_LIMIT = 4096
 
 
 class TeacherArgs(BaseModel):
@@ -74,7 +74,7 @@ class Message(BaseModel):
 
 
 class CompletionOptions(BaseModel):
-    """What chat and raw completions have in common. Options of OpenAI's that are not named here have no effect."""
+    """What chat and raw completions have in common. OpenAI's other options have no effect; no `max_tokens`, no limit."""
 
     model: str
     n: int = Field(default=1, ge=1, le=128)
@@ -170,6 +170,8 @@ def build_app(args: TeacherArgs) -> Application:
     """The Ray Serve application. The recorded file is read here once, so that a bad one is refused before anything is
     deployed. Errors: `RecordingError`."""
     args.teacher()
+    if args.records is not None:  # a replica works in a folder of its own
+        args = args.model_copy(update={"records": str(Path(args.records).resolve())})
     server = serve.deployment(
         TeacherServer, name=f"{args.kind}-teacher", num_replicas=args.replicas, max_ongoing_requests=1000
     )

@@ -24,12 +24,20 @@ def byte_tokenizer(*, pad: bool = True) -> Any:
 def tiny_llama(vocabulary: int, *, seed: int = 0, tied: bool = False, **changes: Any) -> LlamaForCausalLM:
     """Two layers of width 64, head size 32; larger initial weights than usual, so that outputs differ visibly."""
     torch.manual_seed(seed)
-    settings = dict(
-        vocab_size=vocabulary, hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, max_position_embeddings=512, tie_word_embeddings=tied, initializer_range=0.2,
-        bos_token_id=None, eos_token_id=256, pad_token_id=None,
-    )  # fmt: skip
-    return LlamaForCausalLM(LlamaConfig(**(settings | changes)))
+    settings: dict[str, Any] = {
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "max_position_embeddings": 512,
+        "initializer_range": 0.2,
+        "bos_token_id": None,
+        "eos_token_id": 256,
+        "pad_token_id": None,
+    }
+    settings |= {"vocab_size": vocabulary, "tie_word_embeddings": tied} | changes
+    return LlamaForCausalLM(LlamaConfig(**settings))
 
 
 def tiny_student(*, seed: int = 0, pad: bool = True, tied: bool = False) -> Student:

@@ -195,8 +195,9 @@ class _Composer:
         self.family, self.plot, self.rng = family, plot, rng
         self.reader = StoryReader()
         self.text: list[str] = []
-        self.names = distinct_names(rng, 6)
-        self.things = rng.sample((_SOLD if plot is SHOP else _COLLECTED).split(), 6)
+        self.names = distinct_names(rng, family.steps[1] + 3)
+        self.things = (_SOLD if plot is SHOP else _COLLECTED).split()
+        rng.shuffle(self.things)
 
     def compose(self, steps: int) -> tuple[str, str] | None:
         """A question with exactly `steps` calculations and its answer; None when this attempt led nowhere."""
@@ -230,10 +231,10 @@ class _Composer:
 
     def _tell(self, clause: Clause, owner: str = "", other: str = "") -> bool:
         rng, total = self.rng, (self.reader.total or Term(0)).value
-        things = self.things[len(self.text)] if self.plot is SHOP else self.things[0]
+        things = self.things[len(self.text) % len(self.things)] if self.plot is SHOP else self.things[0]
         slots = {
             "owner": owner or self.names[0],
-            "other": other or self.names[1 + len(self.text) % 5],
+            "other": other or self.names[1 + len(self.text) % (len(self.names) - 1)],
             "things": things,
         }
         slots["bags"] = rng.choice(_BAGS)

@@ -143,7 +143,8 @@ def _told(problem: CoinProblem, sides: tuple[str, ...]) -> Solution:
     """The solution with the given sides (the true ones, or those of a wrong solution followed through)."""
     first, last = sides[0], sides[-1]
     opening = (f"The coin is {first} up.", f"At first the coin is {first} up.", f"We begin with {first} up.")
-    steps = [Step(opening, opening[:1], "of the start", optional=True)]
+    small = ("The question says which side is up first.", opening[0])
+    steps = [Step(opening, small, "of the start", optional=True)]
     for index, (name, flips) in enumerate(problem.acts, 1):
         steps.append(_person_step(name, flips, sides[index - 1], sides[index], index))
     end = (f"So the coin is {last} up.", f"In the end the coin is {last} up.", f"So the coin ends {last} up.")

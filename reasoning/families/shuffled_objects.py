@@ -214,7 +214,12 @@ def _told(problem: ShuffleProblem, states: tuple[tuple[str, ...], ...], letter: 
     holds = [f"{player} {verb} {item}" for player, item in zip(players, states[0], strict=True)]
     opening = f"{', '.join(holds[:-1])}, and {holds[-1]}."
     steps = [
-        Step((opening, f"At the start {opening}"), tuple(f"{part}." for part in holds), "of the start", optional=True)
+        Step(
+            (opening, f"At the start {opening}"),
+            tuple(f"At the start {part}." for part in holds),
+            "of the start",
+            optional=True,
+        )
     ]
     for index, (first, second) in enumerate(problem.swaps, 1):
         steps.append(_swap_step(problem, states[index - 1], states[index], first, second, index))

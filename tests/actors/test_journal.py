@@ -42,7 +42,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_reply_comes_back_whole_after_reopening(path: Path) -> None:
-    odd = reply(request(), 'Zeile\n\x00 "quoted" \ud83d\ude00 — 数', "length")
+    odd = reply(request(), 'Zeile\n\x00 "quoted" \U0001f600 — 数', "length")
     journal = Journal(path)
     assert journal.lookup(odd.key) is None
     journal.start(odd.key, request())

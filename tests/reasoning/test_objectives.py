@@ -84,7 +84,7 @@ def _assert_as_plain(model: Any, batch: list[Sample], section: ObjectiveSection,
     ours = objective(tuple(batch), predicted_tokens(batch), sum(s.is_triplet for s in batch))
     plain = _plain_losses(model, batch, section)
     for mine, theirs in zip(ours, plain, strict=True):
-        assert math.isclose(float(mine), float(theirs), rel_tol=0, abs_tol=1e-6)
+        assert math.isclose(mine.item(), theirs.item(), rel_tol=0, abs_tol=1e-6)
     if plain[0].requires_grad:
         for mine, theirs in zip(_gradients(model, ours[0]), _gradients(model, plain[0]), strict=True):
             torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-5)
@@ -104,10 +104,16 @@ BATCH = [
     Sample((20, 21, 22, 23), (24, 25, 26, 27, 1), None, (28, 1)),
     Sample((20, 21), (24, 1), (29, 1), None),
 ]
-SMALL: dict[str, Any] = dict(
-    vocab_size=VOCABULARY, hidden_size=64, num_hidden_layers=2, num_attention_heads=2, initializer_range=0.2,
-    bos_token_id=None, eos_token_id=1, pad_token_id=None,
-)  # fmt: skip
+SMALL: dict[str, Any] = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "initializer_range": 0.2,
+    "bos_token_id": None,
+    "eos_token_id": 1,
+    "pad_token_id": None,
+}
 DECODERS = [
     Qwen3Config(**SMALL, intermediate_size=96, num_key_value_heads=1, head_dim=32, tie_word_embeddings=True),
     MistralConfig(**SMALL, intermediate_size=96, num_key_value_heads=1, sliding_window=None),

@@ -1,0 +1,299 @@
+"""The student sampler: a vLLM engine in an actor, and the pool its callers talk to.
+
+Owns: one engine and its weight version (`StudentSampler`); which replica gets a request, and bringing a lost replica
+back (`SamplerPool`).
+
+Invariants
+- A replica answers only with the version it was asked for; `StaleWeights` otherwise. Version "" answers nothing.
+- A version is taken on only after the probe has shown that the engine computes with its weights. A replica that was
+  restarted, or whose swap failed, is stale until synced.
+- Weights are never swapped under a running request.
+- A dead engine takes its actor with it, so that `max_restarts` gives a living one; no request is lost by that, the
+  pool asks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from actors.sampling import Completion, PromptRefused, SamplersLost, Sampling, StaleWeights, SyncFailed
+from reasoning.engine import EngineSettings, engine_options, prepare_process
+from reasoning.probe import Probe, ProbeReport, compare, tolerance
+from reasoning.records import stable_id
+
+if TYPE_CHECKING:
+    from vllm import RequestOutput, SamplingParams
+
+logger = logging.getLogger(__name__)
+
+SamplerSettings = EngineSettings
+
+DRAIN_S = 30.0  # how long a sync waits for running requests; the coordinator syncs between phases, so none are expected
+RESET_S = 5.0  # how long the prefix cache may refuse to be reset: a finished request's blocks are freed a step later
+REVIVAL_PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # between attempts to bring a replica back; then it is lost
+
+
+class StudentSampler:
+    """One replica. The caller makes it an actor: `ray.remote(StudentSampler).options(...).remote(settings)`."""
+
+    def __init__(self, settings: SamplerSettings) -> None:
+        self._settings = settings
+        self._engine: Any = None
+        self._version = ""
+        self._synced: tuple[str, str, ProbeReport] | None = None  # version, checkpoint, what the probe showed
+        self._running = 0
+        self._lifecycle = asyncio.Lock()
+        self._request_ids = itertools.count()
+
+    async def start(self) -> None:
+        """Starts the engine on `settings.model`; the replica is stale until its first sync. Idempotent."""
+        async with self._lifecycle:
+            if self._engine is not None:
+                return
+            prepare_process(self._settings)
+            from vllm import AsyncEngineArgs
+            from vllm.v1.engine.async_llm import AsyncLLM
+
+            options = engine_options(self._settings)
+            engine = AsyncLLM.from_engine_args(AsyncEngineArgs(disable_log_stats=True, **options))
+            await engine.collective_rpc("exit_with", args=(os.getpid(),))
+            self._engine = engine
+
+    async def version(self) -> str:
+        """The version of the weights held, "" when stale."""
+        return self._version
+
+    async def sync(self, version: str, checkpoint: str, probe: Probe) -> ProbeReport:
+        """Takes on the weights in `checkpoint` as `version`, proven by `probe`. Raises `SyncFailed`; the replica is
+        stale then. Syncing again to what it holds does nothing. A folder holds one version only: the engine may have
+        read an earlier content of it."""
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        if self._engine is None:
+            raise SyncFailed(version, checkpoint, "the sampler has not been started")
+        async with self._lifecycle:
+            if self._synced is not None and self._synced[:2] == (version, checkpoint):
+                return self._synced[2]
+            self._version, self._synced = "", None
+            try:
+                await self._drain(version, checkpoint)
+                await self._load(checkpoint)
+                await self._reset_prefix_cache(version, checkpoint)
+                report = await self._prove(probe)
+            except EngineDeadError as error:
+                _exit(error)
+            except SyncFailed:
+                raise
+            except Exception as error:
+                raise SyncFailed(version, checkpoint, f"{type(error).__name__}: {error}") from error
+            if not report.ok:
+                raise SyncFailed(version, checkpoint, f"the probe refutes the swap: {report.reason}")
+            self._version, self._synced = version, (version, checkpoint, report)
+            return report
+
+    async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
+        """`sampling.samples` completions of `prompt` by weights `version`. Raises `StaleWeights`, `PromptRefused`."""
+        if version != self._version or not version:
+            raise StaleWeights(version, self._version)
+        from vllm.exceptions import VLLMClientError
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        self._running += 1
+        try:
+            output = await self._generate(prompt, _parameters(prompt, sampling))
+        except EngineDeadError as error:
+            _exit(error)
+        except (VLLMClientError, ValueError) as error:
+            raise PromptRefused(f"{error} (prompt starts {prompt[:80]!r})") from error
+        finally:
+            self._running -= 1
+        return [
+            Completion(text=one.text, complete=one.finish_reason == "stop", tokens=len(one.token_ids))
+            for one in sorted(output.outputs, key=lambda one: one.index)
+        ]
+
+    async def shutdown(self) -> None:
+        """Stops the engine and its process, after which the actor may be killed. Idempotent."""
+        async with self._lifecycle:
+            self._version, self._synced = "", None
+            engine, self._engine = self._engine, None
+            if engine is not None:
+                engine.shutdown()
+
+    async def _drain(self, version: str, checkpoint: str) -> None:
+        for _ in range(int(DRAIN_S / 0.05)):
+            if not self._running:
+                return
+            await asyncio.sleep(0.05)
+        raise SyncFailed(version, checkpoint, f"{self._running} requests still run after {DRAIN_S:.0f} s")
+
+    async def _load(self, checkpoint: str) -> None:
+        await self._engine.collective_rpc("reload_weights", kwargs={"weights_path": checkpoint})
+        await self._engine.collective_rpc("refresh_heads")
+
+    async def _reset_prefix_cache(self, version: str, checkpoint: str) -> None:
+        for _ in range(int(RESET_S / 0.05)):
+            if await self._engine.reset_prefix_cache():
+                return
+            await asyncio.sleep(0.05)
+        raise SyncFailed(version, checkpoint, f"the prefix cache refused to be reset for {RESET_S:.0f} s")
+
+    async def _prove(self, probe: Probe) -> ProbeReport:
+        """Greedy answers of the engine to the probe's prompts, judged. The reference fixes each answer's length, so
+        that the two sides need not agree on what ends one."""
+        from vllm import SamplingParams, TokensPrompt
+
+        outputs = await asyncio.gather(
+            *(
+                self._generate(
+                    TokensPrompt(prompt_token_ids=list(prompt)),
+                    SamplingParams(
+                        temperature=0.0, max_tokens=len(tokens), ignore_eos=True, logprobs=2, flat_logprobs=False
+                    ),
+                )
+                for prompt, tokens in zip(probe.prompts, probe.tokens, strict=True)
+            )
+        )
+        answers = [output.outputs[0] for output in outputs]
+        steps = [
+            [sorted((one.logprob for one in step.values()), reverse=True)[:2] for step in answer.logprobs or ()]
+            for answer in answers
+        ]
+        dtype = str(self._engine.model_config.dtype).removeprefix("torch.")
+        return compare(
+            probe,
+            tokens=[answer.token_ids for answer in answers],
+            logprobs=[[best for best, _ in answer] for answer in steps],
+            runners_up=[[second for _, second in answer] for answer in steps],
+            atol=tolerance(probe.dtype, dtype),
+        )
+
+    async def _generate(self, prompt: Any, parameters: SamplingParams) -> RequestOutput:
+        outputs: list[RequestOutput] = [
+            output async for output in self._engine.generate(prompt, parameters, f"request-{next(self._request_ids)}")
+        ]
+        return outputs[-1]
+
+
+def _parameters(prompt: str, sampling: Sampling) -> SamplingParams:
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    seed = None if sampling.seed is None else int(stable_id(sampling.seed, prompt), 16) % 2**31
+    return SamplingParams(
+        n=sampling.samples,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        max_tokens=sampling.max_new_tokens,
+        seed=seed,
+        stop=list(sampling.stop),
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
+
+
+def _exit(error: BaseException) -> NoReturn:
+    """Ends the process: an actor whose engine is dead would meet every retry with the same corpse (ray#60145)."""
+    logger.critical("the engine is dead (%s); ending this actor so that it is restarted", error)
+    logging.shutdown()
+    os._exit(1)
+
+
+@dataclass(slots=True)
+class _Replica:
+    """One actor as its caller sees it. `lives` counts how often it was brought back, so that the many requests that
+    one death loses bring it back once."""
+
+    handle: Any
+    outstanding: int = 0
+    lives: int = 0
+    lost: bool = False
+    bringing_up: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class SamplerPool:
+    """The caller's side of `replicas` (handles of `StudentSampler` actors): spreads requests, brings back the lost.
+
+    Lives in one event loop. The pool owns its replicas' lifecycle; whoever created the actors kills them after
+    `shutdown`."""
+
+    def __init__(self, replicas: Sequence[Any]) -> None:
+        if not replicas:
+            raise ValueError("a sampler pool needs at least one replica")
+        self._replicas = [_Replica(handle) for handle in replicas]
+        self._synced: tuple[str, str, Probe] | None = None
+
+    async def start(self) -> None:
+        """Starts every engine; `sync` does so too. Raises what starting an engine raises."""
+        await asyncio.gather(*(replica.handle.start.remote() for replica in self._replicas))
+
+    async def sync(self, version: str, checkpoint: str, probe: Probe) -> list[ProbeReport]:
+        """Takes every replica to `version`; one report a replica. Raises `SyncFailed`, `SamplersLost`."""
+        self._synced = (version, checkpoint, probe)
+        reports = await asyncio.gather(*(self._bring_up(replica, None) for replica in self._replicas))
+        self._least_busy()  # raises when none is left
+        return [report for report in reports if report is not None]
+
+    async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
+        """`StudentSampler.answer` by the replica with the least to do. A request lost with its replica goes again.
+
+        Raises `StaleWeights` when the pool itself was not synced to `version`, `SamplersLost`, `PromptRefused`."""
+        from ray.exceptions import RayActorError
+
+        while True:
+            if self._synced is None or self._synced[0] != version:
+                raise StaleWeights(version, self._synced[0] if self._synced else "")
+            replica = self._least_busy()
+            lives = replica.lives
+            replica.outstanding += 1
+            try:
+                completions: list[Completion] = await replica.handle.answer.remote(version, prompt, sampling)
+                return completions
+            except (StaleWeights, RayActorError) as error:
+                logger.warning("a sampler lost a request (%s); bringing it back", type(error).__name__)
+                await self._bring_up(replica, lives)
+            finally:
+                replica.outstanding -= 1
+
+    async def shutdown(self) -> None:
+        """Stops every engine that still runs."""
+        results = await asyncio.gather(
+            *(replica.handle.shutdown.remote() for replica in self._replicas if not replica.lost),
+            return_exceptions=True,
+        )
+        for result in results:
+            if isinstance(result, BaseException):
+                logger.warning("a sampler could not be shut down: %s", result)
+
+    def _least_busy(self) -> _Replica:
+        living = [replica for replica in self._replicas if not replica.lost]
+        if not living:
+            raise SamplersLost("every sampler is lost and its restarts are used up; run the same command again")
+        return min(living, key=lambda replica: (replica.bringing_up.locked(), replica.outstanding))
+
+    async def _bring_up(self, replica: _Replica, lives: int | None) -> ProbeReport | None:
+        """Starts and syncs a replica, unless (with `lives`) another request has brought it up since that was read.
+        None when there was nothing to do, or the replica is lost."""
+        from ray.exceptions import RayActorError
+
+        assert self._synced is not None
+        async with replica.bringing_up:
+            for pause in REVIVAL_PAUSES_S:
+                if replica.lost or lives not in (None, replica.lives):
+                    return None
+                try:
+                    await replica.handle.start.remote()
+                    report: ProbeReport = await replica.handle.sync.remote(*self._synced)
+                except RayActorError as error:
+                    logger.warning("a sampler is not back yet: %s", error)
+                    await asyncio.sleep(pause)
+                else:
+                    replica.lives += 1
+                    return report
+            replica.lost = True
+            return None

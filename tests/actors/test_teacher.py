@@ -1,0 +1,526 @@
+"""Workers and pool against a real HTTP server on the loopback that can be told to fail."""
+
+import asyncio
+import collections
+import dataclasses
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from actors.journal import Journal
+from actors.rate_limiter import RateLimiter
+from actors.teacher import (
+    AuthenticationRefused,
+    EndpointUnreachable,
+    PoolCounts,
+    TeacherPool,
+    TeacherWorker,
+    UnknownModel,
+    close_journal,
+    probe_endpoint,
+    start_journal,
+    start_pool,
+)
+from reasoning.teacher_calls import EndpointSettings, FailureKind, TeacherFailure, TeacherReply, TeacherRequest
+
+SECRET = "s3cr3t-Pa55-of-the-endpoint"
+Fault = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def completion(text: str | None, finish_reason: str = "stop", **more: object) -> web.Response:
+    message = {"role": "assistant", "content": text}
+    choice = {"index": 0, "message": message, "finish_reason": finish_reason}
+    usage = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
+    return web.json_response({"id": "1", "model": "m-1", "choices": [choice], "usage": usage, **more})
+
+
+def error(status: int, code: str | None = None, message: str = "no", **headers: str) -> Fault:
+    async def respond(_: web.Request) -> web.Response:
+        body = {"error": {"message": message, "code": code, "type": code}}
+        return web.json_response(body, status=status, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+    return respond
+
+
+def body(text: str | bytes, content_type: str = "application/json") -> Fault:
+    async def respond(_: web.Request) -> web.Response:
+        data = text.encode() if isinstance(text, str) else text
+        return web.Response(body=data, content_type=content_type)
+
+    return respond
+
+
+def said(text: str | None, finish_reason: str = "stop", **more: object) -> Fault:
+    async def respond(_: web.Request) -> web.Response:
+        return completion(text, finish_reason, **more)
+
+    return respond
+
+
+async def dropped(request: web.Request) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def cut_off(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Length": "1000", "Content-Type": "application/json"})
+    await response.prepare(request)
+    await response.write(b'{"choices": [')
+    assert request.transport is not None
+    request.transport.abort()
+    return response
+
+
+async def hanging(_: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(30)
+    return web.Response()
+
+
+async def trickling(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    for _ in range(300):
+        await response.write(b" ")
+        await asyncio.sleep(0.1)
+    return response
+
+
+class Server:
+    """An OpenAI-compatible endpoint in a thread. `faults` are used up, one a request, before it answers properly."""
+
+    def __init__(self) -> None:
+        self.faults: collections.deque[Fault] = collections.deque()
+        self.models_fault: Fault | None = None
+        self.latency_s = 0.0
+        self.sent: list[dict[str, Any]] = []
+        self.sent_at: list[float] = []
+        self.keys: list[str] = []
+        self.most_in_flight = self._in_flight = 0
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        assert self._ready.wait(10)
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/v1"
+
+    def texts(self) -> list[str]:
+        return [sent["messages"][0]["content"] for sent in self.sent]
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", self._complete)
+        app.router.add_get("/v1/models", self._models)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        self._loop.run_until_complete(runner.setup())
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        self._loop.run_until_complete(site.start())
+        self._port = runner.addresses[0][1]
+        self._ready.set()
+        self._loop.run_forever()
+        self._loop.run_until_complete(runner.cleanup())
+
+    async def _complete(self, request: web.Request) -> web.StreamResponse:
+        self.sent.append(await request.json())
+        self.sent_at.append(time.monotonic())
+        self.keys.append(request.headers.get("Authorization", ""))
+        self._in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self._in_flight)
+        try:
+            if self.faults:
+                return await self.faults.popleft()(request)
+            await asyncio.sleep(self.latency_s)
+            return completion(f"Answer to {self.sent[-1]['messages'][0]['content']}")
+        finally:
+            self._in_flight -= 1
+
+    async def _models(self, request: web.Request) -> web.StreamResponse:
+        if self.models_fault is not None:
+            return await self.models_fault(request)
+        return web.json_response({"object": "list", "data": [{"id": "m"}, {"id": "vendor/big-model"}]})
+
+
+class Handle:
+    """Stands where an actor handle would: `handle.method.remote(...)` on a plain object of this process."""
+
+    def __init__(self, actor: object) -> None:
+        self._actor = actor
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._actor, name)
+
+        async def call(*args: object) -> object:
+            result = method(*args)
+            return await result if asyncio.iscoroutine(result) else result
+
+        return type("Method", (), {"remote": staticmethod(lambda *args: asyncio.ensure_future(call(*args)))})
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    opened = Journal(tmp_path / "journal.sqlite")
+    yield opened
+    opened.close()
+
+
+def settings(server: Server, **more: Any) -> EndpointSettings:
+    return EndpointSettings("offline", server.base_url, "m", **{"attempts": 3, "timeout_s": 5.0, **more})
+
+
+def request(text: str = "2 + 2?", sample: int = 0) -> TeacherRequest:
+    return TeacherRequest("offline", "m", (("user", text),), 0.7, 64, sample)
+
+
+def ask(
+    with_settings: EndpointSettings, journal: Journal, *requests: TeacherRequest
+) -> list[TeacherReply | TeacherFailure]:
+    """All requests at once through one worker of this process."""
+
+    async def scenario() -> list[TeacherReply | TeacherFailure]:
+        worker = TeacherWorker(with_settings, Handle(journal), Handle(RateLimiter(with_settings)), backoff_s=0.01)
+        return await asyncio.gather(*(worker.ask(one) for one in requests))
+
+    return asyncio.run(scenario())
+
+
+def test_a_reply_is_read_whole_journaled_and_never_asked_for_again(server: Server, journal: Journal) -> None:
+    (reply,) = ask(settings(server, send_seed=True), journal, request(sample=4))
+    assert reply == TeacherReply(request(sample=4).key, "Answer to 2 + 2?", "stop", 5, 3, "m-1")
+    assert journal.lookup(request(sample=4).key) == dataclasses.replace(reply, from_journal=True)
+    (again,) = ask(settings(server), journal, request(sample=4))
+    assert again.from_journal and again.text == reply.text and len(server.sent) == 1
+    assert server.sent[0] == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "2 + 2?"}],
+        "temperature": 0.7,
+        "max_tokens": 64,
+        "seed": 4,
+    }
+
+
+def test_an_endpoint_that_takes_no_seed_is_sent_none(server: Server, journal: Journal) -> None:
+    ask(settings(server), journal, request(sample=1), request(sample=2))
+    assert len(server.sent) == 2 and not any("seed" in sent for sent in server.sent)
+
+
+def test_the_same_request_at_once_is_sent_once(server: Server, journal: Journal) -> None:
+    server.latency_s = 0.1
+    replies = ask(settings(server), journal, *[request()] * 20)
+    assert len(server.sent) == 1 and len({reply.text for reply in replies}) == 1
+    assert journal.stats().answered_sent_again == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        error(500),
+        error(503, retry_after_ms="20"),
+        error(529),
+        error(409),
+        error(429, retry_after_ms="20"),
+        dropped,
+        cut_off,
+        body("{not json"),
+        body("<html>busy</html>", "text/html"),
+        body('{"choices": []}'),
+        body('{"choices": [{"message": null}]}'),
+        body("null"),
+        body(b"\xff\xfe\x00"),
+        said(""),
+        said(None),
+        said(" \n "),
+    ],
+)
+def test_a_passing_fault_is_got_over(server: Server, journal: Journal, fault: Fault) -> None:
+    server.faults.append(fault)
+    (reply,) = ask(settings(server), journal, request())
+    assert isinstance(reply, TeacherReply) and len(server.sent) == 2
+    stats = journal.stats()
+    assert (stats.answered, stats.requests_sent_more_than_once, stats.sends_after_unknown) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "sends"),
+    [
+        (error(500), FailureKind.SERVER, 3),
+        (dropped, FailureKind.TRANSPORT, 3),
+        (body("{not json"), FailureKind.MALFORMED, 3),
+        (said(""), FailureKind.EMPTY, 3),
+        (error(429, "insufficient_quota"), FailureKind.QUOTA, 1),
+        (error(402), FailureKind.QUOTA, 1),
+        (error(401), FailureKind.AUTHENTICATION, 1),
+        (error(403), FailureKind.AUTHENTICATION, 1),
+        (error(404, "model_not_found"), FailureKind.NOT_FOUND, 1),
+        (error(400, "context_length_exceeded"), FailureKind.CONTEXT_TOO_LONG, 1),
+        (error(400, None, "This model's maximum context length is 512 tokens"), FailureKind.CONTEXT_TOO_LONG, 1),
+        (error(400, "content_filter"), FailureKind.CONTENT_FILTER, 1),
+        (said("Half of", "content_filter"), FailureKind.CONTENT_FILTER, 1),
+        (error(400, None, "unknown parameter: seed"), FailureKind.BAD_REQUEST, 1),
+        (error(422), FailureKind.BAD_REQUEST, 1),
+    ],
+)
+def test_a_lasting_fault_is_a_typed_failure_after_as_many_attempts_as_make_sense(
+    server: Server, journal: Journal, fault: Fault, kind: FailureKind, sends: int
+) -> None:
+    server.faults.extend([fault] * 10)
+    (failure,) = ask(settings(server), journal, request())
+    assert isinstance(failure, TeacherFailure) and failure.key == request().key
+    assert (failure.kind, failure.attempts, len(server.sent)) == (kind, sends, sends)
+    assert journal.stats().failed_by_kind == {kind: 1}
+    server.faults.clear()
+    (later,) = ask(settings(server), journal, request())  # the next run
+    assert later == failure if kind.final else isinstance(later, TeacherReply)
+
+
+@pytest.mark.parametrize("fault", [hanging, trickling])
+def test_a_server_that_stalls_or_trickles_times_out(server: Server, journal: Journal, fault: Fault) -> None:
+    server.faults.extend([fault] * 2)
+    began = time.monotonic()
+    (failure,) = ask(settings(server, timeout_s=0.4, attempts=2), journal, request())
+    assert isinstance(failure, TeacherFailure) and failure.kind is FailureKind.TIMEOUT and failure.attempts == 2
+    assert time.monotonic() - began < 3
+
+
+def test_nobody_listening_is_a_transport_failure_that_says_so(server: Server, journal: Journal) -> None:
+    nowhere = dataclasses.replace(settings(server), base_url="http://127.0.0.1:1/v1")
+    (failure,) = ask(nowhere, journal, request())
+    assert isinstance(failure, TeacherFailure) and failure.kind is FailureKind.TRANSPORT
+    assert "ConnectError" in failure.message
+
+
+def test_a_reply_cut_off_at_the_token_limit_is_a_reply_and_not_asked_again(server: Server, journal: Journal) -> None:
+    server.faults.extend([said("Half of an ans", "length"), said("", "length")])
+    for text, wanted in (("a", "Half of an ans"), ("b", "")):
+        (reply,) = ask(settings(server), journal, request(text))
+        assert isinstance(reply, TeacherReply) and reply.truncated and reply.text == wanted
+        (again,) = ask(settings(server), journal, request(text))
+        assert again.from_journal and again.truncated
+    assert len(server.sent) == 2
+
+
+@pytest.mark.parametrize("usage", [None, "lots", {"prompt_tokens": -4, "completion_tokens": "x"}, []])
+def test_a_wrong_usage_count_costs_no_reply(server: Server, journal: Journal, usage: object) -> None:
+    server.faults.append(said("4", usage=usage))
+    (reply,) = ask(settings(server), journal, request())
+    assert isinstance(reply, TeacherReply) and (reply.prompt_tokens, reply.completion_tokens) == (0, 0)
+
+
+def test_half_a_character_in_a_reply_or_a_request_breaks_nothing(server: Server, journal: Journal) -> None:
+    server.faults.append(body(json.dumps({"choices": [{"message": {"content": "x \\ud800 y"}}]}).replace("\\\\", "\\")))
+    (reply,) = ask(settings(server), journal, request())
+    reply.text.encode("utf-8")
+    (failure,) = ask(settings(server), journal, request("\ud800"))
+    assert isinstance(failure, TeacherFailure) and failure.kind is FailureKind.BAD_REQUEST
+
+
+def test_too_many_requests_is_no_failed_attempt_and_stops_everybody(server: Server, journal: Journal) -> None:
+    server.faults.extend([error(429, retry_after="1")] * 4)  # more than there are attempts
+    requests = [request(str(number)) for number in range(12)]
+    results = ask(settings(server, attempts=1, max_in_flight=4), journal, *requests)
+    assert all(isinstance(result, TeacherReply) for result in results) and len(server.sent) == 16
+    last_refused, first_after = server.sent_at[3], server.sent_at[4]
+    assert first_after - last_refused > 0.9  # the other eight waited too
+
+
+def test_an_endless_refusal_ends_with_the_patience(server: Server, journal: Journal) -> None:
+    server.faults.extend([error(429, retry_after_ms="50")] * 200)
+    (failure,) = ask(settings(server, rate_limit_patience_s=0.3), journal, request())
+    assert isinstance(failure, TeacherFailure) and failure.kind is FailureKind.RATE_LIMITED
+    assert 2 < failure.attempts == len(server.sent) < 12
+
+
+def test_a_refusal_for_the_rest_of_the_day_is_not_waited_out(server: Server, journal: Journal) -> None:
+    server.faults.append(error(429, retry_after="80000"))
+    requests = [request(str(number)) for number in range(5)]
+    results = ask(settings(server, max_in_flight=1), journal, *requests)
+    assert all(isinstance(result, TeacherFailure) and result.kind is FailureKind.RATE_LIMITED for result in results)
+    assert len(server.sent) == 1 and "a pause of" in results[-1].message
+
+
+def test_limits_hold(server: Server, journal: Journal) -> None:
+    server.latency_s = 0.05
+    requests = [request(str(number)) for number in range(12)]
+    began = time.monotonic()
+    ask(settings(server, max_in_flight=3, requests_per_minute=1200), journal, *requests)
+    assert server.most_in_flight <= 3 and time.monotonic() - began > 10 * 60 / 1200
+
+
+def test_the_key_is_sent_and_told_to_nobody(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("TEACHER_KEY", SECRET)
+    with_key = settings(server, api_key_env="TEACHER_KEY", attempts=1)
+    server.faults.extend(
+        [error(401, None, f"Incorrect API key provided: {SECRET}"), error(500, None, f"bad header Bearer {SECRET}")]
+    )
+    journal = Journal(tmp_path / "journal.sqlite")
+    told = repr([ask(with_key, journal, request(text))[0] for text in "abc"])
+    journal.close()
+    assert server.keys == [f"Bearer {SECRET}"] * 3 and "[key]" in told
+    server.models_fault = error(401, None, SECRET)
+    with pytest.raises(AuthenticationRefused) as refused:
+        asyncio.run(probe_endpoint(with_key))
+    files = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert SECRET not in told + str(refused.value) + caplog.text and SECRET.encode() not in files
+
+
+def test_no_key_leaks_to_an_endpoint_that_takes_none(
+    server: Server, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # and no proxy stands between us and our own machine
+    ask(settings(server), journal, request())
+    assert server.keys == ["Bearer none"]
+
+
+def probe(server: Server, **more: Any) -> None:
+    asyncio.run(probe_endpoint(dataclasses.replace(settings(server), **more), timeout_s=1.0))
+
+
+def test_the_probe_passes_what_will_work(server: Server) -> None:
+    probe(server)
+    probe(server, model="big-model")
+    for status in (404, 405, 429):
+        server.models_fault = error(status)
+        probe(server, model="whatever")
+
+
+def test_the_probe_names_what_is_wrong_and_the_cure(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(
+        UnknownModel, match=r"offline at http://127.*/v1 does not serve the model 'bigmodel'.*big-model"
+    ):
+        probe(server, model="bigmodel")
+    with pytest.raises(EndpointUnreachable, match=r"http://127\.0\.0\.1:1/v1 cannot be reached.*base_url"):
+        probe(server, base_url="http://user:hidden@127.0.0.1:1/v1?token=hidden")
+    monkeypatch.delenv("TEACHER_KEY", raising=False)
+    with pytest.raises(AuthenticationRefused, match="set the environment variable TEACHER_KEY"):
+        probe(server, api_key_env="TEACHER_KEY")
+    server.models_fault = error(401)
+    with pytest.raises(AuthenticationRefused, match="api_key_env"):
+        probe(server)
+    server.models_fault = body("<html>Welcome</html>", "text/html")
+    with pytest.raises(EndpointUnreachable, match="usually ends in /v1"):
+        probe(server)
+    server.models_fault = hanging
+    with pytest.raises(EndpointUnreachable, match="no answer within 1 s"):
+        probe(server)
+
+
+def test_the_pool_needs_no_torch() -> None:
+    code = "import sys, actors.teacher; sys.exit('torch' in sys.modules or 'vllm' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def run_on_ray(scenario: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(scenario, 60))
+
+
+def test_two_hundred_requests_through_ray_are_sent_once_and_never_again(
+    ray_cluster: None, server: Server, tmp_path: Path
+) -> None:
+    """Journal, limiter and two workers as actors; each request asked twice at once, then all again by a new pool."""
+    server.latency_s = 0.02
+    with_settings = settings(server, max_in_flight=16, timeout_s=20.0)
+    requests = [request(str(number)) for number in range(200)]
+
+    async def scenario() -> None:
+        journal = start_journal(tmp_path / "journal.sqlite")
+        pool = start_pool(with_settings, journal, workers=2)
+        replies = await asyncio.gather(*(pool.ask(one) for one in requests * 2))
+        assert [reply.text for reply in replies[:200]] == [f"Answer to {number}" for number in range(200)]
+        assert sorted(server.texts()) == sorted(str(number) for number in range(200))
+        assert 4 < server.most_in_flight <= 16
+        assert pool.counts.asked == pool.counts.answered == 400 and pool.counts.failed == 0
+        limits = await pool.limiter_stats()
+        assert (limits.granted, limits.waiting) == (200, 0)
+        pool.close()
+
+        second = start_pool(with_settings, journal, workers=2)
+        again = await asyncio.gather(*(second.ask(one) for one in requests))
+        assert all(reply.from_journal for reply in again) and len(server.sent) == 200
+        assert second.counts == PoolCounts(asked=200, answered=200, from_journal=200)
+        second.close()
+        stats = await close_journal(journal)
+        assert (stats.answered, stats.requests_sent_more_than_once, stats.answered_sent_again) == (200, 0, 0)
+
+    run_on_ray(scenario())
+
+
+def test_workers_limiter_and_journal_may_die_in_the_middle(ray_cluster: None, server: Server, tmp_path: Path) -> None:
+    """Each is killed once under load, as by the kernel; every request ends in a reply, and none is asked again that
+    was answered. About ten seconds: three processes are started anew."""
+    import ray
+
+    server.latency_s = 0.05
+    with_settings = settings(server, max_in_flight=8, timeout_s=5.0)
+
+    async def scenario() -> None:
+        journal = start_journal(tmp_path / "journal.sqlite")
+        pool = start_pool(with_settings, journal, workers=2)
+        await pool.ask(request("first"))
+        asking = asyncio.gather(*(pool.ask(request(str(number))) for number in range(300)))
+        for victim in (pool._workers[0], pool._limiter, journal):
+            await asyncio.sleep(0.4)
+            ray.kill(victim, no_restart=False)
+        replies = await asking
+        assert [reply.text for reply in replies] == [f"Answer to {number}" for number in range(300)]
+        sent_twice = sum(count > 1 for count in collections.Counter(server.texts()).values())
+        pool.close()
+        stats = await close_journal(journal)
+        assert stats.answered == 301 and stats.started_unknown == stats.answered_sent_again == 0
+        assert sent_twice <= stats.sends_after_unknown <= 3 * 8  # what was in flight with the dead, and no more
+
+    run_on_ray(scenario())
+
+
+def test_a_journal_that_is_in_use_is_refused_before_anything_is_started(ray_cluster: None, tmp_path: Path) -> None:
+    from actors import journal as journal_module
+
+    with Path(os.devnull).open(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal_module.Journal.__init__, "__defaults__", (0.0, time.time))
+        held = Journal(tmp_path / "journal.sqlite")
+        with pytest.raises(journal_module.JournalInUse):
+            start_journal(tmp_path / "journal.sqlite")
+        held.close()
+
+
+def test_a_pool_of_dead_workers_gives_up_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray.exceptions import ActorDiedError
+
+    from actors import teacher
+
+    class Dead:
+        async def ask(self, _: TeacherRequest) -> None:
+            raise ActorDiedError("the node is gone")
+
+    monkeypatch.setattr(teacher, "backoff", lambda *_: 0.0)
+    with pytest.raises(teacher.WorkersLost, match="8 workers in a row.*the node is gone"):
+        asyncio.run(TeacherPool([Handle(Dead()), Handle(Dead())]).ask(request()))

@@ -1,0 +1,52 @@
+"""The report is made from a run's directory alone, and treats every word in it as data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pipelines.report import write_report
+from reasoning.recipe import parse_recipe
+from reasoning.records import Attempt, Mistake, Rationale, RationaleSource, Verdict
+from reasoning.rounds import Phase, PhaseRecord
+from reasoning.run_directory import RunDirectory
+from reasoning.tables import write_table
+from tests.pipelines.test_live import EXAM, ROUND_0
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+def finished_run(folder: Path) -> RunDirectory:
+    directory = RunDirectory(folder / "run")
+    directory.claim(parse_recipe("name: a-run", "r.yaml"))
+    for record in ROUND_0:
+        directory.append(record)
+    exam = {**EXAM.metrics, "wrong": 140, "no_answer": 5, "truncated": 5}
+    directory.append(PhaseRecord(1, Phase.EXAM, 20.0, exam))
+    directory.append(PhaseRecord(1, Phase.FEEDBACK, 3.0, {"kept": 1, "filtered_out": 0, "failed": 0, "asked": 1}))
+    files = directory.round(1)
+    files.folder.mkdir()
+    attempt = Attempt("p1", 1, 0, f"wrong {SCRIPT}", True, 5, "no", Verdict.WRONG)
+    mistake = Mistake(attempt.problem_id, 1, attempt.text, attempt.prediction)
+    answer = Rationale("p1", 1, RationaleSource.TAILORED, "tailored-v1", "m", "right steps", "yes", True, mistake.id)
+    write_table(files.exam, [attempt], Attempt)
+    write_table(files.rationales, [answer], Rationale)
+    directory.round(0).folder.mkdir()
+    points = [{"step": i, "lm": 2.0 / i, "triplet": 0.5, "total": 1.0} for i in range(1, 5)]
+    directory.round(0).losses.write_text("".join(json.dumps(point) + "\n" for point in points))
+    return directory
+
+
+def test_a_report_shows_rounds_plots_and_a_mistake_with_its_answer(tmp_path: Path) -> None:
+    page = write_report(finished_run(tmp_path)).read_text(encoding="utf-8")
+    assert page.count("data:image/svg+xml") == 4
+    assert "50.0 %" in page and "40.0 – 60.0" in page
+    assert "right steps" in page
+    assert SCRIPT not in page and "&lt;script&gt;" in page
+    assert "http://" not in page and "https://" not in page
+
+
+def test_a_run_that_has_just_begun_has_a_report_too(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "run")
+    directory.claim(parse_recipe("name: young", "r.yaml"))
+    assert "No round is finished yet" in write_report(directory).read_text(encoding="utf-8")
