@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import ray
-import ray.actor
 
 from actors.progress import ProgressBoard
 from actors.sampler import SamplerPool
+from actors.samplers import start_samplers
 from actors.teacher import TeacherPool
 from reasoning.probe import Probe, load_probe, save_probe
 from reasoning.prompts import plain_request, student_prompt, tailored_request
@@ -48,11 +48,12 @@ class Classroom:
     data: TaskData
     teacher: TeacherPool
     first_teacher: TeacherPool
-    sampler: SamplerPool
-    trainer: ray.actor.ActorHandle
-    reporter: ray.actor.ActorHandle
+    trainer: Any
+    reporter: Any
     board: ProgressBoard
+    sampler: SamplerPool | None = None
     pending: dict[str, asyncio.Task[Outcome]] = field(default_factory=dict)
+    _synced: str = ""
 
     def __post_init__(self) -> None:
         self.train_by_id = {problem.id: problem for problem in self.data.train}
@@ -104,11 +105,14 @@ class Classroom:
             raise TeacherRefused(f"{request.endpoint}: {outcome.kind}: {outcome.message}")
         return outcome
 
-    async def sync_samplers(self, round: int) -> str:
-        """Brings every sampler to the checkpoint of `round` (-1: the recipe's own), proven, and returns its version."""
+    async def samplers_at(self, round: int) -> tuple[SamplerPool, str]:
+        """The samplers, started if need be and brought to the checkpoint of `round` (-1: the recipe's own) by a proven
+        swap, with the version to ask them for."""
+        if self.sampler is None:
+            self.sampler = await start_samplers(self.recipe)
         version = f"round-{round:03d}" if round >= 0 else "base"
-        if self.sampler.synced_version == version:
-            return version
+        if self._synced == version:
+            return self.sampler, version
         checkpoint, file = self.checkpoint(round), self.files(round).probe
         if round >= 0 and file.exists():
             probe = load_probe(file)
@@ -118,7 +122,14 @@ class Classroom:
             if round >= 0:
                 save_probe(probe, file)
         await self.sampler.sync(version, checkpoint, probe)
-        return version
+        self._synced = version
+        return self.sampler, version
+
+    async def stop_samplers(self) -> None:
+        """Ends the samplers and gives their GPUs back. Nothing happens when none is up."""
+        pool, self.sampler, self._synced = self.sampler, None, ""
+        if pool is not None:
+            await pool.shutdown()
 
 
 @ray.remote(num_cpus=0)

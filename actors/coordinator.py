@@ -16,16 +16,14 @@ import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import ray
-import ray.actor
 
 from actors.classroom import Classroom
 from actors.journal import JournalStats
 from actors.phases import perform
 from actors.progress import ProgressBoard, Snapshot
-from actors.sampler import SamplerPool
-from actors.samplers import start_samplers
 from actors.teacher import TeacherPool, close_journal, start_journal, start_pool
 from actors.trainer import Trainer
 from reasoning.recipe import EndpointSection, Recipe
@@ -54,7 +52,7 @@ class Coordinator:
         self._data = data
         self._base_urls = dict(base_urls)
         self._board = ProgressBoard()
-        self._journal: ray.actor.ActorHandle | None = None
+        self._journal: Any = None
 
     async def progress(self) -> Snapshot:
         """What the run is doing now."""
@@ -84,7 +82,8 @@ class Coordinator:
                     return RunOutcome(step.reason, tuple(records), best_round(records), stats)
                 if room is None:
                     room = await self._open_classroom()
-                await self._placed(room, step.phase)
+                if step.phase is Phase.TRAIN and self._recipe.cluster.placement == "shared":
+                    await room.stop_samplers()
                 started = time.monotonic()
                 metrics = await perform(room, step.round, step.phase)
                 record = PhaseRecord(step.round, step.phase, time.monotonic() - started, metrics)
@@ -101,7 +100,6 @@ class Coordinator:
             data=self._data,
             teacher=teacher,
             first_teacher=self._teacher_pool(first) if first else teacher,
-            sampler=SamplerPool([]),
             trainer=ray.remote(Trainer).options(num_cpus=0).remote(),
             reporter=ray.get_runtime_context().current_actor,
             board=self._board,
@@ -111,21 +109,12 @@ class Coordinator:
         settings = section.settings(self._base_urls.get(section.kind))
         return start_pool(settings, self._journal, self._recipe.teacher.workers)
 
-    async def _placed(self, room: Classroom, phase: Phase) -> None:
-        """Samplers are up for exam and evaluation, and out of the trainer's way when both share the GPUs."""
-        shared = self._recipe.cluster.placement == "shared"
-        if phase in (Phase.EXAM, Phase.EVALUATE) and not room.sampler.replicas:
-            room.sampler = await start_samplers(self._recipe)
-        elif phase is Phase.TRAIN and shared and room.sampler.replicas:
-            await room.sampler.shutdown()
-            room.sampler = SamplerPool([])
-
     async def _stop(self, room: Classroom | None) -> None:
         if room is not None:
             for task in room.pending.values():
                 task.cancel()
             with contextlib.suppress(ray.exceptions.RayError):
-                await room.sampler.shutdown()
+                await room.stop_samplers()
             for pool in {room.teacher, room.first_teacher}:
                 pool.close()
             ray.kill(room.trainer)

@@ -155,7 +155,7 @@ def _read_completion(request: TeacherRequest, body: bytes) -> TeacherReply:
         where = ".".join(str(part) for part in problem["loc"]) or "the body"
         raise _UnusableReply(FailureKind.MALFORMED, f"not a chat completion: {where}: {problem['msg']}") from None
     choice = completion.choices[0]
-    text = (choice.message.content or "").encode("utf-8", "replace").decode()  # half a surrogate pair is no text
+    text = choice.message.content or ""
     finish_reason = choice.finish_reason or "unknown"
     if finish_reason == "content_filter" or (choice.message.refusal and not text):
         raise _UnusableReply(FailureKind.CONTENT_FILTER, choice.message.refusal or "withheld by the endpoint's filter")

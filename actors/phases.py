@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from actors.classroom import Classroom, TeacherRefused, gather_all
-from actors.sampler import Completion, Sampling
+from actors.sampling import Completion, Sampling
 from actors.trainer import TrainingJob
 from reasoning.answers import grade
 from reasoning.exam import exam_questions, first_questions
@@ -49,7 +49,7 @@ async def exam(room: Classroom, round: int) -> Metrics:
     files, learning = room.files(round), room.recipe.learning
     problems = exam_questions(room.data.train, learning, room.recipe.seed, round)
     room.board.begin(round, Phase.EXAM, len(problems))
-    version = await room.sync_samplers(round - 1)
+    sampler, version = await room.samplers_at(round - 1)
     attempts = _logged_attempts(files, learning.exam.samples)
 
     def take(problem: Problem) -> None:
@@ -67,7 +67,7 @@ async def exam(room: Classroom, round: int) -> Metrics:
     with files.exam_log.open("a", encoding="utf-8") as log:
 
         async def sit(problem: Problem) -> None:
-            completions = await room.sampler.answer(
+            completions = await sampler.answer(
                 version, student_prompt(problem.question), _exam_sampling(room, problem, round)
             )
             graded = [_graded(problem, round, sample, completion) for sample, completion in enumerate(completions)]
@@ -194,11 +194,11 @@ async def evaluate(room: Classroom, round: int) -> Metrics:
     """Greedy accuracy on validation (which decides) and on test (which is only reported), with 95 % intervals."""
     problems = [*room.data.validation, *room.data.test]
     room.board.begin(round, Phase.EVALUATE, len(problems))
-    version = await room.sync_samplers(round)
+    sampler, version = await room.samplers_at(round)
     greedy = Sampling(samples=1, temperature=0.0, top_p=1.0, max_new_tokens=room.max_new_tokens, seed=None, stop=())
 
     async def sit(problem: Problem) -> Attempt:
-        (completion,) = await room.sampler.answer(version, student_prompt(problem.question), greedy)
+        (completion,) = await sampler.answer(version, student_prompt(problem.question), greedy)
         attempt = _graded(problem, round, 0, completion)
         right = attempt.verdict is Verdict.CORRECT
         room.board.add(done=1, graded=1, correct=int(right), student_tokens_total=attempt.tokens)

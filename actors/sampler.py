@@ -19,7 +19,7 @@ import itertools
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from actors.sampling import Completion, PromptRefused, SamplersLost, Sampling, StaleWeights, SyncFailed
@@ -54,16 +54,17 @@ class StudentSampler:
     async def start(self) -> None:
         """Starts the engine on `settings.model`; the replica is stale until its first sync. Idempotent."""
         async with self._lifecycle:
-            if self._engine is not None:
-                return
-            prepare_process(self._settings)
-            from vllm import AsyncEngineArgs
-            from vllm.v1.engine.async_llm import AsyncLLM
+            if self._engine is None:
+                await self._start_engine(self._settings)
 
-            options = engine_options(self._settings)
-            engine = AsyncLLM.from_engine_args(AsyncEngineArgs(disable_log_stats=True, **options))
-            await engine.collective_rpc("exit_with", args=(os.getpid(),))
-            self._engine = engine
+    async def _start_engine(self, settings: SamplerSettings) -> None:
+        prepare_process(settings)
+        from vllm import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        engine = AsyncLLM.from_engine_args(AsyncEngineArgs(disable_log_stats=True, **engine_options(settings)))
+        await engine.collective_rpc("exit_with", args=(os.getpid(),))
+        self._engine = engine
 
     async def version(self) -> str:
         """The version of the weights held, "" when stale."""
@@ -134,6 +135,11 @@ class StudentSampler:
         raise SyncFailed(version, checkpoint, f"{self._running} requests still run after {DRAIN_S:.0f} s")
 
     async def _load(self, checkpoint: str) -> None:
+        if _vocabulary(checkpoint) != self._engine.model_config.hf_config.get_text_config().vocab_size:
+            # Training gave the student a padding token: an engine's embeddings have the size it was started with.
+            self._engine.shutdown()
+            await self._start_engine(replace(self._settings, model=checkpoint))
+            return
         await self._engine.collective_rpc("reload_weights", kwargs={"weights_path": checkpoint})
         await self._engine.collective_rpc("refresh_heads")
 
@@ -179,6 +185,12 @@ class StudentSampler:
             output async for output in self._engine.generate(prompt, parameters, f"request-{next(self._request_ids)}")
         ]
         return outputs[-1]
+
+
+def _vocabulary(checkpoint: str) -> int:
+    from transformers import AutoConfig
+
+    return int(AutoConfig.from_pretrained(checkpoint).get_text_config().vocab_size)
 
 
 def _parameters(prompt: str, sampling: Sampling) -> SamplingParams:
@@ -254,8 +266,7 @@ class SamplerPool:
             try:
                 completions: list[Completion] = await replica.handle.answer.remote(version, prompt, sampling)
                 return completions
-            except (StaleWeights, RayActorError) as error:
-                logger.warning("a sampler lost a request (%s); bringing it back", type(error).__name__)
+            except (StaleWeights, RayActorError):
                 await self._bring_up(replica, lives)
             finally:
                 replica.outstanding -= 1
@@ -286,6 +297,8 @@ class SamplerPool:
             for pause in REVIVAL_PAUSES_S:
                 if replica.lost or lives not in (None, replica.lives):
                     return None
+                if lives is not None:
+                    logger.warning("a sampler lost its engine or its node; bringing it back")
                 try:
                     await replica.handle.start.remote()
                     report: ProbeReport = await replica.handle.sync.remote(*self._synced)

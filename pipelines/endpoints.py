@@ -32,10 +32,10 @@ def deploy_teachers(recipe: Recipe, loopback: bool) -> dict[str, str]:
 
     port = start_serve(LOOPBACK if loopback else "0.0.0.0")
     host = LOOPBACK if loopback else ray.util.get_node_ip_address()
-    addresses = {}
+    addresses: dict[str, str] = {}
     for kind, section in sections.items():
         arguments = TeacherArgs(
-            kind=kind,  # type: ignore[arg-type]
+            kind=kind,
             model=section.model,
             error_rate=section.error_rate,
             seed=recipe.seed,
@@ -54,7 +54,9 @@ def start_serve(host: str, port: int | None = None) -> int:
 
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     serve.start(http_options={"host": host, "port": port or free_port()}, logging_config={"log_level": "WARNING"})
-    return int(_get_global_client().http_config.port)
+    client = _get_global_client()
+    assert client is not None  # serve.start has just made sure
+    return int(client.http_config.port)
 
 
 def free_port() -> int:

@@ -20,13 +20,16 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from reasoning.embedded.architecture import student_config
 from reasoning.embedded.corpus import tokenizer_text
 from reasoning.embedded.packing import pack
 from reasoning.embedded.skills import skill_accuracy
 from reasoning.embedded.tokenizer import train_tokenizer
+
+Optimisers = tuple[torch.optim.Muon, torch.optim.AdamW]
+MUON_RATE = 2.5  # Muon's learning rate as a multiple of AdamW's
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +99,18 @@ class Learners:
             logits_BTV[:, :-1].float().flatten(0, 1), ids_BT[:, 1:].flatten(), reduction="none"
         )
         loss = (loss_N * weights_BT[:, 1:].flatten()).sum() / total
-        loss.backward()
+        torch.autograd.backward([loss])
         return float(loss.detach())
 
 
-def new_student(plan: Plan) -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase]:
+def new_student(plan: Plan) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The tokenizer, and the untrained student of a plan."""
     tokenizer = train_tokenizer(tokenizer_text(plan.seed, plan.tokenizer_passages))
     config = student_config(
         len(tokenizer), tokenizer.pad_token_id, tokenizer.eos_token_id, plan.hidden, plan.layers, plan.intermediate
     )
     torch.manual_seed(plan.seed)
-    return LlamaForCausalLM(config), tokenizer
+    return AutoModelForCausalLM.from_config(config), tokenizer
 
 
 def save_student(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -127,7 +130,7 @@ class Checkpoints:
         return found[-1] if found else None
 
     def save(
-        self, step: int, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, optimiser: torch.optim.AdamW
+        self, step: int, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, optimisers: Optimisers
     ) -> None:
         """Complete or not there at all; optimiser states of earlier checkpoints are dropped."""
         target = self.folder / f"step-{step:06d}"
@@ -135,34 +138,41 @@ class Checkpoints:
         for folder in (unfinished, target):
             shutil.rmtree(folder, ignore_errors=True)
         save_student(unfinished, model, tokenizer)
-        tensors = {}
-        for index, state in optimiser.state_dict()["state"].items():
-            tensors |= {f"{index}.{name}": torch.as_tensor(value).clone() for name, value in state.items()}
+        tensors: dict[str, torch.Tensor] = {}
+        for kind, optimiser in enumerate(optimisers):
+            for index, state in optimiser.state_dict()["state"].items():
+                tensors |= {f"{kind}.{index}.{name}": torch.as_tensor(it).clone() for name, it in state.items()}
         save_file(tensors, unfinished / "optimiser.safetensors")
         unfinished.rename(target)
         for old in self.folder.glob("step-??????/optimiser.safetensors"):
             if old.parent != target:
                 old.unlink()
 
-    def resume(self, model: PreTrainedModel, optimiser: torch.optim.AdamW) -> int:
-        """Loads the newest checkpoint, if any, into both; returns the step to go on with."""
+    def resume(self, model: PreTrainedModel, optimisers: Optimisers) -> int:
+        """Loads the newest checkpoint, if any, into all; returns the step to go on with."""
         newest = self.newest()
         if newest is None:
             return 0
         model.load_state_dict(load_file(newest / "model.safetensors"))
-        states: dict[int, dict[str, torch.Tensor]] = {}
+        states: list[dict[int, dict[str, torch.Tensor]]] = [{} for _ in optimisers]
         for name, tensor in load_file(newest / "optimiser.safetensors").items():
-            index, _, key = name.partition(".")
-            states.setdefault(int(index), {})[key] = tensor
-        optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
+            kind, index, key = name.split(".", 2)
+            states[int(kind)].setdefault(int(index), {})[key] = tensor
+        for optimiser, state in zip(optimisers, states, strict=True):
+            optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
         return int(newest.name.removeprefix("step-"))
 
 
-def _optimiser(model: PreTrainedModel, plan: Plan) -> torch.optim.AdamW:
-    matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    vectors = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
-    groups = [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=plan.learning_rate, betas=(0.9, 0.98), fused=True)
+def _optimisers(model: PreTrainedModel, plan: Plan) -> Optimisers:
+    """Muon for the matrices inside the layers, AdamW for embeddings and norms: the split that Muon's author advises."""
+    named = list(model.named_parameters())
+    inner = [parameter for name, parameter in named if ".layers." in name and parameter.dim() == 2]
+    outer = [parameter for name, parameter in named if not (".layers." in name and parameter.dim() == 2)]
+    muon = torch.optim.Muon(
+        inner, lr=MUON_RATE, weight_decay=plan.weight_decay, momentum=0.95, adjust_lr_fn="match_rms_adamw"
+    )
+    adam = torch.optim.AdamW(outer, lr=1.0, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
+    return muon, adam
 
 
 def _batches(
@@ -180,23 +190,26 @@ def _batches(
 
 def pretrain(plan: Plan, out: Path, work: Path, report_every: int = 100, save_every: int = 500) -> dict[str, float]:
     """Trains the student of `plan` into `out`, with checkpoints under `work`; returns the accuracy of each skill."""
+    torch.set_num_threads(1)  # each learner has its own thread; a second one per operation would only wait on busy cores
     model, tokenizer = new_student(plan)
     work.mkdir(parents=True, exist_ok=True)
     checkpoints = Checkpoints(work)
-    optimiser = _optimiser(model, plan)
-    begin = checkpoints.resume(model, optimiser)
+    optimisers = _optimisers(model, plan)
+    begin = checkpoints.resume(model, optimisers)
     size = sum(parameter.numel() for parameter in model.parameters())
     print(f"{size:,} parameters, {plan.steps * plan.rows * plan.length:,} tokens, from step {begin}", flush=True)
     learners = Learners(model.train(), plan)
     started = since = time.monotonic()
     losses: list[float] = []
     for step, ids_BT, weights_BT in _batches(tokenizer, plan, begin):
-        for group in optimiser.param_groups:
-            group["lr"] = plan.rate(step)
+        for optimiser, scale in zip(optimisers, (MUON_RATE, 1.0), strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = plan.rate(step) * scale
         losses.append(learners.gradients(ids_BT, weights_BT))
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad()
+        for optimiser in optimisers:
+            optimiser.step()
+            optimiser.zero_grad()
         if (step + 1) % report_every == 0:
             now = time.monotonic()
             speed = len(losses) * plan.rows * plan.length / (now - since)
@@ -207,7 +220,7 @@ def pretrain(plan: Plan, out: Path, work: Path, report_every: int = 100, save_ev
             )
             losses, since = [], now
         if (step + 1) % save_every == 0 or step + 1 == plan.steps:
-            checkpoints.save(step + 1, model, tokenizer, optimiser)
+            checkpoints.save(step + 1, model, tokenizer, optimisers)
     save_student(out, model, tokenizer)
     accuracy = skill_accuracy(model, tokenizer, plan.seed)
     record = {

@@ -115,7 +115,7 @@ def _plot_accuracy(figure: Figure, records: Sequence[PhaseRecord]) -> None:
 
 def _plot_losses(figure: Figure, losses: dict[int, list[dict[str, float]]]) -> None:
     axes = figure.subplots()
-    start = 0
+    start = 0.0
     for round, points in losses.items():
         steps = [start + point["step"] for point in points]
         axes.plot(steps, [point["lm"] for point in points], color=BLUE, linewidth=1, label="LM" if not start else None)

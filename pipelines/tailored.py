@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 import ray
 from rich.console import Console
@@ -69,7 +70,7 @@ def run(recipe: Recipe, origin: str, console: Console) -> FinishedRun:
     return FinishedRun(directory, outcome)
 
 
-def _watch(coordinator: ray.actor.ActorHandle, directory: RunDirectory, console: Console) -> RunOutcome:
+def _watch(coordinator: Any, directory: RunDirectory, console: Console) -> RunOutcome:
     ending = coordinator.run.remote()
     seen = len(directory.finished())
     try:

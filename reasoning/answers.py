@@ -170,7 +170,10 @@ def _normal_number(answer: str) -> str:
 # Yes or no ----------------------------------------------------------------------------------------------------------
 
 _YES_NO = re.compile(r"\b(yes|no|true|false)\b", re.IGNORECASE)
-_LONE_YES_NO = re.compile(r"\b(yes|no(?! (?:one|longer|more|matter|other|change)\b))\b", re.IGNORECASE)
+# Alone in a text: not "no one", and neither word of "(yes or no)", which asks.
+_LONE_YES_NO = re.compile(
+    r"\b(yes(?! or no\b)|(?<!yes or )no(?! (?:one|longer|more|matter|other|change)\b))\b", re.IGNORECASE
+)
 
 
 def _yes_or_no(word: str) -> str:

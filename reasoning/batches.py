@@ -141,7 +141,10 @@ def share(batch: Sequence[Sample], rank: int, world_size: int) -> tuple[Sample, 
     """The samples of `batch` that worker `rank` learns: disjoint over ranks, sizes within one, long ones spread.
 
     Empty for some ranks when the batch has fewer samples than there are workers."""
-    return tuple(sorted(batch, key=lambda sample: sample.length, reverse=True)[rank::world_size])
+    longest_first = sorted(batch, key=lambda sample: sample.length, reverse=True)
+    rounds = [longest_first[start : start + world_size] for start in range(0, len(batch), world_size)]
+    places = [rank if turn % 2 == 0 else world_size - 1 - rank for turn in range(len(rounds))]  # there and back
+    return tuple(dealt[place] for dealt, place in zip(rounds, places, strict=True) if place < len(dealt))
 
 
 def micro_batches(samples: Sequence[Sample], max_padded: int, *, triplets: bool) -> list[tuple[Sample, ...]]:

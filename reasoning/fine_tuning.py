@@ -17,7 +17,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +34,7 @@ from reasoning.batches import (
     tokenize_examples,
 )
 from reasoning.durable import new_file
+from reasoning.learning_curve import FineTuneReport, LossPoint
 from reasoning.objectives import Objective, can_share_prompts, predicted_tokens
 from reasoning.recipe import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id
@@ -47,37 +48,6 @@ REPORT_SECONDS = 0.5  # reading a loss waits for the GPU, so a single worker rea
 
 class TrainingError(RuntimeError):
     """A training that cannot start or go on. The message says why and what to change in the recipe."""
-
-
-@dataclass(frozen=True, slots=True)
-class LossPoint:
-    """One step. Losses are of the whole batch over all workers; `triplet` is None when the batch had no triplet.
-
-    `epoch` counts from 0; `tokens_per_s` are tokens of prompts and anchors, padding and triplets not counted."""
-
-    step: int
-    epoch: int
-    lm: float
-    triplet: float | None
-    total: float
-    learning_rate: float
-    tokens_per_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class FineTuneReport:
-    """What a training did. `tokens` are those of prompts and anchors over all passes; `seconds` is this process's
-    time (after a resumption: since then); `dropped` completions and `dropped_examples` did not fit `max_tokens`."""
-
-    steps: int
-    tokens: int
-    seconds: float
-    lm_loss_first: float
-    lm_loss_last: float
-    triplet_last: float | None
-    losses: tuple[LossPoint, ...]
-    dropped: int
-    dropped_examples: int = 0
 
 
 def fine_tune(
@@ -180,7 +150,7 @@ class FineTuning:
         for index, batch in enumerate(batches):
             step = epoch * len(batches) + index
             rate = learning_rate(step, self.steps, self.training)
-            losses = self._learn(batch, rate)
+            losses = self.learn(batch, rate)
             has_triplet = self.wants_triplets and any(sample.is_triplet for sample in batch)
             self._unread.append((step, epoch, rate, has_triplet, losses))
             self._unread_tokens += sum(sample.length for sample in batch)
@@ -189,7 +159,7 @@ class FineTuning:
                 self._read_losses(on_step)
         self.passes = epoch + 1
 
-    def _learn(self, batch: tuple[Sample, ...], rate: float) -> Tensor:
+    def learn(self, batch: tuple[Sample, ...], rate: float) -> Tensor:
         """One step on `batch`; returns its (language-model, triplet) losses over all workers, on the device."""
         mine = share(batch, self.rank, self.world_size)
         idle = not mine  # fewer samples than workers: go through the motions, at no weight

@@ -89,13 +89,14 @@ def shuffled_objects_form(row: Row) -> Stated:
         found: list[str] = _OPTION.findall(stated.question)
         return Stated(stated.question, stated.answer.strip("(). "), tuple(option.strip(" .") for option in found))
     scores = row["target_scores"]
-    if not isinstance(scores, dict) or sorted(scores.values()) != [0] * (len(scores) - 1) + [1]:
-        raise ValueError("'target_scores' must give exactly one option the score 1 and the others 0")
+    given = list(scores.values()) if isinstance(scores, dict) else []
+    if not 2 <= len(given) <= 10 or given.count(1) != 1 or given.count(0) != len(given) - 1:
+        raise ValueError("'target_scores' must give one of two to ten options the score 1 and the others 0")
     letters = "ABCDEFGHIJ"[: len(scores)]
     options = " ".join(f"({letter}) {choice.strip()}" for letter, choice in zip(letters, scores, strict=True))
     story = _SPACES.sub(" ", _text(row, "input")).strip()
     question = f"{story} Which choice is true ? Answer Choices: {options}"
-    answer = letters[list(scores.values()).index(1)]
+    answer = letters[given.index(1)]
     return Stated(question, answer, tuple(choice.strip(" .") for choice in scores))
 
 

@@ -26,7 +26,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ray import serve
-from ray.serve import Application
+from ray.serve import Application, Deployment
 from starlette.exceptions import HTTPException
 
 from reasoning.offline_teacher import OfflineTeacher, RecordedTeacher, Teacher, UnrecordedQuestionError
@@ -74,7 +74,10 @@ class Message(BaseModel):
 
 
 class CompletionOptions(BaseModel):
-    """What chat and raw completions have in common. OpenAI's other options have no effect; no `max_tokens`, no limit."""
+    """What chat and raw completions have in common.
+
+    OpenAI's other options have no effect; without `max_tokens` there is no limit.
+    """
 
     model: str
     n: int = Field(default=1, ge=1, le=128)
@@ -172,13 +175,17 @@ def build_app(args: TeacherArgs) -> Application:
     args.teacher()
     if args.records is not None:  # a replica works in a folder of its own
         args = args.model_copy(update={"records": str(Path(args.records).resolve())})
-    server = serve.deployment(
-        TeacherServer, name=f"{args.kind}-teacher", num_replicas=args.replicas, max_ongoing_requests=1000
-    )
-    return server.bind(args)
+    server: Deployment = serve.deployment(max_ongoing_requests=1000)(serve.ingress()(TeacherServer))
+    application: Application = server.options(
+        name=f"{args.kind}-teacher",
+        num_replicas=args.replicas,
+        ray_actor_options={
+            "num_cpus": 0
+        },  # it costs next to nothing, and a laptop's CPUs belong to student and trainer
+    ).bind(args)
+    return application
 
 
-@serve.ingress()
 class TeacherServer:
     """One replica: builds its teacher and its ASGI application where it runs."""
 

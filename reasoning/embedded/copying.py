@@ -12,10 +12,11 @@ from reasoning.embedded.passage import Passage, Writer, passage
 from reasoning.families.names import distinct_names
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
-_THINGS = (
-    "apples books coins pens cards shells stamps marbles eggs cookies stickers beads balls cakes roses plums boxes bags "
-    "keys cups toys nuts pears kites rings seeds stones leaves lamps maps hats chairs"
-).split()
+_NOUNS = """
+apples books coins pens cards shells stamps marbles eggs cookies stickers beads balls cakes roses plums boxes bags keys
+cups toys nuts pears kites rings seeds stones leaves lamps maps hats chairs
+"""
+_THINGS = _NOUNS.split()
 
 
 def number(rng: random.Random) -> int:

@@ -34,7 +34,7 @@ def greedy_answers(
             [questions[index] for index in chosen], return_tensors="pt", padding=True, padding_side="left"
         ).to(model.device)
         with torch.inference_mode():
-            out_BT = model.generate(
+            out_BT: torch.Tensor = model.generate(  # type: ignore[operator]
                 input_ids=batch["input_ids"],
                 attention_mask=batch["attention_mask"],
                 max_new_tokens=max_new_tokens,

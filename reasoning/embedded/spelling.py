@@ -1,6 +1,7 @@
 """Spelling: a word as its letters, letters as a word, the last letter of one word.
 
-Owns: passages about the letters of a single word. Invariant: no passage puts the last letters of several words together.
+Owns: passages about the letters of a single word. Invariant: the last
+letters of several words are never put together.
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ def _told(problem: ArithmeticProblem, equations: Sequence[Equation]) -> Solution
         name = f"{eq.left} {eq.op} {eq.right}"
         steps.append(Step(wordings, (cue, *parts, wordings[0]), name, tuple(sorted(_needs(calculation)))))
     last = equations[-1].result
-    end = (f"The answer is {last}.", f"So the answer is {last}.")
+    end = (f"The answer is {last}.", f"So the answer is {last}.", f"In the end the answer is {last}.")
     small = (f"The last step gives {equations[-1]}.", f"Nothing is left to do, so the answer is {last}.")
     steps.append(Step(end, small, "of the conclusion", tuple(range(len(steps))), optional=True))
     return Solution(tuple(steps), str(last))
@@ -195,6 +195,7 @@ class _Composer:
         self.family, self.plot, self.rng = family, plot, rng
         self.reader = StoryReader()
         self.text: list[str] = []
+        self.used: list[Clause] = []
         self.names = distinct_names(rng, family.steps[1] + 3)
         self.things = (_SOLD if plot is SHOP else _COLLECTED).split()
         rng.shuffle(self.things)
@@ -208,7 +209,8 @@ class _Composer:
         if not self._tell(rng.choice(plot.start)):
             return None
         while len(self.reader.calculations) < steps - (ending != "ask"):
-            if not self._tell(rng.choice(plot.go_on)):
+            fresh = [clause for clause in plot.go_on if clause not in self.used]
+            if not self._tell(rng.choice(fresh or plot.go_on)):
                 return None
         asks = {"ask": plot.ask, "share": plot.ask_each, "back": plot.ask_back}[ending]
         if ending != "ask" and not self._tell(rng.choice(plot.share if ending == "share" else plot.back)):
@@ -248,6 +250,7 @@ class _Composer:
         }
         sentence = clause.text.format(**slots)
         self.text.append(sentence)
+        self.used.append(clause)
         if not self.reader.take(clause, slots, sentence):
             return False
         return all(2 <= step.result <= self.family.largest_result for step in self.reader.calculations)

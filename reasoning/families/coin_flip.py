@@ -26,6 +26,7 @@ _FLIPS = re.compile(r"\bflips?\b|\breverses?\b", re.IGNORECASE)
 _BEFORE = re.compile(r"^before\b", re.IGNORECASE)
 _RULE = re.compile(r"^a flip\b", re.IGNORECASE)
 _START = re.compile(r"\bat (?:the start|first)\b", re.IGNORECASE)
+_END = re.compile(r"^so the coin|in the end|\bends\b|\bfinal", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,10 @@ class CoinFlip(Family[CoinProblem]):
         if claims_flip is not None and claims_flip != flips:
             return Claim(step, f"{name} {'flips' if flips else 'does not flip'} the coin.")
         if said is not None and said != after:
-            rule = "flips the coin" if flips else "does not flip the coin"
-            return Claim(step, f"{name} {rule} and it was {before} up, so it is {after} up, not {said} up.")
+            rule = (
+                f"flips the coin and it was {before} up, so it is" if flips else "does not flip the coin, so it stays"
+            )
+            return Claim(step, f"{name} {rule} {after} up, not {said} up.")
         return Claim(step)
 
     def corrupted(self, problem: CoinProblem, rng: random.Random) -> Worked:
@@ -122,6 +125,9 @@ class CoinFlip(Family[CoinProblem]):
             return None
         if said == now:
             return Claim(current, finishes=False)
+        if _END.search(sentence):
+            last, final = len(problem.acts) + 1, problem.sides()[-1]
+            return Claim(last, f"In the end the coin is {final} up, not {said} up." if said != final else "")
         return Claim(current, f"At this point the coin is {now} up, not {said} up.")
 
 
@@ -143,8 +149,8 @@ def _told(problem: CoinProblem, sides: tuple[str, ...]) -> Solution:
     """The solution with the given sides (the true ones, or those of a wrong solution followed through)."""
     first, last = sides[0], sides[-1]
     opening = (f"The coin is {first} up.", f"At first the coin is {first} up.", f"We begin with {first} up.")
-    small = ("The question says which side is up first.", opening[0])
-    steps = [Step(opening, small, "of the start", optional=True)]
+    told = ("The question says which side is up first.", opening[0])
+    steps = [Step(opening, told, "of the start", optional=True)]
     for index, (name, flips) in enumerate(problem.acts, 1):
         steps.append(_person_step(name, flips, sides[index - 1], sides[index], index))
     end = (f"So the coin is {last} up.", f"In the end the coin is {last} up.", f"So the coin ends {last} up.")

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from reasoning.answers import extract, same_answer
 from reasoning.prompts import ANSWER_HEADING
 from reasoning.records import AnswerKind
 
@@ -94,12 +95,6 @@ Parsed = TypeVar("Parsed")
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _ANSWER_LINE = re.compile(rf"^\s*{ANSWER_HEADING}", re.MULTILINE)
-_SAID = {
-    AnswerKind.NUMBER: re.compile(r"-?\d[\d,]*(?:\.\d+)?"),
-    AnswerKind.YES_NO: re.compile(r"\b(?:yes|no)\b", re.IGNORECASE),
-    AnswerKind.CHOICE: re.compile(r"\b[A-Z]\b"),
-    AnswerKind.TEXT: re.compile(r"[^\s\"'.]+"),
-}
 
 
 def sentences(text: str) -> list[str]:
@@ -191,7 +186,7 @@ class Family(ABC, Generic[Parsed]):
         for index, step in enumerate(solution.steps):
             if not step.optional and index not in done:
                 return WrongStep(index, "", f"The step {step.name} is missing.")
-        return self._judge_answer(solution, said)
+        return self._judge_answer(question, solution, said)
 
     def feedback(self, question: str, rationale: str, rng: random.Random | None = None) -> Feedback:
         """Names the first wrong step and works out that step, and no other, in smaller ones.
@@ -218,16 +213,17 @@ class Family(ABC, Generic[Parsed]):
             raise UnknownQuestionError(self.name, question)
         return problem
 
-    def _judge_answer(self, solution: Solution, said: str | None) -> WrongStep | None:
+    def _judge_answer(self, question: str, solution: Solution, said: str | None) -> WrongStep | None:
+        """Judges the answer line by the rule that grades the exam; None for a rationale without such a line."""
         if said is None:
             return None
         last = len(solution.steps) - 1
-        found = _SAID[self.answer_kind].search(said)
-        if found is None:
+        found = extract(f"{ANSWER_HEADING} {said}", self.answer_kind, self.choices(question)) if said else ""
+        if not found:
             return WrongStep(last, "", "The final answer is missing.")
-        if _same(found.group(), solution.answer, self.answer_kind):
+        if same_answer(found, solution.answer, self.answer_kind):
             return None
-        reason = f"The steps are right, but they lead to the answer {solution.answer}, not {found.group()}."
+        reason = f"The steps are right, but they lead to the answer {solution.answer}, not {found}."
         return WrongStep(last, f"{ANSWER_HEADING} {said}", reason)
 
 
@@ -264,11 +260,3 @@ def _split_answer(rationale: str) -> tuple[str, str | None]:
     if found is None:
         return rationale, None
     return rationale[: found.start()], rationale[found.end() :].strip().partition("\n")[0]
-
-
-def _same(said: str, answer: str, kind: AnswerKind) -> bool:
-    if kind is AnswerKind.NUMBER:
-        return float(said.replace(",", "")) == float(answer)
-    if kind is AnswerKind.YES_NO:
-        return said.lower() == answer
-    return said == answer

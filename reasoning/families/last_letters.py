@@ -117,5 +117,13 @@ def _told(problem: LettersProblem, letters: tuple[str, ...]) -> Solution:
     row = " ".join(letters)
     end = (f"The letters {row} make {joined}.", f"Together {row} make {joined}.", f"So {row} make {joined}.")
     small = [f"The letters {' '.join(letters[:size])} make {joined[:size]}." for size in range(2, len(letters) + 1)]
-    steps.append(Step(end, tuple(small) or end[:1], "of the conclusion", tuple(range(len(steps))), optional=True))
+    steps.append(
+        Step(
+            end,
+            (f"We start with {letters[0]}.", *(small or end[:1])),
+            "of the conclusion",
+            tuple(range(len(steps))),
+            optional=True,
+        )
+    )
     return Solution(tuple(steps), joined)

@@ -27,13 +27,23 @@ class Clause:
 
 _NOW = ("Now {owner} has {eq} {things}.", "So {owner} has {eq} {things}.", "That makes {eq} {things}.")
 _LEFT = ("Now {owner} has {eq} {things}.", "So {owner} has {eq} {things} left.", "That leaves {eq} {things}.")
-_HELD = ("The {bags} hold {eq} {things}.", "In the {bags} there are {eq} {things}.")
-_GIVEN = ("The friends get {eq} {things}.", "Together the friends get {eq} {things}.")
-_EACH = ("Each friend gets {eq} {things}.", "So each friend gets {eq} {things}.")
-_COST = ("The {things} cost {eq} dollars.", "For the {things} that is {eq} dollars.")
+_HELD = (
+    "The {bags} hold {eq} {things}.",
+    "In the {bags} there are {eq} {things}.",
+    "That is {eq} {things} in the {bags}.",
+)
+_GIVEN = (
+    "The friends get {eq} {things}.",
+    "Together the friends get {eq} {things}.",
+    "That is {eq} {things} given away.",
+)
+_EACH = ("Each friend gets {eq} {things}.", "So each friend gets {eq} {things}.", "For each that is {eq} {things}.")
+_COST = ("The {things} cost {eq} dollars.", "For the {things} that is {eq} dollars.", "The {things} are {eq} dollars.")
 _BILL = ("Now the bill is {eq} dollars.", "So the bill is {eq} dollars.", "That makes {eq} dollars.")
-_OTHER = ("{other} has {eq} {things}.", "So {other} has {eq} {things}.")
-_SUM = ("Together that is {eq} {things}.", "In all that is {eq} {things}.")
+_OTHER = ("{other} has {eq} {things}.", "So {other} has {eq} {things}.", "For {other} that is {eq} {things}.")
+_PAID = ("Each friend pays {eq} dollars.", "So each friend pays {eq} dollars.", "For each that is {eq} dollars.")
+_BACK = ("{owner} gets back {eq} dollars.", "So {owner} gets back {eq} dollars.", "The change is {eq} dollars.")
+_SUM = ("Together that is {eq} {things}.", "In all that is {eq} {things}.", "The sum is {eq} {things}.")
 
 _TO_START = (
     Clause("{owner} has {n} {things}.", "start"),
@@ -70,8 +80,8 @@ _SHOP_GO_ON = (
     Clause("The shop asks {n} dollars for the delivery.", "add", (_BILL,)),
     Clause("A coupon takes {n} dollars off the bill.", "sub", (_BILL,)),
 )
-_SHOP_SHARE = (Clause("{k} friends share the bill equally.", "share", (("Each friend pays {eq} dollars.",),)),)
-_SHOP_BACK = (Clause("{owner} pays with {m} dollars.", "back", (("{owner} gets back {eq} dollars.",),)),)
+_SHOP_SHARE = (Clause("{k} friends share the bill equally.", "share", (_PAID,)),)
+_SHOP_BACK = (Clause("{owner} pays with {m} dollars.", "back", (_BACK,)),)
 _SHOP_ASK = (Clause("How many dollars does {owner} pay?", "ask"),)
 _SHOP_ASK_EACH = (Clause("How many dollars does each friend pay?", "ask"),)
 _SHOP_ASK_BACK = (Clause("How many dollars does {owner} get back?", "ask"),)

@@ -104,16 +104,19 @@ def test_every_request_gets_its_turn_in_bounded_time(
     assert now <= len(outcomes) * (timeout_s + 30.0) + 60.0
 
 
-def test_a_minute_is_used_almost_to_the_full() -> None:
-    state = LimiterState(Limits(600, 1000, 1000), now=0.0)
-    now, granted = 0.0, 0
-    while now < 600:
-        leases = drain(state, now)
-        granted += len(leases)
-        for lease in leases:
+@pytest.mark.parametrize("per_minute", [1, 7, 60, 600, 3000])
+def test_the_greediest_asker_gets_almost_all_of_every_minute_and_never_more(per_minute: int) -> None:
+    state = LimiterState(Limits(per_minute, 10_000, 100_000), now=0.0)
+    start = now = 1000.0  # long idle: the bucket is full, the worst case for the minute that follows
+    granted_at: list[float] = []
+    while now < start + 300:
+        for lease in drain(state, now):
+            granted_at.append(now)
             state.release(lease, Outcome.DONE, now)
         now += state.ready_in(now)
-    assert 0.97 * 6000 <= granted <= 6000
+    for first, later in zip(granted_at, granted_at[per_minute:], strict=False):
+        assert later - first >= MINUTE
+    assert len(granted_at) >= 0.97 * 5 * per_minute
 
 
 def test_a_burst_of_refusals_halves_the_window_once_and_successes_open_it_again() -> None:
@@ -189,6 +192,14 @@ def test_a_permission_not_used_is_handed_back() -> None:
     (lease,) = state.grant(0.0)
     state.release(lease, Outcome.UNUSED, 0.0)
     assert state.grant(0.0) and not state.grant(1.0)
+
+
+def test_a_permission_handed_back_late_is_no_extra_one() -> None:
+    state = LimiterState(Limits(1, 8, 1000), now=0.0)
+    (first,) = state.grant(0.0)
+    assert state.grant(60.0)
+    state.release(first, Outcome.UNUSED, 60.0)
+    assert not state.grant(61.0)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_the_pace_is_kept_without_anybody_releasing() -> None:
             await gate.acquire()
         return time.monotonic() - began
 
-    assert 0.3 <= asyncio.run(scenario()) < 1.0
+    assert 0.3 <= asyncio.run(scenario()) < 5
 
 
 def test_leases_come_in_batches() -> None:
@@ -65,7 +65,7 @@ def test_one_who_goes_away_holds_nobody_up() -> None:
         leaving.cancel()
         await asyncio.sleep(0)
         await gate.release(lease.id, Outcome.DONE)
-        await asyncio.wait_for(staying, 1)
+        await asyncio.wait_for(staying, 5)
         assert (await gate.stats()).in_flight == 1
 
     asyncio.run(scenario())
@@ -81,7 +81,7 @@ def test_one_who_goes_away_at_the_moment_of_the_grant_gives_it_back() -> None:
         await asyncio.sleep(0)  # released and granted to the one who is now cancelled
         leaving.cancel()
         await release
-        await asyncio.wait_for(gate.acquire(), 1)
+        await asyncio.wait_for(gate.acquire(), 5)
         assert (await gate.stats()).in_flight == 1
 
     asyncio.run(scenario())
@@ -96,7 +96,7 @@ def test_a_pause_holds_everybody_and_turns_away_who_cannot_wait_that_long() -> N
         with pytest.raises(RateLimitPause, match="run again later"):
             await gate.acquire(patience_s=0.1)
         await gate.acquire(patience_s=10)
-        assert 0.29 <= time.monotonic() - began < 1
+        assert 0.29 <= time.monotonic() - began < 5
 
     asyncio.run(scenario())
 
@@ -109,6 +109,6 @@ def test_a_long_pause_turns_away_those_who_wait_already() -> None:
         await asyncio.sleep(0)
         await gate.release(lease.id, Outcome.RATE_LIMITED, retry_after_s=86_400)
         with pytest.raises(RateLimitPause, match="86400 s"):
-            await asyncio.wait_for(waiting, 1)
+            await asyncio.wait_for(waiting, 5)
 
     asyncio.run(scenario())

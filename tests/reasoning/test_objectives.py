@@ -179,7 +179,7 @@ def test_parts_of_a_batch_add_up_to_the_whole() -> None:
     whole = objective(tuple(BATCH), *counts)
     parts = [objective((sample,), *counts) for sample in BATCH]
     for index in range(3):
-        assert math.isclose(float(whole[index]), sum(float(part[index]) for part in parts), abs_tol=1e-9)
+        assert math.isclose(whole[index].item(), sum(part[index].item() for part in parts), abs_tol=1e-9)
 
 
 def test_bfloat16_passes_give_float32_losses_close_to_the_exact_ones() -> None:
@@ -192,4 +192,4 @@ def test_bfloat16_passes_give_float32_losses_close_to_the_exact_ones() -> None:
             rough = objective(tuple(BATCH), *counts)
         assert rough[0].dtype == torch.float32
         for mine, theirs in zip(rough, exact, strict=True):
-            assert math.isclose(float(mine), float(theirs), rel_tol=0.03)
+            assert math.isclose(mine.item(), theirs.item(), rel_tol=0.03)

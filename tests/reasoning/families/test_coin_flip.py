@@ -37,6 +37,12 @@ def test_the_canonical_rationale_is_short_and_regular() -> None:
         ("Ka flips the coin. A flip turns heads into heads.", 1, "A flip turns heads into tails"),
         ("Ka flips it: tails up. Before Jose Antonio, the coin is heads up.", 2, "is tails up, not heads up"),
         ("Ka flips it: tails up. Jose Antonio does not flip it: tails up.", 3, "of Kate is missing"),
+        ("Ka flips it: tails up. So the coin is heads up.", 2, "of Jose Antonio is missing"),
+        (
+            "Ka flips it: tails up. Jose Antonio does not flip it: tails up. Kate flips it. It ends tails up.",
+            4,
+            "the end",
+        ),
         ("", 1, "of Ka is missing"),
     ],
 )

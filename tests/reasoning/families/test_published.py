@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from reasoning.families import FAMILIES
 
-_DATA = Path(os.environ.get("TAILOR_DATA", Path(__file__).parents[3] / ".." / "shared" / "data")) / "datasets"
 
-
-def _examples(name: str) -> list[dict]:
-    path = _DATA / f"{name}.json"
-    if not path.exists():
-        pytest.skip(f"the published data are not here ({path}); set TAILOR_DATA")
-    return json.loads(path.read_text(encoding="utf-8"))["examples"]
+def _examples(real_data: Path, name: str) -> list[dict]:
+    return json.loads((real_data / "datasets" / f"{name}.json").read_text(encoding="utf-8"))["examples"]
 
 
 def _solved(name: str, question: str) -> str:
@@ -27,15 +21,15 @@ def _solved(name: str, question: str) -> str:
     return rationale.answer
 
 
-def test_every_published_coin_flip_is_solved() -> None:
-    examples = _examples("coin_flip")
+def test_every_published_coin_flip_is_solved(real_data: Path) -> None:
+    examples = _examples(real_data, "coin_flip")
     assert len(examples) == 500
     assert all(_solved("coin_flip", example["question"]) == example["answer"] for example in examples)
 
 
-def test_every_published_last_letter_question_is_solved_but_for_double_names() -> None:
+def test_every_published_last_letter_question_is_solved_but_for_double_names(real_data: Path) -> None:
     """15 answers count a double name ("Jose Antonio") as one word; the text does not say so."""
-    examples = _examples("last_letter_concatenation")
+    examples = _examples(real_data, "last_letter_concatenation")
     assert len(examples) == 500
     otherwise = [e for e in examples if _solved("last_letter_concatenation", e["question"]) != e["answer"]]
     assert len(otherwise) == 15
@@ -44,8 +38,8 @@ def test_every_published_last_letter_question_is_solved_but_for_double_names() -
 
 
 @pytest.mark.parametrize("between", [" ", " \n"])
-def test_every_published_shuffle_is_solved(between: str) -> None:
-    examples = _examples("tracking_shuffled_objects")
+def test_every_published_shuffle_is_solved(between: str, real_data: Path) -> None:
+    examples = _examples(real_data, "tracking_shuffled_objects")
     assert len(examples) == 750
     for example in examples:
         options = " ".join(f"({letter}) {text}" for letter, text in zip("ABC", example["target_scores"], strict=True))

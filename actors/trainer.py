@@ -1,0 +1,283 @@
+"""The trainer: one Ray Train run per round, from a checkpoint and a table of examples to the next checkpoint.
+
+Owns: the Ray Train run, its workers' program, its errors.
+
+Invariants
+- A job is done once: its student folder appears whole, its report in it, and the same job again returns that report.
+- The same run name resumes: after a worker's crash within the run, after everybody's crash from Ray Train's last
+  checkpoint (one a pass). A run name that belongs to another job is refused, never silently restored.
+- Nothing waits for machines that do not exist: what a job asks for is compared with the cluster first.
+- An error of the training itself (no example fits, a diverged loss, an unreadable student) is not retried.
+
+torch stays in Ray Train's workers and in this actor: importing this module is light.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+import traceback
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import ray
+
+from reasoning.learning_curve import FineTuneReport, LossPoint
+from reasoning.recipe import ObjectiveSection, TrainingSection
+from reasoning.records import stable_id
+
+REPORT_FILE = "fine_tuning.json"
+STATE_FILE = "state.pt"
+LOG_LINES = 30
+RETRIES = 2  # crashes of workers that a run survives
+
+
+class TrainingFailed(RuntimeError):
+    """A round's training that did not end in a student. The message says why, with the worker's last lines."""
+
+
+class TrainingRefused(TrainingFailed):
+    """A job that was not started: the cluster lacks what it asks for, or its files are not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """One round's training. Paths are absolute and seen by every node.
+
+    `run_name` names the round (unique to it) below `storage`, Ray Train's own folder; `checkpoint_in` is a folder or a
+    hub id, `checkpoint_out` the folder to write; `examples` is a table of `Example`s. `workers` take `cpus` and `gpus`
+    each. `reporter`, an actor, is sent every step's losses by `reporter.training_point.remote(point)`, unawaited."""
+
+    run_name: str
+    storage: str
+    checkpoint_in: str
+    examples: str
+    checkpoint_out: str
+    training: TrainingSection
+    objective: ObjectiveSection
+    seed: int
+    workers: int = 1
+    cpus: float = 1.0
+    gpus: float = 0.0
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    reporter: Any = None
+
+    def identity(self) -> str:
+        """What the job's student depends on: a hash of settings, checkpoint and the content of the examples."""
+        content = hashlib.blake2b(Path(self.examples).read_bytes(), digest_size=16).hexdigest()
+        sections = [self.training.model_dump(mode="json"), self.objective.model_dump(mode="json")]
+        return stable_id(sections, self.seed, self.dtype, self.checkpoint_in, content)
+
+
+class Trainer:
+    """Runs training jobs, one after another. A plain class: `ray.remote(Trainer)` makes it an actor."""
+
+    def __init__(self, patience_s: float = 120.0) -> None:
+        """`patience_s` is how long a job waits for machines that exist but are in use."""
+        self._patience_s = patience_s
+        # Ray Train asks its workers how they are every two seconds and learns only then that they have finished.
+        os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+        os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "600")
+        if _on_one_node():  # nobody takes this node away and leaves us running
+            os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
+        import ray.train.torch  # noqa: F401  (seconds, spent while the exam is sat)
+
+    def train(self, job: TrainingJob) -> FineTuneReport:
+        """Runs `job` to its end and returns its report; the student is then at `job.checkpoint_out`.
+
+        Raises `TrainingRefused` before anything starts, `TrainingFailed` when it started and could not end."""
+        if not Path(job.examples).is_file():
+            raise TrainingRefused(f"{job.run_name}: {job.examples}: no table of examples there")
+        identity = job.identity()
+        done = finished_report(Path(job.checkpoint_out), identity)
+        if done is None:
+            check_resources(job)
+            wait_for_resources(job, self._patience_s)
+            self._fit(job, identity)
+            done = finished_report(Path(job.checkpoint_out), identity)
+        if done is None:
+            raise TrainingFailed(
+                f"{job.run_name}: the training ended but {job.checkpoint_out} has no student of it: is that folder on "
+                "storage that every node shares?"
+            )
+        shutil.rmtree(Path(job.storage) / job.run_name, ignore_errors=True)  # weights and optimiser, twice the student
+        return done
+
+    def _fit(self, job: TrainingJob, identity: str) -> None:
+        import ray.train.torch
+        from ray.train.v2.api.config import LoggingConfig
+
+        train: Any = ray.train  # its annotations are those of Ray Train V1, its classes those of V2
+        Path(job.storage).mkdir(parents=True, exist_ok=True)
+        trainer = _torch_trainer()(
+            _worker,
+            train_loop_config={"job": job, "identity": identity},
+            scaling_config=train.ScalingConfig(
+                num_workers=job.workers,
+                use_gpu=job.gpus > 0,
+                resources_per_worker={"CPU": job.cpus} | ({"GPU": job.gpus} if job.gpus else {}),
+            ),
+            run_config=train.RunConfig(
+                name=job.run_name,
+                storage_path=job.storage,
+                failure_config=train.FailureConfig(max_failures=RETRIES),
+                checkpoint_config=train.CheckpointConfig(num_to_keep=1),
+                logging_config=LoggingConfig(log_level="WARNING"),
+            ),
+        )
+        try:
+            result = trainer.fit()
+        except train.TrainingFailedError as error:
+            raise TrainingFailed(
+                f"{job.run_name}: the workers failed {RETRIES + 1} times, the last time with\n{_last_lines(str(error))}"
+            ) from error
+        except ray.exceptions.RayError as error:
+            raise TrainingFailed(f"{job.run_name}: Ray Train stopped: {_last_lines(str(error))}") from error
+        if result.return_value is not None:  # rank 0's account of an error that no retry would cure
+            raise TrainingFailed(f"{job.run_name}: {result.return_value}")
+
+
+def _on_one_node() -> bool:
+    return sum(node["Alive"] for node in _nodes()) == 1
+
+
+def _nodes() -> list[dict[str, Any]]:
+    return ray.nodes()  # type: ignore[no-untyped-call]
+
+
+def _torch_trainer() -> Any:
+    """Ray Train's `TorchTrainer`, on one node without the actor that gives workers' machines back should the run's own
+    controller die: there it would cost every round a process, and the job's end gives them back."""
+    import ray.train.torch
+
+    TorchTrainer: Any = ray.train.torch.TorchTrainer
+    if not _on_one_node():
+        return TorchTrainer
+
+    class OneNodeTrainer(TorchTrainer):  # type: ignore[misc]
+        def _create_default_callbacks(self) -> list[Any]:
+            callbacks: list[Any] = super()._create_default_callbacks()
+            return [c for c in callbacks if type(c).__name__ != "PlacementGroupCleanerCallback"]
+
+    return OneNodeTrainer
+
+
+def finished_report(folder: Path, identity: str) -> FineTuneReport | None:
+    """The report in a finished student's folder, or None when there is none of the job with `identity`."""
+    file = folder / REPORT_FILE
+    if not file.is_file():
+        return None
+    content = json.loads(file.read_text(encoding="utf-8"))
+    if content.pop("identity", None) != identity:
+        return None
+    losses = tuple(LossPoint(**point) for point in content.pop("losses"))
+    return FineTuneReport(losses=losses, **content)
+
+
+def check_resources(job: TrainingJob) -> None:
+    """Raises `TrainingRefused` when the cluster's nodes, were they idle, could not hold the job's workers."""
+    nodes = [node["Resources"] for node in _nodes() if node["Alive"]]
+    needs = {"CPU": job.cpus, "GPU": job.gpus}
+    places = sum(
+        min(int(node.get(kind, 0.0) / need + 1e-6) for kind, need in needs.items() if need > 0) for node in nodes
+    )
+    if places < job.workers:
+        have = ", ".join(f"{node.get('CPU', 0):g} CPUs and {node.get('GPU', 0):g} GPUs" for node in nodes)
+        raise TrainingRefused(
+            f"{job.run_name}: {job.workers} training workers of {job.cpus:g} CPUs and {job.gpus:g} GPUs each do not "
+            f"fit the cluster ({len(nodes)} nodes: {have}). Lower cluster.trainers, trainer_cpus or trainer_gpus"
+        )
+
+
+def wait_for_resources(job: TrainingJob, patience_s: float) -> None:
+    """Waits until the job's CPUs and GPUs are free, since an actor that has just stopped gives its own back late.
+
+    Raises `TrainingRefused` after `patience_s`, naming what is taken."""
+    deadline = time.monotonic() + patience_s
+    needs = {"CPU": job.cpus * job.workers, "GPU": job.gpus * job.workers}
+    while True:
+        free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
+        short = {kind: need for kind, need in needs.items() if free.get(kind, 0.0) + 1e-6 < need}
+        if not short:
+            return
+        if time.monotonic() > deadline:
+            wanted = ", ".join(f"{need:g} {kind}s ({free.get(kind, 0.0):g} free)" for kind, need in short.items())
+            raise TrainingRefused(
+                f"{job.run_name}: waited {patience_s:.0f} s for {wanted}. Other actors, the samplers first of all, "
+                "hold them: use placement: shared, fewer or smaller samplers, or a larger cluster"
+            )
+        time.sleep(0.2)
+
+
+def _worker(config: dict[str, Any]) -> str | None:
+    """What every Ray Train worker runs. Returns None, or an error that a retry would not cure, as text."""
+    from reasoning.fine_tuning import TrainingError
+    from reasoning.students import StudentError
+    from reasoning.tables import TableError
+
+    job: TrainingJob = config["job"]
+    try:
+        _train(job, config["identity"])
+    except (TrainingError, StudentError, TableError) as error:
+        return f"{error}\n{_last_lines(traceback.format_exc())}"
+    return None
+
+
+def _train(job: TrainingJob, identity: str) -> None:
+    import ray.train.torch
+    import torch
+    from transformers.utils.logging import disable_progress_bar
+
+    from reasoning.fine_tuning import FineTuning, fine_tune
+    from reasoning.records import Example
+    from reasoning.students import load_student, save_student
+    from reasoning.tables import read_table
+
+    logging.getLogger("ray.train").setLevel(logging.WARNING)
+    disable_progress_bar()
+    context = ray.train.get_context()
+    rank, world_size = context.get_world_rank(), context.get_world_size()
+    device = ray.train.torch.get_device()
+    if device.type == "cpu":
+        torch.set_num_threads(max(1, int(job.cpus)))
+    examples = read_table(Path(job.examples), Example)
+    student = load_student(job.checkpoint_in)
+    student.model.to(device)
+
+    def send(point: LossPoint) -> None:
+        if rank == 0 and job.reporter is not None:
+            job.reporter.training_point.remote(point)
+
+    def keep(run: FineTuning) -> None:
+        with TemporaryDirectory() as folder:
+            checkpoint = None
+            if rank == 0:
+                run.save(Path(folder) / STATE_FILE)
+                checkpoint = ray.train.Checkpoint.from_directory(folder)
+            ray.train.report({"passes": run.passes}, checkpoint=checkpoint)
+
+    def learn(resume: Path | None) -> FineTuneReport:
+        return fine_tune(
+            student.model, student.tokenizer, examples, job.training, job.objective, job.seed, rank=rank,
+            world_size=world_size, dtype=job.dtype, on_step=send, on_pass=keep, resume=resume,
+        )  # fmt: skip
+
+    last = ray.train.get_checkpoint()
+    if last is None:
+        report = learn(None)
+    else:
+        with last.as_directory() as folder:
+            report = learn(Path(folder) / STATE_FILE)
+    if rank == 0:
+        document = json.dumps({"identity": identity, **asdict(report)})
+        save_student(student.model.cpu(), student.tokenizer, Path(job.checkpoint_out), {REPORT_FILE: document})
+
+
+def _last_lines(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-LOG_LINES:])

@@ -1,0 +1,168 @@
+"""The student as a Ray Serve application with an OpenAI-compatible endpoint.
+
+Owns: the deployment of one checkpoint, its arguments, the chat template of a student that has none, and starting it
+from Python.
+
+The protocol is vLLM's own server application inside a Serve deployment: completions, chat, streaming, /v1/models, 404
+for an unknown model, 400 for too long a prompt, /metrics. Why not `ray.serve.llm`: importing it takes 9 s and it puts a
+router deployment before the engine's, so it was up in 41 s on two cores without a GPU where this takes about 30; and
+the engine here is started by the same `reasoning.engine` as the sampler that examined the student.
+
+Invariants
+- A student is asked in the form it was trained on: a chat of one user message is rendered as `student_prompt`, unless
+  the tokenizer brings a chat template of its own. `/v1/completions` gets the prompt as it is.
+- A replica whose engine is dead reports itself unhealthy, and Serve replaces it.
+- No engine process outlives its replica.
+
+From the shell: `serve run serve.student:build_app checkpoint=/runs/coin/round-002/student`; the same keys are `args` in
+a Serve config file. (No `from __future__ import annotations` here: Serve reads the builder's annotation as a class.)
+"""
+
+import json
+import logging
+import os
+import socket
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from ray import serve
+from ray.serve import Application
+
+from reasoning.engine import EngineSettings, engine_options, prepare_process
+from reasoning.prompts import student_prompt
+
+HOST = "127.0.0.1"
+
+
+class StudentServing(BaseModel):
+    """What is served and on how much. `checkpoint` is a folder in Hugging Face format or a hub id; `model_name` is the
+    `model` of requests; `gpus` and `cpus` are per replica."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    checkpoint: str
+    model_name: Annotated[str, Field(min_length=1)] = "student"
+    replicas: Annotated[int, Field(ge=1)] = 1
+    gpus: Annotated[float, Field(ge=0.0)] = 0.0
+    cpus: Annotated[float, Field(gt=0.0)] = 1.0
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    max_model_len: Annotated[int, Field(ge=1)] | None = None
+    kv_cache_gib: Annotated[float, Field(gt=0.0)] = 1.0
+    gpu_memory_utilization: Annotated[float, Field(gt=0.0, le=1.0)] = 0.85
+    enforce_eager: bool = True
+
+    @field_validator("checkpoint")
+    @classmethod
+    def _checkpoint_is_there(cls, checkpoint: str) -> str:
+        folder = Path(checkpoint).expanduser()
+        if (folder / "config.json").is_file():
+            return str(folder.resolve())  # a replica works in another folder
+        if folder.is_dir() or folder.is_absolute() or checkpoint.startswith(".") or checkpoint.count("/") > 1:
+            raise ValueError(
+                f"{checkpoint}: no student there (no config.json); give a run's round-NNN/student or a hub id"
+            )
+        return checkpoint
+
+    def engine(self) -> EngineSettings:
+        return EngineSettings(
+            model=self.checkpoint,
+            dtype=self.dtype,
+            max_model_len=self.max_model_len,
+            kv_cache_gib=self.kv_cache_gib,
+            gpu_memory_utilization=self.gpu_memory_utilization,
+            enforce_eager=self.enforce_eager,
+            gpus=self.gpus,
+        )
+
+
+def chat_template(tokenizer: Any) -> str | None:
+    """A Jinja chat template that renders one user message as `student_prompt`; None when `tokenizer` has its own.
+
+    Other conversations are refused (the server answers 400): the student has learnt to answer one question. vLLM adds
+    no special tokens to a rendered chat, so a beginning-of-sequence token that the tokenizer puts before a plain
+    prompt is written out."""
+    if getattr(tokenizer, "chat_template", None):
+        return None
+    before, after = student_prompt("\0").split("\0")
+    begins = tokenizer.bos_token_id is not None and tokenizer("a").input_ids[0] == tokenizer.bos_token_id
+    prefix = (tokenizer.bos_token if begins else "") + before
+    return (
+        "{%- if messages | length != 1 or messages[0]['role'] != 'user' -%}"
+        "{{ raise_exception('this student answers one user message: the bare question') }}"
+        "{%- endif -%}"
+        f"{{{{ {json.dumps(prefix)} + (messages[0]['content'] | trim) + {json.dumps(after)} }}}}"
+    )
+
+
+@serve.ingress()
+class StudentServer:
+    """One replica: an engine and vLLM's server application over it."""
+
+    def __init__(self, serving: StudentServing) -> None:
+        settings = serving.engine()
+        prepare_process(settings)
+        from vllm import AsyncEngineArgs
+        from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
+        from vllm.utils.argparse_utils import FlexibleArgumentParser
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        self._arguments = make_arg_parser(FlexibleArgumentParser()).parse_args([])
+        for name, value in engine_options(settings).items():
+            setattr(self._arguments, name, value)
+        self._arguments.served_model_name = [serving.model_name]
+        validate_parsed_serve_args(self._arguments)
+        self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs.from_cli_args(self._arguments))
+
+    async def __serve_build_asgi_app__(self) -> Any:
+        from vllm.entrypoints.launchers.api_server.app_state import init_app_state
+        from vllm.entrypoints.launchers.app import build_app as build_vllm_app
+
+        await self._engine.collective_rpc("exit_with", args=(os.getpid(),))
+        self._arguments.chat_template = chat_template(self._engine.get_tokenizer())
+        tasks = await self._engine.get_supported_tasks()
+        app = build_vllm_app(self._arguments, tasks, self._engine.model_config)
+        await init_app_state(self._engine, app.state, self._arguments, tasks)
+        return app
+
+    async def check_health(self) -> None:
+        await self._engine.check_health()
+
+    def __del__(self) -> None:
+        engine = getattr(self, "_engine", None)  # not there when the constructor failed
+        if engine is not None:
+            engine.shutdown()
+
+
+def build_app(serving: StudentServing) -> Application:
+    """The Serve application, for `serve run`, a Serve config file, or `serve.run`."""
+    deployment = serve.deployment(
+        num_replicas=serving.replicas,
+        ray_actor_options={"num_cpus": serving.cpus, "num_gpus": serving.gpus},
+        max_ongoing_requests=256,  # the engine batches; Serve's default of 5 would starve it
+        health_check_timeout_s=60,
+        graceful_shutdown_timeout_s=20,
+    )(StudentServer)
+    return deployment.bind(serving)
+
+
+def deploy_student(serving: StudentServing, port: int = 8000, name: str = "student", route_prefix: str = "/") -> str:
+    """Serves the student on this machine, in the Ray that the caller is connected to, and returns when it answers.
+
+    Returns the base URL for an OpenAI client. `port` 0 takes a free one; when Serve already runs, its port must be
+    given. `serve.delete(name)` removes it, `serve.shutdown()` ends Serve."""
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    port = port or _free_port()
+    serve.start(
+        proxy_location="HeadOnly",
+        http_options={"host": HOST, "port": port},
+        logging_config={"log_level": "WARNING", "enable_access_log": False},
+    )
+    serve.run(build_app(serving), name=name, route_prefix=route_prefix)
+    return f"http://{HOST}:{port}{route_prefix.rstrip('/')}/v1"
+
+
+def _free_port() -> int:
+    with socket.socket() as candidate:
+        candidate.bind((HOST, 0))
+        return int(candidate.getsockname()[1])

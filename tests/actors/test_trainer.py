@@ -1,0 +1,190 @@
+"""The trainer on real Ray Train: it teaches what the plain loop teaches, survives crashes, and says what went wrong.
+
+Slow parts: every start of a Ray Train worker costs ten seconds and more on two cores (processes, imports). The
+training with one worker starts one, the one with two workers and two crashes starts six, the failing one starts one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import ray
+import torch
+
+from actors.trainer import (
+    Trainer,
+    TrainingFailed,
+    TrainingJob,
+    TrainingRefused,
+    check_resources,
+    wait_for_resources,
+)
+from reasoning.fine_tuning import FineTuneReport, LossPoint, fine_tune
+from reasoning.recipe import ObjectiveSection, TrainingSection
+from reasoning.records import Example
+from reasoning.students import load_student, save_student
+from reasoning.tables import write_table
+from tests.tiny_students import tiny_student
+
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+
+
+@ray.remote(num_cpus=0)
+class Reporter:
+    def __init__(self) -> None:
+        self.points: list[LossPoint] = []
+
+    def training_point(self, point: LossPoint) -> None:
+        self.points.append(point)
+
+    def seen(self) -> list[LossPoint]:
+        return self.points
+
+
+@pytest.fixture
+def trainer() -> Iterator[Any]:
+    actor = ray.remote(Trainer).options(num_cpus=0).remote(patience_s=30.0)
+    yield actor
+    ray.kill(actor)
+
+
+def _examples(questions: int) -> list[Example]:
+    return [
+        Example(
+            f"p{i}", f"Q: {i}+1?", (f" {i}+1={i + 1}\nAnswer: {i + 1}", f" {i + 1}.\nAnswer: {i + 1}"),
+            (f" {i}+1={i + 3}\nAnswer: {i + 3}",) if i % 2 else (),
+        )
+        for i in range(questions)
+    ]  # fmt: skip
+
+
+def _job(folder: Path, questions: int, *, workers: int = 1, **training: Any) -> TrainingJob:
+    student = tiny_student()
+    save_student(student.model, student.tokenizer, folder / "base")
+    write_table(folder / "examples.parquet", _examples(questions), Example)
+    return TrainingJob(
+        run_name="run-round-000",
+        storage=str(folder / "training"),
+        checkpoint_in=str(folder / "base"),
+        examples=str(folder / "examples.parquet"),
+        checkpoint_out=str(folder / "round-000" / "student"),
+        training=TrainingSection(**({"batch_size": 8, "warmup_steps": 2} | training)),
+        objective=ObjectiveSection(),
+        seed=7,
+        workers=workers,
+        reporter=Reporter.remote(),
+    )
+
+
+def _taught_here(job: TrainingJob, questions: int) -> tuple[torch.Tensor, FineTuneReport]:
+    student = load_student(job.checkpoint_in)
+    report = fine_tune(
+        student.model, student.tokenizer, _examples(questions), job.training, job.objective, job.seed, dtype="float32"
+    )
+    return _weights(student.model), report
+
+
+def _weights(model: Any) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def _train_workers() -> list[int]:
+    family = psutil.Process().children(recursive=True)
+    return [process.pid for process in family if "RayTrainWorker" in " ".join(process.cmdline())]
+
+
+def _wait_for_pass(job: TrainingJob, epoch: int) -> None:
+    deadline = time.monotonic() + 120
+    while not any(point.epoch >= epoch for point in ray.get(job.reporter.seen.remote())):
+        assert time.monotonic() < deadline, "the training does not get there"
+        time.sleep(0.05)
+
+
+def test_one_worker_teaches_what_the_plain_loop_teaches_and_a_done_job_is_not_done_again(
+    trainer: Any, tmp_path: Path
+) -> None:
+    job = _job(tmp_path, 12, epochs=3)
+    report = ray.get(trainer.train.remote(job))
+    weights, expected = _taught_here(job, 12)
+    taught = load_student(job.checkpoint_out)
+    torch.testing.assert_close(_weights(taught.model), weights, rtol=0, atol=1e-5)
+    assert report.steps == expected.steps == 9
+    assert report.lm_loss_last == pytest.approx(expected.lm_loss_last, rel=1e-4)
+    assert ray.get(job.reporter.seen.remote()) == list(report.losses)
+    assert not (Path(job.storage) / job.run_name).exists()  # optimiser states are not left behind
+
+    started = time.monotonic()
+    assert ray.get(trainer.train.remote(job)) == report
+    assert time.monotonic() - started < 3.0
+    assert not _train_workers()
+
+
+def test_two_workers_survive_a_killed_worker_and_a_killed_trainer(trainer: Any, tmp_path: Path) -> None:
+    """One run: worker killed in pass 2, trainer killed in pass 4, the same job given to a new trainer."""
+    job = _job(tmp_path, 100, workers=2, epochs=6)
+    training = trainer.train.remote(job)
+    _wait_for_pass(job, 2)
+    os.kill(_train_workers()[0], signal.SIGKILL)
+    _wait_for_pass(job, 4)
+    ray.kill(trainer)
+    with pytest.raises(ray.exceptions.RayActorError):
+        ray.get(training)
+    assert not Path(job.checkpoint_out).exists()
+
+    again = ray.remote(Trainer).options(num_cpus=0).remote(patience_s=30.0)
+    report = ray.get(again.train.remote(job))
+    ray.kill(again)
+    weights, expected = _taught_here(job, 100)
+    torch.testing.assert_close(_weights(load_student(job.checkpoint_out).model), weights, rtol=0, atol=1e-3)
+    assert report.steps == expected.steps == 150
+    assert [point.step for point in report.losses] == list(range(150))
+    sent = [point.step for point in ray.get(job.reporter.seen.remote())]
+    assert sent.count(0) == 1  # resumed twice, never from the start
+    assert len(sent) > 150
+
+
+def test_an_error_of_the_training_is_told_and_not_tried_again(trainer: Any, tmp_path: Path) -> None:
+    job = _job(tmp_path, 3, max_tokens=5)
+    with pytest.raises(TrainingFailed, match=r"none of 3 examples .* fits 5 tokens .*raise training.max_tokens"):
+        ray.get(trainer.train.remote(job))
+    assert not Path(job.checkpoint_out).exists()
+
+
+def test_what_the_cluster_lacks_is_refused_at_once(tmp_path: Path) -> None:
+    job = _job(tmp_path, 1)
+    with pytest.raises(TrainingRefused, match=r"2 training workers of 1 CPUs and 1 GPUs each do not fit"):
+        check_resources(replace(job, workers=2, gpus=1.0))
+    with pytest.raises(TrainingRefused, match=r"99 training workers .*cluster.trainers"):
+        check_resources(replace(job, workers=99))
+    check_resources(job)
+
+
+def test_waiting_for_taken_machines_ends(tmp_path: Path) -> None:
+    job = _job(tmp_path, 1)
+    total = ray.cluster_resources()["CPU"]
+    with pytest.raises(TrainingRefused, match=r"waited 0 s for .* CPUs \(.* free\).*samplers"):
+        wait_for_resources(replace(job, workers=int(total) + 1), 0.3)
+    wait_for_resources(job, 10.0)
+
+
+def test_a_job_without_examples_is_refused(trainer: Any, tmp_path: Path) -> None:
+    job = replace(_job(tmp_path, 1), examples=str(tmp_path / "none.parquet"))
+    with pytest.raises(TrainingRefused, match="no table of examples there"):
+        ray.get(trainer.train.remote(job))
+
+
+def test_a_student_of_another_job_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    job = _job(tmp_path, 3)
+    other = replace(job, seed=8)
+    assert job.identity() == replace(job, reporter=None, workers=2).identity()
+    assert job.identity() != other.identity()
+    write_table(Path(job.examples), _examples(4), Example)
+    assert job.identity() != replace(other, seed=7, objective=ObjectiveSection(margin=0.5)).identity()

@@ -1,0 +1,91 @@
+"""The command line: bad input is told in one message, with its place and cure, and nothing is started."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+
+RUNNER = CliRunner()
+
+
+def said(*arguments: str) -> tuple[int, str]:
+    result = RUNNER.invoke(app, list(arguments))
+    return result.exit_code, " ".join(result.output.split())
+
+
+def recipe(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("learning: {round: 3}", ("learning.round: unknown key", "rounds")),
+        ("learning: {rounds: -1}", ("learning.rounds", "greater than or equal to 0")),
+        ("task: {name: sudoku}", ("task.name", "sudoku", "coin_flip")),
+        ("task: {source: file, path: /no/such/file}", ("/no/such/file",)),
+        ("student: {model: ./no-such-student}", ("student.model", "no-such-student")),
+        ("cluster: {sampler_gpus: 64}", ("cluster", "GPU")),
+        (
+            "teacher: {kind: openai, model: m, base_url: 'http://127.0.0.1:9/v1'}",
+            ("teacher", "http://127.0.0.1:9/v1"),
+        ),
+        (
+            "teacher: {kind: openai, model: m, api_key_env: TAILOR_TEST_NO_SUCH_KEY}",
+            ("TAILOR_TEST_NO_SUCH_KEY", "environment"),
+        ),
+    ],
+)
+def test_bad_input_is_refused_before_anything_starts(text: str, expected: tuple[str, ...], tmp_path: Path) -> None:
+    storage = tmp_path / "runs"
+    code, output = said("run", recipe(tmp_path, text), "--storage", str(storage))
+    assert code == 2
+    assert all(part in output for part in expected), output
+    assert "Traceback" not in output
+    assert not storage.exists()
+
+
+def test_a_malformed_data_line_is_named_by_its_number(tmp_path: Path) -> None:
+    good = '{"question": "What is 1 + %d?", "answer": "So it is. #### %d"}\n'
+    lines = [good % (i, i + 1) for i in range(30)]
+    lines[16] = '{"question": "half a line\n'
+    for name in ("gsm8k_train.jsonl", "gsm8k_test.jsonl"):
+        (tmp_path / name).write_text("".join(lines), encoding="utf-8")
+    text = f"task: {{name: gsm8k, source: file, path: {tmp_path}}}"
+    code, output = said("run", recipe(tmp_path, text), "--storage", str(tmp_path / "runs"))
+    assert code == 2
+    assert "gsm8k_train.jsonl:17" in output.replace(" ", "")
+
+
+def test_a_run_folder_of_another_recipe_is_refused_with_the_ways_out(tmp_path: Path) -> None:
+    from reasoning.recipe import parse_recipe
+    from reasoning.run_directory import RunDirectory
+
+    RunDirectory(tmp_path / "runs" / "mine").claim(parse_recipe("{name: mine, seed: 1}", "old"))
+    code, output = said("run", recipe(tmp_path, "{name: mine, seed: 2}"), "--storage", str(tmp_path / "runs"))
+    assert code == 2
+    assert "belongs to another recipe" in output and "seed" in output and "--name" in output
+
+
+def test_commands_on_what_is_no_run_say_so(tmp_path: Path) -> None:
+    for command in ("report", "serve", "eval"):
+        code, output = said(command, str(tmp_path))
+        assert code == 2 and "not a run directory" in output, (command, output)
+
+
+def test_help_answers_without_loading_the_heavy_libraries() -> None:
+    program = (
+        "import sys; from typer.testing import CliRunner; from pipelines.cli import app; "
+        "assert CliRunner().invoke(app, ['run', '--help']).exit_code == 0; "
+        "print([m for m in ('torch', 'ray', 'vllm', 'transformers', 'openai') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"

@@ -1,0 +1,99 @@
+"""Recipes: defaults that run, faults named by their path, fingerprints that say what is learnt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from reasoning.recipe import EMBEDDED_STUDENT, Recipe, RecipeError, load_recipe, parse_recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_nothing_at_all_is_a_recipe() -> None:
+    recipe = parse_recipe("", "empty.yaml")
+    assert recipe == Recipe()
+    assert recipe.student.source == str(EMBEDDED_STUDENT)
+    assert recipe.teacher.kind == "offline" and recipe.teacher.for_first is recipe.teacher
+    assert (recipe.cluster.sampler_gpus, recipe.cluster.trainer_gpus) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.name)
+def test_the_recipes_of_the_repository_are_valid(path: Path) -> None:
+    assert load_recipe(path, data_folder=Path("/data")).name
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("learning: {round: 3}", ["learning.round: unknown key", "rounds"]),
+        ("lerning: {}", ["lerning: unknown key", "learning"]),
+        ("learning: {training: {learning_rat: 1}}", ["learning.training.learning_rat: unknown key", "learning_rate"]),
+        ("teacher: {first: {kind: openai, modle: x}}", ["teacher.first.modle: unknown key", "model"]),
+        ("learning: {rounds: -1}", ["learning.rounds", "greater than or equal to 0", "-1"]),
+        ("learning: {rounds: many}", ["learning.rounds", "'many'"]),
+        ("name: ../up", ["name", "'../up'"]),
+        ("cluster: {placement: anywhere}", ["cluster.placement", "'dedicated' or 'shared'"]),
+        ("task: {source: file}", ["task", "needs path"]),
+        ("task: {hub_id: a/b}", ["task", "hub_id needs source: hub"]),
+        ("task: {path: here}", ["task", "use source: file"]),
+        ("teacher: {kind: recorded}", ["teacher", "needs recorded"]),
+        ("teacher: {kind: openai}", ["teacher", "needs model"]),
+        ("teacher: {api_key_env: KEY}", ["teacher", "need kind: openai"]),
+        ("teacher: {kind: openai, model: m, error_rate: 0.1}", ["teacher", "need kind: offline"]),
+        ("[1, 2]", ["a recipe is a mapping", "list"]),
+        ("a: [", ["not YAML"]),
+        ("task: {path: '${DATA}/x', source: file}", ["--data", "TAILOR_DATA"]),
+    ],
+)
+def test_faults_are_named_by_their_path(text: str, said: list[str]) -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(text, "mine.yaml")
+    for part in ["mine.yaml", *said]:
+        assert part in str(caught.value)
+
+
+def test_all_faults_are_told_at_once() -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe("seed: -1\nlearning: {rounds: -1, exams: 2}", "mine.yaml")
+    assert all(key in str(caught.value) for key in ("seed", "learning.rounds", "learning.exams"))
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="no such recipe file"):
+        load_recipe(tmp_path / "absent.yaml")
+    (tmp_path / "bad.yaml").write_bytes(b"name: \xff")
+    with pytest.raises(RecipeError, match="UTF-8"):
+        load_recipe(tmp_path / "bad.yaml")
+
+
+def test_the_data_folder_is_filled_in(tmp_path: Path) -> None:
+    recipe = parse_recipe("task: {source: file, path: '${DATA}/coin_flip.json'}", "mine.yaml", tmp_path)
+    assert recipe.task.path == tmp_path / "coin_flip.json"
+
+
+def test_a_recipe_survives_its_yaml() -> None:
+    recipe = parse_recipe("teacher: {kind: openai, model: m, first: {kind: recorded, recorded: r.jsonl}}", "mine.yaml")
+    again = parse_recipe(yaml.safe_dump(recipe.model_dump(mode="json")), "again.yaml")
+    assert again.fingerprint() == recipe.fingerprint() and again == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("cluster: {samplers: 4}", True),
+        ("storage: {path: elsewhere}", True),
+        ("learning: {rounds: 7, patience: 2}", True),
+        ("teacher: {workers: 8, max_in_flight: 1, requests_per_minute: 3}", True),
+        ("name: other", True),
+        ("seed: 1", False),
+        ("learning: {rehearsal: 0.5}", False),
+        ("student: {model: some/other}", False),
+        ("teacher: {error_rate: 0.5}", False),
+        ("task: {train: 7}", False),
+    ],
+)
+def test_a_fingerprint_is_of_what_is_learnt(text: str, same: bool) -> None:
+    assert (parse_recipe(text, "mine.yaml").fingerprint() == Recipe().fingerprint()) is same

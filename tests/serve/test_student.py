@@ -1,0 +1,154 @@
+"""A served student, asked by the stock client, says what `transformers` says, and speaks the protocol.
+
+Slow: two students are served one after the other (about 30 s each on two cores), each on a real engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import psutil
+import pytest
+from pydantic import ValidationError
+
+from reasoning.prompts import student_prompt
+from reasoning.students import Student, load_student, save_student
+from serve.student import StudentServing, chat_template, deploy_student
+from tests.tiny_students import byte_tokenizer, tiny_llama
+
+QUESTIONS = [f"{i} apples and {i * 7 % 5} pears?" for i in range(20)]
+NEW_TOKENS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    client: openai.OpenAI
+    student: Student
+
+
+def engines() -> list[int]:
+    """The engine processes under this test's Ray."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if "EngineCore" in process.name() or "EngineCore" in " ".join(process.cmdline()):
+                found.append(process.pid)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def port(ray_cluster: None) -> Iterator[int]:
+    import socket
+
+    from ray import serve
+
+    with socket.socket() as candidate:
+        candidate.bind(("127.0.0.1", 0))
+        free = candidate.getsockname()[1]
+    yield int(free)
+    serve.shutdown()
+
+
+@pytest.fixture(scope="module", params=["untied", "tied"])
+def served(request: pytest.FixtureRequest, port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    from ray import serve
+
+    tokenizer = byte_tokenizer()
+    folder = tmp_path_factory.mktemp("served") / request.param
+    save_student(tiny_llama(len(tokenizer), seed=3, tied=request.param == "tied"), tokenizer, folder)
+    serving = StudentServing(checkpoint=str(folder), model_name="tiny", kv_cache_gib=0.25)
+    before = set(engines())
+    base_url = deploy_student(serving, port)
+    assert set(engines()) - before
+    yield Served(openai.OpenAI(base_url=base_url, api_key="none", max_retries=0), load_student(str(folder)))
+    serve.delete("student")
+    deadline = time.monotonic() + 20
+    while set(engines()) - before and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not set(engines()) - before, "an engine outlived its replica"
+
+
+def greedy(student: Student, prompt: str) -> str:
+    """What `transformers` answers."""
+    inputs = student.tokenizer(prompt, return_tensors="pt")
+    output = student.model.generate(**inputs, max_new_tokens=NEW_TOKENS, do_sample=False)
+    text: str = student.tokenizer.decode(output[0, inputs.input_ids.shape[1] :], skip_special_tokens=True)
+    return text
+
+
+@pytest.mark.engine
+def test_greedy_completions_equal_those_of_transformers(served: Served) -> None:
+    for question in QUESTIONS:
+        prompt = student_prompt(question)
+        completion = served.client.completions.create(
+            model="tiny", prompt=prompt, max_tokens=NEW_TOKENS, temperature=0.0
+        )
+        assert completion.choices[0].text == greedy(served.student, prompt)
+
+
+@pytest.mark.engine
+def test_chat_of_the_bare_question_is_the_prompt_the_student_learnt(served: Served) -> None:
+    prompt = student_prompt(QUESTIONS[3])
+    chat = served.client.chat.completions.create(
+        model="tiny",
+        messages=[{"role": "user", "content": f" {QUESTIONS[3]}\n"}],
+        max_tokens=NEW_TOKENS,
+        temperature=0.0,
+    )
+    assert chat.choices[0].message.content == greedy(served.student, prompt)
+    assert chat.usage is not None and chat.usage.prompt_tokens == len(served.student.tokenizer(prompt).input_ids)
+    with pytest.raises(openai.BadRequestError, match="one user message"):
+        served.client.chat.completions.create(model="tiny", messages=[{"role": "system", "content": "Be brief."}])
+
+
+@pytest.mark.engine
+def test_streaming_gives_the_same_text_in_pieces(served: Served) -> None:
+    prompt = student_prompt(QUESTIONS[5])
+    stream = served.client.completions.create(
+        model="tiny", prompt=prompt, max_tokens=NEW_TOKENS, temperature=0.0, stream=True
+    )
+    pieces = [chunk.choices[0].text for chunk in stream]
+    assert len(pieces) > 3
+    assert "".join(pieces) == greedy(served.student, prompt)
+
+
+@pytest.mark.engine
+def test_protocol_errors_are_the_callers_to_read(served: Served) -> None:
+    assert [model.id for model in served.client.models.list()] == ["tiny"]
+    with pytest.raises(openai.NotFoundError):
+        served.client.completions.create(model="another", prompt="x")
+    with pytest.raises(openai.BadRequestError, match="512"):
+        served.client.completions.create(model="tiny", prompt="x" * 600)
+    assert httpx.get(str(served.client.base_url).replace("/v1/", "/health")).status_code == 200
+
+
+@pytest.mark.engine
+def test_long_seeded_requests_leave_the_server_alive(served: Served) -> None:
+    """Several samples of a long prompt with a seed: prefilled in pieces they would kill a CPU engine."""
+    ask: dict[str, Any] = {"model": "tiny", "max_tokens": 8, "temperature": 0.7, "seed": 7, "n": 12}
+    first, again = (served.client.completions.create(prompt="x" * 480, **ask) for _ in range(2))
+    assert [choice.text for choice in first.choices] == [choice.text for choice in again.choices]
+
+
+def test_template_is_not_forced_on_a_tokenizer_that_has_one() -> None:
+    tokenizer = byte_tokenizer()
+    question = 'A "quoted" {{ question }}\nwith a second line?'
+    tokenizer.chat_template = chat_template(tokenizer)
+    messages = [{"role": "user", "content": question}]
+    assert tokenizer.apply_chat_template(messages, tokenize=False) == student_prompt(question)
+    assert chat_template(tokenizer) is None
+
+
+def test_serving_arguments_are_checked_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="no student there"):
+        StudentServing(checkpoint=str(tmp_path))
+    with pytest.raises(ValidationError, match="model_nam"):
+        StudentServing.model_validate({"checkpoint": "org/name", "model_nam": "x"})
+    assert StudentServing(checkpoint="org/name").checkpoint == "org/name"
