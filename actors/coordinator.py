@@ -26,6 +26,7 @@ from actors.phases import perform
 from actors.progress import ProgressBoard, Snapshot
 from actors.teacher import TeacherPool, close_journal, start_journal, start_pool
 from actors.trainer import Trainer
+from reasoning.learning_curve import LossPoint
 from reasoning.recipe import EndpointSection, Recipe
 from reasoning.rounds import Finished, Phase, PhaseRecord, best_round, next_step
 from reasoning.run_directory import RunDirectory
@@ -58,14 +59,9 @@ class Coordinator:
         """What the run is doing now."""
         return self._board.snapshot
 
-    async def training_point(self, point: object) -> None:
+    async def training_point(self, point: LossPoint) -> None:
         """Called by the training workers after a step, fire and forget."""
-        self._board.show(
-            done=point.step,  # type: ignore[attr-defined]
-            total=point.steps,  # type: ignore[attr-defined]
-            loss=point.total,  # type: ignore[attr-defined]
-            tokens_per_s=point.tokens_per_s,  # type: ignore[attr-defined]
-        )
+        self._board.show(done=point.step, total=point.steps, loss=point.total, tokens_per_s=point.tokens_per_s)
 
     async def run(self) -> RunOutcome:
         """From the last finished phase to the end of the run."""

@@ -100,7 +100,7 @@ def our_step(load: Workload, examples: list[Example], objective: ObjectiveSectio
     student.model.train()
 
     def step(batch: tuple[Sample, ...]) -> None:
-        float(run.learn(batch, 1e-4)[0])
+        run.learn(batch, 1e-4).tolist()
 
     return step
 
@@ -138,7 +138,7 @@ def plain_triplet_step(load: Workload, objective: ObjectiveSection) -> Step:
         torch.nn.utils.clip_grad_norm_(student.model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        float(loss)
+        loss.item()
 
     return step
 
@@ -178,7 +178,7 @@ def plain_language_step(load: Workload) -> Step:
         torch.nn.utils.clip_grad_norm_(student.model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
-        float(loss)
+        loss.item()
 
     return step
 

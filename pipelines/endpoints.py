@@ -48,7 +48,7 @@ def deploy_teachers(recipe: Recipe, loopback: bool) -> dict[str, str]:
 
 
 def start_serve(host: str, port: int | None = None) -> int:
-    """Starts Ray Serve on `port` (default: a free one) and returns the port. A Serve that runs already stays as it is."""
+    """Starts Ray Serve on `port` (default: a free one) and returns the port. One that runs already is kept."""
     from ray import serve
     from ray.serve.context import _get_global_client
 

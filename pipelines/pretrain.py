@@ -190,7 +190,9 @@ def _batches(
 
 def pretrain(plan: Plan, out: Path, work: Path, report_every: int = 100, save_every: int = 500) -> dict[str, float]:
     """Trains the student of `plan` into `out`, with checkpoints under `work`; returns the accuracy of each skill."""
-    torch.set_num_threads(1)  # each learner has its own thread; a second one per operation would only wait on busy cores
+    torch.set_num_threads(
+        1
+    )  # each learner has its own thread; a second one per operation would only wait on busy cores
     model, tokenizer = new_student(plan)
     work.mkdir(parents=True, exist_ok=True)
     checkpoints = Checkpoints(work)

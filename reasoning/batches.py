@@ -147,16 +147,23 @@ def share(batch: Sequence[Sample], rank: int, world_size: int) -> tuple[Sample, 
     return tuple(dealt[place] for dealt, place in zip(rounds, places, strict=True) if place < len(dealt))
 
 
-def micro_batches(samples: Sequence[Sample], max_padded: int, *, triplets: bool) -> list[tuple[Sample, ...]]:
-    """`samples` in groups that go through the model together: alike in length, at most `max_padded` padded tokens each
-    (or one sample). With `triplets`, samples that have one are kept apart from those that do not, which would
-    otherwise be padded by the two completions they lack."""
+def micro_batches(
+    samples: Sequence[Sample], max_padded: int, min_padded: int, *, triplets: bool
+) -> list[tuple[Sample, ...]]:
+    """`samples` in groups that go through the model together, at most `max_padded` padded tokens each (or one sample).
+
+    A group takes samples in order of length, and once it has `min_padded` tokens none that would be padded by more than
+    a tenth: below that, a pass costs more than the padding it saves. With `triplets`, samples that have one are kept
+    apart from those that do not, which would be padded by the two completions they lack."""
     groups: list[tuple[Sample, ...]] = []
     for paired in (True, False):
         current: list[Sample] = []
         members = [sample for sample in samples if (triplets and sample.is_triplet) == paired]
         for sample in sorted(members, key=lambda sample: _width(sample, paired), reverse=True):
-            if current and _width(current[0], paired) * (len(current) + 1) > max_padded:
+            widest = _width(current[0], paired) if current else 0
+            full = widest * (len(current) + 1) > max_padded
+            shorter = widest * len(current) >= min_padded and _width(sample, paired) < 0.9 * widest
+            if current and (full or shorter):
                 groups.append(tuple(current))
                 current = []
             current.append(sample)

@@ -42,6 +42,7 @@ from reasoning.records import Example, stable_id
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 MAX_PADDED_TOKENS = 16_384  # tokens that go through the model at once; more are accumulated
+MIN_PADDED_TOKENS = {"cpu": 1_024, "cuda": 16_384}  # fewer at once leave the device idle; padding is cheaper
 MAX_LOGITS = 2**28  # a GiB of float32: what a large vocabulary makes of those tokens
 REPORT_SECONDS = 0.5  # reading a loss waits for the GPU, so a single worker reads them in bunches
 
@@ -131,6 +132,7 @@ class FineTuning:
             self.module = nn.parallel.DistributedDataParallel(self.module)
         self.wants_triplets = wants_triplets
         self.max_padded = max(1, min(MAX_PADDED_TOKENS, MAX_LOGITS // model.config.vocab_size))
+        self.min_padded = MIN_PADDED_TOKENS.get(self.device.type, MAX_PADDED_TOKENS)
         self.optimizer = make_optimizer(model, training)
         self.steps = training.epochs * steps_per_pass(self.data.examples, training.batch_size)
         self.autocast = _autocast(self.device, dtype)
@@ -164,7 +166,7 @@ class FineTuning:
         mine = share(batch, self.rank, self.world_size)
         idle = not mine  # fewer samples than workers: go through the motions, at no weight
         triplets = sum(sample.is_triplet for sample in batch) if self.wants_triplets else 0
-        parts = micro_batches(mine or batch[:1], self.max_padded, triplets=triplets > 0)
+        parts = micro_batches(mine or batch[:1], self.max_padded, self.min_padded, triplets=triplets > 0)
         sums = torch.zeros(2, device=self.device)
         for number, part in enumerate(parts):
             last = number + 1 == len(parts)
@@ -196,7 +198,7 @@ class FineTuning:
                     f"the loss of step {step} (epoch {epoch}) is {total}, not a number: the training has diverged. "
                     f"Lower learning_rate (it was {rate:.2g}) or max_grad_norm, or give it more warmup_steps"
                 )
-            point = LossPoint(step, epoch, language, contrast if has_triplet else None, total, rate, speed)
+            point = LossPoint(step, epoch, language, contrast if has_triplet else None, total, rate, speed, self.steps)
             self.points.append(point)
             if on_step is not None:
                 on_step(point)

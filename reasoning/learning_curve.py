@@ -12,7 +12,8 @@ from dataclasses import dataclass
 class LossPoint:
     """One step. Losses are of the whole batch over all workers; `triplet` is None when the batch had no triplet.
 
-    `epoch` counts from 0; `tokens_per_s` are tokens of prompts and anchors, padding and triplets not counted."""
+    `epoch` counts from 0; `tokens_per_s` are tokens of prompts and anchors, padding and triplets not counted; `steps`
+    is how many the whole training has."""
 
     step: int
     epoch: int
@@ -21,6 +22,7 @@ class LossPoint:
     total: float
     learning_rate: float
     tokens_per_s: float
+    steps: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,6 @@ def tiny_llama(vocabulary: int, *, seed: int = 0, tied: bool = False, **changes:
     return LlamaForCausalLM(LlamaConfig(**settings))
 
 
-def tiny_student(*, seed: int = 0, pad: bool = True, tied: bool = False) -> Student:
+def tiny_student(*, seed: int = 0, pad: bool = True, tied: bool = False, dropout: float = 0.0) -> Student:
     tokenizer = byte_tokenizer(pad=pad)
-    return Student(tiny_llama(len(tokenizer), seed=seed, tied=tied), tokenizer)
+    return Student(tiny_llama(len(tokenizer), seed=seed, tied=tied, attention_dropout=dropout), tokenizer)

@@ -27,8 +27,8 @@ from actors.sampler import (
     SyncFailed,
 )
 from reasoning.probe import Probe, ProbeReport, make_probe
-from reasoning.students import Student, add_missing_pad_token, save_student
-from tests.tiny_students import byte_tokenizer, tiny_llama, tiny_student
+from reasoning.students import add_missing_pad_token, save_student
+from tests.ascii_students import ascii_student, greedy_texts
 
 PROMPTS = [f"Question: {i} apples and {i * 7 % 5} pears?\nReasoning:" for i in range(20)]
 GREEDY = Sampling(max_new_tokens=24)
@@ -56,31 +56,14 @@ class Switchable(StudentSampler):
         ]
 
 
-def greedy_texts(checkpoint: str, prompts: list[str], new_tokens: int) -> list[str]:
-    """What `transformers` answers."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    model = AutoModelForCausalLM.from_pretrained(checkpoint)
-    texts = []
-    for prompt in prompts:
-        inputs = tokenizer(prompt, return_tensors="pt")
-        output = model.generate(**inputs, max_new_tokens=new_tokens, do_sample=False)
-        texts.append(tokenizer.decode(output[0, inputs.input_ids.shape[1] :], skip_special_tokens=True))
-    return texts
-
-
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Tied students A and B, and an untied one whose vocabulary has grown by a padding token."""
     root = tmp_path_factory.mktemp("students")
-    tokenizer = byte_tokenizer(pad=False)
-    grown = Student(tiny_llama(len(tokenizer), seed=2), tokenizer)
-    add_missing_pad_token(grown.model, grown.tokenizer)
-    bare = Student(tiny_llama(len(byte_tokenizer(pad=False)), seed=0, tied=True), byte_tokenizer(pad=False))
-    students = {"bare": bare, "grown": grown} | {
-        name: tiny_student(seed=seed, tied=True) for seed, name in enumerate(("A", "B"))
-    }
+    grown = ascii_student(seed=2, pad=False)
+    assert add_missing_pad_token(grown.model, grown.tokenizer)
+    students = {"A": ascii_student(seed=0, tied=True, pad=False), "B": ascii_student(seed=1, tied=True, pad=False)}
+    students["grown"] = grown
     for name, student in students.items():
         save_student(student.model, student.tokenizer, root / name)
     return {name: str(root / name) for name in students}

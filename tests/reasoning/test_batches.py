@@ -121,16 +121,22 @@ def test_positives_and_negatives_are_drawn_anew_for_each_pass() -> None:
 
 
 @settings(deadline=None)
-@given(datasets(), st.integers(1, 60), st.booleans())
+@given(datasets(), st.integers(1, 60), st.integers(1, 60), st.booleans())
 def test_micro_batches_hold_every_sample_once_within_the_limit(
-    examples: list[TokenizedExample], limit: int, triplets: bool
+    examples: list[TokenizedExample], limit: int, enough: int, triplets: bool
 ) -> None:
     samples = [sample for batch in draw_pass(examples, 8, 0, 0) for sample in batch]
-    groups = micro_batches(samples, limit, triplets=triplets)
+    groups = micro_batches(samples, limit, enough, triplets=triplets)
     assert Counter(sample for group in groups for sample in group) == Counter(samples)
     for group in groups:
         assert len(group) == 1 or len(group) * max(sample.length for sample in group) <= limit
         assert not triplets or len({sample.is_triplet for sample in group}) == 1
+
+
+def test_long_and_short_samples_are_not_padded_together_once_there_are_enough() -> None:
+    samples = [Sample((1,), tuple(range(length))) for length in (99, 9, 99, 9, 99, 9)]
+    assert [len(group) for group in micro_batches(samples, 1000, 200, triplets=False)] == [3, 3]
+    assert [len(group) for group in micro_batches(samples, 1000, 400, triplets=False)] == [6]
 
 
 def test_tokens_are_those_of_prompt_and_completion_and_an_end() -> None:
