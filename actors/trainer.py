@@ -5,7 +5,7 @@ Owns: the Ray Train run, its workers' program, its errors.
 Invariants
 - A job is done once: its student folder appears whole, its report in it, and the same job again returns that report.
 - The same run name resumes: after a worker's crash within the run, after everybody's crash from Ray Train's last
-  checkpoint (one a pass). A run name that belongs to another job is refused, never silently restored.
+  checkpoint (one a pass but the last). A run name that belongs to another job is refused, never silently restored.
 - Nothing waits for machines that do not exist: what a job asks for is compared with the cluster first.
 - An error of the training itself (no example fits, a diverged loss, an unreadable student) is not retried.
 
@@ -24,13 +24,16 @@ import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import ray
 
 from reasoning.learning_curve import FineTuneReport, LossPoint
 from reasoning.recipe import ObjectiveSection, TrainingSection
-from reasoning.records import stable_id
+from reasoning.records import Example, stable_id
+
+if TYPE_CHECKING:
+    from reasoning.students import Student
 
 REPORT_FILE = "fine_tuning.json"
 STATE_FILE = "state.pt"
@@ -217,37 +220,53 @@ def wait_for_resources(job: TrainingJob, patience_s: float) -> None:
 
 def _worker(config: dict[str, Any]) -> str | None:
     """What every Ray Train worker runs. Returns None, or an error that a retry would not cure, as text."""
-    from reasoning.fine_tuning import TrainingError
-    from reasoning.students import StudentError
-    from reasoning.tables import TableError
+    from transformers.utils.logging import disable_progress_bar
 
+    from reasoning.fine_tuning import TrainingError
+    from reasoning.students import StudentError, load_student
+    from reasoning.tables import TableError, read_table
+
+    logging.getLogger("ray.train").setLevel(logging.WARNING)
+    disable_progress_bar()
     job: TrainingJob = config["job"]
     try:
-        _train(job, config["identity"])
-    except (TrainingError, StudentError, TableError) as error:
+        student, examples = load_student(job.checkpoint_in), read_table(Path(job.examples), Example)
+        problem = None
+    except (StudentError, TableError) as error:
+        problem = str(error)
+    problem = _first_problem(problem)
+    if problem is not None:
+        return problem
+    try:
+        _train(job, config["identity"], student, examples)
+    except TrainingError as error:  # every worker has the same, at the same step
         return f"{error}\n{_last_lines(traceback.format_exc())}"
     return None
 
 
-def _train(job: TrainingJob, identity: str) -> None:
+def _first_problem(mine: str | None) -> str | None:
+    """The first worker's problem in getting ready, told to all: the others would wait for it to begin."""
+    import torch
+
+    problems = [mine]
+    if torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
+        problems = [None] * torch.distributed.get_world_size()
+        torch.distributed.all_gather_object(problems, mine)
+    return next((f"worker {rank}: {problem}" for rank, problem in enumerate(problems) if problem is not None), None)
+
+
+def _train(job: TrainingJob, identity: str, student: Student, examples: list[Example]) -> None:
     import ray.train.torch
     import torch
-    from transformers.utils.logging import disable_progress_bar
 
     from reasoning.fine_tuning import FineTuning, fine_tune
-    from reasoning.records import Example
-    from reasoning.students import load_student, save_student
-    from reasoning.tables import read_table
+    from reasoning.students import save_student
 
-    logging.getLogger("ray.train").setLevel(logging.WARNING)
-    disable_progress_bar()
     context = ray.train.get_context()
     rank, world_size = context.get_world_rank(), context.get_world_size()
     device = ray.train.torch.get_device()
     if device.type == "cpu":
         torch.set_num_threads(max(1, int(job.cpus)))
-    examples = read_table(Path(job.examples), Example)
-    student = load_student(job.checkpoint_in)
     student.model.to(device)
 
     def send(point: LossPoint) -> None:
@@ -255,6 +274,8 @@ def _train(job: TrainingJob, identity: str) -> None:
             job.reporter.training_point.remote(point)
 
     def keep(run: FineTuning) -> None:
+        if run.passes == job.training.epochs:  # what follows is the student itself
+            return
         with TemporaryDirectory() as folder:
             checkpoint = None
             if rank == 0:

@@ -13,7 +13,6 @@ from pathlib import Path
 from rich.console import Console
 
 from pipelines.cli import told_plainly
-from pipelines.endpoints import free_port
 from pipelines.serving import curl_line, graduate_of
 
 RECIPE = Path(__file__).resolve().parent.parent / "recipes" / "quickstart.yaml"
@@ -38,7 +37,7 @@ def demo(console: Console) -> None:
     graduate = graduate_of(finished.directory, None)
     console.print(f"\nServing the student of round {graduate.round} with Ray Serve ...", soft_wrap=True)
     settings = StudentServing(checkpoint=str(graduate.checkpoint), model_name=graduate.name)
-    base_url = deploy_student(settings, port=free_port())
+    base_url = deploy_student(settings)
     try:
         client = openai.OpenAI(base_url=base_url, api_key="none", timeout=60)
         problems = load_problems(recipe.task, recipe.seed).test[:QUESTIONS]

@@ -5,14 +5,9 @@ Owns: which applications a recipe needs, their deployment, and their addresses.
 
 from __future__ import annotations
 
-import logging
-import socket
-
 import ray
 
 from reasoning.recipe import EndpointSection, Recipe
-
-LOOPBACK = "127.0.0.1"
 
 
 def endpoints_of(recipe: Recipe) -> list[EndpointSection]:
@@ -29,6 +24,7 @@ def deploy_teachers(recipe: Recipe, loopback: bool) -> dict[str, str]:
     from ray import serve
 
     from serve.offline_teacher import TeacherArgs, build_app
+    from serve.proxy import LOOPBACK, start_serve
 
     port = start_serve(LOOPBACK if loopback else "0.0.0.0")
     host = LOOPBACK if loopback else ray.util.get_node_ip_address()
@@ -42,25 +38,19 @@ def deploy_teachers(recipe: Recipe, loopback: bool) -> dict[str, str]:
             records=str(section.recorded) if section.recorded else None,
             latency_s=section.latency_s,
         )
-        serve.run(build_app(arguments), name=f"teacher-{kind}", route_prefix=f"/{kind}", blocking=False)
+        serve.run(build_app(arguments), name=application_name(kind), route_prefix=f"/{kind}", blocking=False)
         addresses[kind] = f"http://{host}:{port}/{kind}/v1"
     return addresses
 
 
-def start_serve(host: str, port: int | None = None) -> int:
-    """Starts Ray Serve on `port` (default: a free one) and returns the port. One that runs already is kept."""
+def remove_teachers(recipe: Recipe) -> None:
+    """Takes the run's own teachers down again; Serve itself and other applications stay."""
     from ray import serve
-    from ray.serve.context import _get_global_client
 
-    logging.getLogger("ray.serve").setLevel(logging.WARNING)
-    serve.start(http_options={"host": host, "port": port or free_port()}, logging_config={"log_level": "WARNING"})
-    client = _get_global_client()
-    assert client is not None  # serve.start has just made sure
-    return int(client.http_config.port)
+    for kind in {section.kind for section in endpoints_of(recipe) if section.kind != "openai"}:
+        serve.delete(application_name(kind))
 
 
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+def application_name(kind: str) -> str:
+    """The name of the Serve application of a teacher of `kind`."""
+    return f"teacher-{kind}"

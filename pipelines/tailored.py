@@ -15,7 +15,7 @@ from rich.console import Console
 
 from actors.coordinator import Coordinator, RunOutcome
 from pipelines.cluster import connect, resources, runs_locally, storage_folder
-from pipelines.endpoints import deploy_teachers
+from pipelines.endpoints import deploy_teachers, remove_teachers
 from pipelines.live import LiveView, rounds_table
 from pipelines.preflight import check
 from pipelines.report import write_report
@@ -57,7 +57,10 @@ def run(recipe: Recipe, origin: str, console: Console) -> FinishedRun:
         .options(num_cpus=0, name=name, namespace="tailor", max_concurrency=1000)
         .remote(recipe, directory, checked.data, base_urls)
     )
-    outcome = _watch(coordinator, directory, console)
+    try:
+        outcome = _watch(coordinator, directory, console)
+    finally:
+        remove_teachers(recipe)
     report = write_report(directory)
     console.print(rounds_table(outcome.records, outcome.best_round))
     journal = outcome.journal

@@ -19,9 +19,7 @@ a Serve config file. (No `from __future__ import annotations` here: Serve reads 
 """
 
 import json
-import logging
 import os
-import socket
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -31,8 +29,7 @@ from ray.serve import Application
 
 from reasoning.engine import EngineSettings, engine_options, prepare_process
 from reasoning.prompts import student_prompt
-
-HOST = "127.0.0.1"
+from serve.proxy import LOOPBACK, start_serve
 
 
 class StudentServing(BaseModel):
@@ -146,23 +143,17 @@ def build_app(serving: StudentServing) -> Application:
     return deployment.bind(serving)
 
 
-def deploy_student(serving: StudentServing, port: int = 8000, name: str = "student", route_prefix: str = "/") -> str:
-    """Serves the student on this machine, in the Ray that the caller is connected to, and returns when it answers.
+def deploy_student(
+    serving: StudentServing,
+    host: str = LOOPBACK,
+    port: int | None = None,
+    name: str = "student",
+    route_prefix: str = "/",
+) -> str:
+    """Serves the student in the Ray that the caller is connected to, and returns when it answers.
 
-    Returns the base URL for an OpenAI client. `port` 0 takes a free one; when Serve already runs, its port must be
-    given. `serve.delete(name)` removes it, `serve.shutdown()` ends Serve."""
-    logging.getLogger("ray.serve").setLevel(logging.WARNING)
-    port = port or _free_port()
-    serve.start(
-        proxy_location="HeadOnly",
-        http_options={"host": HOST, "port": port},
-        logging_config={"log_level": "WARNING", "enable_access_log": False},
-    )
+    Returns the base URL for an OpenAI client. `port` None takes a free one; a Serve that runs already keeps its port.
+    `serve.delete(name)` removes the student, `serve.shutdown()` ends Serve."""
+    port = start_serve(host, port)
     serve.run(build_app(serving), name=name, route_prefix=route_prefix)
-    return f"http://{HOST}:{port}{route_prefix.rstrip('/')}/v1"
-
-
-def _free_port() -> int:
-    with socket.socket() as candidate:
-        candidate.bind((HOST, 0))
-        return int(candidate.getsockname()[1])
+    return f"http://{LOOPBACK if host == '0.0.0.0' else host}:{port}{route_prefix.rstrip('/')}/v1"

@@ -478,8 +478,8 @@ def test_two_hundred_requests_through_ray_are_sent_once_and_never_again(
 
 
 def test_workers_limiter_and_journal_may_die_in_the_middle(ray_cluster: None, server: Server, tmp_path: Path) -> None:
-    """Each is killed once under load, as by the kernel, and started anew by Ray; every request ends in a reply, and none is asked again that
-    was answered. About ten seconds."""
+    """Each is killed once under load, as by the kernel, and started anew by Ray: every request ends in a reply, and
+    none that was answered is asked again. About ten seconds."""
     import ray
 
     server.latency_s = 0.05

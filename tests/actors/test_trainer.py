@@ -1,7 +1,7 @@
 """The trainer on real Ray Train: it teaches what the plain loop teaches, survives crashes, and says what went wrong.
 
 Slow parts: every start of a Ray Train worker costs ten seconds and more on two cores (processes, imports). The
-training with one worker starts one, the one with two workers and two crashes starts six, the failing one starts one.
+training with one worker starts one, the one with two workers and two crashes six, the ones that fail one and two.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Reporter:
         return self.points
 
 
-@pytest.fixture
-def trainer() -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def trainer(ray_cluster: None) -> Iterator[Any]:
     actor = ray.remote(Trainer).options(num_cpus=0).remote(patience_s=30.0)
     yield actor
     ray.kill(actor)
@@ -127,19 +127,20 @@ def test_one_worker_teaches_what_the_plain_loop_teaches_and_a_done_job_is_not_do
     assert not _train_workers()
 
 
-def test_two_workers_survive_a_killed_worker_and_a_killed_trainer(trainer: Any, tmp_path: Path) -> None:
-    """One run: worker killed in pass 2, trainer killed in pass 4, the same job given to a new trainer."""
+def test_two_workers_survive_a_killed_worker_and_a_killed_trainer(tmp_path: Path) -> None:
+    """One run: worker killed in pass 2, trainer killed in pass 4, the same job given to a new trainer. A minute on two
+    idle cores, which start two trainers and six workers."""
     job = _job(tmp_path, 100, workers=2, epochs=6)
-    training = trainer.train.remote(job)
+    first, again = (ray.remote(Trainer).options(num_cpus=0).remote(patience_s=30.0) for _ in range(2))
+    training = first.train.remote(job)
     _wait_for_pass(job, 2)
     os.kill(_train_workers()[0], signal.SIGKILL)
     _wait_for_pass(job, 4)
-    ray.kill(trainer)
+    ray.kill(first)
     with pytest.raises(ray.exceptions.RayActorError):
         ray.get(training)
     assert not Path(job.checkpoint_out).exists()
 
-    again = ray.remote(Trainer).options(num_cpus=0).remote(patience_s=30.0)
     report = ray.get(again.train.remote(job))
     ray.kill(again)
     weights, expected = _taught_here(job, 100)
@@ -156,6 +157,14 @@ def test_an_error_of_the_training_is_told_and_not_tried_again(trainer: Any, tmp_
     with pytest.raises(TrainingFailed, match=r"none of 3 examples .* fits 5 tokens .*raise training.max_tokens"):
         ray.get(trainer.train.remote(job))
     assert not Path(job.checkpoint_out).exists()
+
+
+@pytest.mark.slow
+def test_a_student_that_cannot_be_read_is_told_by_the_worker_that_could_not(trainer: Any, tmp_path: Path) -> None:
+    job = _job(tmp_path, 3, workers=2)
+    (Path(job.checkpoint_in) / "config.json").unlink()
+    with pytest.raises(TrainingFailed, match=r"worker 0: .*base: no student there"):
+        ray.get(trainer.train.remote(job))
 
 
 def test_what_the_cluster_lacks_is_refused_at_once(tmp_path: Path) -> None:

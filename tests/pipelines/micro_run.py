@@ -24,9 +24,7 @@ learning:
 """
 
 
-def write_recipe(
-    folder: Path, latency: float = 0.0, in_flight: int = 32, questions: int = 12, epochs: int = 2
-) -> Path:
+def write_recipe(folder: Path, latency: float = 0.0, in_flight: int = 32, questions: int = 12, epochs: int = 2) -> Path:
     """A micro recipe in `folder`; its parameters make one phase or another last."""
     values = {"latency": latency, "in_flight": in_flight, "questions": questions, "epochs": epochs}
     path = folder / "micro.yaml"

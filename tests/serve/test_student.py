@@ -69,7 +69,7 @@ def served(request: pytest.FixtureRequest, port: int, tmp_path_factory: pytest.T
     save_student(student.model, student.tokenizer, folder)
     serving = StudentServing(checkpoint=str(folder), model_name="tiny", kv_cache_gib=0.25)
     before = set(engines())
-    base_url = deploy_student(serving, port)
+    base_url = deploy_student(serving, port=port)
     assert set(engines()) - before
     yield Served(openai.OpenAI(base_url=base_url, api_key="none", max_retries=0), str(folder))
     serve.delete("student")

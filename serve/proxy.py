@@ -1,0 +1,37 @@
+"""The HTTP proxy of Ray Serve: started once, shared by every application.
+
+Owns: its address. Invariant: a Serve that runs already keeps its port, and callers learn which it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+from ray import serve
+
+LOOPBACK = "127.0.0.1"
+
+
+def start_serve(host: str = LOOPBACK, port: int | None = None) -> int:
+    """Starts Ray Serve on `port` (default: a free one) in the Ray this process is connected to, and returns the port.
+
+    One proxy, on the head node. A Serve that runs already is kept, and its port returned."""
+    from ray.serve.context import _get_global_client
+
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    serve.start(
+        proxy_location="HeadOnly",
+        http_options={"host": host, "port": port or free_port()},
+        logging_config={"log_level": "WARNING", "enable_access_log": False},
+    )
+    client = _get_global_client()
+    assert client is not None  # serve.start has just made sure
+    return int(client.http_config.port)
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])

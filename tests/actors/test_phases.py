@@ -1,0 +1,169 @@
+"""The phases with a student and a teacher that live in this process: what streams, what is remembered, what is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from actors.classroom import Classroom, TeacherRefused
+from actors.phases import exam, feedback, select_examples
+from actors.progress import ProgressBoard
+from actors.sampling import Completion, Sampling
+from reasoning.families import FAMILIES
+from reasoning.offline_teacher import OfflineTeacher
+from reasoning.prompts import read_request, student_completion
+from reasoning.recipe import parse_recipe
+from reasoning.records import Attempt, Example, Rationale, RationaleSource, Verdict
+from reasoning.run_directory import RunDirectory
+from reasoning.tables import read_table
+from reasoning.tasks import load_problems
+from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
+
+RECIPE = """
+task: {name: coin_flip, train: 40, validation: 5, test: 5}
+learning: {first_questions: 12, exam: {questions: 10, samples: 3}, mistakes_per_question: 2}
+"""
+T = TypeVar("T")
+
+
+class Student:
+    """Answers by the family: rightly for even samples, with one wrong step for odd ones; dies after `patience` asks."""
+
+    def __init__(self, patience: int = 10**6) -> None:
+        self.asked: list[str] = []
+        self.patience = patience
+
+    async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
+        await asyncio.sleep(0)
+        if len(self.asked) >= self.patience:
+            raise ConnectionError("the sampler is gone")
+        self.asked.append(prompt)
+        question, family = read_request(prompt).question.split("\nReasoning")[0], FAMILIES["coin_flip"]
+        rng = random.Random(prompt)
+        worked = [family.rationale(question, rng) if i % 2 == 0 else family.corrupt(question, rng) for i in range(3)]
+        return [Completion(student_completion(w.text, w.answer), True, 9) for w in worked]
+
+
+class Teacher:
+    """The offline teacher without its server; `failure` is what every request meets instead of an answer."""
+
+    def __init__(self, failure: FailureKind | None = None) -> None:
+        self.asked: list[TeacherRequest] = []
+        self.failure = failure
+
+    async def ask(self, request: TeacherRequest) -> TeacherReply | TeacherFailure:
+        self.asked.append(request)
+        if self.failure is not None:
+            return TeacherFailure(request.key, self.failure, "no", 1)
+        text = OfflineTeacher().complete(request.messages[0][1], 1, request.temperature, request.sample)[0]
+        return TeacherReply(request.key, text, "stop", 10, 20, request.model, False)
+
+
+def classroom(folder: Path, student: Student, teacher: Teacher) -> Classroom:
+    recipe = parse_recipe(RECIPE, "test")
+    room = Classroom(
+        recipe=recipe,
+        directory=RunDirectory(folder),
+        data=load_problems(recipe.task, recipe.seed),
+        teacher=teacher,  # type: ignore[arg-type]
+        first_teacher=teacher,  # type: ignore[arg-type]
+        trainer=None,
+        reporter=None,
+        board=ProgressBoard(),
+        sampler=student,  # type: ignore[arg-type]
+        _synced="round-000",
+    )
+    for round in (0, 1):
+        room.files(round).folder.mkdir(parents=True, exist_ok=True)
+    return room
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(coroutine)
+
+
+def test_a_mistake_reaches_the_teacher_while_the_exam_is_still_sat(tmp_path: Path) -> None:
+    teacher = Teacher()
+    asked_before_the_last_answer = 0
+
+    class SlowAtTheEnd(Student):
+        entered = 0
+
+        async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
+            nonlocal asked_before_the_last_answer
+            self.entered += 1
+            if self.entered == 10:  # the last question takes longer than all the others
+                await asyncio.sleep(0.1)
+                asked_before_the_last_answer = len(teacher.asked)
+            return await super().answer(version, prompt, sampling)
+
+    metrics = run(exam(classroom(tmp_path, SlowAtTheEnd(), teacher), 1))
+    assert metrics["questions"] == 10 and metrics["attempts"] == 30
+    assert metrics["correct"] == 20 and metrics["wrong"] == 10
+    assert asked_before_the_last_answer == 9
+
+
+def test_an_exam_that_was_cut_off_asks_only_the_rest_and_shows_the_same_mistakes(tmp_path: Path) -> None:
+    teacher = Teacher()
+    with pytest.raises(ConnectionError):
+        run(exam(classroom(tmp_path, Student(patience=4), teacher), 1))
+    log = RunDirectory(tmp_path).round(1).exam_log
+    log.write_bytes(log.read_bytes() + b'{"problem_id": "cut o')
+    first_keys = {request.key for request in teacher.asked}
+    again, second_teacher = Student(), Teacher()
+    room = classroom(tmp_path, again, second_teacher)
+    metrics = run(exam(room, 1))
+    assert len(again.asked) == 6 and metrics["questions"] == 10
+    assert first_keys <= {request.key for request in second_teacher.asked}
+    attempts = read_table(room.files(1).exam, Attempt)
+    assert len(attempts) == 30 and len({(a.problem_id, a.sample) for a in attempts}) == 30
+
+
+def test_each_mistake_is_answered_once_and_becomes_an_example_with_its_negative(tmp_path: Path) -> None:
+    student, teacher = Student(), Teacher()
+    room = classroom(tmp_path, student, teacher)
+
+    async def two_rounds() -> None:
+        await feedback(room, 0)
+        assert len(teacher.asked) == 12
+        await exam(room, 1)
+        await feedback(room, 1)
+        await select_examples(room, 1)
+
+    run(two_rounds())
+    tailored = teacher.asked[12:]
+    assert len({request.key for request in tailored}) == len(tailored)  # under way once, awaited twice
+    rationales = read_table(room.files(1).rationales, Rationale)
+    wrong = [a for a in read_table(room.files(1).exam, Attempt) if a.verdict is Verdict.WRONG]
+    assert len(rationales) == len(tailored) == len(wrong)
+    assert all(r.kept and r.source is RationaleSource.TAILORED and r.mistake_id for r in rationales)
+    examples = {e.problem_id: e for e in read_table(room.files(1).examples, Example)}
+    for attempt in wrong:
+        example = examples[attempt.problem_id]
+        assert attempt.text in example.negatives
+        assert not set(example.positives) & set(example.negatives)
+
+
+def test_a_teacher_that_refuses_everything_stops_the_run_and_loses_nothing(tmp_path: Path) -> None:
+    room = classroom(tmp_path, Student(), Teacher(FailureKind.AUTHENTICATION))
+    with pytest.raises(TeacherRefused, match="authentication"):
+        run(feedback(room, 0))
+    assert not room.files(0).rationales.exists()
+    room = classroom(tmp_path, Student(), Teacher(FailureKind.SERVER))
+    with pytest.raises(TeacherRefused, match="none of 12"):
+        run(feedback(room, 0))
+
+
+def test_without_a_single_kept_rationale_there_is_nothing_to_learn(tmp_path: Path) -> None:
+    room = classroom(tmp_path, Student(), Teacher())
+    room.files(0).rationales.parent.mkdir(exist_ok=True)
+    from reasoning.tables import write_table
+
+    write_table(room.files(0).rationales, [], Rationale)
+    with pytest.raises(TeacherRefused, match="nothing to learn"):
+        run(select_examples(room, 0))
