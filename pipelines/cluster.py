@@ -24,6 +24,7 @@ def connect(address: str | None) -> None:
     one without a dashboard. Does nothing when this process is connected already. Raises `ClusterError`."""
     if ray.is_initialized():
         return
+    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)  # "token authentication is enabled"
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"ray\..*")
     wanted = address or os.environ.get("RAY_ADDRESS")
     try:

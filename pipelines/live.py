@@ -107,19 +107,22 @@ def summarise(record: PhaseRecord) -> str:
 def rounds_table(records: Sequence[PhaseRecord], best: int | None) -> Table:
     """The run's rounds: mistakes found, rationales kept, accuracies with their 95 % intervals."""
     table = Table(title="Rounds", title_justify="left")
-    for heading in ("round", "mistakes", "kept", "loss", "validation %", "test % [95 % interval]", "seconds"):
-        table.add_column(heading, justify="right")
+    for heading in ("round", "mistakes", "kept", "loss", "validation %", "test %", "95 % interval", "seconds"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.caption = "* the best round by validation accuracy; test accuracy decides nothing"
+    table.caption_justify = "left"
     for evaluation in evaluations(records):
         of_round = {record.phase: record for record in records if record.round == evaluation.round}
         exam, feedback, train = (of_round.get(phase) for phase in ("exam", "feedback", "train"))  # type: ignore[call-overload]
-        marker = " ← best by validation" if evaluation.round == best else ""
+        test = evaluation.metrics
         table.add_row(
-            str(evaluation.round),
+            f"{'*' if evaluation.round == best else ''}{evaluation.round}",
             str(exam.metrics["mistakes"]) if exam else "–",
             str(feedback.metrics["kept"]) if feedback else "–",
             f"{float(train.metrics['lm_loss_last']):.3f}" if train else "–",
             f"{100 * float(evaluation.metrics['validation_accuracy']):.1f}",
-            _accuracy(evaluation, "test") + marker,
+            f"{100 * float(test['test_accuracy']):.1f}",
+            f"{100 * float(test['test_low']):.1f} – {100 * float(test['test_high']):.1f}",
             f"{sum(record.seconds for record in of_round.values()):.0f}",
         )
     return table

@@ -67,6 +67,6 @@ def test_every_phase_has_its_line_and_a_log_holds_no_control_characters() -> Non
 
 def test_the_table_marks_the_best_round() -> None:
     out = io.StringIO()
-    Console(file=out, width=160).print(rounds_table(ROUND_0, best=0))
-    assert "best by validation" in out.getvalue()
-    assert "50.0 [40.0, 60.0]" in out.getvalue()
+    Console(file=out, width=100).print(rounds_table(ROUND_0, best=0))
+    assert "*0" in out.getvalue()
+    assert "40.0 – 60.0" in out.getvalue()
