@@ -297,13 +297,11 @@ class SamplerPool:
             for pause in REVIVAL_PAUSES_S:
                 if replica.lost or lives not in (None, replica.lives):
                     return None
-                if lives is not None:
-                    logger.warning("a sampler lost its engine or its node; bringing it back")
                 try:
                     await replica.handle.start.remote()
                     report: ProbeReport = await replica.handle.sync.remote(*self._synced)
                 except RayActorError as error:
-                    logger.warning("a sampler is not back yet: %s", error)
+                    logger.warning("a sampler is gone (%s); bringing it back", type(error).__name__)
                     await asyncio.sleep(pause)
                 else:
                     replica.lives += 1

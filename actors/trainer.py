@@ -155,20 +155,19 @@ def _nodes() -> list[dict[str, Any]]:
 
 
 def _torch_trainer() -> Any:
-    """Ray Train's `TorchTrainer`, on one node without the actor that gives workers' machines back should the run's own
-    controller die: there it would cost every round a process, and the job's end gives them back."""
+    """Ray Train's `TorchTrainer` without what this project does not use and each round would pay for with a process of
+    its own: the manager of Ray Data sets, and on one node the actor that gives workers' machines back should the run's
+    controller die (the end of the job gives them back, and without a dashboard that actor cannot do its work)."""
     import ray.train.torch
 
     TorchTrainer: Any = ray.train.torch.TorchTrainer
-    if not _on_one_node():
-        return TorchTrainer
+    left_out = {"DatasetsCallback"} | ({"PlacementGroupCleanerCallback"} if _on_one_node() else set())
 
-    class OneNodeTrainer(TorchTrainer):  # type: ignore[misc]
+    class RoundTrainer(TorchTrainer):  # type: ignore[misc]
         def _create_default_callbacks(self) -> list[Any]:
-            callbacks: list[Any] = super()._create_default_callbacks()
-            return [c for c in callbacks if type(c).__name__ != "PlacementGroupCleanerCallback"]
+            return [c for c in super()._create_default_callbacks() if type(c).__name__ not in left_out]
 
-    return OneNodeTrainer
+    return RoundTrainer
 
 
 def finished_report(folder: Path, identity: str) -> FineTuneReport | None:

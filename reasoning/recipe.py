@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from reasoning.records import stable_id
 from reasoning.teacher_calls import EndpointSettings
@@ -107,6 +108,18 @@ class EndpointSection(Section):
     timeout_s: Annotated[float, Field(gt=0)] = 120.0
     attempts: PositiveInt = 5
     send_seed: bool = True
+
+    @field_validator("base_url")
+    @classmethod
+    def _address_without_secrets(cls, base_url: str | None) -> str | None:
+        if base_url is not None:
+            parts = urlsplit(base_url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("an address that begins with http:// or https:// is needed")
+            if parts.username or parts.password or parts.query:
+                # shown neither here nor anywhere: an address is written to journal and log
+                raise ValueError("an address holds no user, password or query; give the key by api_key_env")
+        return base_url
 
     @model_validator(mode="after")
     def _kind_has_its_keys(self) -> EndpointSection:
@@ -309,7 +322,8 @@ def _explain(error: ValidationError, origin: str) -> str:
         else:
             message = problem["msg"].removeprefix("Value error, ")
             got = problem.get("input")
-            shown = f" (got {got!r})" if isinstance(got, str | int | float | bool) or got is None else ""
+            secret = where.endswith("base_url")  # it may hold a password, which is no error message's to repeat
+            shown = f" (got {got!r})" if not secret and (got is None or isinstance(got, str | int | float)) else ""
             lines.append(f"  {where}: {message}{shown}")
     return "\n".join(lines)
 

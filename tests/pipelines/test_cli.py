@@ -62,7 +62,7 @@ def test_a_malformed_data_line_is_named_by_its_number(tmp_path: Path) -> None:
     text = f"task: {{name: gsm8k, source: file, path: {tmp_path}}}"
     code, output = said("run", recipe(tmp_path, text), "--storage", str(tmp_path / "runs"))
     assert code == 2
-    assert "gsm8k_train.jsonl:17" in output.replace(" ", "")
+    assert "gsm8k_train.jsonl, line 17" in output
 
 
 def test_a_run_folder_of_another_recipe_is_refused_with_the_ways_out(tmp_path: Path) -> None:

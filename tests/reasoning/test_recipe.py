@@ -97,3 +97,10 @@ def test_a_recipe_survives_its_yaml() -> None:
 )
 def test_a_fingerprint_is_of_what_is_learnt(text: str, same: bool) -> None:
     assert (parse_recipe(text, "mine.yaml").fingerprint() == Recipe().fingerprint()) is same
+
+
+@pytest.mark.parametrize("address", ["https://me:hunter2@api.example/v1", "https://api.example/v1?key=hunter2"])
+def test_an_address_that_holds_a_secret_is_refused_without_repeating_it(address: str) -> None:
+    with pytest.raises(RecipeError, match=r"teacher\.base_url.*api_key_env") as refused:
+        parse_recipe(f"teacher: {{kind: openai, model: m, base_url: '{address}'}}", "r.yaml")
+    assert "hunter2" not in str(refused.value)
