@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import os
 import shutil
 import time
@@ -265,7 +266,7 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
     rank, world_size = context.get_world_rank(), context.get_world_size()
     device = ray.train.torch.get_device()
     if device.type == "cpu":
-        torch.set_num_threads(max(1, int(job.cpus)))
+        torch.set_num_threads(max(1, math.ceil(job.cpus)))
     student.model.to(device)
 
     def send(point: LossPoint) -> None:

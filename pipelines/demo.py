@@ -57,7 +57,7 @@ def demo(console: Console) -> None:
         line = curl_line("http://127.0.0.1:8000/v1", graduate.name, problems[0].question)
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     finally:
-        ray_serve.shutdown()
+        ray_serve.delete("student")
     console.print(f"\nDone in {time.monotonic() - started:.0f} s.")
 
 

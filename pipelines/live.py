@@ -107,7 +107,7 @@ def summarise(record: PhaseRecord) -> str:
 def rounds_table(records: Sequence[PhaseRecord], best: int | None) -> Table:
     """The run's rounds: mistakes found, rationales kept, accuracies with their 95 % intervals."""
     table = Table(title="Rounds", title_justify="left")
-    for heading in ("round", "mistakes", "kept", "loss", "validation %", "test %", "95 % interval", "seconds"):
+    for heading in ("round", "mistakes", "kept", "loss", "val %", "test %", "95 % interval", "s"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.caption = "* the best round by validation accuracy; test accuracy decides nothing"
     table.caption_justify = "left"

@@ -79,4 +79,4 @@ def serve_run(
         signal.signal(number, lambda *_: stop.set())
     stop.wait()
     console.print("Shutting down.")
-    ray_serve.shutdown()
+    ray_serve.delete("student")

@@ -20,13 +20,15 @@ def start_serve(host: str = LOOPBACK, port: int | None = None) -> int:
     from ray.serve.context import _get_global_client
 
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
-    serve.start(
-        proxy_location="HeadOnly",
-        http_options={"host": host, "port": port or free_port()},
-        logging_config={"log_level": "WARNING", "enable_access_log": False},
-    )
-    client = _get_global_client()
-    assert client is not None  # serve.start has just made sure
+    client = _get_global_client(raise_if_no_controller_running=False)
+    if client is None:
+        serve.start(
+            proxy_location="HeadOnly",
+            http_options={"host": host, "port": port or free_port()},
+            logging_config={"log_level": "WARNING", "enable_access_log": False},
+        )
+        client = _get_global_client()
+        assert client is not None  # serve.start has just made sure
     return int(client.http_config.port)
 
 

@@ -1,7 +1,7 @@
 """The trainer on real Ray Train: it teaches what the plain loop teaches, survives crashes, and says what went wrong.
 
 Slow parts: every start of a Ray Train worker costs ten seconds and more on two cores (processes, imports). The
-training with one worker starts one, the one with two workers and two crashes six, the ones that fail one and two.
+training with one worker starts one, the one with two workers and two crashes five, the ones that fail one and two.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _train_workers() -> list[int]:
 
 
 def _wait_for_pass(job: TrainingJob, epoch: int) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not any(point.epoch >= epoch for point in ray.get(job.reporter.seen.remote())):
         assert time.monotonic() < deadline, "the training does not get there"
         time.sleep(0.05)
@@ -128,8 +128,8 @@ def test_one_worker_teaches_what_the_plain_loop_teaches_and_a_done_job_is_not_do
 
 
 def test_two_workers_survive_a_killed_worker_and_a_killed_trainer(tmp_path: Path) -> None:
-    """One run: worker killed in pass 2, trainer killed in pass 4, the same job given to a new trainer. A minute on two
-    idle cores, which start two trainers and six workers."""
+    """One run: worker killed in pass 2, trainer killed in pass 4, the job given to a new trainer, now with one worker.
+    A minute on two idle cores, which start two trainers and five workers."""
     job = _job(tmp_path, 100, workers=2, epochs=6)
     first, again = (ray.remote(Trainer).options(num_cpus=0).remote(patience_s=30.0) for _ in range(2))
     training = first.train.remote(job)
@@ -141,7 +141,7 @@ def test_two_workers_survive_a_killed_worker_and_a_killed_trainer(tmp_path: Path
         ray.get(training)
     assert not Path(job.checkpoint_out).exists()
 
-    report = ray.get(again.train.remote(job))
+    report = ray.get(again.train.remote(replace(job, workers=1)))
     ray.kill(again)
     weights, expected = _taught_here(job, 100)
     torch.testing.assert_close(_weights(load_student(job.checkpoint_out).model), weights, rtol=0, atol=1e-3)
