@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from actors import sampler as sampler_module
@@ -49,8 +51,6 @@ class Switchable(StudentSampler):
             await self._engine.collective_rpc("reload_weights", kwargs={"weights_path": checkpoint})
 
     async def engine_processes(self) -> list[int]:
-        import psutil
-
         return [
             child.pid for child in psutil.Process().children() if "resource_tracker" not in " ".join(child.cmdline())
         ]
@@ -82,9 +82,19 @@ def replica(ray_cluster: None, checkpoints: dict[str, str]) -> Iterator[Any]:
     handle = ray.remote(Switchable).options(num_cpus=1, max_restarts=2, max_concurrency=1000).remote(settings)
     ray.get(handle.start.remote())
     yield handle
-    ray.get(handle.shutdown.remote())
-    assert not ray.get(handle.engine_processes.remote())
+    engines = ray.get(handle.engine_processes.remote())
     ray.kill(handle)
+    deadline = time.monotonic() + 20
+    while any(map(is_running, engines)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert engines and not any(map(is_running, engines)), "an engine outlived its actor"
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -272,6 +282,7 @@ def test_pool_spreads_requests_and_repeats_those_of_a_dead_replica(parrots: list
         await pool.answer("v1", "die", Sampling(stop=(str(tmp_path / "died"),)))
         assert (tmp_path / "died").exists()
         assert len(await ask(pool, "v1", ["hello"] * 20, GREEDY)) == 20
+        await pool.shutdown()
 
     run(exam())
 

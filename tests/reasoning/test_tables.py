@@ -36,7 +36,7 @@ class Score:
     counts: tuple[int, ...]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)  # each writes and syncs a file
 @given(st.one_of(*(st.lists(records, max_size=4) for records in (problems, attempts, rationales, examples))))
 def test_records_come_back_as_they_were(records: list[object]) -> None:
     record_type = type(records[0]) if records else Example
