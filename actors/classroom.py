@@ -62,6 +62,11 @@ class Classroom:
     def max_new_tokens(self) -> int:
         return self.recipe.student.max_new_tokens or TASKS[self.recipe.task.name].max_new_tokens
 
+    @property
+    def probe_prompts(self) -> tuple[str, ...]:
+        """What a sampler is asked to prove that it holds the right weights."""
+        return tuple(student_prompt(problem.question) for problem in self.data.train[:PROBE_PROMPTS])
+
     def files(self, round: int) -> RoundFiles:
         return self.directory.round(round)
 
@@ -110,15 +115,14 @@ class Classroom:
         swap, with the version to ask them for."""
         if self.sampler is None:
             self.sampler = await start_samplers(self.recipe)
-        version = f"round-{round:03d}" if round >= 0 else "base"
+        version = version_of(round)
         if self._synced == version:
             return self.sampler, version
         checkpoint, file = self.checkpoint(round), self.files(round).probe
         if round >= 0 and file.exists():
             probe = load_probe(file)
         else:
-            prompts = [student_prompt(problem.question) for problem in self.data.train[:PROBE_PROMPTS]]
-            probe = await probe_in_own_process.remote(checkpoint, version, prompts)
+            probe = await probe_in_own_process.remote(checkpoint, version, self.probe_prompts)
             if round >= 0:
                 save_probe(probe, file)
         await self.sampler.sync(version, checkpoint, probe)
@@ -130,6 +134,11 @@ class Classroom:
         pool, self.sampler, self._synced = self.sampler, None, ""
         if pool is not None:
             await pool.shutdown()
+
+
+def version_of(round: int) -> str:
+    """The name of the weights at the end of `round` (-1: the recipe's own student)."""
+    return f"round-{round:03d}" if round >= 0 else "base"
 
 
 @ray.remote(num_cpus=0)

@@ -16,9 +16,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from actors.classroom import Classroom, TeacherRefused, gather_all
+from actors.classroom import Classroom, TeacherRefused, gather_all, version_of
 from actors.sampling import Completion, Sampling
-from actors.trainer import TrainingJob
+from actors.trainer import ProbeOrder, TrainingJob
 from reasoning.answers import grade
 from reasoning.exam import exam_questions, first_questions
 from reasoning.intervals import wilson
@@ -175,6 +175,7 @@ async def train(room: Classroom, round: int) -> Metrics:
         gpus=cluster.trainer_gpus,
         dtype=room.recipe.student.dtype,
         reporter=room.reporter,
+        probe=ProbeOrder(version_of(round), room.probe_prompts, str(files.probe)),
     )
     report = await room.trainer.train.remote(job)
     with files.losses.open("w", encoding="utf-8") as file:

@@ -51,6 +51,16 @@ class TrainingRefused(TrainingFailed):
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeOrder:
+    """A probe of the new checkpoint wanted with it: its version, its prompts, and the file it is written to. The worker
+    has the libraries loaded, so that here it costs a second and in a process of its own ten."""
+
+    version: str
+    prompts: tuple[str, ...]
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingJob:
     """One round's training. Paths are absolute and seen by every node.
 
@@ -71,6 +81,7 @@ class TrainingJob:
     gpus: float = 0.0
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     reporter: Any = None
+    probe: ProbeOrder | None = None
 
     def identity(self) -> str:
         """What the job's student depends on: a hash of settings, checkpoint and the content of the examples."""
@@ -260,6 +271,7 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
     import torch
 
     from reasoning.fine_tuning import FineTuning, fine_tune
+    from reasoning.probe import make_probe, save_probe
     from reasoning.students import save_student
 
     context = ray.train.get_context()
@@ -298,6 +310,8 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
     if rank == 0:
         document = json.dumps({"identity": identity, **asdict(report)})
         save_student(student.model.cpu(), student.tokenizer, Path(job.checkpoint_out), {REPORT_FILE: document})
+        if job.probe is not None:
+            save_probe(make_probe(job.checkpoint_out, job.probe.version, job.probe.prompts), Path(job.probe.file))
 
 
 def _last_lines(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Pretrains the embedded student: `python -m pipelines.pretrain --out students/embedded`.
+"""Pretrains the embedded student: `python -m pipelines.pretrain --out students/embedded --seed 0`.
 
 Owns: the training loop, its checkpoints and what it prints. Invariants
 - Text, first weights and order depend on the seed alone; a resumed run sees the same steps as one that never stopped.
@@ -37,7 +37,7 @@ class Plan:
     """What makes the weights. `rows` x `length` tokens a step; the last `decay` share of the steps cools down."""
 
     seed: int = 0
-    steps: int = 6000
+    steps: int = 5000
     rows: int = 16
     length: int = 256
     learning_rate: float = 2e-3
@@ -190,9 +190,7 @@ def _batches(
 
 def pretrain(plan: Plan, out: Path, work: Path, report_every: int = 100, save_every: int = 500) -> dict[str, float]:
     """Trains the student of `plan` into `out`, with checkpoints under `work`; returns the accuracy of each skill."""
-    torch.set_num_threads(
-        1
-    )  # each learner has its own thread; a second one per operation would only wait on busy cores
+    torch.set_num_threads(1)  # each learner has a thread of its own; a second one per operation would only wait
     model, tokenizer = new_student(plan)
     work.mkdir(parents=True, exist_ok=True)
     checkpoints = Checkpoints(work)

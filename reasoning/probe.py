@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from reasoning.durable import new_file
+
 # The mean deviation may be this share of the largest allowed one: arithmetic's noise averages out, other weights do
 # not.
 MEAN_SHARE = 0.25
@@ -163,8 +165,9 @@ def _summary(deviations: list[float], compared: int, total: int, atol: float) ->
 
 
 def save_probe(probe: Probe, path: Path) -> None:
-    """Writes the probe as JSON."""
-    path.write_text(json.dumps(asdict(probe)), encoding="utf-8")
+    """Writes the probe as JSON, whole or not at all."""
+    with new_file(path) as part:
+        part.write_text(json.dumps(asdict(probe)), encoding="utf-8")
 
 
 def load_probe(path: Path) -> Probe:

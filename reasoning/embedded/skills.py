@@ -1,7 +1,8 @@
 """What a pretrained student can do: its greedy answers to new passages, skill by skill.
 
 Owns: the measurement. Invariant: the passages come from random sources that pretraining never draws from, and an answer
-counts only when it is the right one to the letter.
+counts only when it is the right one to the letter; of an exercise, whose reasoning may be worded in several ways, when
+its answer line is.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reasoning.embedded.corpus import SKILLS, random_source
 from reasoning.embedded.passage import Passage
+from reasoning.prompts import ANSWER_HEADING
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -60,6 +62,11 @@ def skill_accuracy(
     answers = greedy_answers(model, tokenizer, [passage.question for _, passage in asked], longest)
     right = dict.fromkeys(SKILLS, 0)
     for (skill, passage), answer in zip(asked, answers, strict=True):
-        right[skill] += answer == passage.answer
+        right[skill] += _final(answer) == _final(passage.answer)
     model.train(was_training)
     return {skill: count / passages for skill, count in right.items()}
+
+
+def _final(text: str) -> str:
+    """The answer line when there is one, else the whole text."""
+    return text.rpartition(f"\n{ANSWER_HEADING}")[2]

@@ -1,7 +1,8 @@
 """The sampler answers with the weights it was asked for, proven, on a real engine; the pool loses no request.
 
 Slow parts (about 25 s each on two cores): the engine starts once for the module, once more for a student whose
-vocabulary grew, and once after its process was killed."""
+vocabulary grew, and once after its process was killed. (torch is imported in functions: every actor here imports
+this module.)"""
 
 from __future__ import annotations
 
@@ -29,8 +30,6 @@ from actors.sampler import (
     SyncFailed,
 )
 from reasoning.probe import Probe, ProbeReport, make_probe
-from reasoning.students import add_missing_pad_token, save_student
-from tests.ascii_students import ascii_student, greedy_texts
 
 PROMPTS = [f"Question: {i} apples and {i * 7 % 5} pears?\nReasoning:" for i in range(20)]
 GREEDY = Sampling(max_new_tokens=24)
@@ -59,6 +58,9 @@ class Switchable(StudentSampler):
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Tied students A and B, and an untied one whose vocabulary has grown by a padding token."""
+    from reasoning.students import add_missing_pad_token, save_student
+    from tests.ascii_students import ascii_student
+
     root = tmp_path_factory.mktemp("students")
     grown = ascii_student(seed=2, pad=False)
     assert add_missing_pad_token(grown.model, grown.tokenizer)
@@ -88,6 +90,13 @@ def replica(ray_cluster: None, checkpoints: dict[str, str]) -> Iterator[Any]:
     while any(map(is_running, engines)) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert engines and not any(map(is_running, engines)), "an engine outlived its actor"
+
+
+def expected_texts(checkpoint: str) -> list[str]:
+    """What `transformers` says."""
+    from tests.ascii_students import greedy_texts
+
+    return greedy_texts(checkpoint, PROMPTS, GREEDY.max_new_tokens)
 
 
 def is_running(pid: int) -> bool:
@@ -135,7 +144,7 @@ def test_tied_student_answers_with_its_new_weights_and_the_probe_refutes_the_sta
     assert report.ok
     assert ray.get(replica.sync.remote("B", checkpoints["B"], probes["B"])) == report
     answers = run(ask(replica, "B", PROMPTS, GREEDY))
-    assert [completion.text for (completion,) in answers] == greedy_texts(checkpoints["B"], PROMPTS, 24)
+    assert [completion.text for (completion,) in answers] == expected_texts(checkpoints["B"])
     assert not any(completion.complete for (completion,) in answers if completion.tokens == 24)
 
 
@@ -200,7 +209,7 @@ def test_student_with_a_new_padding_token_is_taken_on(
 
     assert ray.get(replica.sync.remote("grown", checkpoints["grown"], probes["grown"])).ok
     answers = run(ask(replica, "grown", PROMPTS, GREEDY))
-    assert [completion.text for (completion,) in answers] == greedy_texts(checkpoints["grown"], PROMPTS, 24)
+    assert [completion.text for (completion,) in answers] == expected_texts(checkpoints["grown"])
 
 
 @pytest.mark.engine
