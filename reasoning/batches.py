@@ -63,13 +63,15 @@ class Sample:
 
 
 def tokenize_examples(examples: Sequence[Example], tokenizer: Any, max_tokens: int) -> TokenizedData:
-    """Token ids of `examples`: prompt and completion encoded apart, no special tokens but the closing one.
+    """Token ids of `examples`: prompt and completion encoded apart, the completion closed by the end of sequence.
 
-    `tokenizer` is a `transformers` tokenizer. Completions equal as token ids are one. A completion is left out when
+    `tokenizer` is a `transformers` tokenizer. A token that it puts before every text (Llama's begin of sequence) stands
+    before the prompt, since sampler and server read a prompt that way too. Completions equal as token ids are one. A completion is left out when
     prompt, completion and end of sequence exceed `max_tokens`; an example when no positive of it is left.
     """
     end = tokenizer.eos_token_id
-    prompts = _encode(tokenizer, [example.prompt for example in examples])
+    opening = _opening(tokenizer)
+    prompts = [[*opening, *ids] for ids in _encode(tokenizer, [example.prompt for example in examples])]
     completions = iter(_encode(tokenizer, [text for e in examples for text in (*e.positives, *e.negatives)]))
     kept: list[TokenizedExample] = []
     dropped = longest = 0
@@ -82,6 +84,12 @@ def tokenize_examples(examples: Sequence[Example], tokenizer: Any, max_tokens: i
         if fitting[0]:
             kept.append(TokenizedExample(example.id, tuple(prompt), fitting[0], fitting[1]))
     return TokenizedData(tuple(kept), dropped, len(examples) - len(kept), longest)
+
+
+def _opening(tokenizer: Any) -> list[int]:
+    """The special tokens that the tokenizer puts before a text by itself; those it would put after are not wanted."""
+    plain, dressed = _encode(tokenizer, ["a"])[0], tokenizer("a")["input_ids"]
+    return list(dressed[: dressed.index(plain[0])])
 
 
 def _encode(tokenizer: Any, texts: list[str]) -> list[list[int]]:

@@ -176,3 +176,17 @@ def test_long_and_short_samples_are_spread_over_workers() -> None:
     batch = [Sample((1,), tuple(range(length))) for length in (100, 10, 90, 20, 80, 30, 70, 40)]
     tokens = [sum(sample.length for sample in share(batch, rank, 2)) for rank in range(2)]
     assert tokens[0] == tokens[1]
+
+
+def test_a_tokenizer_that_begins_texts_begins_prompts_in_training_too() -> None:
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer = byte_tokenizer()
+    plain = tokenize_examples([Example("p", "Question: 1", (" one",))], tokenizer, 512).examples[0]
+    begin = tokenizer.eos_token_id  # any token will do for a beginning
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"{tokenizer.eos_token} $A {tokenizer.eos_token}", special_tokens=[(tokenizer.eos_token, begin)]
+    )
+    begun = tokenize_examples([Example("p", "Question: 1", (" one",))], tokenizer, 512).examples[0]
+    assert begun.prompt == (begin, *plain.prompt)
+    assert begun.positives == plain.positives  # begun nowhere, ended once
