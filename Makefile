@@ -22,7 +22,7 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy --strict reasoning
+	$(BIN)/mypy --strict --allow-untyped-calls reasoning  # transformers and tokenizers carry few types
 
 format: install
 	$(BIN)/ruff format .

@@ -66,8 +66,9 @@ def tokenize_examples(examples: Sequence[Example], tokenizer: Any, max_tokens: i
     """Token ids of `examples`: prompt and completion encoded apart, the completion closed by the end of sequence.
 
     `tokenizer` is a `transformers` tokenizer. A token that it puts before every text (Llama's begin of sequence) stands
-    before the prompt, since sampler and server read a prompt that way too. Completions equal as token ids are one. A completion is left out when
-    prompt, completion and end of sequence exceed `max_tokens`; an example when no positive of it is left.
+    before the prompt, since sampler and server read a prompt that way too. Completions equal as token ids are one. A
+    completion is left out when prompt, completion and end of sequence exceed `max_tokens`; an example when no positive
+    of it is left.
     """
     end = tokenizer.eos_token_id
     opening = _opening(tokenizer)

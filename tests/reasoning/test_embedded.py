@@ -108,7 +108,7 @@ def test_the_shape_suits_engines_and_the_repository() -> None:
 
 
 def test_the_shipped_student_loads_reads_and_computes() -> None:
-    """What a user relies on: it loads from its folder, is small, solves stories of one step and not yet whole problems."""
+    """What a user relies on: it loads, is small, solves stories of one step and not yet whole problems."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from reasoning.embedded.skills import greedy_answers
