@@ -119,7 +119,7 @@ def _plot_losses(figure: Figure, losses: dict[int, list[dict[str, float]]]) -> N
     for round, points in losses.items():
         steps = [start + point["step"] for point in points]
         axes.plot(steps, [point["lm"] for point in points], color=BLUE, linewidth=1, label="LM" if not start else None)
-        triplets = [(step, p["triplet"]) for step, p in zip(steps, points, strict=True) if p.get("triplet")]
+        triplets = [(step, p["triplet"]) for step, p in zip(steps, points, strict=True) if p["triplet"] is not None]
         if triplets:
             axes.plot(*zip(*triplets, strict=True), ".", color=ORANGE, markersize=3)
         if points:
