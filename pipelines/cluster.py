@@ -29,7 +29,7 @@ def connect(address: str | None) -> None:
     wanted = address or os.environ.get("RAY_ADDRESS")
     try:
         if wanted:
-            ray.init(address=wanted, logging_level=logging.WARNING)
+            ray.init(address=wanted, logging_level=logging.WARNING, log_to_driver=False)
         else:
             ray.init(
                 address="local",
