@@ -268,6 +268,7 @@ def test_the_probe_passes_what_will_work(server: Server) -> None:
     for status in (404, 405, 429):
         server.models_fault = error(status)
         probe(server, model="whatever")
+    assert server.sent == []  # asking for models costs nothing: no completion was asked for
 
 
 def test_the_probe_names_what_is_wrong_and_the_cure(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
