@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 
 import ray
 
-from actors.progress import ProgressBoard
 from actors.sampler import SamplerPool
 from actors.samplers import start_samplers
 from actors.teacher import TeacherPool
 from reasoning.probe import Probe, load_probe, save_probe
+from reasoning.progress import ProgressBoard
 from reasoning.prompts import plain_request, student_prompt, tailored_request
 from reasoning.recipe import EndpointSection, Recipe
 from reasoning.records import Mistake, Problem

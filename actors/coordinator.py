@@ -23,10 +23,10 @@ import ray
 from actors.classroom import Classroom
 from actors.journal import JournalStats
 from actors.phases import perform
-from actors.progress import ProgressBoard, Snapshot
 from actors.teacher import TeacherPool, close_journal, start_journal, start_pool
 from actors.trainer import Trainer
 from reasoning.learning_curve import LossPoint
+from reasoning.progress import ProgressBoard, Snapshot
 from reasoning.recipe import EndpointSection, Recipe
 from reasoning.rounds import Finished, Phase, PhaseRecord, best_round, next_step
 from reasoning.run_directory import RunDirectory

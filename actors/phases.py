@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from actors.classroom import Classroom, TeacherRefused, gather_all, version_of
-from actors.sampling import Completion, Sampling
 from actors.trainer import ProbeOrder, TrainingJob
 from reasoning.answers import grade
 from reasoning.exam import exam_questions, first_questions
@@ -26,6 +25,7 @@ from reasoning.prompts import PLAIN_PROMPT, TAILORED_PROMPT, student_prompt
 from reasoning.records import Attempt, Example, Mistake, Problem, Rationale, RationaleSource, Split, Verdict, stable_id
 from reasoning.rounds import Metrics, Phase
 from reasoning.run_directory import RoundFiles
+from reasoning.sampling import Completion, Sampling
 from reasoning.selection import keep, mistakes_of, select
 from reasoning.tables import read_table, write_table
 from reasoning.teacher_calls import TeacherFailure

@@ -22,10 +22,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from actors.sampling import Completion, PromptRefused, SamplersLost, Sampling, StaleWeights, SyncFailed
 from reasoning.engine import EngineSettings, engine_options, prepare_process
 from reasoning.probe import Probe, ProbeReport, compare, tolerance
 from reasoning.records import stable_id
+from reasoning.sampling import Completion, PromptRefused, SamplersLost, Sampling, StaleWeights, SyncFailed
 
 if TYPE_CHECKING:
     from vllm import RequestOutput, SamplingParams

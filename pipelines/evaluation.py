@@ -71,9 +71,9 @@ def evaluate(
 async def _sit(who: Examinee, problems: list[Problem], samples: int, console: Console) -> list[Attempt]:
     from actors.classroom import PROBE_PROMPTS, gather_all, probe_in_own_process
     from actors.samplers import start_samplers
-    from actors.sampling import Sampling
     from reasoning.answers import grade
     from reasoning.prompts import student_prompt
+    from reasoning.sampling import Sampling
     from reasoning.tasks import TASKS
 
     exam = who.recipe.learning.exam

@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from actors.progress import Snapshot
+from reasoning.progress import Snapshot
 from reasoning.rounds import PhaseRecord, evaluations
 
 SIGN_OF_LIFE_S = 30.0

@@ -12,14 +12,14 @@ import pytest
 
 from actors.classroom import Classroom, TeacherRefused
 from actors.phases import exam, feedback, select_examples
-from actors.progress import ProgressBoard
-from actors.sampling import Completion, Sampling
 from reasoning.families import FAMILIES
 from reasoning.offline_teacher import OfflineTeacher
+from reasoning.progress import ProgressBoard
 from reasoning.prompts import read_request, student_completion
 from reasoning.recipe import parse_recipe
 from reasoning.records import Attempt, Example, Rationale, RationaleSource, Verdict
 from reasoning.run_directory import RunDirectory
+from reasoning.sampling import Completion, Sampling
 from reasoning.tables import read_table
 from reasoning.tasks import load_problems
 from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest

@@ -6,8 +6,8 @@ import io
 
 from rich.console import Console
 
-from actors.progress import ProgressBoard, Snapshot
 from pipelines.live import LiveView, describe, rounds_table, summarise
+from reasoning.progress import ProgressBoard, Snapshot
 from reasoning.rounds import Phase, PhaseRecord
 
 ROUND_0 = [
