@@ -20,16 +20,17 @@ from typing import Any
 
 import ray
 
-from actors.classroom import Classroom
+from actors.classroom import ClusterClassroom
 from actors.journal import JournalStats
-from actors.phases import perform
 from actors.teacher import TeacherPool, close_journal, start_journal, start_pool
 from actors.trainer import Trainer
 from reasoning.learning_curve import LossPoint
+from reasoning.phases import perform
 from reasoning.progress import ProgressBoard, Snapshot
 from reasoning.recipe import EndpointSection, Recipe
 from reasoning.rounds import Finished, Phase, PhaseRecord, best_round, next_step
 from reasoning.run_directory import RunDirectory
+from reasoning.run_prompts import RunPrompts
 from reasoning.tasks import TaskData
 
 
@@ -44,13 +45,21 @@ class RunOutcome:
 
 
 class Coordinator:
-    """Runs one recipe in its directory. A thin shell: phases are in `actors.phases`, their order in
+    """Runs one recipe in its directory. A thin shell: phases are in `reasoning.phases`, their order in
     `reasoning.rounds`. `base_urls` gives the addresses of the endpoints that the run serves itself, by kind."""
 
-    def __init__(self, recipe: Recipe, directory: RunDirectory, data: TaskData, base_urls: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        directory: RunDirectory,
+        data: TaskData,
+        prompts: RunPrompts,
+        base_urls: Mapping[str, str],
+    ) -> None:
         self._recipe = recipe
         self._directory = directory
         self._data = data
+        self._prompts = prompts
         self._base_urls = dict(base_urls)
         self._board = ProgressBoard()
         self._journal: Any = None
@@ -66,7 +75,7 @@ class Coordinator:
     async def run(self) -> RunOutcome:
         """From the last finished phase to the end of the run."""
         learning = self._recipe.learning
-        room: Classroom | None = None
+        room: ClusterClassroom | None = None
         try:
             self._journal = start_journal(self._directory.journal)
             while True:
@@ -87,25 +96,26 @@ class Coordinator:
         finally:
             await self._stop(room)
 
-    async def _open_classroom(self) -> Classroom:
+    async def _open_classroom(self) -> ClusterClassroom:
         teacher = self._teacher_pool(self._recipe.teacher)
         first = self._recipe.teacher.first
-        return Classroom(
-            recipe=self._recipe,
-            directory=self._directory,
-            data=self._data,
+        return ClusterClassroom(
+            self._recipe,
+            self._directory,
+            self._data,
+            self._prompts,
+            self._board,
             teacher=teacher,
             first_teacher=self._teacher_pool(first) if first else teacher,
             trainer=ray.remote(Trainer).options(num_cpus=0).remote(),
             reporter=ray.get_runtime_context().current_actor,
-            board=self._board,
         )
 
     def _teacher_pool(self, section: EndpointSection) -> TeacherPool:
         settings = section.settings(self._base_urls.get(section.kind))
         return start_pool(settings, self._journal, self._recipe.teacher.workers)
 
-    async def _stop(self, room: Classroom | None) -> None:
+    async def _stop(self, room: ClusterClassroom | None) -> None:
         if room is not None:
             for task in room.pending.values():
                 task.cancel()

@@ -59,6 +59,9 @@ def evaluate(
         int, typer.Option(min=1, help="Attempts a question; more than one samples as an exam does.")
     ] = 1,
     out: Annotated[Path | None, typer.Option(help="Write every attempt to this Parquet file.")] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="Ask in this form (zero_shot, zero_shot_cot, ... or a file), not the student's own.")
+    ] = None,
 ) -> None:
     """Let a student sit an exam and grade it."""
     with told_plainly():
@@ -67,7 +70,7 @@ def evaluate(
 
         if split not in set(Split):
             raise typer.BadParameter(f"{split} is no split; there are train, validation and test", param_hint="--split")
-        evaluate_target(target, _absolute(data), Split(split), limit, round, samples, out, console)
+        evaluate_target(target, _absolute(data), Split(split), limit, round, samples, out, prompt, console)
 
 
 @app.command()

@@ -26,17 +26,19 @@ def demo(console: Console) -> None:
 
     from pipelines.tailored import run
     from reasoning.answers import grade
-    from reasoning.prompts import student_prompt
     from reasoning.recipe import load_recipe
     from reasoning.tasks import TASKS, load_problems
-    from serve.student import StudentServing, deploy_student
+    from serve.student import QUESTION, StudentServing, deploy_student
 
     started = time.monotonic()
     recipe = load_recipe(RECIPE)
     finished = run(recipe, str(RECIPE), console)
     graduate = graduate_of(finished.directory, None)
     console.print(f"\nServing the student of round {graduate.round} with Ray Serve ...", soft_wrap=True)
-    settings = StudentServing(checkpoint=str(graduate.checkpoint), model_name=graduate.name)
+    form = finished.directory.form()
+    settings = StudentServing(
+        checkpoint=str(graduate.checkpoint), model_name=graduate.name, prompt=form.prompt(QUESTION)
+    )
     base_url = deploy_student(settings)
     try:
         client = openai.OpenAI(base_url=base_url, api_key="none", timeout=60)
@@ -44,7 +46,7 @@ def demo(console: Console) -> None:
         for problem in problems:
             completion = client.completions.create(
                 model=graduate.name,
-                prompt=student_prompt(problem.question),
+                prompt=form.prompt(problem.question),
                 max_tokens=recipe.student.max_new_tokens or TASKS[recipe.task.name].max_new_tokens,
                 temperature=0,
             )
@@ -54,7 +56,7 @@ def demo(console: Console) -> None:
             console.print(f"[bold]Student[/bold]   {text.strip()}", soft_wrap=True, highlight=False)
             console.print(f"[bold]Answer[/bold]    {prediction} ({verdict}; gold {problem.answer})", highlight=False)
         console.print("\nAsked with curl while it is served (`tailor serve " + str(finished.directory.path) + "`):")
-        line = curl_line("http://127.0.0.1:8000/v1", graduate.name, problems[0].question)
+        line = curl_line("http://127.0.0.1:8000/v1", graduate.name, form.prompt(problems[0].question))
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     finally:
         ray_serve.delete("student")

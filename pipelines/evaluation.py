@@ -6,7 +6,7 @@ Owns: `tailor eval`. The student is a run's (a round's checkpoint) or a recipe's
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +20,7 @@ from reasoning.intervals import wilson
 from reasoning.recipe import Recipe, load_recipe
 from reasoning.records import Attempt, Problem, Split, Verdict
 from reasoning.run_directory import RunDirectory
+from reasoning.student_forms import StudentForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +52,20 @@ def evaluate(
     round: int | None,
     samples: int,
     out: Path | None,
+    prompt: str | None,
     console: Console,
 ) -> list[Attempt]:
-    """Grades the student on the first `limit` questions of `split`: greedily, or `samples` sampled attempts each."""
+    """Grades the student on the first `limit` questions of `split`: greedily, or `samples` sampled attempts each, asked
+    in its own form or in that of `prompt` (a name in `prompts/student`, or a path)."""
     who = examinee(target, data, round)
+    if prompt is not None:
+        student = who.recipe.student.model_copy(update={"prompt": prompt})
+        who = replace(who, recipe=who.recipe.model_copy(update={"student": student}))
     checked = check(who.recipe, who.origin, resources(who.recipe.cluster.address), teacher=False)
     problems = list(getattr(checked.data, split))[:limit]
     console.print(f"{who.name}: {len(problems)} {split} questions of {who.recipe.task.name}", soft_wrap=True)
     connect(who.recipe.cluster.address)
-    attempts = asyncio.run(_sit(who, problems, samples, console))
+    attempts = asyncio.run(_sit(who, problems, samples, checked.prompts.form, console))
     if out is not None:
         from reasoning.tables import write_table
 
@@ -68,12 +74,15 @@ def evaluate(
     return attempts
 
 
-async def _sit(who: Examinee, problems: list[Problem], samples: int, console: Console) -> list[Attempt]:
-    from actors.classroom import PROBE_PROMPTS, gather_all, probe_in_own_process
+async def _sit(
+    who: Examinee, problems: list[Problem], samples: int, form: StudentForm, console: Console
+) -> list[Attempt]:
+    from actors.classroom import PROBE_PROMPTS, probe_in_own_process
     from actors.samplers import start_samplers
     from reasoning.answers import grade
-    from reasoning.prompts import student_prompt
-    from reasoning.sampling import Sampling
+    from reasoning.asking import ask_student
+    from reasoning.classroom import gather_all
+    from reasoning.sampling import Completion, Sampling
     from reasoning.tasks import TASKS
 
     exam = who.recipe.learning.exam
@@ -89,13 +98,16 @@ async def _sit(who: Examinee, problems: list[Problem], samples: int, console: Co
         bar = progress.add_task("starting the sampler", total=len(problems))
         pool = await start_samplers(who.recipe)
         try:
-            prompts = [student_prompt(problem.question) for problem in problems[:PROBE_PROMPTS]]
+            prompts = [form.prompt(problem.question) for problem in problems[:PROBE_PROMPTS]]
             probe = await probe_in_own_process.remote(who.checkpoint, "evaluated", prompts)
             await pool.sync("evaluated", who.checkpoint, probe)
             progress.update(bar, description="answering")
 
+            async def answering(prompt: str, sampling: Sampling) -> list[Completion]:
+                return await pool.answer("evaluated", prompt, sampling)
+
             async def sit(problem: Problem) -> list[Attempt]:
-                completions = await pool.answer("evaluated", student_prompt(problem.question), sampling)
+                completions = await ask_student(answering, form, problem.question, sampling)
                 progress.advance(bar)
                 return [
                     Attempt(problem.id, 0, i, c.text, c.complete, c.tokens, *grade(c.text, c.complete, problem))

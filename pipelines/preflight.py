@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from pipelines.student_check import Fault, student_faults
 from reasoning.families import FAMILIES
 from reasoning.offline_teacher import RecordedTeacher, RecordingError
+from reasoning.prompt_files import PromptError
 from reasoning.published import DataError
 from reasoning.recipe import EndpointSection, Recipe
+from reasoning.run_prompts import RunPrompts, run_prompts
 from reasoning.tasks import TASKS, TaskData, load_problems
 
 
@@ -34,9 +36,10 @@ class PreflightError(ValueError):
 
 @dataclass(frozen=True)
 class Checked:
-    """What a run may start with: its data, and what a reader of its results should know."""
+    """What a run may start with: its data, its prompts, and what a reader of its results should know."""
 
     data: TaskData
+    prompts: RunPrompts
     notes: tuple[str, ...] = ()
 
 
@@ -53,16 +56,26 @@ def check(recipe: Recipe, origin: str, resources: Mapping[str, float], teacher: 
         notes += data.notes
     except DataError as error:
         faults.append(Fault(error.place, error.what, error.cure))
-    faults += student_faults(recipe)
+    student = list(student_faults(recipe))
+    faults += student
+    prompts = _prompts(recipe, faults) if not student else None  # a chat form reads the student's tokenizer
     faults += _cluster_faults(recipe, resources, trains=teacher)
     if teacher:
         if data is not None:
             faults += _size_faults(recipe, data)
         for path, section in _endpoints(recipe):
             faults += _endpoint_faults(path, section, recipe, data, notes)
-    if faults or data is None:
+    if faults or data is None or prompts is None:
         raise PreflightError(origin, faults)
-    return Checked(data, tuple(notes))
+    return Checked(data, prompts, tuple(notes))
+
+
+def _prompts(recipe: Recipe, faults: list[Fault]) -> RunPrompts | None:
+    try:
+        return run_prompts(recipe)
+    except PromptError as error:
+        faults.append(Fault("prompts", str(error), "Mend the file, or name another"))
+        return None
 
 
 def _endpoints(recipe: Recipe) -> list[tuple[str, EndpointSection]]:

@@ -14,7 +14,6 @@ from pathlib import Path
 from rich.console import Console
 
 from pipelines.cluster import connect
-from reasoning.prompts import student_prompt
 from reasoning.rounds import best_round, evaluations
 from reasoning.run_directory import RunDirectory, RunDirectoryError
 
@@ -41,9 +40,9 @@ def graduate_of(directory: RunDirectory, round: int | None) -> Graduate:
     return Graduate(directory.round(chosen).student, chosen, recipe.name)
 
 
-def curl_line(base_url: str, model: str, question: str) -> str:
-    """A `curl` command that asks the served student `question` with the prompt that it was trained on."""
-    body = {"model": model, "prompt": student_prompt(question), "max_tokens": 256, "temperature": 0}
+def curl_line(base_url: str, model: str, prompt: str) -> str:
+    """A `curl` command that has the served student continue `prompt`."""
+    body = {"model": model, "prompt": prompt, "max_tokens": 256, "temperature": 0}
     quoted = json.dumps(body, ensure_ascii=False).replace("'", "'\\''")
     return f"curl -s {base_url}/completions -H 'Content-Type: application/json' -d '{quoted}'"
 
@@ -61,19 +60,25 @@ def serve_run(
     """Serves until SIGINT or SIGTERM, then shuts down."""
     from ray import serve as ray_serve
 
-    from serve.student import StudentServing, deploy_student
+    from serve.student import QUESTION, StudentServing, deploy_student
 
     directory = RunDirectory(path.resolve())
     graduate = graduate_of(directory, round)
     recipe = directory.recipe()
     connect(recipe.cluster.address)
     served = name or graduate.name
+    form = directory.form()
     settings = StudentServing(
-        checkpoint=str(graduate.checkpoint), model_name=served, replicas=replicas, gpus=gpus, dtype=recipe.student.dtype
+        checkpoint=str(graduate.checkpoint),
+        model_name=served,
+        prompt=form.prompt(QUESTION),
+        replicas=replicas,
+        gpus=gpus,
+        dtype=recipe.student.dtype,
     )
     base_url = deploy_student(settings, host=host, port=port)
     console.print(f"Student of round {graduate.round} is served as [bold]{served}[/bold] at {base_url}", soft_wrap=True)
-    console.print(curl_line(base_url, served, "..."), highlight=False, markup=False, soft_wrap=True)
+    console.print(curl_line(base_url, served, form.prompt("...")), highlight=False, markup=False, soft_wrap=True)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

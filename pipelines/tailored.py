@@ -55,7 +55,7 @@ def run(recipe: Recipe, origin: str, console: Console) -> FinishedRun:
     coordinator = (
         ray.remote(Coordinator)
         .options(num_cpus=0, name=name, namespace="tailor", max_concurrency=1000)
-        .remote(recipe, directory, checked.data, base_urls)
+        .remote(recipe, directory, checked.data, checked.prompts, base_urls)
     )
     try:
         outcome = _watch(coordinator, directory, console)

@@ -78,9 +78,12 @@ class TaskSection(Section):
 
 
 class StudentSection(Section):
-    """Who learns: `embedded`, a local folder in Hugging Face format, or a hub id."""
+    """Who learns: `embedded`, a local folder in Hugging Face format, or a hub id. `prompt` names the form in which it
+    is asked and answers (a file of `prompts/student`, or a path), `demonstrations` a file of few-shot examples."""
 
     model: str = "embedded"
+    prompt: str = "reasoning"
+    demonstrations: Path | None = None
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     max_new_tokens: PositiveInt | None = Field(default=None, description="default: the task's own limit")
     max_model_len: PositiveInt | None = None
@@ -162,6 +165,9 @@ class TeacherSection(EndpointSection):
 
     workers: PositiveInt = 2
     first: EndpointSection | None = None
+    first_prompt: str = Field(default="plain", description="asks for round 0's rationales")
+    feedback_prompt: str = Field(default="tailored", description="asks for an answer to a mistake")
+    demonstrations: Path | None = Field(default=None, description="few-shot examples for a prompt that shows them")
 
     @property
     def for_first(self) -> EndpointSection:
@@ -177,17 +183,38 @@ class ExamSection(Section):
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
 
 
-class ObjectiveSection(Section):
-    """LM loss on rationales plus the triplet loss of self-reflection (paper A)."""
+PROMPT_WEIGHT = 0.1
 
-    prompt_weight: Fraction = 0.1
+
+class ObjectiveSection(Section):
+    """LM loss on rationales plus the triplet loss of self-reflection (paper A; `reasoning.losses` has the formulas).
+
+    `loss` is what the LM loss is of: `weighted`, every token, the prompt's at `prompt_weight` (paper A); `full`, every
+    token alike; `completion`, the prompt not trained (paper B); `contrastive`, nothing: the triplet loss alone.
+    `representation` is the completion's last hidden state, or the mean of its hidden states (paper A's `pool`).
+    Without `prompt_gradient` the triplet loss does not train what the student makes of the prompt (as paper A's code,
+    which reads it without gradient); its value is the same, and the anchor is read twice."""
+
+    loss: Literal["weighted", "full", "completion", "contrastive"] = "weighted"
+    prompt_weight: Fraction = PROMPT_WEIGHT
     contrastive_weight: Annotated[float, Field(ge=0.0)] = 0.5
     margin: Annotated[float, Field(ge=0.0, le=2.0)] = 1.0
     representation: Literal["last", "mean"] = "last"
+    prompt_gradient: bool = True
+
+    @model_validator(mode="after")
+    def _modes_have_their_keys(self) -> ObjectiveSection:
+        if self.loss == "contrastive" and self.contrastive_weight == 0:
+            raise ValueError("loss: contrastive with contrastive_weight 0 trains nothing; give it a weight")
+        if self.loss != "weighted" and self.prompt_weight != PROMPT_WEIGHT:
+            raise ValueError(f"prompt_weight needs loss: weighted (loss is {self.loss})")
+        return self
 
 
 class TrainingSection(Section):
-    """How one round's fine-tuning runs. `batch_size` counts questions over all workers."""
+    """How one round's fine-tuning runs. `batch_size` counts questions over all workers. `max_tokens` bounds prompt and
+    completion together, or for an encoder-decoder each of them; what does not fit is left out. `max_grad_norm` null
+    clips nothing."""
 
     epochs: PositiveInt = 4
     batch_size: PositiveInt = 16
@@ -195,12 +222,31 @@ class TrainingSection(Section):
     schedule: Literal["constant", "linear", "cosine"] = "cosine"
     warmup_steps: Annotated[int, Field(ge=0)] = 10
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.01
-    max_grad_norm: Annotated[float, Field(gt=0.0)] = 1.0
+    max_grad_norm: Annotated[float, Field(gt=0.0)] | None = 1.0
     max_tokens: PositiveInt = 512
 
 
+class NewQuestionsSection(Section):
+    """New questions for old mistakes (LLM2LLM, arXiv 2403.15042): `per_mistake` new ones that need the missed step.
+    Each is answered `answers` times more, and kept when at least `agreement` of all its answers are the same."""
+
+    per_mistake: PositiveInt = 1
+    answers: PositiveInt = 2
+    agreement: PositiveInt = 3
+    prompt: str = "new_questions"
+
+    @model_validator(mode="after")
+    def _can_agree(self) -> NewQuestionsSection:
+        if not 2 <= self.agreement <= self.answers + 1:
+            raise ValueError(f"agreement must be between 2 and {self.answers + 1}: `answers`, and the question's own")
+        return self
+
+
 class LearningSection(Section):
-    """The loop. Round 0 learns from `first_questions` plain rationales; rounds 1..`rounds` from mistakes."""
+    """The loop. Round 0 learns from `first_questions` plain rationales; rounds 1..`rounds` from mistakes.
+
+    Feedback is tailored or not by `teacher.feedback_prompt`. Without `self_reflection` the student's mistakes are not
+    learnt from (no triplet loss). `filter` says which rationales are kept: those whose answer is right, or all."""
 
     rounds: Annotated[int, Field(ge=0, le=100)] = 2
     patience: PositiveInt | None = Field(default=None, description="stop after this many rounds without improvement")
@@ -211,6 +257,9 @@ class LearningSection(Section):
     rehearsal: Fraction = Field(default=1.0, description="share of earlier questions learnt again in later rounds")
     max_positives: PositiveInt = 10
     max_negatives: PositiveInt = 4
+    self_reflection: bool = True
+    filter: Literal["answer", "none"] = "answer"
+    new_questions: NewQuestionsSection | None = None
     exam: ExamSection = ExamSection()
     objective: ObjectiveSection = ObjectiveSection()
     first_training: TrainingSection = TrainingSection()
@@ -266,7 +315,8 @@ class Recipe(Section):
 
     def identity(self) -> dict[str, Any]:
         """What is learnt: seed, task, student, teacher, learning, as plain data. Left out: where the run happens, how
-        fast the teacher is asked, and for how many rounds (a finished run may be continued)."""
+        fast the teacher is asked, and for how many rounds (a finished run may be continued). Prompts are here by their
+        names; a run's directory keeps their content."""
         content = self.model_dump(mode="json", include={"seed", "task", "student", "teacher", "learning"})
         for endpoint in (content["teacher"], content["teacher"].get("first") or {}):
             for key in _THROUGHPUT_KEYS:

@@ -12,6 +12,8 @@ Invariants
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,8 @@ import yaml
 
 from reasoning.recipe import Recipe, RecipeError, parse_recipe
 from reasoning.rounds import PhaseRecord
+from reasoning.run_prompts import STUDENT_PROMPT, demonstration_files, form_of, prompt_files
+from reasoning.student_forms import StudentForm
 
 
 class RunDirectoryError(RuntimeError):
@@ -88,6 +92,11 @@ class RunDirectory:
         return self.path / "report.html"
 
     @property
+    def prompts(self) -> Path:
+        """Copies of the prompts and demonstrations that this run uses, each named after the recipe's key."""
+        return self.path / "prompts"
+
+    @property
     def training(self) -> Path:
         """Ray Train's own files while a round trains."""
         return self.path / "training"
@@ -104,10 +113,21 @@ class RunDirectory:
         except RecipeError as error:
             raise RunDirectoryError(f"{self.recipe_file}: cannot be read back: {error}") from error
 
+    def form(self) -> StudentForm:
+        """The form in which this run's student is asked. Raises `RunDirectoryError`, `PromptError`."""
+        student = self.recipe().student
+        copy = self._copy_of(STUDENT_PROMPT)
+        shown = self._copy_of("student.demonstrations")
+        update: dict[str, object] = {"prompt": str(copy.resolve())} if copy.is_file() else {}
+        update |= {"demonstrations": shown} if shown.is_file() else {}
+        return form_of(student.model_copy(update=update))
+
     def claim(self, recipe: Recipe) -> bool:
         """Makes this the directory of `recipe`. Returns True when it was already (a resumption), False when it is new.
 
-        Raises `RunDirectoryError` when it belongs to another recipe, or holds something that is no run."""
+        Raises `RunDirectoryError` when it belongs to another recipe, when a prompt was changed, or when it holds
+        something that is no run; `PromptError` when a prompt cannot be read."""
+        used = {**{key: file.path for key, file in prompt_files(recipe).items()}, **demonstration_files(recipe)}
         if self.recipe_file.is_file():
             owner = self.recipe()
             if owner.fingerprint() != recipe.fingerprint():
@@ -116,6 +136,7 @@ class RunDirectory:
                     f"{self.path}: belongs to another recipe (it differs in: {keys}). Give this run another `name` "
                     "or --name, another `storage.path`, or move the old directory away."
                 )
+            self._refuse_changed(used)
             self._write_recipe(recipe)
             return True
         if self.path.exists() and any(self.path.iterdir()):
@@ -123,9 +144,23 @@ class RunDirectory:
                 f"{self.path}: is not empty and is no run directory (no recipe.yaml). Give this run another `name` "
                 "or `storage.path`."
             )
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._write_recipe(recipe)
+        self.prompts.mkdir(parents=True, exist_ok=True)
+        for key, file in used.items():
+            shutil.copyfile(file, self._copy_of(key))
+        self._write_recipe(recipe)  # last: with it the directory is a run's
         return False
+
+    def _copy_of(self, key: str) -> Path:
+        return self.prompts / f"{key}.yaml"
+
+    def _refuse_changed(self, used: Mapping[str, Path]) -> None:
+        for key, file in used.items():
+            copy = self._copy_of(key)
+            if copy.is_file() and copy.read_bytes() != file.read_bytes():
+                raise RunDirectoryError(
+                    f"{self.path}: {key} ({file}) was changed since this run began, and a run has one prompt for "
+                    f"all its rounds. Take the old one back ({copy}), or give this run another `name` or --name."
+                )
 
     def _write_recipe(self, recipe: Recipe) -> None:
         text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

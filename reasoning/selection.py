@@ -17,9 +17,10 @@ import random
 from collections.abc import Iterable, Sequence
 
 from reasoning.answers import answer_of_reply, extract, judged_part, same_answer
-from reasoning.prompts import one_block, read_reply, student_completion, student_prompt
+from reasoning.prompts import one_block, read_reply
 from reasoning.recipe import LearningSection
 from reasoning.records import Attempt, Example, Mistake, Problem, Rationale, RationaleSource, Verdict
+from reasoning.student_forms import StudentForm
 
 _MISTAKEN = (Verdict.WRONG, Verdict.NO_ANSWER)
 _PREFERENCE = {RationaleSource.TAILORED: 2, RationaleSource.PLAIN: 1, RationaleSource.STUDENT: 0}
@@ -49,8 +50,10 @@ def keep(
     model: str,
     mistake_id: str = "",
     complete: bool = True,
+    any_answer: bool = False,
 ) -> Rationale:
-    """The rationale in a teacher's reply; `kept` when it is complete, not empty, and its answer is the gold one.
+    """The rationale in a teacher's reply; `kept` when it is complete, not empty, and its answer is the gold one (with
+    `any_answer`, whatever its answer: paper B's switch).
 
     Any text is a valid reply. What the reply says about the mistake is not part of the rationale."""
     reply = read_reply(reply_text)
@@ -67,7 +70,7 @@ def keep(
         model=model,
         text=reply.rationale,
         answer=answer,
-        kept=right and complete and bool(reply.rationale),
+        kept=(right or any_answer) and complete and bool(reply.rationale),
         mistake_id=mistake_id,
     )
 
@@ -79,6 +82,7 @@ def select(
     learning: LearningSection,
     round: int,
     seed: int,
+    form: StudentForm,
 ) -> list[Example]:
     """The examples of `round`, from every rationale and mistake so far.
 
@@ -94,7 +98,7 @@ def select(
     for mistake in mistakes:
         missed.setdefault(mistake.problem_id, []).append(mistake)
     taught = _taught(problems, kept, learning.rehearsal, round, seed)
-    return [_example(problem, kept[problem.id], missed.get(problem.id, []), learning) for problem in taught]
+    return [_example(problem, kept[problem.id], missed.get(problem.id, []), learning, form) for problem in taught]
 
 
 def _taught(
@@ -110,15 +114,16 @@ def _taught(
     return [problem for problem in known if problem.id in new or problem.id in again]
 
 
-def _example(problem: Problem, kept: list[Rationale], missed: list[Mistake], learning: LearningSection) -> Example:
+def _example(
+    problem: Problem, kept: list[Rationale], missed: list[Mistake], learning: LearningSection, form: StudentForm
+) -> Example:
     ordered = sorted(kept, key=lambda rationale: (_PREFERENCE[rationale.source], rationale.round), reverse=True)
-    completions = (student_completion(rationale.text, problem.answer) for rationale in ordered)
+    completions = (form.completion(rationale.text, problem.answer) for rationale in ordered)
     positives = _distinct(completions)[: learning.max_positives]
-    newest = sorted(missed, key=lambda mistake: mistake.round, reverse=True)
-    # The space is that of a positive's form: prompt and completion tokenise apart as they do together.
-    wrong = (f" {one_block(mistake.text)}" for mistake in newest if mistake.prediction)
+    newest = sorted(missed, key=lambda mistake: mistake.round, reverse=True) if learning.self_reflection else []
+    wrong = (form.own_completion(mistake.text) for mistake in newest if mistake.prediction)
     negatives = [text for text in _distinct(wrong) if text not in positives][: learning.max_negatives]
-    return Example(problem.id, student_prompt(problem.question), tuple(positives), tuple(negatives))
+    return Example(problem.id, form.prompt(problem.question), tuple(positives), tuple(negatives))
 
 
 def _distinct(texts: Iterable[str]) -> list[str]:

@@ -9,8 +9,8 @@ router deployment before the engine's, so it was up in 41 s on two cores without
 the engine here is started by the same `reasoning.engine` as the sampler that examined the student.
 
 Invariants
-- A student is asked in the form it was trained on: a chat of one user message is rendered as `student_prompt`, unless
-  the tokenizer brings a chat template of its own. `/v1/completions` gets the prompt as it is.
+- A student is asked in the form it was trained on: a chat of one user message is rendered as `prompt`; without one, by
+  the tokenizer's own chat template, or as the default form. `/v1/completions` gets the prompt as it is.
 - A replica whose engine is dead reports itself unhealthy, and Serve replaces it.
 - No engine process outlives its replica.
 
@@ -28,18 +28,22 @@ from ray import serve
 from ray.serve import Application
 
 from reasoning.engine import EngineSettings, engine_options, prepare_process
-from reasoning.prompts import student_prompt
+from reasoning.student_forms import student_prompt
 from serve.proxy import LOOPBACK, start_serve
+
+QUESTION = "{question}"
 
 
 class StudentServing(BaseModel):
     """What is served and on how much. `checkpoint` is a folder in Hugging Face format or a hub id; `model_name` is the
-    `model` of requests; `gpus` and `cpus` are per replica."""
+    `model` of requests; `prompt` is the form it was trained on, with {question} in it; `gpus` and `cpus` are per
+    replica."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
     checkpoint: str
     model_name: Annotated[str, Field(min_length=1)] = "student"
+    prompt: str | None = None
     replicas: Annotated[int, Field(ge=1)] = 1
     gpus: Annotated[float, Field(ge=0.0)] = 0.0
     cpus: Annotated[float, Field(gt=0.0)] = 1.0
@@ -61,6 +65,13 @@ class StudentServing(BaseModel):
             )
         return checkpoint
 
+    @field_validator("prompt")
+    @classmethod
+    def _prompt_has_its_place(cls, prompt: str | None) -> str | None:
+        if prompt is not None and prompt.count(QUESTION) != 1:
+            raise ValueError(f"the student's prompt must have the place {QUESTION}, once")
+        return prompt
+
     def engine(self) -> EngineSettings:
         return EngineSettings(
             model=self.checkpoint,
@@ -73,15 +84,16 @@ class StudentServing(BaseModel):
         )
 
 
-def chat_template(tokenizer: Any) -> str | None:
-    """A Jinja chat template that renders one user message as `student_prompt`; None when `tokenizer` has its own.
+def chat_template(tokenizer: Any, prompt: str | None = None) -> str | None:
+    """A Jinja chat template that renders one user message as the student's `prompt` (default: the default form's); None
+    when there is no prompt and `tokenizer` has a template of its own.
 
     Other conversations are refused (the server answers 400): the student has learnt to answer one question. vLLM adds
     no special tokens to a rendered chat, so a beginning-of-sequence token that the tokenizer puts before a plain
     prompt is written out."""
-    if getattr(tokenizer, "chat_template", None):
+    if prompt is None and getattr(tokenizer, "chat_template", None):
         return None
-    before, after = student_prompt("\0").split("\0")
+    before, after = (prompt or student_prompt(QUESTION)).split(QUESTION)
     begins = tokenizer.bos_token_id is not None and tokenizer("a").input_ids[0] == tokenizer.bos_token_id
     prefix = (tokenizer.bos_token if begins else "") + before
     return (
@@ -97,6 +109,7 @@ class StudentServer:
     """One replica: an engine and vLLM's server application over it."""
 
     def __init__(self, serving: StudentServing) -> None:
+        self._prompt = serving.prompt
         settings = serving.engine()
         prepare_process(settings)
         from vllm import AsyncEngineArgs
@@ -116,7 +129,7 @@ class StudentServer:
         from vllm.entrypoints.launchers.app import build_app as build_vllm_app
 
         await self._engine.collective_rpc("exit_with", args=(os.getpid(),))
-        self._arguments.chat_template = chat_template(self._engine.get_tokenizer())
+        self._arguments.chat_template = chat_template(self._engine.get_tokenizer(), self._prompt)
         tasks = await self._engine.get_supported_tasks()
         app = build_vllm_app(self._arguments, tasks, self._engine.model_config)
         await init_app_state(self._engine, app.state, self._arguments, tasks)

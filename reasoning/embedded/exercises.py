@@ -15,7 +15,7 @@ from reasoning.families.arithmetic import Arithmetic
 from reasoning.families.coin_flip import CoinFlip
 from reasoning.families.last_letters import LastLetters
 from reasoning.families.shuffled_objects import ShuffledObjects
-from reasoning.prompts import student_completion, student_prompt
+from reasoning.student_forms import student_completion, student_prompt
 
 ONE_STEP: dict[str, Family[Any]] = {
     "one_calculation": Arithmetic(steps=(1, 1)),

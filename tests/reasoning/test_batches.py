@@ -17,8 +17,8 @@ from reasoning.batches import (
     steps_per_pass,
     tokenize_examples,
 )
-from reasoning.prompts import student_completion, student_prompt
 from reasoning.records import Example
+from reasoning.student_forms import student_completion, student_prompt
 from tests.tiny_students import byte_tokenizer
 
 

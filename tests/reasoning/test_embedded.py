@@ -16,8 +16,8 @@ from reasoning.embedded.passage import passage
 from reasoning.embedded.tokenizer import train_tokenizer
 from reasoning.families import FAMILIES, problems, split_of
 from reasoning.families.small_steps import calculate
-from reasoning.prompts import student_completion, student_prompt
 from reasoning.records import Split
+from reasoning.student_forms import student_completion, student_prompt
 
 STUDENT = Path(__file__).resolve().parents[2] / "students" / "embedded"
 _EQUATION = re.compile(r"(\d+) ([-+×÷]) (\d+) = (\d+)")

@@ -19,8 +19,10 @@ from reasoning.offline_teacher import (
     UnrecordedQuestionError,
     read_raw_prompt,
 )
-from reasoning.prompts import plain_request, read_reply, student_completion, tailored_request
+from reasoning.prompts import read_reply
 from reasoning.records import Problem, Split
+from reasoning.student_forms import student_completion
+from tests.teacher_requests import plain_content, tailored_content
 
 each_family = pytest.mark.parametrize("name", FAMILIES)
 
@@ -30,7 +32,7 @@ def some(name: str, count: int = 12) -> list[Problem]:
 
 
 def plain(problem: Problem) -> str:
-    return plain_request(problem.question)[0]["content"]
+    return plain_content(problem.question)
 
 
 @each_family
@@ -49,7 +51,7 @@ def test_a_mistake_is_named_and_its_step_worked_out_without_reading_the_gold_ans
     for problem in some(name):
         worked = family.corrupt(problem.question, random.Random(problem.id))
         mistake = student_completion(worked.text, worked.answer)
-        content = tailored_request(problem.question, mistake, gold="a gold answer that is not looked at")[0]["content"]
+        content = tailored_content(problem.question, mistake, gold="a gold answer that is not looked at")
         (text,) = OfflineTeacher().complete(content)
         reply = read_reply(text)
         wrong = family.first_wrong_step(problem.question, mistake)
@@ -78,9 +80,7 @@ def test_errors_come_at_the_rate_that_was_set(name: str, tailored: bool) -> None
     wrong = 0
     for problem in some(name, 40):
         mistake = FAMILIES[name].corrupt(problem.question, random.Random(1)).text
-        asked = (
-            tailored_request(problem.question, mistake, problem.answer)[0]["content"] if tailored else plain(problem)
-        )
+        asked = tailored_content(problem.question, mistake, problem.answer) if tailored else plain(problem)
         replies = teacher.complete(asked, n=10, temperature=0.7)
         wrong += sum(read_reply(text).answer_text != problem.answer for text in replies)
     assert 60 < wrong < 140  # of 400, five standard deviations around 100
@@ -107,7 +107,7 @@ def test_the_two_raw_steps_of_zero_shot_chain_of_thought(name: str) -> None:
 def test_what_it_cannot_solve_is_declined_politely() -> None:
     teacher = OfflineTeacher()
     question = "What is the capital of France?"
-    assert teacher.complete(plain_request(question)[0]["content"], n=2) == [CANNOT_SOLVE] * 2
+    assert teacher.complete(plain_content(question), n=2) == [CANNOT_SOLVE] * 2
     assert teacher.continue_text(f"Q: {question}\nA: Let's think step by step.") == [f" {CANNOT_SOLVE}"]
     assert teacher.continue_text(question) == [CANNOT_SOLVE]
 
@@ -140,13 +140,13 @@ def lines_of(records: list[dict]) -> list[str]:
 
 def test_a_recorded_question_is_answered_in_the_order_of_the_file_and_never_twice(tmp_path: Path) -> None:
     teacher = RecordedTeacher(recording(tmp_path, *lines_of(RECORDS), ""))
-    content = plain_request("Is it so?")[0]["content"]
+    content = plain_content("Is it so?")
     assert teacher.complete(content) == ["Reasoning: It is.\nAnswer: Yes."]
     assert teacher.complete(content, n=5, temperature=0.7) == [
         "Reasoning: It is.\nAnswer: Yes.",
         "Reasoning: Perhaps.\nAnswer: No.",
     ]
-    assert read_reply(teacher.complete(plain_request("Und “ö”?")[0]["content"])[0]).answer_text == "Ö."
+    assert read_reply(teacher.complete(plain_content("Und “ö”?"))[0]).answer_text == "Ö."
     assert teacher.questions == ["Is it so?", "Und “ö”?"]
 
 
@@ -162,7 +162,7 @@ def test_recorded_completions_are_repeated_word_for_word(tmp_path: Path) -> None
 def test_an_unrecorded_question_is_an_error_with_its_text(tmp_path: Path) -> None:
     teacher = RecordedTeacher(recording(tmp_path, *lines_of(RECORDS)))
     with pytest.raises(UnrecordedQuestionError, match="Is it not"):
-        teacher.complete(plain_request("Is it not?")[0]["content"])
+        teacher.complete(plain_content("Is it not?"))
 
 
 @pytest.mark.parametrize(
@@ -213,6 +213,6 @@ def test_the_published_recordings_load_and_answer(real_data: Path) -> None:
         assert teacher.continue_text(first) == [record["rationale"]]
         second = f"{first}{record['rationale']}\n{record['answer_trigger']}"
         assert teacher.continue_text(second) == [record["answer_completion"]]
-        reply = read_reply(teacher.complete(plain_request(record["question"])[0]["content"])[0])
+        reply = read_reply(teacher.complete(plain_content(record["question"]))[0])
         right += reply.answer_text.lower().lstrip(": \n").startswith(record["gold"])
     assert right / 500 > 0.85

@@ -5,15 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasoning.prompts import (
-    one_block,
-    plain_request,
-    read_reply,
-    read_request,
-    student_completion,
-    student_prompt,
-    tailored_request,
-)
+from reasoning.prompts import one_block, read_reply, read_request
+from reasoning.student_forms import student_completion, student_prompt
+from tests.teacher_requests import plain_content, tailored_content
 
 words = st.text("abc. ,\n", min_size=1).filter(str.strip)
 
@@ -33,15 +27,15 @@ def test_prompt_and_completion_meet_at_one_space(question: str, rationale: str) 
 
 @given(words)
 def test_a_plain_request_can_be_read(question: str) -> None:
-    request = read_request(plain_request(question)[0]["content"])
+    request = read_request(plain_content(question))
     assert (request.question, request.mistake) == (question.strip(), None)
 
 
 @given(words, words)
 def test_a_tailored_request_can_be_read(question: str, mistake: str) -> None:
-    (message,) = tailored_request(question, mistake, "18")
-    request = read_request(message["content"])
-    assert message["role"] == "user" and "The correct answer is 18" in message["content"]
+    content = tailored_content(question, mistake, "18")
+    request = read_request(content)
+    assert "The correct answer is 18" in content
     assert (request.question, request.mistake) == (question.strip(), one_block(mistake))
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasoning.prompts import PLAIN_PROMPT, TAILORED_PROMPT, student_prompt
 from reasoning.recipe import LearningSection
 from reasoning.records import AnswerKind, Attempt, Mistake, Problem, Rationale, RationaleSource, Split, Verdict
 from reasoning.selection import keep, mistakes_of, select
+from reasoning.student_forms import default_form, student_prompt
 
 PLAIN, TAILORED = RationaleSource.PLAIN, RationaleSource.TAILORED
+FORM = default_form()
 
 
 def problem(name: str = "one", answer: str = "18") -> Problem:
@@ -27,11 +28,11 @@ def attempt(
 def rationale(
     of: Problem, text: str, source: RationaleSource = PLAIN, *, round: int = 0, kept: bool = True
 ) -> Rationale:
-    return Rationale(of.id, round, source, PLAIN_PROMPT, "model", text, of.answer, kept)
+    return Rationale(of.id, round, source, "plain", "model", text, of.answer, kept)
 
 
 def kept_reply(text: str, answer: str = "18", **changes: bool) -> Rationale:
-    return keep(text, problem(answer=answer), round=2, source=TAILORED, prompt=TAILORED_PROMPT, model="m", **changes)
+    return keep(text, problem(answer=answer), round=2, source=TAILORED, prompt="tailored", model="m", **changes)
 
 
 def test_only_complete_wrong_attempts_are_mistakes() -> None:
@@ -62,7 +63,7 @@ def test_a_mistake_is_what_was_judged() -> None:
 def test_a_reply_is_kept_when_its_answer_is_the_gold_one() -> None:
     kept = kept_reply("Mistake: The answer is not 5.\nReasoning: 9 and 9.\nThat is 18.\nAnswer: $18.00", mistake_id="x")
     assert (kept.text, kept.answer, kept.kept, kept.mistake_id) == ("9 and 9.\nThat is 18.", "18", True, "x")
-    assert (kept.source, kept.prompt, kept.model, kept.round) == (TAILORED, TAILORED_PROMPT, "m", 2)
+    assert (kept.source, kept.prompt, kept.model, kept.round) == (TAILORED, "tailored", "m", 2)
     assert kept_reply("9 and 9, so the answer is 18.").kept
     assert not kept_reply("Reasoning: 9 and 8.\nAnswer: 17").kept
     assert not kept_reply("Reasoning: none\nAnswer: I cannot tell").kept
@@ -85,7 +86,7 @@ def test_any_text_is_a_reply(text: str) -> None:
 def test_round_0_teaches_all_that_has_a_rationale() -> None:
     one, two, three = problem("one"), problem("two"), problem("three")
     rationales = [rationale(three, "c"), rationale(one, "a"), rationale(two, "wrong", kept=False)]
-    examples = select([one, two, three], rationales, [], LearningSection(), 0, 0)
+    examples = select([one, two, three], rationales, [], LearningSection(), 0, 0, FORM)
     assert [example.problem_id for example in examples] == [one.id, three.id]
     assert examples[0].prompt == student_prompt(one.question)
     assert examples[0].positives == (" a\nAnswer: 18",) and examples[0].negatives == ()
@@ -100,7 +101,7 @@ def test_tailored_and_newest_rationales_come_first_each_once() -> None:
         rationale(one, "new", TAILORED, round=2),
         rationale(one, "own", RationaleSource.STUDENT, round=2),
     ]
-    (example,) = select([one], rationales, [], LearningSection(max_positives=3), 2, 0)
+    (example,) = select([one], rationales, [], LearningSection(max_positives=3), 2, 0, FORM)
     assert example.positives == (" new\nAnswer: 18", " old\nAnswer: 18", " plain\nAnswer: 18")
 
 
@@ -113,9 +114,9 @@ def test_negatives_keep_the_students_own_answer_newest_first() -> None:
         Mistake(one.id, 2, "no answer at all", ""),
         Mistake(one.id, 2, "a\nAnswer: 18", "17"),
     ]
-    (example,) = select([one], [rationale(one, "a", round=2)], mistakes, LearningSection(max_negatives=4), 2, 0)
+    (example,) = select([one], [rationale(one, "a", round=2)], mistakes, LearningSection(max_negatives=4), 2, 0, FORM)
     assert example.negatives == (" new\nAnswer: 17", " old\nAnswer: 16")
-    (example,) = select([one], [rationale(one, "a", round=2)], mistakes, LearningSection(max_negatives=1), 2, 0)
+    (example,) = select([one], [rationale(one, "a", round=2)], mistakes, LearningSection(max_negatives=1), 2, 0, FORM)
     assert example.negatives == (" new\nAnswer: 17",)
 
 
@@ -126,7 +127,7 @@ def test_later_rounds_teach_what_is_new_and_rehearse_a_share() -> None:
 
     def taught(share: float, round: int = 1, seed: int = 0) -> list[str]:
         learning = LearningSection(rehearsal=share)
-        return [example.problem_id for example in select(asked, rationales, [], learning, round, seed)]
+        return [example.problem_id for example in select(asked, rationales, [], learning, round, seed, FORM)]
 
     new = [one.id for one in asked[25:35]]
     assert taught(0.0) == new
@@ -144,7 +145,7 @@ def test_an_example_holds_no_text_twice(data: st.DataObject) -> None:
         rationale(one, text, round=data.draw(st.integers(0, 2))) for text in data.draw(st.lists(texts, min_size=1))
     ]
     mistakes = [Mistake(one.id, 1, text, "17") for text in data.draw(st.lists(texts))]
-    for example in select([one], rationales, mistakes, LearningSection(), 0, 0):
+    for example in select([one], rationales, mistakes, LearningSection(), 0, 0, FORM):
         together = [*example.positives, *example.negatives]
         assert len(together) == len(set(together))
         assert len(example.positives) <= 10 and len(example.negatives) <= 4

@@ -15,12 +15,13 @@ from pydantic import ValidationError
 
 from reasoning.families import FAMILIES, problems
 from reasoning.offline_teacher import OfflineTeacher, RecordedTeacher, RecordingError
-from reasoning.prompts import plain_request, read_reply
+from reasoning.prompts import read_reply
 from reasoning.records import Split
 from serve.offline_teacher import TeacherArgs, build_app, count_tokens, create_app
+from tests.teacher_requests import plain_content
 
 PROBLEM = problems(FAMILIES["coin_flip"], 1, Split.TEST, 1)[0]
-MESSAGES = plain_request(PROBLEM.question)
+MESSAGES = [{"role": "user", "content": plain_content(PROBLEM.question)}]
 RECORD = {"question": "Is it so?", "rationale": " It is.", "answer_completion": " Yes."}
 
 
@@ -139,7 +140,7 @@ def test_an_unrecorded_question_is_not_found(tmp_path: Path) -> None:
     app = create_app(RecordedTeacher(tmp_path / "recorded.jsonl"), "offline-teacher")
     error = error_of(chat(app), 404)
     assert error["code"] == "question_not_recorded" and PROBLEM.question[:60] in error["message"]
-    answered = chat(app, messages=plain_request("Is it so?"), n=4).json()["choices"]
+    answered = chat(app, messages=[{"role": "user", "content": plain_content("Is it so?")}], n=4).json()["choices"]
     assert [choice["message"]["content"] for choice in answered] == ["Reasoning: It is.\nAnswer: Yes."]
 
 

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from pydantic import ValidationError
 
-from reasoning.prompts import student_prompt
+from reasoning.student_forms import student_prompt
 from reasoning.students import save_student
 from serve.student import StudentServing, chat_template, deploy_student
 from tests.ascii_students import ascii_student, greedy_texts

@@ -10,16 +10,19 @@ from typing import Any, TypeVar
 
 import pytest
 
-from actors.classroom import Classroom, TeacherRefused
-from actors.phases import exam, feedback, select_examples
+from reasoning.classroom import Answering, Classroom, TeacherRefused
 from reasoning.families import FAMILIES
+from reasoning.learning_curve import FineTuneReport
 from reasoning.offline_teacher import OfflineTeacher
+from reasoning.phases import exam, feedback, select_examples
 from reasoning.progress import ProgressBoard
-from reasoning.prompts import read_request, student_completion
+from reasoning.prompts import read_request
 from reasoning.recipe import parse_recipe
 from reasoning.records import Attempt, Example, Rationale, RationaleSource, Verdict
 from reasoning.run_directory import RunDirectory
+from reasoning.run_prompts import run_prompts
 from reasoning.sampling import Completion, Sampling
+from reasoning.student_forms import student_completion
 from reasoning.tables import read_table
 from reasoning.tasks import load_problems
 from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
@@ -64,20 +67,27 @@ class Teacher:
         return TeacherReply(request.key, text, "stop", 10, 20, request.model, False)
 
 
-def classroom(folder: Path, student: Student, teacher: Teacher) -> Classroom:
-    recipe = parse_recipe(RECIPE, "test")
-    room = Classroom(
-        recipe=recipe,
-        directory=RunDirectory(folder),
-        data=load_problems(recipe.task, recipe.seed),
-        teacher=teacher,  # type: ignore[arg-type]
-        first_teacher=teacher,  # type: ignore[arg-type]
-        trainer=None,
-        reporter=None,
-        board=ProgressBoard(),
-        sampler=student,  # type: ignore[arg-type]
-        _synced="round-000",
-    )
+class Room(Classroom):
+    """A classroom in this process."""
+
+    student: Student
+    teacher: Teacher
+
+    async def student_at(self, round: int) -> Answering:
+        return lambda prompt, sampling: self.student.answer(str(round), prompt, sampling)
+
+    async def ask(self, request: TeacherRequest, *, first: bool) -> TeacherReply | TeacherFailure:
+        return await self.teacher.ask(request)
+
+    async def fine_tune(self, round: int) -> FineTuneReport:
+        raise NotImplementedError
+
+
+def classroom(folder: Path, student: Student, teacher: Teacher, recipe_text: str = RECIPE) -> Classroom:
+    recipe = parse_recipe(recipe_text, "test")
+    data = load_problems(recipe.task, recipe.seed)
+    room = Room(recipe, RunDirectory(folder), data, run_prompts(recipe), ProgressBoard())
+    room.student, room.teacher = student, teacher
     for round in (0, 1):
         room.files(round).folder.mkdir(parents=True, exist_ok=True)
     return room

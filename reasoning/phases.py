@@ -16,13 +16,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from actors.classroom import Classroom, TeacherRefused, gather_all, version_of
-from actors.trainer import ProbeOrder, TrainingJob
 from reasoning.answers import grade
+from reasoning.asking import ask_student
+from reasoning.classroom import Classroom, TeacherRefused, gather_all
 from reasoning.exam import exam_questions, first_questions
 from reasoning.intervals import wilson
-from reasoning.prompts import PLAIN_PROMPT, TAILORED_PROMPT, student_prompt
-from reasoning.records import Attempt, Example, Mistake, Problem, Rationale, RationaleSource, Split, Verdict, stable_id
+from reasoning.records import Attempt, Example, Mistake, Problem, Rationale, Split, Verdict, stable_id
 from reasoning.rounds import Metrics, Phase
 from reasoning.run_directory import RoundFiles
 from reasoning.sampling import Completion, Sampling
@@ -49,7 +48,7 @@ async def exam(room: Classroom, round: int) -> Metrics:
     files, learning = room.files(round), room.recipe.learning
     problems = exam_questions(room.data.train, learning, room.recipe.seed, round)
     room.board.begin(round, Phase.EXAM, len(problems))
-    sampler, version = await room.samplers_at(round - 1)
+    answering = await room.student_at(round - 1)
     attempts = _logged_attempts(files, learning.exam.samples)
 
     def take(problem: Problem) -> None:
@@ -67,9 +66,8 @@ async def exam(room: Classroom, round: int) -> Metrics:
     with files.exam_log.open("a", encoding="utf-8") as log:
 
         async def sit(problem: Problem) -> None:
-            completions = await sampler.answer(
-                version, student_prompt(problem.question), _exam_sampling(room, problem, round)
-            )
+            sampling = _exam_sampling(room, problem, round)
+            completions = await ask_student(answering, room.prompts.form, problem.question, sampling)
             graded = [_graded(problem, round, sample, completion) for sample, completion in enumerate(completions)]
             log.write("".join(json.dumps(asdict(attempt), ensure_ascii=False) + "\n" for attempt in graded))
             log.flush()
@@ -90,13 +88,11 @@ async def feedback(room: Classroom, round: int) -> Metrics:
     asked: list[tuple[Problem, Mistake | None]]
     if round == 0:
         asked = [(problem, None) for problem in first_questions(room.data.train, learning, room.recipe.seed)]
-        samples, prompt, source = learning.first_rationales, PLAIN_PROMPT, RationaleSource.PLAIN
-        model = room.recipe.teacher.for_first.model
+        samples, prompt, model = learning.first_rationales, room.prompts.first, room.recipe.teacher.for_first.model
     else:
         mistakes = _all_shown(room, read_table(room.files(round).exam, Attempt))
         asked = [(room.train_by_id[mistake.problem_id], mistake) for mistake in mistakes]
-        samples, prompt, source = learning.rationales_per_mistake, TAILORED_PROMPT, RationaleSource.TAILORED
-        model = room.recipe.teacher.model
+        samples, prompt, model = learning.rationales_per_mistake, room.prompts.feedback, room.recipe.teacher.model
     room.board.begin(round, Phase.FEEDBACK, len(asked) * samples)
 
     async def one(problem: Problem, mistake: Mistake | None) -> list[Rationale | TeacherFailure]:
@@ -111,11 +107,12 @@ async def feedback(room: Classroom, round: int) -> Metrics:
                     outcome.text,
                     problem,
                     round=round,
-                    source=source,
-                    prompt=prompt,
+                    source=prompt.source,
+                    prompt=prompt.id,
                     model=model,
                     mistake_id=mistake.id if mistake else "",
-                    complete=outcome.finish_reason != "length",
+                    complete=not outcome.truncated,
+                    any_answer=learning.filter == "none",
                 )
             )
         return found
@@ -143,7 +140,10 @@ async def select_examples(room: Classroom, round: int) -> Metrics:
     room.board.begin(round, Phase.SELECT, 1)
     rationales = [r for i in range(round + 1) for r in read_table(room.files(i).rationales, Rationale)]
     attempts = [a for i in range(1, round + 1) for a in read_table(room.files(i).exam, Attempt)]
-    examples = select(room.data.train, rationales, mistakes_of(attempts), room.recipe.learning, round, room.recipe.seed)
+    mistakes = mistakes_of(attempts)
+    examples = select(
+        room.data.train, rationales, mistakes, room.recipe.learning, round, room.recipe.seed, room.prompts.form
+    )
     if not examples:
         raise TeacherRefused(
             f"round {round}: no rationale passed the filter, so there is nothing to learn from. Look at "
@@ -159,25 +159,9 @@ async def select_examples(room: Classroom, round: int) -> Metrics:
 
 async def train(room: Classroom, round: int) -> Metrics:
     """Fine-tunes the checkpoint of the round before on this round's examples."""
-    files, learning, cluster = room.files(round), room.recipe.learning, room.recipe.cluster
+    files = room.files(round)
     room.board.begin(round, Phase.TRAIN, 0)
-    job = TrainingJob(
-        run_name=f"{room.recipe.name}-{room.recipe.fingerprint()}-round-{round:03d}",
-        storage=str(room.directory.training),
-        checkpoint_in=room.checkpoint(round - 1),
-        examples=str(files.examples),
-        checkpoint_out=str(files.student),
-        training=learning.training if round else learning.first_training,
-        objective=learning.objective,
-        seed=room.recipe.seed + round,
-        workers=cluster.trainers,
-        cpus=cluster.trainer_cpus,
-        gpus=cluster.trainer_gpus,
-        dtype=room.recipe.student.dtype,
-        reporter=room.reporter,
-        probe=ProbeOrder(version_of(round), room.probe_prompts, str(files.probe)),
-    )
-    report = await room.trainer.train.remote(job)
+    report = await room.fine_tune(round)
     with files.losses.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(asdict(point)) + "\n" for point in report.losses)
     return {
@@ -195,11 +179,11 @@ async def evaluate(room: Classroom, round: int) -> Metrics:
     """Greedy accuracy on validation (which decides) and on test (which is only reported), with 95 % intervals."""
     problems = [*room.data.validation, *room.data.test]
     room.board.begin(round, Phase.EVALUATE, len(problems))
-    sampler, version = await room.samplers_at(round)
+    answering = await room.student_at(round)
     greedy = Sampling(samples=1, temperature=0.0, top_p=1.0, max_new_tokens=room.max_new_tokens, seed=None, stop=())
 
     async def sit(problem: Problem) -> Attempt:
-        (completion,) = await sampler.answer(version, student_prompt(problem.question), greedy)
+        (completion,) = await ask_student(answering, room.prompts.form, problem.question, greedy)
         attempt = _graded(problem, round, 0, completion)
         right = attempt.verdict is Verdict.CORRECT
         room.board.add(done=1, graded=1, correct=int(right), student_tokens_total=attempt.tokens)

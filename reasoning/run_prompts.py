@@ -1,0 +1,61 @@
+"""The prompts of one run: which files its recipe names, and what they make.
+
+Owns: the list of a recipe's prompt files, and the student's form and teacher's prompts built from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reasoning.prompt_files import PromptFile, read_prompt
+from reasoning.recipe import Recipe, StudentSection
+from reasoning.student_forms import StudentForm, chat_frame, is_chat, student_form
+from reasoning.teacher_prompts import TeacherPrompt, teacher_prompt
+
+STUDENT_PROMPT = "student.prompt"
+
+
+@dataclass(frozen=True, slots=True)
+class RunPrompts:
+    """How the student is asked, how round 0's rationales are asked for, and how the answers to mistakes are."""
+
+    form: StudentForm
+    first: TeacherPrompt
+    feedback: TeacherPrompt
+
+
+def run_prompts(recipe: Recipe) -> RunPrompts:
+    """The prompts of `recipe`. Raises `PromptError`."""
+    teacher = recipe.teacher
+    feedback = teacher_prompt(teacher.feedback_prompt)
+    first = teacher_prompt(teacher.first_prompt, teacher.demonstrations)
+    return RunPrompts(form_of(recipe.student), first, feedback)
+
+
+def form_of(student: StudentSection) -> StudentForm:
+    """The form of a recipe's student. A form of messages loads the student's tokenizer. Raises `PromptError`."""
+    chat = chat_frame(student.source) if is_chat(student.prompt) else None
+    return student_form(student.prompt, student.demonstrations, chat)
+
+
+def prompt_files(recipe: Recipe) -> dict[str, PromptFile]:
+    """Every prompt file of `recipe`, by the key that names it. Raises `PromptError`."""
+    files = {
+        STUDENT_PROMPT: read_prompt(recipe.student.prompt, "student"),
+        "teacher.first_prompt": read_prompt(recipe.teacher.first_prompt, "teacher"),
+        "teacher.feedback_prompt": read_prompt(recipe.teacher.feedback_prompt, "teacher"),
+    }
+    if recipe.learning.new_questions is not None:
+        key = "learning.new_questions.prompt"
+        files[key] = read_prompt(recipe.learning.new_questions.prompt, "teacher")
+    return files
+
+
+def demonstration_files(recipe: Recipe) -> dict[str, Path]:
+    """The recipe's files of few-shot examples, by the key that names them."""
+    named = {
+        "student.demonstrations": recipe.student.demonstrations,
+        "teacher.demonstrations": recipe.teacher.demonstrations,
+    }
+    return {key: path.expanduser() for key, path in named.items() if path is not None}
