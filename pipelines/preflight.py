@@ -72,7 +72,11 @@ def check(recipe: Recipe, origin: str, resources: Mapping[str, float], teacher: 
 
 def _prompts(recipe: Recipe, faults: list[Fault]) -> RunPrompts | None:
     try:
-        return run_prompts(recipe)
+        prompts = run_prompts(recipe)
+        if not prompts.form.reasons and recipe.learning.rounds:
+            what = f"the form {recipe.student.prompt} has no reasoning, so there are no mistakes to learn from"
+            faults.append(Fault("student.prompt", what, "Set learning.rounds: 0 (labels alone), or take another form"))
+        return prompts
     except PromptError as error:
         faults.append(Fault("prompts", str(error), "Mend the file, or name another"))
         return None

@@ -25,7 +25,7 @@ from reasoning.records import Attempt, Example, Mistake, Problem, Rationale, Spl
 from reasoning.rounds import Metrics, Phase
 from reasoning.run_directory import RoundFiles
 from reasoning.sampling import Completion, Sampling
-from reasoning.selection import keep, mistakes_of, select
+from reasoning.selection import keep, label_examples, mistakes_of, select
 from reasoning.tables import read_table, write_table
 from reasoning.teacher_calls import TeacherFailure
 
@@ -88,6 +88,8 @@ async def feedback(room: Classroom, round: int) -> Metrics:
     asked: list[tuple[Problem, Mistake | None]]
     if round == 0:
         asked = [(problem, None) for problem in first_questions(room.data.train, learning, room.recipe.seed)]
+        if not room.prompts.form.reasons:
+            asked = []  # labels are learnt, and those are known
         samples, prompt, model = learning.first_rationales, room.prompts.first, room.recipe.teacher.for_first.model
     else:
         mistakes = _all_shown(room, read_table(room.files(round).exam, Attempt))
@@ -140,10 +142,12 @@ async def select_examples(room: Classroom, round: int) -> Metrics:
     room.board.begin(round, Phase.SELECT, 1)
     rationales = [r for i in range(round + 1) for r in read_table(room.files(i).rationales, Rationale)]
     attempts = [a for i in range(1, round + 1) for a in read_table(room.files(i).exam, Attempt)]
-    mistakes = mistakes_of(attempts)
-    examples = select(
-        room.data.train, rationales, mistakes, room.recipe.learning, round, room.recipe.seed, room.prompts.form
-    )
+    learning, seed, form = room.recipe.learning, room.recipe.seed, room.prompts.form
+    if form.reasons:
+        examples = select(room.data.train, rationales, mistakes_of(attempts), learning, round, seed, form)
+    else:
+        examples = label_examples(first_questions(room.data.train, learning, seed), form)
+
     if not examples:
         raise TeacherRefused(
             f"round {round}: no rationale passed the filter, so there is nothing to learn from. Look at "

@@ -23,7 +23,12 @@ from reasoning.records import Attempt, Example, Mistake, Problem, Rationale, Rat
 from reasoning.student_forms import StudentForm
 
 _MISTAKEN = (Verdict.WRONG, Verdict.NO_ANSWER)
-_PREFERENCE = {RationaleSource.TAILORED: 2, RationaleSource.PLAIN: 1, RationaleSource.STUDENT: 0}
+_PREFERENCE = {
+    RationaleSource.TAILORED: 2,
+    RationaleSource.NEW: 2,
+    RationaleSource.PLAIN: 1,
+    RationaleSource.STUDENT: 0,
+}
 
 
 def mistakes_of(attempts: Iterable[Attempt]) -> list[Mistake]:
@@ -99,6 +104,11 @@ def select(
         missed.setdefault(mistake.problem_id, []).append(mistake)
     taught = _taught(problems, kept, learning.rehearsal, round, seed)
     return [_example(problem, kept[problem.id], missed.get(problem.id, []), learning, form) for problem in taught]
+
+
+def label_examples(problems: Sequence[Problem], form: StudentForm) -> list[Example]:
+    """What a student learns from labels alone, for a form without reasoning: every question and its gold answer."""
+    return [Example(p.id, form.prompt(p.question), (form.completion("", p.answer),)) for p in problems]
 
 
 def _taught(

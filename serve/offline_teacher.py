@@ -5,8 +5,7 @@ their deployment. Invariants
 - Every error has OpenAI's body, `{"error": {"message", "type", "param", "code"}}`: 400 for a bad request, 404 for an
   unknown model or an unrecorded question.
 - What is not offered is refused, not ignored: streaming.
-- Tokens are counted the same way in usage and for `max_tokens`: a word, or a single other sign, is one token. It is an
-  honest count of what went over the wire, not that of any particular model's tokenizer.
+- Tokens are counted the same way in usage and for `max_tokens` (`reasoning.word_tokens`).
 
 Deploy with `serve.run(build_app(args), name="offline", route_prefix="/offline")`; the base URL of a client is then
 `http://host:port/offline/v1`. An offline and a recorded teacher run side by side under two names and prefixes.
@@ -15,7 +14,6 @@ Deploy with `serve.run(build_app(args), name="offline", route_prefix="/offline")
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 import uuid
 from pathlib import Path
@@ -30,8 +28,7 @@ from ray.serve import Application, Deployment
 from starlette.exceptions import HTTPException
 
 from reasoning.offline_teacher import OfflineTeacher, RecordedTeacher, Teacher, UnrecordedQuestionError
-
-_PIECE = re.compile(r"\w+|[^\w\s]")
+from reasoning.word_tokens import count_tokens, cut_to
 
 
 class TeacherArgs(BaseModel):
@@ -92,10 +89,8 @@ class CompletionOptions(BaseModel):
         stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
         found = [at for at in (text.find(stop) for stop in stops if stop) if at >= 0]
         text = text[: min(found)] if found else text
-        pieces = list(_PIECE.finditer(text))
-        if limit is not None and len(pieces) > limit:
-            return text[: pieces[limit - 1].end()], "length"
-        return text, "stop"
+        shorter = cut_to(text, limit) if limit is not None else None
+        return (text, "stop") if shorter is None else (shorter, "length")
 
 
 class ChatRequest(CompletionOptions):
@@ -113,11 +108,6 @@ class ApiError(Exception):
     def __init__(self, status: int, message: str, code: str, param: str | None = None) -> None:
         super().__init__(message)
         self.status, self.message, self.code, self.param = status, message, code, param
-
-
-def count_tokens(text: str) -> int:
-    """Words and single other signs: see the head of this file."""
-    return len(_PIECE.findall(text))
 
 
 def create_app(teacher: Teacher, model_name: str, latency_s: float = 0.0) -> FastAPI:

@@ -17,7 +17,8 @@ from reasoning.families import FAMILIES, problems
 from reasoning.offline_teacher import OfflineTeacher, RecordedTeacher, RecordingError
 from reasoning.prompts import read_reply
 from reasoning.records import Split
-from serve.offline_teacher import TeacherArgs, build_app, count_tokens, create_app
+from reasoning.word_tokens import count_tokens
+from serve.offline_teacher import TeacherArgs, build_app, create_app
 from tests.teacher_requests import plain_content
 
 PROBLEM = problems(FAMILIES["coin_flip"], 1, Split.TEST, 1)[0]
