@@ -155,6 +155,9 @@ def _spaced(text: str) -> str:
 def _size_faults(recipe: Recipe, data: TaskData) -> Iterator[Fault]:
     """Numbers of questions that a person asked for and that there are not. Defaults adapt by themselves."""
     learning, there = recipe.learning, len(data.train)
+    if learning.new_questions is not None and recipe.teacher.temperature == 0:
+        what = "at temperature 0 all answers to a new question are one answer, and one answer agrees with itself"
+        yield Fault("teacher.temperature", what, "Set it above 0, or leave learning.new_questions out")
     asked: dict[str, int | None] = {"learning.exam.questions": learning.exam.questions}
     if "first_questions" in learning.model_fields_set:
         asked["learning.first_questions"] = learning.first_questions

@@ -75,15 +75,30 @@ class Classroom(ABC):
         return str(self.files(round).student) if round >= 0 else self.recipe.student.source
 
     def ask_teacher(self, problem: Problem, mistake: Mistake | None, samples: int) -> list[asyncio.Task[Outcome]]:
-        """Starts (or joins) the teacher's `samples` answers to a mistake, or to the bare question when it is None."""
-        prompt = self.prompts.feedback if mistake else self.prompts.first
-        return self.ask_samples(prompt, problem, mistake if prompt.shows_mistake else None, samples, first=not mistake)
+        """Starts (or joins) the teacher's `samples` answers to a mistake, or to the bare question when it is None.
+
+        Feedback that does not show the mistake is a further sample of the bare question's answer each round."""
+        if mistake is None:
+            return self.ask_samples(self.prompts.first, problem, None, samples, first=True)
+        prompt = self.prompts.feedback
+        if prompt.shows_mistake:
+            return self.ask_samples(prompt, problem, mistake, samples, first=False)
+        start = self.recipe.learning.first_rationales + (mistake.round - 1) * samples
+        return self.ask_samples(prompt, problem, None, samples, first=False, start=start)
 
     def ask_samples(
-        self, prompt: TeacherPrompt, problem: Problem, mistake: Mistake | None, samples: int, *, first: bool
+        self,
+        prompt: TeacherPrompt,
+        problem: Problem,
+        mistake: Mistake | None,
+        samples: int,
+        *,
+        first: bool,
+        start: int = 0,
     ) -> list[asyncio.Task[Outcome]]:
-        """Starts (or joins) `samples` answers to `prompt`."""
-        requests = [self._request(prompt.first(problem, mistake), sample, first) for sample in range(samples)]
+        """Starts (or joins) `samples` answers to `prompt`, numbered from `start`."""
+        messages = prompt.first(problem, mistake)
+        requests = [self._request(messages, sample, first) for sample in range(start, start + samples)]
         for request in requests:
             if request.key not in self.pending:
                 asked = self._ask(request, prompt, problem, mistake, first)

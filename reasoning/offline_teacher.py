@@ -4,6 +4,8 @@ Owns: what such a teacher says to a prompt; the HTTP around it is in `serve.offl
 - The offline teacher reads nothing but the prompt: question and student's mistake are taken from its text, and the gold
   answer that a prompt may mention is not looked at.
 - A reply depends on prompt, sample index, temperature and seed only: asked again, it says the same.
+- Asked for new questions (`reasoning.new_questions.count_asked_for`), it writes training questions of its families and
+  none that could be one of validation or test.
 - A recording is never repeated: fewer samples come back when fewer were recorded.
 """
 
@@ -17,7 +19,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from reasoning.families import FAMILIES, Family
-from reasoning.prompts import ANSWER_HEADING, MISTAKE_HEADING, REASONING_HEADING, one_block, read_request
+from reasoning.families.family import Worked
+from reasoning.new_questions import count_asked_for
+from reasoning.prompts import (
+    ANSWER_HEADING,
+    MISTAKE_HEADING,
+    QUESTION_HEADING,
+    REASONING_HEADING,
+    one_block,
+    read_request,
+)
 from reasoning.records import stable_id
 
 CANNOT_SOLVE = "I cannot solve this kind of question."
@@ -64,6 +75,15 @@ def family_of(question: str) -> Family[Any] | None:
     return next((family for family in FAMILIES.values() if family.parse(question) is not None), None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Whether a sample errs, the source of its wording (None at temperature 0), and that of its slip."""
+
+    errs: bool
+    wording: random.Random | None
+    slips: random.Random
+
+
 class OfflineTeacher:
     """Solves the generated families from the text of the question, and errs at a set rate."""
 
@@ -76,22 +96,32 @@ class OfflineTeacher:
 
     def complete(self, content: str, n: int = 1, temperature: float = 0.0, seed: int | None = None) -> list[str]:
         """`n` replies in the form that `reasoning.prompts.read_reply` reads. A question of no known family is declined
-        in words. At temperature 0 all are alike; above it, wording and order vary from sample to sample."""
+        in words. At temperature 0 all are alike; above it, wording and order vary from sample to sample.
+
+        A prompt that shows a mistake and asks for new questions gets them instead (`Family.similar`, to the first wrong
+        step), in the form that `reasoning.new_questions.read_new_questions` reads; each one's answer may err."""
+        if read_raw_prompt(content) is not None:
+            return self.continue_text(content, n, temperature, seed)
         request = read_request(content)
         family = family_of(request.question)
         if family is None:
             return [CANNOT_SOLVE] * n
+        count = count_asked_for(content)
+        if count is not None and request.mistake is not None:
+            wrong = family.first_wrong_step(request.question, request.mistake)
+            step = wrong.index if wrong else None
+            asked = [f"{content}\n{number}" for number in range(count)]
+            drawn = [[self._sources(text, sample, temperature, seed) for text in asked] for sample in range(n)]
+            return [_new_questions(family, request.question, step, sources) for sources in drawn]
         replies = []
         for sample in range(n):
-            errs, wording, slips = self._sources(content, sample, temperature, seed)
+            sources = self._sources(content, sample, temperature, seed)
             named, text, answer = "", "", ""
             if request.mistake is not None:
-                feedback = family.feedback(request.question, request.mistake, wording)
+                feedback = family.feedback(request.question, request.mistake, sources.wording)
                 named, text, answer = f"{MISTAKE_HEADING} {feedback.mistake}\n", feedback.rationale, feedback.answer
-            if errs or not text:
-                worked = (
-                    family.corrupt(request.question, slips) if errs else family.rationale(request.question, wording)
-                )
+            if sources.errs or not text:
+                worked = _worked(family, request.question, sources)
                 text, answer = worked.text, worked.answer
             replies.append(f"{named}{REASONING_HEADING} {text}\n{ANSWER_HEADING} {answer}")
         return replies
@@ -108,21 +138,33 @@ class OfflineTeacher:
         if raw.asks_answer:
             answer = family.conclusion(raw.question, raw.rationale) or family.solve(raw.question).answer
             return [f" {answer}."] * n
-        replies = []
-        for sample in range(n):
-            errs, wording, slips = self._sources(prompt, sample, temperature, seed)
-            worked = family.corrupt(raw.question, slips) if errs else family.rationale(raw.question, wording)
-            replies.append(f" {worked.text}")
-        return replies
+        sources = (self._sources(prompt, sample, temperature, seed) for sample in range(n))
+        return [f" {_worked(family, raw.question, own).text}" for own in sources]
 
-    def _sources(
-        self, text: str, sample: int, temperature: float, seed: int | None
-    ) -> tuple[bool, random.Random | None, random.Random]:
-        """Whether this sample errs, the source of its wording (None at temperature 0), and that of its slip."""
+    def _sources(self, text: str, sample: int, temperature: float, seed: int | None) -> _Sources:
         key = (self.seed, text) if temperature == 0 else (self.seed, text, sample, temperature, seed)
         chance = random.Random(stable_id("error", *key))
         wording = None if temperature == 0 else random.Random(stable_id("wording", *key))
-        return chance.random() < self.error_rate, wording, chance
+        return _Sources(chance.random() < self.error_rate, wording, chance)
+
+
+def _worked(family: Family[Any], question: str, sources: _Sources) -> Worked:
+    return family.corrupt(question, sources.slips) if sources.errs else family.rationale(question, sources.wording)
+
+
+def _new_questions(family: Family[Any], question: str, step: int | None, sources: list[_Sources]) -> str:
+    """One new question for each of `sources`, worked out; fewer where the family runs out of them."""
+    written: dict[str, Worked] = {}
+    for own in sources:
+        new = family.similar(question, step, own.slips, taken=written)
+        if new is None:
+            break
+        written[new] = _worked(family, new, own)
+    blocks = [
+        f"{QUESTION_HEADING} {new}\n{REASONING_HEADING} {worked.text}\n{ANSWER_HEADING} {worked.answer}"
+        for new, worked in written.items()
+    ]
+    return "\n\n".join(blocks) or CANNOT_SOLVE
 
 
 class RecordingError(ValueError):
@@ -173,6 +215,8 @@ class RecordedTeacher:
 
         Errors: `UnrecordedQuestionError`.
         """
+        if read_raw_prompt(content) is not None:
+            return self.continue_text(content, n, temperature, seed)
         return [
             f"{REASONING_HEADING} {one_block(recording.rationale)}\n"
             f"{ANSWER_HEADING} {one_block(recording.answer_completion)}"

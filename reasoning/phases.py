@@ -16,18 +16,21 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from reasoning.agreement import NewProblem, new_question_metrics
 from reasoning.answers import grade
 from reasoning.asking import ask_student
 from reasoning.classroom import Classroom, TeacherRefused, gather_all
 from reasoning.exam import exam_questions, first_questions
 from reasoning.intervals import wilson
+from reasoning.practice import practise, practised
 from reasoning.records import Attempt, Example, Mistake, Problem, Rationale, Split, Verdict, stable_id
 from reasoning.rounds import Metrics, Phase
 from reasoning.run_directory import RoundFiles
 from reasoning.sampling import Completion, Sampling
 from reasoning.selection import keep, label_examples, mistakes_of, select
 from reasoning.tables import read_table, write_table
-from reasoning.teacher_calls import TeacherFailure
+from reasoning.teacher_calls import TeacherFailure, TeacherReply
+from reasoning.teacher_prompts import TeacherPrompt
 
 
 async def perform(room: Classroom, round: int, phase: Phase) -> Metrics:
@@ -90,11 +93,11 @@ async def feedback(room: Classroom, round: int) -> Metrics:
         asked = [(problem, None) for problem in first_questions(room.data.train, learning, room.recipe.seed)]
         if not room.prompts.form.reasons:
             asked = []  # labels are learnt, and those are known
-        samples, prompt, model = learning.first_rationales, room.prompts.first, room.recipe.teacher.for_first.model
+        samples, prompt = learning.first_rationales, room.prompts.first
     else:
         mistakes = _all_shown(room, read_table(room.files(round).exam, Attempt))
         asked = [(room.train_by_id[mistake.problem_id], mistake) for mistake in mistakes]
-        samples, prompt, model = learning.rationales_per_mistake, room.prompts.feedback, room.recipe.teacher.model
+        samples, prompt = learning.rationales_per_mistake, room.prompts.feedback
     room.board.begin(round, Phase.FEEDBACK, len(asked) * samples)
 
     async def one(problem: Problem, mistake: Mistake | None) -> list[Rationale | TeacherFailure]:
@@ -102,30 +105,26 @@ async def feedback(room: Classroom, round: int) -> Metrics:
         for task in room.ask_teacher(problem, mistake, samples):
             outcome = await task
             room.board.add(done=1)
-            found.append(
-                outcome
-                if isinstance(outcome, TeacherFailure)
-                else keep(
-                    outcome.text,
-                    problem,
-                    round=round,
-                    source=prompt.source,
-                    prompt=prompt.id,
-                    model=model,
-                    mistake_id=mistake.id if mistake else "",
-                    complete=not outcome.truncated,
-                    any_answer=learning.filter == "none",
-                )
-            )
+            if isinstance(outcome, TeacherReply):
+                found.append(_rationale(room, outcome, problem, mistake, prompt, round))
+            else:
+                found.append(outcome)
         return found
 
     outcomes = [outcome for found in await gather_all(one(*pair) for pair in asked) for outcome in found]
-    room.pending.clear()
     rationales = [outcome for outcome in outcomes if isinstance(outcome, Rationale)]
     failures = [outcome for outcome in outcomes if isinstance(outcome, TeacherFailure)]
     if failures and not rationales:
         last = failures[-1]
         raise TeacherRefused(f"none of {len(outcomes)} questions was answered; the last failure: {last.message}")
+    practice: Metrics = {}
+    if round and learning.new_questions is not None:
+        shown = [mistake for _, mistake in asked if mistake is not None]
+        new, told = await practise(room, round, shown, learning.new_questions)
+        write_table(room.files(round).new_problems, new, NewProblem)
+        practice = new_question_metrics(new)
+        rationales += told
+    room.pending.clear()
     write_table(room.files(round).rationales, rationales, Rationale)
     kept = sum(rationale.kept for rationale in rationales)
     return {
@@ -134,7 +133,25 @@ async def feedback(room: Classroom, round: int) -> Metrics:
         "kept": kept,
         "filtered_out": len(rationales) - kept,
         "teacher_tokens_total": room.board.snapshot.teacher_tokens_total,
+        **practice,
     }
+
+
+def _rationale(
+    room: Classroom, reply: TeacherReply, problem: Problem, mistake: Mistake | None, prompt: TeacherPrompt, round: int
+) -> Rationale:
+    teacher = room.recipe.teacher
+    return keep(
+        reply.text,
+        problem,
+        round=round,
+        source=prompt.source,
+        prompt=prompt.id,
+        model=teacher.model if round else teacher.for_first.model,
+        mistake_id=mistake.id if mistake else "",
+        complete=not reply.truncated,
+        any_answer=room.recipe.learning.filter == "none",
+    )
 
 
 async def select_examples(room: Classroom, round: int) -> Metrics:
@@ -144,10 +161,10 @@ async def select_examples(room: Classroom, round: int) -> Metrics:
     attempts = [a for i in range(1, round + 1) for a in read_table(room.files(i).exam, Attempt)]
     learning, seed, form = room.recipe.learning, room.recipe.seed, room.prompts.form
     if form.reasons:
-        examples = select(room.data.train, rationales, mistakes_of(attempts), learning, round, seed, form)
+        problems = [*room.data.train, *practised(room, round)]
+        examples = select(problems, rationales, mistakes_of(attempts), learning, round, seed, form)
     else:
         examples = label_examples(first_questions(room.data.train, learning, seed), form)
-
     if not examples:
         raise TeacherRefused(
             f"round {round}: no rationale passed the filter, so there is nothing to learn from. Look at "

@@ -49,6 +49,7 @@ class RationaleSource(StrEnum):
 
     PLAIN = "plain"  # the teacher, shown the question alone
     TAILORED = "tailored"  # the teacher, shown the student's mistake
+    NEW = "new"  # the teacher, for a question that it wrote itself, shown the student's mistake
     STUDENT = "student"  # the student's own correct attempt
 
 

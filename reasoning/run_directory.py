@@ -49,6 +49,11 @@ class RoundFiles:
         return self.folder / "rationales.parquet"
 
     @property
+    def new_problems(self) -> Path:
+        """New questions for this round's mistakes, kept or not; there when the recipe wants such."""
+        return self.folder / "new_problems.parquet"
+
+    @property
     def examples(self) -> Path:
         return self.folder / "examples.parquet"
 

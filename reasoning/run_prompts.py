@@ -14,15 +14,19 @@ from reasoning.student_forms import StudentForm, chat_frame, is_chat, student_fo
 from reasoning.teacher_prompts import TeacherPrompt, teacher_prompt
 
 STUDENT_PROMPT = "student.prompt"
+PLAIN = "plain"
 
 
 @dataclass(frozen=True, slots=True)
 class RunPrompts:
-    """How the student is asked, how round 0's rationales are asked for, and how the answers to mistakes are."""
+    """How the student is asked (`form`), and the teacher: for round 0's rationales (`first`), for answers to mistakes
+    (`feedback`), for new questions (`new_questions`, when the recipe wants them) and for their answers (`plain`)."""
 
     form: StudentForm
     first: TeacherPrompt
     feedback: TeacherPrompt
+    plain: TeacherPrompt
+    new_questions: TeacherPrompt | None = None
 
 
 def run_prompts(recipe: Recipe) -> RunPrompts:
@@ -30,7 +34,9 @@ def run_prompts(recipe: Recipe) -> RunPrompts:
     teacher = recipe.teacher
     feedback = teacher_prompt(teacher.feedback_prompt)
     first = teacher_prompt(teacher.first_prompt, teacher.demonstrations)
-    return RunPrompts(form_of(recipe.student), first, feedback)
+    wanted = recipe.learning.new_questions
+    new = teacher_prompt(wanted.prompt, count=wanted.per_mistake) if wanted else None
+    return RunPrompts(form_of(recipe.student), first, feedback, teacher_prompt(PLAIN), new)
 
 
 def form_of(student: StudentSection) -> StudentForm:

@@ -18,7 +18,7 @@ from reasoning.prompt_files import Message, PromptError, checked, fill, places, 
 from reasoning.prompts import ANSWER_HEADING, REASONING_HEADING, one_block
 from reasoning.records import Mistake, Problem, RationaleSource
 
-_PLACES = {"question", "answer", "mistake", "demonstrations"}
+_PLACES = {"question", "answer", "mistake", "demonstrations", "count"}
 
 
 class _Keys(BaseModel):
@@ -50,12 +50,14 @@ Messages = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class TeacherPrompt:
-    """One way to ask a teacher; `id` names the prompt file and its content."""
+    """One way to ask a teacher; `id` names the prompt file and its content, `count` is how many new questions it asks
+    for, where it asks for such."""
 
     id: str
     messages: tuple[Message, ...]
     then: tuple[Message, ...] | None = None
     demonstrations: str = ""
+    count: int = 1
 
     @property
     def shows_mistake(self) -> bool:
@@ -87,6 +89,7 @@ class TeacherPrompt:
             "mistake": one_block(mistake.text) if mistake else "",
             "reply": reply,
             "demonstrations": self.demonstrations,
+            "count": str(self.count),
         }
         return tuple((message.role, fill(message.content, **values)) for message in messages)
 
@@ -96,7 +99,9 @@ def joined_reply(rationale: str, answer: str) -> str:
     return f"{REASONING_HEADING} {rationale.strip()}\n{ANSWER_HEADING} {answer.strip()}"
 
 
-def teacher_prompt(name: str, demonstrations: Path | None = None, base: Path | None = None) -> TeacherPrompt:
+def teacher_prompt(
+    name: str, demonstrations: Path | None = None, base: Path | None = None, *, count: int = 1
+) -> TeacherPrompt:
     """The prompt file `name` (of `prompts/teacher`, or a path). Raises `PromptError`."""
     file = read_prompt(name, "teacher", base)
     keys: _Keys = checked(file, _Keys)
@@ -108,4 +113,4 @@ def teacher_prompt(name: str, demonstrations: Path | None = None, base: Path | N
         if keys.demonstration is None:
             raise PromptError(f"{file.path}: it has no `demonstration`, the form of an example, so it can show none")
         few_shot = shown(read_demonstrations(demonstrations), keys.demonstration)
-    return TeacherPrompt(file.id, keys.messages, keys.then, few_shot)
+    return TeacherPrompt(file.id, keys.messages, keys.then, few_shot, count)

@@ -1,8 +1,7 @@
 """The generated task families: problems without end, from a seed.
 
 Owns: the registry of families and the drawing of disjoint splits. Invariants: a question belongs to the split that its
-own hash says (0: test, 1: validation, 2 to 9: train, of ten), so no seed and no size can make splits overlap; no
-question is drawn twice in one call.
+own hash says (`splits`), so no seed and no size can make splits overlap; no question is drawn twice in one call.
 """
 
 from __future__ import annotations
@@ -15,7 +14,8 @@ from reasoning.families.coin_flip import CoinFlip
 from reasoning.families.family import Family
 from reasoning.families.last_letters import LastLetters
 from reasoning.families.shuffled_objects import ShuffledObjects
-from reasoning.records import Problem, Split, stable_id
+from reasoning.families.splits import split_of
+from reasoning.records import Problem, Split
 
 _FAMILIES: tuple[Family[Any], ...] = (CoinFlip(), LastLetters(), ShuffledObjects(), Arithmetic())
 FAMILIES: dict[str, Family[Any]] = {family.name: family for family in _FAMILIES}
@@ -31,12 +31,6 @@ class FamilyExhaustedError(RuntimeError):
             f"family '{family}' gave only {found} different questions of split '{split}', {wanted} were asked for; "
             "ask for fewer, or make the family larger (more people, words, swaps or steps)"
         )
-
-
-def split_of(question: str) -> Split:
-    """The one split a question belongs to, by a hash of its text."""
-    bucket = int(stable_id(question), 16) % 10
-    return Split.TEST if bucket == 0 else Split.VALIDATION if bucket == 1 else Split.TRAIN
 
 
 def problems(family: Family[Any], seed: int, split: Split, n: int) -> list[Problem]:

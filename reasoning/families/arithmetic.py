@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from reasoning.families.family import Claim, Family, Solution, Step, Worked, sentences
@@ -117,6 +117,13 @@ class Arithmetic(Family[ArithmeticProblem]):
     def concluded(self, problem: ArithmeticProblem, text: str) -> str | None:
         found = _ANSWER.findall(text) or [equation[3] for equation in _EQUATION.findall(text)]
         return found[-1] if found else None
+
+    def kind_of_step(self, problem: ArithmeticProblem, step: int) -> Hashable:
+        """The same operation, and whether it can be taken apart (a ten is crossed, a factor has two digits)."""
+        if step >= len(problem.calculations):
+            return "conclusion"
+        part = problem.calculations[step]
+        return part.op, bool(smaller(part.left.value, part.op, part.right.value))
 
     def _read_answer(self, problem: ArithmeticProblem, sentence: str) -> Claim | None:
         found = _ANSWER.search(sentence)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from reasoning.families.family import Claim, Family, Solution, Step, Worked, mentions, one_line
@@ -110,6 +111,15 @@ class CoinFlip(Family[CoinProblem]):
     def concluded(self, problem: CoinProblem, text: str) -> str | None:
         found = _SIDE.findall(text)
         return _answer(problem.side, found[-1].lower()) if found else None
+
+    def kind_of_step(self, problem: CoinProblem, step: int) -> Hashable:
+        """Somebody flips, or does not flip, a coin that has this side up."""
+        sides = problem.sides()
+        if step == 0:
+            return "start", sides[0]
+        if step > len(problem.acts):
+            return "conclusion", sides[0] == sides[-1]
+        return problem.acts[step - 1][1], sides[step - 1]
 
     def _read_side(self, problem: CoinProblem, sentence: str, said: str | None, done: frozenset[int]) -> Claim | None:
         """A sentence that names nobody of the question: a remark on the side that is up now, or a stranger's act."""

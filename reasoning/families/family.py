@@ -7,6 +7,7 @@ Invariants
 - A question is understood from its text alone: nothing but the text travels from `generate` to `solve`.
 - `rationale` and `feedback` end in the right answer and contain no wrong step by `first_wrong_step`'s own judgement.
 - `first_wrong_step` accepts any text: what it cannot read it passes over.
+- `similar` never gives a validation or test question of its family.
 - Without a random source there is one wording; with one, the wording varies, and the order where the steps allow it.
 """
 
@@ -15,13 +16,14 @@ from __future__ import annotations
 import random
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from reasoning.answers import extract, same_answer
+from reasoning.families.splits import split_of
 from reasoning.prompts import ANSWER_HEADING
-from reasoning.records import AnswerKind
+from reasoning.records import AnswerKind, Split
 
 
 class UnknownQuestionError(ValueError):
@@ -93,6 +95,8 @@ class Feedback:
 
 Parsed = TypeVar("Parsed")
 
+_PATIENCE = 2_000  # questions drawn in search of one with a certain kind of step
+
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _ANSWER_LINE = re.compile(rf"^\s*{ANSWER_HEADING}", re.MULTILINE)
 
@@ -142,6 +146,11 @@ class Family(ABC, Generic[Parsed]):
     @abstractmethod
     def concluded(self, problem: Parsed, text: str) -> str | None:
         """The answer that a rationale arrives at, right or wrong; None when it arrives at none."""
+
+    @abstractmethod
+    def kind_of_step(self, problem: Parsed, step: int) -> Hashable:
+        """What makes step `step` of this problem and one of another problem the same kind: the same thing to be known
+        or done, with other names and numbers."""
 
     def choices(self, question: str) -> tuple[str, ...]:
         """The texts of the options of a multiple-choice question, in order."""
@@ -202,6 +211,26 @@ class Family(ABC, Generic[Parsed]):
             step = solution.steps[index]
             said.append(" ".join(step.smaller) if index == wrong.index else _say(step, rng))
         return Feedback(wrong.reason, " ".join(said), solution.answer)
+
+    def kinds_of_steps(self, question: str) -> list[Hashable]:
+        """The kind of every step of the solution. Errors: `UnknownQuestionError`."""
+        problem = self._parsed(question)
+        return [self.kind_of_step(problem, step) for step in range(len(self.work_out(problem).steps))]
+
+    def similar(self, question: str, step: int | None, rng: random.Random, taken: Collection[str] = ()) -> str | None:
+        """A new training question that needs a step of the kind of step `step` of `question` (None: any), and is not
+        one of `taken`. Where no such step turns up it is a question without one; None where the family has no other
+        training question. Errors: `UnknownQuestionError`."""
+        wanted = None if step is None else self.kinds_of_steps(question)[step]
+        without: str | None = None
+        for _ in range(_PATIENCE):
+            new, _ = self.generate(rng)
+            if new == question or new in taken or split_of(new) is not Split.TRAIN:
+                continue
+            if step is None or wanted in self.kinds_of_steps(new):
+                return new
+            without = without or new
+        return without
 
     def conclusion(self, question: str, rationale: str) -> str | None:
         """The answer that a rationale arrives at, right or wrong. Errors: `UnknownQuestionError`."""

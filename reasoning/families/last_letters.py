@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from reasoning.families.family import Claim, Family, Solution, Step, Worked, mentions, one_line
@@ -86,6 +87,10 @@ class LastLetters(Family[LettersProblem]):
     def concluded(self, problem: LettersProblem, text: str) -> str | None:
         found = re.findall(r"\bmake ([^\W\d_]+)", text)
         return found[-1] if found else None
+
+    def kind_of_step(self, problem: LettersProblem, step: int) -> Hashable:
+        """A word that ends in this letter."""
+        return problem.letters()[step].lower() if step < len(problem.words) else "conclusion"
 
     def _read_together(self, problem: LettersProblem, sentence: str) -> Claim | None:
         letters = "".join(problem.letters())

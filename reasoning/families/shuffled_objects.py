@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -147,6 +148,14 @@ class ShuffledObjects(Family[ShuffleProblem]):
     def concluded(self, problem: ShuffleProblem, text: str) -> str | None:
         found = _CHOICE.findall(text)
         return found[-1][0] or found[-1][1] if found else None
+
+    def kind_of_step(self, problem: ShuffleProblem, step: int) -> Hashable:
+        """A swap with or without the one who is asked about, of none, one or two people who have swapped before."""
+        if not 1 <= step <= len(problem.swaps):
+            return "start" if step == 0 else "conclusion"
+        pair = set(problem.swaps[step - 1])
+        moved = {position for earlier in problem.swaps[: step - 1] for position in earlier}
+        return problem.asked in pair, len(pair & moved)
 
     def _read_swap(self, problem: ShuffleProblem, sentence: str, players: list[str], following: int) -> Claim:
         last = len(problem.swaps)

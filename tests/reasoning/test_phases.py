@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 
 import pytest
 
+from reasoning.agreement import NewProblem
 from reasoning.classroom import Answering, Classroom, TeacherRefused
 from reasoning.families import FAMILIES
 from reasoning.learning_curve import FineTuneReport
+from reasoning.new_questions import Fate
 from reasoning.offline_teacher import OfflineTeacher
 from reasoning.phases import exam, feedback, select_examples
 from reasoning.progress import ProgressBoard
@@ -177,3 +179,72 @@ def test_without_a_single_kept_rationale_there_is_nothing_to_learn(tmp_path: Pat
     write_table(room.files(0).rationales, [], Rationale)
     with pytest.raises(TeacherRefused, match="nothing to learn"):
         run(select_examples(room, 0))
+
+
+def rounds(room: Classroom) -> None:
+    async def two() -> None:
+        await feedback(room, 0)
+        await exam(room, 1)
+        await feedback(room, 1)
+        await select_examples(room, 1)
+
+    run(two())
+
+
+def test_feedback_without_the_mistake_is_another_sample_of_the_plain_answer(tmp_path: Path) -> None:
+    plain = RECIPE + "\nteacher: {feedback_prompt: plain}\n"
+    teacher = Teacher()
+    room = classroom(tmp_path, Student(), teacher, plain)
+    rounds(room)
+    assert all("The student's reasoning" not in content for request in teacher.asked for _, content in request.messages)
+    assert len({request.key for request in teacher.asked}) == len(teacher.asked)  # none is a first one asked again
+    assert {r.source for r in read_table(room.files(1).rationales, Rationale)} == {RationaleSource.PLAIN}
+
+
+def test_without_self_reflection_no_mistake_is_learnt_from(tmp_path: Path) -> None:
+    room = classroom(tmp_path, Student(), Teacher(), RECIPE.replace("{first_q", "{self_reflection: false, first_q"))
+    rounds(room)
+    examples = read_table(room.files(1).examples, Example)
+    assert examples and not any(example.negatives for example in examples)
+
+
+def test_new_questions_are_practised_with_their_own_rationales(tmp_path: Path) -> None:
+    new = RECIPE.replace("{first_q", "{new_questions: {per_mistake: 2, answers: 2, agreement: 2}, first_q")
+    room = classroom(tmp_path, Student(), Teacher(), new)
+    rounds(room)
+    records = read_table(room.files(1).new_problems, NewProblem)
+    kept = {record.id: record for record in records if record.fate is Fate.KEPT}
+    assert len(kept) > 5 and all(
+        r.agreed >= 2 and r.mistake_id and r.prompt.startswith("new_questions-") for r in records
+    )
+    known = {problem.id for part in (room.data.train, room.data.validation, room.data.test) for problem in part}
+    assert not known & set(kept)
+    examples = {e.problem_id: e for e in read_table(room.files(1).examples, Example)}
+    for record in kept.values():
+        example = examples[record.id]
+        assert record.question in example.prompt and not example.negatives
+        assert all(text.endswith(f"Answer: {record.answer}") for text in example.positives)
+
+
+def test_labels_alone_need_no_teacher(tmp_path: Path) -> None:
+    teacher = Teacher()
+    room = classroom(tmp_path, Student(), teacher, RECIPE + "\nstudent: {prompt: label}\n")
+
+    async def first_round() -> None:
+        await feedback(room, 0)
+        await select_examples(room, 0)
+
+    run(first_round())
+    examples = read_table(room.files(0).examples, Example)
+    assert len(examples) == 12 and not teacher.asked
+    assert {text for example in examples for text in example.positives} == {" yes", " no"}
+
+
+def test_two_steps_ask_for_the_reasoning_and_then_for_its_answer(tmp_path: Path) -> None:
+    teacher = Teacher()
+    room = classroom(tmp_path, Student(), teacher, RECIPE + "\nteacher: {first_prompt: zero_shot_cot}\n")
+    metrics = run(feedback(room, 0))
+    assert len(teacher.asked) == 24 and metrics["asked"] == 12
+    assert sum(request.messages[0][1].endswith("Therefore, the answer is") for request in teacher.asked) == 12
+    rationales = read_table(room.files(0).rationales, Rationale)
+    assert all(r.kept and r.prompt.startswith("zero_shot_cot-") for r in rationales)
