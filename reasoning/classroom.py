@@ -98,21 +98,21 @@ class Classroom(ABC):
     ) -> list[asyncio.Task[Outcome]]:
         """Starts (or joins) `samples` answers to `prompt`, numbered from `start`."""
         messages = prompt.first(problem, mistake)
-        requests = [self._request(messages, sample, first) for sample in range(start, start + samples)]
+        requests = [self._request(messages, n, first, prompt.count) for n in range(start, start + samples)]
         for request in requests:
             if request.key not in self.pending:
                 asked = self._ask(request, prompt, problem, mistake, first)
                 self.pending[request.key] = asyncio.create_task(asked)
         return [self.pending[request.key] for request in requests]
 
-    def _request(self, messages: Messages, sample: int, first: bool) -> TeacherRequest:
+    def _request(self, messages: Messages, sample: int, first: bool, count: int = 1) -> TeacherRequest:
         section: EndpointSection = self.recipe.teacher.for_first if first else self.recipe.teacher
         return TeacherRequest(
             endpoint=section.name,
             model=section.model,
             messages=messages,
             temperature=section.temperature,
-            max_tokens=section.max_tokens,
+            max_tokens=section.max_tokens * count,  # of each of the new questions that it asks for
             sample=sample,
         )
 

@@ -1,19 +1,27 @@
-"""How sure an accuracy is.
+"""How sure an accuracy is, and a mean of several.
 
-Owns: the interval of a proportion. Invariant: 0 <= low <= proportion <= high <= 1, for any sample size, also at 0 % and
-100 %, where the usual normal interval shrinks to a point.
+Owns: the interval of a proportion and that of a mean. Invariant, of a proportion: 0 <= low <= proportion <= high <= 1,
+for any sample size, also at 0 % and 100 %, where the usual normal interval shrinks to a point.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
+from statistics import NormalDist, mean, stdev
+
+# Student's t, 97.5 % quantile, for 1 to 30 degrees of freedom (any table of it); the normal one beyond.
+_T_975 = (
+    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
+    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
+    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Bounds of a proportion, both within 0 and 1."""
+    """Bounds: of a proportion both within 0 and 1."""
 
     low: float
     high: float
@@ -34,3 +42,17 @@ def wilson(correct: int, n: int, confidence: float = 0.95) -> Interval:
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     reach = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return Interval(min(share, max(0.0, centre - reach)), max(share, min(1.0, centre + reach)))
+
+
+def mean_interval(values: Sequence[float]) -> Interval:
+    """The 95 % interval of the mean of independent `values` (Student's t); without bounds for a single one.
+
+    Raises `ValueError` for none."""
+    if not values:
+        raise ValueError("a mean needs at least one value")
+    if len(values) == 1:
+        return Interval(-math.inf, math.inf)
+    freedom = len(values) - 1
+    quantile = _T_975[freedom - 1] if freedom <= len(_T_975) else NormalDist().inv_cdf(0.975)
+    reach = quantile * stdev(values) / math.sqrt(len(values))
+    return Interval(mean(values) - reach, mean(values) + reach)

@@ -1,7 +1,7 @@
 """New questions for old mistakes: the teacher writes questions that need the step the student missed.
 
-Owns: the request for them, reading them out of the teacher's reply, and who of them is admitted. What becomes of an
-admitted question is decided by `reasoning.agreement`.
+Owns: knowing a request for them (its words are a file of `prompts/teacher`), reading them out of the teacher's reply,
+and which of them are admitted. What becomes of an admitted question is decided by `reasoning.agreement`.
 
 Invariants
 - A reply is data: any text is a valid one, and what cannot be read as a question is passed over.
@@ -22,46 +22,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reasoning.answers import answer_of_reply, is_answer, same_answer
-from reasoning.prompt_files import fill
 from reasoning.prompts import ATTEMPT_HEADING, MISTAKE_HEADING, QUESTION_HEADING, one_block
-from reasoning.records import AnswerKind, Mistake, Problem, Split
+from reasoning.records import AnswerKind, Problem, Split
 
 # The request -----------------------------------------------------------------------------------------------------
 
-NEW_QUESTIONS_PROMPT = f"""\
-A student answered the question below wrongly. Find the first wrong step of the student's reasoning, for yourself, and \
-write new questions that need the very step that the student missed, so that the student can practise it.
-Number of new questions: {{count}}
-Each is of the same kind as the question below, about as long and as hard, and complete by itself, with other names, \
-things and numbers. It has one right answer, in the form of the one below. Where the question below lists answer \
-choices, (A) ... (B) ..., each new one lists its own, within the question and in the same form.
-Write each new question in three parts, each on a new line, and nothing else:
-'Question:' the new question.
-'Reasoning:' a correct solution step by step, one short sentence per step.
-'Answer:' the final answer alone.
-The correct answer to the question below is {{answer}}.
-
-{QUESTION_HEADING} {{question}}
-
-{ATTEMPT_HEADING}
-{{mistake}}"""
-
 _COUNT = re.compile(r"\bnew questions?:[ \t]*(\d{1,3})\b|\b(\d{1,3})[ \t]+new questions?\b", re.IGNORECASE)
-
-
-def new_question_messages(
-    problem: Problem, mistake: Mistake, count: int, template: str = NEW_QUESTIONS_PROMPT
-) -> tuple[tuple[str, str], ...]:
-    """The request for `count` new questions, as (role, content) pairs. `template` has the places {count}, {question},
-    {answer} and {mistake}."""
-    content = fill(
-        template,
-        count=str(count),
-        question=problem.question.strip(),
-        answer=problem.answer,
-        mistake=one_block(mistake.text),
-    )
-    return (("user", content),)
 
 
 def count_asked_for(content: str) -> int | None:
@@ -185,7 +151,7 @@ class Fate(StrEnum):
 
 _MOST_TIMES_LONGER = 2
 _ALWAYS_SHORT_ENOUGH = 200
-_SOUNDLESS = re.compile(r"[^\w\s+\-*/×÷=%<>^$€£.]|\.(?!\d)|_")
+_PUNCTUATION = re.compile(r"[^\w\s+\-*/×÷=%<>^$€£.]|\.(?!\d)|_")
 _BEFORE_CHOICES = re.compile(r"\s*(?:answer )?(?:choices|options)$")
 _IN_NO_QUESTION = (_UNREADABLE, "\0", f"\n{MISTAKE_HEADING}", f"\n{ATTEMPT_HEADING}")
 
@@ -240,7 +206,7 @@ def question_key(question: str, kind: AnswerKind) -> str:
     marks = _option_marks(question) if kind is AnswerKind.CHOICE else []
     story = question[: marks[0].start()] if marks else question
     plain = unicodedata.normalize("NFKC", story).casefold()
-    words = " ".join(_SOUNDLESS.sub("", plain).split())
+    words = " ".join(_PUNCTUATION.sub("", plain).split())
     return _BEFORE_CHOICES.sub("", words) if marks else words
 
 

@@ -27,23 +27,30 @@ from reasoning.teacher_calls import TeacherReply
 async def practise(
     room: Classroom, round: int, mistakes: Sequence[Mistake], section: NewQuestionsSection
 ) -> tuple[list[NewProblem], list[Rationale]]:
-    """New questions for `mistakes`: a record of every proposal, and the rationales of those that were admitted."""
-    proposed = await gather_all(_proposals(room, round, mistake, section) for mistake in mistakes)
+    """New questions for `mistakes`: a record of every proposal, and the rationales of those that were admitted.
+
+    A few mistakes at a time, as many as the teacher takes requests: one that stops answering (its limit, its budget)
+    leaves whole new questions behind, not proposals that nobody answered."""
     known = [*room.data.train, *room.data.validation, *room.data.test, *practised(room, round - 1)]
     admission = Admission(known, split_of if room.recipe.task.source == "generated" else None)
     records: list[NewProblem] = []
-    admitted: list[tuple[Proposal, Origin]] = []
-    for origin, proposals in proposed:
-        for proposal in proposals:
-            fault = admission.fault(proposal)
-            if fault is None:
-                admitted.append((proposal, origin))
-            else:
-                records.append(not_admitted(proposal, origin, fault))
     rationales: list[Rationale] = []
-    for record, told in await gather_all(_settled(room, *pair, section) for pair in admitted):
-        records.append(record)
-        rationales += told
+    at_once = room.recipe.teacher.max_in_flight
+    for start in range(0, len(mistakes), at_once):
+        proposed = await gather_all(
+            _proposals(room, round, mistake, section) for mistake in mistakes[start : start + at_once]
+        )
+        admitted: list[tuple[Proposal, Origin]] = []
+        for origin, proposals in proposed:
+            for proposal in proposals:
+                fault = admission.fault(proposal)
+                if fault is None:
+                    admitted.append((proposal, origin))
+                else:
+                    records.append(not_admitted(proposal, origin, fault))
+        for record, told in await gather_all(_settled(room, *pair, section) for pair in admitted):
+            records.append(record)
+            rationales += told
     return records, rationales
 
 

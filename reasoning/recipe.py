@@ -12,8 +12,9 @@ Invariants
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import yaml
@@ -26,6 +27,9 @@ OPENAI_API = "https://api.openai.com/v1"
 EMBEDDED_STUDENT = Path(__file__).resolve().parent.parent / "students" / "embedded"
 
 
+RecipeT = TypeVar("RecipeT", bound="RunRecipe")
+
+
 class RecipeError(ValueError):
     """A recipe that cannot be run. The message names the file, each key's path and what would be right."""
 
@@ -34,7 +38,8 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, protected_namespaces=())
 
 
-_THROUGHPUT_KEYS = (
+# Keys of a teacher that change nothing about what it answers.
+THROUGHPUT_KEYS = (
     "workers",
     "requests_per_minute",
     "max_in_flight",
@@ -214,7 +219,8 @@ class ObjectiveSection(Section):
 class TrainingSection(Section):
     """How one round's fine-tuning runs. `batch_size` counts questions over all workers. `max_tokens` bounds prompt and
     completion together, or for an encoder-decoder each of them; what does not fit is left out. `max_grad_norm` null
-    clips nothing."""
+    clips nothing. `epoch` says which epoch's student stays: the last one's, or the one with the best validation
+    accuracy, for which every epoch's student is kept until it is evaluated."""
 
     epochs: PositiveInt = 4
     batch_size: PositiveInt = 16
@@ -224,6 +230,7 @@ class TrainingSection(Section):
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.01
     max_grad_norm: Annotated[float, Field(gt=0.0)] | None = 1.0
     max_tokens: PositiveInt = 512
+    epoch: Literal["last", "best"] = "last"
 
 
 class NewQuestionsSection(Section):
@@ -231,7 +238,7 @@ class NewQuestionsSection(Section):
     Each is answered `answers` times more, and kept when at least `agreement` of all its answers are the same."""
 
     per_mistake: PositiveInt = 1
-    answers: PositiveInt = 2
+    answers: PositiveInt = 3
     agreement: PositiveInt = 3
     prompt: str = "new_questions"
 
@@ -267,9 +274,11 @@ class LearningSection(Section):
 
 
 class ClusterSection(Section):
-    """Where it runs. `address` is a Ray address; by default the cluster the job runs in, else a local one."""
+    """Where it runs. `address` is a Ray address; by default the cluster the job runs in, else a local one. `sampler`
+    is what the student answers with: `auto` takes vLLM, and `transformers` for encoder-decoders, which vLLM has not."""
 
     address: str | None = None
+    sampler: Literal["auto", "vllm", "transformers"] = "auto"
     samplers: PositiveInt = 1
     sampler_gpus: Annotated[float, Field(ge=0.0)] = 0.0
     sampler_cpus: Annotated[float, Field(gt=0.0)] = 1.0
@@ -286,32 +295,42 @@ class StorageSection(Section):
     path: str = "runs"
 
 
-class Recipe(Section):
-    """One run. `name` is its directory under `storage.path`."""
+class RunRecipe(Section):
+    """What the recipes of all kinds of run have in common. `name` is the run's directory under `storage.path`."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "run"
     seed: Annotated[int, Field(ge=0)] = 0
     task: TaskSection = TaskSection()
     student: StudentSection = StudentSection()
-    teacher: TeacherSection = TeacherSection()
-    learning: LearningSection = LearningSection()
+    teacher: EndpointSection = EndpointSection()
     cluster: ClusterSection = ClusterSection()
     storage: StorageSection = StorageSection()
 
-    def replace(self, name: str | None = None, storage_path: str | None = None, seed: int | None = None) -> Recipe:
+    def replace(self, name: str | None = None, storage_path: str | None = None, seed: int | None = None) -> Self:
         """This recipe with some of its keys replaced, checked anew. None keeps a key. Raises `RecipeError`."""
         content = self.model_dump()
         content |= {key: value for key, value in (("name", name), ("seed", seed)) if value is not None}
         if storage_path is not None:
             content["storage"] = {"path": storage_path}
         try:
-            return Recipe.model_validate(content)
+            return type(self).model_validate(content)
         except ValidationError as error:
-            raise RecipeError(_explain(error, "command line")) from error
+            raise RecipeError(_explain(error, "command line", type(self))) from error
 
     def fingerprint(self) -> str:
         """What makes a run directory this recipe's: a hash of `identity()`."""
         return stable_id(self.identity())
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """What is learnt, as plain data: everything but where the run happens and how far it goes."""
+
+
+class Recipe(RunRecipe):
+    """One run of tailored learning."""
+
+    teacher: TeacherSection = TeacherSection()
+    learning: LearningSection = LearningSection()
 
     def identity(self) -> dict[str, Any]:
         """What is learnt: seed, task, student, teacher, learning, as plain data. Left out: where the run happens, how
@@ -319,7 +338,7 @@ class Recipe(Section):
         names; a run's directory keeps their content."""
         content = self.model_dump(mode="json", include={"seed", "task", "student", "teacher", "learning"})
         for endpoint in (content["teacher"], content["teacher"].get("first") or {}):
-            for key in _THROUGHPUT_KEYS:
+            for key in THROUGHPUT_KEYS:
                 endpoint.pop(key, None)
         for key in ("rounds", "patience"):
             content["learning"].pop(key, None)
@@ -327,7 +346,13 @@ class Recipe(Section):
 
 
 def parse_recipe(text: str, origin: str, data_folder: Path | None = None) -> Recipe:
-    """Reads a recipe from YAML text. `origin` (a path) names it in errors; `${DATA}` stands for `data_folder`.
+    """Reads a recipe of tailored learning from YAML text; see `parse_as`."""
+    return parse_as(Recipe, text, origin, data_folder)
+
+
+def parse_as(kind: type[RecipeT], text: str, origin: str, data_folder: Path | None = None) -> RecipeT:
+    """Reads a recipe of one kind of run from YAML text. `origin` (a path) names it in errors; `${DATA}` stands for
+    `data_folder`.
 
     Raises `RecipeError` naming every wrong key by its path."""
     if "${DATA}" in text:
@@ -346,28 +371,32 @@ def parse_recipe(text: str, origin: str, data_folder: Path | None = None) -> Rec
     if not isinstance(content, dict):
         raise RecipeError(f"{origin}: a recipe is a mapping of sections, this is a {type(content).__name__}")
     try:
-        return Recipe.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
-        raise RecipeError(_explain(error, origin)) from error
+        raise RecipeError(_explain(error, origin, kind)) from error
 
 
 def load_recipe(path: Path, data_folder: Path | None = None) -> Recipe:
-    """Reads the recipe file at `path`; see `parse_recipe`."""
+    """Reads the recipe file at `path`; see `parse_as`."""
+    return parse_recipe(recipe_text(path), str(path), data_folder)
+
+
+def recipe_text(path: Path) -> str:
+    """What is in the recipe file at `path`. Raises `RecipeError`."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise RecipeError(f"{path}: no such recipe file") from error
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: cannot be read as UTF-8 text: {error}") from error
-    return parse_recipe(text, str(path), data_folder)
 
 
-def _explain(error: ValidationError, origin: str) -> str:
+def _explain(error: ValidationError, origin: str, kind: type[RunRecipe]) -> str:
     lines = [f"{origin}: this recipe cannot be run:"]
     for problem in error.errors():
         where = ".".join(str(part) for part in problem["loc"]) or "recipe"
         if problem["type"] == "extra_forbidden":
-            known = ", ".join(sorted(_fields_at(problem["loc"][:-1])))
+            known = ", ".join(sorted(_fields_at(kind, problem["loc"][:-1])))
             lines.append(f"  {where}: unknown key; known here: {known}")
         else:
             message = problem["msg"].removeprefix("Value error, ")
@@ -378,8 +407,8 @@ def _explain(error: ValidationError, origin: str) -> str:
     return "\n".join(lines)
 
 
-def _fields_at(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Recipe
+def _fields_at(kind: type[RunRecipe], location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = kind
     for part in location:
         field = model.model_fields.get(str(part))
         candidates = [field.annotation, *getattr(field.annotation, "__args__", ())] if field else []

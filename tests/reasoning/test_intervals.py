@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasoning.intervals import wilson
+from reasoning.intervals import Interval, mean_interval, wilson
 
 
 @pytest.mark.parametrize(
@@ -39,3 +41,12 @@ def test_more_questions_narrow_it_and_none_say_nothing() -> None:
 def test_impossible_counts_are_refused(correct: int, n: int, confidence: float) -> None:
     with pytest.raises(ValueError, match="must be"):
         wilson(correct, n, confidence)
+
+
+def test_the_mean_of_five_runs() -> None:
+    interval = mean_interval([1.0, 2.0, 3.0, 4.0, 5.0])  # 3 +- 2.776 * sqrt(2.5 / 5)
+    assert (interval.low, interval.high) == (pytest.approx(1.0371, abs=1e-3), pytest.approx(4.9629, abs=1e-3))
+    assert mean_interval([7.0, 7.0]) == Interval(7.0, 7.0)
+    assert mean_interval([7.0]) == Interval(-math.inf, math.inf)
+    with pytest.raises(ValueError, match="at least one"):
+        mean_interval([])

@@ -132,6 +132,48 @@ def test_a_text_that_is_no_question_is_refused_by_name(family: Family, text: str
     assert family.parse(question[: len(question) // 2]) is None
 
 
+@each_family
+@settings(max_examples=30, deadline=None)
+@given(seed=seeds)
+def test_a_similar_question_needs_such_a_step_and_is_a_training_question(family: Family, seed: int) -> None:
+    rng = random.Random(seed)
+    question, _ = family.generate(rng)
+    kinds = family.kinds_of_steps(question)
+    assert len(kinds) == len(family.solve(question).steps)
+    taken: list[str] = []
+    for step in (rng.randrange(len(kinds)), None):
+        found = family.similar(question, step, rng, taken)
+        assert found is not None and found not in (question, *taken)
+        assert split_of(found) is Split.TRAIN
+        assert family.rationale(found).answer == family.solve(found).answer
+        if step is not None:
+            assert kinds[step] in family.kinds_of_steps(found)
+        taken.append(found)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_kinds_of_steps_tell_questions_apart(name: str) -> None:
+    """Were every step of one kind, any question would do."""
+    family = FAMILIES[name]
+    kinds = [set(family.kinds_of_steps(problem.question)) for problem in problems(family, 7, Split.TRAIN, 30)]
+    assert len(set.union(*kinds)) > max(len(of_one) for of_one in kinds)
+
+
+def test_where_no_such_step_turns_up_a_similar_question_is_any_other_and_in_the_end_none() -> None:
+    class OnlyFlips(CoinFlip):
+        def generate(self, rng: random.Random) -> tuple[str, str]:
+            name = rng.choice(("Ada", "Bo", "Cleo", "Dora", "Eli", "Fay"))
+            return f"A coin is heads up. {name} flips the coin. Is the coin still heads up?", "no"
+
+    family, rng = OnlyFlips(), random.Random(0)
+    still = "A coin is heads up. Zoe does not flip the coin. Is the coin still heads up?"
+    found: list[str] = []
+    while (new := family.similar(still, 1, rng, found)) is not None:
+        found.append(new)
+    assert 1 <= len(found) == len(set(found)) <= 6
+    assert {split_of(question) for question in found} == {Split.TRAIN}
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_family_reads_its_own_questions_and_no_others(name: str) -> None:
     for problem in problems(FAMILIES[name], 7, Split.TEST, 30):
