@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.utils.logging import disable_progress_bar
 
 from reasoning.classroom import Answering, Classroom, Outcome
 from reasoning.fine_tuning import fine_tune
@@ -105,6 +106,7 @@ class InProcessClassroom(Classroom):
 
 def run_in_process(recipe: Recipe, folder: Path, teacher_tokens: int | None = None) -> tuple[list[PhaseRecord], int]:
     """Runs `recipe` to its end in `folder`; returns its phases and the teacher tokens that were spent."""
+    disable_progress_bar()
     torch.manual_seed(recipe.seed)
     directory = RunDirectory(folder)
     directory.claim(recipe)

@@ -1,10 +1,11 @@
-"""Training speed: our training step against two peers, on the same student, data and device, in the same run.
+"""Training speed: our training step against plain loops, on the same student, data and device, in the same run.
 
     python -m bench.training [--device cpu|cuda] [--dtype float32|bfloat16] [--student FOLDER] [--seconds 10]
+    python -m bench.training --modes all --encoder-decoder
 
-Peers are the loops one would write: for the language-model loss that of the transformers course; for language-model
-plus triplet loss one that reads prompt and completion of anchor, positive and negative as three sequences. All take
-turns with ours, on the same batches; the figures are medians over turns. Tokens are those of prompts and anchors,
+The plain loops are those one would write: for the language-model loss that of the transformers course; with the triplet
+loss one that reads prompt and completion of anchor, positive and negative as three sequences. Every mode takes turns
+with its plain loop, on the same batches; the figures are medians over turns. Tokens are those of prompts and anchors,
 without padding, alike for all. No Ray.
 """
 
@@ -23,27 +24,35 @@ from typing import Any, Literal
 import torch
 
 from reasoning.batches import Sample, draw_pass, tokenize_examples
-from reasoning.collation import Segment, collate
 from reasoning.embedded.architecture import student_config
 from reasoning.embedded.tokenizer import train_tokenizer
-from reasoning.fine_tuning import FineTuning, make_optimizer
-from reasoning.objectives import (
-    language_model_loss,
-    predicted_tokens,
-    representation,
-    triplet_losses,
-)
-from reasoning.prompts import student_completion, student_prompt
+from reasoning.fine_tuning import FineTuning
+from reasoning.losses import prompt_weight, triplet_losses
 from reasoning.recipe import ObjectiveSection, TrainingSection
 from reasoning.records import Example
+from reasoning.student_forms import student_completion, student_prompt
 from reasoning.students import Student, load_student
 
 TURNS = 3
+
+MODES = {
+    "language model": ObjectiveSection(contrastive_weight=0.0),
+    "full": ObjectiveSection(loss="full", contrastive_weight=0.0),
+    "completion": ObjectiveSection(loss="completion", contrastive_weight=0.0),
+    "both losses": ObjectiveSection(),
+    "both losses, mean": ObjectiveSection(representation="mean"),
+    "both losses, no prompt gradient": ObjectiveSection(prompt_gradient=False),
+    "completion and triplet": ObjectiveSection(loss="completion"),
+    "contrastive": ObjectiveSection(loss="contrastive"),
+    "contrastive, no prompt gradient": ObjectiveSection(loss="contrastive", prompt_gradient=False),
+}
+SHOWN = ("language model", "both losses")
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
     student: str | None
+    encoder_decoder: bool
     layers: int
     hidden: int
     batch_size: int
@@ -72,25 +81,32 @@ def coin_flips(questions: int, seed: int = 0) -> list[Example]:
     return examples
 
 
-def make_student(load: Workload) -> Student:
-    if load.student is not None:
-        student = load_student(load.student)
-    else:
-        from transformers import LlamaForCausalLM
+def random_student(load: Workload) -> Student:
+    from transformers import LlamaForCausalLM, T5Config, T5ForConditionalGeneration
 
-        texts = [text for example in coin_flips(256) for text in (example.prompt, *example.positives)]
-        tokenizer = train_tokenizer(texts)
-        torch.manual_seed(0)
-        config = student_config(
-            len(tokenizer), tokenizer.pad_token_id, tokenizer.eos_token_id, load.hidden, load.layers, load.hidden * 4
-        )
-        student = Student(LlamaForCausalLM(config), tokenizer)
+    tokenizer = train_tokenizer([text for example in coin_flips(256) for text in (example.prompt, *example.positives)])
+    torch.manual_seed(0)
+    pad, end, hidden = tokenizer.pad_token_id, tokenizer.eos_token_id, load.hidden
+    if not load.encoder_decoder:
+        config = student_config(len(tokenizer), pad, end, hidden, load.layers, hidden * 4)
+        return Student(LlamaForCausalLM(config), tokenizer)
+    shape = T5Config(  # as Flan-T5, without its dropout
+        vocab_size=len(tokenizer), d_model=hidden, d_kv=hidden // 4, d_ff=hidden * 4, num_heads=4, pad_token_id=pad,
+        num_layers=load.layers, feed_forward_proj="gated-gelu", tie_word_embeddings=False, eos_token_id=end,
+        decoder_start_token_id=pad, dropout_rate=0.0,
+    )  # fmt: skip
+    return Student(T5ForConditionalGeneration(shape), tokenizer)
+
+
+def make_student(load: Workload) -> Student:
+    student = load_student(load.student) if load.student is not None else random_student(load)
     student.tokenizer.padding_side = "right"
     student.model.to(load.device)
     return student
 
 
 Step = Callable[[tuple[Sample, ...]], None]
+Pairs = list[tuple[Any, Any]]
 
 
 def our_step(load: Workload, examples: list[Example], objective: ObjectiveSection) -> Step:
@@ -105,42 +121,63 @@ def our_step(load: Workload, examples: list[Example], objective: ObjectiveSectio
     return step
 
 
-def plain_triplet_step(load: Workload, objective: ObjectiveSection) -> Step:
-    """The peer for both losses: three sequences a sample, each with its own copy of the prompt, one padded batch."""
+def plain_step(load: Workload, objective: ObjectiveSection) -> Step:
+    """The loop of the transformers course: its collator pads to the longest, the model computes its own loss from
+    `labels`, torch's default AdamW steps. With a triplet loss, three sequences a sample and a fused AdamW."""
     student = make_student(load)
     student.model.train()
-    optimizer = make_optimizer(student.model, TrainingSection())
-    pad = student.tokenizer.pad_token_id
-
-    def read(samples: list[Sample]) -> tuple[Any, Any]:
-        rows = collate(samples, pad, load.device, triplets=False)
-        output = student.model(
-            input_ids=rows.tokens_BT,
-            attention_mask=rows.attention_mask(torch.float32),
-            output_hidden_states=True,
-            use_cache=False,
-        )
-        return rows, output
+    triplets, trains_language = objective.contrastive_weight > 0, objective.loss != "contrastive"
+    optimizer = torch.optim.AdamW(student.model.parameters(), lr=1e-4, weight_decay=0.01, fused=triplets or None)
+    read = plain_reader(load, student, objective)
 
     def step(batch: tuple[Sample, ...]) -> None:
         with _autocast(load):
-            rows, output = read(list(batch))
-            loss = language_model_loss(output.logits, rows.tokens_BT, rows.segments_BT, objective.prompt_weight)
-            loss = loss / predicted_tokens(batch)
-            triplets = [sample for sample in batch if sample.is_triplet]
-            kept = torch.tensor([sample.is_triplet for sample in batch], device=load.device)
-            vectors = [representation(output.hidden_states[-1], rows.segments_BT == Segment.ANCHOR, "last")[kept]]
-            for side in ("positive", "negative"):
-                rows, output = read([Sample(s.prompt, getattr(s, side)) for s in triplets])
-                vectors.append(representation(output.hidden_states[-1], rows.segments_BT == Segment.ANCHOR, "last"))
-            contrast = triplet_losses(vectors[0], vectors[1], vectors[2], objective.margin).mean()
-        (loss + objective.contrastive_weight * contrast).backward()
+            loss, anchors = read([(s.prompt, s.anchor) for s in batch], labels=trains_language, vectors=triplets)
+            if triplets:
+                compared = [sample for sample in batch if sample.is_triplet]
+                chosen = torch.tensor([sample.is_triplet for sample in batch], device=load.device)
+                others = [
+                    read([(s.prompt, getattr(s, side)) for s in compared], labels=False, vectors=True)[1]
+                    for side in ("positive", "negative")
+                ]
+                contrast = triplet_losses(anchors[chosen], others[0], others[1], objective.margin).mean()
+                loss = (loss if trains_language else 0.0) + objective.contrastive_weight * contrast
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(student.model.parameters(), 1.0)
         optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         loss.item()
 
     return step
+
+
+def plain_reader(load: Workload, student: Student, objective: ObjectiveSection) -> Callable[..., tuple[Any, Any]]:
+    """Reads pairs of prompt and completion: their loss with `labels`, each completion's last hidden state with
+    `vectors`."""
+    from transformers import DataCollatorForSeq2Seq
+
+    model = student.model
+    encodes = model.config.is_encoder_decoder
+    collator = DataCollatorForSeq2Seq(student.tokenizer, model=model if encodes else None)
+    hides_prompt = prompt_weight(objective) == 0.0
+
+    def features(prompt: Any, text: Any) -> dict[str, list[int]]:
+        if encodes:
+            return {"input_ids": [*prompt], "labels": [*text]}
+        return {"input_ids": [*prompt, *text], "labels": [*([-100] * len(prompt) if hides_prompt else prompt), *text]}
+
+    def read(pairs: Pairs, *, labels: bool, vectors: bool) -> tuple[Any, Any]:
+        inputs = collator([features(*pair) for pair in pairs]).to(load.device)
+        if not labels:
+            inputs.pop("labels")
+        output = model(**inputs, output_hidden_states=vectors, use_cache=False)
+        if not vectors:
+            return output.loss, None
+        states = output.decoder_hidden_states if encodes else output.hidden_states
+        ends = [len(text) - 1 + (0 if encodes else len(prompt)) for prompt, text in pairs]
+        return output.loss, states[-1][torch.arange(len(pairs)), torch.tensor(ends)]
+
+    return read
 
 
 def _autocast(load: Workload) -> Any:
@@ -160,34 +197,40 @@ def tokens_per_second(step: Step, batches: Iterator[tuple[Sample, ...]], seconds
     return tokens / (time.perf_counter() - started)
 
 
-def plain_language_step(load: Workload) -> Step:
-    """The peer for the language-model loss: the loop of the transformers course. Its collator pads to the longest, the
-    model computes its own loss from `labels`, torch's default AdamW steps."""
-    from transformers import DataCollatorForSeq2Seq
-
+def compare(load: Workload, mode: str, examples: list[Example], seconds: float) -> dict[str, float]:
+    """Tokens per second of ours and of the plain loop in `mode`, in turns: printed, and returned with their ratio."""
     student = make_student(load)
-    student.model.train()
-    collator = DataCollatorForSeq2Seq(student.tokenizer)
-    optimizer = torch.optim.AdamW(student.model.parameters(), lr=1e-4, weight_decay=0.01)
+    encodes = student.model.config.is_encoder_decoder
+    data = tokenize_examples(examples, student.tokenizer, 2048, encoder_decoder=encodes).examples
 
-    def step(batch: tuple[Sample, ...]) -> None:
-        features = [{"input_ids": [*s.prompt, *s.anchor], "labels": [*s.prompt, *s.anchor]} for s in batch]
-        with _autocast(load):
-            loss = student.model(**collator(features).to(load.device)).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(student.model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        loss.item()
+    def batches() -> Iterator[tuple[Sample, ...]]:
+        for epoch in range(10**6):
+            yield from draw_pass(data, load.batch_size, 0, epoch)
 
-    return step
+    steps = {"ours": our_step(load, examples, MODES[mode]), "plain loop": plain_step(load, MODES[mode])}
+    for step in steps.values():
+        tokens_per_second(step, batches(), 1.0, load.device)  # warm-up
+    speeds: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(TURNS):
+        for name, step in steps.items():
+            speeds[name].append(tokens_per_second(step, batches(), seconds, load.device))
+    medians = {name: statistics.median(values) for name, values in speeds.items()}
+    for name, speed in medians.items():
+        print(f"{name + ', ' + mode:44s} {speed:12,.0f} tokens/s   ({', '.join(f'{v:,.0f}' for v in speeds[name])})")
+    ratio = medians["ours"] / medians["plain loop"]
+    print(f"{'ratio, ' + mode:44s} {ratio:12.2f}", flush=True)
+    return medians | {"ratio": ratio}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--modes", nargs="+", default=SHOWN, choices=["all", *MODES], metavar="MODE", help=str([*MODES])
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--student", default=None, help="a Hugging Face folder; default: random weights")
+    parser.add_argument("--encoder-decoder", action="store_true", help="the student with random weights is a Flan-T5")
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--batch-size", type=int, default=16)
@@ -195,38 +238,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="of each turn")
     asked = parser.parse_args()
     load = Workload(
-        asked.student, asked.layers, asked.hidden, asked.batch_size, torch.device(asked.device), asked.dtype
-    )
+        asked.student, asked.encoder_decoder, asked.layers, asked.hidden, asked.batch_size, torch.device(asked.device),
+        asked.dtype,
+    )  # fmt: skip
     examples = coin_flips(asked.questions)
-    data = tokenize_examples(examples, make_student(load).tokenizer, 2048).examples
-
-    def batches() -> Iterator[tuple[Sample, ...]]:
-        for epoch in range(10**6):
-            yield from draw_pass(data, load.batch_size, 0, epoch)
-
-    alone, both = ObjectiveSection(contrastive_weight=0.0), ObjectiveSection()
-    steps = {
-        "ours, language model": our_step(load, examples, alone),
-        "plain loop, language model": plain_language_step(load),
-        "ours, both losses": our_step(load, examples, both),
-        "plain loop, both losses": plain_triplet_step(load, both),
-    }
-    speeds: dict[str, list[float]] = {name: [] for name in steps}
-    for step in steps.values():
-        tokens_per_second(step, batches(), 1.0, load.device)  # warm-up
-    for _ in range(TURNS):
-        for name, step in steps.items():
-            speeds[name].append(tokens_per_second(step, batches(), asked.seconds, load.device))
-    medians = {name: statistics.median(values) for name, values in speeds.items()}
-    ratios = {
-        "language model": medians["ours, language model"] / medians["plain loop, language model"],
-        "both losses": medians["ours, both losses"] / medians["plain loop, both losses"],
-    }
-    for name, speed in medians.items():
-        print(f"{name:40s} {speed:12,.0f} tokens/s   ({', '.join(f'{v:,.0f}' for v in speeds[name])})")
-    for name, ratio in ratios.items():
-        print(f"ratio, {name:33s} {ratio:12.2f}")
-    print(json.dumps({"device": str(load.device), "dtype": load.dtype, "tokens_per_s": medians, "ratios": ratios}))
+    modes = list(MODES) if "all" in asked.modes else list(asked.modes)
+    found = {mode: compare(load, mode, examples, asked.seconds) for mode in modes}
+    print(json.dumps({"device": str(load.device), "dtype": load.dtype, "modes": found}))
 
 
 if __name__ == "__main__":

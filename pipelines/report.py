@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
+from reasoning.agreement import NewProblem
+from reasoning.new_questions import Fate
 from reasoning.records import Attempt, Rationale, RationaleSource, Verdict
 from reasoning.rounds import Phase, PhaseRecord, best_round, evaluations
 from reasoning.run_directory import RunDirectory
@@ -39,6 +41,16 @@ class Repair:
     answer: str
 
 
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """A new question that was kept, with its answer and how many answers agreed on it."""
+
+    question: str
+    answer: str
+    agreed: int
+    asked: int
+
+
 def write_report(directory: RunDirectory) -> Path:
     """Writes the report of what is finished so far and returns its path."""
     records = directory.finished()
@@ -48,6 +60,8 @@ def write_report(directory: RunDirectory) -> Path:
         rows=_rows(records),
         plots=_plots(directory, records),
         repairs=_repairs(directory, records),
+        practice=_practice(directory, records),
+        fates=_fates(records),
         recipe_text=directory.recipe_file.read_text(encoding="utf-8"),
     )
     unfinished = directory.report.with_suffix(".tmp")
@@ -172,6 +186,21 @@ def _repairs(directory: RunDirectory, records: Sequence[PhaseRecord]) -> list[Re
         if pairs:
             return [Repair(r.round, text.strip(), f"{r.text}\nAnswer: {r.answer}") for r, text in pairs[:3]]
     return []
+
+
+def _practice(directory: RunDirectory, records: Sequence[PhaseRecord]) -> list[Practice]:
+    """Up to three new questions that were kept, from the last round that has any."""
+    for record in reversed([r for r in records if r.metrics.get("new_kept")]):
+        new = read_table(directory.round(record.round).new_problems, NewProblem)
+        kept = [one for one in new if one.fate is Fate.KEPT]
+        return [Practice(one.question, one.answer, one.agreed, one.asked) for one in kept[:3]]
+    return []
+
+
+def _fates(records: Sequence[PhaseRecord]) -> list[tuple[str, int]]:
+    """What became of the new questions of all rounds, as (words, count), none when none were proposed."""
+    totals = {fate: sum(int(record.metrics.get(f"new_{fate}", 0)) for record in records) for fate in Fate}
+    return [(fate.replace("_", " "), count) for fate, count in totals.items() if count]
 
 
 def _losses(file: Path) -> list[dict[str, float]]:

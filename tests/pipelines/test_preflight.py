@@ -289,3 +289,33 @@ print(*[name for name in ("torch", "vllm", "transformers", "ray") if name in sys
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
+
+
+# Prompts ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_prompt_that_cannot_be_used_is_a_fault_like_any_other(student: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("messages: [{role: user, content: 'Solve {problem}'}]", encoding="utf-8")
+    fault = only(f"{SMALL}teacher: {{feedback_prompt: '{bad}'}}", student)
+    assert fault.place == "prompts" and str(bad) in fault.what and "{problem}" in fault.what
+    fault = only(f"{SMALL}teacher: {{first_prompt: plane}}", student)
+    assert "'plane'" in fault.what and "plain" in fault.what
+
+
+def test_a_chat_form_needs_a_chat_template(student: Path) -> None:
+    recipe = parse_recipe(f"{SMALL}student: {{model: '{student}', prompt: chat}}", "mine.yaml")
+    with pytest.raises(PreflightError, match="no chat template"):
+        check(recipe, "mine.yaml", LAPTOP)
+
+
+def test_labels_alone_are_learnt_in_one_round(student: Path) -> None:
+    text = f"{SMALL}student: {{model: '{student}', prompt: label}}\nlearning: {{rounds: %d}}"
+    with pytest.raises(PreflightError, match=r"student\.prompt.*no reasoning"):
+        check(parse_recipe(text % 1, "mine.yaml"), "mine.yaml", LAPTOP)
+    assert check(parse_recipe(text % 0, "mine.yaml"), "mine.yaml", LAPTOP).prompts.form.reasons is False
+
+
+def test_agreement_of_answers_that_are_one_answer(student: Path) -> None:
+    fault = only(f"{SMALL}teacher: {{temperature: 0}}\nlearning: {{new_questions: {{}}}}", student)
+    assert fault.place == "teacher.temperature"

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 from pipelines.report import write_report
+from reasoning.agreement import NewProblem
+from reasoning.new_questions import Fate
 from reasoning.recipe import parse_recipe
-from reasoning.records import Attempt, Mistake, Rationale, RationaleSource, Verdict
+from reasoning.records import AnswerKind, Attempt, Mistake, Rationale, RationaleSource, Verdict
 from reasoning.rounds import Phase, PhaseRecord
 from reasoning.run_directory import RunDirectory
 from reasoning.tables import write_table
@@ -44,6 +46,29 @@ def test_a_report_shows_rounds_plots_and_a_mistake_with_its_answer(tmp_path: Pat
     assert "right steps" in page
     assert SCRIPT not in page and "&lt;script&gt;" in page
     assert "http://" not in page and "https://" not in page
+
+
+def test_new_questions_are_shown_with_what_became_of_them(tmp_path: Path) -> None:
+    directory = finished_run(tmp_path)
+    line = directory.rounds_file.read_text().splitlines()[-1]
+    metrics = {
+        "kept": 1,
+        "filtered_out": 0,
+        "failed": 0,
+        "asked": 1,
+        "new_proposed": 3,
+        "new_kept": 1,
+        "new_held_out": 2,
+    }
+    changed = PhaseRecord(1, Phase.FEEDBACK, 3.0, metrics).to_json()
+    directory.rounds_file.write_text(directory.rounds_file.read_text().replace(line, changed))
+    new = NewProblem(
+        *("coin_flip", f"Is it {SCRIPT}?", "yes", AnswerKind.YES_NO, (), 1, "p1", "m1", "new_questions-1", "m"),
+        *(Fate.KEPT, 3, 4),
+    )
+    write_table(directory.round(1).new_problems, [new], NewProblem)
+    page = write_report(directory).read_text(encoding="utf-8")
+    assert "1 kept, 2 held out" in page and "3 of 4 answers agree" in page and SCRIPT not in page
 
 
 def test_a_run_that_has_just_begun_has_a_report_too(tmp_path: Path) -> None:
