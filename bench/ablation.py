@@ -90,7 +90,7 @@ ARMS = (
     Arm(
         "new-questions",
         "tailored, and new questions for the mistakes",
-        _loop(new_questions=_NEW, exam={"questions": 24, "samples": 4}),  # leaves them about half of a round's share
+        _loop(new_questions=_NEW, exam={"questions": 12, "samples": 4}),  # leaves them about half of a round's share
         {},
     ),
 )
@@ -144,7 +144,8 @@ def run_cell(arm: Arm, seed: int, teacher_tokens: int, folder: Path) -> Cell:
     )
 
 
-def _finished(folder: Path, teacher_tokens: int) -> dict[tuple[str, int], Cell]:
+def finished(folder: Path, teacher_tokens: int) -> dict[tuple[str, int], Cell]:
+    """The cells that are in `folder`. Exits when they were made with another budget."""
     cells: dict[tuple[str, int], Cell] = {}
     for file in sorted(folder.glob("cells/*.json")):
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -155,22 +156,23 @@ def _finished(folder: Path, teacher_tokens: int) -> dict[tuple[str, int], Cell]:
     return cells
 
 
-def _keep(cell: Cell, folder: Path, teacher_tokens: int) -> None:
+def keep(cell: Cell, folder: Path, teacher_tokens: int) -> None:
+    """Files a finished cell, whole or not at all."""
+    (folder / "cells").mkdir(parents=True, exist_ok=True)
     with new_file(folder / "cells" / f"{cell.arm}-{cell.seed}.json") as part:
         part.write_text(json.dumps({"teacher_tokens": teacher_tokens, **asdict(cell)}, indent=1), encoding="utf-8")
 
 
 def run_all(arms: Sequence[Arm], seeds: int, teacher_tokens: int, workers: int, folder: Path) -> None:
     """Runs what is not finished, seed by seed, `workers` cells at a time."""
-    (folder / "cells").mkdir(parents=True, exist_ok=True)
-    done = _finished(folder, teacher_tokens)
+    done = finished(folder, teacher_tokens)
     todo = [(arm, seed) for seed in range(seeds) for arm in arms if (arm.name, seed) not in done]
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         futures = [pool.submit(run_cell, arm, seed, teacher_tokens, folder) for arm, seed in todo]
         for number, future in enumerate(as_completed(futures), 1):
             cell = future.result()
-            _keep(cell, folder, teacher_tokens)
+            keep(cell, folder, teacher_tokens)
             by_round = " -> ".join(f"{100 * accuracy:.1f}" for accuracy in cell.accuracy)
             print(
                 f"{number}/{len(todo)}  {cell.arm}, seed {cell.seed}: {by_round} %  ({cell.seconds:.0f} s)", flush=True
@@ -244,7 +246,7 @@ def main() -> None:
     arms = [arm for arm in ARMS if arm.name in asked.arms]
     if not asked.table_only:
         run_all(arms, asked.seeds, asked.teacher_tokens, asked.workers, asked.folder)
-    cells = list(_finished(asked.folder, asked.teacher_tokens).values())
+    cells = list(finished(asked.folder, asked.teacher_tokens).values())
     print(table(arms, cells))
     if asked.plot is not None:
         plot(arms, cells, asked.plot)
