@@ -15,13 +15,13 @@ import ray
 from actors.sampler import SamplerPool
 from actors.samplers import start_samplers
 from actors.teacher import TeacherPool
-from actors.trainer import ProbeOrder, TrainingJob
+from actors.trainer import ProbeOrder, TrainingJob, epoch_version
 from reasoning.classroom import Answering, Classroom, Outcome
 from reasoning.learning_curve import FineTuneReport
 from reasoning.probe import Probe, load_probe, save_probe
 from reasoning.progress import ProgressBoard
 from reasoning.recipe import Recipe
-from reasoning.run_directory import RunDirectory
+from reasoning.run_directory import RoundFiles, RunDirectory
 from reasoning.run_prompts import RunPrompts
 from reasoning.sampling import Completion, Sampling
 from reasoning.tasks import TaskData
@@ -64,12 +64,23 @@ class ClusterClassroom(Classroom):
 
     async def student_at(self, round: int) -> Answering:
         """The samplers, started if need be and brought to the checkpoint of `round` by a proven swap."""
+        files = self.files(round) if round >= 0 else None
+        return await self._student(self.version(round), self.checkpoint(round), files)
+
+    async def student_after(self, round: int, epoch: int) -> Answering:
+        files = self.files(round).after(epoch)
+        return await self._student(epoch_version(self.version(round), epoch), str(files.student), files)
+
+    def version(self, round: int) -> str:
+        """The name of the weights at the end of `round` (-1: the recipe's own student)."""
+        return f"{self.directory.path.name}/round-{round:03d}" if round >= 0 else "base"
+
+    async def _student(self, version: str, checkpoint: str, files: RoundFiles | None) -> Answering:
         if self.sampler is None:
             self.sampler = await start_samplers(self.recipe)
-        pool, version = self.sampler, version_of(round)
+        pool = self.sampler
         if self._synced != version:
-            checkpoint = self.checkpoint(round)
-            await pool.sync(version, checkpoint, await self._probe(round, checkpoint, version))
+            await pool.sync(version, checkpoint, await self._probe(files, checkpoint, version))
             self._synced = version
 
         async def answer(prompt: str, sampling: Sampling) -> list[Completion]:
@@ -77,32 +88,32 @@ class ClusterClassroom(Classroom):
 
         return answer
 
-    async def _probe(self, round: int, checkpoint: str, version: str) -> Probe:
-        file = self.files(round).probe
-        if round >= 0 and file.exists():
-            return load_probe(file)
+    async def _probe(self, files: RoundFiles | None, checkpoint: str, version: str) -> Probe:
+        if files is not None and files.probe.exists():
+            return load_probe(files.probe)
         probe: Probe = await probe_in_own_process.remote(checkpoint, version, self.probe_prompts)
-        if round >= 0:
-            save_probe(probe, file)
+        if files is not None:
+            save_probe(probe, files.probe)
         return probe
 
     async def fine_tune(self, round: int) -> FineTuneReport:
-        files, learning, cluster = self.files(round), self.recipe.learning, self.recipe.cluster
+        files, training, cluster = self.files(round), self.training(round), self.recipe.cluster
         job = TrainingJob(
             run_name=f"{self.recipe.name}-{self.recipe.fingerprint()}-round-{round:03d}",
             storage=str(self.directory.training),
             checkpoint_in=self.checkpoint(round - 1),
             examples=str(files.examples),
             checkpoint_out=str(files.student),
-            training=learning.training if round else learning.first_training,
-            objective=learning.objective,
+            epochs_out=str(files.epochs) if training.epoch == "best" else None,
+            training=training,
+            objective=self.recipe.learning.objective,
             seed=self.recipe.seed + round,
             workers=cluster.trainers,
             cpus=cluster.trainer_cpus,
             gpus=cluster.trainer_gpus,
             dtype=self.recipe.student.dtype,
             reporter=self.reporter,
-            probe=ProbeOrder(version_of(round), self.probe_prompts, str(files.probe)),
+            probe=ProbeOrder(self.version(round), self.probe_prompts, str(files.probe)),
         )
         report: FineTuneReport = await self.trainer.train.remote(job)
         return report
@@ -112,11 +123,6 @@ class ClusterClassroom(Classroom):
         pool, self.sampler, self._synced = self.sampler, None, ""
         if pool is not None:
             await pool.shutdown()
-
-
-def version_of(round: int) -> str:
-    """The name of the weights at the end of `round` (-1: the recipe's own student)."""
-    return f"round-{round:03d}" if round >= 0 else "base"
 
 
 @ray.remote(num_cpus=0)

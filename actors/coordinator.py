@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import contextlib
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import ray
 
@@ -28,7 +29,7 @@ from reasoning.learning_curve import LossPoint
 from reasoning.phases import perform
 from reasoning.progress import ProgressBoard, Snapshot
 from reasoning.recipe import EndpointSection, Recipe
-from reasoning.rounds import Finished, Phase, PhaseRecord, best_round, next_step
+from reasoning.rounds import Finished, Phase, PhaseRecord, Step, best_round, next_step
 from reasoning.run_directory import RunDirectory
 from reasoning.run_prompts import RunPrompts
 from reasoning.tasks import TaskData
@@ -44,9 +45,12 @@ class RunOutcome:
     journal: JournalStats
 
 
-class Coordinator:
-    """Runs one recipe in its directory. A thin shell: phases are in `reasoning.phases`, their order in
-    `reasoning.rounds`. `base_urls` gives the addresses of the endpoints that the run serves itself, by kind."""
+WorkT = TypeVar("WorkT")
+
+
+class AnyCoordinator(ABC, Generic[WorkT]):
+    """Does the work of one run, piece by piece: what that is, and which is next, is for each kind of run to say.
+    `base_urls` gives the addresses of the endpoints that the run serves itself, by kind."""
 
     def __init__(
         self,
@@ -64,6 +68,18 @@ class Coordinator:
         self._board = ProgressBoard()
         self._journal: Any = None
 
+    @abstractmethod
+    def next_work(self) -> WorkT | Finished:
+        """What follows from what is finished."""
+
+    @abstractmethod
+    def trains(self, work: WorkT) -> bool:
+        """Whether `work` needs the trainer's machines."""
+
+    @abstractmethod
+    async def do(self, room: ClusterClassroom, work: WorkT) -> None:
+        """Does one piece of work to its end and records it."""
+
     async def progress(self) -> Snapshot:
         """What the run is doing now."""
         return self._board.snapshot
@@ -72,27 +88,19 @@ class Coordinator:
         """Called by the training workers after a step, fire and forget."""
         self._board.show(done=point.step, total=point.steps, loss=point.total, tokens_per_s=point.tokens_per_s)
 
-    async def run(self) -> RunOutcome:
-        """From the last finished phase to the end of the run."""
-        learning = self._recipe.learning
+    async def finish(self) -> tuple[str, JournalStats]:
+        """Does all that is left. Returns why nothing is left, and the journal's account."""
         room: ClusterClassroom | None = None
         try:
             self._journal = start_journal(self._directory.journal)
-            while True:
-                records = self._directory.finished()
-                step = next_step(records, learning.rounds, learning.patience)
-                if isinstance(step, Finished):
-                    journal, self._journal = self._journal, None
-                    stats = await close_journal(journal)
-                    return RunOutcome(step.reason, tuple(records), best_round(records), stats)
+            while not isinstance(work := self.next_work(), Finished):
                 if room is None:
                     room = await self._open_classroom()
-                if step.phase is Phase.TRAIN and self._recipe.cluster.placement == "shared":
+                if self.trains(work) and self._recipe.cluster.placement == "shared":
                     await room.stop_samplers()
-                started = time.monotonic()
-                metrics = await perform(room, step.round, step.phase)
-                record = PhaseRecord(step.round, step.phase, time.monotonic() - started, metrics)
-                self._directory.append(record)
+                await self.do(room, work)
+            journal, self._journal = self._journal, None
+            return work.reason, await close_journal(journal)
         finally:
             await self._stop(room)
 
@@ -126,3 +134,26 @@ class Coordinator:
             ray.kill(room.trainer)
         if self._journal is not None:
             ray.kill(self._journal)
+
+
+class Coordinator(AnyCoordinator[Step]):
+    """Runs one recipe of tailored learning in its directory. A thin shell: phases are in `reasoning.phases`, their
+    order in `reasoning.rounds`."""
+
+    async def run(self) -> RunOutcome:
+        """From the last finished phase to the end of the run."""
+        reason, journal = await self.finish()
+        records = self._directory.finished()
+        return RunOutcome(reason, tuple(records), best_round(records), journal)
+
+    def next_work(self) -> Step | Finished:
+        learning = self._recipe.learning
+        return next_step(self._directory.finished(), learning.rounds, learning.patience)
+
+    def trains(self, work: Step) -> bool:
+        return work.phase is Phase.TRAIN
+
+    async def do(self, room: ClusterClassroom, work: Step) -> None:
+        started = time.monotonic()
+        metrics = await perform(room, work.round, work.phase)
+        self._directory.append(PhaseRecord(work.round, work.phase, time.monotonic() - started, metrics))

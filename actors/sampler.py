@@ -1,15 +1,9 @@
-"""The student sampler: a vLLM engine in an actor, and the pool its callers talk to.
+"""The student sampler on vLLM: an engine in an actor; and the pool that callers of any sampler talk to.
 
-Owns: one engine and its weight version (`StudentSampler`); which replica gets a request, and bringing a lost replica
-back (`SamplerPool`).
+Owns: one vLLM engine (`StudentSampler`); which replica gets a request, and bringing a lost replica back
+(`SamplerPool`). Versions and swaps are `actors.replica`'s.
 
-Invariants
-- A replica answers only with the version it was asked for; `StaleWeights` otherwise. Version "" answers nothing.
-- A version is taken on only after the probe has shown that the engine computes with its weights. A replica that was
-  restarted, or whose swap failed, is stale until synced.
-- Weights are never swapped under a running request.
-- A dead engine takes its actor with it, so that `max_restarts` gives a living one; no request is lost by that, the
-  pool asks again.
+Invariant: no request is lost by the death of a replica, the pool asks again.
 """
 
 from __future__ import annotations
@@ -20,8 +14,9 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+from actors.replica import SamplerReplica
 from reasoning.engine import EngineSettings, engine_options, prepare_process
 from reasoning.probe import Probe, ProbeReport, compare, tolerance
 from reasoning.records import stable_id
@@ -34,28 +29,20 @@ logger = logging.getLogger(__name__)
 
 SamplerSettings = EngineSettings
 
-DRAIN_S = 30.0  # how long a sync waits for running requests; the coordinator syncs between phases, so none are expected
 RESET_S = 5.0  # how long the prefix cache may refuse to be reset: a finished request's blocks are freed a step later
 REVIVAL_PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # between attempts to bring a replica back; then it is lost
 
 
-class StudentSampler:
-    """One replica. The caller makes it an actor: `ray.remote(StudentSampler).options(...).remote(settings)`."""
+class StudentSampler(SamplerReplica):
+    """One replica on vLLM."""
 
     def __init__(self, settings: SamplerSettings) -> None:
-        self._settings = settings
+        super().__init__(settings)
         self._engine: Any = None
-        self._version = ""
-        self._synced: tuple[str, str, ProbeReport] | None = None  # version, checkpoint, what the probe showed
-        self._running = 0
-        self._lifecycle = asyncio.Lock()
         self._request_ids = itertools.count()
 
-    async def start(self) -> None:
-        """Starts the engine on `settings.model`; the replica is stale until its first sync. Idempotent."""
-        async with self._lifecycle:
-            if self._engine is None:
-                await self._start_engine(self._settings)
+    async def _start(self) -> None:
+        await self._start_engine(self._settings)
 
     async def _start_engine(self, settings: SamplerSettings) -> None:
         prepare_process(settings)
@@ -66,75 +53,32 @@ class StudentSampler:
         await engine.collective_rpc("exit_with", args=(os.getpid(),))
         self._engine = engine
 
-    async def version(self) -> str:
-        """The version of the weights held, "" when stale."""
-        return self._version
-
-    async def sync(self, version: str, checkpoint: str, probe: Probe) -> ProbeReport:
-        """Takes on the weights in `checkpoint` as `version`, proven by `probe`. Raises `SyncFailed`; the replica is
-        stale then. Syncing again to what it holds does nothing. A folder holds one version only: the engine may have
-        read an earlier content of it."""
-        from vllm.v1.engine.exceptions import EngineDeadError
-
-        if self._engine is None:
-            raise SyncFailed(version, checkpoint, "the sampler has not been started")
-        async with self._lifecycle:
-            if self._synced is not None and self._synced[:2] == (version, checkpoint):
-                return self._synced[2]
-            self._version, self._synced = "", None
-            try:
-                await self._drain(version, checkpoint)
-                await self._load(checkpoint)
-                await self._reset_prefix_cache(version, checkpoint)
-                report = await self._prove(probe)
-            except EngineDeadError as error:
-                _exit(error)
-            except SyncFailed:
-                raise
-            except Exception as error:
-                raise SyncFailed(version, checkpoint, f"{type(error).__name__}: {error}") from error
-            if not report.ok:
-                raise SyncFailed(version, checkpoint, f"the probe refutes the swap: {report.reason}")
-            self._version, self._synced = version, (version, checkpoint, report)
-            return report
-
-    async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
-        """`sampling.samples` completions of `prompt` by weights `version`. Raises `StaleWeights`, `PromptRefused`."""
-        if version != self._version or not version:
-            raise StaleWeights(version, self._version)
+    async def _complete(self, prompt: str, sampling: Sampling) -> list[Completion]:
         from vllm.exceptions import VLLMClientError
-        from vllm.v1.engine.exceptions import EngineDeadError
 
-        self._running += 1
         try:
             output = await self._generate(prompt, _parameters(prompt, sampling))
-        except EngineDeadError as error:
-            _exit(error)
         except (VLLMClientError, ValueError) as error:
             raise PromptRefused(f"{error} (prompt starts {prompt[:80]!r})") from error
-        finally:
-            self._running -= 1
         return [
             Completion(text=one.text, complete=one.finish_reason == "stop", tokens=len(one.token_ids))
             for one in sorted(output.outputs, key=lambda one: one.index)
         ]
 
-    async def shutdown(self) -> None:
-        """Stops the engine and its process, after which the actor may be killed. Idempotent."""
-        async with self._lifecycle:
-            self._version, self._synced = "", None
-            engine, self._engine = self._engine, None
-            if engine is not None:
-                engine.shutdown()
+    async def _stop(self) -> None:
+        engine, self._engine = self._engine, None
+        engine.shutdown()
 
-    async def _drain(self, version: str, checkpoint: str) -> None:
-        for _ in range(int(DRAIN_S / 0.05)):
-            if not self._running:
-                return
-            await asyncio.sleep(0.05)
-        raise SyncFailed(version, checkpoint, f"{self._running} requests still run after {DRAIN_S:.0f} s")
+    def _is_death(self, error: Exception) -> bool:
+        from vllm.v1.engine.exceptions import EngineDeadError
 
-    async def _load(self, checkpoint: str) -> None:
+        return isinstance(error, EngineDeadError)
+
+    async def _load(self, version: str, checkpoint: str) -> None:
+        await self._take_weights(checkpoint)
+        await self._reset_prefix_cache(version, checkpoint)
+
+    async def _take_weights(self, checkpoint: str) -> None:
         if _vocabulary(checkpoint) != self._engine.model_config.hf_config.get_text_config().vocab_size:
             # Training gave the student a padding token: an engine's embeddings have the size it was started with.
             self._engine.shutdown()
@@ -209,13 +153,6 @@ def _parameters(prompt: str, sampling: Sampling) -> SamplingParams:
     )
 
 
-def _exit(error: BaseException) -> NoReturn:
-    """Ends the process: an actor whose engine is dead would meet every retry with the same corpse (ray#60145)."""
-    logger.critical("the engine is dead (%s); ending this actor so that it is restarted", error)
-    logging.shutdown()
-    os._exit(1)
-
-
 @dataclass(slots=True)
 class _Replica:
     """One actor as its caller sees it. `lives` counts how often it was brought back, so that the many requests that
@@ -229,7 +166,7 @@ class _Replica:
 
 
 class SamplerPool:
-    """The caller's side of `replicas` (handles of `StudentSampler` actors): spreads requests, brings back the lost.
+    """The caller's side of `replicas` (handles of `SamplerReplica` actors): spreads requests, brings back the lost.
 
     Lives in one event loop. The pool owns its replicas' lifecycle; whoever created the actors kills them after
     `shutdown`."""
@@ -252,7 +189,7 @@ class SamplerPool:
         return [report for report in reports if report is not None]
 
     async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
-        """`StudentSampler.answer` by the replica with the least to do. A request lost with its replica goes again.
+        """`SamplerReplica.answer` by the replica with the least to do. A request lost with its replica goes again.
 
         Raises `StaleWeights` when the pool itself was not synced to `version`, `SamplersLost`, `PromptRefused`."""
         from ray.exceptions import RayActorError

@@ -1,14 +1,28 @@
-"""Starting the samplers a recipe asks for, alike for a run and for an evaluation on its own."""
+"""Starting the samplers a recipe asks for, alike for a run and for an evaluation on its own.
+
+Owns: which back end a student is sampled with, and how its replicas are started.
+"""
 
 from __future__ import annotations
 
 import ray
 
+from actors.replica import SamplerReplica
 from actors.sampler import SamplerPool, SamplerSettings, StudentSampler
+from actors.transformers_sampler import TransformersSampler
 from reasoning.recipe import Recipe
+from reasoning.student_config import is_encoder_decoder
 
 # A replica whose engine died exits, so that Ray starts it again; a fault that comes back every time ends the run.
 MAX_RESTARTS = 3
+
+
+def back_end(recipe: Recipe) -> type[SamplerReplica]:
+    """vLLM, or `transformers` where the recipe says so or the student is an encoder-decoder."""
+    asked = recipe.cluster.sampler
+    if asked == "transformers" or (asked == "auto" and is_encoder_decoder(recipe.student.source)):
+        return TransformersSampler
+    return StudentSampler
 
 
 async def start_samplers(recipe: Recipe) -> SamplerPool:
@@ -24,7 +38,7 @@ async def start_samplers(recipe: Recipe) -> SamplerPool:
         seed=recipe.seed,
         gpus=cluster.sampler_gpus,
     )
-    remote = ray.remote(StudentSampler).options(
+    remote = ray.remote(back_end(recipe)).options(
         num_cpus=cluster.sampler_cpus, num_gpus=cluster.sampler_gpus, max_restarts=MAX_RESTARTS, max_concurrency=1000
     )
     pool = SamplerPool([remote.remote(settings) for _ in range(cluster.samplers)])

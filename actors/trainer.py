@@ -32,6 +32,7 @@ import ray
 from reasoning.learning_curve import FineTuneReport, LossPoint
 from reasoning.recipe import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id
+from reasoning.run_directory import RoundFiles
 
 if TYPE_CHECKING:
     from reasoning.students import Student
@@ -64,6 +65,8 @@ class ProbeOrder:
 class TrainingJob:
     """One round's training. Paths are absolute and seen by every node.
 
+    `epochs_out`: a folder (see `RoundFiles.epochs`) where every epoch's student and its probe are wanted too.
+
     `run_name` names the round (unique to it) below `storage`, Ray Train's own folder; `checkpoint_in` is a folder or a
     hub id, `checkpoint_out` the folder to write; `examples` is a table of `Example`s. `workers` take `cpus` and `gpus`
     each. `reporter`, an actor, is sent every step's losses by `reporter.training_point.remote(point)`, unawaited."""
@@ -82,6 +85,7 @@ class TrainingJob:
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     reporter: Any = None
     probe: ProbeOrder | None = None
+    epochs_out: str | None = None
 
     def identity(self) -> str:
         """What the job's student depends on: a hash of settings, checkpoint and the content of the examples."""
@@ -286,6 +290,8 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
             job.reporter.training_point.remote(point)
 
     def keep(run: FineTuning) -> None:
+        if rank == 0 and job.epochs_out is not None:
+            save_student(student.model, student.tokenizer, _epoch(job.epochs_out, run.passes).student)
         if run.passes == job.training.epochs:  # what follows is the student itself
             return
         with TemporaryDirectory() as folder:
@@ -312,6 +318,27 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
         save_student(student.model.cpu(), student.tokenizer, Path(job.checkpoint_out), {REPORT_FILE: document})
         if job.probe is not None:
             save_probe(make_probe(job.checkpoint_out, job.probe.version, job.probe.prompts), Path(job.probe.file))
+            _probe_epochs(job, job.probe)
+
+
+def _epoch(epochs_out: str, epoch: int) -> RoundFiles:
+    return RoundFiles(Path(epochs_out).parent).after(epoch)
+
+
+def epoch_version(version: str, epoch: int) -> str:
+    """The name of the weights after `epoch` (from 1) of the training that ends in `version`."""
+    return f"{version}/epoch-{epoch:02d}"
+
+
+def _probe_epochs(job: TrainingJob, order: ProbeOrder) -> None:
+    """After the training, when its memory is free again."""
+    from reasoning.probe import make_probe, save_probe
+
+    if job.epochs_out is None:
+        return
+    for epoch in range(1, job.training.epochs + 1):
+        files = _epoch(job.epochs_out, epoch)
+        save_probe(make_probe(str(files.student), epoch_version(order.version, epoch), order.prompts), files.probe)
 
 
 def _last_lines(text: str) -> str:

@@ -4,8 +4,8 @@
     python -m bench.training --modes all --encoder-decoder
 
 The plain loops are those one would write: for the language-model loss that of the transformers course; with the triplet
-loss one that reads prompt and completion of anchor, positive and negative as three sequences. Every mode takes turns
-with its plain loop, on the same batches; the figures are medians over turns. Tokens are those of prompts and anchors,
+loss one that reads prompt and completion of anchor, positive and negative as three sequences (through which all gradients
+flow, also where ours is told to stop some). Every mode takes turns with its plain loop, on the same batches; the figures are medians over turns. Tokens are those of prompts and anchors,
 without padding, alike for all. No Ray.
 """
 
@@ -90,12 +90,11 @@ def random_student(load: Workload) -> Student:
     if not load.encoder_decoder:
         config = student_config(len(tokenizer), pad, end, hidden, load.layers, hidden * 4)
         return Student(LlamaForCausalLM(config), tokenizer)
-    shape = T5Config(  # as Flan-T5, without its dropout
-        vocab_size=len(tokenizer), d_model=hidden, d_kv=hidden // 4, d_ff=hidden * 4, num_heads=4, pad_token_id=pad,
-        num_layers=load.layers, feed_forward_proj="gated-gelu", tie_word_embeddings=False, eos_token_id=end,
-        decoder_start_token_id=pad, dropout_rate=0.0,
-    )  # fmt: skip
-    return Student(T5ForConditionalGeneration(shape), tokenizer)
+    shape: dict[str, Any] = {"d_model": hidden, "d_kv": hidden // 4, "d_ff": hidden * 4, "num_heads": 4}
+    shape |= {"vocab_size": len(tokenizer), "num_layers": load.layers, "dropout_rate": 0.0}
+    shape |= {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}  # as Flan-T5
+    shape |= {"pad_token_id": pad, "eos_token_id": end, "decoder_start_token_id": pad}
+    return Student(T5ForConditionalGeneration(T5Config(**shape)), tokenizer)
 
 
 def make_student(load: Workload) -> Student:

@@ -1,4 +1,4 @@
-"""The command line: `tailor run | eval | serve | report`.
+"""The command line: `tailor run | fine-tune-cot | eval | serve | report`.
 
 Owns: arguments, exit codes, and the one place where an error becomes a line for a person. Exit codes: 0 done, 1 the run
 stopped (resumable), 2 bad input (nothing was started), 130 interrupted.
@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 console = Console()
 errors = Console(stderr=True)
+Choice = TypeVar("Choice", bound=StrEnum)
 
 DataOption = Annotated[
     Path | None,
@@ -45,6 +47,23 @@ def run(
         from reasoning.recipe import load_recipe
 
         chosen = load_recipe(recipe, _absolute(data)).replace(name=name, storage_path=storage, seed=seed)
+        run_recipe(chosen, str(recipe), console)
+
+
+@app.command("fine-tune-cot")
+def fine_tune_cot(
+    recipe: Annotated[Path, typer.Argument(help="The recipe, a YAML file.")],
+    data: DataOption = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run, instead of the recipe's.")] = None,
+    storage: Annotated[str | None, typer.Option(help="Where runs are kept, instead of the recipe's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed, instead of the recipe's.")] = None,
+) -> None:
+    """Run Fine-tune-CoT from a recipe: rationales once, then one student a degree. The same command again resumes."""
+    with told_plainly():
+        from pipelines.fine_tune_cot import run as run_recipe
+        from reasoning.cot_recipe import load_cot_recipe
+
+        chosen = load_cot_recipe(recipe, _absolute(data)).replace(name=name, storage_path=storage, seed=seed)
         run_recipe(chosen, str(recipe), console)
 
 
@@ -96,14 +115,126 @@ def report(directory: Annotated[Path, typer.Argument(help="A run's folder.")]) -
     with told_plainly():
         from pipelines.live import rounds_table
         from pipelines.report import write_report
+        from reasoning.cot_directory import CotDirectory, is_cot_directory
         from reasoning.rounds import best_round
         from reasoning.run_directory import RunDirectory
 
+        if is_cot_directory(directory):
+            from pipelines.cot_report import write_cot_report
+            from pipelines.fine_tune_cot import degrees_table
+
+            path = write_cot_report(CotDirectory(directory))
+            console.print(degrees_table(CotDirectory(directory).degrees()))
+            console.print(f"Report: {path}", soft_wrap=True)
+            return
         run_directory = RunDirectory(directory)
         path = write_report(run_directory)
         records = run_directory.finished()
         console.print(rounds_table(records, best_round(records)))
         console.print(f"Report: {path}", soft_wrap=True)
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A published file: rationales, mistakes, completions, prompts.")],
+    task: Annotated[str, typer.Option(help="A recipe, a run's folder, or the name of a task.")],
+    out: Annotated[Path, typer.Option(help="What to write: .jsonl (recorded teacher), .parquet (table), .yaml.")],
+    format: Annotated[
+        str | None,
+        typer.Option(help="a-rationales, a-mistakes, b-completions, b-finetune, b-prompts or recorded; default: seen."),
+    ] = None,
+    data: DataOption = None,
+    model: Annotated[str, typer.Option(help="Who wrote the rationales, where the file does not say.")] = "",
+    round: Annotated[int, typer.Option(min=0, help="The round that the records belong to.")] = 0,
+    keep_truncated: Annotated[
+        bool, typer.Option("--keep-truncated", help="Also take what was cut off at its limit of tokens.")
+    ] = False,
+) -> None:
+    """Read what others published or paid for: rationales and mistakes in both papers' formats."""
+    with told_plainly():
+        from pipelines.exchange import import_file as read_in
+        from reasoning.exchange.formats import Format
+
+        if format is not None and format not in set(Format):
+            raise typer.BadParameter(f"{format} is no format; there are {', '.join(Format)}", param_hint="--format")
+        read_in(
+            file,
+            task,
+            out,
+            console,
+            data=_absolute(data),
+            format=Format(format) if format else None,
+            model=model,
+            round=round,
+            keep_truncated=keep_truncated,
+        )
+
+
+@app.command("export")
+def export_run(
+    directory: Annotated[Path, typer.Argument(help="A run's folder.")],
+    format: Annotated[
+        str,
+        typer.Option(help="a-rationales, a-mistakes, b-completions, b-attempts, b-finetune, b-dataset or recorded."),
+    ],
+    out: Annotated[Path, typer.Option(help="The file to write (b-dataset: a folder).")],
+    round: Annotated[int | None, typer.Option(min=0, help="Up to this round, instead of the last one.")] = None,
+    platform: Annotated[
+        str | None, typer.Option(help="b-finetune: openai, decoder or encoder_decoder; default: by the file's name.")
+    ] = None,
+    data: DataOption = None,
+) -> None:
+    """Write a run's rationales, mistakes or attempts in one of both papers' formats."""
+    with told_plainly():
+        from pipelines.exchange import EXPORTS
+        from pipelines.exchange import export_run as write_out
+        from reasoning.exchange.paper_b_finetune import Platform
+
+        if format not in EXPORTS:
+            raise typer.BadParameter(f"{format} is no format; there are {', '.join(EXPORTS)}", param_hint="--format")
+        if platform is not None and platform not in set(Platform):
+            raise typer.BadParameter(f"{platform} is none of {', '.join(Platform)}", param_hint="--platform")
+        trainer = Platform(platform) if platform else None
+        write_out(directory, format, out, console, round=round, data=_absolute(data), platform=trainer)
+
+
+@app.command()
+def grade(
+    input: Annotated[
+        Path,
+        typer.Option(help="JSONL file: question, gold and completion on each line; finish_reason where it is known."),
+    ],
+    task: Annotated[str, typer.Option(help="The task, which says how answers are read: gsm8k, aqua, coin_flip, ...")],
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="Field to grade, instead of completion. Several are joined as they stand, in this order."),
+    ] = None,
+    grader: Annotated[
+        str, typer.Option(help="robust (answers in every dress) or paper (the rule of Fine-tune-CoT to the letter).")
+    ] = "robust",
+    template: Annotated[
+        str | None,
+        typer.Option(help="Of the grader paper: how it was asked, zs_cot (default), ft_cot_token, fs_cot, ..."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the verdict on every line to this JSONL file.")] = None,
+) -> None:
+    """Grade completions and print one JSON line: task, n, and in per cent accuracy, contains_answer, correct_format and
+    complete (finish_reason is "stop"; null where no line has one)."""
+    with told_plainly():
+        import json
+        from dataclasses import asdict
+
+        from pipelines.grading import GraderName, GradingError, grade_file
+        from reasoning.data_error import DataError
+        from reasoning.paper_grader import Template
+
+        chosen = _one_of(GraderName, grader, "--grader")
+        asked = _one_of(Template, template, "--template") if template is not None else None
+        try:
+            summary = grade_file(task, input, field or ["completion"], chosen, asked, out)
+        except (DataError, GradingError) as error:
+            raise _said(error, 2) from error
+        typer.echo(json.dumps(asdict(summary)))
 
 
 @contextmanager
@@ -116,6 +247,8 @@ def told_plainly() -> Iterator[None]:
         yield
     except (RecipeError, RunDirectoryError) as error:
         raise _said(error, 2) from error
+    except (typer.Exit, typer.BadParameter):
+        raise
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     except Exception as error:
@@ -129,8 +262,15 @@ def _project_errors() -> list[tuple[type[Exception], int]]:
     from pipelines.cluster import ClusterError
     from pipelines.preflight import PreflightError
     from pipelines.tailored import RunFailed
+    from reasoning.data_error import DataError
 
-    return [(PreflightError, 2), (ClusterError, 2), (RunFailed, 1)]
+    return [(PreflightError, 2), (ClusterError, 2), (DataError, 2), (RunFailed, 1)]
+
+
+def _one_of(kind: type[Choice], name: str, option: str) -> Choice:
+    if name not in set(kind):
+        raise typer.BadParameter(f"there is no {name!r}; there are {', '.join(kind)}", param_hint=option)
+    return kind(name)
 
 
 def _said(error: Exception, code: int) -> typer.Exit:

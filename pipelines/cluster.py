@@ -12,7 +12,7 @@ from pathlib import Path
 
 import ray
 
-from reasoning.recipe import Recipe
+from reasoning.recipe import RunRecipe
 
 
 class ClusterError(RuntimeError):
@@ -62,7 +62,7 @@ def runs_locally() -> bool:
     return sum(node["Alive"] for node in ray.nodes()) == 1
 
 
-def storage_folder(recipe: Recipe) -> Path:
+def storage_folder(recipe: RunRecipe) -> Path:
     """Where runs are kept, as an absolute path. Inside a Ray job the working directory is a copy that goes with the
     cluster, so there a relative `storage.path` counts from the home directory, where the next job finds it again."""
     path = Path(recipe.storage.path).expanduser()

@@ -27,7 +27,7 @@ def demo(console: Console) -> None:
     from pipelines.tailored import run
     from reasoning.answers import grade
     from reasoning.recipe import load_recipe
-    from reasoning.tasks import TASKS, load_problems
+    from reasoning.tasks import load_problems, spec_of
     from serve.student import QUESTION, StudentServing, deploy_student
 
     started = time.monotonic()
@@ -47,7 +47,7 @@ def demo(console: Console) -> None:
             completion = client.completions.create(
                 model=graduate.name,
                 prompt=form.prompt(problem.question),
-                max_tokens=recipe.student.max_new_tokens or TASKS[recipe.task.name].max_new_tokens,
+                max_tokens=recipe.student.max_new_tokens or spec_of(recipe.task).max_new_tokens,
                 temperature=0,
             )
             text = completion.choices[0].text

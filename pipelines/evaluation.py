@@ -16,10 +16,12 @@ from rich.table import Table
 from pipelines.cluster import connect, resources
 from pipelines.preflight import check
 from pipelines.serving import graduate_of
+from reasoning.data_error import DataError
+from reasoning.cot_directory import student_directory
+from reasoning.cot_recipe import load_any_recipe
 from reasoning.intervals import wilson
-from reasoning.recipe import Recipe, load_recipe
+from reasoning.recipe import Recipe
 from reasoning.records import Attempt, Problem, Split, Verdict
-from reasoning.run_directory import RunDirectory
 from reasoning.student_forms import StudentForm
 
 
@@ -36,11 +38,13 @@ class Examinee:
 def examinee(target: Path, data: Path | None, round: int | None) -> Examinee:
     """Reads `target`, a run's folder or a recipe file."""
     if target.is_dir():
-        directory = RunDirectory(target.resolve())
+        directory = student_directory(target.resolve())
         graduate = graduate_of(directory, round)
         name = f"{graduate.name}, round {graduate.round}"
         return Examinee(directory.recipe(), str(directory.recipe_file), str(graduate.checkpoint), name)
-    recipe = load_recipe(target, data)
+    recipe = load_any_recipe(target, data)
+    if not isinstance(recipe, Recipe):
+        recipe = recipe.at_degree(recipe.fine_tuning.collected)
     return Examinee(recipe, str(target), recipe.student.source, f"{recipe.student.model}, untaught")
 
 
@@ -63,6 +67,9 @@ def evaluate(
         who = replace(who, recipe=who.recipe.model_copy(update={"student": student}))
     checked = check(who.recipe, who.origin, resources(who.recipe.cluster.address), teacher=False)
     problems = list(getattr(checked.data, split))[:limit]
+    if not problems:
+        cure = "examine it on --split test, or give the training questions too"
+        raise DataError(f"task {who.recipe.task.name}", f"there are no {split} questions", cure)
     console.print(f"{who.name}: {len(problems)} {split} questions of {who.recipe.task.name}", soft_wrap=True)
     connect(who.recipe.cluster.address)
     attempts = asyncio.run(_sit(who, problems, samples, checked.prompts.form, console))
@@ -83,14 +90,14 @@ async def _sit(
     from reasoning.asking import ask_student
     from reasoning.classroom import gather_all
     from reasoning.sampling import Completion, Sampling
-    from reasoning.tasks import TASKS
+    from reasoning.tasks import spec_of
 
     exam = who.recipe.learning.exam
     sampling = Sampling(
         samples=samples,
         temperature=exam.temperature if samples > 1 else 0.0,
         top_p=exam.top_p if samples > 1 else 1.0,
-        max_new_tokens=who.recipe.student.max_new_tokens or TASKS[who.recipe.task.name].max_new_tokens,
+        max_new_tokens=who.recipe.student.max_new_tokens or spec_of(who.recipe.task).max_new_tokens,
         seed=who.recipe.seed if samples > 1 else None,
         stop=(),
     )

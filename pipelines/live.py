@@ -28,7 +28,7 @@ class LiveView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
-        self._last: tuple[int, str] | None = None
+        self._last: tuple[int | str, str] | None = None
         self._last_line = 0.0
 
     def __enter__(self) -> LiveView:
@@ -48,19 +48,19 @@ class LiveView:
             self._live.update(_panel(snapshot), refresh=True)
             return
         now = time.monotonic()
-        key = (snapshot.round, snapshot.phase)
+        key = (snapshot.label or snapshot.round, snapshot.phase)
         if key != self._last or now - self._last_line >= SIGN_OF_LIFE_S:
             self._last, self._last_line = key, now
             self._console.print(describe(snapshot), highlight=False, soft_wrap=True)
 
-    def finished(self, record: PhaseRecord) -> None:
+    def finished(self, record: PhaseRecord, label: str = "") -> None:
         """One lasting line for a finished phase."""
-        self._console.print(f"  [green]✓[/green] {summarise(record)}", highlight=False, soft_wrap=True)
+        self._console.print(f"  [green]✓[/green] {summarise(record, label)}", highlight=False, soft_wrap=True)
 
 
 def describe(snapshot: Snapshot) -> str:
     """One line: round, phase, questions done, mistakes, teacher calls, tokens, loss."""
-    parts = [f"round {snapshot.round} · {snapshot.phase}"]
+    parts = [f"{snapshot.label or f'round {snapshot.round}'} · {snapshot.phase}"]
     if snapshot.total:
         unit = "steps" if snapshot.phase == "train" else "done"
         parts.append(f"{snapshot.done}/{snapshot.total} {unit}")
@@ -78,9 +78,9 @@ def describe(snapshot: Snapshot) -> str:
     return " · ".join([*parts, tokens])
 
 
-def summarise(record: PhaseRecord) -> str:
-    """One finished phase in a line."""
-    metrics, head = record.metrics, f"round {record.round} {record.phase:<8} {record.seconds:6.1f} s  "
+def summarise(record: PhaseRecord, label: str = "") -> str:
+    """One finished phase in a line, which begins with `label` or the round."""
+    metrics, head = record.metrics, f"{label or f'round {record.round}'} {record.phase:<8} {record.seconds:6.1f} s  "
     match record.phase:
         case "exam":
             return head + (

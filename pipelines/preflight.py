@@ -16,13 +16,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipelines.student_check import Fault, student_faults
+from reasoning.data_error import DataError
 from reasoning.families import FAMILIES
 from reasoning.offline_teacher import RecordedTeacher, RecordingError
 from reasoning.prompt_files import PromptError
-from reasoning.published import DataError
 from reasoning.recipe import EndpointSection, Recipe
 from reasoning.run_prompts import RunPrompts, run_prompts
-from reasoning.tasks import TASKS, TaskData, load_problems
+from reasoning.tasks import TASKS, TaskData, load_problems, spec_of
 
 
 class PreflightError(ValueError):
@@ -52,10 +52,10 @@ def check(recipe: Recipe, origin: str, resources: Mapping[str, float], teacher: 
     notes: list[str] = []
     data: TaskData | None = None
     try:
-        data = load_problems(recipe.task, recipe.seed)
+        data = load_problems(recipe.task, recipe.seed, learns=teacher)
         notes += data.notes
     except DataError as error:
-        faults.append(Fault(error.place, error.what, error.cure))
+        faults += [Fault(fault.place, fault.what, fault.cure) for fault in error.faults]
     student = list(student_faults(recipe))
     faults += student
     prompts = _prompts(recipe, faults) if not student else None  # a chat form reads the student's tokenizer
@@ -63,7 +63,8 @@ def check(recipe: Recipe, origin: str, resources: Mapping[str, float], teacher: 
     if teacher:
         if data is not None:
             faults += _size_faults(recipe, data)
-        for path, section in _endpoints(recipe):
+        taught = prompts is None or prompts.form.reasons  # labels alone need no teacher
+        for path, section in _endpoints(recipe) if taught else ():
             faults += _endpoint_faults(path, section, recipe, data, notes)
     if faults or data is None or prompts is None:
         raise PreflightError(origin, faults)
@@ -135,7 +136,7 @@ def _recording_faults(path: str, section: EndpointSection, data: TaskData | None
 
 
 def _offline_faults(path: str, recipe: Recipe, data: TaskData, notes: list[str]) -> Iterator[Fault]:
-    family = TASKS[recipe.task.name].family
+    family = spec_of(recipe.task).family
     read = sum(FAMILIES[family].parse(problem.question) is not None for problem in data.train) if family else 0
     if not read:
         solved = ", ".join(name for name, spec in TASKS.items() if spec.family)

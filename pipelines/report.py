@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
+from pipelines.epoch_plot import epochs_figure
 from reasoning.agreement import NewProblem
+from reasoning.epochs import read_epochs
 from reasoning.new_questions import Fate
 from reasoning.records import Attempt, Rationale, RationaleSource, Verdict
 from reasoning.rounds import Phase, PhaseRecord, best_round, evaluations
@@ -93,21 +95,25 @@ def _plots(directory: RunDirectory, records: Sequence[PhaseRecord]) -> list[tupl
     if evaluations(records):
         figure = Figure(figsize=(6.4, 3.4), layout="constrained")
         _plot_accuracy(figure, records)
-        plots.append(("Held-out accuracy per round, with 95 % intervals", _svg(figure)))
+        plots.append(("Held-out accuracy per round, with 95 % intervals", svg_address(figure)))
+    by_epoch = {r.round: read_epochs(directory.round(r.round).epoch_accuracies) for r in evaluations(records)}
+    students = {f"round {round}": accuracies for round, accuracies in by_epoch.items() if accuracies}
+    if students:
+        plots.append(("Test accuracy by epoch; dots: chosen by validation", svg_address(epochs_figure(students))))
     losses = {r.round: _losses(directory.round(r.round).losses) for r in records if r.phase is Phase.TRAIN}
     if any(losses.values()):
         figure = Figure(figsize=(6.4, 3.4), layout="constrained")
         _plot_losses(figure, losses)
-        plots.append(("Loss by training step", _svg(figure)))
+        plots.append(("Loss by training step", svg_address(figure)))
     exams = [record for record in records if record.phase is Phase.EXAM]
     if exams:
         figure = Figure(figsize=(6.4, 3.4), layout="constrained")
         _plot_exams(figure, exams)
-        plots.append(("What the exams found", _svg(figure)))
+        plots.append(("What the exams found", svg_address(figure)))
     if records:
         figure = Figure(figsize=(6.4, 3.4), layout="constrained")
         _plot_time(figure, records)
-        plots.append(("Where the time went", _svg(figure)))
+        plots.append(("Where the time went", svg_address(figure)))
     return plots
 
 
@@ -207,7 +213,8 @@ def _losses(file: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
 
 
-def _svg(figure: Figure) -> str:
+def svg_address(figure: Figure) -> str:
+    """The figure as a data address that holds all of it."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg")
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

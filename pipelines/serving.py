@@ -14,8 +14,10 @@ from pathlib import Path
 from rich.console import Console
 
 from pipelines.cluster import connect
+from reasoning.cot_directory import student_directory
 from reasoning.rounds import best_round, evaluations
 from reasoning.run_directory import RunDirectory, RunDirectoryError
+from reasoning.student_config import is_encoder_decoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,13 @@ def serve_run(
 
     from serve.student import QUESTION, StudentServing, deploy_student
 
-    directory = RunDirectory(path.resolve())
+    directory = student_directory(path.resolve())
     graduate = graduate_of(directory, round)
+    if is_encoder_decoder(str(graduate.checkpoint)):
+        raise RunDirectoryError(
+            f"{graduate.checkpoint}: an encoder-decoder, which vLLM does not serve; `tailor eval {path}` examines it, "
+            "and AutoModelForSeq2SeqLM of `transformers` loads it"
+        )
     recipe = directory.recipe()
     connect(recipe.cluster.address)
     served = name or graduate.name

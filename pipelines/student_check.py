@@ -8,7 +8,6 @@ Invariants: no weights are loaded, and torch is imported only for an architectur
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from reasoning.recipe import Recipe
-from reasoning.tasks import TASKS
+from reasoning.student_config import config_file, read_config
+from reasoning.task_table import answer_limit
 
 # What vLLM's attention on CPU can do; it does not refuse others, it crashes.
 CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 
-_CAUSAL = re.compile(r"(?:ForCausalLM|LMHeadModel)$")
+_DECODER = re.compile(r"(?:ForCausalLM|LMHeadModel)$")
+_ENCODER_DECODER = re.compile(r"^(?:(?:M|UM|Long)?T5|M?Bart|Pegasus)ForConditionalGeneration$")  # there are others
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 _HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 
@@ -42,7 +43,7 @@ def student_faults(recipe: Recipe) -> Iterator[Fault]:
     if folder.is_dir():
         faults = list(_folder_faults(folder))
         yield from faults
-        config = None if faults else _read_config(folder / "config.json")
+        config = None if faults else read_config(folder / "config.json")
     elif recipe.student.model == "embedded":
         yield Fault("student.model", f"the embedded student is not at {source}", "Take it from the repository again")
         return
@@ -54,10 +55,10 @@ def student_faults(recipe: Recipe) -> Iterator[Fault]:
         if isinstance(found, Fault):
             yield found
             return
-        config = _read_config(found)
+        config = read_config(found)
     if config is not None:
         yield from _architecture_faults(config, source)
-        yield from _head_faults(config, recipe)
+        yield from _sampler_faults(config, recipe)
         yield from _length_faults(config, recipe)
 
 
@@ -66,12 +67,12 @@ def _folder_faults(folder: Path) -> Iterator[Fault]:
     if not (folder / "config.json").is_file():
         cure = "Give a folder that `save_pretrained` wrote"
         yield Fault("student.model", f"{folder} has no config.json", cure)
-    elif _read_config(folder / "config.json") is None:
+    elif read_config(folder / "config.json") is None:
         yield Fault("student.model", f"{folder / 'config.json'} is not a JSON object", "Save the model again")
     if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
         yield Fault("student.model", f"{folder} has no tokenizer", "Save the tokenizer there with `save_pretrained`")
     weights = sorted(folder.glob("*.safetensors"))
-    index = _read_config(folder / "model.safetensors.index.json") or {}
+    index = read_config(folder / "model.safetensors.index.json") or {}
     shards = index.get("weight_map")
     named = {str(name) for name in shards.values()} if isinstance(shards, dict) else set()
     absent = sorted(named - {file.name for file in weights})
@@ -93,19 +94,9 @@ def _weights_faults(file: Path) -> Iterator[Fault]:
         yield Fault("student.model", f"{file} ({file.stat().st_size} bytes) cannot be read: {error}", cure)
 
 
-def _read_config(path: Path) -> dict[str, Any] | None:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return config if isinstance(config, dict) else None
-
-
 def _hub_config(source: str) -> Path | Fault:
-    from huggingface_hub import hf_hub_download
-
     try:
-        return Path(hf_hub_download(source, "config.json"))
+        return config_file(source)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0][:200]
         cure = "Check the name and the connection (for a gated model, HF_TOKEN), or give a local folder"
@@ -118,13 +109,34 @@ def _architecture_faults(config: dict[str, Any], source: str) -> Iterator[Fault]
     package = importlib.util.find_spec("transformers")
     folders = (package.submodule_search_locations or []) if package else []
     known = bool(kind) and any((Path(folder) / "models" / kind.replace("-", "_")).is_dir() for folder in folders)
-    if known and any(_CAUSAL.search(name) for name in named) and not config.get("is_encoder_decoder"):
+    apart = bool(config.get("is_encoder_decoder"))
+    if known and any((_ENCODER_DECODER if apart else _DECODER).search(name) for name in named):
         return
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES  # imports torch: only now
+    from transformers.models.auto.modeling_auto import (  # imports torch: only now
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+    )
 
-    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or config.get("is_encoder_decoder"):
+    if kind not in (MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES if apart else MODEL_FOR_CAUSAL_LM_MAPPING_NAMES):
         what = f"{source} is a {', '.join(named) or kind or 'model without a type'}"
-        yield Fault("student.model", what, "A student is a decoder that AutoModelForCausalLM of `transformers` loads")
+        cure = "A student is what AutoModelForCausalLM or AutoModelForSeq2SeqLM of `transformers` loads"
+        yield Fault("student.model", what, cure)
+
+
+def _sampler_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[Fault]:
+    """What the back end that `cluster.sampler` names, or takes for this student, cannot do."""
+    cluster, apart = recipe.cluster, bool(config.get("is_encoder_decoder"))
+    if apart and cluster.sampler == "vllm":
+        what = f"{recipe.student.source} is an encoder-decoder ({config.get('model_type')}), which vLLM does not sample"
+        yield Fault("cluster.sampler", what, "Set cluster.sampler: auto or transformers")
+    elif not apart and cluster.sampler != "transformers":
+        yield from _head_faults(config, recipe)
+    elif cluster.sampler_gpus > 1:
+        what = f"a sampler on `transformers` uses one GPU, not {cluster.sampler_gpus:g}"
+        yield Fault("cluster.sampler_gpus", what, "Set 1, and more cluster.samplers")
+    if apart and config.get("decoder_start_token_id") is None:
+        what = f"the config.json of {recipe.student.source} has no decoder_start_token_id, from which its answers start"
+        yield Fault("student.model", what, "Name it there (T5's is its padding token)")
 
 
 def _head_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[Fault]:
@@ -135,17 +147,19 @@ def _head_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[Fault]:
     )
     if recipe.cluster.sampler_gpus == 0 and size and size not in CPU_HEAD_SIZES:
         what = f"its attention heads have size {size}, and vLLM on CPU takes {', '.join(map(str, CPU_HEAD_SIZES))}"
-        yield Fault("student.model", what, "Take another student, or GPUs with cluster.sampler_gpus")
+        cure = "Set cluster.sampler: transformers, take another student, or GPUs with cluster.sampler_gpus"
+        yield Fault("student.model", what, cure)
 
 
 def _length_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[Fault]:
     longest = config.get("max_position_embeddings", config.get("n_positions"))
+    if config.get("is_encoder_decoder"):
+        longest = config.get("max_position_embeddings")  # T5's n_positions is no bound: its positions are relative
     if not isinstance(longest, int):
         return
-    task = TASKS.get(recipe.task.name)
     lengths = {
         "student.max_model_len": recipe.student.max_model_len,
-        "student.max_new_tokens": recipe.student.max_new_tokens or (task.max_new_tokens if task else None),
+        "student.max_new_tokens": recipe.student.max_new_tokens or answer_limit(recipe.task),
         "learning.first_training.max_tokens": recipe.learning.first_training.max_tokens,
         "learning.training.max_tokens": recipe.learning.training.max_tokens,
     }

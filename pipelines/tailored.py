@@ -7,7 +7,9 @@ before the first process is started; the same command again resumes.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -20,6 +22,7 @@ from pipelines.live import LiveView, rounds_table
 from pipelines.preflight import check
 from pipelines.report import write_report
 from reasoning.recipe import Recipe
+from reasoning.rounds import PhaseRecord
 from reasoning.run_directory import RunDirectory
 
 POLL_S = 0.5
@@ -58,7 +61,7 @@ def run(recipe: Recipe, origin: str, console: Console) -> FinishedRun:
         .remote(recipe, directory, checked.data, checked.prompts, base_urls)
     )
     try:
-        outcome = _watch(coordinator, directory, console)
+        outcome = watch(coordinator, directory.path, lambda: {"": directory.finished()}, console)
     finally:
         remove_teachers(recipe)
     report = write_report(directory)
@@ -73,17 +76,21 @@ def run(recipe: Recipe, origin: str, console: Console) -> FinishedRun:
     return FinishedRun(directory, outcome)
 
 
-def _watch(coordinator: Any, directory: RunDirectory, console: Console) -> RunOutcome:
+def watch(
+    coordinator: Any, place: Path, finished: Callable[[], Mapping[str, Sequence[PhaseRecord]]], console: Console
+) -> Any:
+    """Has `coordinator` run and shows how it goes; returns what its `run` returns. `finished` gives the finished phases
+    so far, under what each is called on the screen ("" for rounds, which name themselves). Raises `RunFailed`."""
     ending = coordinator.run.remote()
-    seen = len(directory.finished())
+    seen = {label: len(records) for label, records in finished().items()}
     try:
         with LiveView(console) as view:
             while True:
                 ready, _ = ray.wait([ending], timeout=POLL_S)
-                records = directory.finished()
-                for record in records[seen:]:
-                    view.finished(record)
-                seen = len(records)
+                for label, records in finished().items():
+                    for record in records[seen.get(label, 0) :]:
+                        view.finished(record, label)
+                    seen[label] = len(records)
                 if ready:
                     return ray.get(ending)
                 view.show(ray.get(coordinator.progress.remote()))
@@ -94,12 +101,12 @@ def _watch(coordinator: Any, directory: RunDirectory, console: Console) -> RunOu
         raise
     except ray.exceptions.RayTaskError as error:
         raise RunFailed(
-            f"{directory.path}: the run stopped: {type(error.cause).__name__}: {error.cause}\n"
+            f"{place}: the run stopped: {type(error.cause).__name__}: {error.cause}\n"
             "What was finished is kept; the same command goes on from there."
         ) from error
     except ray.exceptions.RayActorError as error:
         raise RunFailed(
-            f"{directory.path}: the coordinator was lost ({error}). What was finished is kept; the same command "
+            f"{place}: the coordinator was lost ({error}). What was finished is kept; the same command "
             "goes on from there."
         ) from error
 

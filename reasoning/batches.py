@@ -8,6 +8,10 @@ Invariants
 - A pass depends on seed and epoch alone, never on rank or number of workers: every worker computes the same pass and
   takes its own share of each batch, so all make equally many steps and know the whole batch's loss denominators.
 - Nothing is cut: a completion that does not fit `max_tokens` is left out and counted, never shortened.
+
+(Not so in the papers' code. A's fills the last batch up with rationales already had, repeats whole batches so that all
+workers have one, and holds a question twice where one round of questions ends and the next begins; both cut what is too
+long, A's before it takes a representation.)
 """
 
 from __future__ import annotations
@@ -25,12 +29,17 @@ TokenIds = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class TokenizedExample:
-    """One question as token ids. Completions end in the end-of-sequence token; the prompt has none."""
+    """One question as token ids. Completions end in the end-of-sequence token; a decoder's prompt has none."""
 
     id: str
     prompt: TokenIds
     positives: tuple[TokenIds, ...]
     negatives: tuple[TokenIds, ...]
+
+    @property
+    def has_triplet(self) -> bool:
+        """Whether its samples are triplets: every one is, or none."""
+        return len(self.positives) > 1 and bool(self.negatives)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +71,31 @@ class Sample:
         return len(self.prompt) + len(self.anchor)
 
 
-def tokenize_examples(examples: Sequence[Example], tokenizer: Any, max_tokens: int) -> TokenizedData:
+def tokenize_examples(
+    examples: Sequence[Example], tokenizer: Any, max_tokens: int, *, encoder_decoder: bool = False
+) -> TokenizedData:
     """Token ids of `examples`: prompt and completion encoded apart, the completion closed by the end of sequence.
 
-    `tokenizer` is a `transformers` tokenizer. A token that it puts before every text (Llama's begin of sequence) stands
-    before the prompt, since sampler and server read a prompt that way too. Completions equal as token ids are one. A
-    completion is left out when prompt, completion and end of sequence exceed `max_tokens`; an example when no positive
-    of it is left.
+    `tokenizer` is a `transformers` tokenizer. A prompt is read as sampler and server read it: a token that is put
+    before every text (Llama's begin of sequence) stands before it, and for an encoder also one that is put after it
+    (T5's end of sequence). Completions equal as token ids are one. A completion is left out when it exceeds
+    `max_tokens` together with its prompt, or for an encoder-decoder when it or its prompt does; an example when no
+    positive of it is left.
     """
     end = tokenizer.eos_token_id
-    opening = _opening(tokenizer)
-    prompts = [[*opening, *ids] for ids in _encode(tokenizer, [example.prompt for example in examples])]
+    prompts = _encode(tokenizer, [example.prompt for example in examples], whole=encoder_decoder)
+    if not encoder_decoder:
+        opening = _opening(tokenizer)
+        prompts = [[*opening, *ids] for ids in prompts]
+    size = _longer if encoder_decoder else _together
     completions = iter(_encode(tokenizer, [text for e in examples for text in (*e.positives, *e.negatives)]))
     kept: list[TokenizedExample] = []
     dropped = longest = 0
     for example, prompt in zip(examples, prompts, strict=True):
         positives = _distinct([(*next(completions), end) for _ in example.positives])
         negatives = _distinct([(*next(completions), end) for _ in example.negatives])
-        longest = max(longest, *(len(prompt) + len(c) for c in (*positives, *negatives, ())))
-        fitting = [tuple(c for c in side if len(prompt) + len(c) <= max_tokens) for side in (positives, negatives)]
+        longest = max(longest, *(size(prompt, c) for c in (*positives, *negatives, ())))
+        fitting = [tuple(c for c in side if size(prompt, c) <= max_tokens) for side in (positives, negatives)]
         dropped += len(positives) + len(negatives) - len(fitting[0]) - len(fitting[1])
         if fitting[0]:
             kept.append(TokenizedExample(example.id, tuple(prompt), fitting[0], fitting[1]))
@@ -93,8 +108,16 @@ def _opening(tokenizer: Any) -> list[int]:
     return list(dressed[: dressed.index(plain[0])])
 
 
-def _encode(tokenizer: Any, texts: list[str]) -> list[list[int]]:
-    return tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+def _encode(tokenizer: Any, texts: list[str], *, whole: bool = False) -> list[list[int]]:
+    return tokenizer(texts, add_special_tokens=whole)["input_ids"] if texts else []
+
+
+def _together(prompt: Sequence[int], completion: Sequence[int]) -> int:
+    return len(prompt) + len(completion)
+
+
+def _longer(prompt: Sequence[int], completion: Sequence[int]) -> int:
+    return max(len(prompt), len(completion))
 
 
 def _distinct(completions: list[TokenIds]) -> tuple[TokenIds, ...]:

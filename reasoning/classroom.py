@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from reasoning.learning_curve import FineTuneReport
 from reasoning.progress import ProgressBoard
-from reasoning.recipe import EndpointSection, Recipe
+from reasoning.recipe import EndpointSection, Recipe, TrainingSection
 from reasoning.records import Mistake, Problem
 from reasoning.run_directory import RoundFiles, RunDirectory
 from reasoning.run_prompts import RunPrompts
@@ -62,6 +62,19 @@ class Classroom(ABC):
     @abstractmethod
     async def fine_tune(self, round: int) -> FineTuneReport:
         """Trains the checkpoint of the round before on the examples of `round`, into the student of `round`."""
+
+    async def student_after(self, round: int, epoch: int) -> Answering:
+        """What asks the student as it was after `epoch` (from 1) of the training of `round`."""
+        raise NotImplementedError(f"{type(self).__name__} keeps no student of a single epoch")
+
+    def turn_to(self, recipe: Recipe, directory: RunDirectory, prompts: RunPrompts) -> None:
+        """Goes on with the papers of another run on the same problems, whose base student and teacher are the same."""
+        self.recipe, self.directory, self.prompts = recipe, directory, prompts
+
+    def training(self, round: int) -> TrainingSection:
+        """How the training of `round` runs."""
+        learning = self.recipe.learning
+        return learning.training if round else learning.first_training
 
     @property
     def max_new_tokens(self) -> int:

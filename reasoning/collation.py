@@ -1,13 +1,15 @@
-"""How samples lie in one padded tensor.
+"""How samples lie in padded tensors.
 
 Owns: token ids, positions, segments and attention masks of a group of samples.
 
 Invariants
-- A row is `prompt anchor | positive | negative`: three padded blocks that share one copy of the prompt. Positive and
-  negative see the prompt and themselves, at the positions they would have right after it: what the model computes for
-  each equals what it computes for prompt and completion alone.
+- A row of a decoder is `prompt anchor | positive | negative`: three padded blocks that share one copy of the prompt;
+  or, where the prompt is in a cache already, `anchor | positive | negative`. Completions see the prompt and themselves,
+  at the positions they would have right after it: what the model computes for each equals what it computes for prompt
+  and completion alone.
 - Padding is known by segment, never by token id (the padding token may be the end-of-sequence token), and is seen by
   nothing but itself.
+- A block is as wide as its longest member in this group, not in the whole data (paper B's code pads to the latter).
 """
 
 from __future__ import annotations
@@ -45,45 +47,78 @@ class Rows:
     def has_triplets(self) -> bool:
         return self.anchor_columns < self.tokens_BT.shape[1]
 
-    def attention_mask(self, dtype: torch.dtype) -> Tensor:
+    def attention_mask(self, dtype: torch.dtype, cached_BC: Tensor | None = None) -> Tensor:
         """(B, T) of 0 and 1 when a row is one sequence; else additive, (B, 1, T, T): 0 where seen, the lowest number of
-        `dtype` where not, the form that both `sdpa` and `eager` attention of `transformers` take."""
+        `dtype` where not, the form that both `sdpa` and `eager` attention of `transformers` take.
+
+        With `cached_BC`, the segments of C columns that a cache holds, (B, 1, T, C + T): of them the prompt is seen."""
         if not self.has_triplets:
             return (self.segments_BT != Segment.PADDING).long()
-        columns = torch.arange(self.segments_BT.shape[1], device=self.segments_BT.device)
-        query_BT1, key_B1T = self.segments_BT[:, :, None], self.segments_BT[:, None, :]
-        seen_BTT = (columns[:, None] >= columns[None, :]) & (
-            (key_B1T == Segment.PROMPT) | ((query_BT1 == key_B1T) & (key_B1T != Segment.PADDING))
+        keys_BK = self.segments_BT if cached_BC is None else torch.cat([cached_BC, self.segments_BT], dim=1)
+        columns_K = torch.arange(keys_BK.shape[1], device=keys_BK.device)
+        columns_T = columns_K[-self.segments_BT.shape[1] :]
+        query_BT1, key_B1K = self.segments_BT[:, :, None], keys_BK[:, None, :]
+        is_new_K = columns_K >= columns_T[0]
+        seen_BTK = (columns_T[:, None] >= columns_K[None, :]) & (
+            (key_B1K == Segment.PROMPT) | ((query_BT1 == key_B1K) & (key_B1K != Segment.PADDING) & is_new_K)
         )
-        seen_BTT = seen_BTT | (columns[:, None] == columns[None, :])  # a padding query sees itself: no empty softmax
-        mask_BTT = torch.zeros(seen_BTT.shape, dtype=dtype, device=seen_BTT.device)
-        return mask_BTT.masked_fill(~seen_BTT, torch.finfo(dtype).min)[:, None]
+        seen_BTK = seen_BTK | (
+            columns_T[:, None] == columns_K[None, :]
+        )  # a padding query sees itself: no empty softmax
+        mask_BTK = torch.zeros(seen_BTK.shape, dtype=dtype, device=seen_BTK.device)
+        return mask_BTK.masked_fill(~seen_BTK, torch.finfo(dtype).min)[:, None]
 
 
 def collate(samples: Sequence[Sample], pad: int, device: torch.device, *, triplets: bool) -> Rows:
     """Rows for `samples`, each block padded on the right to its longest member with token `pad`.
 
     With `triplets`, positives and negatives of those samples that have both are laid beside their anchors."""
-    prompts = [len(sample.prompt) for sample in samples]
-    columns = [
-        _Block([(*s.prompt, *s.anchor) for s in samples], [0] * len(samples), Segment.ANCHOR),
-    ]
-    anchor_columns = columns[0].width
+    blocks = [_Block([(*s.prompt, *s.anchor) for s in samples], [0] * len(samples), Segment.ANCHOR)]
     if triplets and any(sample.is_triplet for sample in samples):
-        columns += [
-            _Block([(s.positive or ()) if s.is_triplet else () for s in samples], prompts, Segment.POSITIVE),
-            _Block([(s.negative or ()) if s.is_triplet else () for s in samples], prompts, Segment.NEGATIVE),
-        ]
+        blocks += _completions(samples, (Segment.POSITIVE, Segment.NEGATIVE))
+    return _rows(samples, blocks, pad, device, prompts=True)
+
+
+def collate_after_prompts(samples: Sequence[Sample], pad: int, device: torch.device) -> Rows:
+    """Rows of the three completions of those samples that are triplets, at the positions after their prompts."""
+    blocks = _completions(samples, (Segment.ANCHOR, Segment.POSITIVE, Segment.NEGATIVE))
+    return _rows(samples, blocks, pad, device, prompts=False)
+
+
+def pad_right(sequences: Sequence[TokenIds], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Token ids and where they are tokens (1) or padding (0), both (B, T), T the length of the longest."""
+    block = _Block(sequences, [0] * len(sequences), Segment.ANCHOR)
+    rows = [block.tokens(row, pad) for row in range(len(sequences))]
+    made = _to([rows, [block.segments(row) for row in range(len(sequences))]], device)
+    return made[0], (made[1] != Segment.PADDING).long()
+
+
+def _completions(samples: Sequence[Sample], segments: Sequence[Segment]) -> list[_Block]:
+    starts = [len(sample.prompt) for sample in samples]
+    names = {Segment.ANCHOR: "anchor", Segment.POSITIVE: "positive", Segment.NEGATIVE: "negative"}
+    return [
+        _Block([getattr(s, names[segment]) if s.is_triplet else () for s in samples], starts, segment)
+        for segment in segments
+    ]
+
+
+def _rows(samples: Sequence[Sample], blocks: list[_Block], pad: int, device: torch.device, *, prompts: bool) -> Rows:
     tokens, positions, segments = [], [], []
     for row, sample in enumerate(samples):
-        tokens.append([token for block in columns for token in block.tokens(row, pad)])
-        positions.append([position for block in columns for position in block.positions(row)])
-        segments.append([segment for block in columns for segment in block.segments(row)])
-        segments[-1][: len(sample.prompt)] = [Segment.PROMPT] * len(sample.prompt)
-    made = torch.tensor([tokens, positions, segments], dtype=torch.long)
+        tokens.append([token for block in blocks for token in block.tokens(row, pad)])
+        positions.append([position for block in blocks for position in block.positions(row)])
+        segments.append([segment for block in blocks for segment in block.segments(row)])
+        if prompts:
+            segments[-1][: len(sample.prompt)] = [Segment.PROMPT] * len(sample.prompt)
+    made = _to([tokens, positions, segments], device)
+    return Rows(made[0], made[1], made[2], blocks[0].width)
+
+
+def _to(lists: list[list[list[int]]], device: torch.device) -> Tensor:
+    made = torch.tensor(lists, dtype=torch.long)
     if device.type == "cuda":  # one copy, not waited for
         made = made.pin_memory().to(device, non_blocking=True)
-    return Rows(made[0], made[1], made[2], anchor_columns)
+    return made
 
 
 class _Block:

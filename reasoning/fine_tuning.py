@@ -17,7 +17,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,7 +35,8 @@ from reasoning.batches import (
 )
 from reasoning.durable import new_file
 from reasoning.learning_curve import FineTuneReport, LossPoint
-from reasoning.objectives import Objective, can_share_prompts, predicted_tokens
+from reasoning.losses import total_loss
+from reasoning.objectives import Objective, can_share_prompts
 from reasoning.recipe import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id
 
@@ -116,21 +117,24 @@ class FineTuning:
         objective: ObjectiveSection, seed: int, rank: int, world_size: int, dtype: Dtype,
     ) -> None:  # fmt: skip
         limit = min(training.max_tokens, getattr(model.config, "max_position_embeddings", training.max_tokens))
-        self.data = tokenize_examples(examples, tokenizer, limit)
+        self.data = tokenize_examples(examples, tokenizer, limit, encoder_decoder=model.config.is_encoder_decoder)
         if not self.data.examples:
             raise TrainingError(_nothing_fits(self.data, len(examples), limit))
+        if objective.loss == "contrastive":
+            self.data = _only_triplets(self.data)
         self.model, self.training, self.objective, self.seed = model, training, objective, seed
         self.rank, self.world_size = rank, world_size
         self.passes = 0
         self.points: list[LossPoint] = []
         self.device = next(model.parameters()).device
         pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-        wants_triplets = objective.contrastive_weight > 0 and any(e.negatives for e in self.data.examples)
-        shares = wants_triplets and can_share_prompts(model, limit)
-        self.module: nn.Module = Objective(model, objective, pad, shares_prompt=shares)
-        if world_size > 1:
-            self.module = nn.parallel.DistributedDataParallel(self.module)
-        self.wants_triplets = wants_triplets
+        self.wants_triplets = objective.contrastive_weight > 0 and any(e.has_triplet for e in self.data.examples)
+        shares = self.wants_triplets and _shares_prompts(model, limit, objective)
+        self.losses = Objective(model, objective, pad, shares_prompt=shares)
+        self.module: nn.Module = self.losses
+        if world_size > 1:  # representations need no output embedding
+            unused = objective.loss == "contrastive"
+            self.module = nn.parallel.DistributedDataParallel(self.losses, find_unused_parameters=unused)
         self.max_padded = max(1, min(MAX_PADDED_TOKENS, MAX_LOGITS // model.config.vocab_size))
         self.min_padded = MIN_PADDED_TOKENS.get(self.device.type, MAX_PADDED_TOKENS)
         self.optimizer = make_optimizer(model, training)
@@ -172,12 +176,13 @@ class FineTuning:
             last = number + 1 == len(parts)
             with contextlib.nullcontext() if last or self.world_size == 1 else self.module.no_sync():  # type: ignore[operator]
                 with self.autocast():
-                    loss, language, contrast = self.module(part, predicted_tokens(batch), triplets)
+                    loss, language, contrast = self.module(part, self.losses.predicted_tokens(batch), triplets)
                 # The wrapper averages gradients over workers, and the losses are parts of a sum.
                 (loss * (0.0 if idle else float(self.world_size))).backward()
             if not idle:
                 sums += torch.stack([language, contrast]).to(sums.dtype)
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.training.max_grad_norm)
+        if self.training.max_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.training.max_grad_norm)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
@@ -192,7 +197,7 @@ class FineTuning:
         speed = self._unread_tokens / max(now - self._read_at, 1e-9)
         self._tokens += self._unread_tokens
         for (step, epoch, rate, has_triplet, _), (language, contrast) in zip(self._unread, values, strict=True):
-            total = language + self.objective.contrastive_weight * contrast
+            total = total_loss(language, contrast, self.objective)
             if not math.isfinite(total):
                 raise TrainingError(
                     f"the loss of step {step} (epoch {epoch}) is {total}, not a number: the training has diverged. "
@@ -244,6 +249,30 @@ class FineTuning:
             dropped=self.data.dropped_completions,
             dropped_examples=self.data.dropped_examples,
         )
+
+
+def _only_triplets(data: TokenizedData) -> TokenizedData:
+    """What the triplet loss alone can learn from. Raises `TrainingError` when that is nothing."""
+    examples = tuple(example for example in data.examples if example.has_triplet)
+    if not examples:
+        raise TrainingError(
+            f"loss: contrastive learns from questions with two different rationales and a mistake, and none of "
+            f"{len(data.examples)} has them: use another objective.loss, or ask for more rationales per question"
+        )
+    return replace(data, examples=examples)
+
+
+def _shares_prompts(model: Any, max_tokens: int, objective: ObjectiveSection) -> bool:
+    if model.config.is_encoder_decoder:
+        return False  # its encoder's states are shared anyhow
+    shares = can_share_prompts(model, max_tokens, prompt_gradient=objective.prompt_gradient)
+    if not shares and not objective.prompt_gradient:
+        raise TrainingError(
+            f"prompt_gradient: false needs a student whose prompts can be cached and shared, and this one "
+            f"({model.config.model_type}) cannot: its attention has a window below {max_tokens} tokens, or it keeps "
+            "another state. Leave prompt_gradient on"
+        )
+    return shares
 
 
 def _autocast(device: torch.device, dtype: Dtype) -> Callable[[], contextlib.AbstractContextManager[Any]]:

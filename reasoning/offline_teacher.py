@@ -179,10 +179,11 @@ class RecordingError(ValueError):
 
 
 class UnrecordedQuestionError(LookupError):
-    """Nothing was recorded for this question."""
+    """Nothing was recorded for this question, or not as many samples as were asked for."""
 
-    def __init__(self, question: str, path: Path) -> None:
-        super().__init__(f"no completion is recorded in {path} for the question {question[:200]!r}")
+    def __init__(self, question: str, path: Path, recorded: int = 0) -> None:
+        count = f"only {recorded} completions are" if recorded else "no completion is"
+        super().__init__(f"{count} recorded in {path} for the question {question[:200]!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,16 +212,18 @@ class RecordedTeacher:
         return [recordings[0].question for recordings in self._recorded.values()]
 
     def complete(self, content: str, n: int = 1, temperature: float = 0.0, seed: int | None = None) -> list[str]:
-        """The first `n` recordings of the question, fewer when there are fewer; temperature and seed change nothing.
-
-        Errors: `UnrecordedQuestionError`.
+        """`n` recordings of the question from number `seed` on, fewer when there are fewer: whoever samples one
+        question several times gives each sample its number as `seed`, and gets another recording for each. Temperature
+        changes nothing. Errors: `UnrecordedQuestionError`, also for a sample that was not recorded.
         """
-        if read_raw_prompt(content) is not None:
+        raw = self._raw(content)
+        if raw is not None and (raw.asks_answer or _STEP_BY_STEP in content):
             return self.continue_text(content, n, temperature, seed)
+        question = read_request(content).question if raw is None else raw.question
         return [
             f"{REASONING_HEADING} {one_block(recording.rationale)}\n"
             f"{ANSWER_HEADING} {one_block(recording.answer_completion)}"
-            for recording in self._find(read_request(content).question)[:n]
+            for recording in self._samples(question, n, seed)
         ]
 
     def continue_text(self, prompt: str, n: int = 1, temperature: float = 0.0, seed: int | None = None) -> list[str]:
@@ -228,16 +231,32 @@ class RecordedTeacher:
 
         Errors: `UnrecordedQuestionError`, also for a rationale that is not recorded.
         """
-        raw = read_raw_prompt(prompt)
+        raw = self._raw(prompt)
         if raw is None:
             return self.complete(prompt, n, temperature, seed)
-        found = self._find(raw.question)
         if not raw.asks_answer:
-            return [recording.rationale for recording in found[:n]]
+            return [recording.rationale for recording in self._samples(raw.question, n, seed)]
+        found = self._find(raw.question)
         answers = [one.answer_completion for one in found if _key(one.rationale) == _key(raw.rationale)]
         if not answers:
             raise UnrecordedQuestionError(f"{raw.question} [with another rationale]", self.path)
         return answers[:n]
+
+    def _raw(self, prompt: str) -> RawPrompt | None:
+        """The prompt taken apart. Of several questions the last one is asked and those before are worked examples; but
+        in a second prompt, a recorded rationale may itself go on to a next question."""
+        whole = read_raw_prompt(prompt)
+        _, several, last = prompt.rpartition("\nQ: ")
+        asked = read_raw_prompt(f"Q: {last}") if several else None
+        if whole is None or asked is None:
+            return whole
+        return whole if asked.rationale and _key(whole.question) in self._recorded else asked
+
+    def _samples(self, question: str, n: int, seed: int | None) -> list[Recording]:
+        found, first = self._find(question), max(0, seed or 0)
+        if first >= len(found):
+            raise UnrecordedQuestionError(question, self.path, len(found))
+        return found[first : first + n]
 
     def _find(self, question: str) -> list[Recording]:
         found = self._recorded.get(_key(question))

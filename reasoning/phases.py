@@ -1,6 +1,7 @@
 """The five phases of a round, each a function from the run's files so far to its own file and metrics.
 
-Owns: what happens in exam, feedback, select, train and evaluate. The coordinator decides which one runs.
+Owns: what happens in exam, feedback, select and train (evaluate: `reasoning.evaluation`). The coordinator decides which
+one runs.
 
 Invariants
 - A phase reads the files of finished phases and writes its own file last and whole: done again, it gives the same.
@@ -17,16 +18,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from reasoning.agreement import NewProblem, new_question_metrics
-from reasoning.answers import grade
 from reasoning.asking import ask_student
 from reasoning.classroom import Classroom, TeacherRefused, gather_all
+from reasoning.evaluation import evaluate, graded_attempt
 from reasoning.exam import exam_questions, first_questions
-from reasoning.intervals import wilson
 from reasoning.practice import practise, practised
-from reasoning.records import Attempt, Example, Mistake, Problem, Rationale, Split, Verdict, stable_id
+from reasoning.records import Attempt, Example, Mistake, Problem, Rationale, Verdict, stable_id
 from reasoning.rounds import Metrics, Phase
 from reasoning.run_directory import RoundFiles
-from reasoning.sampling import Completion, Sampling
+from reasoning.sampling import Sampling
 from reasoning.selection import keep, label_examples, mistakes_of, select
 from reasoning.tables import read_table, write_table
 from reasoning.teacher_calls import TeacherFailure, TeacherReply
@@ -71,7 +71,7 @@ async def exam(room: Classroom, round: int) -> Metrics:
         async def sit(problem: Problem) -> None:
             sampling = _exam_sampling(room, problem, round)
             completions = await ask_student(answering, room.prompts.form, problem.question, sampling)
-            graded = [_graded(problem, round, sample, completion) for sample, completion in enumerate(completions)]
+            graded = [graded_attempt(problem, round, sample, one) for sample, one in enumerate(completions)]
             log.write("".join(json.dumps(asdict(attempt), ensure_ascii=False) + "\n" for attempt in graded))
             log.flush()
             attempts[problem.id] = graded
@@ -102,11 +102,11 @@ async def feedback(room: Classroom, round: int) -> Metrics:
 
     async def one(problem: Problem, mistake: Mistake | None) -> list[Rationale | TeacherFailure]:
         found: list[Rationale | TeacherFailure] = []
-        for task in room.ask_teacher(problem, mistake, samples):
+        for sample, task in enumerate(room.ask_teacher(problem, mistake, samples)):
             outcome = await task
             room.board.add(done=1)
             if isinstance(outcome, TeacherReply):
-                found.append(_rationale(room, outcome, problem, mistake, prompt, round))
+                found.append(_rationale(room, outcome, problem, mistake, prompt, round, sample))
             else:
                 found.append(outcome)
         return found
@@ -138,7 +138,13 @@ async def feedback(room: Classroom, round: int) -> Metrics:
 
 
 def _rationale(
-    room: Classroom, reply: TeacherReply, problem: Problem, mistake: Mistake | None, prompt: TeacherPrompt, round: int
+    room: Classroom,
+    reply: TeacherReply,
+    problem: Problem,
+    mistake: Mistake | None,
+    prompt: TeacherPrompt,
+    round: int,
+    sample: int,
 ) -> Rationale:
     teacher = room.recipe.teacher
     return keep(
@@ -151,6 +157,7 @@ def _rationale(
         mistake_id=mistake.id if mistake else "",
         complete=not reply.truncated,
         any_answer=room.recipe.learning.filter == "none",
+        sample=sample,
     )
 
 
@@ -196,42 +203,6 @@ async def train(room: Classroom, round: int) -> Metrics:
     }
 
 
-async def evaluate(room: Classroom, round: int) -> Metrics:
-    """Greedy accuracy on validation (which decides) and on test (which is only reported), with 95 % intervals."""
-    problems = [*room.data.validation, *room.data.test]
-    room.board.begin(round, Phase.EVALUATE, len(problems))
-    answering = await room.student_at(round)
-    greedy = Sampling(samples=1, temperature=0.0, top_p=1.0, max_new_tokens=room.max_new_tokens, seed=None, stop=())
-
-    async def sit(problem: Problem) -> Attempt:
-        (completion,) = await ask_student(answering, room.prompts.form, problem.question, greedy)
-        attempt = _graded(problem, round, 0, completion)
-        right = attempt.verdict is Verdict.CORRECT
-        room.board.add(done=1, graded=1, correct=int(right), student_tokens_total=attempt.tokens)
-        return attempt
-
-    attempts = await gather_all(sit(problem) for problem in problems)
-    write_table(room.files(round).evaluation, attempts, Attempt)
-    metrics: dict[str, float | int | str] = {}
-    for split in (Split.VALIDATION, Split.TEST):
-        verdicts = [a.verdict for p, a in zip(problems, attempts, strict=True) if p.split is split]
-        metrics |= accuracy_metrics(split, verdicts)
-    return metrics
-
-
-def accuracy_metrics(split: Split, verdicts: Sequence[Verdict]) -> dict[str, float | int | str]:
-    """Questions, correct ones, accuracy and the bounds of its 95 % interval (Wilson), named after `split`."""
-    right = sum(verdict is Verdict.CORRECT for verdict in verdicts)
-    interval = wilson(right, len(verdicts))
-    return {
-        f"{split}_questions": len(verdicts),
-        f"{split}_correct": right,
-        f"{split}_accuracy": right / len(verdicts) if verdicts else 0.0,
-        f"{split}_low": interval.low,
-        f"{split}_high": interval.high,
-    }
-
-
 def _exam_metrics(attempts: Sequence[Attempt], mistakes: int) -> Metrics:
     counts = {str(verdict): sum(attempt.verdict is verdict for attempt in attempts) for verdict in Verdict}
     missed = {attempt.problem_id for attempt in attempts if attempt.verdict is not Verdict.CORRECT}
@@ -255,13 +226,6 @@ def _exam_sampling(room: Classroom, problem: Problem, round: int) -> Sampling:
         max_new_tokens=room.max_new_tokens,
         seed=int(stable_id(room.recipe.seed, round, problem.id)[:7], 16),
         stop=(),
-    )
-
-
-def _graded(problem: Problem, round: int, sample: int, completion: Completion) -> Attempt:
-    prediction, verdict = grade(completion.text, completion.complete, problem)
-    return Attempt(
-        problem.id, round, sample, completion.text, completion.complete, completion.tokens, prediction, verdict
     )
 
 

@@ -65,14 +65,16 @@ def make_probe(checkpoint: str, version: str, prompts: Sequence[str], new_tokens
 
     Raises `ValueError` for no prompts, and what `transformers` raises for a checkpoint that it cannot load."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
     if not prompts:
         raise ValueError("a probe needs at least one prompt")
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    model: Any = AutoModelForCausalLM.from_pretrained(checkpoint, dtype="auto").eval()
+    apart = AutoConfig.from_pretrained(checkpoint).is_encoder_decoder
+    kind = AutoModelForSeq2SeqLM if apart else AutoModelForCausalLM
+    model: Any = kind.from_pretrained(checkpoint, dtype="auto", use_safetensors=True).eval()
     model.to("cuda" if torch.cuda.is_available() else "cpu")
-    ends = _end_tokens(model)
+    ends = end_tokens(model)
     encoded = tuple(tuple(int(token) for token in tokenizer(prompt).input_ids) for prompt in prompts)
     answers = [_greedy(model, prompt, new_tokens, ends) for prompt in encoded]
     return Probe(
@@ -85,7 +87,8 @@ def make_probe(checkpoint: str, version: str, prompts: Sequence[str], new_tokens
     )
 
 
-def _end_tokens(model: Any) -> set[int]:
+def end_tokens(model: Any) -> set[int]:
+    """The tokens that end an answer by the model's own configuration: none, one or several."""
     config = model.generation_config if model.generation_config is not None else model.config
     ends = config.eos_token_id
     if ends is None:
@@ -100,9 +103,14 @@ def _greedy(model: Any, prompt: tuple[int, ...], new_tokens: int, ends: set[int]
     steps: list[tuple[int, float, float]] = []
     ids_1T = torch.tensor([prompt], device=model.device)
     cache = None
+    read: dict[str, Any] = {}
+    name = "input_ids"
     with torch.inference_mode():
+        if model.config.is_encoder_decoder:
+            read["encoder_outputs"] = model.get_encoder()(input_ids=ids_1T, return_dict=True)
+            name, ids_1T = "decoder_input_ids", ids_1T.new_full((1, 1), model.config.decoder_start_token_id)
         for _ in range(new_tokens):
-            output = model(input_ids=ids_1T, past_key_values=cache, use_cache=True)
+            output = model(**read, **{name: ids_1T}, past_key_values=cache, use_cache=True)
             cache = output.past_key_values
             best_2 = output.logits[0, -1].float().log_softmax(dim=-1).topk(2)
             token = int(best_2.indices[0])

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One look at a run. Counts are of the current phase, except those named total; `loss` is None outside training."""
+    """One look at a run. Counts are of the current phase, except those named total; `loss` is None outside training.
+    `label` says what is worked on where that is no round."""
 
+    label: str = ""
     round: int = 0
     phase: str = "starting"
     done: int = 0
@@ -41,6 +43,7 @@ class ProgressBoard:
         """A new phase starts: its counts begin at zero; totals and notes stay."""
         old = self.snapshot
         self.snapshot = Snapshot(
+            label=old.label,
             round=round,
             phase=phase,
             total=total,

@@ -59,6 +59,7 @@ class Problem:
 
     `answer` is in the task's own form: "18", "yes", "B", "yajo". `choices` are the texts of the options of a
     multiple-choice question in order (A, B, ...), empty otherwise; `question` already contains them as shown.
+    `occurrence` counts from 0 how often the question came before, where a set repeats it and the repetition counts.
     """
 
     task: str
@@ -67,10 +68,12 @@ class Problem:
     answer_kind: AnswerKind
     split: Split
     choices: tuple[str, ...] = ()
+    occurrence: int = 0
     id: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "id", stable_id(self.task, self.question))
+        again = (self.occurrence,) if self.occurrence else ()
+        object.__setattr__(self, "id", stable_id(self.task, self.question, *again))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ class Rationale:
 
     `text` is the reasoning alone and `answer` what it ends in; `prompt` names the prompt that asked for it, `model`
     who wrote it; `mistake_id` is the mistake it answers ("" for plain ones); `kept` says whether it passed the
-    filter (its answer is the gold one).
+    filter (its answer is the gold one); `sample` is its number (from 0) among the answers to the same question.
     """
 
     problem_id: str
@@ -130,6 +133,7 @@ class Rationale:
     answer: str
     kept: bool
     mistake_id: str = ""
+    sample: int = 0
     id: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic
 
 import yaml
 
-from reasoning.recipe import Recipe, RecipeError, parse_recipe
+from reasoning.recipe import Recipe, RecipeError, RecipeT, RunRecipe, parse_as
 from reasoning.rounds import PhaseRecord
 from reasoning.run_prompts import STUDENT_PROMPT, demonstration_files, form_of, prompt_files
 from reasoning.student_forms import StudentForm
@@ -73,10 +75,23 @@ class RoundFiles:
     def evaluation(self) -> Path:
         return self.folder / "evaluation.parquet"
 
+    @property
+    def epochs(self) -> Path:
+        """A folder for each epoch of the round's training, where the best of them is to be found out."""
+        return self.folder / "epochs"
+
+    def after(self, epoch: int) -> RoundFiles:
+        """Where the student after `epoch` (from 1) is, until the best one is chosen, and its evaluation stays."""
+        return RoundFiles(self.epochs / f"epoch-{epoch:02d}")
+
+    @property
+    def epoch_accuracies(self) -> Path:
+        return self.folder / "epochs.jsonl"
+
 
 @dataclass(frozen=True, slots=True)
-class RunDirectory:
-    """The directory of one run."""
+class ClaimedDirectory(ABC, Generic[RecipeT]):
+    """What the directories of all kinds of run have in common: an owner, its prompts, and its finished phases."""
 
     path: Path
 
@@ -102,37 +117,29 @@ class RunDirectory:
         return self.path / "prompts"
 
     @property
-    def training(self) -> Path:
-        """Ray Train's own files while a round trains."""
-        return self.path / "training"
+    @abstractmethod
+    def recipe_kind(self) -> type[RecipeT]:
+        """The kind of recipe that such a directory belongs to."""
 
-    def round(self, number: int) -> RoundFiles:
-        return RoundFiles(self.path / f"round-{number:03d}")
+    @abstractmethod
+    def files_of(self, recipe: RecipeT) -> Mapping[str, Path]:
+        """The prompts and demonstrations that `recipe` names, by its key. Raises `PromptError`."""
 
-    def recipe(self) -> Recipe:
+    def recipe(self) -> RecipeT:
         """The recipe this directory belongs to. Raises `RunDirectoryError` when there is none or it is damaged."""
         if not self.recipe_file.is_file():
             raise RunDirectoryError(f"{self.path}: not a run directory: it has no recipe.yaml")
         try:
-            return parse_recipe(self.recipe_file.read_text(encoding="utf-8"), str(self.recipe_file))
+            return parse_as(self.recipe_kind, self.recipe_file.read_text(encoding="utf-8"), str(self.recipe_file))
         except RecipeError as error:
             raise RunDirectoryError(f"{self.recipe_file}: cannot be read back: {error}") from error
 
-    def form(self) -> StudentForm:
-        """The form in which this run's student is asked. Raises `RunDirectoryError`, `PromptError`."""
-        student = self.recipe().student
-        copy = self._copy_of(STUDENT_PROMPT)
-        shown = self._copy_of("student.demonstrations")
-        update: dict[str, object] = {"prompt": str(copy.resolve())} if copy.is_file() else {}
-        update |= {"demonstrations": shown} if shown.is_file() else {}
-        return form_of(student.model_copy(update=update))
-
-    def claim(self, recipe: Recipe) -> bool:
+    def claim(self, recipe: RecipeT) -> bool:
         """Makes this the directory of `recipe`. Returns True when it was already (a resumption), False when it is new.
 
         Raises `RunDirectoryError` when it belongs to another recipe, when a prompt was changed, or when it holds
         something that is no run; `PromptError` when a prompt cannot be read."""
-        used = {**{key: file.path for key, file in prompt_files(recipe).items()}, **demonstration_files(recipe)}
+        used = self.files_of(recipe)
         if self.recipe_file.is_file():
             owner = self.recipe()
             if owner.fingerprint() != recipe.fingerprint():
@@ -167,7 +174,7 @@ class RunDirectory:
                     f"all its rounds. Take the old one back ({copy}), or give this run another `name` or --name."
                 )
 
-    def _write_recipe(self, recipe: Recipe) -> None:
+    def _write_recipe(self, recipe: RecipeT) -> None:
         text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
         unfinished = self.recipe_file.with_suffix(".tmp")
         unfinished.write_text(text, encoding="utf-8")
@@ -200,7 +207,36 @@ class RunDirectory:
             os.fsync(file.fileno())
 
 
-def _differences(owner: Recipe, other: Recipe) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class RunDirectory(ClaimedDirectory[Recipe]):
+    """The directory of one run of tailored learning."""
+
+    @property
+    def recipe_kind(self) -> type[Recipe]:
+        return Recipe
+
+    @property
+    def training(self) -> Path:
+        """Ray Train's own files while a round trains."""
+        return self.path / "training"
+
+    def round(self, number: int) -> RoundFiles:
+        return RoundFiles(self.path / f"round-{number:03d}")
+
+    def files_of(self, recipe: Recipe) -> Mapping[str, Path]:
+        return {**{key: file.path for key, file in prompt_files(recipe).items()}, **demonstration_files(recipe)}
+
+    def form(self) -> StudentForm:
+        """The form in which this run's student is asked. Raises `RunDirectoryError`, `PromptError`."""
+        student = self.recipe().student
+        copy = self._copy_of(STUDENT_PROMPT)
+        shown = self._copy_of("student.demonstrations")
+        update: dict[str, object] = {"prompt": str(copy.resolve())} if copy.is_file() else {}
+        update |= {"demonstrations": shown} if shown.is_file() else {}
+        return form_of(student.model_copy(update=update))
+
+
+def _differences(owner: RunRecipe, other: RunRecipe) -> list[str]:
     """The paths of the keys in which two recipes differ, in what the fingerprint covers."""
     found: list[str] = []
 

@@ -56,6 +56,7 @@ def keep(
     mistake_id: str = "",
     complete: bool = True,
     any_answer: bool = False,
+    sample: int = 0,
 ) -> Rationale:
     """The rationale in a teacher's reply; `kept` when it is complete, not empty, and its answer is the gold one (with
     `any_answer`, whatever its answer: paper B's switch).
@@ -77,6 +78,7 @@ def keep(
         answer=answer,
         kept=(right or any_answer) and complete and bool(reply.rationale),
         mistake_id=mistake_id,
+        sample=sample,
     )
 
 

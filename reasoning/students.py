@@ -1,7 +1,7 @@
 """Students on disk and in memory.
 
-Owns: loading a causal language model with its tokenizer from a folder or hub id, the padding token that one may lack,
-and saving both as a Hugging Face folder.
+Owns: loading a language model, decoder or encoder-decoder, with its tokenizer from a folder or hub id, the padding
+token that one may lack, and saving both as a Hugging Face folder.
 
 Invariants
 - Weights are read from and written to safetensors only: nothing is unpickled, and no code of a model's is run.
@@ -29,18 +29,23 @@ class StudentError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """A `transformers` causal language model and its tokenizer, which has a padding and an end-of-sequence token."""
+    """A `transformers` model, a decoder or an encoder-decoder (T5), and its tokenizer, which has a padding and an
+    end-of-sequence token."""
 
     model: Any
     tokenizer: Any
+
+    @property
+    def is_encoder_decoder(self) -> bool:
+        return bool(self.model.config.is_encoder_decoder)
 
 
 def load_student(source: str, dtype: torch.dtype = torch.float32) -> Student:
     """Loads the student at `source`, a local folder or a hub id, with weights of `dtype`, on the CPU.
 
-    Raises `StudentError` when there is none, when it is not a causal language model with safetensors weights, or
-    when its tokenizer has no end-of-sequence token."""
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    Raises `StudentError` when there is none, when it is neither a decoder nor an encoder-decoder with safetensors
+    weights, or when it lacks a token that it needs to start or to stop."""
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
     folder = Path(source)
     looks_local = folder.is_absolute() or source.startswith((".", "~")) or source.count("/") > 1
@@ -48,14 +53,9 @@ def load_student(source: str, dtype: torch.dtype = torch.float32) -> Student:
         raise StudentError(f"{source}: no student there (no config.json); give a Hugging Face folder or a hub id")
     try:
         config = AutoConfig.from_pretrained(source)
-        if getattr(config, "is_encoder_decoder", False):
-            raise StudentError(
-                f"{source}: an encoder-decoder ({config.model_type}); students are decoders (AutoModelForCausalLM)"
-            )
+        kind = AutoModelForSeq2SeqLM if getattr(config, "is_encoder_decoder", False) else AutoModelForCausalLM
         tokenizer = AutoTokenizer.from_pretrained(source)
-        model = AutoModelForCausalLM.from_pretrained(source, config=config, dtype=dtype, use_safetensors=True)
-    except StudentError:
-        raise
+        model = kind.from_pretrained(source, config=config, dtype=dtype, use_safetensors=True)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise StudentError(
@@ -65,6 +65,11 @@ def load_student(source: str, dtype: torch.dtype = torch.float32) -> Student:
     if tokenizer.eos_token_id is None:
         raise StudentError(f"{source}: its tokenizer has no end-of-sequence token, so it could not learn to stop")
     add_missing_pad_token(model, tokenizer)
+    if model.config.is_encoder_decoder and model.config.decoder_start_token_id is None:
+        raise StudentError(
+            f"{source}: its config.json names no decoder_start_token_id, the token an encoder-decoder's answers start "
+            "from (T5's is its padding token); name it there"
+        )
     return Student(model, tokenizer)
 
 

@@ -28,6 +28,7 @@ from ray import serve
 from ray.serve import Application
 
 from reasoning.engine import EngineSettings, engine_options, prepare_process
+from reasoning.student_config import is_encoder_decoder
 from reasoning.student_forms import student_prompt
 from serve.proxy import LOOPBACK, start_serve
 
@@ -58,6 +59,8 @@ class StudentServing(BaseModel):
     def _checkpoint_is_there(cls, checkpoint: str) -> str:
         folder = Path(checkpoint).expanduser()
         if (folder / "config.json").is_file():
+            if is_encoder_decoder(str(folder)):
+                raise ValueError(f"{checkpoint}: an encoder-decoder, which vLLM does not serve; use `tailor eval`")
             return str(folder.resolve())  # a replica works in another folder
         if folder.is_dir() or folder.is_absolute() or checkpoint.startswith(".") or checkpoint.count("/") > 1:
             raise ValueError(

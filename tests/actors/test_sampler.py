@@ -1,7 +1,7 @@
 """The sampler answers with the weights it was asked for, proven, on a real engine; the pool loses no request.
 
-Slow parts (about 25 s each on two cores): the engine starts once for the module, once more for a student whose
-vocabulary grew, and once after its process was killed. (torch is imported in functions: every actor here imports
+Slow parts (about 25 s each on two cores): the engine starts once for the module, once after its process was killed,
+and once for each of two students with another vocabulary. (torch is imported in functions: every actor here imports
 this module.)"""
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from actors.sampler import (
     SyncFailed,
 )
 from reasoning.probe import Probe, ProbeReport, make_probe
+from reasoning.student_forms import student_prompt
 
 PROMPTS = [f"Question: {i} apples and {i * 7 % 5} pears?\nReasoning:" for i in range(20)]
 GREEDY = Sampling(max_new_tokens=24)
@@ -43,9 +44,9 @@ class Switchable(StudentSampler):
     async def set_cured(self, cured: bool) -> None:
         self.cured = cured
 
-    async def _load(self, checkpoint: str) -> None:
+    async def _take_weights(self, checkpoint: str) -> None:
         if self.cured:
-            await super()._load(checkpoint)
+            await super()._take_weights(checkpoint)
         else:
             await self._engine.collective_rpc("reload_weights", kwargs={"weights_path": checkpoint})
 
@@ -202,17 +203,6 @@ def test_stop_ends_an_answer_and_the_limit_cuts_it(
 
 
 @pytest.mark.engine
-def test_student_with_a_new_padding_token_is_taken_on(
-    replica: Any, checkpoints: dict[str, str], probes: dict[str, Probe]
-) -> None:
-    import ray
-
-    assert ray.get(replica.sync.remote("grown", checkpoints["grown"], probes["grown"])).ok
-    answers = run(ask(replica, "grown", PROMPTS, GREEDY))
-    assert [completion.text for (completion,) in answers] == expected_texts(checkpoints["grown"])
-
-
-@pytest.mark.engine
 def test_killed_engine_comes_back_synced_and_no_request_is_lost(
     replica: Any, checkpoints: dict[str, str], probes: dict[str, Probe]
 ) -> None:
@@ -231,6 +221,38 @@ def test_killed_engine_comes_back_synced_and_no_request_is_lost(
     expected, answers = run(exam())
     assert answers == expected
     assert ray.get(replica.version.remote()) == "B"
+
+
+@pytest.mark.engine
+def test_student_with_a_new_padding_token_is_taken_on(
+    replica: Any, checkpoints: dict[str, str], probes: dict[str, Probe]
+) -> None:
+    import ray
+
+    assert ray.get(replica.sync.remote("grown", checkpoints["grown"], probes["grown"])).ok
+    answers = run(ask(replica, "grown", PROMPTS, GREEDY))
+    assert [completion.text for (completion,) in answers] == expected_texts(checkpoints["grown"])
+
+
+@pytest.mark.engine
+def test_both_back_ends_say_the_same_for_the_embedded_student(replica: Any, embedded_student: Path) -> None:
+    """Text, ends and counts of tokens, with and without a stop string."""
+    import ray
+
+    from reasoning.generation import Generator
+    from reasoning.recipe import TaskSection
+    from reasoning.students import load_student
+    from reasoning.tasks import load_problems
+
+    problems = load_problems(TaskSection(name="coin_flip", train=20, validation=2, test=2), seed=7).train
+    prompts = [student_prompt(problem.question) for problem in problems]
+    probe = make_probe(str(embedded_student), "embedded", prompts[:4])
+    assert ray.get(replica.sync.remote("embedded", str(embedded_student), probe)).ok
+    generator = Generator(load_student(str(embedded_student)))
+    for sampling in (Sampling(max_new_tokens=40), Sampling(max_new_tokens=40, stop=("\nAnswer", " heads"))):
+        said = run(ask(replica, "embedded", prompts, sampling))
+        assert said == generator.answer(prompts, sampling)
+        assert {completion.complete for (completion,) in said} >= {True}
 
 
 class Parrot:

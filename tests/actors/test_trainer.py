@@ -20,6 +20,7 @@ import ray
 import torch
 
 from actors.trainer import (
+    ProbeOrder,
     Trainer,
     TrainingFailed,
     TrainingJob,
@@ -28,8 +29,10 @@ from actors.trainer import (
     wait_for_resources,
 )
 from reasoning.fine_tuning import FineTuneReport, LossPoint, fine_tune
+from reasoning.probe import load_probe
 from reasoning.recipe import ObjectiveSection, TrainingSection
 from reasoning.records import Example
+from reasoning.run_directory import RoundFiles
 from reasoning.students import load_student, save_student
 from reasoning.tables import write_table
 from tests.tiny_students import tiny_student
@@ -84,12 +87,15 @@ def _job(folder: Path, questions: int, *, workers: int = 1, **training: Any) -> 
     )
 
 
-def _taught_here(job: TrainingJob, questions: int) -> tuple[torch.Tensor, FineTuneReport]:
+def _taught_here(job: TrainingJob, questions: int, passes: int = 10**6) -> tuple[torch.Tensor, FineTuneReport]:
+    """The weights after so many passes, or all, and the report of the whole training."""
     student = load_student(job.checkpoint_in)
+    taught: list[torch.Tensor] = []
     report = fine_tune(
-        student.model, student.tokenizer, _examples(questions), job.training, job.objective, job.seed, dtype="float32"
-    )
-    return _weights(student.model), report
+        student.model, student.tokenizer, _examples(questions), job.training, job.objective, job.seed, dtype="float32",
+        on_pass=lambda run: taught.append(_weights(run.model).clone()),
+    )  # fmt: skip
+    return taught[min(passes, len(taught)) - 1], report
 
 
 def _weights(model: Any) -> torch.Tensor:
@@ -111,9 +117,16 @@ def _wait_for_pass(job: TrainingJob, epoch: int) -> None:
 def test_one_worker_teaches_what_the_plain_loop_teaches_and_a_done_job_is_not_done_again(
     trainer: Any, tmp_path: Path
 ) -> None:
-    job = _job(tmp_path, 12, epochs=3)
+    files = RoundFiles(tmp_path / "round-000")
+    order = ProbeOrder("round-000", ("Q: 1+1?",), str(files.probe))
+    job = replace(_job(tmp_path, 12, epochs=3), epochs_out=str(files.epochs), probe=order)
     report = ray.get(trainer.train.remote(job))
     weights, expected = _taught_here(job, 12)
+    for epoch in (1, 2, 3):  # every epoch's student is kept, with what its sampler is to prove
+        student = load_student(str(files.after(epoch).student))
+        after = _taught_here(job, 12, passes=epoch)[0]
+        torch.testing.assert_close(_weights(student.model), after, rtol=0, atol=1e-5)
+        assert load_probe(files.after(epoch).probe).version == f"round-000/epoch-0{epoch}"
     taught = load_student(job.checkpoint_out)
     torch.testing.assert_close(_weights(taught.model), weights, rtol=0, atol=1e-5)
     assert report.steps == expected.steps == 9

@@ -145,15 +145,33 @@ def test_a_head_size_that_crashes_on_cpu(tmp_path: Path, student: Path) -> None:
     fault = only(SMALL, small)
     assert "size 16" in fault.what and "32, 64" in fault.what and "sampler_gpus" in fault.cure
     assert checked(f"{SMALL}cluster: {{sampler_gpus: 1}}", small, {"CPU": 2.0, "GPU": 1.0})
+    assert checked(f"{SMALL}cluster: {{sampler: transformers}}", small)
 
 
-def test_what_is_no_decoder(tmp_path: Path, student: Path) -> None:
-    t5 = changed(
-        student, tmp_path, model_type="t5", architectures=["T5ForConditionalGeneration"], is_encoder_decoder=True
-    )
-    assert "T5ForConditionalGeneration" in only(SMALL, t5).what
+def test_what_is_no_student(tmp_path: Path, student: Path) -> None:
     own = changed(student, tmp_path, model_type="mine", architectures=["MineForCausalLM"], is_encoder_decoder=False)
     assert "MineForCausalLM" in only(SMALL, own).what
+    ears = {"model_type": "whisper", "architectures": ["WhisperForConditionalGeneration"], "is_encoder_decoder": True}
+    assert (
+        "WhisperForConditionalGeneration"
+        in only(SMALL, changed(student, tmp_path, **ears, decoder_start_token_id=1)).what
+    )
+
+
+def test_an_encoder_decoder_is_sampled_with_transformers_alone(tmp_path: Path, student: Path) -> None:
+    """Its heads may have any size, its positions need not end, and it must name the token its answers start from."""
+    t5 = {"model_type": "t5", "architectures": ["T5ForConditionalGeneration"], "is_encoder_decoder": True}
+    sizes = {"max_position_embeddings": None, "n_positions": 128, "head_dim": 16}
+    folder = changed(student, tmp_path, **t5, **sizes, decoder_start_token_id=0)
+    assert checked(SMALL, folder)
+    assert checked(f"{SMALL}cluster: {{sampler: transformers}}", folder)
+    fault = only(f"{SMALL}cluster: {{sampler: vllm}}", folder)
+    assert fault.place == "cluster.sampler" and "(t5)" in fault.what and "transformers" in fault.cure
+    gpus = {"CPU": 4.0, "GPU": 4.0}
+    assert checked(f"{SMALL}cluster: {{sampler_gpus: 1}}", folder, gpus)
+    assert only(f"{SMALL}cluster: {{sampler_gpus: 2}}", folder, gpus).place == "cluster.sampler_gpus"
+    startless = changed(folder, tmp_path / "startless", decoder_start_token_id=None)
+    assert "decoder_start_token_id" in only(SMALL, startless).what
 
 
 def test_weights_that_are_a_pointer_or_cut_off(tmp_path: Path, student: Path) -> None:

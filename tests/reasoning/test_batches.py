@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,9 +18,11 @@ from reasoning.batches import (
     steps_per_pass,
     tokenize_examples,
 )
+from reasoning.collation import collate
 from reasoning.records import Example
 from reasoning.student_forms import student_completion, student_prompt
 from tests.tiny_students import byte_tokenizer
+from tests.tiny_t5 import tiny_t5_student
 
 
 @st.composite
@@ -90,6 +93,35 @@ def test_workers_share_each_batch_disjointly_and_make_equally_many_steps(
         assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
+@settings(deadline=None)
+@given(datasets(), sizes, seeds, seeds)
+def test_a_pass_repeats_for_its_seed_and_epoch_and_changes_over_epochs(
+    examples: list[TokenizedExample], size: int, seed: int, epoch: int
+) -> None:
+    assert draw_pass(examples, size, seed, epoch) == draw_pass(list(examples), size, seed, epoch)
+    if sum(len(example.positives) for example in examples) > 1:  # else there is one pass
+        passes = [draw_pass(examples, size, seed, later) for later in range(epoch, epoch + 40)]
+        assert any(drawn != passes[0] for drawn in passes)
+
+
+@pytest.mark.parametrize(
+    ("counts", "size"), [((1, 1, 5), 4), ((2,) * 5, 4), ((9, 1), 8), ((1,) * 9, 4), ((3, 3, 3), 2)]
+)
+def test_the_end_of_a_pass_is_like_its_beginning(counts: tuple[int, ...], size: int) -> None:
+    """Paper A's batches are not: one that spans the end of a round of questions may hold a question twice, the last is
+    filled up with rationales already had, and whole batches are repeated until every worker has as many."""
+    examples = [
+        TokenizedExample(str(q), (100 + q,), tuple((q, r) for r in range(count)), ()) for q, count in enumerate(counts)
+    ]
+    for epoch in range(20):
+        batches = draw_pass(examples, size, 0, epoch)
+        assert sorted(sample.anchor for batch in batches for sample in batch) == sorted(
+            anchor for example in examples for anchor in example.positives
+        )
+        assert all(len({sample.prompt for sample in batch}) == len(batch) for batch in batches)
+        assert max(map(len, batches)) - min(map(len, batches)) <= 1
+
+
 def _many(questions: int, rationales: int) -> list[TokenizedExample]:
     return [
         TokenizedExample(str(q), (100 + q,), tuple((q, r) for r in range(rationales)), ((q, 99), (q, 98)))
@@ -139,6 +171,16 @@ def test_long_and_short_samples_are_not_padded_together_once_there_are_enough() 
     assert [len(group) for group in micro_batches(samples, 1000, 600, triplets=False)] == [6]
 
 
+@settings(deadline=None)
+@given(datasets(), sizes)
+def test_a_group_is_padded_to_its_own_longest_sample(examples: list[TokenizedExample], size: int) -> None:
+    """Paper B's code pads every sample to the longest of the whole set."""
+    for batch in draw_pass(examples, size, 0, 0):
+        for group in micro_batches(batch, 60, 20, triplets=True):
+            rows = collate(group, 0, torch.device("cpu"), triplets=False)
+            assert rows.tokens_BT.shape == (len(group), max(sample.length for sample in group))
+
+
 def test_tokens_are_those_of_prompt_and_completion_and_an_end() -> None:
     tokenizer = byte_tokenizer()
     prompt, completion = student_prompt("1 + 1?"), student_completion("One and one is two.", "2")
@@ -164,12 +206,30 @@ def test_a_completion_too_long_is_left_out_and_never_cut(
     assert all(completion[-1] == tokenizer.eos_token_id for completion in data.examples[0].positives)
 
 
+@pytest.mark.parametrize(("limit", "dropped"), [(11, 0), (10, 1), (9, 2)])
+def test_prompt_and_completion_of_an_encoder_decoder_fit_each_by_itself(limit: int, dropped: int) -> None:
+    """As paper B bounds both at 512, which cuts what is longer; here it is left out."""
+    tokenizer = tiny_t5_student().tokenizer
+    examples = [Example("p", "1234567", (" abc", " abcdefgh"), (" abcdefghi",)), Example("q", "1", (" a",), ())]
+    data = tokenize_examples(examples, tokenizer, limit, encoder_decoder=True)
+    assert (data.dropped_completions, data.dropped_examples, data.longest) == (dropped, 0, 11)
+    assert tokenize_examples(examples, tokenizer, 7, encoder_decoder=True).dropped_examples == 1  # its prompt has 8
+
+
 def test_an_example_without_a_fitting_rationale_is_left_out_whole() -> None:
     examples = [Example("p", "1" * 50, (" abc",), (" d",)), Example("q", "1", (" a", " a"))]
     data = tokenize_examples(examples, byte_tokenizer(), 10)
     assert [example.id for example in data.examples] == [examples[1].id]
     assert (data.dropped_completions, data.dropped_examples) == (2, 1)
     assert len(data.examples[0].positives) == 1  # the same text twice is one rationale
+
+
+def test_an_encoder_reads_prompts_as_its_tokenizer_gives_them() -> None:
+    tokenizer = tiny_t5_student().tokenizer
+    data = tokenize_examples([Example("p", "Question: 1", (" one",))], tokenizer, 512, encoder_decoder=True)
+    assert list(data.examples[0].prompt) == tokenizer("Question: 1").input_ids
+    assert data.examples[0].prompt[-1] == tokenizer.eos_token_id
+    assert list(data.examples[0].positives[0]) == tokenizer(" one").input_ids  # ended once
 
 
 def test_long_and_short_samples_are_spread_over_workers() -> None:

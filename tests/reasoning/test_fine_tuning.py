@@ -10,7 +10,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import MistralConfig, MistralForCausalLM
 
+from reasoning.batches import draw_pass
 from reasoning.fine_tuning import (
     FineTuneReport,
     FineTuning,
@@ -25,6 +27,7 @@ from reasoning.recipe import ObjectiveSection, TrainingSection
 from reasoning.records import Example
 from reasoning.students import Student
 from tests.tiny_students import tiny_student
+from tests.tiny_t5 import tiny_t5_student
 
 OBJECTIVE = ObjectiveSection()
 
@@ -43,8 +46,11 @@ def _training(**changes: Any) -> TrainingSection:
     return TrainingSection(**({"epochs": 2, "batch_size": 4, "learning_rate": 1e-3, "warmup_steps": 2} | changes))
 
 
-def _teach(student: Student, training: TrainingSection, *, count: int = 6, **options: Any) -> FineTuneReport:
-    return fine_tune(student.model, student.tokenizer, _examples(count), training, OBJECTIVE, 3, **options)
+def _teach(
+    student: Student, training: TrainingSection, *, count: int = 6, objective: ObjectiveSection = OBJECTIVE,
+    **options: Any,
+) -> FineTuneReport:  # fmt: skip
+    return fine_tune(student.model, student.tokenizer, _examples(count), training, objective, 3, **options)
 
 
 def _weights(student: Student) -> torch.Tensor:
@@ -66,6 +72,89 @@ def test_training_teaches_the_rationales_and_tells_mistakes_apart() -> None:
     prompt = student.tokenizer("Q: 4+1?", return_tensors="pt")
     written = student.model.eval().generate(**prompt, max_new_tokens=20, do_sample=False, pad_token_id=0)
     assert student.tokenizer.decode(written[0]).endswith("Answer: 5</s>")
+
+
+def test_an_encoder_decoder_learns_what_it_then_writes() -> None:
+    """What the sampler gives it to read, `tokenizer(prompt)`, must be what it was taught on."""
+    student = tiny_t5_student(tied=False)
+    report = _teach(student, _training(epochs=60, learning_rate=5e-3), objective=ObjectiveSection(loss="completion"))
+    assert report.lm_loss_last < 0.3 < 2.0 < report.lm_loss_first
+    triplets = [point.triplet for point in report.losses if point.triplet is not None]
+    assert triplets[-1] < 0.5 * triplets[0]
+    prompt = student.tokenizer("Q: 4+1?", return_tensors="pt")
+    written = student.model.eval().generate(**prompt, max_new_tokens=30, do_sample=False)
+    assert student.tokenizer.decode(written[0], skip_special_tokens=True).endswith("Answer: 5")
+
+
+@pytest.mark.parametrize("make", [tiny_student, tiny_t5_student])
+@pytest.mark.parametrize("prompt_gradient", [True, False])
+@pytest.mark.parametrize("loss", ["weighted", "full", "completion", "contrastive"])
+def test_every_mode_trains_what_it_says(loss: Any, prompt_gradient: bool, make: Any) -> None:
+    objective = ObjectiveSection(loss=loss, prompt_gradient=prompt_gradient)
+    report = _teach(make(), _training(epochs=12, learning_rate=3e-3), count=8, objective=objective)
+    first, last = report.losses[0], report.losses[-1]
+    triplets = [point.triplet for point in report.losses if point.triplet is not None]
+    assert sum(triplets[-4:]) < 0.7 * sum(triplets[:4])
+    if loss == "contrastive":
+        assert len(triplets) == report.steps == 12 * 2  # four of eight questions have triplets, two rationales each
+        assert all(math.isclose(point.total, 0.5 * (point.triplet or 0.0), rel_tol=1e-6) for point in report.losses)
+        assert last.lm > 0.5 * first.lm  # measured, not trained
+    else:
+        assert last.lm < 0.7 * first.lm
+        assert all(p.total >= p.lm for p in report.losses)
+
+
+def test_the_triplet_loss_alone_needs_triplets() -> None:
+    with pytest.raises(TrainingError, match=r"none of 1 has them: use another objective.loss, or ask for more"):
+        _teach(tiny_student(), _training(), count=1, objective=ObjectiveSection(loss="contrastive"))
+
+
+def test_a_student_whose_prompts_cannot_be_cached_needs_their_gradient() -> None:
+    tokenizer = tiny_student().tokenizer
+    window = MistralConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=1,
+        num_key_value_heads=1, sliding_window=16,
+    )  # fmt: skip
+    with pytest.raises(TrainingError, match=r"prompt_gradient: false .*\(mistral\) cannot"):
+        _teach(
+            Student(MistralForCausalLM(window), tokenizer),
+            _training(),
+            objective=ObjectiveSection(prompt_gradient=False),
+        )
+
+
+@pytest.mark.parametrize("make", [tiny_student, tiny_t5_student])
+def test_paper_b_trains_as_the_plain_loop_it_describes(make: Any) -> None:
+    """AdamW at a constant 3e-4, no clipping, the loss that `transformers` makes of labels without the prompt. (Theirs
+    decays norms too, by 3e-6 a step.)"""
+    training = TrainingSection(
+        epochs=2, batch_size=8, learning_rate=3e-4, schedule="constant", warmup_steps=0, weight_decay=0.01,
+        max_grad_norm=None, max_tokens=512,
+    )  # fmt: skip
+    objective = ObjectiveSection(loss="completion", contrastive_weight=0.0)
+    taught, plain = make(), make()
+    run = FineTuning(taught.model, taught.tokenizer, _examples(6), training, objective, 3, 0, 1, "float32")
+    optimizer = torch.optim.AdamW(plain.model.parameters(), lr=3e-4, weight_decay=0.01)
+    losses = []
+    for epoch in range(2):
+        for batch in draw_pass(run.data.examples, 8, 3, epoch):
+            optimizer.zero_grad()
+            whole = torch.zeros(())
+            for sample in batch:  # one at a time, weighted by its tokens
+                if plain.model.config.is_encoder_decoder:
+                    read, labels = sample.prompt, sample.anchor
+                else:
+                    read, labels = sample.prompt + sample.anchor, (-100,) * len(sample.prompt) + sample.anchor
+                loss = plain.model(input_ids=torch.tensor([read]), labels=torch.tensor([labels])).loss
+                whole = whole + loss * len(sample.anchor) / sum(len(s.anchor) for s in batch)
+            whole.backward()
+            optimizer.step()
+            losses.append(whole.item())
+        run.learn_pass(epoch, None)
+    assert len(losses) == len(run.points) == 4
+    for mine, theirs in zip(run.points, losses, strict=True):
+        assert math.isclose(mine.total, theirs, rel_tol=1e-4)
+    torch.testing.assert_close(_weights(taught), _weights(plain), rtol=0, atol=3e-5)
 
 
 def test_the_same_seed_gives_the_same_student_and_another_seed_another() -> None:
@@ -165,7 +254,15 @@ def test_norms_and_biases_are_not_decayed() -> None:
     assert {id(p) for p in free["params"]} == {id(p) for p in norms}
 
 
-COUNTS = (1, 6)
+# A student, how many questions it learns, and by what.
+ALONE_AND_TOGETHER: tuple[tuple[Any, int, ObjectiveSection], ...] = (
+    (tiny_student, 1, OBJECTIVE),
+    (tiny_student, 6, OBJECTIVE),
+    (tiny_student, 6, ObjectiveSection(prompt_gradient=False)),
+    (tiny_student, 6, ObjectiveSection(loss="contrastive", prompt_gradient=False)),
+    (tiny_t5_student, 6, ObjectiveSection(loss="completion")),
+    (tiny_t5_student, 6, ObjectiveSection(loss="contrastive", prompt_gradient=False)),
+)
 
 
 def _worker(rank: int, world_size: int, folder: str) -> None:
@@ -173,10 +270,10 @@ def _worker(rank: int, world_size: int, folder: str) -> None:
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=world_size
     )
-    for count in COUNTS:
-        student = tiny_student()
-        report = _teach(student, _training(), count=count, rank=rank, world_size=world_size)
-        torch.save((_weights(student), [point.total for point in report.losses]), f"{folder}/{count}-{rank}.pt")
+    for case, (make, count, objective) in enumerate(ALONE_AND_TOGETHER):
+        student = make()
+        report = _teach(student, _training(), count=count, objective=objective, rank=rank, world_size=world_size)
+        torch.save((_weights(student), [point.total for point in report.losses]), f"{folder}/{case}-{rank}.pt")
     torch.distributed.destroy_process_group()
 
 
@@ -184,11 +281,11 @@ def test_two_workers_teach_what_one_teaches(tmp_path: Path) -> None:
     """With one question, every batch leaves the second worker nothing to do: it must neither hang nor count.
     Fifteen seconds: two processes import torch and transformers."""
     torch.multiprocessing.spawn(_worker, args=(2, str(tmp_path)), nprocs=2)
-    for count in COUNTS:
-        alone = tiny_student()
-        report = _teach(alone, _training(), count=count)
+    for case, (make, count, objective) in enumerate(ALONE_AND_TOGETHER):
+        alone = make()
+        report = _teach(alone, _training(), count=count, objective=objective)
         for rank in range(2):
-            weights, totals = torch.load(tmp_path / f"{count}-{rank}.pt")
+            weights, totals = torch.load(tmp_path / f"{case}-{rank}.pt")
             torch.testing.assert_close(weights, _weights(alone), rtol=0, atol=2e-5)
             for mine, theirs in zip(totals, report.losses, strict=True):
                 assert math.isclose(mine, theirs.total, rel_tol=1e-4)
@@ -206,7 +303,7 @@ def test_students_that_cannot_share_prompts_learn_the_same(monkeypatch: pytest.M
     monkeypatch.setattr(Objective, "__init__", watched)
     expected = _teach(sharing, _training())
     assert shared[-1]
-    monkeypatch.setattr("reasoning.fine_tuning.can_share_prompts", lambda *_: False)
+    monkeypatch.setattr("reasoning.fine_tuning.can_share_prompts", lambda *_, **__: False)
     report = _teach(apart, _training())
     assert not shared[-1]
     for mine, theirs in zip(report.losses, expected.losses, strict=True):

@@ -159,6 +159,28 @@ def test_recorded_completions_are_repeated_word_for_word(tmp_path: Path) -> None
         teacher.continue_text(f"{first} Surely.\nTherefore, the answer is")
 
 
+def test_each_sample_of_a_question_gets_another_recording(tmp_path: Path) -> None:
+    teacher = RecordedTeacher(recording(tmp_path, *lines_of(RECORDS)))
+    content = plain_content("Is it so?")
+    assert teacher.complete(content, seed=0) == ["Reasoning: It is.\nAnswer: Yes."]
+    assert teacher.complete(content, temperature=0.7, seed=1) == ["Reasoning: Perhaps.\nAnswer: No."]
+    asked = "Q: Is it so?\nA: Let's think step by step."
+    assert teacher.continue_text(asked, seed=1) == [" Perhaps."]
+    assert teacher.complete(asked, seed=1) == [" Perhaps."]  # the two steps as messages, the second as sample 1 too
+    assert teacher.complete(f"{asked} Perhaps.\nTherefore, the answer is", seed=1) == [" No."]
+    with pytest.raises(UnrecordedQuestionError, match="only 2 completions are recorded"):
+        teacher.complete(content, seed=2)
+
+
+def test_a_few_shot_prompt_asks_its_last_question(tmp_path: Path) -> None:
+    teacher = RecordedTeacher(recording(tmp_path, *lines_of(RECORDS)))
+    shown = "Q: Und “ö”?\nA: Ja. The answer is ö.\n\n"
+    assert teacher.complete(f"{shown}Q: Is it so?\nA:") == ["Reasoning: It is.\nAnswer: Yes."]
+    assert teacher.continue_text(f"{shown}Q: Is it so?\nA: Let's think step by step.") == [" \n\nIt is.\n\n "]
+    with pytest.raises(UnrecordedQuestionError, match="Is it not"):
+        teacher.complete("Q: What?\nA: That.\n\nQ: Is it not?\nA:")
+
+
 def test_an_unrecorded_question_is_an_error_with_its_text(tmp_path: Path) -> None:
     teacher = RecordedTeacher(recording(tmp_path, *lines_of(RECORDS)))
     with pytest.raises(UnrecordedQuestionError, match="Is it not"):

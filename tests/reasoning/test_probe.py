@@ -12,6 +12,7 @@ import torch
 from reasoning.probe import Probe, ProbeUnreadable, compare, load_probe, make_probe, save_probe, tolerance
 from reasoning.students import save_student
 from tests.tiny_students import tiny_student
+from tests.tiny_t5 import tiny_t5_student
 
 PROMPTS = ["Question: 1 + 1?\nReasoning:", "Question: heads?\nReasoning:", "abc"]
 ATOL = tolerance("float32", "float32")
@@ -50,6 +51,17 @@ def test_probe_is_what_generate_gives(checkpoints: dict[str, str], probe: Probe)
         for row in zip(probe.logprobs, probe.runners_up, strict=True)
         for best, second in zip(*row, strict=True)
     )
+
+
+def test_probe_of_an_encoder_decoder_is_what_generate_gives(tmp_path: Path) -> None:
+    student = tiny_t5_student(seed=1, tied=False, initializer_factor=3.0)
+    save_student(student.model, student.tokenizer, tmp_path / "t5")
+    probe = make_probe(str(tmp_path / "t5"), "v1", PROMPTS, new_tokens=8)
+    student.model.eval()
+    for prompt, tokens in zip(probe.prompts, probe.tokens, strict=True):
+        assert prompt[-1] == student.tokenizer.eos_token_id
+        generated = student.model.generate(torch.tensor([prompt]), max_new_tokens=8, do_sample=False)
+        assert tuple(generated[0, 1:].tolist()) == tokens
 
 
 def test_right_weights_pass_with_rounding(probe: Probe) -> None:

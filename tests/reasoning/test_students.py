@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import GPTNeoConfig, T5Config
+from transformers import GPTNeoConfig
 
 from reasoning.students import PAD_TOKEN, StudentError, load_student, save_student
 from tests.tiny_students import byte_tokenizer, tiny_student
+from tests.tiny_t5 import tiny_t5_student
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -59,10 +60,43 @@ def test_a_student_without_weights_or_with_pickled_ones_is_refused(tmp_path: Pat
         load_student(str(tmp_path / "student"))
 
 
-def test_other_kinds_of_model_are_refused(tmp_path: Path) -> None:
-    T5Config(vocab_size=257, d_model=16).save_pretrained(tmp_path / "t5")
-    with pytest.raises(StudentError, match="an encoder-decoder"):
+@pytest.mark.parametrize("tied", [True, False])
+def test_an_encoder_decoder_comes_back_from_disk_as_it_was(tmp_path: Path, tied: bool) -> None:
+    student = tiny_t5_student(tied=tied)
+    save_student(student.model, student.tokenizer, tmp_path / "t5")
+    again = load_student(str(tmp_path / "t5"))
+    assert again.is_encoder_decoder and not tiny_student().is_encoder_decoder
+    expected = student.model.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in again.model.state_dict().items())
+    assert again.tokenizer("12").input_ids == student.tokenizer("12").input_ids
+    assert again.tokenizer("12").input_ids[-1] == again.tokenizer.eos_token_id
+
+
+def test_an_encoder_decoder_that_knows_no_start_is_refused(tmp_path: Path) -> None:
+    student = tiny_t5_student(decoder_start_token_id=None)
+    save_student(student.model, student.tokenizer, tmp_path / "t5")
+    with pytest.raises(StudentError, match="decoder_start_token_id"):
         load_student(str(tmp_path / "t5"))
+
+
+def test_a_missing_padding_token_of_an_encoder_decoder_becomes_the_mean_too(tmp_path: Path) -> None:
+    whole = tiny_t5_student(tied=False)
+    bare = byte_tokenizer(pad=False)
+    whole.model.resize_token_embeddings(len(bare))
+    whole.model.config.decoder_start_token_id = bare.eos_token_id
+    whole.model.config.pad_token_id = None
+    save_student(whole.model, bare, tmp_path / "bare")
+    student = load_student(str(tmp_path / "bare"))
+    pad = student.tokenizer.pad_token_id
+    assert student.model.config.pad_token_id == pad == len(bare)
+    for table, before in [
+        (student.model.get_input_embeddings(), whole.model.get_input_embeddings()),
+        (student.model.get_output_embeddings(), whole.model.get_output_embeddings()),
+    ]:
+        torch.testing.assert_close(table.weight[pad], before.weight.mean(dim=0))
+
+
+def test_a_configuration_alone_is_refused(tmp_path: Path) -> None:
     GPTNeoConfig().save_pretrained(tmp_path / "config-only")
     with pytest.raises(StudentError, match="cannot be loaded as a student"):
         load_student(str(tmp_path / "config-only"))

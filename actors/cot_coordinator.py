@@ -1,0 +1,60 @@
+"""The coordinator of a Fine-tune-CoT run: one actor that takes its directory to its end.
+
+Owns: nothing but the hand-over: what each step does is in `reasoning.fine_tune_cot`, their order in
+`reasoning.degrees`, the life of the other actors in `actors.coordinator`. One set of samplers and one trainer serve all
+degrees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from actors.classroom import ClusterClassroom
+from actors.coordinator import AnyCoordinator
+from actors.journal import JournalStats
+from reasoning.cot_directory import CotDirectory
+from reasoning.cot_recipe import FineTuneCotRecipe
+from reasoning.degrees import Collect, DegreeStep
+from reasoning.fine_tune_cot import do, work_left
+from reasoning.rounds import Finished, Phase
+from reasoning.run_prompts import RunPrompts
+from reasoning.tasks import TaskData
+
+
+@dataclass(frozen=True, slots=True)
+class CotOutcome:
+    """How a run ended: why, and the journal's account. What was made is in its directory."""
+
+    reason: str
+    journal: JournalStats
+
+
+class CotCoordinator(AnyCoordinator[Collect | DegreeStep]):
+    """Runs one recipe of Fine-tune-CoT in its directory."""
+
+    def __init__(
+        self,
+        recipe: FineTuneCotRecipe,
+        directory: CotDirectory,
+        data: TaskData,
+        prompts: RunPrompts,
+        base_urls: Mapping[str, str],
+    ) -> None:
+        shared = recipe.at_degree(recipe.fine_tuning.collected)
+        super().__init__(shared, directory.collection, data, prompts, base_urls)
+        self._own_recipe = recipe
+        self._own_directory = directory
+
+    async def run(self) -> CotOutcome:
+        """From the last finished step to the end of the run."""
+        return CotOutcome(*await self.finish())
+
+    def next_work(self) -> Collect | DegreeStep | Finished:
+        return work_left(self._own_recipe, self._own_directory)
+
+    def trains(self, work: Collect | DegreeStep) -> bool:
+        return isinstance(work, DegreeStep) and work.phase is Phase.TRAIN
+
+    async def do(self, room: ClusterClassroom, work: Collect | DegreeStep) -> None:
+        await do(room, self._own_recipe, self._own_directory, work)

@@ -1,0 +1,138 @@
+"""Speed of grading: microseconds a completion, for every kind of answer, and Math-Verify on the same completions.
+
+    python -m bench.grading [--data DIR] [--turns 7]
+
+With DIR, the completions are those of its `recorded_teacher/*.jsonl`: once the answer alone, once the whole completion
+(rationale, trigger, answer). Without, they are made here, of the same lengths. Reading, grading and comparing with the
+gold answer are timed together; a figure is the median over turns of the mean over completions, and "typical" the median
+over completions. Math-Verify (parse and verify, its time limits off) takes turns with ours on the numeric ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import random
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.grading import GraderName, kind_of, read_answered
+from reasoning.answers import is_right, judged_answer
+from reasoning.records import AnswerKind
+
+ANSWER, WHOLE = ("answer_completion",), ("rationale", "answer_trigger", "answer_completion")
+PEER_COMPLETIONS = 100  # of each set: Math-Verify takes about a millisecond each
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Completions of one kind: each with its gold answer and the options' texts."""
+
+    name: str
+    kind: AnswerKind
+    items: tuple[tuple[str, str, tuple[str, ...]], ...]
+
+
+def recorded(data: Path) -> list[Workload]:
+    """The recorded answers of every task in `data`. Raises `DataError`."""
+    loads = []
+    for path in sorted((data / "recorded_teacher").glob("*.jsonl")):
+        kind = kind_of(path.stem)
+        for part, fields in (("answer", ANSWER), ("whole", WHOLE)):
+            lines = read_answered(path, path.stem, fields, GraderName.ROBUST)
+            items = tuple((line.completion, line.gold, line.choices) for line in lines)
+            loads.append(Workload(f"{path.stem}, {part}", kind, items))
+    return loads
+
+
+def made(count: int = 500, seed: int = 0) -> list[Workload]:
+    """Completions of every kind, about as long as a teacher's: with an anchor, and numbers without one."""
+    draw = random.Random(seed)
+    steps = [f"She has {draw.randint(2, 99)} of them and then {draw.randint(2, 99)} more come." for _ in range(count)]
+    golds: dict[AnswerKind, Callable[[], str]] = {
+        AnswerKind.NUMBER: lambda: str(draw.randint(1, 2000)),
+        AnswerKind.YES_NO: lambda: draw.choice(("yes", "no")),
+        AnswerKind.CHOICE: lambda: draw.choice("ABC"),
+        AnswerKind.TEXT: lambda: "".join(draw.choices("abcdefghij", k=4)),
+    }
+    choices = ("white ball", "blue ball", "red ball")
+    loads = []
+    for kind, gold in golds.items():
+        rows = [(" ".join(draw.sample(steps, 6)), gold()) for _ in range(count)]
+        shown = choices if kind is AnswerKind.CHOICE else ()
+        anchored = tuple((f"{text}\nTherefore, the answer is {gold}.", gold, shown) for text, gold in rows)
+        loads.append(Workload(f"{kind}, anchored", kind, anchored))
+        if kind is AnswerKind.NUMBER:
+            loose = tuple((f"{text} So there are {gold} in all.", gold, shown) for text, gold in rows)
+            loads.append(Workload(f"{kind}, without an anchor", kind, loose))
+    return loads
+
+
+Grading = Callable[[str, str, tuple[str, ...]], bool]
+
+
+def ours(kind: AnswerKind) -> Grading:
+    return lambda text, gold, choices: is_right(judged_answer(text, kind, choices), gold, kind)
+
+
+def math_verify(text: str, gold: str, choices: tuple[str, ...]) -> bool:
+    from math_verify import parse, verify
+
+    return verify(parse(gold, parsing_timeout=None), parse(text, parsing_timeout=None), timeout_seconds=None)
+
+
+def mean_us(grading: Grading, load: Workload) -> float:
+    start = time.perf_counter_ns()
+    for text, gold, choices in load.items:
+        grading(text, gold, choices)
+    return (time.perf_counter_ns() - start) / 1000 / len(load.items)
+
+
+def typical_us(grading: Grading, load: Workload, repeat: int = 5) -> float:
+    """The median over completions, each the fastest of `repeat`."""
+    taken = []
+    for text, gold, choices in load.items:
+        fastest = min(_one_ns(grading, text, gold, choices) for _ in range(repeat))
+        taken.append(fastest / 1000)
+    return statistics.median(taken)
+
+
+def _one_ns(grading: Grading, text: str, gold: str, choices: tuple[str, ...]) -> int:
+    start = time.perf_counter_ns()
+    grading(text, gold, choices)
+    return time.perf_counter_ns() - start
+
+
+def measure(loads: Sequence[Workload], turns: int) -> None:
+    print(f"{'completions':<34}{'n':>6}{'typical us':>12}{'mean us':>10}{'Math-Verify us':>16}{'ratio':>8}")
+    for load in loads:
+        grading = ours(load.kind)
+        peer = Workload(load.name, load.kind, load.items[:PEER_COMPLETIONS])
+        mean_us(grading, load)
+        means, peers = [], []
+        for _ in range(turns):
+            means.append(mean_us(grading, load))
+            if load.kind is AnswerKind.NUMBER:
+                peers.append((mean_us(grading, peer), mean_us(math_verify, peer)))
+        line = f"{load.name:<34}{len(load.items):>6}{typical_us(grading, load):>12.2f}{statistics.median(means):>10.2f}"
+        if peers:
+            theirs = statistics.median(their for _, their in peers)
+            ratio = statistics.median(their / our for our, their in peers)
+            line += f"{theirs:>16.0f}{ratio:>8.0f}"
+        print(line, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder that holds recorded_teacher/")
+    parser.add_argument("--turns", type=int, default=7)
+    options = parser.parse_args()
+    logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns once that its time limits are off
+    measure(recorded(options.data) if options.data else made(), options.turns)
+
+
+if __name__ == "__main__":
+    main()

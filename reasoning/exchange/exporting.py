@@ -1,0 +1,194 @@
+"""From a run's records to the papers' files: what each format holds of a rationale, a mistake, an attempt.
+
+Owns: the wording of exported texts. The files' shapes are those of `paper_a`, `paper_b_completions`, `paper_b_finetune`
+and `paper_b_dataset`.
+
+Invariants
+- Exported and imported again, a rationale has its text, answer and verdict of the filter. Paper A's file has no place
+  for an answer: a text that does not state its own gets the sentence "Therefore, the answer is X." there, and keeps it.
+- A mistake keeps the student's own wrong answer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from reasoning.answers import extract, same_answer
+from reasoning.exchange.matching import stem_of
+from reasoning.exchange.paper_b_completions import Completion, Template
+from reasoning.exchange.paper_b_finetune import Sample
+from reasoning.exchange.solutions import Solution
+from reasoning.prompts import ANSWER_HEADING
+from reasoning.records import AnswerKind, Attempt, Mistake, Problem, Rationale
+
+_STEP_BY_STEP = "A: Let's think step by step."
+_TRIGGER = "Therefore, the answer is"
+
+Problems = Mapping[str, Problem]
+
+
+def answers_for_paper_a(rationales: Iterable[Rationale], problems: Problems) -> dict[str, list[str]]:
+    """The kept rationales as `{question: [text, ...]}`, each text once a question."""
+    answers: dict[str, dict[str, None]] = {}
+    for rationale in rationales:
+        problem = problems[rationale.problem_id]
+        if rationale.kept:
+            answers.setdefault(stem_of(problem.question), {})[_stated(rationale, problem)] = None
+    return {question: list(texts) for question, texts in answers.items()}
+
+
+def mistakes_for_paper_a(mistakes: Iterable[Mistake], problems: Problems) -> dict[str, list[str]]:
+    """The mistakes as `{question: [text, ...]}`. Those that end in no answer are left out: that paper's trainer takes
+    each for a negative. Options are named as it names them: "... the answer is {text} ({letter})."."""
+    answers: dict[str, dict[str, None]] = {}
+    for mistake in mistakes:
+        problem = problems[mistake.problem_id]
+        if mistake.prediction:
+            answers.setdefault(stem_of(problem.question), {})[_own_mistake(mistake, problem)] = None
+    return {question: list(texts) for question, texts in answers.items()}
+
+
+def completions_for_paper_b(
+    rationales: Iterable[Rationale], problems: Problems, positions: Mapping[str, int]
+) -> list[Completion]:
+    """Every rationale that has an answer, kept or not, as a completion of zero-shot chain of thought (that paper
+    filters when it reads). `positions` are the problems' sample indices."""
+    counted: Counter[int] = Counter()
+    found = []
+    for rationale in rationales:
+        if not rationale.answer:
+            continue
+        problem, position = problems[rationale.problem_id], positions[rationale.problem_id]
+        asked = f"Q: {problem.question.strip()}\n{_STEP_BY_STEP}"
+        found.append(
+            Completion(
+                sample_index=position,
+                completion_index=counted[position],
+                question=problem.question,
+                answer=problem.answer,
+                reasoning_prompt=asked,
+                reasoning_completion=f" {rationale.text}",
+                reasoning_finish_reason="stop",
+                prompt=f"{asked}{rationale.text.strip()}\n{_TRIGGER}",
+                completion=f" {rationale.answer}.",
+                finish_reason="stop",
+            )
+        )
+        counted[position] += 1
+    return sorted(found, key=lambda one: one.sample_index)
+
+
+def attempts_for_paper_b(
+    attempts: Iterable[Attempt], problems: Problems, positions: Mapping[str, int]
+) -> list[Completion]:
+    """A student's attempts as completions of fine-tuned chain of thought: the answer line becomes " --> {answer}"."""
+    counted: Counter[int] = Counter()
+    found = []
+    for attempt in attempts:
+        problem, position = problems[attempt.problem_id], positions[attempt.problem_id]
+        rationale, heading, answer = attempt.text.rpartition(f"\n{ANSWER_HEADING}")
+        text = f" {rationale.strip()} --> {answer.strip()}" if heading else attempt.text
+        found.append(
+            Completion(
+                sample_index=position,
+                completion_index=counted[position],
+                question=problem.question,
+                answer=problem.answer,
+                prompt=f"{problem.question.strip()} ###",
+                completion=text,
+                finish_reason="stop" if attempt.complete else "length",
+            )
+        )
+        counted[position] += 1
+    return sorted(found, key=lambda one: one.sample_index)
+
+
+def completion_metadata(task: str, model: str, template: Template, train_key: str | None = None) -> dict[str, Any]:
+    """What paper B's loader wants to find in a completion file."""
+    return {
+        "base_model": model,
+        "dataset_key": task,
+        "completion_key": "zs_cot" if template is Template.ZERO_SHOT_COT else "ft_cot",
+        "finetune_key": None,
+        "train_key": train_key,
+        "epoch": None,
+        "prediction_template": str(template),
+    }
+
+
+def completion_path(model: str, task: str, template: Template, train_key: str | None = None) -> str:
+    """Where paper B's loader looks for that file, below `saved/completion_data`."""
+    key = "zs_cot" if template is Template.ZERO_SHOT_COT else "ft_cot"
+    trained = f"__T_{train_key}" if train_key else ""
+    return f"B_{model}__C_{key}/D_{task}{trained}.json"
+
+
+def samples_for_paper_b(
+    rationales: Iterable[Rationale], problems: Problems, positions: Mapping[str, int]
+) -> list[Sample]:
+    """The kept rationales as training samples, each with the gold answer, in the order of the data set."""
+    samples = []
+    for rationale in rationales:
+        problem = problems[rationale.problem_id]
+        if rationale.kept:
+            samples.append(Sample(problem.question, rationale.text, problem.answer, positions[rationale.problem_id]))
+    return sorted(samples, key=lambda sample: sample.sample_index)
+
+
+def recorded_solutions(rationales: Iterable[Rationale], problems: Problems) -> list[tuple[Solution, Problem]]:
+    """Every rationale, kept or not, as a recorded teacher repeats it."""
+    return [
+        (
+            Solution(
+                place=rationale.id,
+                question=problems[rationale.problem_id].question,
+                rationale=rationale.text,
+                answer_text=rationale.answer,
+                answer_trigger=_TRIGGER,
+                model=rationale.model,
+                prompt=rationale.prompt,
+            ),
+            problems[rationale.problem_id],
+        )
+        for rationale in rationales
+    ]
+
+
+def positions_of(questions: Sequence[str], problems: Iterable[Problem]) -> dict[str, int]:
+    """Each problem's position among a data set's `questions`, compared without white space; the first where one is
+    repeated. A problem that is none of them is not in the result."""
+    first: dict[str, int] = {}
+    for position, question in enumerate(questions):
+        first.setdefault(" ".join(question.split()), position)
+    found = {problem.id: first.get(" ".join(problem.question.split())) for problem in problems}
+    return {problem_id: position for problem_id, position in found.items() if position is not None}
+
+
+def _stated(rationale: Rationale, problem: Problem) -> str:
+    """The rationale's text, which states its answer itself: as it is when it does."""
+    found = extract(rationale.text, problem.answer_kind, problem.choices)
+    if same_answer(found, problem.answer, problem.answer_kind):
+        return rationale.text
+    return f"{_ended(rationale.text)} {_TRIGGER} {_named(problem.answer, problem)}."
+
+
+def _own_mistake(mistake: Mistake, problem: Problem) -> str:
+    text, heading, _ = mistake.text.rpartition(f"\n{ANSWER_HEADING}")
+    if not heading or problem.answer_kind is not AnswerKind.CHOICE:
+        return mistake.text
+    return f"{_ended(text)} {_TRIGGER} {_named(mistake.prediction, problem)}."
+
+
+def _named(answer: str, problem: Problem) -> str:
+    """An answer as a sentence names it: an option by its text and its letter, small and in brackets."""
+    index = ord(answer[0]) - ord("A") if len(answer) == 1 else -1
+    if problem.answer_kind is not AnswerKind.CHOICE or not 0 <= index < len(problem.choices):
+        return answer
+    return f"{problem.choices[index].rstrip('.')} ({answer.lower()})"
+
+
+def _ended(text: str) -> str:
+    text = text.rstrip()
+    return text if not text or text[-1] in ".!?:" else f"{text}."

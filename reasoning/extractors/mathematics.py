@@ -1,0 +1,94 @@
+"""Mathematics in an answer: LaTeX made plain, and expressions worked out by Math-Verify.
+
+Owns: what of LaTeX is only dress, and the one place where Math-Verify is asked.
+
+Invariants
+- Math-Verify gets short arithmetic only: digits, operators, brackets, fractions, roots, pi and small exponents. It runs
+  without its own time limit, which raises outside the main thread, so nothing that could take long gets there.
+- It is imported when first needed: that takes seconds, and the fast path never does.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+
+_LONGEST = 80
+_DRESS = (
+    (re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mathit|operatorname|boxed|fbox|mbox)\s*\{([^{}]*)\}"), r"\1"),
+    (re.compile(r"\\(?:left|right|displaystyle|big|Big)\b|\\[,!;:> ]|\\[()\[\]]|\$\$"), ""),
+    (re.compile(r"\{,\}"), ","),
+    (re.compile(r"\\([$%#&_{}])"), r"\1"),
+    (re.compile(r"\\[dt]frac\b"), r"\\frac"),
+    (re.compile(r"\\frac\s*\{\s*(-?[0-9]{1,15})\s*\}\s*\{\s*([0-9]{1,15})\s*\}"), r" \1/\2"),
+    (re.compile(r"\\(?:times|cdot)\b"), "×"),
+    (re.compile(r"\\div\b"), "÷"),
+    (re.compile(r"\\(?:approx|equiv|Rightarrow|implies|to|rightarrow|therefore)\b|[≈≡]"), "="),
+    (re.compile(r"~|\\quad\b|\\qquad\b"), " "),
+)
+_ARITHMETIC = re.compile(r"(?:\\(?:frac|sqrt|pi)\b|\\frac(?=[0-9{])|[0-9.+\-*/^(){}\s×÷])+")
+_LONG_DIGITS = re.compile(r"[0-9.]{16}")
+_EXPONENT = re.compile(r"\^(?:[0-9](?![0-9])|\{-?[0-9]{1,2}\}|[0-9]{1,2}(?![0-9]))")
+_MOST_EXPONENTS = 2
+
+
+def plain(said: str) -> str:
+    """`said` without the dress of LaTeX: text commands, spacing, escaped signs; fractions of integers become "a/b"."""
+    for pattern, replacement in (_DRESS[0], *_DRESS):  # \boxed{\text{...}}
+        said = pattern.sub(replacement, said)
+    return said.strip()
+
+
+@lru_cache(maxsize=1024)
+def worked_out(expression: str) -> str:
+    """The value of an arithmetic expression, plain or LaTeX, as a decimal number; "" when it is none, is longer than 80
+    characters, or could take long."""
+    expression = expression.replace("−", "-").replace("–", "-").replace(",", "").strip(" .;:$*")
+    if not 0 < len(expression) <= _LONGEST or not _ARITHMETIC.fullmatch(expression) or _LONG_DIGITS.search(expression):
+        return ""
+    exponents = expression.count("^")
+    if exponents > _MOST_EXPONENTS or exponents != len(_EXPONENT.findall(expression)) or "**" in expression:
+        return ""
+    return _math_verify(expression)
+
+
+def _math_verify(expression: str) -> str:
+    from math_verify import LatexExtractionConfig, parse
+    from sympy import Basic
+
+    logging.getLogger("math_verify.parser").setLevel(logging.ERROR)  # it warns that it has no time limit
+    try:
+        found = parse(
+            f"${expression}$",
+            [LatexExtractionConfig()],
+            fallback_mode="no_fallback",
+            extraction_mode="first_match",
+            parsing_timeout=None,
+        )
+        value = found[0] if len(found) == 1 else None
+        if not isinstance(value, Basic):
+            return ""
+        value = value.doit()
+        if value.is_Rational:
+            return decimal(Fraction(int(value.p), int(value.q)))
+        number = float(value.evalf())
+    except (ArithmeticError, AttributeError, NotImplementedError, RecursionError, TypeError, ValueError):
+        return ""  # what it cannot work out is no number
+    return decimal(Fraction(number)) if math.isfinite(number) else ""
+
+
+def decimal(value: Fraction) -> str:
+    """`value` in decimal digits, exact where it has at most 15 of them, else the nearest float's. "" where it is beyond
+    a float's range."""
+    if value.denominator == 1:
+        return str(value.numerator) if abs(value) < 10**400 else ""
+    try:
+        digits = repr(float(value))
+    except OverflowError:
+        return ""
+    text = format(Decimal(digits), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

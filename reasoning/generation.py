@@ -1,0 +1,420 @@
+"""Completions of a loaded student, made in this process by `transformers`, many at once.
+
+Owns: turning prompts into padded batches, drawing tokens, what ends a completion. The decoding loop is `generate`'s.
+
+Invariants
+- Tokens are read and written as vLLM does: a prompt with the special tokens that its tokenizer adds, padding hidden by
+  a real attention mask, text without special tokens and cut before a stop string.
+- A seeded completion depends on prompt, seed and sample number alone: each row draws from random numbers of its own,
+  and what else is in its batch moves only the last bits of its logits (in float32 that changes a token next to never).
+- Nothing but what is asked for decides: the model's own `generation_config` (repetition penalties, top-k, forced
+  tokens) is laid aside while it answers, then put back, as is its training mode.
+- A prompt is read once, however many samples it gets. Rows that have ended leave the batch.
+
+Measured with the embedded student on one core: `generate` is as fast as a loop of our own over `forward`; reading each
+prompt once makes an exam (four samples) a half faster, and rows that leave another third. See `bench.sampling`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+    TemperatureLogitsWarper,
+    TopPLogitsWarper,
+)
+from transformers.cache_utils import Cache
+from transformers.modeling_outputs import BaseModelOutput
+
+from reasoning.probe import Probe, ProbeReport, compare, end_tokens, tolerance
+from reasoning.records import stable_id
+from reasoning.sampling import Completion, PromptRefused, Sampling
+from reasoning.students import Student
+
+# Tokens (prompt and new ones, padding counted) that are in a batch together. On a CPU more are no faster (see
+# bench.sampling); on a GPU the number is halved, for good, whenever the memory does not suffice.
+TOKENS_AT_ONCE = {"cpu": 16_384, "cuda": 131_072}
+SHRINK_EVERY = 4  # steps between two counts of the rows that still go on
+SHRINK_BELOW = 0.9  # share of a batch at which those that have ended leave it
+TAIL = 6  # tokens of the prompt that are decoded with a completion: a text's first white space may be dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One prompt to answer, as the model reads it; `limit` is how many new tokens sampling and context allow."""
+
+    prompt: str
+    tokens: tuple[int, ...]
+    sampling: Sampling
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One completion to be made: number `sample` (from 0) of `request`'s."""
+
+    request: Request
+    sample: int
+
+
+def rows_of(requests: Iterable[Request]) -> list[Row]:
+    """One row a sample, those of a request side by side."""
+    return [Row(request, sample) for request in requests for sample in range(request.sampling.samples)]
+
+
+def batches(rows: Sequence[Row], tokens_at_once: int) -> list[list[int]]:
+    """Indices of `rows` in groups to generate together: alike in temperature, top_p and stops, near in prompt length,
+    at most `tokens_at_once` padded tokens each (or one row)."""
+    kinds: dict[object, list[int]] = {}
+    for index, row in enumerate(rows):
+        sampling = row.request.sampling
+        kinds.setdefault((sampling.temperature, sampling.top_p, sampling.stop), []).append(index)
+    groups: list[list[int]] = []
+    for members in kinds.values():
+        group: list[int] = []
+        limit = 0
+        for index in sorted(members, key=lambda index: len(rows[index].request.tokens)):
+            request = rows[index].request
+            limit = max(limit, request.limit)
+            if group and (len(group) + 1) * (len(request.tokens) + limit) > tokens_at_once:
+                groups.append(group)
+                group, limit = [], request.limit
+            group.append(index)
+        groups.append(group)
+    return groups
+
+
+def padded_tokens(rows: Sequence[Row]) -> int:
+    """How many tokens a batch of `rows` holds at most, padding counted."""
+    longest = max(len(row.request.tokens) for row in rows) + max(row.request.limit for row in rows)
+    return len(rows) * longest
+
+
+class Generator:
+    """Answers prompts with `student` on the device that its model is on. One thread at a time."""
+
+    def __init__(self, student: Student, max_model_len: int | None = None, tokens_at_once: int | None = None) -> None:
+        """`max_model_len`: the longest context in tokens, where it is to be shorter than the model's own."""
+        self._model, self._tokenizer = student.model, student.tokenizer
+        self._reads_apart = student.is_encoder_decoder  # the prompt is the encoder's, the answer stands alone
+        self._device: torch.device = next(student.model.parameters()).device
+        self._ends = sorted(end_tokens(student.model) | {int(student.tokenizer.eos_token_id)})
+        pad = student.tokenizer.pad_token_id
+        self._pad: int = self._ends[0] if pad is None else int(pad)
+        lengths = [length for length in (context_length(student.model.config), max_model_len) if length is not None]
+        self._context = min(lengths, default=None)
+        self.tokens_at_once = tokens_at_once or TOKENS_AT_ONCE.get(self._device.type, TOKENS_AT_ONCE["cpu"])
+
+    def answer(self, prompts: Sequence[str], sampling: Sampling | Sequence[Sampling]) -> list[list[Completion]]:
+        """Each prompt's completions, in order. `sampling`: one for all, or one a prompt. Raises `PromptRefused`."""
+        samplings = [sampling] * len(prompts) if isinstance(sampling, Sampling) else sampling
+        requests = [self.request(prompt, asked) for prompt, asked in zip(prompts, samplings, strict=True)]
+        rows = rows_of(requests)
+        made: dict[int, Completion] = {}
+        for group in batches(rows, self.tokens_at_once):
+            made |= zip(group, self.generate([rows[index] for index in group]), strict=True)
+        completions = iter([made[index] for index in range(len(rows))])
+        return [[next(completions) for _ in range(request.sampling.samples)] for request in requests]
+
+    def request(self, prompt: str, sampling: Sampling) -> Request:
+        """Tokenises `prompt`. Raises `PromptRefused` when it is empty or the context has no room for an answer."""
+        tokens = tuple(int(token) for token in self._tokenizer(prompt).input_ids)
+        limit = sampling.max_new_tokens
+        if self._context is not None:
+            room = self._context - (0 if self._reads_apart else len(tokens))
+            limit = min(limit, room)
+            if room < 1 or len(tokens) > self._context:
+                what = f"the prompt has {len(tokens)} tokens, too long for a context of {self._context}"
+                raise PromptRefused(f"{what} (prompt starts {prompt[:80]!r})")
+        if not tokens:
+            raise PromptRefused("the prompt is empty")
+        return Request(prompt, tokens, sampling, limit)
+
+    def generate(self, rows: Sequence[Row]) -> list[Completion]:
+        """The completions of one group of `batches`, in order.
+
+        A group that a GPU's memory does not hold is answered in halves, and later ones should be made by the smaller
+        `tokens_at_once`. Raises `torch.OutOfMemoryError` when one row is too much."""
+        try:
+            with torch.inference_mode(), self._as_asked():
+                return self._generate(rows)
+        except torch.OutOfMemoryError:
+            if len(rows) == 1:
+                raise
+            self.tokens_at_once = max(1, min(self.tokens_at_once, padded_tokens(rows)) // 2)
+        torch.cuda.empty_cache()
+        half = len(rows) // 2
+        return self.generate(rows[:half]) + self.generate(rows[half:])
+
+    def prove(self, probe: Probe) -> ProbeReport:
+        """Judges this student's own greedy answers to the probe's prompts, made in one padded batch. The reference
+        fixes each answer's length: nothing ends one here."""
+        with torch.inference_mode(), self._as_asked():
+            config = self._config(max(map(len, probe.tokens)), output_logits=True)
+            output = self._model.generate(**self._read(probe.prompts), generation_config=config)
+            logits_PSV = torch.stack(output.logits, dim=1).float()
+            best_PS2 = logits_PSV.log_softmax(dim=-1).topk(2)
+        return compare(
+            probe,
+            tokens=best_PS2.indices[..., 0].tolist(),
+            logprobs=best_PS2.values[..., 0].tolist(),
+            runners_up=best_PS2.values[..., 1].tolist(),
+            atol=tolerance(probe.dtype, str(self._model.dtype).removeprefix("torch.")),
+        )
+
+    def _generate(self, rows: Sequence[Row]) -> list[Completion]:
+        prompts = list(dict.fromkeys(row.request.tokens for row in rows))
+        place = {prompt: index for index, prompt in enumerate(prompts)}
+        which_B = torch.tensor([place[row.request.tokens] for row in rows], device=self._device)
+        inputs = self._read(prompts)
+        output = self._model.generate(**inputs, generation_config=self._config(1, output_logits=True))
+        # Every row draws its own first token from its prompt's logits; the one that `generate` took is dropped.
+        tokens_BT, inputs = output.sequences[:, :-1][which_B], _select(inputs, which_B)
+        draw, ending = _Draw(rows, tokens_BT.shape[1], self._device), self._ending(rows, tokens_BT.shape[1])
+        processors = _processors(rows[0].request.sampling, draw)
+        first_B1 = processors(tokens_BT, output.logits[0].float()[which_B]).argmax(dim=-1, keepdim=True)
+        tokens_BT = torch.cat([tokens_BT, first_B1], dim=1)
+        ending(tokens_BT)
+        cache = output.past_key_values  # of prompts; from the second turn on of rows
+        ending.may_pause = isinstance(cache, Cache) and "past_key_values" in _arguments(self._model)
+        while True:
+            going_B = ending.leave(tokens_BT)
+            if not len(going_B):
+                return [self._completion(*made) for made in zip(rows, ending.made(), strict=True)]
+            tokens_BT, inputs = tokens_BT[going_B], _select(inputs, going_B)
+            draw.keep(going_B)
+            if ending.may_pause:
+                cache.reorder_cache(which_B[going_B])
+                which_B = torch.arange(len(going_B), device=self._device)
+            output = self._model.generate(
+                **self._continued(inputs, tokens_BT, cache if ending.may_pause else None),
+                generation_config=self._config(ending.steps_left, eos_token_id=self._ends),
+                logits_processor=processors,
+                stopping_criteria=StoppingCriteriaList([ending]),
+            )
+            tokens_BT, cache = output.sequences, output.past_key_values
+
+    def _read(self, prompts: Sequence[Sequence[int]]) -> dict[str, Any]:
+        """`generate`'s inputs for `prompts`: a decoder's padded on the left, an encoder's on the right and encoded."""
+        longest = max(map(len, prompts))
+        pads = [longest - len(prompt) for prompt in prompts]
+        if self._reads_apart:
+            tokens = [[*prompt, *[self._pad] * pad] for prompt, pad in zip(prompts, pads, strict=True)]
+            mask = [[1] * len(prompt) + [0] * pad for prompt, pad in zip(prompts, pads, strict=True)]
+        else:
+            tokens = [[*[self._pad] * pad, *prompt] for prompt, pad in zip(prompts, pads, strict=True)]
+            mask = [[0] * pad + [1] * len(prompt) for prompt, pad in zip(prompts, pads, strict=True)]
+        tokens_PT = torch.tensor(tokens, device=self._device)
+        mask_PT = torch.tensor(mask, device=self._device)
+        if not self._reads_apart:
+            return {"input_ids": tokens_PT, "attention_mask": mask_PT}
+        encoded = self._model.get_encoder()(input_ids=tokens_PT, attention_mask=mask_PT, return_dict=True)
+        return {"encoder_outputs": BaseModelOutput(encoded.last_hidden_state), "attention_mask": mask_PT}
+
+    def _continued(self, inputs: dict[str, Any], tokens_BT: Tensor, cache: Any) -> dict[str, Any]:
+        """`generate`'s inputs to go on after `tokens_BT`, of which `cache` holds all but the last."""
+        mask_BT = inputs["attention_mask"]
+        if self._reads_apart:
+            answer = {"decoder_input_ids": tokens_BT, "decoder_attention_mask": torch.ones_like(tokens_BT)}
+            return {**inputs, **answer, "past_key_values": cache}
+        new_BT = mask_BT.new_ones(len(tokens_BT), tokens_BT.shape[1] - mask_BT.shape[1])
+        whole = {"input_ids": tokens_BT, "attention_mask": torch.cat([mask_BT, new_BT], dim=1)}
+        return whole | ({} if cache is None else {"past_key_values": cache})
+
+    def _config(self, new_tokens: int, **more: Any) -> GenerationConfig:
+        config = self._model.config
+        return GenerationConfig(
+            max_new_tokens=new_tokens,
+            do_sample=False,
+            pad_token_id=self._pad,
+            bos_token_id=getattr(config, "bos_token_id", None),
+            decoder_start_token_id=getattr(config, "decoder_start_token_id", None),
+            return_dict_in_generate=True,
+            **more,
+        )
+
+    @contextmanager
+    def _as_asked(self) -> Iterator[None]:
+        """For inference, and without the model's own opinion on how to decode."""
+        own, training = self._model.generation_config, self._model.training
+        self._model.generation_config = GenerationConfig()
+        self._model.eval()
+        try:
+            yield
+        finally:
+            self._model.generation_config = own
+            self._model.train(training)
+
+    def _ending(self, rows: Sequence[Row], width: int) -> _Ending:
+        stop = rows[0].request.sampling.stop
+        return _Ending(rows, width, self._ends, self._has_stop if stop else None, self._device)
+
+    def _has_stop(self, row: Row, tokens: list[int]) -> bool:
+        stops = row.request.sampling.stop
+        window = max(len(stop.encode()) for stop in stops) + TAIL  # a token is a byte or more
+        tail = self._tokenizer.decode(tokens[-window:], skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return any(stop in tail for stop in stops) and any(stop in self._text(row, tokens) for stop in stops)
+
+    def _completion(self, row: Row, tokens: list[int]) -> Completion:
+        ended = tokens[-1] in self._ends
+        text = self._text(row, tokens[:-1] if ended else tokens)
+        found = [(text.find(stop) + len(stop), len(stop)) for stop in row.request.sampling.stop if stop in text]
+        if found:  # the one that was complete first
+            end, length = min(found)
+            text = text[: end - length]
+        return Completion(text, ended or bool(found), len(tokens))
+
+    def _text(self, row: Row, tokens: list[int]) -> str:
+        before = [] if self._reads_apart else list(row.request.tokens[-TAIL:])
+        prefix, text = (
+            self._tokenizer.decode(part, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+            for part in (before, before + tokens)
+        )
+        return str(text[len(prefix) :])
+
+
+def context_length(config: Any) -> int | None:
+    """Positions that a model has, None when they do not end (relative ones, as T5's)."""
+    length = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None)
+    return int(length) if isinstance(length, int) and length > 0 else None
+
+
+def _arguments(model: Any) -> set[str]:
+    return set(inspect.signature(model.forward).parameters)
+
+
+def _select(inputs: dict[str, Any], rows_B: Tensor) -> dict[str, Any]:
+    return {
+        name: BaseModelOutput(value.last_hidden_state[rows_B]) if name == "encoder_outputs" else value[rows_B]
+        for name, value in inputs.items()
+    }
+
+
+def _processors(sampling: Sampling, draw: _Draw) -> LogitsProcessorList:
+    """What makes the token that is asked for the one with the largest score."""
+    if sampling.temperature == 0.0:
+        return LogitsProcessorList()
+    warpers: list[LogitsProcessor] = []
+    if sampling.temperature != 1.0:
+        warpers.append(TemperatureLogitsWarper(sampling.temperature))
+    if sampling.top_p < 1.0:
+        warpers.append(TopPLogitsWarper(sampling.top_p))
+    return LogitsProcessorList([*warpers, draw])
+
+
+class _Draw(LogitsProcessor):
+    """Draws each row's token from its distribution with the row's own random numbers: one a step, in [0, 1), at which
+    the cumulative distribution is inverted. The token drawn keeps the score 0, all others get minus infinity."""
+
+    def __init__(self, rows: Sequence[Row], width: int, device: torch.device) -> None:
+        """`width`: columns of the tokens before the first drawn one."""
+        self._width = width
+        self._uniform_BS = torch.zeros(len(rows), max(row.request.limit for row in rows))
+        for index, row in enumerate(rows):
+            if row.request.sampling.temperature > 0.0:
+                self._uniform_BS[index, : row.request.limit] = _uniform(row)
+        self._uniform_BS = self._uniform_BS.to(device)
+
+    def keep(self, rows_B: Tensor) -> None:
+        self._uniform_BS = self._uniform_BS[rows_B]
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        uniform_B1 = self._uniform_BS[:, input_ids.shape[1] - self._width, None]
+        return torch.full_like(scores, -torch.inf).scatter_(1, draw(scores, uniform_B1), 0.0)
+
+
+def draw(scores_BV: Tensor, uniform_B1: Tensor) -> Tensor:
+    """Tokens (B, 1) with the probabilities softmax(`scores_BV`): the first at which the cumulative distribution exceeds
+    `uniform_B1`, in [0, 1). A token of probability 0 is never drawn."""
+    cumulative_BV = scores_BV.softmax(dim=-1).cumsum(dim=-1)
+    drawn_B1 = torch.searchsorted(cumulative_BV, uniform_B1 * cumulative_BV[:, -1:], right=True)
+    return drawn_B1.clamp(max=scores_BV.shape[1] - 1)  # scores that are no numbers crash nothing
+
+
+def _uniform(row: Row) -> Tensor:
+    sampling = row.request.sampling
+    generator = torch.Generator()
+    if sampling.seed is None:
+        generator.manual_seed(random.SystemRandom().getrandbits(63))
+    else:
+        generator.manual_seed(int(stable_id(sampling.seed, row.request.prompt, row.sample), 16) >> 1)
+    return torch.rand(row.request.limit, generator=generator)
+
+
+class _Ending(StoppingCriteria):
+    """Which rows have ended, and what they said. Pauses `generate` when enough of them have.
+
+    A row ends with an end token, at its limit, or at a stop string. Rows are those of the batch at its start; those
+    that `generate` holds at present are `_present_B` of them."""
+
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        width: int,
+        ends: Sequence[int],
+        has_stop: Callable[[Row, list[int]], bool] | None,
+        device: torch.device,
+    ) -> None:
+        self._rows, self._width, self._has_stop = rows, width, has_stop
+        self._ends = torch.tensor(ends, device=device)
+        self._limit_B = torch.tensor([row.request.limit for row in rows], device=device)
+        self._length_B = torch.zeros_like(self._limit_B)  # 0: goes on
+        self._present_B = torch.arange(len(rows), device=device)
+        self._made_BS = torch.zeros(len(rows), max(row.request.limit for row in rows), dtype=torch.long, device=device)
+        self._step = 0
+        self.may_pause = False
+
+    @property
+    def steps_left(self) -> int:
+        return int(self._limit_B[self._present_B].max()) - self._step
+
+    def __call__(self, input_ids: Tensor, scores: Any = None, **kwargs: Any) -> Tensor:
+        """(B,) of the rows present: whether each has ended; all true for a pause."""
+        self._step = input_ids.shape[1] - self._width
+        present_B = self._present_B
+        ends_B = torch.isin(input_ids[:, -1], self._ends) | (self._limit_B[present_B] <= self._step)
+        if self._has_stop is not None:
+            ends_B |= self._stopped(input_ids, self._length_B[present_B] == 0)
+        lengths_B = self._length_B[present_B]
+        lengths_B = torch.where((lengths_B == 0) & ends_B, self._step, lengths_B)
+        self._length_B[present_B] = lengths_B
+        ended_B = lengths_B > 0
+        if self.may_pause and self._step % SHRINK_EVERY == 0:
+            going = len(ended_B) - int(ended_B.sum())
+            if going <= SHRINK_BELOW * len(ended_B):
+                return torch.ones_like(ended_B)
+        return ended_B
+
+    def _stopped(self, input_ids: Tensor, going_B: Tensor) -> Tensor:
+        rows = self._present_B.tolist()
+        said = input_ids[:, self._width :].tolist()
+        stopped = [
+            going and self._has_stop is not None and self._has_stop(self._rows[row], tokens)
+            for row, tokens, going in zip(rows, said, going_B.tolist(), strict=True)
+        ]
+        return torch.tensor(stopped, device=going_B.device)
+
+    def leave(self, tokens_BT: Tensor) -> Tensor:
+        """Takes down what the rows present have said; those that have ended leave. Indices of those that go on."""
+        said_BS = tokens_BT[:, self._width :]
+        self._made_BS[self._present_B, : said_BS.shape[1]] = said_BS
+        going_B = (self._length_B[self._present_B] == 0).nonzero()[:, 0]
+        self._present_B = self._present_B[going_B]
+        return going_B
+
+    def made(self) -> list[list[int]]:
+        """Each row's new tokens, with the one that ended it."""
+        made = zip(self._made_BS.tolist(), self._length_B.tolist(), strict=True)
+        return [tokens[:length] for tokens, length in made]

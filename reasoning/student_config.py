@@ -1,0 +1,44 @@
+"""What a student's configuration says, read without loading anything: no torch here.
+
+Owns: finding `config.json` of a folder or hub id, and what follows from it for the rest of the house.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def config_file(source: str) -> Path:
+    """The `config.json` of a local folder, or of a hub student (which it may fetch). Raises `OSError`, `ValueError`."""
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        return folder / "config.json"
+    from huggingface_hub import hf_hub_download
+
+    return Path(hf_hub_download(source, "config.json"))
+
+
+def read_config(file: Path) -> dict[str, Any] | None:
+    """The configuration in `file`; None when it is not there or no JSON object."""
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return config if isinstance(config, dict) else None
+
+
+def is_encoder_decoder(source: str) -> bool:
+    """Whether the student at `source` reads its prompt with an encoder (T5), which vLLM does not sample or serve."""
+    return bool((read_config(config_file(source)) or {}).get("is_encoder_decoder"))
+
+
+def context_of(source: str) -> int | None:
+    """How many positions the student at `source` has; None when they do not end (relative ones, as T5's) or nothing is
+    said. Raises `OSError`, `ValueError` as `config_file` does."""
+    config = read_config(config_file(source)) or {}
+    positions = config.get("max_position_embeddings")
+    if positions is None and not config.get("is_encoder_decoder"):
+        positions = config.get("n_positions")
+    return positions if isinstance(positions, int) and positions > 0 else None
