@@ -4,8 +4,9 @@
 
 With DIR, the completions are those of its `recorded_teacher/*.jsonl`: once the answer alone, once the whole completion
 (rationale, trigger, answer). Without, they are made here, of the same lengths. Reading, grading and comparing with the
-gold answer are timed together; a figure is the median over turns of the mean over completions, and "typical" the median
-over completions. Math-Verify (parse and verify, its time limits off) takes turns with ours on the numeric ones.
+gold answer are timed together. "typical" is the median over completions, each the fastest of all turns, so that another
+process does not count; "mean" the median over turns of the mean. Math-Verify (parse and verify, its time limits off)
+takes turns with ours on the numeric ones; "ratio" is its typical time to ours on the same completions.
 """
 
 from __future__ import annotations
@@ -84,26 +85,19 @@ def math_verify(text: str, gold: str, choices: tuple[str, ...]) -> bool:
     return verify(parse(gold, parsing_timeout=None), parse(text, parsing_timeout=None), timeout_seconds=None)
 
 
-def mean_us(grading: Grading, load: Workload) -> float:
-    start = time.perf_counter_ns()
-    for text, gold, choices in load.items:
-        grading(text, gold, choices)
-    return (time.perf_counter_ns() - start) / 1000 / len(load.items)
+def typical_us(turns: Sequence[Sequence[int]]) -> float:
+    """The median over completions of the fastest of their turns, given in nanoseconds."""
+    return statistics.median(min(taken) for taken in zip(*turns, strict=True)) / 1000
 
 
-def typical_us(grading: Grading, load: Workload, repeat: int = 5) -> float:
-    """The median over completions, each the fastest of `repeat`."""
+def timed_ns(grading: Grading, load: Workload) -> list[int]:
+    """Nanoseconds of each completion."""
     taken = []
     for text, gold, choices in load.items:
-        fastest = min(_one_ns(grading, text, gold, choices) for _ in range(repeat))
-        taken.append(fastest / 1000)
-    return statistics.median(taken)
-
-
-def _one_ns(grading: Grading, text: str, gold: str, choices: tuple[str, ...]) -> int:
-    start = time.perf_counter_ns()
-    grading(text, gold, choices)
-    return time.perf_counter_ns() - start
+        start = time.perf_counter_ns()
+        grading(text, gold, choices)
+        taken.append(time.perf_counter_ns() - start)
+    return taken
 
 
 def measure(loads: Sequence[Workload], turns: int) -> None:
@@ -111,17 +105,17 @@ def measure(loads: Sequence[Workload], turns: int) -> None:
     for load in loads:
         grading = ours(load.kind)
         peer = Workload(load.name, load.kind, load.items[:PEER_COMPLETIONS])
-        mean_us(grading, load)
-        means, peers = [], []
+        timed_ns(grading, load)
+        taken, theirs = [], []
         for _ in range(turns):
-            means.append(mean_us(grading, load))
+            taken.append(timed_ns(grading, load))
             if load.kind is AnswerKind.NUMBER:
-                peers.append((mean_us(grading, peer), mean_us(math_verify, peer)))
-        line = f"{load.name:<34}{len(load.items):>6}{typical_us(grading, load):>12.2f}{statistics.median(means):>10.2f}"
-        if peers:
-            theirs = statistics.median(their for _, their in peers)
-            ratio = statistics.median(their / our for our, their in peers)
-            line += f"{theirs:>16.0f}{ratio:>8.0f}"
+                theirs.append(timed_ns(math_verify, peer))
+        mean = statistics.median(statistics.fmean(turn) for turn in taken) / 1000
+        line = f"{load.name:<34}{len(load.items):>6}{typical_us(taken):>12.2f}{mean:>10.2f}"
+        if theirs:
+            ratio = typical_us(theirs) / typical_us([turn[:PEER_COMPLETIONS] for turn in taken])
+            line += f"{typical_us(theirs):>16.0f}{ratio:>8.0f}"
         print(line, flush=True)
 
 

@@ -15,10 +15,10 @@ import torch
 from transformers.utils.logging import disable_progress_bar
 
 from reasoning.classroom import Answering, Classroom, Outcome
-from reasoning.fine_tuning import fine_tune
+from reasoning.fine_tuning import FineTuning, fine_tune
 from reasoning.generation import Generator
 from reasoning.learning_curve import FineTuneReport
-from reasoning.offline_teacher import OfflineTeacher
+from reasoning.offline_teacher import OfflineTeacher, Teacher
 from reasoning.phases import perform
 from reasoning.progress import ProgressBoard
 from reasoning.recipe import Recipe
@@ -64,9 +64,9 @@ class InProcessClassroom(Classroom):
         self, recipe: Recipe, directory: RunDirectory, data: TaskData, teacher_tokens: int | None = None
     ) -> None:
         super().__init__(recipe, directory, data, run_prompts(recipe), ProgressBoard())
-        self._teacher = OfflineTeacher(recipe.teacher.error_rate, recipe.seed)
+        self._teacher: Teacher = OfflineTeacher(recipe.teacher.error_rate, recipe.seed)
         self._budget = teacher_tokens
-        self._student: tuple[int, _Collected] | None = None
+        self._student: tuple[str, _Collected] | None = None
         self.spent = 0
         self.current_round = 0
 
@@ -82,25 +82,41 @@ class InProcessClassroom(Classroom):
         return TeacherReply(request.key, text, "stop", asked, answered, request.model)
 
     async def student_at(self, round: int) -> Answering:
-        if self._student is None or self._student[0] != round:
-            student = load_student(self.checkpoint(round))
+        return self._answering(self.checkpoint(round))
+
+    async def student_after(self, round: int, epoch: int) -> Answering:
+        return self._answering(str(self.files(round).after(epoch).student))
+
+    def _answering(self, checkpoint: str) -> Answering:
+        if self._student is None or self._student[0] != checkpoint:
+            student = load_student(checkpoint)
             student.model.eval()
-            self._student = (round, _Collected(Generator(student)))
+            self._student = (checkpoint, _Collected(Generator(student)))
         return self._student[1].answer
 
     async def fine_tune(self, round: int) -> FineTuneReport:
-        learning = self.recipe.learning
+        learning, training, files = self.recipe.learning, self.training(round), self.files(round)
         student = load_student(self.checkpoint(round - 1))
+        state = files.epochs / "state.pt"
+
+        def keep(run: FineTuning) -> None:
+            if training.epoch == "best":
+                save_student(student.model, student.tokenizer, files.after(run.passes).student)
+                run.save(state)
+
         report = fine_tune(
             student.model,
             student.tokenizer,
-            read_table(self.files(round).examples, Example),
-            learning.training if round else learning.first_training,
+            read_table(files.examples, Example),
+            training,
             learning.objective,
             self.recipe.seed + round,
             dtype=self.recipe.student.dtype,
+            on_pass=keep,
+            resume=state if state.exists() else None,
         )
-        save_student(student.model, student.tokenizer, self.files(round).student)
+        save_student(student.model, student.tokenizer, files.student)
+        state.unlink(missing_ok=True)
         return report
 
 

@@ -3,8 +3,8 @@
     python -m bench.sampling [--device cpu|cuda] [--student FOLDER] [--prompts 64] [--samples 4] [--no-vllm]
 
 The peer is what one would write: all prompts padded to the longest in one batch, one `model.generate` with
-`num_return_sequences`. vLLM's `LLM`, where it is installed, gets the same prompts. Two loads: an exam (several samples a
-prompt) and an evaluation (greedy, one). Tokens are those of answers, up to and with their end, alike for all; the
+`num_return_sequences`. vLLM's `LLM`, where it is installed, gets the same prompts. Two loads: an exam (several samples
+a prompt) and an evaluation (greedy, one). Tokens are those of answers, up to and with their end, alike for all; the
 figures are medians over turns. No Ray. The number of threads is torch's: set OMP_NUM_THREADS.
 """
 

@@ -4,9 +4,9 @@
     python -m bench.training --modes all --encoder-decoder
 
 The plain loops are those one would write: for the language-model loss that of the transformers course; with the triplet
-loss one that reads prompt and completion of anchor, positive and negative as three sequences (through which all gradients
-flow, also where ours is told to stop some). Every mode takes turns with its plain loop, on the same batches; the figures are medians over turns. Tokens are those of prompts and anchors,
-without padding, alike for all. No Ray.
+loss one that reads prompt and completion of anchor, positive and negative as three sequences, and lets all gradients
+flow also where ours is told to stop some. Ours and a mode's plain loop take turns, on the same batches; the figures are
+medians over turns. Tokens are those of prompts and anchors, without padding, alike for all. No Ray.
 """
 
 from __future__ import annotations

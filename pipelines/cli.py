@@ -1,4 +1,4 @@
-"""The command line: `tailor run | fine-tune-cot | eval | serve | report`.
+"""The command line: `tailor run | fine-tune-cot | eval | grade | serve | report | import | export`.
 
 Owns: arguments, exit codes, and the one place where an error becomes a line for a person. Exit codes: 0 done, 1 the run
 stopped (resumable), 2 bad input (nothing was started), 130 interrupted.
@@ -138,10 +138,14 @@ def report(directory: Annotated[Path, typer.Argument(help="A run's folder.")]) -
 def import_file(
     file: Annotated[Path, typer.Argument(help="A published file: rationales, mistakes, completions, prompts.")],
     task: Annotated[str, typer.Option(help="A recipe, a run's folder, or the name of a task.")],
-    out: Annotated[Path, typer.Option(help="What to write: .jsonl (recorded teacher), .parquet (table), .yaml.")],
+    out: Annotated[
+        Path, typer.Option(help="What to write: .jsonl a recorded teacher, .parquet a table, .yaml, .json.")
+    ],
     format: Annotated[
         str | None,
-        typer.Option(help="a-rationales, a-mistakes, b-completions, b-finetune, b-prompts or recorded; default: seen."),
+        typer.Option(
+            help="a-rationales, a-mistakes, b-completions, b-finetune, b-prompts, b-dataset, recorded; default: seen."
+        ),
     ] = None,
     data: DataOption = None,
     model: Annotated[str, typer.Option(help="Who wrote the rationales, where the file does not say.")] = "",

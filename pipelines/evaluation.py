@@ -16,9 +16,9 @@ from rich.table import Table
 from pipelines.cluster import connect, resources
 from pipelines.preflight import check
 from pipelines.serving import graduate_of
-from reasoning.data_error import DataError
 from reasoning.cot_directory import student_directory
 from reasoning.cot_recipe import load_any_recipe
+from reasoning.data_error import DataError
 from reasoning.intervals import wilson
 from reasoning.recipe import Recipe
 from reasoning.records import Attempt, Problem, Split, Verdict

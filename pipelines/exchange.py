@@ -20,14 +20,15 @@ from rich.console import Console
 from rich.markup import escape
 
 from reasoning.agreement import Fate, NewProblem
+from reasoning.cot_directory import CotDirectory, is_cot_directory
 from reasoning.data_error import DataError
 from reasoning.exchange import exporting
 from reasoning.exchange.formats import Format, detect
 from reasoning.exchange.importing import Imported
 from reasoning.exchange.order import stated_in_order
 from reasoning.exchange.paper_a import write_answers
-from reasoning.exchange.paper_b_completions import Completion, Template, write_completions
-from reasoning.exchange.paper_b_dataset import write_dataset
+from reasoning.exchange.paper_b_completions import Completion, Template, read_completions, write_completions
+from reasoning.exchange.paper_b_dataset import questions_of, read_dataset, write_dataset, write_questions
 from reasoning.exchange.paper_b_finetune import Platform, write_finetune
 from reasoning.exchange.paper_b_prompts import prompt_tasks, read_prompt_demonstrations, write_demonstrations
 from reasoning.exchange.reading import match_file, read_imported
@@ -70,10 +71,13 @@ def import_file(
 ) -> None:
     """Reads `file` for the questions of `task` (a recipe, a run's folder or a task's name) and writes, by the name of
     `out`: `.jsonl` a recorded teacher's file, `.parquet` a table of rationales, mistakes or attempts, `.yaml`
-    demonstrations. Raises `DataError`, `RecipeError`, `RunDirectoryError`."""
+    demonstrations, `.json` the questions themselves. Raises `DataError`, `RecipeError`, `RunDirectoryError`."""
     format = format or detect(file)
     if format is Format.B_PROMPTS:
         _import_demonstrations(file, task, out, data, console)
+        return
+    if out.suffix == ".json":
+        _import_questions(file, format, task, out, console)
         return
     section, seed = task_of(task, data)
     loaded = load_problems(section, seed)
@@ -90,7 +94,7 @@ def import_file(
         )
         return
     if out.suffix != ".parquet":
-        cure = "name it .jsonl (a recorded teacher), .parquet (a table) or, for few-shot prompts, .yaml"
+        cure = "name it .jsonl (recorded teacher), .parquet (table), .json (a task's file) or .yaml (demonstrations)"
         raise DataError(str(out), "its name does not say what to write", cure)
     found = read_imported(file, problems, format, round=round, model=model, keep_truncated=keep_truncated)
     _refuse_empty(file, bool(found.rationales or found.mistakes or found.attempts), found.faults, section)
@@ -112,6 +116,9 @@ def task_of(target: str, data: Path | None) -> tuple[TaskSection, int]:
             return TaskSection(name=target), 0
         nested = data / "datasets"
         return TaskSection(name=target, source="file", path=nested if nested.is_dir() else data), 0
+    if not path.is_file():
+        what = "there is no such recipe or run's folder, and no task of that name"
+        raise DataError(f"--task {target}", what, f"tasks are {', '.join(sorted(TASKS))}")
     recipe = parse_recipe(_task_part(recipe_text(path)), str(path), data)
     return recipe.task, recipe.seed
 
@@ -138,6 +145,17 @@ def _import_demonstrations(file: Path, task: str, out: Path, data: Path | None, 
     write_demonstrations(out, demonstrations)
     console.print(f"{out}: {len(demonstrations)} demonstrations for {name}", soft_wrap=True)
     console.print(f"In a recipe: teacher: {{demonstrations: {out}}}", soft_wrap=True, markup=False)
+
+
+def _import_questions(file: Path, format: Format, task: str, out: Path, console: Console) -> None:
+    """The questions of a data set, or of completions that cover one, as a file that a recipe's `task.path` names."""
+    if format not in (Format.B_DATASET, Format.B_COMPLETIONS):
+        raise DataError(str(file), f"a file of {format} does not hold a task's questions", "name --out otherwise")
+    questions = read_dataset(file) if format is Format.B_DATASET else questions_of(read_completions(file))
+    write_questions(out, questions)
+    console.print(f"{out}: {len(questions)} questions", soft_wrap=True, markup=False)
+    name = task if task in TASKS else "NAME"
+    console.print(f"In a recipe: task: {{name: {name}, source: file, path: {out}}}", soft_wrap=True, markup=False)
 
 
 def _write_table(out: Path, found: Imported) -> str:
@@ -222,7 +240,8 @@ class _Run:
     where a format counts questions, their rationales are left out and counted in `notes`."""
 
     def __init__(self, directory: Path, data: Path | None, last: int | None) -> None:
-        self.directory = RunDirectory(directory)
+        collected = is_cot_directory(directory)  # Fine-tune-CoT: one collection, and no rounds
+        self.directory = CotDirectory(directory).collection if collected else RunDirectory(directory)
         self.task, seed = task_of(str(directory), data)
         self.data: TaskData = load_problems(self.task, seed)
         records = self.directory.finished()

@@ -23,7 +23,7 @@ from reasoning.records import Mistake, Problem
 from reasoning.run_directory import RoundFiles, RunDirectory
 from reasoning.run_prompts import RunPrompts
 from reasoning.sampling import Completion, Sampling
-from reasoning.tasks import TASKS, TaskData
+from reasoning.tasks import TaskData, spec_of
 from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 from reasoning.teacher_prompts import Messages, TeacherPrompt, joined_reply
 
@@ -78,7 +78,7 @@ class Classroom(ABC):
 
     @property
     def max_new_tokens(self) -> int:
-        return self.recipe.student.max_new_tokens or TASKS[self.recipe.task.name].max_new_tokens
+        return self.recipe.student.max_new_tokens or spec_of(self.recipe.task).max_new_tokens
 
     def files(self, round: int) -> RoundFiles:
         return self.directory.round(round)

@@ -34,6 +34,7 @@ from reasoning.recipe import (
     TeacherSection,
     TrainingSection,
     parse_as,
+    parse_recipe,
     recipe_text,
 )
 
@@ -184,9 +185,10 @@ def load_any_recipe(path: Path, data_folder: Path | None = None) -> Recipe | Fin
     """Reads the recipe file at `path` as the kind that it is: `fine_tuning` is a key of Fine-tune-CoT's alone.
 
     Raises `RecipeError`."""
-    return parse_as(
-        FineTuneCotRecipe if is_cot_recipe(recipe_text(path)) else Recipe, recipe_text(path), str(path), data_folder
-    )
+    text = recipe_text(path)
+    if is_cot_recipe(text):
+        return parse_cot_recipe(text, str(path), data_folder)
+    return parse_recipe(text, str(path), data_folder)
 
 
 def is_cot_recipe(text: str) -> bool:

@@ -165,6 +165,7 @@ def _labels_and_texts(value: Any) -> tuple[Any, list[Any]]:
     if isinstance(value, Mapping):
         if isinstance(value.get("text"), list) and isinstance(value.get("label"), list):
             return value["label"], value["text"]
+        value = _given(value)
         if value and all(isinstance(text, str) for text in value.values()):
             return list(value), list(value.values())
         return LETTERS, list(value)  # {text: score}
@@ -173,6 +174,11 @@ def _labels_and_texts(value: Any) -> tuple[Any, list[Any]]:
             return [option["label"] for option in value], [option["text"] for option in value]
         return LETTERS, list(value)
     raise ValueError(f"its options are no list but {type(value).__name__}")
+
+
+def _given(options: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """`options` without those of other rows, which a table of one schema has in every row, as null."""
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def _option_text(value: Any) -> str:
@@ -238,7 +244,7 @@ def _position(answer: Any, labels: Any, options: tuple[str, ...], answer_as: Ans
 
 
 def _scored(scores: Mapping[Any, Any] | list[Any], count: int) -> int:
-    given = list(scores.values()) if isinstance(scores, Mapping) else scores
+    given = list(_given(scores).values()) if isinstance(scores, Mapping) else scores
     if len(given) != count or given.count(1) != 1 or given.count(0) != count - 1:
         raise ValueError("its scores must give one option 1 and the others 0")
     return given.index(1)

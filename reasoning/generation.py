@@ -182,8 +182,8 @@ class Generator:
         output = self._model.generate(**inputs, generation_config=self._config(1, output_logits=True))
         # Every row draws its own first token from its prompt's logits; the one that `generate` took is dropped.
         tokens_BT, inputs = output.sequences[:, :-1][which_B], _select(inputs, which_B)
-        draw, ending = _Draw(rows, tokens_BT.shape[1], self._device), self._ending(rows, tokens_BT.shape[1])
-        processors = _processors(rows[0].request.sampling, draw)
+        drawing, ending = _Draw(rows, tokens_BT.shape[1], self._device), self._ending(rows, tokens_BT.shape[1])
+        processors = _processors(rows[0].request.sampling, drawing)
         first_B1 = processors(tokens_BT, output.logits[0].float()[which_B]).argmax(dim=-1, keepdim=True)
         tokens_BT = torch.cat([tokens_BT, first_B1], dim=1)
         ending(tokens_BT)
@@ -194,7 +194,7 @@ class Generator:
             if not len(going_B):
                 return [self._completion(*made) for made in zip(rows, ending.made(), strict=True)]
             tokens_BT, inputs = tokens_BT[going_B], _select(inputs, going_B)
-            draw.keep(going_B)
+            drawing.keep(going_B)
             if ending.may_pause:
                 cache.reorder_cache(which_B[going_B])
                 which_B = torch.arange(len(going_B), device=self._device)
@@ -302,7 +302,7 @@ def _select(inputs: dict[str, Any], rows_B: Tensor) -> dict[str, Any]:
     }
 
 
-def _processors(sampling: Sampling, draw: _Draw) -> LogitsProcessorList:
+def _processors(sampling: Sampling, drawing: _Draw) -> LogitsProcessorList:
     """What makes the token that is asked for the one with the largest score."""
     if sampling.temperature == 0.0:
         return LogitsProcessorList()
@@ -311,7 +311,7 @@ def _processors(sampling: Sampling, draw: _Draw) -> LogitsProcessorList:
         warpers.append(TemperatureLogitsWarper(sampling.temperature))
     if sampling.top_p < 1.0:
         warpers.append(TopPLogitsWarper(sampling.top_p))
-    return LogitsProcessorList([*warpers, draw])
+    return LogitsProcessorList([*warpers, drawing])
 
 
 class _Draw(LogitsProcessor):

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LossPoint:
-    """One step. Losses are of the whole batch over all workers; `triplet` is None when the batch had no triplet. `lm` is
-    measured even where `total` leaves it out (loss: contrastive).
+    """One step. Losses are of the whole batch over all workers; `triplet` is None when the batch had no triplet.
+    `lm` is measured even where `total` leaves it out (loss: contrastive).
 
     `epoch` counts from 0; `tokens_per_s` are tokens of prompts and anchors, padding and triplets not counted; `steps`
     is how many the whole training has."""

@@ -97,7 +97,7 @@ def read_text(path: Path) -> str:
 def parsed(data: bytes, path: Path, line: int | None = None) -> Any:
     """The JSON in `data`, the content of `path` or one `line` of it. Raises `DataError`, which names the line."""
     try:
-        return json.loads(_decoded(data, path, line), parse_constant=_no_number)
+        return _DECODER.decode(_decoded(data, path, line))
     except json.JSONDecodeError as error:
         what = f"malformed JSON: {error.msg} (column {error.colno})"
         raise DataError(f"{path}, line {line or error.lineno}", what, "mend or remove that line") from error
@@ -119,6 +119,9 @@ def _decoded(data: bytes, path: Path, line: int | None = None) -> str:
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)
 
 
 def _is_object(line: bytes) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from reasoning.answers import extract, same_answer
@@ -55,12 +56,22 @@ def completions_for_paper_b(
 ) -> list[Completion]:
     """Every rationale that has an answer, kept or not, as a completion of zero-shot chain of thought (that paper
     filters when it reads). `positions` are the problems' sample indices."""
+    answered = [rationale for rationale in rationales if rationale.answer]
+    return completions_of(
+        [
+            (replace(one, rationale=f" {one.rationale}", answer_text=f" {one.answer_text}."), problem)
+            for one, problem in recorded_solutions(answered, problems)
+        ],
+        positions,
+    )
+
+
+def completions_of(pairs: Iterable[tuple[Solution, Problem]], positions: Mapping[str, int]) -> list[Completion]:
+    """Solutions, word for word, as completions of zero-shot chain of thought, in the order of the data set."""
     counted: Counter[int] = Counter()
     found = []
-    for rationale in rationales:
-        if not rationale.answer:
-            continue
-        problem, position = problems[rationale.problem_id], positions[rationale.problem_id]
+    for one, problem in pairs:
+        position = positions[problem.id]
         asked = f"Q: {problem.question.strip()}\n{_STEP_BY_STEP}"
         found.append(
             Completion(
@@ -69,10 +80,10 @@ def completions_for_paper_b(
                 question=problem.question,
                 answer=problem.answer,
                 reasoning_prompt=asked,
-                reasoning_completion=f" {rationale.text}",
-                reasoning_finish_reason="stop",
-                prompt=f"{asked}{rationale.text.strip()}\n{_TRIGGER}",
-                completion=f" {rationale.answer}.",
+                reasoning_completion=one.rationale,
+                reasoning_finish_reason="stop" if one.complete else "length",
+                prompt=f"{asked}{one.rationale.strip()}\n{one.answer_trigger or _TRIGGER}",
+                completion=one.answer_text,
                 finish_reason="stop",
             )
         )

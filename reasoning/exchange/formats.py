@@ -23,6 +23,7 @@ class Format(StrEnum):
     B_COMPLETIONS = "b-completions"
     B_FINETUNE = "b-finetune"
     B_PROMPTS = "b-prompts"
+    B_DATASET = "b-dataset"
     RECORDED = "recorded"
 
 
@@ -49,7 +50,7 @@ def detect(path: Path, if_paper_a: Format | None = None) -> Format:
 def _of_object(path: Path, root: Node, if_paper_a: Format | None) -> Format:
     members = dict(root.members or ())
     if {"metadata", "data"} <= members.keys():
-        return Format.B_COMPLETIONS
+        return Format.B_DATASET if members["data"].elements is not None else Format.B_COMPLETIONS
     if {"input", "label"} <= members.keys():
         return Format.B_FINETUNE
     values = list(members.values())

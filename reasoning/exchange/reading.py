@@ -45,6 +45,8 @@ def read_solutions(path: Path, format: Format) -> SolutionFile:
         case Format.B_PROMPTS:
             what = "worked examples for a few-shot prompt, which are no solutions of a task's questions"
             raise DataError(str(path), what, "import it as demonstrations: --out NAME.yaml")
+        case Format.B_DATASET:
+            raise DataError(str(path), "questions without solutions", "import it as a task's file: --out NAME.json")
 
 
 def match_file(

@@ -23,7 +23,7 @@ OPTIONS_HEADING = "Answer Choices:"
 _NO_CHOICES_KNOWN = 10
 _LONGEST_ANSWER = 400
 
-_TOKEN = re.compile(r"(?<!\w)-?[0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+|[^\W\d_]+|[^\s\w.,;:!?'\"`*(){}\[\]$]")
+_TOKEN = re.compile(r"(?:(?<![\w)])-)?[0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+|[^\W\d_]+|[^\s\w.,;:!?'\"`*(){}\[\]$]")
 _NUMERIC = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _ARTICLES = frozenset(("a", "an", "the"))
 _DENIED = re.compile(r"\bnot\b[^,.;]*")

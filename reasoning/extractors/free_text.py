@@ -14,7 +14,7 @@ from reasoning.extractors.mathematics import plain
 
 _ALONE = re.compile(r"[\s\"'“‘*]*(\w+)[\s.\"'”’*]*\Z")
 _DROPPED = re.compile(r"[\s\"'“”‘’`.*\-]+")
-_QUOTED = re.compile(r"[\"“`]([^\"”`\n]{1,90})[\"”`]|\*\*([^*\n]{1,90})\*\*")
+_QUOTED = re.compile(r"[\"“`]([^\"“”`\n]{1,90})[\"”`]|\*\*([^*\n]{1,90})\*\*")
 _CLAUSE_END = re.compile(r"[,;]\s|\.\s|\s(?:because|since)\s|\s\(")
 _SPELLED = re.compile(r"[\s\"'“”‘’`*(]*\w(?!\w)(?:[\s\"'“”‘’`*,+\-]+(?:and\s+)?\w(?!\w))+(?=\W*\Z|\s*=)")
 _INTRODUCED = re.compile(

@@ -197,8 +197,11 @@ def _last_number(text: str, how: How) -> FoundAnswer | None:
         pass
     if found is None:
         return None
-    upper = _UPPER.search(text, max(0, found.start() - _LONGEST_UPPER), found.start())
-    return _dressed(text, (upper and _NUMBER.match(text, upper.start())) or found, how)
+    place = found.start()
+    if text[max(0, place - 2) : place].rstrip().endswith(("/", "⁄")):
+        upper = _UPPER.search(text, max(0, place - _LONGEST_UPPER), place)
+        found = (upper and _NUMBER.match(text, upper.start())) or found
+    return _dressed(text, found, how)
 
 
 def _number(found: re.Match[str] | None) -> str:

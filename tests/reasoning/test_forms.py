@@ -89,6 +89,7 @@ def test_free_text_is_kept() -> None:
         {"label": ["A", "B", "C"], "text": ["red", "blue", "green"]},
         {"A": "red", "B": "blue", "C": "green"},
         {"red": 0, "blue": 1, "green": 0},
+        {"red": 0, "violet": None, "blue": 1, "green": 0},
     ],
 )
 def test_options_in_their_ways_are_worded_alike(choices: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -10,7 +11,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import BartConfig, BartForConditionalGeneration, GenerationConfig, GPT2Config, GPT2LMHeadModel
+from transformers import (
+    BartConfig,
+    BartForConditionalGeneration,
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
+    GenerationConfig,
+    GPT2Config,
+    GPT2LMHeadModel,
+    MambaConfig,
+    MambaForCausalLM,
+)
 
 from reasoning.generation import Generator, Request, Row, batches, draw, padded_tokens
 from reasoning.probe import make_probe
@@ -28,11 +39,10 @@ GREEDY = Sampling(max_new_tokens=20)
 @cache
 def student(kind: str) -> Student:
     """Random students that end some of their greedy answers by themselves: the end of sequence is made likelier."""
-    makers = {"llama": _llama, "gpt2": _gpt2, "t5": _t5, "bart": _bart}
-    likelier = {"llama": 2, "gpt2": 2, "t5": 2, "bart": 6}
+    makers = {"llama": _llama, "gpt2": _gpt2, "gemma3": _gemma3, "mamba": _mamba, "t5": _t5, "bart": _bart}
     made = makers[kind]()
     with torch.no_grad():
-        made.model.get_output_embeddings().weight[made.tokenizer.eos_token_id] *= likelier[kind]
+        made.model.get_output_embeddings().weight[made.tokenizer.eos_token_id] *= 6 if kind == "bart" else 2
     made.model.eval()
     return made
 
@@ -54,6 +64,30 @@ def _gpt2() -> Student:
         bos_token_id=None, eos_token_id=tokenizer.eos_token_id,
     )  # fmt: skip
     return Student(GPT2LMHeadModel(config), tokenizer)
+
+
+def _gemma3() -> Student:
+    """Layers with a sliding window, which every prompt of these tests outgrows, beside one without."""
+    tokenizer = byte_tokenizer()
+    torch.manual_seed(0)
+    config = Gemma3TextConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=16, sliding_window=16, max_position_embeddings=256, initializer_range=0.3,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    return Student(Gemma3ForCausalLM(config), tokenizer)
+
+
+def _mamba() -> Student:
+    """A state and no keys: what it has read cannot be shared out, so it is read again."""
+    tokenizer = byte_tokenizer()
+    torch.manual_seed(0)
+    config = MambaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, state_size=8, initializer_range=0.3,
+        bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    return Student(MambaForCausalLM(config), tokenizer)
 
 
 def _bart() -> Student:
@@ -84,8 +118,8 @@ def alone(student: Student, prompt: str, new_tokens: int) -> list[int]:
     return made
 
 
-@pytest.mark.parametrize("kind", ["llama", "gpt2", "t5", "bart"])
-@pytest.mark.parametrize("tokens_at_once", [1, 150, 100_000])
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "gemma3", "mamba", "t5", "bart"])
+@pytest.mark.parametrize("tokens_at_once", [150, 100_000])
 def test_a_batch_says_what_each_prompt_says_alone(kind: str, tokens_at_once: int) -> None:
     made = Generator(student(kind), tokens_at_once=tokens_at_once).answer(PROMPTS, GREEDY)
     tokenizer = student(kind).tokenizer
@@ -221,6 +255,26 @@ def test_the_models_own_way_to_decode_is_laid_aside_and_put_back() -> None:
     assert Generator(made).answer(PROMPTS, EXAM) == expected
     assert made.model.generation_config is own
     assert made.model.training
+
+
+class Cramped(Generator):
+    """On a GPU whose memory holds three rows."""
+
+    rows_at_once = 3
+
+    def _generate(self, rows: Sequence[Row]) -> list[Completion]:
+        if len(rows) > self.rows_at_once:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super()._generate(rows)
+
+
+def test_what_does_not_fit_the_memory_is_answered_in_smaller_batches() -> None:
+    generator = Cramped(student("llama"))
+    assert generator.answer(PROMPTS, EXAM) == Generator(student("llama")).answer(PROMPTS, EXAM)
+    assert max(map(len, batches([Row(generator.request(p, EXAM), 0) for p in PROMPTS], generator.tokens_at_once))) <= 3
+    generator.rows_at_once = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        generator.answer(PROMPTS, EXAM)
 
 
 def test_every_end_that_a_model_knows_ends_an_answer() -> None:

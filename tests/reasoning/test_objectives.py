@@ -38,7 +38,8 @@ VOCABULARY = 40
 ids = st.integers(1, VOCABULARY - 1)
 completions = st.lists(ids, min_size=1, max_size=9).map(tuple)
 prompts = st.lists(ids, min_size=1, max_size=7).map(tuple)
-samples = st.builds(Sample, prompts, completions, st.none() | completions, st.none() | completions)
+triplets = st.builds(Sample, prompts, completions, completions, completions)
+samples = triplets | st.builds(Sample, prompts, completions, st.none() | completions, st.none() | completions)
 batches = st.lists(samples, min_size=1, max_size=5)
 LOSSES = ("weighted", "full", "completion", "contrastive")
 
@@ -49,8 +50,8 @@ def sections(draw: st.DrawFn) -> ObjectiveSection:
     return ObjectiveSection(
         loss=loss,
         prompt_weight=draw(st.sampled_from([0.0, 0.1, 1.0])) if loss == "weighted" else 0.1,
-        contrastive_weight=draw(st.sampled_from([0.5, 2.0] if loss == "contrastive" else [0.0, 0.5, 2.0])),
-        margin=draw(st.sampled_from([0.0, 0.3, 1.0])),
+        contrastive_weight=draw(st.sampled_from([0.5, 2.0] if loss == "contrastive" else [0.5, 2.0, 0.0])),
+        margin=draw(st.sampled_from([1.0, 0.3, 0.0])),
         representation=draw(st.sampled_from(["last", "mean"])),
         prompt_gradient=draw(st.booleans()),
     )

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from reasoning.data_error import DataError
 from reasoning.recipe import RecipeError, TaskSection, load_recipe, parse_recipe
@@ -130,6 +132,33 @@ def test_a_repeated_question_is_kept_once_and_named(tmp_path: Path) -> None:
     assert str(path) in data.notes[0] and "line 21" in data.notes[0] and "line 5" in data.notes[0]
 
 
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "q": st.one_of(st.text(max_size=4), st.sampled_from(["Is it?", "Who? (A) he (B) she"]), st.integers()),
+            "a": st.one_of(st.text(max_size=2), st.sampled_from(["yes", "A", "7"]), st.floats(), st.none()),
+        },
+    ),
+    max_size=12,
+)
+
+
+@given(ROWS, st.sampled_from(AnswerKind), st.sampled_from(["default", "template"]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_any_rows_become_disjoint_splits_or_name_their_lines(
+    tmp_path: Path, rows: list[dict[str, Any]], kind: AnswerKind, split: str
+) -> None:
+    path = jsonl(tmp_path / "my.jsonl", rows)
+    try:
+        data = load_problems(task(path, kind, split=split), 0)
+    except DataError as error:
+        assert str(path) in str(error) or "too few" in str(error)
+    else:
+        parts = [{problem.question for problem in part} for part in (data.train, data.validation, data.test)]
+        assert all(parts) and not parts[0] & parts[1] and not (parts[0] | parts[1]) & parts[2]
+
+
 def test_the_recipe_of_the_repository_runs_on_its_own_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     recipe = load_recipe(Path("recipes/own_task.yaml"))
@@ -154,6 +183,7 @@ def test_the_recipe_of_the_repository_runs_on_its_own_data(monkeypatch: pytest.M
         ),
         ("{name: x, source: file, path: f, form: {question: q, answer: a, kind: text, choices: c}}", ["kind: choice"]),
         ("{name: x, source: file, path: f, form: {question: q, answer: a, kind: choice, choices: [a]}}", ["2 to 26"]),
+        ("{name: x, source: file, path: f, form: {question: q, answer: a, kind: choice, choices: [a, '']}}", ["empty"]),
         ("{name: x, source: file, path: f, form: {question: [], answer: a, kind: text}}", ["names the field"]),
         ("{form: {question: q, answer: a, kind: text}}", ["source: generated takes no form"]),
         ("{shots: 8}", ["source: generated takes no shots"]),

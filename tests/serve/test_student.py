@@ -147,4 +147,7 @@ def test_serving_arguments_are_checked_before_anything_starts(tmp_path: Path) ->
         StudentServing(checkpoint=str(tmp_path))
     with pytest.raises(ValidationError, match="model_nam"):
         StudentServing.model_validate({"checkpoint": "org/name", "model_nam": "x"})
+    (tmp_path / "config.json").write_text('{"model_type": "t5", "is_encoder_decoder": true}', encoding="utf-8")
+    with pytest.raises(ValidationError, match="an encoder-decoder, which vLLM does not serve"):
+        StudentServing(checkpoint=str(tmp_path))
     assert StudentServing(checkpoint="org/name").checkpoint == "org/name"
