@@ -79,7 +79,8 @@ def evaluate(
     ] = 1,
     out: Annotated[Path | None, typer.Option(help="Write every attempt to this Parquet file.")] = None,
     prompt: Annotated[
-        str | None, typer.Option(help="Ask in this form (zero_shot, zero_shot_cot, ... or a file), not the student's own.")
+        str | None,
+        typer.Option(help="Ask in this form (zero_shot, zero_shot_cot, ... or a file), not the student's own."),
     ] = None,
 ) -> None:
     """Let a student sit an exam and grade it."""
@@ -190,8 +191,8 @@ def export_run(
 ) -> None:
     """Write a run's rationales, mistakes or attempts in one of both papers' formats."""
     with told_plainly():
-        from pipelines.exchange import EXPORTS
-        from pipelines.exchange import export_run as write_out
+        from pipelines.exporting import EXPORTS
+        from pipelines.exporting import export_run as write_out
         from reasoning.exchange.paper_b_finetune import Platform
 
         if format not in EXPORTS:
