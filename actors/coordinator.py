@@ -28,10 +28,11 @@ from actors.trainer import Trainer
 from reasoning.learning_curve import LossPoint
 from reasoning.phases import perform
 from reasoning.progress import ProgressBoard, Snapshot
-from reasoning.recipe import EndpointSection, Recipe
+from reasoning.recipe import Recipe
 from reasoning.rounds import Finished, Phase, PhaseRecord, Step, best_round, next_step
 from reasoning.run_directory import RunDirectory
 from reasoning.run_prompts import RunPrompts
+from reasoning.sections import EndpointSection
 from reasoning.tasks import TaskData
 
 

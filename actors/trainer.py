@@ -30,9 +30,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import ray
 
 from reasoning.learning_curve import FineTuneReport, LossPoint
-from reasoning.recipe import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id
 from reasoning.run_directory import RoundFiles
+from reasoning.sections import ObjectiveSection, TrainingSection
 
 if TYPE_CHECKING:
     from reasoning.students import Student

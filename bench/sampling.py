@@ -1,11 +1,12 @@
 """Sampling speed: the `transformers` back end against its peers, on the same student, prompts and device, in one run.
 
-    python -m bench.sampling [--device cpu|cuda] [--student FOLDER] [--prompts 64] [--samples 4] [--no-vllm]
+    python -m bench.sampling [--device cpu|cuda] [--student FOLDER] [--prompts 64] [--samples 4] [--no-vllm] [--shared]
 
 The peer is what one would write: all prompts padded to the longest in one batch, one `model.generate` with
 `num_return_sequences`. vLLM's `LLM`, where it is installed, gets the same prompts. Two loads: an exam (several samples
 a prompt) and an evaluation (greedy, one). Tokens are those of answers, up to and with their end, alike for all; the
-figures are medians over turns. No Ray. The number of threads is torch's: set OMP_NUM_THREADS.
+figures are medians over turns. No Ray. The number of threads is torch's: set OMP_NUM_THREADS. On a machine that others
+use too, `--shared` counts this process's seconds of CPU, over all threads, instead of the clock's.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ import torch
 from reasoning.engine import EngineSettings, engine_options, prepare_process
 from reasoning.generation import Generator
 from reasoning.probe import end_tokens
-from reasoning.recipe import EMBEDDED_STUDENT, TaskSection
 from reasoning.sampling import Sampling
+from reasoning.sections import EMBEDDED_STUDENT, TaskSection
 from reasoning.student_forms import student_prompt
 from reasoning.students import Student, load_student
 from reasoning.tasks import load_problems
@@ -83,18 +84,21 @@ def vllm(source: str, dtype: str, device: str) -> Answer:
             max_tokens=sampling.max_new_tokens,
             seed=sampling.seed,
         )
+        engine.reset_prefix_cache()  # every turn asks the same
         made = engine.generate(prompts, asked, use_tqdm=False)
         return sum(len(one.token_ids) for output in made for one in output.outputs)
 
     return answer
 
 
-def tokens_per_second(answer: Answer, prompts: list[str], sampling: Sampling, device: str) -> float:
-    started = time.perf_counter()
+def tokens_per_second(
+    answer: Answer, prompts: list[str], sampling: Sampling, device: str, clock: Callable[[], float]
+) -> float:
+    started = clock()
     tokens = answer(prompts, sampling)
     if device == "cuda":
         torch.cuda.synchronize()
-    return tokens / (time.perf_counter() - started)
+    return tokens / (clock() - started)
 
 
 def main() -> None:
@@ -106,7 +110,9 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=4)
     parser.add_argument("--new-tokens", type=int, default=128)
     parser.add_argument("--no-vllm", action="store_true")
+    parser.add_argument("--shared", action="store_true", help="count seconds of CPU")
     asked = parser.parse_args()
+    clock = time.process_time if asked.shared else time.perf_counter
     dtype = asked.dtype or ("bfloat16" if asked.device == "cuda" else "float32")
     student = load_student(asked.student, getattr(torch, dtype))
     student.model.to(asked.device).eval()
@@ -123,7 +129,7 @@ def main() -> None:
     for turn in range(TURNS + 1):
         for load, (questions, sampling) in loads.items():
             for name, answer in peers.items():
-                speed = tokens_per_second(answer, questions, sampling, asked.device)
+                speed = tokens_per_second(answer, questions, sampling, asked.device, clock)
                 if turn:  # the first is warm-up
                     speeds[load][name].append(speed)
     medians = {load: {name: statistics.median(turns) for name, turns in each.items()} for load, each in speeds.items()}
@@ -139,7 +145,7 @@ def main() -> None:
             print(f"{load}, {name:30s} {speed:12,.0f} tokens/s   ({turns})")
     for name, ratio in ratios.items():
         print(f"ratio, {name:33s} {ratio:12.2f}")
-    where = {"device": asked.device, "dtype": dtype, "threads": torch.get_num_threads()}
+    where = {"device": asked.device, "dtype": dtype, "threads": torch.get_num_threads(), "clock": clock.__name__}
     print(json.dumps({**where, "tokens_per_s": medians, "ratios": ratios}))
 
 

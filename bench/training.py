@@ -28,8 +28,8 @@ from reasoning.embedded.architecture import student_config
 from reasoning.embedded.tokenizer import train_tokenizer
 from reasoning.fine_tuning import FineTuning
 from reasoning.losses import prompt_weight, triplet_losses
-from reasoning.recipe import ObjectiveSection, TrainingSection
 from reasoning.records import Example
+from reasoning.sections import ObjectiveSection, TrainingSection
 from reasoning.student_forms import student_completion, student_prompt
 from reasoning.students import Student, load_student
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ray
 
-from reasoning.recipe import EndpointSection, Recipe
+from reasoning.recipe import Recipe
+from reasoning.sections import EndpointSection
 
 
 def endpoints_of(recipe: Recipe) -> list[EndpointSection]:

@@ -26,9 +26,10 @@ from reasoning.exchange.paper_b_prompts import prompt_tasks, read_prompt_demonst
 from reasoning.exchange.reading import match_file, read_imported
 from reasoning.exchange.recordings import write_recordings
 from reasoning.exchange.solutions import Fault
-from reasoning.recipe import TaskSection, parse_recipe, recipe_text
+from reasoning.recipe import parse_recipe, recipe_text
 from reasoning.records import Attempt, Mistake, Rationale
 from reasoning.run_directory import RunDirectory, RunDirectoryError
+from reasoning.sections import TaskSection
 from reasoning.tables import write_table
 from reasoning.tasks import TASKS, load_problems
 

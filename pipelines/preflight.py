@@ -17,11 +17,13 @@ from dataclasses import dataclass
 
 from pipelines.student_check import Fault, student_faults
 from reasoning.data_error import DataError
+from reasoning.exchange.reading import imported_records
 from reasoning.families import FAMILIES
 from reasoning.offline_teacher import RecordedTeacher, RecordingError
 from reasoning.prompt_files import PromptError
-from reasoning.recipe import EndpointSection, Recipe
+from reasoning.recipe import Recipe
 from reasoning.run_prompts import RunPrompts, run_prompts
+from reasoning.sections import EndpointSection
 from reasoning.tasks import TASKS, TaskData, load_problems, spec_of
 
 
@@ -63,6 +65,7 @@ def check(recipe: Recipe, origin: str, resources: Mapping[str, float], teacher: 
     if teacher:
         if data is not None:
             faults += _size_faults(recipe, data)
+            faults += _imported_faults(recipe, data, notes)
         taught = prompts is None or prompts.form.reasons  # labels alone need no teacher
         for path, section in _endpoints(recipe) if taught else ():
             faults += _endpoint_faults(path, section, recipe, data, notes)
@@ -151,6 +154,23 @@ def _spaced(text: str) -> str:
 
 
 # Sizes and resources ------------------------------------------------------------------------------------------------
+
+
+def _imported_faults(recipe: Recipe, data: TaskData, notes: list[str]) -> Iterator[Fault]:
+    """Rationales and mistakes from elsewhere: read here as round 0 will read them."""
+    wanted = recipe.learning.imported
+    try:
+        found = imported_records(wanted.rationales, wanted.mistakes, data.train)
+    except DataError as error:
+        yield from (Fault(one.place, one.what, one.cure) for one in error.faults)
+        return
+    notes += found.notes
+    if found.rationales or found.mistakes:
+        kept = sum(rationale.kept for rationale in found.rationales)
+        notes.append(f"imported: {kept} kept rationales and {len(found.mistakes)} mistakes.")
+    if not recipe.learning.first_questions and not any(rationale.kept for rationale in found.rationales):
+        what = "no question is answered first and no rationale is imported, so round 0 has nothing to learn from"
+        yield Fault("learning.first_questions", what, "Set it above 0, or name learning.imported.rationales")
 
 
 def _size_faults(recipe: Recipe, data: TaskData) -> Iterator[Fault]:

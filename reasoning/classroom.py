@@ -18,11 +18,12 @@ from typing import Any, TypeVar
 
 from reasoning.learning_curve import FineTuneReport
 from reasoning.progress import ProgressBoard
-from reasoning.recipe import EndpointSection, Recipe, TrainingSection
+from reasoning.recipe import Recipe
 from reasoning.records import Mistake, Problem
 from reasoning.run_directory import RoundFiles, RunDirectory
 from reasoning.run_prompts import RunPrompts
 from reasoning.sampling import Completion, Sampling
+from reasoning.sections import EndpointSection, TrainingSection
 from reasoning.tasks import TaskData, spec_of
 from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 from reasoning.teacher_prompts import Messages, TeacherPrompt, joined_reply

@@ -51,7 +51,7 @@ class Rows:
         """(B, T) of 0 and 1 when a row is one sequence; else additive, (B, 1, T, T): 0 where seen, the lowest number of
         `dtype` where not, the form that both `sdpa` and `eager` attention of `transformers` take.
 
-        With `cached_BC`, the segments of C columns that a cache holds, (B, 1, T, C + T): of them the prompt is seen."""
+        With `cached_BC`, the segments of C columns that a cache holds, (B, 1, T, C + T): their prompts are seen."""
         if not self.has_triplets:
             return (self.segments_BT != Segment.PADDING).long()
         keys_BK = self.segments_BT if cached_BC is None else torch.cat([cached_BC, self.segments_BT], dim=1)

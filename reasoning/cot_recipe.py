@@ -21,21 +21,17 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, model_validator
 
-from reasoning.recipe import (
+from reasoning.recipe import Recipe, RunRecipe, parse_as, parse_recipe, recipe_text
+from reasoning.sections import (
     THROUGHPUT_KEYS,
     EndpointSection,
     LearningSection,
     ObjectiveSection,
     PositiveInt,
-    Recipe,
-    RunRecipe,
     Section,
     StudentSection,
     TeacherSection,
     TrainingSection,
-    parse_as,
-    parse_recipe,
-    recipe_text,
 )
 
 LABELS_ALONE = 0  # the degree of the baseline

@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from reasoning.recipe import LearningSection
 from reasoning.records import Problem
+from reasoning.sections import LearningSection
 
 
 def first_questions(train: Sequence[Problem], learning: LearningSection, seed: int) -> list[Problem]:

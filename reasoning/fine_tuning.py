@@ -37,8 +37,8 @@ from reasoning.durable import new_file
 from reasoning.learning_curve import FineTuneReport, LossPoint
 from reasoning.losses import total_loss
 from reasoning.objectives import Objective, can_share_prompts
-from reasoning.recipe import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id
+from reasoning.sections import ObjectiveSection, TrainingSection
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 

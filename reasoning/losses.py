@@ -31,7 +31,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from reasoning.batches import Sample
-from reasoning.recipe import ObjectiveSection
+from reasoning.sections import ObjectiveSection
 
 MIN_COUNT = 1e-6  # paper A's clamp of an empty mean
 NOT_A_TARGET = -100

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from reasoning.batches import Sample
 from reasoning.losses import MIN_COUNT, predicted_tokens, total_loss, triplet_losses
 from reasoning.readers import make_reader
-from reasoning.recipe import ObjectiveSection
+from reasoning.sections import ObjectiveSection
 
 
 class Objective(nn.Module):

@@ -22,6 +22,7 @@ from reasoning.asking import ask_student
 from reasoning.classroom import Classroom, TeacherRefused, gather_all
 from reasoning.evaluation import evaluate, graded_attempt
 from reasoning.exam import exam_questions, first_questions
+from reasoning.exchange.reading import imported_records
 from reasoning.practice import practise, practised
 from reasoning.records import Attempt, Example, Mistake, Problem, Rationale, Verdict, stable_id
 from reasoning.rounds import Metrics, Phase
@@ -164,12 +165,18 @@ def _rationale(
 async def select_examples(room: Classroom, round: int) -> Metrics:
     """What is learnt this round, from all rationales and mistakes so far."""
     room.board.begin(round, Phase.SELECT, 1)
-    rationales = [r for i in range(round + 1) for r in read_table(room.files(i).rationales, Rationale)]
+    own = room.recipe.learning.imported
+    imported = imported_records(own.rationales, own.mistakes, room.data.train)
+    rationales = [
+        *imported.rationales,
+        *(r for i in range(round + 1) for r in read_table(room.files(i).rationales, Rationale)),
+    ]
     attempts = [a for i in range(1, round + 1) for a in read_table(room.files(i).exam, Attempt)]
+    mistakes = [*imported.mistakes, *mistakes_of(attempts)]
     learning, seed, form = room.recipe.learning, room.recipe.seed, room.prompts.form
     if form.reasons:
         problems = [*room.data.train, *practised(room, round)]
-        examples = select(problems, rationales, mistakes_of(attempts), learning, round, seed, form)
+        examples = select(problems, rationales, mistakes, learning, round, seed, form)
     else:
         examples = label_examples(first_questions(room.data.train, learning, seed), form)
     if not examples:

@@ -18,8 +18,8 @@ from reasoning.agreement import NewProblem, Origin, independent_answer, not_admi
 from reasoning.classroom import Classroom, gather_all
 from reasoning.families import split_of
 from reasoning.new_questions import Admission, Fate, Proposal, read_new_questions
-from reasoning.recipe import NewQuestionsSection
 from reasoning.records import Mistake, Problem, Rationale
+from reasoning.sections import NewQuestionsSection
 from reasoning.tables import read_table
 from reasoning.teacher_calls import TeacherReply
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from reasoning.batches import Sample, TokenIds
 from reasoning.collation import Rows, Segment, collate, collate_after_prompts, pad_right
 from reasoning.losses import NOT_A_TARGET, cross_entropy_sum, prompt_weight, representation
-from reasoning.recipe import ObjectiveSection
+from reasoning.sections import ObjectiveSection
 
 COMPLETIONS = (Segment.ANCHOR, Segment.POSITIVE, Segment.NEGATIVE)
 
@@ -135,13 +135,12 @@ class CachedPrompts(_Decoder):
             return Reading(language)
         width = max(len(samples[row].prompt) for row in chosen)
         places = torch.tensor(chosen).to(self._device)
-        prompts_RC = rows.segments_BT[places, :width]
-        prompts_RC = prompts_RC.masked_fill(prompts_RC != Segment.PROMPT, Segment.PADDING)
+        cached_RC = rows.segments_BT[places, :width]
         after = collate_after_prompts([samples[row] for row in chosen], self.pad, self._device)
         output = self._run(
             after,
             1,
-            attention_mask=after.attention_mask(self.student.dtype, prompts_RC),
+            attention_mask=after.attention_mask(self.student.dtype, cached_RC),
             past_key_values=_detached(output.past_key_values, places, width),
             use_cache=True,
             output_hidden_states=True,

@@ -23,7 +23,7 @@ import yaml
 
 from reasoning.recipe import Recipe, RecipeError, RecipeT, RunRecipe, parse_as
 from reasoning.rounds import PhaseRecord
-from reasoning.run_prompts import STUDENT_PROMPT, demonstration_files, form_of, prompt_files
+from reasoning.run_prompts import STUDENT_PROMPT, form_of, other_files, prompt_files
 from reasoning.student_forms import StudentForm
 
 
@@ -113,7 +113,8 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
 
     @property
     def prompts(self) -> Path:
-        """Copies of the prompts and demonstrations that this run uses, each named after the recipe's key."""
+        """Copies of the prompts, demonstrations and imported files that this run uses, each named after the recipe's
+        key."""
         return self.path / "prompts"
 
     @property
@@ -123,7 +124,7 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
 
     @abstractmethod
     def files_of(self, recipe: RecipeT) -> Mapping[str, Path]:
-        """The prompts and demonstrations that `recipe` names, by its key. Raises `PromptError`."""
+        """The prompts and other files that `recipe` names and every round reads, by its key. Raises `PromptError`."""
 
     def recipe(self) -> RecipeT:
         """The recipe this directory belongs to. Raises `RunDirectoryError` when there is none or it is damaged."""
@@ -158,20 +159,20 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
             )
         self.prompts.mkdir(parents=True, exist_ok=True)
         for key, file in used.items():
-            shutil.copyfile(file, self._copy_of(key))
+            shutil.copyfile(file, self._copy_of(key, file.suffix))
         self._write_recipe(recipe)  # last: with it the directory is a run's
         return False
 
-    def _copy_of(self, key: str) -> Path:
-        return self.prompts / f"{key}.yaml"
+    def _copy_of(self, key: str, suffix: str = ".yaml") -> Path:
+        return self.prompts / f"{key}{suffix if key.startswith('learning.imported') else '.yaml'}"
 
     def _refuse_changed(self, used: Mapping[str, Path]) -> None:
         for key, file in used.items():
-            copy = self._copy_of(key)
+            copy = self._copy_of(key, file.suffix)
             if copy.is_file() and copy.read_bytes() != file.read_bytes():
                 raise RunDirectoryError(
-                    f"{self.path}: {key} ({file}) was changed since this run began, and a run has one prompt for "
-                    f"all its rounds. Take the old one back ({copy}), or give this run another `name` or --name."
+                    f"{self.path}: {key} ({file}) was changed since this run began, and all rounds of a run "
+                    f"read the same. Take the old one back ({copy}), or give this run another `name` or --name."
                 )
 
     def _write_recipe(self, recipe: RecipeT) -> None:
@@ -224,7 +225,7 @@ class RunDirectory(ClaimedDirectory[Recipe]):
         return RoundFiles(self.path / f"round-{number:03d}")
 
     def files_of(self, recipe: Recipe) -> Mapping[str, Path]:
-        return {**{key: file.path for key, file in prompt_files(recipe).items()}, **demonstration_files(recipe)}
+        return {**{key: file.path for key, file in prompt_files(recipe).items()}, **other_files(recipe)}
 
     def form(self) -> StudentForm:
         """The form in which this run's student is asked. Raises `RunDirectoryError`, `PromptError`."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reasoning.prompt_files import PromptFile, read_prompt
-from reasoning.recipe import Recipe, StudentSection
+from reasoning.recipe import Recipe
+from reasoning.sections import StudentSection
 from reasoning.student_forms import StudentForm, chat_frame, is_chat, student_form
 from reasoning.teacher_prompts import TeacherPrompt, teacher_prompt
 
@@ -58,10 +59,13 @@ def prompt_files(recipe: Recipe) -> dict[str, PromptFile]:
     return files
 
 
-def demonstration_files(recipe: Recipe) -> dict[str, Path]:
-    """The recipe's files of few-shot examples, by the key that names them."""
+def other_files(recipe: Recipe) -> dict[str, Path]:
+    """What else shapes every round and is kept with a run: files of few-shot examples, and imported rationales and
+    mistakes, by the key that names them."""
     named = {
         "student.demonstrations": recipe.student.demonstrations,
         "teacher.demonstrations": recipe.teacher.demonstrations,
+        "learning.imported.rationales": recipe.learning.imported.rationales,
+        "learning.imported.mistakes": recipe.learning.imported.mistakes,
     }
     return {key: path.expanduser() for key, path in named.items() if path is not None}

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Sequence
 
 from reasoning.answers import answer_of_reply, extract, judged_part, same_answer
 from reasoning.prompts import one_block, read_reply
-from reasoning.recipe import LearningSection
 from reasoning.records import Attempt, Example, Mistake, Problem, Rationale, RationaleSource, Verdict
+from reasoning.sections import LearningSection
 from reasoning.student_forms import StudentForm
 
 _MISTAKEN = (Verdict.WRONG, Verdict.NO_ANSWER)

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field, replace
 
 from reasoning.data_error import DataError
 from reasoning.forms import Fields
-from reasoning.recipe import FormSection, TaskSection
 from reasoning.records import AnswerKind, Split
+from reasoning.sections import FormSection, TaskSection
 from reasoning.sources import HubDataset
 from reasoning.splits import before_the_date_asked, without_numbers_and_names
 

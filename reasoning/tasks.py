@@ -21,9 +21,9 @@ from reasoning.answers import is_answer
 from reasoning.data_error import DataError, Gathering
 from reasoning.families import FAMILIES, FamilyExhaustedError, problems
 from reasoning.forms import Stated, read_row
-from reasoning.recipe import TaskSection
 from reasoning.records import AnswerKind, Problem, Split
 from reasoning.repetitions import Kept, Record, without_repetitions
+from reasoning.sections import TaskSection
 from reasoning.sources import MAX_ROW, HubDataset, SourceRow, read_file, read_hub
 from reasoning.splits import (
     Positions,

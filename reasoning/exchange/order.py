@@ -7,7 +7,7 @@ they stand apart; for generated questions it is training, validation and then te
 from __future__ import annotations
 
 from reasoning.forms import Stated
-from reasoning.recipe import TaskSection
+from reasoning.sections import TaskSection
 from reasoning.tasks import TaskData, questions_in_order
 
 

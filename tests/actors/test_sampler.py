@@ -240,7 +240,7 @@ def test_both_back_ends_say_the_same_for_the_embedded_student(replica: Any, embe
     import ray
 
     from reasoning.generation import Generator
-    from reasoning.recipe import TaskSection
+    from reasoning.sections import TaskSection
     from reasoning.students import load_student
     from reasoning.tasks import load_problems
 

@@ -30,9 +30,9 @@ from actors.trainer import (
 )
 from reasoning.fine_tuning import FineTuneReport, LossPoint, fine_tune
 from reasoning.probe import load_probe
-from reasoning.recipe import ObjectiveSection, TrainingSection
 from reasoning.records import Example
 from reasoning.run_directory import RoundFiles
+from reasoning.sections import ObjectiveSection, TrainingSection
 from reasoning.students import load_student, save_student
 from reasoning.tables import write_table
 from tests.tiny_students import tiny_student

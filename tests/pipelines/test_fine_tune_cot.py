@@ -16,9 +16,9 @@ from pipelines.serving import graduate_of
 from reasoning.cot_directory import CotDirectory, student_directory
 from reasoning.cot_recipe import parse_cot_recipe
 from reasoning.epochs import EpochAccuracy, write_epochs
-from reasoning.recipe import EMBEDDED_STUDENT
 from reasoning.records import Example
 from reasoning.rounds import Phase, PhaseRecord
+from reasoning.sections import EMBEDDED_STUDENT
 from reasoning.tables import write_table
 from tests.tiny_students import tiny_student
 

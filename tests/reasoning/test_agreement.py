@@ -23,8 +23,8 @@ from reasoning.agreement import (
 from reasoning.families import FAMILIES, problems, split_of
 from reasoning.new_questions import Admission, Fate, Proposal, read_new_questions
 from reasoning.offline_teacher import OfflineTeacher
-from reasoning.recipe import LearningSection
 from reasoning.records import AnswerKind, Mistake, Problem, Rationale, RationaleSource, Split
+from reasoning.sections import LearningSection
 from reasoning.selection import select
 from reasoning.student_forms import student_completion, student_form
 from reasoning.tables import read_table, write_table

@@ -23,8 +23,8 @@ from reasoning.fine_tuning import (
     make_optimizer,
 )
 from reasoning.objectives import Objective
-from reasoning.recipe import ObjectiveSection, TrainingSection
 from reasoning.records import Example
+from reasoning.sections import ObjectiveSection, TrainingSection
 from reasoning.students import Student
 from tests.tiny_students import tiny_student
 from tests.tiny_t5 import tiny_t5_student

@@ -22,8 +22,8 @@ from reasoning.new_questions import (
     read_new_questions,
 )
 from reasoning.prompts import read_request
-from reasoning.recipe import TaskSection
 from reasoning.records import AnswerKind, Mistake, Problem, Split
+from reasoning.sections import TaskSection
 from reasoning.tasks import load_problems
 from reasoning.teacher_prompts import teacher_prompt
 from tests.teacher_requests import plain_content, tailored_content

@@ -29,8 +29,8 @@ from transformers import (
 from reasoning.batches import Sample, draw_pass, micro_batches, tokenize_examples
 from reasoning.losses import predicted_tokens, representation
 from reasoning.objectives import Objective, can_share_prompts
-from reasoning.recipe import ObjectiveSection
 from reasoning.records import Example
+from reasoning.sections import ObjectiveSection
 from tests.tiny_students import byte_tokenizer, tiny_llama
 from tests.tiny_t5 import tiny_t5, tiny_t5_student
 
@@ -158,7 +158,7 @@ def _assert_as_plain(
             torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=80)
 @given(batches, sections(), st.booleans(), st.integers(0, 3))
 def test_losses_and_gradients_equal_the_plain_computation(
     batch: list[Sample], section: ObjectiveSection, shared: bool, pad: int
@@ -166,7 +166,7 @@ def test_losses_and_gradients_equal_the_plain_computation(
     _assert_as_plain(_model(), batch, section, shared=shared or not section.prompt_gradient, pad=pad)
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=80)
 @given(batches, sections(), st.booleans(), st.integers(0, 3))
 def test_an_encoder_decoder_has_the_losses_and_gradients_of_the_plain_computation(
     batch: list[Sample], section: ObjectiveSection, tied: bool, pad: int
@@ -181,7 +181,7 @@ examples = st.builds(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(examples, min_size=1, max_size=5), sections(), st.integers(3, 14), st.booleans())
 def test_what_does_not_fit_is_left_out_and_the_rest_learnt_as_if_it_were_all(
     drawn: list[Example], section: ObjectiveSection, limit: int, encoder_decoder: bool

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reasoning.data_error import DataError
-from reasoning.recipe import RecipeError, TaskSection, load_recipe, parse_recipe
+from reasoning.recipe import RecipeError, load_recipe, parse_recipe
 from reasoning.records import AnswerKind
+from reasoning.sections import TaskSection
 from reasoning.tasks import load_problems, spec_of
 from tests.conftest import ROOT
 

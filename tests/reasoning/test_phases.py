@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Coroutine
 from pathlib import Path
@@ -248,3 +249,27 @@ def test_two_steps_ask_for_the_reasoning_and_then_for_its_answer(tmp_path: Path)
     assert sum(request.messages[0][1].endswith("Therefore, the answer is") for request in teacher.asked) == 12
     rationales = read_table(room.files(0).rationales, Rationale)
     assert all(r.kept and r.prompt.startswith("zero_shot_cot-") for r in rationales)
+
+
+def test_what_others_paid_for_is_learnt_from_in_round_0(tmp_path: Path) -> None:
+    recipe = parse_recipe(RECIPE, "test")
+    train = load_problems(recipe.task, recipe.seed).train
+    family = FAMILIES["coin_flip"]
+    rationales = {p.question: [family.rationale(p.question).text + f" The answer is {p.answer}."] for p in train[:3]}
+    other = {"yes": "no", "no": "yes"}
+    mistakes = {p.question: [f"It is so. The answer is {other[p.answer]}."] for p in train[:2]}
+    for name, content in (("round1", rationales), ("round0.neg4", mistakes)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    wanted = f"{{rationales: {tmp_path}/round1.json, mistakes: {tmp_path}/round0.neg4.json}}"
+    text = RECIPE.replace("first_questions: 12", f"first_questions: 0, imported: {wanted}")
+    teacher = Teacher()
+    room = classroom(tmp_path / "run", Student(), teacher, text)
+
+    async def first_round() -> None:
+        await feedback(room, 0)
+        await select_examples(room, 0)
+
+    run(first_round())
+    examples = {example.problem_id: example for example in read_table(room.files(0).examples, Example)}
+    assert not teacher.asked and set(examples) == {problem.id for problem in train[:3]}
+    assert [len(examples[problem.id].negatives) for problem in train[:3]] == [1, 1, 0]

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from reasoning.cot_recipe import load_any_recipe
-from reasoning.recipe import EMBEDDED_STUDENT, Recipe, RecipeError, load_recipe, parse_recipe
+from reasoning.recipe import Recipe, RecipeError, load_recipe, parse_recipe
+from reasoning.sections import EMBEDDED_STUDENT
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasoning.recipe import LearningSection
 from reasoning.records import AnswerKind, Attempt, Mistake, Problem, Rationale, RationaleSource, Split, Verdict
+from reasoning.sections import LearningSection
 from reasoning.selection import keep, mistakes_of, select
 from reasoning.student_forms import default_form, student_prompt
 

@@ -13,8 +13,8 @@ import pytest
 from reasoning.data_error import DataError
 from reasoning.families import FAMILIES
 from reasoning.forms import LETTERS
-from reasoning.recipe import TaskSection
 from reasoning.records import AnswerKind, Split
+from reasoning.sections import TaskSection
 from reasoning.sources import read_file
 from reasoning.splits import shot_order
 from reasoning.task_table import TASKS, answer_limit, spec_of

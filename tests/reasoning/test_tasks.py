@@ -9,8 +9,8 @@ import pytest
 
 from reasoning.data_error import DataError
 from reasoning.families import FAMILIES
-from reasoning.recipe import TaskSection
 from reasoning.records import Split
+from reasoning.sections import TaskSection
 from reasoning.splits import split_positions, subset_positions
 from reasoning.tasks import TaskData, load_problems, questions_in_order
 

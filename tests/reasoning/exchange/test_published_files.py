@@ -16,8 +16,8 @@ from reasoning.exchange.exporting import completions_of, positions_of
 from reasoning.exchange.matching import Catalog, Unmatched
 from reasoning.exchange.paper_b_completions import Template, read_completions, solutions_of, write_completions
 from reasoning.exchange.reading import match_file
-from reasoning.recipe import TaskSection
 from reasoning.records import Problem
+from reasoning.sections import TaskSection
 from reasoning.tasks import load_problems, questions_in_order
 
 Stated = tuple[str, str]
