@@ -11,8 +11,9 @@ Invariants
   tokens) is laid aside while it answers, then put back, as is its training mode.
 - A prompt is read once, however many samples it gets. Rows that have ended leave the batch.
 
-Measured with the embedded student on one core: `generate` is as fast as a loop of our own over `forward`; reading each
-prompt once makes an exam (four samples) a half faster, and rows that leave another third. See `bench.sampling`.
+Measured with the embedded student on one core: `generate` is as fast as a loop of our own over `forward`; rows that
+leave make it 30 % (greedy) to 45 % (four samples) faster, prompts read once for four samples a third. Against a plain
+`generate` and vLLM: `bench.sampling`.
 """
 
 from __future__ import annotations
