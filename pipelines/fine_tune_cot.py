@@ -20,7 +20,7 @@ from pipelines.cot_report import write_cot_report
 from pipelines.endpoints import deploy_teachers, remove_teachers
 from pipelines.preflight import Checked, PreflightError, check
 from pipelines.student_check import Fault
-from pipelines.tailored import watch
+from pipelines.tailored import account, announce, watch
 from reasoning.cot_directory import CotDirectory, degree_name
 from reasoning.cot_recipe import LABELS_ALONE, FineTuneCotRecipe
 from reasoning.degrees import best_degree
@@ -53,10 +53,8 @@ def run(recipe: FineTuneCotRecipe, origin: str, console: Console) -> FinishedCot
     checked = check_cot(recipe, origin, resources(recipe.cluster.address))
     resumed = directory.claim(recipe)
     connect(recipe.cluster.address)
-    state = f"goes on after {sum(map(len, finished(directory).values()))} finished steps" if resumed else "is new"
-    console.print(f"Run [bold]{recipe.name}[/bold] {state}, in {directory.path}", soft_wrap=True)
-    for note in checked.notes:
-        console.print(f"  {note}", soft_wrap=True)
+    done = sum(map(len, finished(directory).values())) if resumed else None
+    announce(recipe.name, directory.path, done, checked.notes, console)
     shared = recipe.at_degree(recipe.fine_tuning.collected)
     asks = recipe.fine_tuning.collected > LABELS_ALONE
     base_urls = deploy_teachers(shared, loopback=runs_locally()) if asks else {}
@@ -72,13 +70,7 @@ def run(recipe: FineTuneCotRecipe, origin: str, console: Console) -> FinishedCot
             remove_teachers(shared)
     report = write_cot_report(directory)
     console.print(degrees_table(directory.degrees()))
-    journal = outcome.journal
-    console.print(
-        f"{outcome.reason}. Teacher: {journal.answered} answers, {journal.prompt_tokens:,} prompt and "
-        f"{journal.completion_tokens:,} completion tokens; {journal.answered_sent_again} answered requests sent again.",
-        soft_wrap=True,
-    )
-    console.print(f"Report: {report}", soft_wrap=True)
+    account(outcome.reason, outcome.journal, report, console)
     return FinishedCotRun(directory, outcome)
 
 

@@ -16,6 +16,7 @@ import ray
 from rich.console import Console
 
 from actors.coordinator import Coordinator, RunOutcome
+from actors.journal import JournalStats
 from pipelines.cluster import connect, resources, runs_locally, storage_folder
 from pipelines.endpoints import deploy_teachers, remove_teachers
 from pipelines.live import LiveView, rounds_table
@@ -49,10 +50,7 @@ def run(recipe: Recipe, origin: str, console: Console) -> FinishedRun:
     checked = check(recipe, origin, resources(recipe.cluster.address))
     resumed = directory.claim(recipe)
     connect(recipe.cluster.address)
-    state = f"goes on after {len(directory.finished())} finished phases" if resumed else "is new"
-    console.print(f"Run [bold]{recipe.name}[/bold] {state}, in {directory.path}", soft_wrap=True)
-    for note in checked.notes:
-        console.print(f"  {note}", soft_wrap=True)
+    announce(recipe.name, directory.path, len(directory.finished()) if resumed else None, checked.notes, console)
     base_urls = deploy_teachers(recipe, loopback=runs_locally())
     name = f"tailor-{directory.path}"
     coordinator = (
@@ -66,14 +64,26 @@ def run(recipe: Recipe, origin: str, console: Console) -> FinishedRun:
         remove_teachers(recipe)
     report = write_report(directory)
     console.print(rounds_table(outcome.records, outcome.best_round))
-    journal = outcome.journal
+    account(outcome.reason, outcome.journal, report, console)
+    return FinishedRun(directory, outcome)
+
+
+def announce(name: str, path: Path, done: int | None, notes: Sequence[str], console: Console) -> None:
+    """Says which run begins, or goes on after `done` finished phases (None: it is new), and what to know about it."""
+    state = "is new" if done is None else f"goes on after {done} finished phases"
+    console.print(f"Run [bold]{name}[/bold] {state}, in {path}", soft_wrap=True)
+    for note in notes:
+        console.print(f"  {note}", soft_wrap=True)
+
+
+def account(reason: str, journal: JournalStats, report: Path, console: Console) -> None:
+    """Says why a run ended, what its teacher did, and where its report is."""
     console.print(
-        f"{outcome.reason}. Teacher: {journal.answered} answers, {journal.prompt_tokens:,} prompt and "
+        f"{reason}. Teacher: {journal.answered} answers, {journal.prompt_tokens:,} prompt and "
         f"{journal.completion_tokens:,} completion tokens; {journal.answered_sent_again} answered requests sent again.",
         soft_wrap=True,
     )
     console.print(f"Report: {report}", soft_wrap=True)
-    return FinishedRun(directory, outcome)
 
 
 def watch(

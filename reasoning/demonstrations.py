@@ -58,3 +58,13 @@ def shown(demonstrations: tuple[Demonstration, ...], template: str) -> str:
         fill(template, question=one.question.strip(), rationale=one.rationale.strip(), answer=one.answer.strip())
         for one in demonstrations
     )
+
+
+def few_shot(origin: Path, template: str | None, file: Path | None) -> str:
+    """What a prompt file at `origin` shows of `file` (None: nothing) in its `template` of an example. Raises
+    `PromptError`, also when it has no template."""
+    if file is None:
+        return ""
+    if template is None:
+        raise PromptError(f"{origin}: it has no `demonstration`, the form of an example, so it can show none")
+    return shown(read_demonstrations(file), template)

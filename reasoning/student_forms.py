@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from reasoning.demonstrations import read_demonstrations, shown
+from reasoning.demonstrations import few_shot
 from reasoning.prompt_files import Message, PromptError, checked, fill, places, read_prompt
 from reasoning.prompts import one_block
 
@@ -120,12 +120,8 @@ def student_form(
     keys: _Keys = checked(file, _Keys)
     if keys.few_shot and demonstrations is None:
         raise PromptError(f"{file.path}: it shows demonstrations: name their file with student.demonstrations")
-    few_shot = ""
-    if demonstrations is not None:
-        if keys.demonstration is None:
-            raise PromptError(f"{file.path}: it has no `demonstration`, the form of an example, so it can show none")
-        few_shot = shown(read_demonstrations(demonstrations), keys.demonstration)
-    wanted = {"question": _QUESTION, "demonstrations": few_shot}
+    examples = few_shot(file.path, keys.demonstration, demonstrations)
+    wanted = {"question": _QUESTION, "demonstrations": examples}
     if keys.messages is None:
         text = fill(keys.prompt or "", **wanted)
     elif chat is None:

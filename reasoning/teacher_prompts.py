@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from reasoning.demonstrations import read_demonstrations, shown
+from reasoning.demonstrations import few_shot
 from reasoning.prompt_files import Message, PromptError, checked, fill, places, read_prompt
 from reasoning.prompts import ANSWER_HEADING, REASONING_HEADING, one_block
 from reasoning.records import Mistake, Problem, RationaleSource
@@ -108,9 +108,5 @@ def teacher_prompt(
     text = "".join(message.content for message in (*keys.messages, *(keys.then or ())))
     if "{demonstrations}" in text and demonstrations is None:
         raise PromptError(f"{file.path}: it shows demonstrations: name their file with teacher.demonstrations")
-    few_shot = ""
-    if demonstrations is not None:
-        if keys.demonstration is None:
-            raise PromptError(f"{file.path}: it has no `demonstration`, the form of an example, so it can show none")
-        few_shot = shown(read_demonstrations(demonstrations), keys.demonstration)
-    return TeacherPrompt(file.id, keys.messages, keys.then, few_shot, count)
+    examples = few_shot(file.path, keys.demonstration, demonstrations)
+    return TeacherPrompt(file.id, keys.messages, keys.then, examples, count)
