@@ -30,7 +30,8 @@ from reasoning.sampling import Completion, Sampling
 if TYPE_CHECKING:
     import torch
 
-    from reasoning.generation import Generator, Row
+    from reasoning.decoding import Row
+    from reasoning.generation import Generator
 
 GATHER_S = 0.005  # how long a request that comes to an idle sampler waits for company
 
@@ -70,7 +71,7 @@ class TransformersSampler(SamplerReplica):
         return await self._in_thread(self._generator.prove, probe)
 
     async def _complete(self, prompt: str, sampling: Sampling) -> list[Completion]:
-        from reasoning.generation import rows_of
+        from reasoning.decoding import rows_of
 
         assert self._generator is not None
         loop = asyncio.get_running_loop()

@@ -25,7 +25,17 @@ NEVER = {
 }
 # Seconds each: imported in the function that needs them, but for the modules that are about tensors.
 HEAVY = {"torch", "vllm", "transformers", "datasets", "matplotlib", "accelerate", "peft"}
-ABOUT_TENSORS = {"collation", "fine_tuning", "generation", "losses", "objectives", "students", "pretrain", "readers"}
+ABOUT_TENSORS = {
+    "collation",
+    "decoding",
+    "fine_tuning",
+    "generation",
+    "losses",
+    "objectives",
+    "students",
+    "pretrain",
+    "readers",
+}
 
 # Whole processes that hold no torch, so that they claim no GPU memory and start at once.
 LIGHT_PROCESSES = ("pipelines.cli", "pipelines.preflight", "actors.journal", "actors.rate_limiter", "actors.teacher")

@@ -23,7 +23,8 @@ from transformers import (
     MambaForCausalLM,
 )
 
-from reasoning.generation import Generator, Request, Row, batches, draw, padded_tokens
+from reasoning.decoding import Request, Row, draw
+from reasoning.generation import Generator, batches, padded_tokens
 from reasoning.probe import make_probe
 from reasoning.sampling import Completion, PromptRefused, Sampling
 from reasoning.students import Student, save_student
