@@ -116,10 +116,10 @@ def finished(directory: CotDirectory) -> dict[str, list[PhaseRecord]]:
 
 
 def degrees_table(degrees: Mapping[int, list[PhaseRecord]]) -> Table:
-    """The run's degrees: rationales, best epochs, accuracies with their 95 % intervals."""
+    """The run's degrees: rationales kept, the chosen epochs, accuracies with their 95 % intervals."""
     best = best_degree(degrees)
     table = Table(title="Degrees", title_justify="left")
-    for heading in ("degree", "rationales", "questions", "loss", "best epoch", "val %", "test %", "95 % interval", "s"):
+    for heading in ("degree", "kept", "loss", "epoch", "val %", "test %", "95 % interval", "s"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.caption = "* the graduate; validation accuracy chooses epochs and degrees, test accuracy decides nothing"
     table.caption_justify = "left"
@@ -130,7 +130,6 @@ def degrees_table(degrees: Mapping[int, list[PhaseRecord]]) -> Table:
             table.add_row(
                 f"{'*' if degree == best else ''}{degree}",
                 "labels" if degree == LABELS_ALONE else str(phases["feedback"]["kept"]),
-                str(phases["select"]["examples"]),
                 f"{float(phases['train']['lm_loss_last']):.3f}",
                 f"{metrics['best_epoch']}/{metrics['epochs']}" if "best_epoch" in metrics else "last",
                 f"{100 * float(metrics['validation_accuracy']):.1f}",

@@ -337,3 +337,8 @@ def test_labels_alone_are_learnt_in_one_round(student: Path) -> None:
 def test_agreement_of_answers_that_are_one_answer(student: Path) -> None:
     fault = only(f"{SMALL}teacher: {{temperature: 0}}\nlearning: {{new_questions: {{}}}}", student)
     assert fault.place == "teacher.temperature"
+
+
+def test_mistakes_alone_when_there_are_none_yet(student: Path) -> None:
+    fault = only(f"{SMALL}learning: {{objective: {{loss: contrastive}}}}", student)
+    assert fault.place == "learning.objective.loss" and "round 0" in fault.what
