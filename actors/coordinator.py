@@ -32,7 +32,7 @@ from reasoning.recipe import Recipe
 from reasoning.rounds import Finished, Phase, PhaseRecord, Step, best_round, next_step
 from reasoning.run_directory import RunDirectory
 from reasoning.run_prompts import RunPrompts
-from reasoning.sections import EndpointSection
+from reasoning.teacher_sections import EndpointSection
 from reasoning.tasks import TaskData
 
 

@@ -1,17 +1,21 @@
 """One OpenAI-compatible endpoint: sending a request once, reading what comes back, and asking whether it is there.
 
-Owns: the one long-lived `AsyncOpenAI` client of a process, the reading of replies, the typing of failures.
+Owns: the long-lived `AsyncOpenAI` clients of a process, the reading of replies, the typing of failures, and what a
+sending is known to have cost.
 
 Invariants
 - One call, one attempt: the client's own retries are off (`max_retries=0`), since they know nothing of the limits that
   all workers share, and retry a spent quota like any "too many requests".
 - Whatever comes back is a `TeacherReply` or a `TeacherFailure`; a body is read strictly and never trusted.
+- What a sending cost is what the endpoint says of its tokens, as far as that can be true; otherwise nothing is known, and
+  the worst case stands. A request that the endpoint refused costs nothing.
 - The key is read from the environment here and appears in no message: every text that leaves is scrubbed of it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import difflib
 import ipaddress
 import os
@@ -23,14 +27,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import openai
-from openai.types.chat import ChatCompletionMessageParam
 from pydantic import BaseModel, Field, ValidationError
 
-from actors.limits import Outcome, read_retry_after
+from actors.limit_headers import NOTHING, Observed, read_limits, read_retry_after
+from actors.limits import Outcome
+from reasoning.prices import most_prompt_tokens
 from reasoning.teacher_calls import EndpointSettings, FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 
 _NO_KEY = "none"  # the client insists on a key; endpoints that take none ignore it
 _LONGEST_MESSAGE = 500
+_CONNECTIONS_A_CLIENT = 64  # a client's connection pool is searched from end to end for every request
 _KEY_SHAPED = re.compile(r"\b(?:sk|key)-[\w*.\-]{6,}|(?<=Bearer )\S+")
 
 
@@ -51,12 +57,26 @@ class UnknownModel(EndpointError):
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """The tokens that one sending is known to have used."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
-    """What came of one attempt, and what it says about the limits."""
+    """What came of one attempt, and what it says about the limits. `usage` None: it may have cost its worst case."""
 
     result: TeacherReply | TeacherFailure
     outcome: Outcome
+    usage: Usage | None = Usage()
     retry_after_s: float | None = None
+    observed: Observed = NOTHING
 
 
 class Endpoint:
@@ -66,68 +86,130 @@ class Endpoint:
         """Raises `AuthenticationRefused` when the key's environment variable is empty."""
         self._settings = settings
         self._api_key = read_api_key(settings)
-        self._client = _client(settings, self._api_key, settings.timeout_s)
+        self._clients: list[_Client] = []
+
+    @property
+    def settings(self) -> EndpointSettings:
+        return self._settings
 
     async def send(self, request: TeacherRequest) -> Sent:
         """One attempt at `request`, over within `timeout_s`."""
-        messages: Any = [{"role": role, "content": content} for role, content in request.messages]
         try:
             # The client's timeout is between two bytes; this one is from first to last, for servers that trickle.
             async with asyncio.timeout(self._settings.timeout_s):
-                body = await self._post(messages, request)
-            return Sent(_read_completion(request, body), Outcome.DONE)
+                body, observed = await self._post(request)
+            return self.read(request, body, observed)
         except TimeoutError:
-            return self._failed(request, FailureKind.TIMEOUT, f"no reply within {self._settings.timeout_s:g} s")
+            return self._failed(request, FailureKind.TIMEOUT, f"no reply within {self._settings.timeout_s:g} s", None)
         except openai.APIStatusError as error:
-            kind = failure_kind(error)
-            waits = kind is FailureKind.RATE_LIMITED or kind is FailureKind.SERVER
-            retry_after_s = read_retry_after(error.response.headers, time.time()) if waits else None
-            return self._failed(request, kind, str(error), retry_after_s)
+            return self._refused(request, error)
         except openai.APITimeoutError:
-            return self._failed(request, FailureKind.TIMEOUT, f"no reply within {self._settings.timeout_s:g} s")
+            return self._failed(request, FailureKind.TIMEOUT, f"no reply within {self._settings.timeout_s:g} s", None)
         except openai.APIConnectionError as error:
             cause = error.__cause__
-            return self._failed(
-                request, FailureKind.TRANSPORT, f"{type(cause).__name__}: {cause}" if cause else str(error)
-            )
+            message = f"{type(cause).__name__}: {cause}" if cause else str(error)
+            # What never reached the endpoint costs nothing; what broke off may have been served.
+            usage = Usage() if "ConnectError" in message or "ConnectTimeout" in message else None
+            return self._failed(request, FailureKind.TRANSPORT, message, usage)
         except UnicodeEncodeError as error:
             return self._failed(request, FailureKind.BAD_REQUEST, f"a message is not valid text: {error.reason}")
+
+    def read(self, request: TeacherRequest, body: bytes, observed: Observed = NOTHING) -> Sent:
+        """What a body that came with status 200 says."""
+        try:
+            reply = read_completion(request, body)
         except _UnusableReply as error:
-            return self._failed(request, error.kind, str(error), outcome=Outcome.DONE)
+            failed = self._failed(request, error.kind, str(error), error.usage, outcome=Outcome.DONE)
+            return dataclasses.replace(failed, observed=observed)
+        return Sent(reply, Outcome.DONE, _credible(request, reply), observed=observed)
+
+    def body(self, request: TeacherRequest) -> dict[str, Any]:
+        """The JSON that asks for `request`'s completion."""
+        body: dict[str, Any] = {
+            "model": self._settings.model,
+            "messages": [{"role": role, "content": content} for role, content in request.messages],
+            "temperature": request.temperature,
+            "max_tokens": request.max_tokens,
+        }
+        return body | ({"seed": request.sample} if self._settings.send_seed else {})
 
     async def close(self) -> None:
-        await self._client.close()
+        await asyncio.gather(*(client.openai.close() for client in self._clients))
 
-    async def _post(self, messages: list[ChatCompletionMessageParam], request: TeacherRequest) -> bytes:
-        raw = await self._client.chat.completions.with_raw_response.create(
-            model=request.model,
-            messages=messages,
-            temperature=request.temperature,
-            max_tokens=request.max_tokens,
-            seed=request.sample if self._settings.send_seed else openai.omit,
+    async def _post(self, request: TeacherRequest) -> tuple[bytes, Observed]:
+        client = self._free_client()
+        client.in_flight += 1
+        try:
+            raw = await client.openai.chat.completions.with_raw_response.create(**self.body(request))
+            return raw.content, read_limits(raw.headers)
+        finally:
+            client.in_flight -= 1
+
+    def _free_client(self) -> _Client:
+        """The fullest client with a connection to spare: connections that are kept alive are used again."""
+        free = [client for client in self._clients if client.in_flight < _CONNECTIONS_A_CLIENT]
+        if not free:
+            free = [_Client(make_client(self._settings, self._api_key, self._settings.timeout_s))]
+            self._clients += free
+        return max(free, key=lambda client: client.in_flight)
+
+    def _refused(self, request: TeacherRequest, error: openai.APIStatusError) -> Sent:
+        kind = failure_kind(error)
+        waits = kind is FailureKind.RATE_LIMITED or kind is FailureKind.SERVER
+        failed = self._failed(request, kind, str(error))
+        retry_after_s = read_retry_after(error.response.headers, time.time()) if waits else None
+        return dataclasses.replace(
+            failed, retry_after_s=retry_after_s, observed=read_limits(error.response.headers) if waits else NOTHING
         )
-        return raw.content
 
     def _failed(
         self,
         request: TeacherRequest,
         kind: FailureKind,
         message: str,
-        retry_after_s: float | None = None,
+        usage: Usage | None = Usage(),  # noqa: B008 - frozen
         outcome: Outcome | None = None,
     ) -> Sent:
-        if outcome is None:
-            outcome = Outcome.RATE_LIMITED if kind is FailureKind.RATE_LIMITED else Outcome.FAILED
         message = scrub(message, self._api_key)[:_LONGEST_MESSAGE]
-        return Sent(TeacherFailure(request.key, kind, message, attempts=1), outcome, retry_after_s)
+        return Sent(TeacherFailure(request.key, kind, message, attempts=1), outcome or outcome_of(kind), usage)
+
+
+@dataclass(slots=True, eq=False)
+class _Client:
+    openai: openai.AsyncOpenAI
+    in_flight: int = 0
+
+
+def outcome_of(kind: FailureKind) -> Outcome:
+    """What a failure says about its endpoint. One of the request's own says that the endpoint lives."""
+    if kind is FailureKind.RATE_LIMITED:
+        return Outcome.RATE_LIMITED
+    if kind.endpoint_wide:
+        return Outcome.BROKEN
+    down = kind in (FailureKind.TRANSPORT, FailureKind.TIMEOUT, FailureKind.SERVER)
+    return Outcome.FAILED if down else Outcome.DONE
+
+
+def worst_tokens(request: TeacherRequest) -> tuple[int, int]:
+    """The most tokens that `request` can use: of the prompt, and of the completion."""
+    return most_prompt_tokens(request.messages), request.max_tokens
+
+
+def _credible(request: TeacherRequest, reply: TeacherReply) -> Usage | None:
+    """The usage that came with a reply, None where it cannot be true: nothing for something. More than there can be is
+    believed, since it may be charged."""
+    if reply.prompt_tokens < 1 or (reply.text and reply.completion_tokens < 1):
+        return None
+    return Usage(reply.prompt_tokens, reply.completion_tokens)
 
 
 class _UnusableReply(Exception):
-    """The endpoint served the request, but what it sent is no reply."""
+    """The endpoint served the request, but what it sent is no reply. `usage` None: what it costs is not known."""
 
-    def __init__(self, kind: FailureKind, message: str) -> None:
+    def __init__(self, kind: FailureKind, message: str, usage: Usage | None = None) -> None:
         super().__init__(message)
         self.kind = kind
+        self.usage = usage
 
 
 class _Message(BaseModel):
@@ -146,7 +228,7 @@ class _Completion(BaseModel):
     usage: Any = None
 
 
-def _read_completion(request: TeacherRequest, body: bytes) -> TeacherReply:
+def read_completion(request: TeacherRequest, body: bytes) -> TeacherReply:
     """The reply in a response's body. Raises `_UnusableReply`."""
     try:
         completion = _Completion.model_validate_json(body)
@@ -157,11 +239,7 @@ def _read_completion(request: TeacherRequest, body: bytes) -> TeacherReply:
     choice = completion.choices[0]
     text = choice.message.content or ""
     finish_reason = choice.finish_reason or "unknown"
-    if finish_reason == "content_filter" or (choice.message.refusal and not text):
-        raise _UnusableReply(FailureKind.CONTENT_FILTER, choice.message.refusal or "withheld by the endpoint's filter")
-    if not text.strip() and finish_reason != "length":
-        raise _UnusableReply(FailureKind.EMPTY, f"a reply without text (finish_reason {finish_reason})")
-    return TeacherReply(
+    reply = TeacherReply(
         key=request.key,
         text=text,
         finish_reason=finish_reason,
@@ -169,6 +247,16 @@ def _read_completion(request: TeacherRequest, body: bytes) -> TeacherReply:
         completion_tokens=_count(completion.usage, "completion_tokens"),
         model=completion.model or request.model,
     )
+    usage = _credible(request, reply)
+    if finish_reason == "content_filter" or (choice.message.refusal and not text):
+        why = choice.message.refusal or "withheld by the endpoint's filter"
+        raise _UnusableReply(FailureKind.CONTENT_FILTER, why, usage)
+    if not text.strip() and finish_reason == "length":
+        why = f"cut off at max_tokens ({request.max_tokens}) before the first word; raise teacher.max_tokens"
+        raise _UnusableReply(FailureKind.TRUNCATED, why, usage)
+    if not text.strip():
+        raise _UnusableReply(FailureKind.EMPTY, f"a reply without text (finish_reason {finish_reason})", usage)
+    return reply
 
 
 def _count(usage: object, name: str) -> int:
@@ -223,7 +311,7 @@ async def probe_endpoint(settings: EndpointSettings, timeout_s: float = 10.0) ->
     api_key = read_api_key(settings)
     address = shown_address(settings.base_url)
     wanted = f"endpoint {settings.name} at {address}"
-    client = _client(settings, api_key, timeout_s)
+    client = make_client(settings, api_key, timeout_s)
     try:
         async with asyncio.timeout(timeout_s):
             raw = await client.models.with_raw_response.list()
@@ -290,7 +378,8 @@ def shown_address(base_url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _client(settings: EndpointSettings, api_key: str | None, timeout_s: float) -> openai.AsyncOpenAI:
+def make_client(settings: EndpointSettings, api_key: str | None, timeout_s: float) -> openai.AsyncOpenAI:
+    """A client that sends once and knows no limits of its own."""
     return openai.AsyncOpenAI(
         base_url=settings.base_url,
         api_key=api_key or _NO_KEY,

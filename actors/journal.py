@@ -1,91 +1,111 @@
-"""The journal: what was asked of a teacher, and what came of it, for good.
+"""The journal: what was asked of a teacher, what came of it and what it cost, for good.
 
-Owns: `journal.sqlite`, and the lock that keeps a second writer out.
+Owns: the rules of recording, and of the cap on spending. The file is `actors.journal_file`.
 
 Invariants
 - One row a request, keyed by its content. The row is there before the request is sent, the reply before it is used.
-- An answer is never overwritten and never paid for again: `start` refuses an answered request, and counts that.
-- Recorded means recorded: a reply survives SIGKILL of this process at any instant, and a power cut (synchronous=FULL:
-  one fsync each). A row "started" is written without fsync: it survives a SIGKILL, and a power cut loses a count.
-- One writer. The lock goes away with the process that holds it, however that ends; it needs no cleaning up. The file
-  must lie on a local disk: SQLite's WAL does not work over network file systems.
+- An answer is never overwritten and never paid for again: `start` hands out the reply of an answered request instead of
+  letting it be sent, and counts that; while another living process has a request in flight, nobody else may send it.
+- A run's cap is never passed: every sending is booked with its worst case before it is sent, in the transaction that
+  permits it, and with what it did cost when it ends. What a crash left unknown stays booked with its worst case.
+- Recorded means recorded: an end survives SIGKILL of this process at any instant, and a power cut (one fsync for all
+  that are recorded together). A start is written without fsync: it survives a SIGKILL.
 - The same call made twice does no harm, so that a caller may repeat one whose outcome it did not learn.
+- On a full disk the replies that are in flight still find room; only new sendings are refused.
 
-Run as an actor with `ray.remote(Journal)`; the class itself knows nothing of Ray.
+Every method takes many at once: one transaction, one journey. Run as an actor with `ray.remote(Journal)`; the class
+itself knows nothing of Ray.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import socket
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
+from actors.journal_file import (
+    BALLAST_BYTES,
+    JournalCorrupt,
+    JournalDiskFull,
+    JournalError,
+    JournalFile,
+    JournalVersionMismatch,
+)
+from reasoning.prices import dollars
 from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 
-SCHEMA_VERSION = 1
+__all__ = [
+    "Ended",
+    "Journal",
+    "JournalCorrupt",
+    "JournalDiskFull",
+    "JournalError",
+    "JournalStats",
+    "JournalVersionMismatch",
+    "OpenBatch",
+    "Refusal",
+    "Sending",
+    "Spending",
+]
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS journal (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS calls (
-  key TEXT PRIMARY KEY,
-  status TEXT NOT NULL CHECK (status IN ('started', 'answered', 'failed')),
-  request TEXT NOT NULL,                      -- JSON, whole
-  sends INTEGER NOT NULL DEFAULT 0,
-  sends_after_unknown INTEGER NOT NULL DEFAULT 0,  -- sent again although the last send's outcome was never learnt
-  sends_refused INTEGER NOT NULL DEFAULT 0,   -- attempts to send it although it was answered
-  last_send TEXT NOT NULL DEFAULT '',
-  reply TEXT,                                 -- JSON, whole, when answered
-  prompt_tokens INTEGER NOT NULL DEFAULT 0,
-  completion_tokens INTEGER NOT NULL DEFAULT 0,
-  failure_kind TEXT,                          -- of the last failure
-  failure_message TEXT,
-  failure_attempts INTEGER,
-  started_at REAL NOT NULL,                   -- Unix time of the last send
-  ended_at REAL
-);
-"""
+Outcome = TeacherReply | TeacherFailure
 
 
-class JournalError(Exception):
-    """The journal cannot be used. The message names the file and what to do."""
+class Refusal(StrEnum):
+    """Why a sending may not start now. None of them is for ever: they say what to wait for."""
+
+    IN_FLIGHT = "in_flight"  # another living process has sent it: its outcome will be here
+    NO_MONEY_YET = "no_money_yet"  # it might pass the cap, unless what is in flight costs less than its worst case
+    NO_MONEY = "no_money"  # it might pass the cap, and nothing is in flight
 
 
-class JournalInUse(JournalError):
-    """Another process writes this journal."""
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One sending that is about to happen. `id` names it, so that the call may be repeated; `worst_cost` is the most it
+    can cost and `cap` the most that `run` may spend, in nanodollars (None: no cap)."""
+
+    id: str
+    key: str
+    request: TeacherRequest
+    run: str = ""
+    endpoint: str = ""
+    worst_cost: int = 0
+    cap: int | None = None
 
 
-class JournalCorrupt(JournalError):
-    """The file is damaged, or is no journal."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the sending `id` ended: its outcome, and what it cost in tokens and nanodollars (None: the worst case)."""
+
+    id: str
+    outcome: Outcome
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: int | None = 0
 
 
-class JournalVersionMismatch(JournalError):
-    """The file was written by another version of the project."""
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """Dollars: `settled` for sendings that have ended, `reserved` as the worst case of those that have not."""
 
-
-class JournalDiskFull(JournalError):
-    """There is no room for another row. Nothing that was recorded before is lost."""
-
-
-class AlreadyAnswered(JournalError):
-    """`start` was called for a request whose reply is recorded: use `lookup`. Nothing was sent."""
+    settled: float
+    reserved: float
 
 
 @dataclass(frozen=True, slots=True)
 class JournalStats:
-    """Counts over all requests. Tokens are those of recorded replies.
+    """Counts over all requests. Tokens are those of recorded replies, money that of all sendings.
 
     `started_unknown`: sent, outcome not recorded (in flight now, or lost with a process). `answered_sent_again`: how
-    often somebody set out to send an answered request; each was refused, and the number must be 0.
+    often somebody set out to send an answered request; each was refused, and nothing was sent.
     """
 
     answered: int
+    truncated: int
     failed_by_kind: Mapping[FailureKind, int]
     started_unknown: int
     requests_sent_more_than_once: int
@@ -94,114 +114,78 @@ class JournalStats:
     completion_tokens: int
     sends: int = 0
     sends_after_unknown: int = 0
+    spending: Spending = Spending(0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBatch:
+    """A batch that was handed to a provider and whose outcome is not recorded. `sends`: request key -> sending."""
+
+    id: str
+    remote_id: str | None
+    sends: Mapping[str, str]
+    created_at: float
 
 
 class Journal:
-    """An open journal file; also its lock. `close` it, or let the process end."""
+    """An open journal. `close` it, or let the process end."""
 
-    def __init__(self, path: Path | str, lock_wait_s: float = 10.0, clock: Callable[[], float] = time.time) -> None:
-        """Opens or makes the file. `lock_wait_s` bounds the wait for a writer that is just ending, such as a killed
-        run's. Raises `JournalInUse`, `JournalCorrupt`, `JournalVersionMismatch`, `JournalDiskFull`."""
-        self._path = Path(path)
+    def __init__(
+        self,
+        path: Path | str,
+        lock_wait_s: float = 30.0,
+        clock: Callable[[], float] = time.time,
+        ballast_bytes: int = BALLAST_BYTES,
+    ) -> None:
+        """Opens or makes the file. Raises `JournalCorrupt`, `JournalVersionMismatch`, `JournalDiskFull`."""
+        self._file = JournalFile(path, lock_wait_s, ballast_bytes)
         self._clock = clock
-        self._lock = _lock(self._path, lock_wait_s)
-        try:
-            with self._errors():
-                self._db = sqlite3.connect(self._path, isolation_level=None)
-                try:
-                    self._prepare()
-                except (sqlite3.Error, JournalError):
-                    self._db.close()
-                    raise
-        except JournalError:
-            os.close(self._lock)
-            raise
 
     def close(self) -> None:
-        """Ends the writing and lets the next writer in. A second call does nothing."""
-        if self._lock >= 0:
-            self._db.close()
-            os.close(self._lock)
-            self._lock = -1
+        """Ends the writing. A second call does nothing."""
+        self._file.close()
 
-    def lookup(self, key: str) -> TeacherReply | TeacherFailure | None:
-        """The final outcome of a request: its reply, or a failure that would come again. None: it may be asked."""
-        with self._errors():
-            row = self._db.execute(
-                "SELECT status, reply, failure_kind, failure_message, failure_attempts FROM calls WHERE key = ?", (key,)
-            ).fetchone()
-        if row is None:
-            return None
-        status, reply, kind, message, attempts = row
-        if status == "answered":
-            return TeacherReply(key=key, **json.loads(reply), from_journal=True)
-        if status == "failed" and FailureKind(kind).final:
-            return TeacherFailure(key, FailureKind(kind), message, attempts)
-        return None
+    def lookup(self, keys: Sequence[str]) -> list[Outcome | None]:
+        """The final outcome of each request: its reply, or a failure that would come again. None: it may be asked."""
+        with self._file.errors():
+            return [_final(_row_of(self._file.db, key)) for key in keys]
 
-    def start(self, key: str, request: TeacherRequest, send: str = "") -> None:
-        """Records that `request` is about to be sent. `send` names this one sending, so that the call may be repeated.
+    def start(self, sendings: Sequence[Sending]) -> list[Outcome | Refusal | None]:
+        """Records what is about to be sent. For each: None, it may be sent; its outcome, it is answered already (that is
+        counted) or has failed for good; or why it may not be sent now.
 
-        Raises `AlreadyAnswered`, and counts it, when the reply is there already."""
-        with self._transaction(durable=False):
-            row = self._db.execute("SELECT status, last_send FROM calls WHERE key = ?", (key,)).fetchone()
-            if row is None:
-                self._db.execute(
-                    "INSERT INTO calls (key, status, request, sends, last_send, started_at) "
-                    "VALUES (?, 'started', ?, 1, ?, ?)",
-                    (key, json.dumps(request.as_json()), send, self._clock()),
-                )
-            elif row[0] == "answered":
-                self._db.execute("UPDATE calls SET sends_refused = sends_refused + 1 WHERE key = ?", (key,))
-            elif not send or row[1] != send:
-                self._db.execute(
-                    "UPDATE calls SET status = 'started', sends = sends + 1, last_send = ?, started_at = ?, "
-                    "sends_after_unknown = sends_after_unknown + (status = 'started') WHERE key = ?",
-                    (send, self._clock(), key),
-                )
-        if row is not None and row[0] == "answered":
-            raise AlreadyAnswered(f"{self._path}: request {key} is answered; look it up instead of sending it again")
+        Raises `JournalDiskFull` when a reply might not find room."""
+        self._file.weigh_down()
+        with self._file.transaction(durable=False) as db:
+            return [self._start(db, sending) for sending in sendings]
 
-    def finish(self, reply: TeacherReply) -> None:
-        """Records a reply, durably. The first reply to a request stays; a second one is dropped."""
-        content = {
-            "text": reply.text,
-            "finish_reason": reply.finish_reason,
-            "prompt_tokens": reply.prompt_tokens,
-            "completion_tokens": reply.completion_tokens,
-            "model": reply.model,
-        }
-        self._end(
-            reply.key,
-            "UPDATE calls SET status = 'answered', reply = ?, prompt_tokens = ?, completion_tokens = ?, ended_at = ? "
-            "WHERE key = ? AND status != 'answered'",
-            (json.dumps(content), reply.prompt_tokens, reply.completion_tokens, self._clock(), reply.key),
-        )
+    def end(self, ended: Sequence[Ended]) -> None:
+        """Records outcomes, durably. The first reply to a request stays; after a failure that is not final it may be
+        asked again. Raises `JournalError` for a sending that was never started."""
+        try:
+            self._end_all(ended)
+        except JournalDiskFull:
+            if not self._file.drop_ballast():
+                raise
+            self._end_all(ended)
 
-    def fail(self, failure: TeacherFailure) -> None:
-        """Records a failure. A final one is the request's outcome from now on; after any other it may be asked again.
-        A reply that is there already stays."""
-        self._end(
-            failure.key,
-            "UPDATE calls SET status = 'failed', failure_kind = ?, failure_message = ?, failure_attempts = ?, "
-            "ended_at = ? WHERE key = ? AND status != 'answered'",
-            (failure.kind.value, failure.message, failure.attempts, self._clock(), failure.key),
-        )
-
-    def stats(self) -> JournalStats:
-        with self._errors():
-            totals = self._db.execute(
+    def stats(self, run: str | None = None) -> JournalStats:
+        """Counts over all requests; with `run`, money of that run alone."""
+        with self._file.errors():
+            totals = self._file.db.execute(
                 "SELECT COALESCE(SUM(status = 'answered'), 0), COALESCE(SUM(status = 'started'), 0), "
                 "COALESCE(SUM(sends > 1), 0), COALESCE(SUM(sends_refused), 0), COALESCE(SUM(prompt_tokens), 0), "
                 "COALESCE(SUM(completion_tokens), 0), COALESCE(SUM(sends), 0), "
-                "COALESCE(SUM(sends_after_unknown), 0) FROM calls"
+                "COALESCE(SUM(sends_after_unknown), 0), "
+                "COALESCE(SUM(status = 'answered' AND json_extract(reply, '$.finish_reason') = 'length'), 0) FROM calls"
             ).fetchone()
-            failures = self._db.execute(
+            failures = self._file.db.execute(
                 "SELECT failure_kind, COUNT(*) FROM calls WHERE status = 'failed' GROUP BY failure_kind"
             ).fetchall()
-        answered, unknown, more_than_once, refused, prompt_tokens, completion_tokens, sends, after_unknown = totals
+        answered, unknown, more_than_once, refused, prompt_tokens, completion_tokens, sends, after, truncated = totals
         return JournalStats(
             answered=answered,
+            truncated=truncated,
             failed_by_kind={FailureKind(kind): count for kind, count in failures},
             started_unknown=unknown,
             requests_sent_more_than_once=more_than_once,
@@ -209,89 +193,191 @@ class Journal:
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
             sends=sends,
-            sends_after_unknown=after_unknown,
+            sends_after_unknown=after,
+            spending=self.spending(run),
         )
 
-    def _end(self, key: str, statement: str, values: tuple[object, ...]) -> None:
-        with self._transaction(durable=True):
-            ended = self._db.execute(statement, values).rowcount
-            known = ended or self._db.execute("SELECT 1 FROM calls WHERE key = ?", (key,)).fetchone()
-        if not known:
-            raise JournalError(f"{self._path}: request {key} ended but was never started: call start before sending")
+    def spending(self, run: str | None = None) -> Spending:
+        """What `run` has spent, or all runs together."""
+        where, values = ("WHERE run = ?", (run,)) if run is not None else ("", ())
+        with self._file.errors():
+            settled, reserved = self._file.db.execute(
+                f"SELECT COALESCE(SUM(settled), 0), COALESCE(SUM(reserved), 0) FROM spending {where}", values
+            ).fetchone()
+        return Spending(dollars(settled), dollars(reserved))
 
-    def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
-        if self._db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise sqlite3.DatabaseError("its pages do not fit together")
-        self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
-        self._db.execute("INSERT OR IGNORE INTO journal VALUES ('version', ?)", (str(SCHEMA_VERSION),))
-        (version,) = self._db.execute("SELECT value FROM journal WHERE name = 'version'").fetchone()
-        if version != str(SCHEMA_VERSION):
-            raise JournalVersionMismatch(
-                f"{self._path} has version {version}, this program writes version {SCHEMA_VERSION}: go on with the "
-                "program that wrote it, or move the file away (its replies are then asked, and paid for, again)"
+    # Batches ---------------------------------------------------------------------------------------------------------
+
+    def batch_made(self, id: str, endpoint: str, run: str, sends: Mapping[str, str]) -> None:
+        """Records a batch before it is handed over. Its sendings are started already."""
+        with self._file.transaction(durable=True) as db:
+            db.execute(
+                "INSERT OR IGNORE INTO batches (id, endpoint, run, sends, created_at) VALUES (?, ?, ?, ?, ?)",
+                (id, endpoint, run, json.dumps(dict(sends)), self._clock()),
             )
 
-    @contextmanager
-    def _transaction(self, durable: bool) -> Iterator[None]:
-        with self._errors():
-            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # SQLite rolls back by itself after some errors
-                    self._db.execute("ROLLBACK")
-                raise
+    def batch_sent(self, id: str, remote_id: str) -> None:
+        """Records what the provider calls the batch, durably, before anybody waits for it."""
+        with self._file.transaction(durable=True) as db:
+            db.execute("UPDATE batches SET remote_id = ? WHERE id = ?", (remote_id, id))
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """SQLite's errors as the journal's own: what, which file, what to do."""
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            code = getattr(error, "sqlite_errorname", "") or ""
-            if code == "SQLITE_FULL":
-                raise JournalDiskFull(
-                    f"{self._path}: no room to write ({error}). What was recorded is safe; free some space and start "
-                    "the same command again"
-                ) from error
-            if code in ("SQLITE_CORRUPT", "SQLITE_NOTADB") or type(error) is sqlite3.DatabaseError:
-                raise JournalCorrupt(
-                    f"{self._path} is damaged or not a journal ({error}). Save what is readable with "
-                    f"`sqlite3 {self._path} .recover | sqlite3 recovered.sqlite` and put that in its place, or move "
-                    "the file away (its replies are then asked, and paid for, again)"
-                ) from error
-            raise JournalError(
-                f"{self._path}: {error} ({code}). Check the disk and the folder's permissions"
-            ) from error
+    def batch_ended(self, id: str) -> None:
+        """The outcome of everything in the batch is recorded, or it was never handed over."""
+        with self._file.transaction(durable=True) as db:
+            db.execute("UPDATE batches SET ended_at = ? WHERE id = ? AND ended_at IS NULL", (self._clock(), id))
+
+    def open_batches(self, endpoint: str) -> list[OpenBatch]:
+        """What was handed to `endpoint` and has not ended, the oldest first."""
+        with self._file.errors():
+            rows = self._file.db.execute(
+                "SELECT id, remote_id, sends, created_at FROM batches WHERE endpoint = ? AND ended_at IS NULL "
+                "ORDER BY created_at",
+                (endpoint,),
+            ).fetchall()
+        return [OpenBatch(id, remote_id, json.loads(sends), at) for id, remote_id, sends, at in rows]
+
+    # One row -----------------------------------------------------------------------------------------------------------
+
+    def _start(self, db: sqlite3.Connection, sending: Sending) -> Outcome | Refusal | None:
+        row = _row_of(db, sending.key)
+        outcome = _final(row)
+        if outcome is not None:
+            db.execute("UPDATE calls SET sends_refused = sends_refused + 1 WHERE key = ?", (sending.key,))
+            return outcome
+        if row is not None and row.last_send == sending.id:
+            return None  # announced before, by a call whose answer was lost
+        unknown = row is not None and row.status == "started"
+        if unknown and self._in_flight_elsewhere(db, sending.key):
+            return Refusal.IN_FLIGHT
+        refused = self._refused_for_money(db, sending)
+        if refused is not None:
+            return refused
+        now = self._clock()
+        if row is None:
+            db.execute(
+                "INSERT INTO calls (key, status, request, sends, last_send, started_at) VALUES (?, 'started', ?, 1, ?, ?)",
+                (sending.key, json.dumps(sending.request.as_json()), sending.id, now),
+            )
+        else:
+            db.execute(
+                "UPDATE calls SET status = 'started', sends = sends + 1, last_send = ?, started_at = ?, "
+                "sends_after_unknown = sends_after_unknown + ? WHERE key = ?",
+                (sending.id, now, unknown, sending.key),
+            )
+        db.execute(
+            "INSERT INTO sends (id, key, run, writer, endpoint, started_at, worst_cost) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (sending.id, sending.key, sending.run, self._file.writer, sending.endpoint, now, sending.worst_cost),
+        )
+        db.execute(
+            "INSERT INTO spending (run, reserved) VALUES (?1, ?2) "
+            "ON CONFLICT (run) DO UPDATE SET reserved = reserved + ?2",
+            (sending.run, sending.worst_cost),
+        )
+        return None
+
+    def _in_flight_elsewhere(self, db: sqlite3.Connection, key: str) -> bool:
+        """Whether another living process than this one sent `key` last. One's own that has not ended is lost: a worker
+        died, or it would not ask."""
+        found = db.execute(
+            "SELECT writer FROM sends JOIN calls ON sends.id = calls.last_send WHERE calls.key = ?", (key,)
+        ).fetchone()
+        return found is not None and found[0] != self._file.writer and self._file.lives(found[0])
+
+    def _refused_for_money(self, db: sqlite3.Connection, sending: Sending) -> Refusal | None:
+        if sending.cap is None:
+            return None
+        settled, reserved = db.execute("SELECT settled, reserved FROM spending WHERE run = ?", (sending.run,)).fetchone() or (
+            0,
+            0,
+        )
+        if settled + reserved + sending.worst_cost <= sending.cap:
+            return None
+        writers = db.execute(
+            "SELECT DISTINCT writer FROM sends WHERE run = ? AND ended_at IS NULL", (sending.run,)
+        ).fetchall()
+        return Refusal.NO_MONEY_YET if any(self._file.lives(writer) for (writer,) in writers) else Refusal.NO_MONEY
+
+    def _end_all(self, ended: Sequence[Ended]) -> None:
+        with self._file.transaction(durable=True) as db:
+            for one in ended:
+                self._end(db, one)
+
+    def _end(self, db: sqlite3.Connection, ended: Ended) -> None:
+        key, now = ended.outcome.key, self._clock()
+        sent = db.execute("SELECT run, worst_cost, ended_at FROM sends WHERE id = ?", (ended.id,)).fetchone()
+        if sent is None:
+            raise JournalError(f"{self._file.path}: request {key} ended but was never started: call start before sending")
+        run, worst_cost, ended_at = sent
+        if ended_at is not None:
+            return  # told before, by a call whose answer was lost
+        answered = isinstance(ended.outcome, TeacherReply)
+        cost = worst_cost if ended.cost is None else ended.cost
+        db.execute(
+            "UPDATE sends SET ended_at = ?, outcome = ?, prompt_tokens = ?, completion_tokens = ?, cost = ? WHERE id = ?",
+            (
+                now,
+                "answered" if isinstance(ended.outcome, TeacherReply) else ended.outcome.kind.value,
+                ended.prompt_tokens,
+                ended.completion_tokens,
+                cost,
+                ended.id,
+            ),
+        )
+        db.execute(
+            "UPDATE spending SET settled = settled + ?, reserved = reserved - ? WHERE run = ?", (cost, worst_cost, run)
+        )
+        if answered:
+            self._record_reply(db, ended.outcome, now)  # type: ignore[arg-type]
+        else:
+            self._record_failure(db, ended.outcome, now, ended.id)  # type: ignore[arg-type]
+
+    def _record_reply(self, db: sqlite3.Connection, reply: TeacherReply, now: float) -> None:
+        content = {
+            "text": reply.text,
+            "finish_reason": reply.finish_reason,
+            "prompt_tokens": reply.prompt_tokens,
+            "completion_tokens": reply.completion_tokens,
+            "model": reply.model,
+        }
+        db.execute(
+            "UPDATE calls SET status = 'answered', reply = ?, prompt_tokens = ?, completion_tokens = ?, ended_at = ? "
+            "WHERE key = ? AND status != 'answered'",
+            (json.dumps(content), reply.prompt_tokens, reply.completion_tokens, now, reply.key),
+        )
+
+    def _record_failure(self, db: sqlite3.Connection, failure: TeacherFailure, now: float, send: str) -> None:
+        # Only the last sending decides: a failure that comes late must not hide one that is in flight again.
+        db.execute(
+            "UPDATE calls SET status = 'failed', failure_kind = ?, failure_message = ?, failure_attempts = ?, "
+            "ended_at = ? WHERE key = ? AND status != 'answered' AND last_send = ?",
+            (failure.kind.value, failure.message, failure.attempts, now, failure.key, send),
+        )
 
 
-def _lock(path: Path, wait_s: float) -> int:
-    """Takes the journal's advisory lock; returns its open descriptor. The kernel drops it when the process ends."""
-    lock_path = path.with_name(path.name + ".lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise JournalError(
-            f"{lock_path}: cannot be opened ({error.strerror}). Check the folder's permissions"
-        ) from error
-    deadline = time.monotonic() + wait_s
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() < deadline:
-                time.sleep(0.05)
-                continue
-            holder = os.read(descriptor, 200).decode("utf-8", "replace").strip() or "another process"
-            os.close(descriptor)
-            raise JournalInUse(
-                f"{path} is being written by {holder}. A journal has one writer: wait until that run has ended or stop "
-                "it, or give this run a directory of its own"
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-        return descriptor
+@dataclass(frozen=True, slots=True)
+class _Row:
+    key: str
+    status: str
+    reply: str | None
+    failure_kind: str | None
+    failure_message: str
+    failure_attempts: int
+    last_send: str
+
+
+def _row_of(db: sqlite3.Connection, key: str) -> _Row | None:
+    found = db.execute(
+        "SELECT key, status, reply, failure_kind, failure_message, failure_attempts, last_send FROM calls WHERE key = ?",
+        (key,),
+    ).fetchone()
+    return _Row(*found) if found else None
+
+
+def _final(row: _Row | None) -> Outcome | None:
+    if row is None:
+        return None
+    if row.status == "answered" and row.reply is not None:
+        return TeacherReply(key=row.key, **json.loads(row.reply), from_journal=True)
+    if row.status == "failed" and row.failure_kind is not None and FailureKind(row.failure_kind).final:
+        return TeacherFailure(row.key, FailureKind(row.failure_kind), row.failure_message, row.failure_attempts)
+    return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ray
 
 from reasoning.recipe import Recipe
-from reasoning.sections import EndpointSection
+from reasoning.teacher_sections import EndpointSection
 
 
 def endpoints_of(recipe: Recipe) -> list[EndpointSection]:

@@ -23,7 +23,7 @@ from reasoning.offline_teacher import RecordedTeacher, RecordingError
 from reasoning.prompt_files import PromptError
 from reasoning.recipe import Recipe
 from reasoning.run_prompts import RunPrompts, run_prompts
-from reasoning.sections import EndpointSection
+from reasoning.teacher_sections import EndpointSection
 from reasoning.tasks import TASKS, TaskData, load_problems, spec_of
 
 

@@ -23,10 +23,11 @@ from reasoning.records import Mistake, Problem
 from reasoning.run_directory import RoundFiles, RunDirectory
 from reasoning.run_prompts import RunPrompts
 from reasoning.sampling import Completion, Sampling
-from reasoning.sections import EndpointSection, TrainingSection
+from reasoning.sections import TrainingSection
 from reasoning.tasks import TaskData, spec_of
 from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 from reasoning.teacher_prompts import Messages, TeacherPrompt, joined_reply
+from reasoning.teacher_sections import EndpointSection
 
 Outcome = TeacherReply | TeacherFailure
 Answering = Callable[[str, Sampling], Awaitable[list[Completion]]]

@@ -22,17 +22,9 @@ import yaml
 from pydantic import Field, model_validator
 
 from reasoning.recipe import Recipe, RunRecipe, parse_as, parse_recipe, recipe_text
-from reasoning.sections import (
-    THROUGHPUT_KEYS,
-    EndpointSection,
-    LearningSection,
-    ObjectiveSection,
-    PositiveInt,
-    Section,
-    StudentSection,
-    TeacherSection,
-    TrainingSection,
-)
+from reasoning.section import PositiveInt, Section
+from reasoning.sections import LearningSection, ObjectiveSection, StudentSection, TrainingSection
+from reasoning.teacher_sections import THROUGHPUT_KEYS, RunTeacherSection, TeacherSection
 
 LABELS_ALONE = 0  # the degree of the baseline
 NEW_TOKENS = 1024
@@ -47,12 +39,10 @@ class CotStudentSection(StudentSection):
     prompt: str = "fine_tune_cot"
 
 
-class CotTeacherSection(EndpointSection):
+class CotTeacherSection(RunTeacherSection):
     """The teacher. Without `temperature` it is asked at 0 for one rationale a question and at 0.7 for several."""
 
-    workers: PositiveInt = 2
     prompt: str = Field(default="zero_shot_cot", description="asks for a rationale and its answer")
-    demonstrations: Path | None = Field(default=None, description="few-shot examples for a prompt that shows them")
     max_tokens: PositiveInt = 128
 
 

@@ -19,17 +19,9 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from reasoning.records import stable_id
-from reasoning.sections import (
-    THROUGHPUT_KEYS,
-    ClusterSection,
-    EndpointSection,
-    LearningSection,
-    Section,
-    StorageSection,
-    StudentSection,
-    TaskSection,
-    TeacherSection,
-)
+from reasoning.section import Section
+from reasoning.sections import ClusterSection, LearningSection, StorageSection, StudentSection, TaskSection
+from reasoning.teacher_sections import THROUGHPUT_KEYS, EndpointSection, TeacherSection
 
 RecipeT = TypeVar("RecipeT", bound="RunRecipe")
 
@@ -54,7 +46,7 @@ class RunRecipe(Section):
         content = self.model_dump()
         content |= {key: value for key, value in (("name", name), ("seed", seed)) if value is not None}
         if storage_path is not None:
-            content["storage"] = {"path": storage_path}
+            content["storage"] |= {"path": storage_path}
         try:
             return type(self).model_validate(content)
         except ValidationError as error:

@@ -1,6 +1,7 @@
 """The sections of a recipe: its keys, their defaults, their bounds and their cross-checks.
 
-Owns: one strict typed model a section. What a whole recipe is, and how it is read, is in `reasoning.recipe`.
+Owns: one strict typed model a section; the teacher's are in `reasoning.teacher_sections`. What a whole recipe is, and how
+it is read, is in `reasoning.recipe`.
 
 Invariants
 - Unknown keys and impossible values are refused here, before any process starts.
@@ -12,34 +13,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from reasoning.records import AnswerKind
-from reasoning.teacher_calls import EndpointSettings
+from reasoning.section import Fraction, PositiveInt, Section
 
-OPENAI_API = "https://api.openai.com/v1"
 EMBEDDED_STUDENT = Path(__file__).resolve().parent.parent / "students" / "embedded"
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, protected_namespaces=())
-
-
-# Keys of a teacher that change nothing about what it answers.
-THROUGHPUT_KEYS = (
-    "workers",
-    "requests_per_minute",
-    "max_in_flight",
-    "timeout_s",
-    "attempts",
-    "api_key_env",
-    "latency_s",
-)
-
-PositiveInt = Annotated[int, Field(ge=1)]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class FormSection(Section):
@@ -137,86 +117,6 @@ class StudentSection(Section):
     def source(self) -> str:
         """The folder or hub id that `transformers` and vLLM load."""
         return str(EMBEDDED_STUDENT) if self.model == "embedded" else self.model
-
-
-class EndpointSection(Section):
-    """One teacher. `offline` and `recorded` are served by the run itself; `openai` is any OpenAI-compatible API."""
-
-    kind: Literal["offline", "recorded", "openai"] = "offline"
-    base_url: str | None = Field(default=None, description="kind openai: the API's address; default OpenAI's own")
-    model: str = "offline-teacher"
-    api_key_env: str | None = Field(default=None, description="name of the environment variable that holds the key")
-    recorded: Path | None = Field(default=None, description="kind recorded: JSONL of recorded completions")
-    error_rate: Fraction = Field(default=0.0, description="kind offline: share of replies that are wrong")
-    latency_s: Annotated[float, Field(ge=0.0)] = Field(default=0.0, description="kind offline: seconds a reply takes")
-    temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.7
-    max_tokens: PositiveInt = 512
-    requests_per_minute: Annotated[float, Field(gt=0)] | None = None
-    max_in_flight: PositiveInt = 32
-    timeout_s: Annotated[float, Field(gt=0)] = 120.0
-    attempts: PositiveInt = 5
-    send_seed: bool = True
-
-    @field_validator("base_url")
-    @classmethod
-    def _address_without_secrets(cls, base_url: str | None) -> str | None:
-        if base_url is not None:
-            parts = urlsplit(base_url)
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError("an address that begins with http:// or https:// is needed")
-            if parts.username or parts.password or parts.query:
-                # shown neither here nor anywhere: an address is written to journal and log
-                raise ValueError("an address holds no user, password or query; give the key by api_key_env")
-        return base_url
-
-    @model_validator(mode="after")
-    def _kind_has_its_keys(self) -> EndpointSection:
-        if self.kind == "recorded" and self.recorded is None:
-            raise ValueError("kind: recorded needs recorded, a JSONL file of recorded completions")
-        if self.kind != "recorded" and self.recorded is not None:
-            raise ValueError("recorded needs kind: recorded")
-        if self.kind != "openai" and (self.base_url is not None or self.api_key_env is not None):
-            raise ValueError(f"base_url and api_key_env need kind: openai (kind is {self.kind})")
-        if self.kind != "offline" and (self.error_rate or self.latency_s):
-            raise ValueError("error_rate and latency_s need kind: offline")
-        if self.kind == "openai" and self.model == "offline-teacher":
-            raise ValueError("kind: openai needs model, the name the API knows the teacher by")
-        if self.kind == "recorded" and self.model == "offline-teacher":
-            object.__setattr__(self, "model", "recorded-teacher")
-        return self
-
-    @property
-    def name(self) -> str:
-        """The endpoint's name in the journal: stable across runs and ports, never a secret."""
-        return self.base_url or OPENAI_API if self.kind == "openai" else self.kind
-
-    def settings(self, base_url: str | None = None) -> EndpointSettings:
-        """How the teacher pool asks this endpoint, which for a teacher that the run serves is at `base_url`."""
-        return EndpointSettings(
-            name=self.name,
-            base_url=base_url or self.base_url or OPENAI_API,
-            model=self.model,
-            api_key_env=self.api_key_env,
-            requests_per_minute=self.requests_per_minute,
-            max_in_flight=self.max_in_flight,
-            timeout_s=self.timeout_s,
-            attempts=self.attempts,
-            send_seed=self.send_seed,
-        )
-
-
-class TeacherSection(EndpointSection):
-    """The teacher that answers mistakes; `first`, when given, is another one for round 0's rationales."""
-
-    workers: PositiveInt = 2
-    first: EndpointSection | None = None
-    first_prompt: str = Field(default="plain", description="asks for round 0's rationales")
-    feedback_prompt: str = Field(default="tailored", description="asks for an answer to a mistake")
-    demonstrations: Path | None = Field(default=None, description="few-shot examples for a prompt that shows them")
-
-    @property
-    def for_first(self) -> EndpointSection:
-        return self.first or self
 
 
 class ExamSection(Section):
@@ -341,4 +241,8 @@ class ClusterSection(Section):
 
 
 class StorageSection(Section):
+    """Where a run is kept. `journal` is the file of the teacher's replies, when runs share one; it must lie on a local
+    disk. Default: each run its own, in its directory."""
+
     path: str = "runs"
+    journal: Path | None = None

@@ -1,6 +1,6 @@
 """One question to the teacher and what can come of it, as data.
 
-Owns: the request and its content key, the reply, the typed failure, and an endpoint's settings.
+Owns: the request and its content key, the reply, the typed failure, and the settings of a teacher and its endpoints.
 
 Invariants
 - A request's key is a hash of everything that shapes its answer and of nothing else: the same request has the same key
@@ -16,6 +16,8 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reasoning.prices import Price
+
 
 class FailureKind(StrEnum):
     """Why a request has no reply, told apart by what can be done about it."""
@@ -25,6 +27,7 @@ class FailureKind(StrEnum):
     AUTHENTICATION = "authentication"
     CONTEXT_TOO_LONG = "context_too_long"
     CONTENT_FILTER = "content_filter"
+    TRUNCATED = "truncated"  # cut off at max_tokens before the first word; with words it is a reply, `truncated`
     EMPTY = "empty"
     MALFORMED = "malformed"
     TRANSPORT = "transport"
@@ -32,6 +35,7 @@ class FailureKind(StrEnum):
     SERVER = "server"
     NOT_FOUND = "not_found"
     BAD_REQUEST = "bad_request"
+    BUDGET = "budget"  # sending it could have passed the cap on spending: nothing was sent
 
     @property
     def transient(self) -> bool:
@@ -61,7 +65,8 @@ _TRANSIENT = frozenset(
 )
 # A bad request is neither: it may be the settings' fault (a parameter that this endpoint does not take), which are not
 # part of the key, so that mending them must be enough to have it asked again.
-_FINAL = frozenset({FailureKind.CONTEXT_TOO_LONG, FailureKind.CONTENT_FILTER})
+# A truncated one is final: with the same max_tokens, which is part of the key, it would be cut off and paid for again.
+_FINAL = frozenset({FailureKind.CONTEXT_TOO_LONG, FailureKind.CONTENT_FILTER, FailureKind.TRUNCATED})
 _ENDPOINT_WIDE = frozenset({FailureKind.QUOTA, FailureKind.AUTHENTICATION, FailureKind.NOT_FOUND})
 
 
@@ -130,32 +135,82 @@ class TeacherFailure:
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointSettings:
-    """One OpenAI-compatible endpoint and how it may be asked.
+class BatchSettings:
+    """How requests are gathered for a Batch API: a batch goes out when `max_requests` are there or none came for
+    `linger_s`, and is looked at every `poll_s`. `window` is the time the provider takes at most, as it writes it."""
 
-    `name` is part of every request's key; `base_url` may change between runs. `api_key_env` names the environment
-    variable that holds the key (None: the endpoint takes none). `timeout_s` bounds one attempt from sending to the
-    last byte. `attempts` bounds sends of one request; answers "too many requests" do not count as attempts but are
-    bounded by `rate_limit_patience_s`.
+    max_requests: int = 50_000
+    linger_s: float = 10.0
+    poll_s: float = 30.0
+    window: str = "24h"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """One place that answers for a teacher: an address, a key, a model, and what they permit.
+
+    `name` is shown in messages, metrics and the journal's account of sendings: stable, unique among a teacher's
+    endpoints, never a secret. `base_url` may change between runs. `api_key_env` names the environment variable that
+    holds the key (None: the endpoint takes none). `weight` is its share of the requests while all endpoints have room.
+    Limits that are None are learnt from the endpoint's response headers, where it sends any. `max_in_flight` is the
+    ceiling of the window, which finds its own size below it. `timeout_s` bounds one attempt from sending to the last
+    byte. `batch`: requests are handed over in files (the Batch API) instead of one by one.
     """
 
     name: str
     base_url: str
     model: str
     api_key_env: str | None = None
+    weight: float = 1.0
     requests_per_minute: float | None = None
-    max_in_flight: int = 32
+    tokens_per_minute: float | None = None
+    max_in_flight: int = 256
     timeout_s: float = 120.0
-    attempts: int = 5
     send_seed: bool = False
-    rate_limit_patience_s: float = 600.0
+    price: Price | None = None
+    batch: BatchSettings | None = None
 
     def __post_init__(self) -> None:
-        for setting in ("max_in_flight", "timeout_s", "attempts", "rate_limit_patience_s"):
+        for setting in ("weight", "max_in_flight", "timeout_s"):
             if not getattr(self, setting) > 0:
                 raise ValueError(f"endpoint {self.name}: {setting} must be above 0, not {getattr(self, setting)}")
-        if self.requests_per_minute is not None and not self.requests_per_minute > 0:
-            raise ValueError(
-                f"endpoint {self.name}: requests_per_minute must be above 0 (or None for no limit), "
-                f"not {self.requests_per_minute}"
-            )
+        for setting in ("requests_per_minute", "tokens_per_minute"):
+            value = getattr(self, setting)
+            if value is not None and not value > 0:
+                raise ValueError(
+                    f"endpoint {self.name}: {setting} must be above 0 (or None for no limit), not {value}"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherSettings:
+    """A teacher as the pool asks it.
+
+    `name` is part of every request's key; its `endpoints` all answer for it. `attempts` bounds sends of one request;
+    answers "too many requests" do not count as attempts but are bounded by `rate_limit_patience_s`, as is waiting for
+    an endpoint that is down. `max_cost` is the most, in dollars, that may be spent in the name of `run`: what is in
+    flight counts with its worst case, so every endpoint then needs a price.
+    """
+
+    name: str
+    endpoints: tuple[EndpointSettings, ...]
+    attempts: int = 5
+    rate_limit_patience_s: float = 600.0
+    max_cost: float | None = None
+    run: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.endpoints:
+            raise ValueError(f"teacher {self.name}: there must be an endpoint")
+        names = [endpoint.name for endpoint in self.endpoints]
+        if len(set(names)) < len(names):
+            raise ValueError(f"teacher {self.name}: two endpoints have one name: {', '.join(sorted(names))}")
+        for setting in ("attempts", "rate_limit_patience_s"):
+            if not getattr(self, setting) > 0:
+                raise ValueError(f"teacher {self.name}: {setting} must be above 0, not {getattr(self, setting)}")
+        if self.max_cost is not None:
+            if not self.max_cost >= 0:
+                raise ValueError(f"teacher {self.name}: max_cost must be 0 or more, not {self.max_cost}")
+            unpriced = [endpoint.name for endpoint in self.endpoints if endpoint.price is None]
+            if unpriced:
+                raise ValueError(f"teacher {self.name}: a cap on spending needs a price for {', '.join(unpriced)}")

@@ -13,21 +13,20 @@ from typing import Any
 
 import pytest
 
-from actors.journal import Journal, JournalInUse
+from actors.endpoint import AuthenticationRefused, EndpointUnreachable, UnknownModel, probe_endpoint
+from actors.journal import Journal
 from actors.rate_limiter import RateLimiter
-from actors.teacher import (
-    AuthenticationRefused,
-    EndpointUnreachable,
-    PoolCounts,
-    TeacherPool,
-    TeacherWorker,
-    UnknownModel,
-    close_journal,
-    probe_endpoint,
-    start_journal,
-    start_pool,
+from actors.teacher import close_journal, start_journal, start_pool
+from actors.teacher_pool import PoolCounts, TeacherPool, WorkersLost
+from actors.teacher_worker import TeacherWorker
+from reasoning.teacher_calls import (
+    EndpointSettings,
+    FailureKind,
+    TeacherFailure,
+    TeacherReply,
+    TeacherRequest,
+    TeacherSettings,
 )
-from reasoning.teacher_calls import EndpointSettings, FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 from tests.actors.scripted_server import SECRET, Fault, Server, body, cut_off, dropped, error, hanging, said, trickling
 
 
@@ -47,8 +46,14 @@ class Handle:
         return type("Method", (), {"remote": staticmethod(lambda *args: asyncio.ensure_future(call(*args)))})
 
 
-def settings(server: Server, **more: Any) -> EndpointSettings:
-    return EndpointSettings("offline", server.base_url, "m", **{"attempts": 3, "timeout_s": 5.0, **more})
+OF_THE_TEACHER = ("attempts", "rate_limit_patience_s", "max_cost", "run")
+
+
+def settings(server: Server, **more: Any) -> TeacherSettings:
+    """A teacher at one endpoint."""
+    of_teacher = {"attempts": 3, **{key: more.pop(key) for key in OF_THE_TEACHER if key in more}}
+    endpoint = EndpointSettings("offline", server.base_url, "m", **{"timeout_s": 5.0, **more})
+    return TeacherSettings("offline", (endpoint,), **of_teacher)
 
 
 def request(text: str = "2 + 2?", sample: int = 0) -> TeacherRequest:
@@ -56,12 +61,13 @@ def request(text: str = "2 + 2?", sample: int = 0) -> TeacherRequest:
 
 
 def ask(
-    with_settings: EndpointSettings, journal: Journal, *requests: TeacherRequest
+    with_settings: TeacherSettings, journal: Journal, *requests: TeacherRequest
 ) -> list[TeacherReply | TeacherFailure]:
     """All requests at once through one worker of this process."""
 
     async def scenario() -> list[TeacherReply | TeacherFailure]:
-        worker = TeacherWorker(with_settings, Handle(journal), Handle(RateLimiter(with_settings)), backoff_s=0.01)
+        limiters = [Handle(RateLimiter(endpoint)) for endpoint in with_settings.endpoints]
+        worker = TeacherWorker(with_settings, Handle(journal), limiters, backoff_s=0.01)
         return await asyncio.gather(*(worker.ask(one) for one in requests))
 
     return asyncio.run(scenario())
@@ -70,7 +76,7 @@ def ask(
 def test_a_reply_is_read_whole_journaled_and_never_asked_for_again(server: Server, journal: Journal) -> None:
     (reply,) = ask(settings(server, send_seed=True), journal, request(sample=4))
     assert reply == TeacherReply(request(sample=4).key, "Answer to 2 + 2?", "stop", 5, 3, "m-1")
-    assert journal.lookup(request(sample=4).key) == dataclasses.replace(reply, from_journal=True)
+    assert journal.lookup([request(sample=4).key])[0] == dataclasses.replace(reply, from_journal=True)
     (again,) = ask(settings(server), journal, request(sample=4))
     assert again.from_journal and again.text == reply.text and len(server.sent) == 1
     assert server.sent[0] == {
@@ -166,20 +172,23 @@ def test_a_server_that_stalls_or_trickles_times_out(server: Server, journal: Jou
 
 
 def test_nobody_listening_is_a_transport_failure_that_says_so(server: Server, journal: Journal) -> None:
-    nowhere = dataclasses.replace(settings(server), base_url="http://127.0.0.1:1/v1")
+    there = settings(server).endpoints[0]
+    nowhere = TeacherSettings("offline", (dataclasses.replace(there, base_url="http://127.0.0.1:1/v1"),), attempts=3)
     (failure,) = ask(nowhere, journal, request())
     assert isinstance(failure, TeacherFailure) and failure.kind is FailureKind.TRANSPORT
     assert "ConnectError" in failure.message
 
 
-def test_a_reply_cut_off_at_the_token_limit_is_a_reply_and_not_asked_again(server: Server, journal: Journal) -> None:
+def test_what_is_cut_off_at_the_token_limit_is_not_asked_again(server: Server, journal: Journal) -> None:
     server.faults.extend([said("Half of an ans", "length"), said("", "length")])
-    for text, wanted in (("a", "Half of an ans"), ("b", "")):
-        (reply,) = ask(settings(server), journal, request(text))
-        assert isinstance(reply, TeacherReply) and reply.truncated and reply.text == wanted
-        (again,) = ask(settings(server), journal, request(text))
-        assert again.from_journal and again.truncated
-    assert len(server.sent) == 2
+    (reply,) = ask(settings(server), journal, request("a"))
+    assert isinstance(reply, TeacherReply) and reply.truncated and reply.text == "Half of an ans"
+    (failure,) = ask(settings(server), journal, request("b"))
+    assert isinstance(failure, TeacherFailure) and failure.kind is FailureKind.TRUNCATED
+    assert "teacher.max_tokens" in failure.message
+    again, failed_again = ask(settings(server), journal, request("a"), request("b"))
+    assert again.from_journal and again.truncated and failed_again == failure and len(server.sent) == 2
+    assert journal.stats().truncated == 1
 
 
 @pytest.mark.parametrize("usage", [None, "lots", {"prompt_tokens": -4, "completion_tokens": "x"}, []])
@@ -244,8 +253,8 @@ def test_the_key_is_sent_and_told_to_nobody(
     assert server.keys == [f"Bearer {SECRET}"] * 3 and "[key]" in told
     server.models_fault = error(401, None, SECRET)
     with pytest.raises(AuthenticationRefused) as refused:
-        asyncio.run(probe_endpoint(with_key))
-    files = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+        asyncio.run(probe_endpoint(with_key.endpoints[0]))
+    files = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     assert SECRET not in told + str(refused.value) + caplog.text and SECRET.encode() not in files
 
 
@@ -259,7 +268,7 @@ def test_no_key_leaks_to_an_endpoint_that_takes_none(
 
 
 def probe(server: Server, **more: Any) -> None:
-    asyncio.run(probe_endpoint(dataclasses.replace(settings(server), **more), timeout_s=1.0))
+    asyncio.run(probe_endpoint(dataclasses.replace(settings(server).endpoints[0], **more), timeout_s=1.0))
 
 
 def test_the_probe_passes_what_will_work(server: Server) -> None:
@@ -317,15 +326,15 @@ def test_two_hundred_requests_through_ray_are_sent_once_and_never_again(
         assert sorted(server.texts()) == sorted(str(number) for number in range(200))
         assert 1 < server.most_in_flight <= 16
         assert pool.counts.asked == pool.counts.answered == 400 and pool.counts.failed == 0
-        limits = await pool.limiter_stats()
+        (limits,) = await pool.limiter_stats()
         assert (limits.granted, limits.waiting) == (200, 0)
-        pool.close()
+        await pool.close()
 
         second = start_pool(with_settings, journal, workers=2)
         again = await asyncio.gather(*(second.ask(one) for one in requests))
         assert all(reply.from_journal for reply in again) and len(server.sent) == 200
         assert second.counts == PoolCounts(asked=200, answered=200, from_journal=200)
-        second.close()
+        await second.close()
         stats = await close_journal(journal)
         assert (stats.answered, stats.requests_sent_more_than_once, stats.answered_sent_again) == (200, 0, 0)
 
@@ -345,13 +354,13 @@ def test_workers_limiter_and_journal_may_die_in_the_middle(ray_cluster: None, se
         pool = start_pool(with_settings, journal, workers=1)  # none to step in: it must come back itself
         await pool.ask(request("first"))
         asking = asyncio.gather(*(pool.ask(request(str(number))) for number in range(300)))
-        for victim in (pool._workers[0], pool._limiter, journal):
+        for victim in (pool._lines[0].worker, pool._limiters[0], journal):
             await asyncio.sleep(0.4)
             ray.kill(victim, no_restart=False)
         replies = await asking
         assert [reply.text for reply in replies] == [f"Answer to {number}" for number in range(300)]
         sent_twice = sum(count > 1 for count in collections.Counter(server.texts()).values())
-        pool.close()
+        await pool.close()
         stats = await close_journal(journal)
         assert stats.answered == 301 and stats.started_unknown == stats.answered_sent_again == 0
         assert sent_twice <= stats.sends_after_unknown <= 3 * 8  # what was in flight with the dead, and no more
@@ -359,25 +368,18 @@ def test_workers_limiter_and_journal_may_die_in_the_middle(ray_cluster: None, se
     run_on_ray(scenario())
 
 
-def test_a_journal_in_use_is_refused_by_name_before_an_actor_is_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Journal.__init__, "__defaults__", (0.0, time.time))  # no need to wait ten seconds for it
-    held = Journal(tmp_path / "journal.sqlite")
-    with pytest.raises(JournalInUse):
-        start_journal(tmp_path / "journal.sqlite")
-    held.close()
-
-
 def test_a_pool_of_dead_workers_gives_up_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     from ray.exceptions import ActorUnavailableError
 
-    from actors import teacher
+    from actors import teacher_pool
 
     class Dead:
-        async def ask(self, _: TeacherRequest) -> None:
+        async def submit(self, _: list[TeacherRequest]) -> None:
             raise ActorUnavailableError("the node is gone", None)
 
-    monkeypatch.setattr(teacher, "backoff", lambda *_: 0.0)
-    with pytest.raises(teacher.WorkersLost, match=r"8 workers in a row.*the node is gone"):
+        async def collect(self) -> None:
+            raise ActorUnavailableError("the node is gone", None)
+
+    monkeypatch.setattr(teacher_pool, "backoff", lambda *_: 0.0)
+    with pytest.raises(WorkersLost, match=r"8 workers in a row.*the node is gone"):
         asyncio.run(TeacherPool([Handle(Dead()), Handle(Dead())]).ask(request()))

@@ -1,0 +1,61 @@
+"""Many small calls to an actor, made as few large ones.
+
+Owns: what waits while a call is under way. Invariants
+- One call is under way at a time; whatever is asked for meanwhile goes together into the next. Under load calls grow,
+  without load nobody waits: there is no timer.
+- An item's result, or the error of the call it went with, reaches the one who asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+
+class Batched(Generic[ItemT, ResultT]):
+    """`call` takes a list of items and returns their results in order (or None, when there are none to return)."""
+
+    def __init__(self, call: Callable[[list[ItemT]], Awaitable[Sequence[ResultT] | None]], most: int = 64) -> None:
+        self._call = call
+        self._most = most
+        self._waiting: deque[tuple[ItemT, asyncio.Future[Any]]] = deque()
+        self._running: asyncio.Task[None] | None = None
+
+    async def __call__(self, item: ItemT) -> ResultT:
+        result: ResultT = await self.post(item)
+        return result
+
+    def post(self, item: ItemT) -> asyncio.Future[Any]:
+        """Sends `item` on its way; its result need not be awaited."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        return future
+
+    async def _run(self) -> None:
+        try:
+            await asyncio.sleep(0)  # whoever asks in this very moment goes along
+            while self._waiting:
+                going = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+                await self._go(going)
+        finally:
+            self._running = None
+
+    async def _go(self, going: list[tuple[ItemT, asyncio.Future[Any]]]) -> None:
+        try:
+            results = await self._call([item for item, _ in going]) or [None] * len(going)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the askers' to handle
+            for _, future in going:
+                if not future.done():
+                    future.set_exception(error)
+                    future.exception()  # nobody may be waiting: then it is not "never retrieved"
+            return
+        for (_, future), result in zip(going, results, strict=True):
+            if not future.done():
+                future.set_result(result)

@@ -1,0 +1,86 @@
+"""A circuit breaker: an endpoint that is down is left alone, and tried again with one request at a time.
+
+Owns: the state closed -> open -> half-open -> closed, as a pure state machine with the clock passed in.
+
+Invariants
+- Failures in a row open it, and only those of requests that were permitted since it last changed: a hundred requests
+  that were in flight when the endpoint went down are one outage, not a hundred.
+- Open for longer from trial to trial, up to a minute; one success closes it.
+- Half-open, one request is out at a time. There is no way from open to closed without a success.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+FAILURES_IN_A_ROW = 10
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 60.0
+_BROKEN_PAUSE_S = 60.0  # a wrong key or an empty account: a person has to act
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Why nothing is sent to an endpoint now. `kind` is that of the failure (a `FailureKind`'s value), `message` its
+    words, `retry_in_s` when it is tried again. `broken`: it fails every request alike until a person acts."""
+
+    kind: str
+    message: str
+    retry_in_s: float
+    broken: bool
+
+
+class Breaker:
+    def __init__(self, failures_in_a_row: int = FAILURES_IN_A_ROW) -> None:
+        self._limit = failures_in_a_row
+        self._failures = 0
+        self._openings = 0
+        self._open_until = -math.inf
+        self._changed_at = -math.inf
+        self._trial_out = False
+        self._why: tuple[str, str, bool] = ("", "", False)
+
+    @property
+    def is_closed(self) -> bool:
+        """Requests may be sent as far as the breaker is concerned."""
+        return self._openings == 0
+
+    def ready_in(self, now: float) -> float:
+        """Seconds until a request may be sent, infinite while the one trial is out."""
+        if self.is_closed:
+            return 0.0
+        return math.inf if self._trial_out else max(0.0, self._open_until - now)
+
+    def why(self, now: float) -> Closed | None:
+        """Why it is not closed; None when it is."""
+        kind, message, broken = self._why
+        return None if self.is_closed else Closed(kind, message, max(0.0, self._open_until - now), broken)
+
+    def sent(self) -> None:
+        """A request was permitted: when not closed, that is the trial."""
+        self._trial_out = not self.is_closed
+
+    def succeeded(self, now: float) -> None:
+        if not self.is_closed:
+            self._changed_at = now
+        self._failures = self._openings = 0
+        self._trial_out = False
+
+    def unused(self) -> None:
+        """The trial was not sent after all, or its holder died."""
+        self._trial_out = False
+
+    def failed(self, now: float, sent_at: float, kind: str, message: str, broken: bool) -> None:
+        if sent_at < self._changed_at:
+            return
+        self._failures += 1
+        if not (self._trial_out or broken or self._failures >= self._limit):
+            return
+        pause_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(self._openings, 10))
+        self._open_until = now + max(pause_s, _BROKEN_PAUSE_S if broken else 0.0)
+        self._why = (kind, message, broken)
+        self._openings += 1
+        self._failures = 0
+        self._trial_out = False
+        self._changed_at = now
