@@ -5,8 +5,8 @@ Owns: the requests being answered, and the outcomes that nobody has fetched yet.
 Invariants
 - The same request asked many times at once is answered once.
 - A request ends exactly once, in a reply, a typed failure, or the error that kept its outcome from being recorded.
-- Outcomes leave in bulk: `collect` returns whatever is ready, and waits when nothing is. One that is on its way when the
-  actor dies is in the journal.
+- Outcomes leave in bulk: `collect` returns whatever is ready, and waits when nothing is. One that is on its way when
+  the actor dies is in the journal.
 - While it drains, nothing new is begun, and what is in flight may end.
 """
 

@@ -49,7 +49,9 @@ class Batched(Generic[ItemT, ResultT]):
 
     async def _go(self, going: list[tuple[ItemT, asyncio.Future[Any]]]) -> None:
         try:
-            results = await self._call([item for item, _ in going]) or [None] * len(going)
+            results: Sequence[ResultT | None] = await self._call([item for item, _ in going]) or [None] * len(going)
+            if len(results) != len(going):
+                raise ValueError(f"{len(going)} items were sent and {len(results)} results came back")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the askers' to handle
             for _, future in going:
                 if not future.done():

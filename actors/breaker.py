@@ -67,9 +67,10 @@ class Breaker:
         self._failures = self._openings = 0
         self._trial_out = False
 
-    def unused(self) -> None:
-        """The trial was not sent after all, or its holder died."""
-        self._trial_out = False
+    def unused(self, sent_at: float) -> None:
+        """What was permitted at `sent_at` was not sent after all, or its holder died: perhaps the trial."""
+        if sent_at >= self._changed_at:
+            self._trial_out = False
 
     def failed(self, now: float, sent_at: float, kind: str, message: str, broken: bool) -> None:
         if sent_at < self._changed_at:

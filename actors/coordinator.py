@@ -6,34 +6,43 @@ Invariants
 - What is next follows from `rounds.jsonl` alone (`reasoning.rounds`); a phase is recorded when it is whole, so losing
   this actor, or everything, loses at most the work in flight.
 - With shared placement the samplers are gone before the trainer starts, and the other way round.
-- Every actor it started is stopped when the run ends, whichever way it ends.
+- Every actor it started is stopped when the run ends, whichever way it ends; what the teacher is answering then is paid
+  for, and may end and be recorded.
+- A directory has one run at a time.
 - No torch in this process: on a GPU node it would claim memory that belongs to the samplers.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import ray
 
 from actors.classroom import ClusterClassroom
 from actors.journal import JournalStats
-from actors.teacher import TeacherPool, close_journal, start_journal, start_pool
+from actors.run_lock import RunLock
+from actors.teacher import close_journal, start_journal, start_pool
+from actors.teacher_pool import TeacherPool, WorkersLost
 from actors.trainer import Trainer
 from reasoning.learning_curve import LossPoint
 from reasoning.phases import perform
-from reasoning.progress import ProgressBoard, Snapshot
+from reasoning.progress import ProgressBoard, Snapshot, TeacherFigures
 from reasoning.recipe import Recipe
 from reasoning.rounds import Finished, Phase, PhaseRecord, Step, best_round, next_step
 from reasoning.run_directory import RunDirectory
 from reasoning.run_prompts import RunPrompts
-from reasoning.teacher_sections import EndpointSection
 from reasoning.tasks import TaskData
+from reasoning.teacher_sections import EndpointSection
+
+_LOOK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,7 @@ WorkT = TypeVar("WorkT")
 
 class AnyCoordinator(ABC, Generic[WorkT]):
     """Does the work of one run, piece by piece: what that is, and which is next, is for each kind of run to say.
-    `base_urls` gives the addresses of the endpoints that the run serves itself, by kind."""
+    `base_urls` gives the addresses of the teachers that the run serves itself, by application."""
 
     def __init__(
         self,
@@ -68,6 +77,7 @@ class AnyCoordinator(ABC, Generic[WorkT]):
         self._base_urls = dict(base_urls)
         self._board = ProgressBoard()
         self._journal: Any = None
+        self._room: ClusterClassroom | None = None
 
     @abstractmethod
     def next_work(self) -> WorkT | Finished:
@@ -92,8 +102,10 @@ class AnyCoordinator(ABC, Generic[WorkT]):
     async def finish(self) -> tuple[str, JournalStats]:
         """Does all that is left. Returns why nothing is left, and the journal's account."""
         room: ClusterClassroom | None = None
+        lock = RunLock(self._directory.path)
+        watching = asyncio.create_task(self._watch_teachers())
         try:
-            self._journal = start_journal(self._directory.journal)
+            self._journal = start_journal(self._journal_path())
             while not isinstance(work := self.next_work(), Finished):
                 if room is None:
                     room = await self._open_classroom()
@@ -101,14 +113,16 @@ class AnyCoordinator(ABC, Generic[WorkT]):
                     await room.stop_samplers()
                 await self.do(room, work)
             journal, self._journal = self._journal, None
-            return work.reason, await close_journal(journal)
+            return work.reason, await close_journal(journal, self._recipe.name)
         finally:
+            watching.cancel()
             await self._stop(room)
+            lock.release()
 
     async def _open_classroom(self) -> ClusterClassroom:
         teacher = self._teacher_pool(self._recipe.teacher)
         first = self._recipe.teacher.first
-        return ClusterClassroom(
+        self._room = ClusterClassroom(
             self._recipe,
             self._directory,
             self._data,
@@ -119,10 +133,23 @@ class AnyCoordinator(ABC, Generic[WorkT]):
             trainer=ray.remote(Trainer).options(num_cpus=0).remote(),
             reporter=ray.get_runtime_context().current_actor,
         )
+        return self._room
 
     def _teacher_pool(self, section: EndpointSection) -> TeacherPool:
-        settings = section.settings(self._base_urls.get(section.kind))
+        settings = section.settings(self._base_urls, run=self._recipe.name, max_cost=self._recipe.teacher.max_cost)
         return start_pool(settings, self._journal, self._recipe.teacher.workers)
+
+    def _journal_path(self) -> Path:
+        shared = self._recipe.storage.journal
+        return shared.expanduser() if shared is not None else self._directory.journal
+
+    async def _watch_teachers(self) -> None:
+        """Keeps the board's figures of the teachers fresh."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            if self._room is not None and self._journal is not None:
+                with contextlib.suppress(ray.exceptions.RayError, WorkersLost):
+                    await show_teachers(self._board, self._room, self._recipe.teacher.max_cost)
 
     async def _stop(self, room: ClusterClassroom | None) -> None:
         if room is not None:
@@ -130,8 +157,7 @@ class AnyCoordinator(ABC, Generic[WorkT]):
                 task.cancel()
             with contextlib.suppress(ray.exceptions.RayError):
                 await room.stop_samplers()
-            for pool in {room.teacher, room.first_teacher}:
-                pool.close()
+            await asyncio.gather(*(pool.close() for pool in {room.teacher, room.first_teacher}))
             ray.kill(room.trainer)
         if self._journal is not None:
             ray.kill(self._journal)
@@ -158,3 +184,26 @@ class Coordinator(AnyCoordinator[Step]):
         started = time.monotonic()
         metrics = await perform(room, work.round, work.phase)
         self._directory.append(PhaseRecord(work.round, work.phase, time.monotonic() - started, metrics))
+
+
+async def show_teachers(board: ProgressBoard, room: ClusterClassroom, max_cost: float | None) -> None:
+    """Puts the figures of the run's teachers on its board. The money is that of the run, whichever teacher spent it."""
+    looks = [await pool.progress() for pool in {room.teacher, room.first_teacher}]
+    failed: Counter[str] = Counter()
+    for look in looks:
+        failed.update({kind.value: count for kind, count in look.counts.failed_by_kind.items()})
+    known = [look.permitted_per_second for look in looks if look.permitted_per_second is not None]
+    waits = [look.eta_s for look in looks if look.eta_s is not None]
+    board.show(
+        teacher=TeacherFigures(
+            open=sum(look.counts.open for look in looks),
+            failed_by_kind=tuple(sorted(failed.items())),
+            per_second=sum(look.per_second for look in looks),
+            permitted_per_second=sum(known) if known else None,
+            cost=looks[0].spending.settled,
+            reserved=looks[0].spending.reserved,
+            max_cost=max_cost,
+            closed=tuple(sorted({name for look in looks for name in look.closed})),
+            eta_s=max(waits) if waits else None,
+        )
+    )

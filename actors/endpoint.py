@@ -1,14 +1,14 @@
 """One OpenAI-compatible endpoint: sending a request once, reading what comes back, and asking whether it is there.
 
-Owns: the long-lived `AsyncOpenAI` clients of a process, the reading of replies, the typing of failures, and what a
-sending is known to have cost.
+Owns: the reading of replies, the typing of failures, and what a sending is known to have cost. The HTTP is
+`actors.wire`.
 
 Invariants
-- One call, one attempt: the client's own retries are off (`max_retries=0`), since they know nothing of the limits that
-  all workers share, and retry a spent quota like any "too many requests".
+- One call, one attempt: a retry below would know nothing of the limits that all workers share, and would repeat a spent
+  quota like any "too many requests".
 - Whatever comes back is a `TeacherReply` or a `TeacherFailure`; a body is read strictly and never trusted.
-- What a sending cost is what the endpoint says of its tokens, as far as that can be true; otherwise nothing is known, and
-  the worst case stands. A request that the endpoint refused costs nothing.
+- What a sending cost is what the endpoint says of its tokens, as far as that can be true; otherwise nothing is known,
+  and the worst case stands. A request that the endpoint refused costs nothing.
 - The key is read from the environment here and appears in no message: every text that leaves is scrubbed of it.
 """
 
@@ -18,6 +18,7 @@ import asyncio
 import dataclasses
 import difflib
 import ipaddress
+import json
 import os
 import re
 import time
@@ -31,12 +32,12 @@ from pydantic import BaseModel, Field, ValidationError
 
 from actors.limit_headers import NOTHING, Observed, read_limits, read_retry_after
 from actors.limits import Outcome
+from actors.wire import NO_KEY, Interrupted, NotReached, Response, Wire
 from reasoning.prices import most_prompt_tokens
 from reasoning.teacher_calls import EndpointSettings, FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 
-_NO_KEY = "none"  # the client insists on a key; endpoints that take none ignore it
 _LONGEST_MESSAGE = 500
-_CONNECTIONS_A_CLIENT = 64  # a client's connection pool is searched from end to end for every request
+_OVER = 2  # times the bound on tokens: more than that cannot be true
 _KEY_SHAPED = re.compile(r"\b(?:sk|key)-[\w*.\-]{6,}|(?<=Bearer )\S+")
 
 
@@ -86,7 +87,9 @@ class Endpoint:
         """Raises `AuthenticationRefused` when the key's environment variable is empty."""
         self._settings = settings
         self._api_key = read_api_key(settings)
-        self._clients: list[_Client] = []
+        self._wire = Wire(
+            settings.base_url, self._api_key, settings.max_in_flight, use_proxy=not _is_loopback(settings)
+        )
 
     @property
     def settings(self) -> EndpointSettings:
@@ -95,24 +98,21 @@ class Endpoint:
     async def send(self, request: TeacherRequest) -> Sent:
         """One attempt at `request`, over within `timeout_s`."""
         try:
-            # The client's timeout is between two bytes; this one is from first to last, for servers that trickle.
-            async with asyncio.timeout(self._settings.timeout_s):
-                body, observed = await self._post(request)
-            return self.read(request, body, observed)
-        except TimeoutError:
-            return self._failed(request, FailureKind.TIMEOUT, f"no reply within {self._settings.timeout_s:g} s", None)
-        except openai.APIStatusError as error:
-            return self._refused(request, error)
-        except openai.APITimeoutError:
-            return self._failed(request, FailureKind.TIMEOUT, f"no reply within {self._settings.timeout_s:g} s", None)
-        except openai.APIConnectionError as error:
-            cause = error.__cause__
-            message = f"{type(cause).__name__}: {cause}" if cause else str(error)
-            # What never reached the endpoint costs nothing; what broke off may have been served.
-            usage = Usage() if "ConnectError" in message or "ConnectTimeout" in message else None
-            return self._failed(request, FailureKind.TRANSPORT, message, usage)
+            content = json.dumps(self.body(request), ensure_ascii=False).encode("utf-8")
         except UnicodeEncodeError as error:
             return self._failed(request, FailureKind.BAD_REQUEST, f"a message is not valid text: {error.reason}")
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):  # from first to last byte, for servers that trickle
+                response = await self._wire.post("/chat/completions", content)
+        except TimeoutError:
+            return self._failed(request, FailureKind.TIMEOUT, f"no reply within {self._settings.timeout_s:g} s", None)
+        except NotReached as error:
+            return self._failed(request, FailureKind.TRANSPORT, str(error))
+        except Interrupted as error:  # it may have been served
+            return self._failed(request, FailureKind.TRANSPORT, str(error), None)
+        if response.status != 200:
+            return self._refused(request, response)
+        return self.read(request, response.content, read_limits(response.headers))
 
     def read(self, request: TeacherRequest, body: bytes, observed: Observed = NOTHING) -> Sent:
         """What a body that came with status 200 says."""
@@ -134,32 +134,18 @@ class Endpoint:
         return body | ({"seed": request.sample} if self._settings.send_seed else {})
 
     async def close(self) -> None:
-        await asyncio.gather(*(client.openai.close() for client in self._clients))
+        await self._wire.close()
 
-    async def _post(self, request: TeacherRequest) -> tuple[bytes, Observed]:
-        client = self._free_client()
-        client.in_flight += 1
-        try:
-            raw = await client.openai.chat.completions.with_raw_response.create(**self.body(request))
-            return raw.content, read_limits(raw.headers)
-        finally:
-            client.in_flight -= 1
-
-    def _free_client(self) -> _Client:
-        """The fullest client with a connection to spare: connections that are kept alive are used again."""
-        free = [client for client in self._clients if client.in_flight < _CONNECTIONS_A_CLIENT]
-        if not free:
-            free = [_Client(make_client(self._settings, self._api_key, self._settings.timeout_s))]
-            self._clients += free
-        return max(free, key=lambda client: client.in_flight)
-
-    def _refused(self, request: TeacherRequest, error: openai.APIStatusError) -> Sent:
-        kind = failure_kind(error)
-        waits = kind is FailureKind.RATE_LIMITED or kind is FailureKind.SERVER
-        failed = self._failed(request, kind, str(error))
-        retry_after_s = read_retry_after(error.response.headers, time.time()) if waits else None
+    def _refused(self, request: TeacherRequest, response: Response) -> Sent:
+        refusal = read_refusal(response)
+        kind = failure_kind(refusal)
+        failed = self._failed(request, kind, str(refusal))
+        if kind is not FailureKind.RATE_LIMITED and kind is not FailureKind.SERVER:
+            return failed
         return dataclasses.replace(
-            failed, retry_after_s=retry_after_s, observed=read_limits(error.response.headers) if waits else NOTHING
+            failed,
+            retry_after_s=read_retry_after(response.headers, time.time()),
+            observed=read_limits(response.headers),
         )
 
     def _failed(
@@ -167,17 +153,11 @@ class Endpoint:
         request: TeacherRequest,
         kind: FailureKind,
         message: str,
-        usage: Usage | None = Usage(),  # noqa: B008 - frozen
+        usage: Usage | None = Usage(),
         outcome: Outcome | None = None,
     ) -> Sent:
         message = scrub(message, self._api_key)[:_LONGEST_MESSAGE]
         return Sent(TeacherFailure(request.key, kind, message, attempts=1), outcome or outcome_of(kind), usage)
-
-
-@dataclass(slots=True, eq=False)
-class _Client:
-    openai: openai.AsyncOpenAI
-    in_flight: int = 0
 
 
 def outcome_of(kind: FailureKind) -> Outcome:
@@ -196,9 +176,12 @@ def worst_tokens(request: TeacherRequest) -> tuple[int, int]:
 
 
 def _credible(request: TeacherRequest, reply: TeacherReply) -> Usage | None:
-    """The usage that came with a reply, None where it cannot be true: nothing for something. More than there can be is
-    believed, since it may be charged."""
+    """The usage that came with a reply, None where it cannot be true: nothing for something, or far more than there can
+    be. A little more is believed, since it may be charged: an endpoint may put words of its own before a prompt."""
     if reply.prompt_tokens < 1 or (reply.text and reply.completion_tokens < 1):
+        return None
+    prompt, completion = worst_tokens(request)
+    if reply.prompt_tokens > _OVER * prompt or reply.completion_tokens > _OVER * completion:
         return None
     return Usage(reply.prompt_tokens, reply.completion_tokens)
 
@@ -274,6 +257,7 @@ _KIND_OF_CODE = {
     "content_filter": FailureKind.CONTENT_FILTER,
     "content_policy_violation": FailureKind.CONTENT_FILTER,
     "model_not_found": FailureKind.NOT_FOUND,
+    "question_not_recorded": FailureKind.BAD_REQUEST,  # of this project's recorded teacher: others may be
 }
 _KIND_OF_STATUS = {
     401: FailureKind.AUTHENTICATION,
@@ -291,16 +275,49 @@ _TOO_LONG = re.compile(
 )
 
 
-def failure_kind(error: openai.APIStatusError) -> FailureKind:
-    """What a status of 400 or more means: by the endpoint's own error code first, then status, then its words."""
-    for code in (error.code, error.type):
-        if error.status_code < 500 and isinstance(code, str) and code in _KIND_OF_CODE:
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A status other than 200, with the endpoint's own words."""
+
+    status: int
+    code: str
+    type: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"status {self.status}: {self.message}"
+
+
+def read_refusal(response: Response) -> Refusal:
+    """What a response that is no success says: OpenAI's error body, or whatever text there is."""
+    text = response.content[:10_000].decode("utf-8", "replace")
+    try:
+        error = json.loads(text)
+    except ValueError:
+        error = None
+    error = error.get("error", error) if isinstance(error, dict) else None
+    said = (
+        error if isinstance(error, dict) else {"message": error if isinstance(error, str) else " ".join(text.split())}
+    )
+    code, kind, message = (said.get(name) for name in ("code", "type", "message"))
+    return Refusal(
+        response.status,
+        code if isinstance(code, str) else "",
+        kind if isinstance(kind, str) else "",
+        message if isinstance(message, str) else json.dumps(said),
+    )
+
+
+def failure_kind(refusal: Refusal) -> FailureKind:
+    """What a refusal means: by the endpoint's own error code first, then by status, then by its words."""
+    for code in (refusal.code, refusal.type):
+        if refusal.status < 500 and code in _KIND_OF_CODE:
             return _KIND_OF_CODE[code]
-    if error.status_code in _KIND_OF_STATUS:
-        return _KIND_OF_STATUS[error.status_code]
-    if error.status_code >= 500:
+    if refusal.status in _KIND_OF_STATUS:
+        return _KIND_OF_STATUS[refusal.status]
+    if refusal.status >= 500:
         return FailureKind.SERVER
-    return FailureKind.CONTEXT_TOO_LONG if _TOO_LONG.search(str(error)) else FailureKind.BAD_REQUEST
+    return FailureKind.CONTEXT_TOO_LONG if _TOO_LONG.search(refusal.message) else FailureKind.BAD_REQUEST
 
 
 async def probe_endpoint(settings: EndpointSettings, timeout_s: float = 10.0) -> None:
@@ -316,13 +333,10 @@ async def probe_endpoint(settings: EndpointSettings, timeout_s: float = 10.0) ->
         async with asyncio.timeout(timeout_s):
             raw = await client.models.with_raw_response.list()
         models = [model.id for model in _Models.model_validate_json(raw.content).data]
-    except (TimeoutError, openai.APITimeoutError):
+    except TimeoutError:
         raise EndpointUnreachable(
             f"{wanted}: no answer within {timeout_s:g} s. Is it up, and base_url right?"
         ) from None
-    except openai.APIConnectionError as error:
-        cause = scrub(str(error.__cause__ or error), api_key)
-        raise EndpointUnreachable(f"{wanted} cannot be reached ({cause}). Start it, or mend base_url") from None
     except openai.APIStatusError as error:
         if error.status_code in (401, 403):
             variable = settings.api_key_env or "no key: name its environment variable in api_key_env"
@@ -336,6 +350,9 @@ async def probe_endpoint(settings: EndpointSettings, timeout_s: float = 10.0) ->
         raise EndpointUnreachable(
             f"{wanted} answers, but not in the OpenAI protocol. base_url usually ends in /v1"
         ) from None
+    except (openai.APIConnectionError, ValueError) as error:  # a ValueError: an address that no request can go to
+        cause = scrub(str(error.__cause__ or error), api_key)
+        raise EndpointUnreachable(f"{wanted} cannot be reached ({cause}). Start it, or mend base_url") from None
     finally:
         await client.close()
     # Some providers list a model under a path that requests may leave out ("models/NAME").
@@ -362,6 +379,11 @@ def read_api_key(settings: EndpointSettings) -> str | None:
             f"endpoint {settings.name} at {shown_address(settings.base_url)} needs a key: set the environment variable "
             f"{settings.api_key_env} (on a cluster, through the job's runtime environment, env_vars)"
         )
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise AuthenticationRefused(
+            f"endpoint {settings.name}: what is in the environment variable {settings.api_key_env} is no key: it holds "
+            "a space, a line break or a letter that no HTTP header can carry"
+        )
     return key
 
 
@@ -382,16 +404,16 @@ def make_client(settings: EndpointSettings, api_key: str | None, timeout_s: floa
     """A client that sends once and knows no limits of its own."""
     return openai.AsyncOpenAI(
         base_url=settings.base_url,
-        api_key=api_key or _NO_KEY,
+        api_key=api_key or NO_KEY,
         max_retries=0,
         timeout=timeout_s,
         # A proxy from the environment cannot reach this machine's own addresses.
-        http_client=openai.DefaultAsyncHttpxClient(trust_env=not _is_loopback(settings.base_url)),
+        http_client=openai.DefaultAsyncHttpxClient(trust_env=not _is_loopback(settings)),
     )
 
 
-def _is_loopback(base_url: str) -> bool:
-    host = urlsplit(base_url).hostname or ""
+def _is_loopback(settings: EndpointSettings) -> bool:
+    host = urlsplit(settings.base_url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

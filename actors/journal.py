@@ -20,6 +20,7 @@ itself knows nothing of Ray.
 from __future__ import annotations
 
 import json
+import random
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -50,6 +51,7 @@ __all__ = [
     "Refusal",
     "Sending",
     "Spending",
+    "sending_id",
 ]
 
 Outcome = TeacherReply | TeacherFailure
@@ -63,10 +65,15 @@ class Refusal(StrEnum):
     NO_MONEY = "no_money"  # it might pass the cap, and nothing is in flight
 
 
+def sending_id() -> str:
+    """A name that no other sending has. It begins with the time, so that rows written together lie together on disk."""
+    return f"{time.time_ns():016x}{random.getrandbits(64):016x}"
+
+
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """One sending that is about to happen. `id` names it, so that the call may be repeated; `worst_cost` is the most it
-    can cost and `cap` the most that `run` may spend, in nanodollars (None: no cap)."""
+    """One sending that is about to happen. `id` names it (`sending_id`), so that the call may be repeated. `worst_cost`
+    is the most it can cost, `cap` the most that `run` may spend, in nanodollars (None: no cap)."""
 
     id: str
     key: str
@@ -151,13 +158,16 @@ class Journal:
             return [_final(_row_of(self._file.db, key)) for key in keys]
 
     def start(self, sendings: Sequence[Sending]) -> list[Outcome | Refusal | None]:
-        """Records what is about to be sent. For each: None, it may be sent; its outcome, it is answered already (that is
-        counted) or has failed for good; or why it may not be sent now.
+        """Records what is about to be sent. For each: None, it may be sent; its outcome, it is answered already (that
+        is counted) or has failed for good; or why it may not be sent now.
 
         Raises `JournalDiskFull` when a reply might not find room."""
         self._file.weigh_down()
         with self._file.transaction(durable=False) as db:
-            return [self._start(db, sending) for sending in sendings]
+            books = _Books(db)
+            answers = [self._start(db, books, sending) for sending in sendings]
+            books.write()
+        return answers
 
     def end(self, ended: Sequence[Ended]) -> None:
         """Records outcomes, durably. The first reply to a request stays; after a failure that is not final it may be
@@ -236,9 +246,9 @@ class Journal:
             ).fetchall()
         return [OpenBatch(id, remote_id, json.loads(sends), at) for id, remote_id, sends, at in rows]
 
-    # One row -----------------------------------------------------------------------------------------------------------
+    # One row ---------------------------------------------------------------------------------------------------------
 
-    def _start(self, db: sqlite3.Connection, sending: Sending) -> Outcome | Refusal | None:
+    def _start(self, db: sqlite3.Connection, books: _Books, sending: Sending) -> Outcome | Refusal | None:
         row = _row_of(db, sending.key)
         outcome = _final(row)
         if outcome is not None:
@@ -249,13 +259,14 @@ class Journal:
         unknown = row is not None and row.status == "started"
         if unknown and self._in_flight_elsewhere(db, sending.key):
             return Refusal.IN_FLIGHT
-        refused = self._refused_for_money(db, sending)
+        refused = self._refused_for_money(db, books, sending)
         if refused is not None:
             return refused
         now = self._clock()
         if row is None:
             db.execute(
-                "INSERT INTO calls (key, status, request, sends, last_send, started_at) VALUES (?, 'started', ?, 1, ?, ?)",
+                "INSERT INTO calls (key, status, request, sends, last_send, started_at) "
+                "VALUES (?, 'started', ?, 1, ?, ?)",
                 (sending.key, json.dumps(sending.request.as_json()), sending.id, now),
             )
         else:
@@ -268,11 +279,7 @@ class Journal:
             "INSERT INTO sends (id, key, run, writer, endpoint, started_at, worst_cost) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (sending.id, sending.key, sending.run, self._file.writer, sending.endpoint, now, sending.worst_cost),
         )
-        db.execute(
-            "INSERT INTO spending (run, reserved) VALUES (?1, ?2) "
-            "ON CONFLICT (run) DO UPDATE SET reserved = reserved + ?2",
-            (sending.run, sending.worst_cost),
-        )
+        books.reserve(sending.run, sending.worst_cost)
         return None
 
     def _in_flight_elsewhere(self, db: sqlite3.Connection, key: str) -> bool:
@@ -283,14 +290,10 @@ class Journal:
         ).fetchone()
         return found is not None and found[0] != self._file.writer and self._file.lives(found[0])
 
-    def _refused_for_money(self, db: sqlite3.Connection, sending: Sending) -> Refusal | None:
+    def _refused_for_money(self, db: sqlite3.Connection, books: _Books, sending: Sending) -> Refusal | None:
         if sending.cap is None:
             return None
-        settled, reserved = db.execute("SELECT settled, reserved FROM spending WHERE run = ?", (sending.run,)).fetchone() or (
-            0,
-            0,
-        )
-        if settled + reserved + sending.worst_cost <= sending.cap:
+        if books.booked(sending.run) + sending.worst_cost <= sending.cap:
             return None
         writers = db.execute(
             "SELECT DISTINCT writer FROM sends WHERE run = ? AND ended_at IS NULL", (sending.run,)
@@ -299,21 +302,28 @@ class Journal:
 
     def _end_all(self, ended: Sequence[Ended]) -> None:
         with self._file.transaction(durable=True) as db:
+            books = _Books(db)
             for one in ended:
-                self._end(db, one)
+                self._end(db, books, one)
+            books.write()
 
-    def _end(self, db: sqlite3.Connection, ended: Ended) -> None:
+    def _end(self, db: sqlite3.Connection, books: _Books, ended: Ended) -> None:
         key, now = ended.outcome.key, self._clock()
-        sent = db.execute("SELECT run, worst_cost, ended_at FROM sends WHERE id = ?", (ended.id,)).fetchone()
+        sent = db.execute(
+            "SELECT run, worst_cost, ended_at FROM sends WHERE id = ? AND key = ?", (ended.id, key)
+        ).fetchone()
         if sent is None:
-            raise JournalError(f"{self._file.path}: request {key} ended but was never started: call start before sending")
+            raise JournalError(
+                f"{self._file.path}: request {key} ended but was never started: call start before sending"
+            )
         run, worst_cost, ended_at = sent
         if ended_at is not None:
             return  # told before, by a call whose answer was lost
         answered = isinstance(ended.outcome, TeacherReply)
         cost = worst_cost if ended.cost is None else ended.cost
         db.execute(
-            "UPDATE sends SET ended_at = ?, outcome = ?, prompt_tokens = ?, completion_tokens = ?, cost = ? WHERE id = ?",
+            "UPDATE sends SET ended_at = ?, outcome = ?, prompt_tokens = ?, completion_tokens = ?, cost = ? "
+            "WHERE id = ?",
             (
                 now,
                 "answered" if isinstance(ended.outcome, TeacherReply) else ended.outcome.kind.value,
@@ -323,9 +333,7 @@ class Journal:
                 ended.id,
             ),
         )
-        db.execute(
-            "UPDATE spending SET settled = settled + ?, reserved = reserved - ? WHERE run = ?", (cost, worst_cost, run)
-        )
+        books.settle(run, worst_cost, cost)
         if answered:
             self._record_reply(db, ended.outcome, now)  # type: ignore[arg-type]
         else:
@@ -354,6 +362,38 @@ class Journal:
         )
 
 
+class _Books:
+    """The account of runs within one transaction: read once, written once, however many sendings there are."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._sums: dict[str, list[int]] = {}  # run -> settled, reserved
+
+    def booked(self, run: str) -> int:
+        return sum(self._of(run))
+
+    def reserve(self, run: str, worst_cost: int) -> None:
+        self._of(run)[1] += worst_cost
+
+    def settle(self, run: str, worst_cost: int, cost: int) -> None:
+        sums = self._of(run)
+        sums[0] += cost
+        sums[1] -= worst_cost
+
+    def write(self) -> None:
+        self._db.executemany(
+            "INSERT INTO spending (run, settled, reserved) VALUES (?1, ?2, ?3) "
+            "ON CONFLICT (run) DO UPDATE SET settled = ?2, reserved = ?3",
+            [(run, settled, reserved) for run, (settled, reserved) in self._sums.items()],
+        )
+
+    def _of(self, run: str) -> list[int]:
+        if run not in self._sums:
+            found = self._db.execute("SELECT settled, reserved FROM spending WHERE run = ?", (run,)).fetchone()
+            self._sums[run] = list(found or (0, 0))
+        return self._sums[run]
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     key: str
@@ -367,7 +407,8 @@ class _Row:
 
 def _row_of(db: sqlite3.Connection, key: str) -> _Row | None:
     found = db.execute(
-        "SELECT key, status, reply, failure_kind, failure_message, failure_attempts, last_send FROM calls WHERE key = ?",
+        "SELECT key, status, reply, failure_kind, failure_message, failure_attempts, last_send FROM calls "
+        "WHERE key = ?",
         (key,),
     ).fetchone()
     return _Row(*found) if found else None

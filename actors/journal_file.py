@@ -27,6 +27,7 @@ from pathlib import Path
 
 SCHEMA_VERSION = 2
 BALLAST_BYTES = 16 * 1024**2
+_CHECKPOINT_PAGES = 2000  # 8 MB: half of the ballast
 
 _CALLS = """
 CREATE TABLE IF NOT EXISTS calls (              -- one row a request: what became of it
@@ -111,31 +112,27 @@ class JournalFile:
         self._ballast = self.path.with_name(self.path.name + ".ballast")
         self._ballast_bytes = ballast_bytes
         self._mark = -1
-        try:
-            self._marks.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._unusable(error) from error
+        with self._file_errors():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.errors():
             self.db = sqlite3.connect(self.path, timeout=lock_wait_s, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare()
-                self._mark = self._make_mark()
+                with self._file_errors():
+                    self._mark = self._make_mark()
+                self._sweep()
+                self.weigh_down()
             except (sqlite3.Error, JournalError):
-                self.db.close()
+                self._let_go()
                 raise
-        self._sweep()
-        self.weigh_down()
 
     def close(self) -> None:
         """Ends the writing. A second call does nothing."""
         if self._mark >= 0:
-            self.db.close()
-            self._mark_of(self.writer).unlink(missing_ok=True)
-            os.close(self._mark)
-            self._mark = -1
-            self.drop_ballast()  # another writer makes it anew
-            with contextlib.suppress(OSError):  # another writer's mark is in it
+            self._let_go()
+            with contextlib.suppress(OSError):  # another writer's mark is in it, and the ballast is its too
                 self._marks.rmdir()
+                self.drop_ballast()
 
     @contextmanager
     def transaction(self, durable: bool) -> Iterator[sqlite3.Connection]:
@@ -160,15 +157,13 @@ class JournalFile:
             code = getattr(error, "sqlite_errorname", "") or ""
             if code == "SQLITE_FULL" or (code.startswith("SQLITE_IOERR") and self._disk_is_full()):
                 raise self._full(str(error)) from error
-            if code in ("SQLITE_CORRUPT", "SQLITE_NOTADB") or type(error) is sqlite3.DatabaseError:
+            if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or type(error) is sqlite3.DatabaseError:
                 raise JournalCorrupt(
                     f"{self.path} is damaged or not a journal ({error}). Save what is readable with "
                     f"`sqlite3 {self.path} .recover | sqlite3 recovered.sqlite` and put that in its place, or move "
                     "the file away (its replies are then asked, and paid for, again)"
                 ) from error
-            raise JournalError(
-                f"{self.path}: {error} ({code}). Check the disk and the folder's permissions"
-            ) from error
+            raise JournalError(f"{self.path}: {error} ({code}). Check the disk and the folder's permissions") from error
 
     def lives(self, writer: str) -> bool:
         """Whether the process that is called `writer` still runs. This one does."""
@@ -179,7 +174,7 @@ class JournalFile:
         except OSError:
             return False
         try:
-            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(mark, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two that look do not take each other for it
         except BlockingIOError:
             return True
         finally:
@@ -188,16 +183,18 @@ class JournalFile:
 
     def weigh_down(self) -> None:
         """Sees to it that the ballast is there. Raises `JournalDiskFull` when there is no room for it."""
-        if not self._ballast_bytes or (self._ballast.exists() and self._ballast.stat().st_size >= self._ballast_bytes):
+        if not self._ballast_bytes:
             return
-        try:
-            with self._ballast.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, self._ballast_bytes)
-        except OSError as error:
-            self._ballast.unlink(missing_ok=True)
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise self._full(error.strerror or "") from error
-            raise self._unusable(error) from error
+        with contextlib.suppress(FileNotFoundError):  # not there, or just dropped by another writer
+            if self._ballast.stat().st_size >= self._ballast_bytes:
+                return
+        with self._file_errors():
+            try:
+                with self._ballast.open("wb") as file:
+                    os.posix_fallocate(file.fileno(), 0, self._ballast_bytes)
+            except OSError:
+                self._ballast.unlink(missing_ok=True)
+                raise
 
     def drop_ballast(self) -> bool:
         """Gives the ballast's space to what must be written now. False: there was none."""
@@ -217,17 +214,41 @@ class JournalFile:
             "command again"
         )
 
-    def _unusable(self, error: OSError) -> JournalError:
-        return JournalError(f"{self.path}: cannot be opened ({error.strerror}). Check the folder's permissions")
+    @contextmanager
+    def _file_errors(self) -> Iterator[None]:
+        """The file system's errors as the journal's own."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise self._full(error.strerror or "") from error
+            raise JournalError(
+                f"{self.path}: cannot be opened ({error.strerror}). Check the folder's permissions"
+            ) from error
+
+    def _let_go(self) -> None:
+        """Closes the file and gives up the mark."""
+        self.db.close()
+        if self._mark >= 0:
+            self._mark_of(self.writer).unlink(missing_ok=True)
+            os.close(self._mark)
+            self._mark = -1
 
     def _mark_of(self, writer: str) -> Path:
         return self._marks / writer
 
     def _make_mark(self) -> int:
-        self._marks.mkdir(exist_ok=True)  # the last writer to close removes it
-        mark = os.open(self._mark_of(self.writer), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.pwrite(mark, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        while True:
+            with contextlib.suppress(FileExistsError):
+                self._marks.mkdir()
+            try:
+                mark = os.open(self._mark_of(self.writer), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            except FileNotFoundError:
+                continue  # the last writer to close has removed the folder in this very moment
+            break
+        fcntl.flock(mark, fcntl.LOCK_EX)  # somebody may be looking, for an instant
+        with contextlib.suppress(OSError):  # for whoever looks; the lock is what counts
+            os.pwrite(mark, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         return mark
 
     def _sweep(self) -> None:
@@ -239,6 +260,7 @@ class JournalFile:
 
     def _prepare(self) -> None:
         self.db.execute("PRAGMA journal_mode = WAL")
+        self.db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         if self.db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise sqlite3.DatabaseError("its pages do not fit together")
         self.db.executescript(f"BEGIN IMMEDIATE; {_JOURNAL} {_CALLS} COMMIT;")

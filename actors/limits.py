@@ -1,7 +1,7 @@
 """How fast an endpoint may be asked: the rules, as a pure state machine with the clock passed in.
 
-Owns: the buckets of requests and tokens a minute, the window of requests in flight, pauses, the circuit breaker, what is
-learnt from an endpoint's headers, and the table of leases.
+Owns: the buckets of requests and tokens a minute, the window of requests in flight, pauses, the circuit breaker, what
+is learnt from an endpoint's headers, and the table of leases.
 
 Invariants
 - In any half-open minute at most `requests_per_minute` requests are permitted (rounded up when it is a fraction).
@@ -15,8 +15,8 @@ Invariants
 The window opens as TCP's does: by one for each request served (slow start) until the first refusal, then by one for
 each window served (additive increase); a refusal halves it (multiplicative decrease).
 
-Tokens are reserved before their number is known: an estimate, the worst case times what requests have needed of theirs so
-far. It is reconciled when the request ends. (Money, which must never pass its cap, is reserved at the worst case:
+Tokens are reserved before their number is known: an estimate, the worst case times what requests have needed of theirs
+so far. It is reconciled when the request ends. (Money, which must never pass its cap, is reserved at the worst case:
 `actors.journal`.)
 """
 
@@ -85,8 +85,8 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class LimiterStats:
-    """`window` is the number of requests that may be in flight at present, the limits a minute are those in force (None:
-    none known); `waiting` and `busy_s` (the time spent in the limiter itself) are known to the actor only."""
+    """`window` is the number of requests that may be in flight at present, the limits a minute are those in force
+    (None: none known); `waiting` and `busy_s` (the time spent in the limiter itself) are known to the actor only."""
 
     in_flight: int
     window: float
@@ -131,8 +131,8 @@ class LimiterState:
         self._granted = self._rate_limited = self._expired = 0
 
     def grant(self, now: float, worst_tokens: Sequence[int] = (0,)) -> tuple[int, ...]:
-        """Leases for as many of these requests, from the first on, as may start now: perhaps none. `worst_tokens` is the
-        most that each can use."""
+        """Leases for as many of these requests, from the first on, as may start now: perhaps none. `worst_tokens` is
+        the most that each can use."""
         self.expire(now)
         granted: list[int] = []
         for worst in worst_tokens:
@@ -196,7 +196,7 @@ class LimiterState:
                 more = 1.0 if self._window < self._slow_start_until else 1.0 / self._window
                 self._window = min(float(self._limits.max_in_flight), self._window + more)
             case Outcome.UNUSED:
-                self._breaker.unused()
+                self._breaker.unused(held.granted_at)
                 self._granted -= 1
                 # A refund after later permissions could let one too many into a minute.
                 if self._requests is not None and release.lease == self._next_lease - 1:
@@ -207,14 +207,14 @@ class LimiterState:
 
     def expire(self, now: float) -> tuple[int, ...]:
         """Ends the leases whose holders are taken for dead, and names them."""
-        dead: list[int] = []
+        dead: dict[int, float] = {}
         for lease, held in self._leases.items():
             if held.granted_at + self._limits.lease_timeout_s > now + _CLOCK_GRAIN_S:
                 break
-            dead.append(lease)
-        for lease in dead:
+            dead[lease] = held.granted_at
+        for lease, granted_at in dead.items():
             del self._leases[lease]
-            self._breaker.unused()
+            self._breaker.unused(granted_at)
         self._expired += len(dead)
         return tuple(dead)
 
@@ -285,7 +285,7 @@ class LimiterState:
 
 
 def _per_minute(told: Allowance, configured: float | None) -> float | None:
-    """The limit a minute that follows from what an endpoint says and what was set; None: it says nothing of a minute."""
+    """The limit a minute that follows from what an endpoint says and what was set; None: it says nothing of one."""
     if told.limit is None or (told.reset_s is not None and told.reset_s > _MINUTE_S):
         return None
     return min(told.limit, configured) if configured is not None else told.limit

@@ -1,7 +1,7 @@
 """Which of a teacher's endpoints gets the next request.
 
 Owns: the order. Smooth weighted round robin: over any stretch in which the same endpoints are open, each gets its
-weight's share to within one request, evenly mixed; one that is closed loses its turns to the others, and does not get
+weight's share to within two requests, evenly mixed; one that is closed loses its turns to the others, and does not get
 them back when it opens.
 """
 

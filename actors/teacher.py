@@ -11,6 +11,7 @@ Invariants
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,17 @@ from actors.rate_limiter import RateLimiter
 from actors.teacher_pool import TeacherPool
 from actors.teacher_worker import TeacherWorker
 from reasoning.teacher_calls import TeacherSettings
+
+
+class _WorkerProcess(TeacherWorker):
+    """A worker in a process of its own. What is there after its start stays: the garbage collector, which would go
+    through all of it again and again while thousands of requests come and go, leaves it alone."""
+
+    def __init__(self, settings: TeacherSettings, journal: Any, *limiters: Any) -> None:
+        super().__init__(settings, journal, *limiters)
+        gc.collect()
+        gc.freeze()
+
 
 _CONCURRENT_CALLS = 10_000  # requests that may wait in one actor at a time
 
@@ -39,9 +51,9 @@ def start_journal(path: Path) -> Any:
     )
 
 
-async def close_journal(journal: Any) -> JournalStats:
-    """Ends the journal actor in good order, with its last counts."""
-    stats: JournalStats = await journal.stats.remote()
+async def close_journal(journal: Any, run: str | None = None) -> JournalStats:
+    """Ends the journal actor in good order, with its last counts; money is that of `run`."""
+    stats: JournalStats = await journal.stats.remote(run)
     await journal.close.remote()
     ray.kill(journal)
     return stats
@@ -55,5 +67,5 @@ def start_pool(settings: TeacherSettings, journal: Any, workers: int = 2) -> Tea
     limiters = [
         ray.remote(RateLimiter).options(**many, max_task_retries=-1).remote(endpoint) for endpoint in settings.endpoints
     ]
-    asking = [ray.remote(TeacherWorker).options(**many).remote(settings, journal, limiters) for _ in range(workers)]
+    asking = [ray.remote(_WorkerProcess).options(**many).remote(settings, journal, *limiters) for _ in range(workers)]
     return TeacherPool(asking, limiters, journal, settings)

@@ -6,7 +6,8 @@ Invariants
 - The same request asked many times at once is asked once; it meets itself in the same worker, whoever asks.
 - Requests and outcomes travel in bulk, one journey for all that is there.
 - A worker that dies loses nothing: what it had not answered goes to the next one, and what it had is in the journal.
-- Memory is bounded by what was asked and not answered; `stream` bounds that.
+- A worker is given what it can have in flight, and as much again to go on with; the rest waits here, where it costs
+  least. Memory is bounded by what was asked and not answered; `stream` bounds that.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherRequest,
 
 _WORKER_TRIES = 8  # restarts take seconds; eight tries with doubling waits are about a minute
 _REQUESTS_A_CALL = 64
+_LEAST_GIVEN = 256
 _RATE_WINDOW_S = 30.0
 DRAIN_S = 30.0
 
@@ -107,6 +109,7 @@ class TeacherPool:
         self._limiters = list(limiters)
         self._journal = journal
         self._settings = settings
+        self._most_given = _most_given(settings, len(self._lines))
         self._asking: dict[str, _Asked] = {}
         self._failed: Counter[FailureKind] = Counter()
         self._ended_at: deque[float] = deque()
@@ -185,7 +188,7 @@ class TeacherPool:
         self.kill()
 
     def kill(self) -> None:
-        """Stops the workers and limiters at once. What is in flight is lost, as in a crash; what is journaled is not."""
+        """Stops the workers and limiters at once. What is in flight is lost, as in a crash; what is journaled stays."""
         for line in self._lines:
             if line.serving is not None:
                 line.serving.cancel()
@@ -221,8 +224,8 @@ class TeacherPool:
 
     async def _hand_over(self, line: _Line) -> None:
         while True:
-            while line.waiting:
-                going = [line.waiting.popleft() for _ in range(min(_REQUESTS_A_CALL, len(line.waiting)))]
+            while line.waiting and (room := self._most_given - len(line.given)) > 0:
+                going = [line.waiting.popleft() for _ in range(min(_REQUESTS_A_CALL, room, len(line.waiting)))]
                 line.given |= {asked.request.key: asked for asked in going}
                 await line.worker.submit.remote([asked.request for asked in going])
             line.wake.clear()
@@ -233,6 +236,7 @@ class TeacherPool:
         while line.given or line.waiting:
             for outcome in await line.worker.collect.remote():
                 asked = line.given.pop(outcome.key, None)
+                line.wake.set()
                 if asked is None or asked.outcome.done():
                     continue
                 if isinstance(outcome, Unrecorded):
@@ -257,9 +261,9 @@ class TeacherPool:
                 _fail(
                     asked,
                     WorkersLost(
-                        f"{_WORKER_TRIES} workers in a row died under one request to {asked.request.endpoint}; the last "
-                        f"one: {error}. See the worker logs in Ray's session folder; the same command again goes on from "
-                        "the journal"
+                        f"{_WORKER_TRIES} workers in a row died under one request to {asked.request.endpoint}; the "
+                        f"last one: {error}. See the worker logs in Ray's session folder; the same command again goes "
+                        "on from the journal"
                     ),
                 )
             else:
@@ -280,6 +284,14 @@ class TeacherPool:
     def _count(self, **more: int) -> None:
         changed = {name: getattr(self._counts, name) + value for name, value in more.items()}
         self._counts = dataclasses.replace(self._counts, **changed)
+
+
+def _most_given(settings: TeacherSettings | None, workers: int) -> int:
+    """How many requests one of `workers` has at a time."""
+    if settings is None:
+        return _LEAST_GIVEN
+    sizes = [one.batch.max_requests if one.batch else one.max_in_flight for one in settings.endpoints]
+    return max(_LEAST_GIVEN, 2 * sum(sizes) // workers)
 
 
 def _fail(asked: _Asked, error: Exception) -> None:

@@ -13,17 +13,16 @@ Invariants
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import random
 import time
-import uuid
-from collections.abc import Sequence
 from typing import Any
 
 from actors.asker import Asker, Outcome
 from actors.batching import Batched
 from actors.endpoint import Endpoint, Sent, worst_tokens
-from actors.journal import Ended, Refusal, Sending
+from actors.journal import Ended, Refusal, Sending, sending_id
 from actors.lane import Lane
 from actors.limits import Outcome as LeaseOutcome
 from actors.limits import Release
@@ -35,15 +34,15 @@ from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, T
 _LONGEST_BACKOFF_S = 30.0
 _LOOK_AGAIN_S = 0.05
 _ASK_AGAIN_S = 0.25
-_SETTLING_MARGIN_S = 60.0  # what is in flight has settled its cost after its timeout, and this for journal and scheduling
+_SETTLING_MARGIN_S = (
+    60.0  # what is in flight has settled its cost after its timeout, and this for journal and scheduling
+)
 
 
 class TeacherWorker(Asker):
     """Asks one teacher. `journal` and `limiters`, one for each endpoint, are actor handles."""
 
-    def __init__(
-        self, settings: TeacherSettings, journal: Any, limiters: Sequence[Any], backoff_s: float = 0.5
-    ) -> None:
+    def __init__(self, settings: TeacherSettings, journal: Any, *limiters: Any, backoff_s: float = 0.5) -> None:
         super().__init__()
         self._settings = settings
         self._backoff_s = backoff_s
@@ -59,6 +58,8 @@ class TeacherWorker(Asker):
         self._metrics = TeacherMetrics(settings.name)
         self._looking = asyncio.Lock()
         self._unrecorded = 0
+        self._all_recorded = asyncio.Event()
+        self._all_recorded.set()
 
     async def answer(self, request: TeacherRequest, key: str) -> Outcome:
         if request.endpoint != self._settings.name:
@@ -68,10 +69,18 @@ class TeacherWorker(Asker):
             return recorded
         return await _Attempts(self, request, key).until_it_ends()
 
+    def in_the_air(self, more: int) -> None:
+        """Counts what was announced and is not recorded yet."""
+        self._unrecorded += more
+        if self._unrecorded:
+            self._all_recorded.clear()
+        else:
+            self._all_recorded.set()
+
     async def _wait_for_flights(self, grace_s: float) -> int:
-        deadline = time.monotonic() + grace_s
-        while self._unrecorded and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                await self._all_recorded.wait()
         return self._unrecorded
 
 
@@ -128,7 +137,7 @@ class _Attempts:
         if refusal is not None:
             lane.release(Release(lease, LeaseOutcome.UNUSED))
             return await self._not_started(refusal)
-        self._worker._unrecorded += 1
+        self._worker.in_the_air(+1)
         try:
             began = time.monotonic()
             sent = await lane.send(self._request, lease)
@@ -149,7 +158,7 @@ class _Attempts:
                 )
             )
         finally:
-            self._worker._unrecorded -= 1
+            self._worker.in_the_air(-1)
         worst = sending.worst_cost
         self._worker._metrics.sent(lane.name, result, usage, worst if cost is None else cost, time.monotonic() - began)
         if isinstance(result, TeacherReply):
@@ -193,7 +202,7 @@ class _Attempts:
         endpoint = lane.endpoint.settings
         price, cap = endpoint.price, self._settings.max_cost
         return Sending(
-            id=uuid.uuid4().hex,
+            id=sending_id(),
             key=self._key,
             request=self._request,
             run=self._settings.run,

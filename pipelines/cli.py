@@ -1,21 +1,22 @@
-"""The command line: `tailor run | fine-tune-cot | eval | grade | serve | report | import | export`.
+"""The command line: `tailor run | fine-tune-cot | eval | grade | serve | report | import | export | journal`.
 
-Owns: arguments, exit codes, and the one place where an error becomes a line for a person. Exit codes: 0 done, 1 the run
-stopped (resumable), 2 bad input (nothing was started), 130 interrupted.
+Owns: arguments. Exit codes: 0 done, 1 the run stopped (resumable), 2 bad input (nothing was started), 130 interrupted;
+how an error becomes one of them, and a line for a person, is `pipelines.plainly`.
 
 Invariant: nothing heavy is imported before a command needs it, so `tailor --help` answers at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
+
+from pipelines import journal_cli
+from pipelines.plainly import said, told_plainly
 
 app = typer.Typer(
     add_completion=False,
@@ -24,7 +25,7 @@ app = typer.Typer(
     help="Teach a small language model to reason by asking a teacher only what it still gets wrong.",
 )
 console = Console()
-errors = Console(stderr=True)
+app.add_typer(journal_cli.app, name="journal")
 Choice = TypeVar("Choice", bound=StrEnum)
 
 DataOption = Annotated[
@@ -238,55 +239,14 @@ def grade(
         try:
             summary = grade_file(task, input, field or ["completion"], chosen, asked, out)
         except (DataError, GradingError) as error:
-            raise _said(error, 2) from error
+            raise said(error, 2) from error
         typer.echo(json.dumps(asdict(summary)))
-
-
-@contextmanager
-def told_plainly() -> Iterator[None]:
-    """Turns the project's own errors into one message and an exit code; anything else shows its trace."""
-    from reasoning.recipe import RecipeError
-    from reasoning.run_directory import RunDirectoryError
-
-    try:
-        yield
-    except (RecipeError, RunDirectoryError) as error:
-        raise _said(error, 2) from error
-    except (typer.Exit, typer.BadParameter):
-        raise
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    except Exception as error:
-        for kind, code in _project_errors():
-            if isinstance(error, kind):
-                raise _said(error, code) from error
-        raise
-
-
-def _project_errors() -> list[tuple[type[Exception], int]]:
-    from pipelines.cluster import ClusterError
-    from pipelines.preflight import PreflightError
-    from pipelines.tailored import RunFailed
-    from reasoning.data_error import DataError
-
-    return [(PreflightError, 2), (ClusterError, 2), (DataError, 2), (RunFailed, 1)]
 
 
 def _one_of(kind: type[Choice], name: str, option: str) -> Choice:
     if name not in set(kind):
         raise typer.BadParameter(f"there is no {name!r}; there are {', '.join(kind)}", param_hint=option)
     return kind(name)
-
-
-def _said(error: Exception, code: int) -> typer.Exit:
-    errors.print(f"[red]error:[/red] {_escaped(str(error))}", highlight=False, soft_wrap=True)
-    return typer.Exit(code)
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
 
 
 def _absolute(folder: Path | None) -> Path | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.cli import told_plainly
+from pipelines.plainly import told_plainly
 from pipelines.serving import curl_line, graduate_of
 
 RECIPE = Path(__file__).resolve().parent.parent / "recipes" / "quickstart.yaml"

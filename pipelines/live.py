@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from reasoning.progress import Snapshot
+from reasoning.progress import Snapshot, TeacherFigures
 from reasoning.rounds import PhaseRecord, evaluations
 
 SIGN_OF_LIFE_S = 30.0
@@ -69,13 +69,42 @@ def describe(snapshot: Snapshot) -> str:
     if snapshot.mistakes:
         parts.append(f"{snapshot.mistakes} mistakes")
     if snapshot.teacher_asked:
-        failed = f", {snapshot.teacher_failed} failed" if snapshot.teacher_failed else ""
-        parts.append(f"teacher {snapshot.teacher_answered}/{snapshot.teacher_asked}{failed}")
+        parts.append(f"teacher {snapshot.teacher_answered}/{snapshot.teacher_asked}{_failed(snapshot)}")
+        parts += _teacher(snapshot.teacher)
     if snapshot.loss is not None:
         speed = f" at {snapshot.tokens_per_s:,.0f} tokens/s" if snapshot.tokens_per_s else ""
         parts.append(f"loss {snapshot.loss:.3f}{speed}")
     tokens = f"{snapshot.student_tokens_total:,} student + {snapshot.teacher_tokens_total:,} teacher tokens"
     return " · ".join([*parts, tokens])
+
+
+def _failed(snapshot: Snapshot) -> str:
+    if not snapshot.teacher_failed:
+        return ""
+    kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in snapshot.teacher.failed_by_kind)
+    return f", {snapshot.teacher_failed} failed" + (f" ({kinds})" if kinds else "")
+
+
+def _teacher(figures: TeacherFigures) -> list[str]:
+    """Rate against the permitted rate, time left, money, endpoints that are left alone: what there is to say."""
+    parts = []
+    if figures.open and figures.per_second:
+        of = f" of {figures.permitted_per_second:.3g}" if figures.permitted_per_second else ""
+        parts.append(
+            f"{figures.per_second:.3g}{of}/s" + (f", {_duration(figures.eta_s)} left" if figures.eta_s else "")
+        )
+    if figures.cost or figures.max_cost is not None:
+        cap = f" of ${figures.max_cost:g}" if figures.max_cost is not None else ""
+        parts.append(f"${figures.cost:.4f}{cap}")
+    if figures.closed:
+        parts.append(f"left alone for now: {', '.join(figures.closed)}")
+    return parts
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def summarise(record: PhaseRecord, label: str = "") -> str:

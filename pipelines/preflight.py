@@ -20,11 +20,12 @@ from reasoning.data_error import DataError
 from reasoning.exchange.reading import imported_records
 from reasoning.families import FAMILIES
 from reasoning.offline_teacher import RecordedTeacher, RecordingError
+from reasoning.prices import PriceError
 from reasoning.prompt_files import PromptError
 from reasoning.recipe import Recipe
 from reasoning.run_prompts import RunPrompts, run_prompts
-from reasoning.teacher_sections import EndpointSection
 from reasoning.tasks import TASKS, TaskData, load_problems, spec_of
+from reasoning.teacher_sections import OPENAI_API, EndpointSection
 
 
 class PreflightError(ValueError):
@@ -97,23 +98,45 @@ def _endpoints(recipe: Recipe) -> list[tuple[str, EndpointSection]]:
 def _endpoint_faults(
     path: str, section: EndpointSection, recipe: Recipe, data: TaskData | None, notes: list[str]
 ) -> Iterator[Fault]:
-    if section.kind == "openai":
-        yield from _api_faults(path, section)
-    elif section.kind == "recorded":
+    yield from _price_faults(path, section, recipe)
+    for number, place in enumerate(section.places):
+        if section.application(place) is None:
+            yield from _api_faults(path if number == 0 else f"{path}.endpoints.{number - 1}", section, number)
+    if section.kind in ("openai", "serve"):
+        return
+    if section.kind == "recorded":
         yield from _recording_faults(path, section, data, notes)
     elif data is not None:
         yield from _offline_faults(path, recipe, data, notes)
 
 
-def _api_faults(path: str, section: EndpointSection) -> Iterator[Fault]:
-    from actors.teacher import AuthenticationRefused, EndpointError, UnknownModel, probe_endpoint
+def _price_faults(path: str, section: EndpointSection, recipe: Recipe) -> Iterator[Fault]:
+    """A table of prices that cannot be read; a cap on spending without a price."""
+    try:
+        settings = section.settings()
+    except PriceError as error:
+        yield Fault(f"{path}.prices", str(error), "Mend the table, or leave it out")
+        return
+    if recipe.teacher.max_cost is None:
+        return
+    for number, endpoint in enumerate(settings.endpoints):
+        if endpoint.price is None:
+            place = path if number == 0 else f"{path}.endpoints.{number - 1}"
+            what = f"teacher.max_cost is set, and the table of prices does not know {endpoint.model!r}"
+            yield Fault(f"{place}.price", what, "Give its price: {input: DOLLARS, output: DOLLARS} per million tokens")
 
-    if section.api_key_env is None and section.base_url is None:
+
+def _api_faults(path: str, section: EndpointSection, number: int) -> Iterator[Fault]:
+    from actors.endpoint import AuthenticationRefused, EndpointError, UnknownModel, probe_endpoint
+
+    place = section.places[number]
+    if place.api_key_env is None and place.base_url is None:
         cure = "Name the environment variable that holds the key, for example api_key_env: OPENAI_API_KEY"
         yield Fault(f"{path}.api_key_env", "OpenAI's API needs a key", cure)
         return
     try:
-        asyncio.run(probe_endpoint(section.settings()))
+        model = section.model_at(place)
+        asyncio.run(probe_endpoint(place.at(section.labels()[number], place.base_url or OPENAI_API, model, {})))
     except AuthenticationRefused as error:
         yield Fault(f"{path}.api_key_env", str(error), "The key is read from the environment, never from a recipe")
     except UnknownModel as error:
@@ -198,6 +221,12 @@ def _size_faults(recipe: Recipe, data: TaskData) -> Iterator[Fault]:
             yield Fault(f"learning.{key}.batch_size", what, f"Set at most {there}")
 
 
+def _served(recipe: Recipe, kind: str) -> float:
+    """The CPUs or GPUs of the models that the run serves as teachers."""
+    places = {teacher.application(place): place.serve for _, teacher in _endpoints(recipe) for place in teacher.places}
+    return sum(serve.replicas * getattr(serve, f"{kind}s") for serve in places.values() if serve is not None)
+
+
 def _cluster_faults(recipe: Recipe, resources: Mapping[str, float], trains: bool) -> Iterator[Fault]:
     """More than there is: Ray would wait for it for ever. With shared placement the two sides take turns."""
     cluster = recipe.cluster
@@ -206,7 +235,8 @@ def _cluster_faults(recipe: Recipe, resources: Mapping[str, float], trains: bool
         ("CPU", cluster.sampler_cpus, cluster.trainer_cpus),
     ):
         sides = (cluster.samplers * sampler, cluster.trainers * trainer if trains else 0.0)
-        wanted = max(sides) if cluster.placement == "shared" else sum(sides)
+        served = _served(recipe, kind.lower()) if trains else 0.0
+        wanted = (max(sides) if cluster.placement == "shared" else sum(sides)) + served
         there = resources.get(kind, 0.0)
         if wanted > there and not math.isclose(wanted, there):
             name = kind.lower()
@@ -214,10 +244,11 @@ def _cluster_faults(recipe: Recipe, resources: Mapping[str, float], trains: bool
             parts = f"{cluster.samplers} samplers with {sampler:g} each"
             parts += f" and {cluster.trainers} trainers with {trainer:g} each" if trains else ""
             turns = " in turns" if cluster.placement == "shared" else ""
+            turns += f", and {served:g} for the teacher that the run serves" if served else ""
             what = f"{wanted:g} {kind}s are asked for ({parts}{turns}), and the cluster has {there:g}"
             less = "Ask for fewer samplers, trainers or " + f"{kind}s, or run on a larger cluster (cluster.address)"
             shared = ", or let them take turns with cluster.placement: shared"
-            helps = cluster.placement == "dedicated" and trains and max(sides) <= there
+            helps = cluster.placement == "dedicated" and trains and max(sides) + served <= there
             yield Fault(key, what, less + (shared if helps else ""))
     for key, gpus in (("sampler_gpus", cluster.sampler_gpus), ("trainer_gpus", cluster.trainer_gpus)):
         if gpus > 1 and gpus != int(gpus):

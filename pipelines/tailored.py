@@ -80,10 +80,18 @@ def account(reason: str, journal: JournalStats, report: Path, console: Console) 
     """Says why a run ended, what its teacher did, and where its report is."""
     console.print(
         f"{reason}. Teacher: {journal.answered} answers, {journal.prompt_tokens:,} prompt and "
-        f"{journal.completion_tokens:,} completion tokens; {journal.answered_sent_again} answered requests sent again.",
+        f"{journal.completion_tokens:,} completion tokens{_spent(journal)}; {journal.sends} sendings, of which "
+        f"{journal.sends_after_unknown} because the outcome of the one before was lost.",
         soft_wrap=True,
     )
     console.print(f"Report: {report}", soft_wrap=True)
+
+
+def _spent(journal: JournalStats) -> str:
+    spending = journal.spending
+    lost = f" (${spending.reserved:.4f} of it the worst case of what was lost)" if spending.reserved else ""
+    total = spending.settled + spending.reserved
+    return f", ${total:.4f}{lost}" if total else ""
 
 
 def watch(

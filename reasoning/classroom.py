@@ -156,7 +156,7 @@ class Classroom(ABC):
             self.board.add(teacher_answered=1, teacher_tokens_total=outcome.prompt_tokens + outcome.completion_tokens)
             return outcome
         self.board.add(teacher_failed=1)
-        if outcome.kind in (FailureKind.AUTHENTICATION, FailureKind.QUOTA):
+        if outcome.kind in (FailureKind.AUTHENTICATION, FailureKind.QUOTA, FailureKind.BUDGET):
             raise TeacherRefused(f"{request.endpoint}: {outcome.kind}: {outcome.message}")
         return outcome
 

@@ -11,6 +11,7 @@ Invariants
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,11 @@ DEFAULT_TABLE = Path(__file__).with_name("prices.yaml")
 
 # A chat message brings its role and separators, a request its opening and the teacher's turn: at most so many tokens.
 _TOKENS_A_MESSAGE = 16
-_TOKENS_A_REQUEST = 32
+_TOKENS_A_REQUEST = 128
+
+# What comes after a model's name to tell its versions apart: a date, whole or short, or a number of three digits. A
+# shorter number is part of the name: gpt-5 and claude-sonnet-4 are models.
+_VERSION = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8}|\d{6}|\d{3,4})$")
 
 
 class PriceError(ValueError):
@@ -53,7 +58,9 @@ class Price:
 
 def most_prompt_tokens(messages: Sequence[tuple[str, str]]) -> int:
     """More tokens than any byte-level tokenizer makes of these (role, content) pairs, chat template included."""
-    sizes = (len(role.encode("utf-8", "replace")) + len(content.encode("utf-8", "replace")) for role, content in messages)
+    sizes = (
+        len(role.encode("utf-8", "replace")) + len(content.encode("utf-8", "replace")) for role, content in messages
+    )
     return sum(sizes) + _TOKENS_A_MESSAGE * len(messages) + _TOKENS_A_REQUEST
 
 
@@ -70,8 +77,8 @@ class _Row(BaseModel):
 
 
 def load_prices(path: Path = DEFAULT_TABLE) -> Mapping[str, Price]:
-    """The table at `path`: YAML, one model a key, dollars per million tokens (`input`, `output`, and `batch_share` where
-    the provider has a Batch API). Raises `PriceError`."""
+    """The table at `path`: YAML, one model a key, dollars per million tokens (`input`, `output`, and `batch_share`
+    where the provider has a Batch API). Raises `PriceError`."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         rows = TypeAdapter(dict[str, _Row]).validate_python(content or {})
@@ -82,7 +89,9 @@ def load_prices(path: Path = DEFAULT_TABLE) -> Mapping[str, Price]:
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in problem["loc"]) or "the table"
-        raise PriceError(f"{path}: {where}: {problem['msg']}; a row is `model: {{input: 0.15, output: 0.60}}`") from None
+        raise PriceError(
+            f"{path}: {where}: {problem['msg']}; a row is `model: {{input: 0.15, output: 0.60}}`"
+        ) from None
     return {model: Price(row.input, row.output, row.batch_share) for model, row in rows.items()}
 
 
@@ -92,14 +101,7 @@ def price_of(model: str, table: Mapping[str, Price]) -> Price | None:
     for name in (model, model.rpartition("/")[2]):
         if name in table:
             return table[name]
-        undated = _undated(name)
+        undated = _VERSION.sub("", name)
         if undated in table:
             return table[undated]
     return None
-
-
-def _undated(model: str) -> str:
-    parts = model.split("-")
-    while len(parts) > 1 and parts[-1].isdigit():
-        parts.pop()
-    return "-".join(parts)

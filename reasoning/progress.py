@@ -10,6 +10,23 @@ from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
+class TeacherFigures:
+    """How asking the teacher goes: requests without an outcome yet, failures by kind, answers a second against what its
+    limits permit (None: not known), dollars spent, reserved for what is in flight, and the most that may be spent,
+    endpoints that are left alone for now, and the seconds that what is open will take at this rate."""
+
+    open: int = 0
+    failed_by_kind: tuple[tuple[str, int], ...] = ()
+    per_second: float = 0.0
+    permitted_per_second: float | None = None
+    cost: float = 0.0
+    reserved: float = 0.0
+    max_cost: float | None = None
+    closed: tuple[str, ...] = ()
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One look at a run. Counts are of the current phase, except those named total; `loss` is None outside training.
     `label` says what is worked on where that is no round."""
@@ -27,6 +44,7 @@ class Snapshot:
     teacher_failed: int = 0
     teacher_tokens_total: int = 0
     student_tokens_total: int = 0
+    teacher: TeacherFigures = TeacherFigures()
     loss: float | None = None
     tokens_per_s: float | None = None
     phase_started: float = field(default_factory=time.time)
@@ -53,6 +71,7 @@ class ProgressBoard:
             teacher_failed=old.teacher_failed if old.round == round else 0,
             teacher_tokens_total=old.teacher_tokens_total,
             student_tokens_total=old.student_tokens_total,
+            teacher=old.teacher,
             notes=old.notes,
         )
 
@@ -62,7 +81,7 @@ class ProgressBoard:
             self.snapshot, **{name: getattr(self.snapshot, name) + more for name, more in counts.items()}
         )
 
-    def show(self, **values: float | int | str | None) -> None:
+    def show(self, **values: float | int | str | TeacherFigures | None) -> None:
         """Sets fields of the snapshot, by name."""
         self.snapshot = replace(self.snapshot, **values)  # type: ignore[arg-type]
 

@@ -136,7 +136,7 @@ def _explain(error: ValidationError, origin: str, kind: type[RunRecipe]) -> str:
         else:
             message = problem["msg"].removeprefix("Value error, ")
             got = problem.get("input")
-            secret = where.endswith("base_url")  # it may hold a password, which is no error message's to repeat
+            secret = where.endswith(("base_url", "api_key_env"))  # by mistake it may hold a password, or the key itself
             shown = f" (got {got!r})" if not secret and (got is None or isinstance(got, str | int | float)) else ""
             lines.append(f"  {where}: {message}{shown}")
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """The sections of a recipe: its keys, their defaults, their bounds and their cross-checks.
 
-Owns: one strict typed model a section; the teacher's are in `reasoning.teacher_sections`. What a whole recipe is, and how
-it is read, is in `reasoning.recipe`.
+Owns: one strict typed model a section; the teacher's are in `reasoning.teacher_sections`. What a whole recipe is, and
+how it is read, is in `reasoning.recipe`.
 
 Invariants
 - Unknown keys and impossible values are refused here, before any process starts.

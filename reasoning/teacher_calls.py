@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reasoning.prices import Price
@@ -84,12 +84,16 @@ class TeacherRequest:
     temperature: float
     max_tokens: int
     sample: int = 0
+    _key: str = field(default="", init=False, repr=False, compare=False)  # once it is known
 
     @property
     def key(self) -> str:
         """32 hex digits of BLAKE2b over the canonical JSON of every field: what the journal files the outcome under."""
-        canonical = json.dumps(self.as_json(), separators=(",", ":"), sort_keys=True)
-        return hashlib.blake2b(canonical.encode("ascii"), digest_size=16).hexdigest()
+        if not self._key:
+            canonical = json.dumps(self.as_json(), separators=(",", ":"), sort_keys=True)
+            digest = hashlib.blake2b(canonical.encode("ascii"), digest_size=16).hexdigest()
+            object.__setattr__(self, "_key", digest)
+        return self._key
 
     def as_json(self) -> dict[str, object]:
         """The whole request as plain JSON values, in the form the key is made of."""
@@ -177,9 +181,7 @@ class EndpointSettings:
         for setting in ("requests_per_minute", "tokens_per_minute"):
             value = getattr(self, setting)
             if value is not None and not value > 0:
-                raise ValueError(
-                    f"endpoint {self.name}: {setting} must be above 0 (or None for no limit), not {value}"
-                )
+                raise ValueError(f"endpoint {self.name}: {setting} must be above 0 (or None for no limit), not {value}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from reasoning.prices import DEFAULT_TABLE, Price, load_prices, price_of
+from reasoning.records import stable_id
 from reasoning.section import Fraction, NotNegative, Positive, PositiveInt, Section
 from reasoning.teacher_calls import BatchSettings, EndpointSettings, TeacherSettings
 
@@ -86,7 +87,7 @@ class ServeSection(Section):
 
 class PlaceSection(Section):
     """One place where a teacher is reached: another key, another provider, or (`serve`) the cluster's own GPUs. `model`
-    is the name it has there, by default the teacher's; `weight` its share of the requests while all places have room."""
+    is the name it has there, by default the teacher's; `weight` its share of the requests while all have room."""
 
     base_url: str | None = Field(default=None, description="the API's address; default OpenAI's own")
     model: str | None = None
@@ -147,8 +148,8 @@ class PlaceSection(Section):
 
 
 class EndpointSection(PlaceSection):
-    """One teacher. `offline` and `recorded` are served by the run itself, `serve` is any model that vLLM runs, served by
-    the run itself; `openai` is any OpenAI-compatible API. `endpoints` are further places where it is reached."""
+    """One teacher. `offline` and `recorded` are served by the run itself, `serve` is any model that vLLM runs, served
+    by the run itself; `openai` is any OpenAI-compatible API. `endpoints` are further places where it is reached."""
 
     kind: Literal["offline", "recorded", "openai", "serve"] = "offline"
     model: str = "offline-teacher"
@@ -199,22 +200,32 @@ class EndpointSection(PlaceSection):
         return load_prices(self.prices or DEFAULT_TABLE)
 
     def model_at(self, place: PlaceSection) -> str:
+        """The name that this teacher has at `place`."""
         return place.model or self.model
 
+    def application(self, place: PlaceSection) -> str | None:
+        """The name of the Ray Serve application that answers at `place`; None where somebody else serves it. The same
+        model served alike is one application, whoever asks it."""
+        if place is self and self.kind in ("offline", "recorded"):
+            return self.kind
+        if place.serve is None:
+            return None
+        return f"model-{stable_id(self.model_at(place), place.serve.model_dump())[:8]}"
+
     def settings(
-        self, base_urls: Mapping[int, str] | None = None, *, run: str = "", max_cost: float | None = None
+        self, base_urls: Mapping[str, str] | None = None, *, run: str = "", max_cost: float | None = None
     ) -> TeacherSettings:
-        """How the teacher pool asks this teacher. `base_urls` gives the addresses of the places that the run serves
-        itself, by their number in `places`. What the run serves itself costs nothing unless it has a price.
+        """How the teacher pool asks this teacher. `base_urls` gives the addresses of the applications that the run
+        serves itself, which cost nothing unless they have a price.
 
         Raises `PriceError` for a broken table, `ValueError` for a cap on spending without prices."""
         table = self.price_table()
         endpoints = []
-        for number, (label, place) in enumerate(zip(self.labels(), self.places, strict=True)):
-            served = place.serve is not None or (number == 0 and self.kind != "openai")
-            base_url = (base_urls or {}).get(number) or place.base_url or OPENAI_API
-            free = {self.model_at(place): Price(0.0, 0.0)} if served else table
-            endpoints.append(place.at(label, base_url, self.model_at(place), free))
+        for label, place in zip(self.labels(), self.places, strict=True):
+            application, model = self.application(place), self.model_at(place)
+            base_url = (base_urls or {}).get(application) if application else place.base_url
+            prices = {model: Price(0.0, 0.0)} if application else table
+            endpoints.append(place.at(label, base_url or OPENAI_API, model, prices))
         return TeacherSettings(
             name=self.name,
             endpoints=tuple(endpoints),
@@ -226,7 +237,8 @@ class EndpointSection(PlaceSection):
 
     def labels(self) -> list[str]:
         """What the places are called in messages and metrics: each differently, none with a secret."""
-        named = [self.name, *(f"serve:{p.model or self.model}" if p.serve else p.base_url or OPENAI_API for p in self.endpoints)]
+        further = [f"serve {self.model_at(p)}" if p.serve else p.base_url or OPENAI_API for p in self.endpoints]
+        named = [self.name, *further]
         shared = Counter(named)
         keyed = [
             f"{label} ({place.api_key_env or place.model or 'no key'})" if shared[label] > 1 else label

@@ -1,4 +1,4 @@
-"""The journal: nothing recorded is lost, nothing answered is asked again."""
+"""The journal: nothing recorded is lost, nothing answered is asked again, and no cap on spending is passed."""
 
 import json
 import random
@@ -6,21 +6,19 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
+import uuid
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from actors.journal import (
-    AlreadyAnswered,
-    Journal,
-    JournalCorrupt,
-    JournalDiskFull,
-    JournalError,
-    JournalInUse,
-    JournalVersionMismatch,
-)
+from actors.journal import Ended, Journal, JournalDiskFull, JournalError, OpenBatch, Refusal, Sending, Spending
+from reasoning.prices import NANO
 from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
+from tests.actors.test_journal_file import VERSION_1, fill
 
 
 def request(number: int = 0) -> TeacherRequest:
@@ -31,9 +29,25 @@ def reply(to: TeacherRequest, text: str = "Vier.\nAnswer: 4", reason: str = "sto
     return TeacherReply(to.key, text, reason, 11, 7, "m-2024")
 
 
-def answer(journal: Journal, to: TeacherRequest) -> None:
-    journal.start(to.key, to)
-    journal.finish(reply(to))
+def failure(to: TeacherRequest, kind: FailureKind = FailureKind.SERVER) -> TeacherFailure:
+    return TeacherFailure(to.key, kind, "why", 2)
+
+
+def sending(
+    of: TeacherRequest, id: str | None = None, worst: int = 0, cap: int | None = None, run: str = "r"
+) -> Sending:
+    return Sending(id or uuid.uuid4().hex, of.key, of, run, "offline", worst, cap)
+
+
+def started(journal: Journal, *of: TeacherRequest, worst: int = 0) -> list[Sending]:
+    """Sendings of these requests that may be sent."""
+    sendings = [sending(one, worst=worst) for one in of]
+    assert journal.start(sendings) == [None] * len(of)
+    return sendings
+
+
+def answer(journal: Journal, *those: TeacherRequest) -> None:
+    journal.end([Ended(one.id, reply(one.request), 11, 7) for one in started(journal, *those)])
 
 
 @pytest.fixture
@@ -41,54 +55,71 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "run" / "journal.sqlite"
 
 
+# Replies and failures -------------------------------------------------------------------------------------------------
+
+
 def test_a_reply_comes_back_whole_after_reopening(path: Path) -> None:
     odd = reply(request(), 'Zeile\n\x00 "quoted" \U0001f600 — 数', "length")
     journal = Journal(path)
-    assert journal.lookup(odd.key) is None
-    journal.start(odd.key, request())
-    assert journal.lookup(odd.key) is None  # asked, not answered
-    journal.finish(odd)
+    assert journal.lookup([odd.key]) == [None]
+    (sent,) = started(journal, request())
+    assert journal.lookup([odd.key]) == [None]  # asked, not answered
+    journal.end([Ended(sent.id, odd)])
     journal.close()
-    found = Journal(path).lookup(odd.key)
-    assert found == TeacherReply(odd.key, odd.text, "length", 11, 7, "m-2024", from_journal=True)
+    journal.close()
+    found = Journal(path).lookup([request(1).key, odd.key])
+    assert found == [None, TeacherReply(odd.key, odd.text, "length", 11, 7, "m-2024", from_journal=True)]
 
 
 def test_an_answered_request_is_not_sent_again_and_the_attempt_is_counted(path: Path) -> None:
     journal = Journal(path)
     answer(journal, request())
-    with pytest.raises(AlreadyAnswered, match=request().key):
-        journal.start(request().key, request())
+    found, new = journal.start([sending(request()), sending(request(1))])
+    assert isinstance(found, TeacherReply) and found.from_journal and found.text == reply(request()).text
+    assert new is None  # which is no obstacle to the others of the call
     stats = journal.stats()
-    assert (stats.answered_sent_again, stats.sends, stats.answered) == (1, 1, 1)
+    assert (stats.answered_sent_again, stats.sends, stats.answered) == (1, 2, 1)
 
 
 def test_the_first_reply_stays(path: Path) -> None:
     journal = Journal(path)
-    answer(journal, request())
-    journal.finish(reply(request(), "another"))
-    journal.fail(TeacherFailure(request().key, FailureKind.CONTENT_FILTER, "late", 1))
-    assert journal.lookup(request().key).text == reply(request()).text
+    first, second, third = (started(journal, request())[0] for _ in range(3))
+    journal.end([Ended(first.id, reply(request()))])
+    journal.end([Ended(second.id, reply(request(), "another"))])
+    journal.end([Ended(third.id, failure(request(), FailureKind.CONTENT_FILTER))])
+    (found,) = journal.lookup([request().key])
+    assert isinstance(found, TeacherReply) and found.text == reply(request()).text
 
 
 def test_final_failures_are_kept_and_all_others_may_be_asked_again(path: Path) -> None:
-    journal = Journal(path)
-    for number, kind in enumerate(FailureKind):
-        journal.start(request(number).key, request(number))
-        failure = TeacherFailure(request(number).key, kind, "why", 2)
-        journal.fail(failure)
-        assert journal.lookup(failure.key) == (failure if kind.final else None)
+    journal, kinds = Journal(path), list(FailureKind)
+    those = [request(number) for number in range(len(kinds))]
+    journal.end(
+        [Ended(s.id, failure(s.request, kind)) for s, kind in zip(started(journal, *those), kinds, strict=True)]
+    )
+    kept = [failure(one, kind) if kind.final else None for one, kind in zip(those, kinds, strict=True)]
+    assert journal.lookup([one.key for one in those]) == kept
     assert journal.stats().failed_by_kind == dict.fromkeys(FailureKind, 1)
-    for number, kind in enumerate(FailureKind):
-        if not kind.final:
-            answer(journal, request(number))
+    assert journal.start([sending(one) for one in those]) == kept
+    answer(journal, *(one for one, kind in zip(those, kinds, strict=True) if not kind.final))
     stats = journal.stats()
     assert sum(stats.failed_by_kind.values()) == sum(kind.final for kind in FailureKind)
-    assert stats.requests_sent_more_than_once == stats.answered and stats.sends_after_unknown == 0
+    assert stats.requests_sent_more_than_once == stats.answered
+
+
+def test_a_failure_that_comes_late_does_not_hide_a_sending_that_is_under_way(path: Path) -> None:
+    journal = Journal(path)
+    (lost,) = started(journal, request())
+    (second,) = started(journal, request())
+    journal.end([Ended(lost.id, failure(request(), FailureKind.CONTENT_FILTER))])
+    assert journal.lookup([request().key]) == [None] and journal.stats().started_unknown == 1
+    journal.end([Ended(second.id, reply(request()))])
+    assert isinstance(journal.lookup([request().key])[0], TeacherReply)
 
 
 def test_what_a_crash_left_unknown_is_reported(path: Path) -> None:
     journal = Journal(path)
-    journal.start(request(0).key, request(0))
+    started(journal, request(0))
     answer(journal, request(1))
     journal.close()
     again = Journal(path)
@@ -99,44 +130,77 @@ def test_what_a_crash_left_unknown_is_reported(path: Path) -> None:
     assert (stats.prompt_tokens, stats.completion_tokens) == (22, 14)
 
 
-def test_the_same_sending_announced_twice_counts_once(path: Path) -> None:
+def test_the_same_call_made_twice_counts_once(path: Path) -> None:
     journal = Journal(path)
-    for send in ("a", "a", "b", "b"):
-        journal.start(request().key, request(), send)
-    assert journal.stats().sends == 2
+    for id in ("a", "a", "b", "b"):
+        assert journal.start([sending(request(), id, worst=5)]) == [None]
+    assert journal.stats().sends == 2 and journal.spending() == Spending(0.0, 10 / NANO)
+    for _ in range(2):
+        journal.end([Ended("b", reply(request()), cost=3)])
+        journal.end([Ended("a", failure(request()), cost=0)])
+    assert journal.spending() == Spending(3 / NANO, 0.0) and journal.stats().answered == 1
 
 
 def test_an_end_without_a_start_is_refused(path: Path) -> None:
     with pytest.raises(JournalError, match="never started"):
-        Journal(path).finish(reply(request()))
+        Journal(path).end([Ended("unheard of", reply(request()))])
 
 
-def test_anybody_can_read_requests_and_replies(path: Path) -> None:
-    answer(Journal(path), request())
-    row = sqlite3.connect(path).execute("SELECT request, reply, status FROM calls").fetchone()
+def test_nothing_is_no_call_at_all(path: Path) -> None:
+    journal = Journal(path)
+    assert journal.lookup([]) == journal.start([]) == []
+    journal.end([])
+
+
+def test_anybody_can_read_requests_replies_and_the_account(path: Path) -> None:
+    journal = Journal(path, clock=lambda: 1234.5)
+    (sent,) = started(journal, request(), worst=100)
+    journal.end([Ended(sent.id, reply(request()), 11, 7, cost=60)])
+    db = sqlite3.connect(path)
+    row = db.execute("SELECT request, reply, status FROM calls").fetchone()
     assert json.loads(row[0])["messages"] == [["user", "Frage 0 — ¿qué?"]]
     assert json.loads(row[1])["text"] == "Vier.\nAnswer: 4" and row[2] == "answered"
+    columns = "key, run, endpoint, outcome, prompt_tokens, completion_tokens, worst_cost, cost, started_at, ended_at"
+    account = db.execute(f"SELECT {columns} FROM sends").fetchone()
+    assert account == (request().key, "r", "offline", "answered", 11, 7, 100, 60, 1234.5, 1234.5)
+
+
+def test_truncated_replies_are_counted(path: Path) -> None:
+    journal = Journal(path)
+    one, other = started(journal, request(0), request(1))
+    journal.end([Ended(one.id, reply(request(0), reason="length")), Ended(other.id, reply(request(1)))])
+    stats = journal.stats()
+    assert (stats.answered, stats.truncated) == (2, 1)
+
+
+# Crashes and several writers ------------------------------------------------------------------------------------------
 
 
 WRITER = """
 import sys
-from actors.journal import Journal
+from actors.journal import Ended, Journal, Sending
 from reasoning.teacher_calls import TeacherReply, TeacherRequest
 journal = Journal(sys.argv[1])
-for number in range(int(sys.argv[2]), 1_000_000):
-    request = TeacherRequest("offline", "m", (("user", f"{number} " + "x" * 3000),), 0.0, 64)
-    journal.start(request.key, request)
-    journal.finish(TeacherReply(request.key, f"{number} " + "y" * 5000, "stop", 1, 1, "m"))
-    print(request.key, number, flush=True)
+for first in range(int(sys.argv[2]), 1_000_000, 4):
+    requests = [
+        TeacherRequest("offline", "m", (("user", f"{number} " + "x" * 3000),), 0.0, 64)
+        for number in range(first, first + 4)
+    ]
+    assert journal.start([Sending(f"{r.key} once", r.key, r, worst_cost=10) for r in requests]) == [None] * 4
+    journal.end([
+        Ended(f"{r.key} once", TeacherReply(r.key, f"{first + n} " + "y" * 5000, "stop", 1, 1, "m"), 1, 1, 3)
+        for n, r in enumerate(requests)
+    ])
+    for n, r in enumerate(requests):
+        print(r.key, first + n, flush=True)
 """
 
 
 def test_a_recorded_reply_survives_sigkill_at_any_instant(path: Path) -> None:
     """Six writers, each killed somewhere in the middle: whatever was reported as recorded is there. About 4 s."""
     recorded: list[tuple[str, int]] = []
-    chance = random.Random(0)
+    chance, first = random.Random(0), 0
     for _ in range(6):
-        first = recorded[-1][1] + 2 if recorded else 0  # the one after the last reported may be recorded as well
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(path), str(first)], stdout=subprocess.PIPE, text=True
         )
@@ -147,88 +211,300 @@ def test_a_recorded_reply_survives_sigkill_at_any_instant(path: Path) -> None:
         lines += writer.stdout.readlines()
         writer.wait()
         recorded += [(line.split()[0], int(line.split()[1])) for line in lines if line.endswith("\n")]
-    journal = Journal(path)  # the dead writer's lock holds nobody up
-    for key, number in recorded:
-        found = journal.lookup(key)
+        first = (recorded[-1][1] // 4 + 2) * 4  # the four after the last reported may be recorded as well
+    journal = Journal(path)
+    for (_, number), found in zip(recorded, journal.lookup([key for key, _ in recorded]), strict=True):
         assert isinstance(found, TeacherReply) and found.text == f"{number} " + "y" * 5000
     stats = journal.stats()
-    assert len(recorded) <= stats.answered <= len(recorded) + 6 and stats.started_unknown <= 6
+    assert len(recorded) <= stats.answered <= len(recorded) + 6 * 7 and stats.started_unknown <= 6 * 4
     assert stats.answered_sent_again == stats.requests_sent_more_than_once == 0
+    # What was in flight stays booked with its worst case, what ended with what it cost.
+    assert stats.spending == Spending(3 * stats.answered / NANO, 10 * stats.started_unknown / NANO)
 
 
-def test_a_second_writer_is_refused_and_told_who_writes(path: Path) -> None:
+RIVAL = """
+import os, random, sys, time, uuid
+from pathlib import Path
+from actors.journal import Ended, Journal, Refusal, Sending
+from reasoning.teacher_calls import TeacherReply, TeacherRequest
+journal, floor, chance = Journal(sys.argv[1]), Path(sys.argv[2]), random.Random(0)
+todo = [TeacherRequest("offline", "m", (("user", str(number)),), 0.0, 64) for number in range(120)]
+met = 0
+print("ready", flush=True)
+sys.stdin.readline()
+while todo:
+    sendings = [Sending(uuid.uuid4().hex, r.key, r, worst_cost=2) for r in todo[:6]]
+    going = []
+    for one, told in zip(sendings, journal.start(sendings)):
+        if told is None:
+            (floor / one.key).touch(exist_ok=False)  # raises when the other one is sending it at this moment
+            going.append(one)
+        elif told is Refusal.IN_FLIGHT:
+            met += 1
+        else:
+            todo.remove(one.request)
+    time.sleep(chance.uniform(0, 0.004))
+    for one in going:
+        (floor / one.key).unlink()
+        todo.remove(one.request)
+    journal.end([Ended(o.id, TeacherReply(o.key, o.request.messages[0][1], "stop", 1, 1, "m"), 1, 1, 1) for o in going])
+print(met, flush=True)
+"""
+
+
+def test_two_processes_write_one_journal_and_never_send_the_same_request_at_once(path: Path, tmp_path: Path) -> None:
+    floor = tmp_path / "floor"
+    floor.mkdir()
+    rivals = [
+        subprocess.Popen(
+            [sys.executable, "-c", RIVAL, str(path), str(floor)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for rival in rivals:
+        assert rival.stdout is not None and rival.stdout.readline() == "ready\n"
+    for rival in rivals:
+        assert rival.stdin is not None
+        rival.stdin.write("go\n")
+        rival.stdin.flush()
+    told = [rival.communicate(timeout=60) for rival in rivals]
+    assert [rival.returncode for rival in rivals] == [0, 0], told
+    assert sum(int(met) for met, _ in told) > 0  # they did get in each other's way
     journal = Journal(path)
-    with pytest.raises(JournalInUse, match=r"journal.sqlite is being written by process \d+.*directory of its own"):
-        Journal(path, lock_wait_s=0.0)
-    journal.close()
-    journal.close()
-    Journal(path, lock_wait_s=0.0).close()
+    numbers = [str(number) for number in range(120)]
+    keys = [TeacherRequest("offline", "m", (("user", number),), 0.0, 64).key for number in numbers]
+    assert [found.text for found in journal.lookup(keys) if isinstance(found, TeacherReply)] == numbers
+    stats = journal.stats()
+    assert (stats.sends, stats.requests_sent_more_than_once, stats.started_unknown) == (120, 0, 0)
+    assert stats.spending == Spending(120 / NANO, 0.0)
 
 
-def test_a_writer_that_is_just_ending_is_waited_for(path: Path) -> None:
-    holder = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import sys, time; from actors.journal import Journal; j = Journal(sys.argv[1]); print(1, flush=True); "
-            "time.sleep(0.4)",
-            str(path),
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert holder.stdout is not None and holder.stdout.readline()
-    Journal(path, lock_wait_s=10.0).close()
+HOLDER = """
+import sys, time
+from actors.journal import Journal, Sending
+from reasoning.teacher_calls import TeacherRequest
+request = TeacherRequest("offline", "m", (("user", "Frage 0 — ¿qué?"),), 0.7, 64)
+journal = Journal(sys.argv[1])
+assert journal.start([Sending("held", request.key, request, "r", worst_cost=70)]) == [None]
+print("sent", flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_another_process_has_sent_is_not_sent_while_it_lives_but_after_it_was_killed(path: Path) -> None:
+    journal = Journal(path)
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None and holder.stdout.readline() == "sent\n"
+    again = sending(request(), worst=30, cap=100)
+    assert journal.start([again, sending(request(1))]) == [Refusal.IN_FLIGHT, None]
+    assert journal.start([sending(request(2), worst=40, cap=100)]) == [Refusal.NO_MONEY_YET]  # it may cost less
+    holder.send_signal(signal.SIGKILL)
     holder.wait()
+    assert journal.start([again]) == [None]
+    stats = journal.stats()
+    assert (stats.sends_after_unknown, stats.requests_sent_more_than_once) == (1, 1)
+    assert stats.spending.reserved == 100 / NANO  # what was lost may have been paid for
 
 
-def test_a_file_that_is_no_journal_is_named_with_the_cure(path: Path) -> None:
+def test_a_process_may_send_again_what_it_has_lost_itself(path: Path) -> None:
+    journal = Journal(path)
+    started(journal, request())
+    started(journal, request())  # its worker died
+    assert journal.stats().sends_after_unknown == 1
+
+
+# Money ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_cap_is_kept_with_the_worst_case_of_what_is_in_flight(path: Path) -> None:
+    journal = Journal(path)
+    first, second, third = (sending(request(number), worst=40, cap=100) for number in range(3))
+    assert journal.start([first, second, third]) == [None, None, Refusal.NO_MONEY_YET]
+    journal.end([Ended(first.id, reply(request(0)), cost=20)])
+    assert journal.start([third]) == [None]
+    journal.end([Ended(second.id, reply(request(1)), cost=40), Ended(third.id, failure(request(2)), cost=30)])
+    dear = sending(request(2), worst=11, cap=100)
+    assert journal.start([dear]) == [Refusal.NO_MONEY]  # nothing is in flight that might turn out cheaper
+    assert journal.spending("r") == Spending(90 / NANO, 0.0)
+    assert journal.start([sending(request(2), worst=11, cap=101)]) == [None]  # the cap was raised
+    assert journal.stats().sends == 4
+
+
+def test_runs_have_caps_of_their_own(path: Path) -> None:
+    journal = Journal(path)
+    one, other = (sending(request(n), worst=60, cap=100, run=run) for n, run in enumerate(("one", "other")))
+    assert journal.start([one, other]) == [None, None]
+    assert journal.start([sending(request(2), worst=50, cap=100, run="one")]) == [Refusal.NO_MONEY_YET]
+    journal.end([Ended(one.id, reply(request(0)), cost=5)])
+    assert journal.spending("one") == Spending(5 / NANO, 0.0) == journal.stats("one").spending
+    assert journal.spending() == Spending(5 / NANO, 60 / NANO)
+    assert journal.spending("never heard of") == Spending(0.0, 0.0)
+
+
+def test_an_answered_request_needs_no_money(path: Path) -> None:
+    journal = Journal(path)
+    answer(journal, request())
+    (found,) = journal.start([sending(request(), worst=50, cap=0)])
+    assert isinstance(found, TeacherReply)
+
+
+def test_a_cost_that_is_not_known_is_the_worst(path: Path) -> None:
+    journal = Journal(path)
+    (sent,) = started(journal, request(), worst=70)
+    journal.end([Ended(sent.id, failure(request(), FailureKind.TIMEOUT), cost=None)])
+    assert journal.spending() == Spending(70 / NANO, 0.0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    cap=st.integers(0, 300),
+    steps=st.lists(
+        st.one_of(
+            st.tuples(st.just("start"), st.lists(st.integers(0, 80), min_size=1, max_size=4)),
+            st.tuples(st.just("end"), st.integers(0, 100), st.one_of(st.none(), st.floats(0, 1)), st.booleans()),
+            st.tuples(st.just("crash")),
+        ),
+        max_size=40,
+    ),
+)
+def test_no_sequence_of_events_passes_the_cap(cap: int, steps: list[tuple]) -> None:  # type: ignore[type-arg]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "journal.sqlite"
+        journal = Journal(path, ballast_bytes=0)
+        settled = reserved = 0
+        in_flight: list[Sending] = []
+        number = 0
+        for step in steps:
+            if step[0] == "crash":
+                journal.close()
+                journal = Journal(path, ballast_bytes=0)
+                in_flight = []  # and booked with its worst case for good
+            elif step[0] == "start":
+                wanted = [sending(request(number + n), worst=worst, cap=cap) for n, worst in enumerate(step[1])]
+                number += len(wanted)
+                for one, told in zip(wanted, journal.start(wanted), strict=True):
+                    if settled + reserved + one.worst_cost <= cap:
+                        assert told is None
+                        reserved += one.worst_cost
+                        in_flight.append(one)
+                    else:
+                        assert told is (Refusal.NO_MONEY_YET if in_flight else Refusal.NO_MONEY)
+            elif in_flight:
+                _, which, share, answered = step
+                one = in_flight.pop(which % len(in_flight))
+                cost = None if share is None else int(share * one.worst_cost)
+                ended = Ended(one.id, (reply if answered else failure)(one.request), cost=cost)
+                for _ in range(2):
+                    journal.end([ended])
+                reserved -= one.worst_cost
+                settled += one.worst_cost if cost is None else cost
+            spending = journal.spending("r")
+            assert (round(spending.settled * NANO), round(spending.reserved * NANO)) == (settled, reserved)
+            assert settled + reserved <= cap
+        journal.close()
+
+
+# Versions, batches, a full disk ---------------------------------------------------------------------------------------
+
+
+def test_a_journal_of_version_1_keeps_its_replies_and_begins_its_account_at_nothing(path: Path) -> None:
     path.parent.mkdir()
-    path.write_bytes(b"not a database at all" * 100)
-    with pytest.raises(JournalCorrupt, match=r"journal\.sqlite is damaged.*\.recover.*move the file away"):
-        Journal(path)
-    assert path.read_bytes().startswith(b"not a database")  # nothing was overwritten
-    with pytest.raises(JournalCorrupt):
-        Journal(path, lock_wait_s=0.0)  # and the lock is free again
-
-
-def test_a_damaged_journal_is_found_on_opening(path: Path) -> None:
+    content = {"text": "Vier", "finish_reason": "stop", "prompt_tokens": 11, "completion_tokens": 7, "model": "m-2024"}
+    with sqlite3.connect(path) as old:
+        old.executescript(VERSION_1)
+        old.execute(
+            "INSERT INTO calls (key, status, request, sends, last_send, reply, prompt_tokens, completion_tokens, "
+            "started_at, ended_at) VALUES (?, 'answered', ?, 1, 'x', ?, 11, 7, 1.0, 2.0)",
+            (request(0).key, json.dumps(request(0).as_json()), json.dumps(content)),
+        )
+        old.execute(
+            "INSERT INTO calls (key, status, request, sends, last_send, started_at) "
+            "VALUES (?, 'started', ?, 1, 'y', 3.0)",
+            (request(1).key, json.dumps(request(1).as_json())),
+        )
+        old.execute(
+            "INSERT INTO calls (key, status, request, sends, failure_kind, failure_message, failure_attempts, "
+            "started_at) VALUES (?, 'failed', ?, 1, 'content_filter', 'why', 2, 3.0)",
+            (request(2).key, json.dumps(request(2).as_json())),
+        )
     journal = Journal(path)
-    for number in range(300):
-        answer(journal, request(number))
+    assert journal.lookup([request(number).key for number in range(3)]) == [
+        TeacherReply(request(0).key, "Vier", "stop", 11, 7, "m-2024", from_journal=True),
+        None,
+        failure(request(2), FailureKind.CONTENT_FILTER),
+    ]
+    assert journal.spending() == Spending(0.0, 0.0)
+    answer(journal, request(1))
+    stats = journal.stats()
+    assert (stats.answered, stats.sends, stats.sends_after_unknown) == (2, 4, 1)
+
+
+def test_a_batch_is_found_again_after_a_crash_until_it_has_ended(path: Path) -> None:
+    now = 100.0
+    journal = Journal(path, clock=lambda: now)
+    sends = {one.key: one.id for one in started(journal, request(0), request(1))}
+    journal.batch_made("first", "there", "r", sends)
+    now = 200.0
+    journal.batch_made("second", "there", "r", {})
+    journal.batch_made("second", "there", "r", sends)  # the same call again
+    journal.batch_made("elsewhere", "here", "r", {})
+    journal.batch_sent("first", "batch_abc")
     journal.close()
-    content = bytearray(path.read_bytes())
-    for page in range(3, len(content) // 4096):
-        content[page * 4096 : page * 4096 + 64] = b"\xff" * 64
-    path.write_bytes(bytes(content))
-    with pytest.raises(JournalCorrupt):
-        Journal(path)
+    again = Journal(path, clock=lambda: now)
+    first = OpenBatch("first", "batch_abc", sends, 100.0)
+    assert again.open_batches("there") == [first, OpenBatch("second", None, {}, 200.0)]
+    again.end([Ended(id, reply(request(number))) for number, id in enumerate(sends.values())])  # by its new process
+    again.batch_ended("first")
+    again.batch_ended("first")
+    assert [batch.id for batch in again.open_batches("there")] == ["second"] and again.stats().answered == 2
 
 
-def test_a_journal_of_another_version_is_left_alone(path: Path) -> None:
-    Journal(path).close()
-    with sqlite3.connect(path) as other:
-        other.execute("UPDATE journal SET value = '99' WHERE name = 'version'")
-    with pytest.raises(JournalVersionMismatch, match=r"version 99.*version 1"):
-        Journal(path)
+def long(number: int) -> TeacherRequest:
+    return TeacherRequest("offline", "m", (("user", f"{number} " + "x" * 20_000),), 0.7, 64)
 
 
-def test_a_full_disk_is_an_error_of_its_own_and_costs_nothing_recorded(path: Path) -> None:
-    journal = Journal(path)
+def test_on_a_full_disk_what_is_in_flight_is_still_recorded_and_nothing_new_is_sent(small_disk: Path) -> None:
+    """A real disk of 4 MiB, which something else fills while forty requests are in flight."""
+    path = small_disk / "journal.sqlite"
+    journal = Journal(path, ballast_bytes=1024**2)
     answer(journal, request(0))
-    (pages,) = journal._db.execute("PRAGMA page_count").fetchone()
-    journal._db.execute(f"PRAGMA max_page_count = {pages + 2}")  # as far as SQLite is concerned, the disk ends here
+    sent = started(journal, *(request(number) for number in range(1, 41)), worst=10)
+    filler = fill(small_disk)
+    with pytest.raises(JournalDiskFull, match=r"journal\.sqlite: no room.*free some space and start the same command"):
+        for number in range(100, 200):
+            sent += started(journal, long(number), worst=10)
+    assert len(sent) < 140
+    for some in (sent[:20], sent[20:]):  # replies of 10 kB each
+        journal.end([Ended(one.id, reply(one.request, "y" * 10_000), 1, 1, 4) for one in some])
     with pytest.raises(JournalDiskFull, match="free some space"):
-        for number in range(1, 100):
-            answer(journal, request(number))
-    journal._db.execute("PRAGMA max_page_count = 100000")
-    assert isinstance(journal.lookup(request(0).key), TeacherReply)
-    answer(journal, request(200))  # and it goes on once there is room
+        journal.start([sending(request(50))])  # the ballast is used up: a reply might not find room
+    answered = [request(0), *(one.request for one in sent)]
+    assert all(isinstance(found, TeacherReply) for found in journal.lookup([one.key for one in answered]))
+    filler.unlink()
+    answer(journal, request(50))  # and it goes on once there is room
     journal.close()
-    assert Journal(path).lookup(request(200).key)
+    again = Journal(path, ballast_bytes=1024**2)
+    assert all(again.lookup([one.key for one in [*answered, request(50)]]))
+    assert again.spending("r") == Spending(4 * len(sent) / NANO, 0.0)
+    assert again.stats().started_unknown == 0
+    again.close()
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(JournalError, match="file"):
-        Journal(tmp_path / "file" / "journal.sqlite")
+def test_a_disk_that_stays_full_is_an_error_that_loses_nothing_recorded(small_disk: Path) -> None:
+    journal = Journal(small_disk / "journal.sqlite", ballast_bytes=4096)  # too little for what will come
+    answer(journal, request(0))
+    (sent,) = started(journal, request(1))
+    filler = fill(small_disk)
+    huge = Ended(sent.id, reply(request(1), "y" * 10_000_000))
+    for _ in range(2):
+        with pytest.raises(JournalDiskFull, match="What was recorded is safe"):
+            journal.end([huge])
+    assert isinstance(journal.lookup([request(0).key])[0], TeacherReply)
+    filler.unlink()
+    journal.end([Ended(sent.id, reply(request(1)))])
+    assert isinstance(journal.lookup([request(1).key])[0], TeacherReply)
+    journal.close()

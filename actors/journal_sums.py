@@ -1,0 +1,135 @@
+"""What a journal comes to: requests by what became of them, sendings and money by run and by endpoint.
+
+Owns: the sums that `tailor journal stats` shows.
+
+Invariants
+- All sums are of one snapshot. Money is added up in whole nanodollars.
+- A run's money is what its cap is held against (`spending`); an endpoint's is summed from the sendings.
+- Whether a request without an outcome is in flight or lost is decided by its writer's mark: nothing is guessed by time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from actors.journal_reader import Writers, reading
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCounts:
+    """Requests by what became of them. `truncated` and `imported` are among the `answered`; an imported one was never
+    sent from here. `in_flight`: a living process waits for it. `lost`: its process ended, and no outcome is recorded.
+    Tokens are those of the recorded replies."""
+
+    answered: int
+    truncated: int
+    imported: int
+    failed: Mapping[str, int]
+    in_flight: int
+    lost: int
+    sent_more_than_once: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendingSums:
+    """Sums over sendings. Tokens are those that were paid for. Money in nanodollars: `settled` for those that have
+    ended, `reserved` as the worst case of the `open` ones."""
+
+    sendings: int = 0
+    open: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    settled: int = 0
+    reserved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSums:
+    """What was asked, answered and spent; of one run alone where that was asked for. `outcomes` counts sendings by how
+    they ended ("unknown": they have not)."""
+
+    requests: RequestCounts
+    all: SendingSums
+    runs: Mapping[str, SendingSums]
+    endpoints: Mapping[str, SendingSums]
+    outcomes: Mapping[str, int]
+
+
+def sums_of(path: Path, run: str | None = None) -> JournalSums:
+    """The sums over the journal at `path`; with `run`, over what was sent in its name. Raises `JournalError`."""
+    writers = Writers(path)
+    with reading(path) as db:
+        by_run = _booked(db, sending_sums(db, "run", run))
+        return JournalSums(
+            requests=_request_counts(db, writers, run),
+            all=_added(by_run),
+            runs=by_run,
+            endpoints=sending_sums(db, "endpoint", run),
+            outcomes=dict(
+                db.execute(
+                    "SELECT COALESCE(outcome, 'unknown'), COUNT(*) FROM sends WHERE ?1 IS NULL OR run = ?1 "
+                    "GROUP BY 1 ORDER BY 2 DESC, 1",
+                    (run,),
+                )
+            ),
+        )
+
+
+def _request_counts(db: sqlite3.Connection, writers: Writers, run: str | None) -> RequestCounts:
+    mine = "(?1 IS NULL OR key IN (SELECT key FROM sends WHERE run = ?1))"
+    answered, truncated, imported, more_than_once, prompt_tokens, completion_tokens = db.execute(
+        "SELECT COALESCE(SUM(status = 'answered'), 0), "
+        "COALESCE(SUM(status = 'answered' AND IIF(json_valid(reply), reply ->> '$.finish_reason' = 'length', 0)), 0), "
+        "COALESCE(SUM(status = 'answered' AND sends = 0), 0), COALESCE(SUM(sends > 1), 0), "
+        f"COALESCE(SUM(prompt_tokens), 0), COALESCE(SUM(completion_tokens), 0) FROM calls WHERE {mine}",
+        (run,),
+    ).fetchone()
+    failed = db.execute(
+        f"SELECT failure_kind, COUNT(*) FROM calls WHERE status = 'failed' AND {mine} GROUP BY 1 ORDER BY 2 DESC, 1",
+        (run,),
+    )
+    counts = {str(kind): count for kind, count in failed}
+    started = db.execute(
+        "SELECT (SELECT writer FROM sends WHERE id = last_send), COUNT(*) FROM calls "
+        f"WHERE status = 'started' AND {mine} GROUP BY 1",
+        (run,),
+    ).fetchall()
+    in_flight = sum(count for writer, count in started if writer is not None and writers.live(writer))
+    return RequestCounts(
+        answered=answered,
+        truncated=truncated,
+        imported=imported,
+        failed=counts,
+        in_flight=in_flight,
+        lost=sum(count for _, count in started) - in_flight,
+        sent_more_than_once=more_than_once,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+    )
+
+
+def sending_sums(db: sqlite3.Connection, column: str, run: str | None = None) -> dict[str, SendingSums]:
+    """Sums over the sendings, by the values of `column`; with `run`, over that run's."""
+    rows = db.execute(
+        f"SELECT {column}, COUNT(*), SUM(ended_at IS NULL), SUM(prompt_tokens), SUM(completion_tokens), "
+        "SUM(IIF(ended_at IS NULL, 0, cost)), SUM(IIF(ended_at IS NULL, worst_cost, 0)) "
+        f"FROM sends WHERE ?1 IS NULL OR run = ?1 GROUP BY {column} ORDER BY {column}",
+        (run,),
+    )
+    return {name: SendingSums(*numbers) for name, *numbers in rows}
+
+
+def _added(parts: Mapping[str, SendingSums]) -> SendingSums:
+    names = SendingSums.__dataclass_fields__
+    return SendingSums(**{name: sum(getattr(part, name) for part in parts.values()) for name in names})
+
+
+def _booked(db: sqlite3.Connection, by_run: Mapping[str, SendingSums]) -> dict[str, SendingSums]:
+    booked = {run: (settled, reserved) for run, settled, reserved in db.execute("SELECT * FROM spending")}
+    there = {run: booked.get(run, (0, 0)) for run in by_run}
+    return {run: replace(by_run[run], settled=settled, reserved=reserved) for run, (settled, reserved) in there.items()}

@@ -1,0 +1,81 @@
+"""The HTTP of a teacher's endpoint: one POST, over a connection that is kept.
+
+Owns: the connections of one process to one endpoint, and its key's way into a header.
+
+Invariants
+- One call, one request on the wire; nothing is repeated here.
+- What surely never reached the endpoint is told apart from what may have.
+- The key is in the session's header, and in no message.
+
+Why not `AsyncOpenAI`, which asks for an endpoint's models (`actors.endpoint`) and does its batches
+(`actors.batch_worker`): it takes 2 to 4 ms of CPU for a chat completion, more the more are in flight, of which the
+exchange itself is a small part. A worker would spend its core on building requests (`bench.teacher` has both).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+
+NO_KEY = "none"  # clients insist on a key; endpoints that take none ignore it
+
+
+class NotReached(Exception):
+    """No connection: nothing was sent."""
+
+
+class Interrupted(Exception):
+    """The connection broke off after something was sent: the request may have been served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole response. `headers` are looked up in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class Wire:
+    def __init__(self, base_url: str, api_key: str | None, connections: int, use_proxy: bool) -> None:
+        """`connections` may be open at a time. `use_proxy`: the environment's proxy, where it names one."""
+        self._base_url = base_url.rstrip("/")
+        self._api_key = api_key or NO_KEY
+        self._connections = connections
+        parts = urlsplit(base_url)
+        bypassed = not use_proxy or proxy_bypass(parts.hostname or "")
+        self._proxy = None if bypassed else getproxies().get(parts.scheme)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def post(self, path: str, content: bytes) -> Response:
+        """Sends JSON and reads the whole response, of whatever status. Raises `NotReached`, `Interrupted`."""
+        session = self._session = self._session or self._new_session()
+        try:
+            async with session.post(f"{self._base_url}{path}", data=content, proxy=self._proxy) as response:
+                return Response(response.status, response.headers, await response.read())
+        except aiohttp.ClientConnectorError as error:
+            raise NotReached(f"{type(error).__name__}: {error}") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Interrupted(f"{type(error).__name__}: {error}") from error
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connections),
+            headers={
+                "Authorization": f"Bearer {self._api_key}",
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                "User-Agent": "tailor",
+            },
+            timeout=aiohttp.ClientTimeout(),  # the caller's is from the first byte to the last
+        )

@@ -1,0 +1,219 @@
+"""The journal's file: opened whole or not at all, by several at once, and on a disk that is full."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from actors.journal_file import (
+    JournalCorrupt,
+    JournalDiskFull,
+    JournalError,
+    JournalFile,
+    JournalVersionMismatch,
+)
+
+# What version 1 wrote.
+VERSION_1 = """
+CREATE TABLE journal (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE calls (
+  key TEXT PRIMARY KEY,
+  status TEXT NOT NULL CHECK (status IN ('started', 'answered', 'failed')),
+  request TEXT NOT NULL,
+  sends INTEGER NOT NULL DEFAULT 0,
+  sends_after_unknown INTEGER NOT NULL DEFAULT 0,
+  sends_refused INTEGER NOT NULL DEFAULT 0,
+  last_send TEXT NOT NULL DEFAULT '',
+  reply TEXT,
+  prompt_tokens INTEGER NOT NULL DEFAULT 0,
+  completion_tokens INTEGER NOT NULL DEFAULT 0,
+  failure_kind TEXT,
+  failure_message TEXT,
+  failure_attempts INTEGER,
+  started_at REAL NOT NULL,
+  ended_at REAL
+);
+INSERT INTO journal VALUES ('version', '1');
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run" / "journal.sqlite"
+
+
+def fill(disk: Path) -> Path:
+    """Takes all space that is left on `disk`; deleting the file that is returned gives it back."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        for size in (65536, 4096, 1):
+            try:
+                while True:
+                    file.write(b"x" * size)
+            except OSError:
+                continue
+    return filler
+
+
+def files_of(path: Path) -> list[str]:
+    return sorted(found.name for found in path.parent.iterdir())
+
+
+def test_a_closed_journal_leaves_one_file(path: Path) -> None:
+    file = JournalFile(path)
+    assert files_of(path)[:3] == ["journal.sqlite", "journal.sqlite-shm", "journal.sqlite-wal"]
+    assert (path.parent / "journal.sqlite.ballast").stat().st_blocks * 512 >= 16 * 1024**2  # real space
+    file.close()
+    file.close()
+    assert files_of(path) == ["journal.sqlite"]
+
+
+def test_a_transaction_is_whole_or_not_at_all(path: Path) -> None:
+    file = JournalFile(path, ballast_bytes=0)
+    with pytest.raises(KeyboardInterrupt), file.transaction(durable=True) as db:
+        db.execute("INSERT INTO journal VALUES ('half', '1')")
+        raise KeyboardInterrupt
+    with file.transaction(durable=False) as db:  # and the next one is not in its way
+        db.execute("INSERT INTO journal VALUES ('whole', '1')")
+    names = [name for (name,) in file.db.execute("SELECT name FROM journal ORDER BY name")]
+    assert names == ["version", "whole"]
+
+
+def test_a_writer_lives_until_it_closes_or_is_killed(path: Path) -> None:
+    file, other = JournalFile(path, ballast_bytes=0), JournalFile(path, ballast_bytes=0)
+    assert file.lives(file.writer) and file.lives(other.writer) and not file.lives("never heard of")
+    other.close()
+    assert not file.lives(other.writer)
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys, time; from actors.journal_file import JournalFile; f = JournalFile(sys.argv[1]); "
+            "print(f.writer, flush=True); time.sleep(60)",
+            str(path),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    writer = process.stdout.readline().strip()
+    assert file.lives(writer)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not file.lives(writer)
+
+
+OPENER = """
+import sys
+from actors.journal_file import JournalFile
+for number in range(40):
+    file = JournalFile(sys.argv[1], ballast_bytes=4096)
+    with file.transaction(durable=False) as db:
+        db.execute("INSERT INTO journal VALUES (?, '')", (f"{sys.argv[2]} {number}",))
+    file.weigh_down()
+    file.close()
+"""
+
+
+def test_several_may_open_and_close_it_at_the_same_time(path: Path) -> None:
+    """Two processes that come and go forty times each, from before there is a file. About 2 s."""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", OPENER, str(path), name], stderr=subprocess.PIPE, text=True)
+        for name in ("one", "other")
+    ]
+    for process in processes:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+    (rows,) = JournalFile(path, ballast_bytes=0).db.execute("SELECT COUNT(*) FROM journal").fetchone()
+    assert rows == 81
+
+
+def test_another_s_transaction_is_waited_for_only_so_long(path: Path) -> None:
+    file, other = JournalFile(path, ballast_bytes=0), JournalFile(path, lock_wait_s=0.05, ballast_bytes=0)
+    with file.transaction(durable=False), pytest.raises(JournalError, match="locked"), other.transaction(durable=False):
+        pass
+    with other.transaction(durable=False):
+        pass
+
+
+def test_a_file_that_is_no_journal_is_named_with_the_cure(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"not a database at all" * 100)
+    for _ in range(2):
+        with pytest.raises(JournalCorrupt, match=r"journal\.sqlite is damaged.*\.recover.*move the file away"):
+            JournalFile(path)
+    assert path.read_bytes().startswith(b"not a database")  # nothing was overwritten
+
+
+def test_a_damaged_journal_is_found_on_opening(path: Path) -> None:
+    file = JournalFile(path, ballast_bytes=0)
+    with file.transaction(durable=True) as db:
+        db.executemany("INSERT INTO journal VALUES (?, ?)", [(str(number), "x" * 500) for number in range(300)])
+    file.close()
+    content = bytearray(path.read_bytes())
+    for page in range(3, len(content) // 4096):
+        content[page * 4096 : page * 4096 + 64] = b"\xff" * 64
+    path.write_bytes(bytes(content))
+    with pytest.raises(JournalCorrupt):
+        JournalFile(path)
+
+
+def test_a_journal_of_a_later_version_is_left_alone(path: Path) -> None:
+    JournalFile(path).close()
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE journal SET value = '99' WHERE name = 'version'")
+    before = path.read_bytes()
+    with pytest.raises(JournalVersionMismatch, match=r"version 99.*version 2"):
+        JournalFile(path)
+    assert path.read_bytes() == before
+
+
+def test_a_journal_of_version_1_moves_to_this_one_and_stays_there(path: Path) -> None:
+    path.parent.mkdir()
+    with sqlite3.connect(path) as old:
+        old.executescript(VERSION_1)
+        old.execute("INSERT INTO calls (key, status, request, started_at) VALUES ('k', 'started', '{}', 1.0)")
+    for _ in range(2):
+        file = JournalFile(path)
+        assert file.db.execute("SELECT value FROM journal WHERE name = 'version'").fetchone() == ("2",)
+        assert file.db.execute("SELECT key FROM calls").fetchall() == [("k",)]
+        assert file.db.execute("SELECT COUNT(*) FROM sends").fetchone() == (0,)
+        file.close()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(JournalError, match=r"file.*permissions"):
+        JournalFile(tmp_path / "file" / "journal.sqlite")
+
+
+def test_a_disk_without_room_for_the_ballast_is_full(small_disk: Path) -> None:
+    with pytest.raises(JournalDiskFull, match=r"journal\.sqlite: no room.*free some space"):
+        JournalFile(small_disk / "journal.sqlite", ballast_bytes=16 * 1024**2)
+    file = JournalFile(small_disk / "journal.sqlite", ballast_bytes=1024**2)  # nothing is in the way of a second try
+    (mark,) = (small_disk / "journal.sqlite.writers").iterdir()
+    assert mark.name == file.writer
+
+
+def test_a_journal_cannot_be_made_on_a_full_disk_and_says_so(small_disk: Path) -> None:
+    filler = fill(small_disk)
+    with pytest.raises(JournalDiskFull, match="free some space"):
+        JournalFile(small_disk / "journal.sqlite", ballast_bytes=0)
+    filler.unlink()
+    JournalFile(small_disk / "journal.sqlite", ballast_bytes=0).close()
+
+
+def test_the_ballast_makes_room_once_and_comes_back_when_there_is_room(small_disk: Path) -> None:
+    file = JournalFile(small_disk / "journal.sqlite", ballast_bytes=1024**2)
+    filler = fill(small_disk)
+    file.weigh_down()  # it is there
+    assert file.drop_ballast() and not file.drop_ballast()
+    (small_disk / "reply").write_bytes(b"x" * 1024**2)
+    with pytest.raises(JournalDiskFull):
+        file.weigh_down()
+    filler.unlink()
+    file.weigh_down()
+    assert (small_disk / "journal.sqlite.ballast").stat().st_size == 1024**2
