@@ -3,15 +3,16 @@
 Owns: how fast what is permitted comes back, and how much of it may be taken at once.
 
 Invariants
-- In any half-open minute no more is taken than the limit, as long as no single amount is larger than the burst, and
+- In any half-open minute no more is taken than the limit, as long as no single amount is larger than 2 % of it, and
   what is given back was taken in the same minute.
 - An amount larger than the burst is let through when the bucket is full, and paid off afterwards: nobody starves.
 """
 
 from __future__ import annotations
 
-_BURST_SHARE = 50  # one fiftieth of a minute's amount may be taken at once
-_LEAST_RATE = 0.97  # of the limit: what large amounts may cost in pace; beyond that the endpoint has to say no
+_BURST_SHARE = 100  # one hundredth of a minute's amount may be taken at once
+_MARGIN = 0.01  # of the limit: what is permitted evenly does not arrive evenly, and a refusal costs everybody a pause
+_RATE_OF_AMOUNTS = 0.97  # of the limit: amounts are estimates, and come in lumps
 _GRAIN = 1e-6
 
 
@@ -24,7 +25,6 @@ class Bucket:
         self._unit = unit
         self._level = level
         self._at = now
-        self._largest = unit
         self.per_minute = per_minute
 
     @property
@@ -35,11 +35,11 @@ class Bucket:
 
     @property
     def rate(self) -> float:
-        """What comes back in a second. A bucket of size b and rate r gives less than b + 60 r in a half-open minute:
-        in whole units that stays within the limit R for 60 r = R + unit - b."""
-        slack = max(self.burst, min(self._largest, self.per_minute / 2)) if self._unit != 1.0 else self.burst
-        least = _LEAST_RATE * self.per_minute if self._unit != 1.0 else 0.0
-        return max(least, self.per_minute + self._unit - slack) / 60.0
+        """What comes back in a second. A bucket of size b and rate r gives less than b + 60 r in a half-open minute: in
+        whole units that stays within a limit L for 60 r = L + unit - b, and L is the limit less the margin."""
+        if self._unit != 1.0:
+            return _RATE_OF_AMOUNTS * self.per_minute / 60.0
+        return (self.per_minute - int(_MARGIN * self.per_minute) + self._unit - self.burst) / 60.0
 
     def level(self, now: float) -> float:
         """What may be taken now; below 0, what is still to be paid off."""
@@ -52,9 +52,6 @@ class Bucket:
 
     def take(self, now: float, amount: float) -> None:
         """Takes `amount`, or with a negative one gives it back."""
-        if amount > self._largest:
-            self._settle(now)
-            self._largest = amount
         self._level = min(self.burst, self.level(now) - amount)
         self._at = now
 

@@ -281,7 +281,7 @@ class LimiterState:
 
     @staticmethod
     def _token_bucket(per_minute: float, now: float) -> Bucket:
-        return Bucket(per_minute, now, unit=_TOKEN_UNIT, level=per_minute / 50)
+        return Bucket(per_minute, now, unit=_TOKEN_UNIT, level=per_minute)  # as much as a burst may be
 
 
 def _per_minute(told: Allowance, configured: float | None) -> float | None:

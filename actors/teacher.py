@@ -1,7 +1,7 @@
 """Starting and ending the actors that a teacher is asked through: journal, limiters, workers.
 
 Owns: where they run and how they restart. What each promises is said in its own module: `actors.journal`,
-`actors.rate_limiter`, `actors.teacher_worker`, `actors.teacher_pool`.
+`actors.rate_limiter`, `actors.teacher_worker`, `actors.batch_worker`, `actors.teacher_pool`.
 
 Invariants
 - Every actor comes back when it dies, and every call that may be repeated is.
@@ -18,6 +18,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from actors.batch_worker import BatchWorker
 from actors.endpoint import read_api_key
 from actors.journal import Journal, JournalStats
 from actors.rate_limiter import RateLimiter
@@ -60,10 +61,17 @@ async def close_journal(journal: Any, run: str | None = None) -> JournalStats:
 
 
 def start_pool(settings: TeacherSettings, journal: Any, workers: int = 2) -> TeacherPool:
-    """Starts a limiter for each endpoint, and the workers. Raises `AuthenticationRefused` when a key is missing."""
+    """Starts a limiter for each endpoint, and the workers; for endpoints with a Batch API, one worker each, and no
+    limiters. Raises `AuthenticationRefused` when a key is missing, `ValueError` when only some have batch settings."""
     for endpoint in settings.endpoints:
         read_api_key(endpoint)
     many = {"num_cpus": 0, "max_restarts": -1, "max_concurrency": _CONCURRENT_CALLS}
+    if any(endpoint.batch is not None for endpoint in settings.endpoints):
+        if not all(endpoint.batch is not None for endpoint in settings.endpoints):
+            raise ValueError(f"teacher {settings.name}: either all of its endpoints have batch settings, or none has")
+        batching = ray.remote(BatchWorker).options(**many)
+        places = range(len(settings.endpoints))
+        return TeacherPool([batching.remote(settings, journal, mine=mine) for mine in places], [], journal, settings)
     limiters = [
         ray.remote(RateLimiter).options(**many, max_task_retries=-1).remote(endpoint) for endpoint in settings.endpoints
     ]

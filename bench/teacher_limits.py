@@ -1,32 +1,30 @@
 """How much of what a provider permits the teacher pool uses, and how often it is refused.
 
-    python -m bench.teacher_limits            # every case, 90 s each
+    python -m bench.teacher_limits            # every case, 120 s each
     python -m bench.teacher_limits --case tokens --seconds 60
 
 A provider (`serve.provider`, in a process of its own) permits R requests or T tokens a minute; the pool has more to ask
-than that. After a start of `--warm-up` seconds, in which the buckets run in and the estimate of tokens is learnt, a case
-prints the share of what is permitted that was used, and the share of arrivals that met a 429:
+than that. After `--warm-up` seconds, in which the buckets run in and the estimate of tokens is learnt, a case prints
+the share of what is permitted that was used, and the share of arrivals that met a 429:
 
     requests         R is in the settings; the provider counts a sliding minute
-    tokens           T is in the settings; the provider counts what is used, in a sliding minute; replies use a part of max_tokens
-    learnt-requests  nothing is in the settings: R comes from the provider's headers; it fills a bucket, as OpenAI's does
+    tokens           T is in the settings; the provider counts what is used in a sliding minute
+    learnt-requests  nothing is in the settings: R comes from the provider's headers; it fills a bucket as OpenAI's does
     learnt-tokens    the same for T
-    shared-key       R from the headers, while somebody else uses a quarter of it with the same key
 
-The aim is at least 95 % used and fewer than 1 % refused (with the shared key, 95 % of what the other leaves).
+The aim is at least 95 % used and fewer than 1 % refused.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-
-import aiohttp
 
 from actors.teacher import close_journal, start_journal, start_pool
 from pipelines.cluster import connect
@@ -39,7 +37,6 @@ MODEL = "faulty-teacher"
 MAX_TOKENS = 256
 REQUESTS_PER_MINUTE = 3000
 TOKENS_PER_MINUTE = 300_000
-OTHERS_SHARE = 0.25
 LATENCY = LatencyArgs(kind="lognormal", median_s=0.4, spread=0.5)
 
 
@@ -51,20 +48,17 @@ class Case:
     provider: ProviderArgs
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
-    others_per_second: float = 0.0
 
 
 def cases() -> list[Case]:
     common = ProviderArgs(teacher="echo", latency=LATENCY)
     window = common.model_copy(update={"algorithm": "window", "send_limit_headers": False})
     requests, tokens = {"requests_per_minute": REQUESTS_PER_MINUTE}, {"tokens_per_minute": TOKENS_PER_MINUTE}
-    learnt = Case("learnt-requests", common.model_copy(update=requests))
     return [
         Case("requests", window.model_copy(update=requests), requests_per_minute=REQUESTS_PER_MINUTE),
         Case("tokens", window.model_copy(update=tokens), tokens_per_minute=TOKENS_PER_MINUTE),
-        learnt,
+        Case("learnt-requests", common.model_copy(update=requests)),
         Case("learnt-tokens", common.model_copy(update=tokens)),
-        replace(learnt, name="shared-key", others_per_second=OTHERS_SHARE * REQUESTS_PER_MINUTE / 60),
     ]
 
 
@@ -75,17 +69,6 @@ def questions() -> Iterator[TeacherRequest]:
         words = f"What is {number} + {number}? " * (1 + number % 7)
         yield TeacherRequest("provider", MODEL, (("user", words),), 0.7, MAX_TOKENS)
         number += 1
-
-
-async def others(base_url: str, per_second: float) -> None:
-    """Somebody else with the same key, at a steady pace."""
-    async with aiohttp.ClientSession() as session:
-        number = 0
-        while per_second:
-            body = {"model": MODEL, "messages": [{"role": "user", "content": f"other {number}"}], "max_tokens": 16}
-            async with session.post(f"{base_url}/chat/completions", json=body):
-                number += 1
-            await asyncio.sleep(max(0.0, 1 / per_second - LATENCY.median_s / 100))
 
 
 async def measure(case: Case, base_url: str, seconds: float) -> None:
@@ -101,19 +84,12 @@ async def measure(case: Case, base_url: str, seconds: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         journal = start_journal(Path(folder) / "journal.sqlite")
         pool = start_pool(TeacherSettings("provider", (endpoint,)), journal)
-        # Enough askers at their own pace that together they take the others' part.
-        busy = [asyncio.create_task(others(base_url, case.others_per_second / 8)) for _ in range(8)]
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 async for _ in pool.stream(questions(), window=600):
                     pass
-        except TimeoutError:
-            pass
-        finally:
-            for task in busy:
-                task.cancel()
-            await pool.close(drain_s=10)
-            await close_journal(journal)
+        await pool.close(drain_s=10)
+        await close_journal(journal)
 
 
 def run(case: Case, seconds: float, warm_up_s: float) -> None:
@@ -130,7 +106,8 @@ def run(case: Case, seconds: float, warm_up_s: float) -> None:
     refused = sum(stats.refused.values())
     print(
         f"{case.name:<16} used {100 * used:5.1f} % of the permitted {'tokens' if by_tokens else 'requests'} from "
-        f"{first:.0f} to {last:.0f} s; {refused} of {stats.arrived} arrivals refused ({100 * refused / stats.arrived:.2f} %)",
+        f"{first:.0f} to {last:.0f} s; {refused} of {stats.arrived} arrivals "
+        f"refused ({100 * refused / stats.arrived:.2f} %)",
         flush=True,
     )
 
@@ -138,7 +115,7 @@ def run(case: Case, seconds: float, warm_up_s: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", choices=[case.name for case in cases()], action="append")
-    parser.add_argument("--seconds", type=float, default=90.0)
+    parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--warm-up", type=float, default=30.0)
     options = parser.parse_args()
     connect(None)

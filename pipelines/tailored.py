@@ -80,11 +80,16 @@ def account(reason: str, journal: JournalStats, report: Path, console: Console) 
     """Says why a run ended, what its teacher did, and where its report is."""
     console.print(
         f"{reason}. Teacher: {journal.answered} answers, {journal.prompt_tokens:,} prompt and "
-        f"{journal.completion_tokens:,} completion tokens{_spent(journal)}; {journal.sends} sendings, of which "
-        f"{journal.sends_after_unknown} because the outcome of the one before was lost.",
+        f"{journal.completion_tokens:,} completion tokens{_spent(journal)}; {journal.answered_sent_again} "
+        f"answered requests sent again{_lost(journal)}.",
         soft_wrap=True,
     )
     console.print(f"Report: {report}", soft_wrap=True)
+
+
+def _lost(journal: JournalStats) -> str:
+    lost = journal.sends_after_unknown
+    return f", {lost} because the outcome of the sending before was lost" if lost else ""
 
 
 def _spent(journal: JournalStats) -> str:

@@ -173,6 +173,8 @@ class EndpointSection(PlaceSection):
             raise ValueError(f"base_url and api_key_env need kind: openai (kind is {self.kind})")
         if self.kind != "openai" and self.batch is not None:
             raise ValueError(f"batch needs kind: openai (kind is {self.kind})")
+        if len({place.batch is None for place in self.places}) > 1:
+            raise ValueError("batch is for all places of a teacher or for none: give it here and in all of endpoints")
         if self.kind != "serve" and self.serve is not None:
             raise ValueError(f"serve needs kind: serve (kind is {self.kind}), or a place of its own in endpoints")
         if self.kind != "offline" and (self.error_rate or self.latency_s):

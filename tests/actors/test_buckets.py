@@ -64,7 +64,7 @@ def test_waiting_exactly_as_long_as_told_is_enough() -> None:
 
 
 def test_what_is_given_back_may_be_taken_again_and_no_more_than_a_burst_gathers() -> None:
-    bucket = Bucket(100, 0.0, level=1.0)
+    bucket = Bucket(200, 0.0, level=1.0)
     bucket.take(0.0, 1)
     assert bucket.ready_in(0.0, 1) > 0
     bucket.take(0.0, -1)

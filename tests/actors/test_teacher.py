@@ -27,24 +27,8 @@ from reasoning.teacher_calls import (
     TeacherRequest,
     TeacherSettings,
 )
+from tests.actors.in_process import Handle
 from tests.actors.scripted_server import SECRET, Fault, Server, body, cut_off, dropped, error, hanging, said, trickling
-
-
-class Handle:
-    """Stands where an actor handle would: `handle.method.remote(...)` on a plain object of this process."""
-
-    def __init__(self, actor: object) -> None:
-        self._actor = actor
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._actor, name)
-
-        async def call(*args: object) -> object:
-            result = method(*args)
-            return await result if asyncio.iscoroutine(result) else result
-
-        return type("Method", (), {"remote": staticmethod(lambda *args: asyncio.ensure_future(call(*args)))})
-
 
 OF_THE_TEACHER = ("attempts", "rate_limit_patience_s", "max_cost", "run")
 

@@ -1,0 +1,44 @@
+"""The teacher pool without Ray: journal, limiters and workers as plain objects of one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from actors.journal import Journal
+from actors.rate_limiter import RateLimiter
+from actors.teacher_pool import TeacherPool
+from actors.teacher_worker import TeacherWorker
+from reasoning.teacher_calls import TeacherRequest, TeacherSettings
+
+
+class Handle:
+    """Stands where an actor handle would: `handle.method.remote(...)` on a plain object of this process."""
+
+    def __init__(self, actor: object) -> None:
+        self._actor = actor
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._actor, name)
+
+        async def call(*args: object) -> object:
+            result = method(*args)
+            return await result if asyncio.iscoroutine(result) else result
+
+        return type("Method", (), {"remote": staticmethod(lambda *args: asyncio.ensure_future(call(*args)))})
+
+
+def pool_here(
+    settings: TeacherSettings, journal: Journal, workers: int = 1, backoff_s: float = 0.01
+) -> tuple[TeacherPool, list[TeacherWorker], list[RateLimiter]]:
+    """A pool of `workers` that share the limiters and the journal, all in this process."""
+    limiters = [RateLimiter(endpoint) for endpoint in settings.endpoints]
+    handles = [Handle(limiter) for limiter in limiters]
+    asking = [TeacherWorker(settings, Handle(journal), *handles, backoff_s=backoff_s) for _ in range(workers)]
+    return TeacherPool([Handle(worker) for worker in asking], handles, Handle(journal), settings), asking, limiters
+
+
+def request(
+    text: object, endpoint: str = "teacher", model: str = "faulty-teacher", max_tokens: int = 64
+) -> TeacherRequest:
+    return TeacherRequest(endpoint, model, (("user", str(text)),), 0.7, max_tokens)
