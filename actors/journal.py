@@ -9,7 +9,7 @@ Invariants
 - A run's cap is never passed: every sending is booked with its worst case before it is sent, in the transaction that
   permits it, and with what it did cost when it ends. What a crash left unknown stays booked with its worst case.
 - Recorded means recorded: an end survives SIGKILL of this process at any instant, and a power cut (one fsync for all
-  that are recorded together). A start is written without fsync: it survives a SIGKILL.
+  that are recorded together). A start survives a SIGKILL; where there is a cap, a power cut as well.
 - The same call made twice does no harm, so that a caller may repeat one whose outcome it did not learn.
 - On a full disk the replies that are in flight still find room; only new sendings are refused.
 
@@ -163,7 +163,8 @@ class Journal:
 
         Raises `JournalDiskFull` when a reply might not find room."""
         self._file.weigh_down()
-        with self._file.transaction(durable=False) as db:
+        capped = any(sending.cap is not None for sending in sendings)  # what is booked must be there after a power cut
+        with self._file.transaction(durable=capped) as db:
             books = _Books(db)
             answers = [self._start(db, books, sending) for sending in sendings]
             books.write()
