@@ -177,6 +177,7 @@ class Flight:
 
         Whoever waits is told when the provider refuses to say, or cannot be asked for longer than the settings'
         patience. The batch stays open, and the looking goes on."""
+        patience_s = self._at.teacher.rate_limit_patience_s
         failing_since: float | None = None
         failures = 0
         while True:
@@ -192,9 +193,10 @@ class Flight:
                 failures += 1
                 now = time.monotonic()
                 failing_since = now if failing_since is None else failing_since
-                if not failed.kind.transient or now - failing_since >= self._at.teacher.rate_limit_patience_s:
+                if not failed.kind.transient or now - failing_since >= patience_s:
                     self._tell_why_not(failed)
-                wait_s = max(min(wait_s, backoff(self._at.backoff_s, failures)), failed.retry_after_s or 0.0)
+                asked_s = min(failed.retry_after_s or 0.0, patience_s)
+                wait_s = max(min(wait_s, backoff(self._at.backoff_s, failures)), asked_s)
             await asyncio.sleep(wait_s)
 
     def _is_history(self) -> bool:

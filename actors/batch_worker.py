@@ -79,8 +79,6 @@ class BatchWorker(Asker):
         super().__init__()
         self._settings = settings
         self._journal = journal
-        self._backoff_s = backoff_s
-        self._hand_over_s = hand_over_s
         self._calm = Calm()
         self._endpoints = [
             BatchEndpoint(settings, number, journal, self._calm, backoff_s, hand_over_s)
@@ -128,7 +126,7 @@ class BatchWorker(Asker):
                 attempts += came.fate is not Fate.AGAIN_FREE and not waits
                 if came.fate is Fate.FINAL or attempts >= self._settings.attempts:
                     return came.outcome
-                await (self._a_landing() if waits else asyncio.sleep(backoff(self._backoff_s, max(attempts, 1))))
+                await (self._a_landing() if waits else asyncio.sleep(backoff(self._here.backoff_s, max(attempts, 1))))
             elif came is Refusal.NO_MONEY:
                 return self._no_money(key, sends)
             elif came is Refusal.NO_MONEY_YET:
@@ -235,7 +233,7 @@ class BatchWorker(Asker):
     async def _set_off(self, started: Sequence[tuple[_Wanted, str]], content: bytes) -> None:
         id = self._here.name_of(uuid.uuid4().hex)
         sends = {wanted.key: sending for wanted, sending in started}
-        until, made_at = time.monotonic() + self._hand_over_s, time.time()
+        until, made_at = time.monotonic() + self._here.hand_over_s, time.time()
         try:
             await self._journal.batch_made.remote(id, self._here.name, self._settings.run, sends)
         except Exception:
@@ -251,15 +249,11 @@ class BatchWorker(Asker):
 
     async def _open(self) -> None:
         """Once: takes over the batches of this endpoint that a dead worker or run left."""
-        if self._opening is None:
-            self._opening = asyncio.create_task(self._take_over(self._here, lambda batch: self._here.made(batch.id)))
         opening = self._opening
-        try:
-            await asyncio.shield(opening)
-        except Exception:
-            if self._opening is opening:
-                self._opening = None  # the next request tries again
-            raise
+        if opening is None or (opening.done() and opening.exception() is not None):
+            opening = asyncio.create_task(self._take_over(self._here, lambda batch: self._here.made(batch.id)))
+            self._opening = opening
+        await asyncio.shield(opening)
 
     async def _take_over_what_holds(self, keys: set[str]) -> None:
         for endpoint in self._endpoints:

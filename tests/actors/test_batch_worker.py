@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 import serve.batch_api
 from actors.batch_client import BatchClient, CallFailed
@@ -26,6 +27,7 @@ from reasoning.teacher_calls import (
     TeacherRequest,
     TeacherSettings,
 )
+from reasoning.teacher_sections import EndpointSection
 from serve.chat_completion import ApiRefusal
 from serve.faults import FaultArgs, FaultKind
 from serve.provider import Provider
@@ -163,12 +165,12 @@ def test_a_batch_goes_when_no_more_requests_come_and_is_shown_while_it_is_waited
 
 def test_what_expired_or_failed_for_now_goes_into_the_next_batch_and_nothing_else(journal: Journal) -> None:
     kinds = dict.fromkeys((FaultKind.SERVER_ERROR, FaultKind.RATE_LIMITED, FaultKind.DROPPED), 1.0)
-    faults = FaultArgs(weights={**kinds, FaultKind.MALFORMED: 1.0, FaultKind.EMPTY: 1.0}, first_arrivals=2)
+    faults = FaultArgs(weights={**kinds, FaultKind.MALFORMED: 1.0, FaultKind.EMPTY: 1.0}, first_arrivals=1)
     with provider(batch_seconds=0.1, batch_expire_share=0.3, batch_fault_share=0.5, faults=faults) as there:
         requests = some(60)
         assert_answers(requests, ask(settings(there), journal, requests))
         stats = there.stats()
-        assert stats.answered == 60 and stats.answered_more_than_once == 0 and stats.sent_more_than_once > 10
+        assert stats.answered == 60 and stats.answered_more_than_once == 0 and stats.sent_more_than_once > 5
         assert set(stats.faults) == {*kinds, FaultKind.MALFORMED, FaultKind.EMPTY}
         spending = journal.spending()  # lost lines may have been paid for, and are booked so
         assert spending.reserved == 0 and spending.settled >= stats.cost
@@ -209,6 +211,24 @@ def test_calls_that_fail_before_or_after_they_were_carried_out_make_no_second_ba
         assert_answers(requests, ask(settings(there, most=5), journal, requests))
         assert there.stats().batch_billed == there.stats().batch_lines == 20
         assert_booked(journal, there)
+
+
+def test_a_provider_that_says_when_to_come_back_is_left_alone_until_then(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[float] = []
+    create = serve.batch_api.BatchApi._create
+
+    async def busy_at_first(self: serve.batch_api.BatchApi, request: web.Request) -> web.Response:
+        calls.append(time.monotonic())
+        refusal = {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}
+        return await create(self, request) if len(calls) > 1 else web.json_response(refusal, status=429, headers=hint)
+
+    hint = {"Retry-After": "1"}
+    monkeypatch.setattr(serve.batch_api.BatchApi, "_create", busy_at_first)
+    with provider(batch_seconds=0.05) as there:
+        assert_answers(some(3), ask(settings(there), journal, some(3)))
+        assert len(calls) == 2 and calls[1] - calls[0] >= 1.0 and journal.stats().sends == 3
 
 
 @pytest.mark.parametrize("path", ["_upload", "_create"])
@@ -299,14 +319,14 @@ def test_the_cap_is_held_against_the_batch_price_and_never_passed(journal: Journ
     what is under way turns out cheaper."""
     with provider(batch_seconds=0.05) as there:
         requests = some(20)
-        outcomes = ask(settings(there, max_cost=0.6, run="run"), journal, requests)
+        outcomes = ask(settings(there, max_cost=0.9, run="run"), journal, requests)
         assert_answers(requests, outcomes)
-        assert there.stats().cost <= 0.6
+        assert there.stats().cost <= 0.9
         assert_booked(journal, there)
-        outcomes = ask(settings(there, max_cost=there.stats().cost + 0.3, run="run"), journal, some(40, first=100))
+        outcomes = ask(settings(there, max_cost=there.stats().cost + 0.25, run="run"), journal, some(20, first=100))
         failed = [one for one in outcomes if isinstance(one, TeacherFailure)]
-        assert 5 < len(failed) < 40 and {one.kind for one in failed} == {FailureKind.BUDGET}
-        assert "raise teacher.max_cost" in failed[0].message and there.stats().batch_billed == 60 - len(failed)
+        assert 0 < len(failed) < 20 and {one.kind for one in failed} == {FailureKind.BUDGET}
+        assert "raise teacher.max_cost" in failed[0].message and there.stats().batch_billed == 40 - len(failed)
         assert_booked(journal, there)
 
 
@@ -387,8 +407,8 @@ def test_a_batch_that_was_never_handed_over_costs_nothing_and_is_asked_again(
         monkeypatch.undo()
         assert len(journal.open_batches("offline")) == 1 and journal.spending().reserved > 0
         began = time.monotonic()
-        assert_answers(requests, ask(settings(there), journal, requests, hand_over_s=0.5))
-        assert time.monotonic() - began > 0.5  # a living maker might still have been at it
+        assert_answers(requests, ask(settings(there), journal, requests, hand_over_s=0.2))
+        assert time.monotonic() - began > 0.2  # a living maker might still have been at it
         assert there.stats().batch_billed == 6 and journal.open_batches("offline") == []
         assert_booked(journal, there)
 
@@ -500,6 +520,10 @@ def test_a_mix_of_batches_and_single_calls_is_refused() -> None:
         start_pool(TeacherSettings("t", (batched, plain)), None)
     with pytest.raises(ValueError, match="no batch settings"):
         BatchWorker(TeacherSettings("t", (plain,)), None)
+    further = {"base_url": "https://api.example/v1"}
+    with pytest.raises(ValueError, match="for all places of a teacher or for none"):
+        EndpointSection(kind="openai", model="m", batch={}, endpoints=(further,))
+    EndpointSection(kind="openai", model="m", batch={}, endpoints=({**further, "batch": {}},))
 
 
 # Files ----------------------------------------------------------------------------------------------------------------

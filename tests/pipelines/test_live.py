@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from pipelines.live import LiveView, describe, rounds_table, summarise
-from reasoning.progress import ProgressBoard, Snapshot
+from reasoning.progress import ProgressBoard, Snapshot, TeacherFigures
 from reasoning.rounds import Phase, PhaseRecord
 
 ROUND_0 = [
@@ -39,6 +39,30 @@ def test_the_live_line_tells_phase_questions_mistakes_teacher_tokens_and_loss() 
     for part in ("round 2", "exam", "120/300", "50 % right", "80 mistakes", "teacher 64/80", "12,345", "6,789"):
         assert part in line
     assert "loss 0.125" in describe(Snapshot(phase="train", done=3, total=9, loss=0.125))
+
+
+def test_the_live_line_tells_how_asking_the_teacher_goes() -> None:
+    board = ProgressBoard()
+    board.begin(1, "feedback", 100)
+    board.add(teacher_asked=90, teacher_answered=50, teacher_failed=3)
+    board.show(
+        teacher=TeacherFigures(
+            open=37,
+            failed_by_kind=(("content_filter", 2), ("server", 1)),
+            per_second=7.5,
+            permitted_per_second=8.333,
+            cost=0.4321,
+            max_cost=5.0,
+            closed=("https://api.example/v1: quota",),
+            eta_s=125.0,
+        )
+    )
+    line = describe(board.snapshot)
+    assert "teacher 50/90, 3 failed (2 content filter, 1 server)" in line
+    assert "7.5 of 8.33/s, 2 min 5 s left" in line and "$0.4321 of $5" in line
+    assert "left alone for now: https://api.example/v1: quota" in line
+    board.begin(2, "exam", 100)
+    assert "failed" not in describe(board.snapshot)
 
 
 def test_counts_start_anew_with_a_phase_and_totals_stay() -> None:

@@ -342,3 +342,33 @@ def test_agreement_of_answers_that_are_one_answer(student: Path) -> None:
 def test_mistakes_alone_when_there_are_none_yet(student: Path) -> None:
     fault = only(f"{SMALL}learning: {{objective: {{loss: contrastive}}}}", student)
     assert fault.place == "learning.objective.loss" and "round 0" in fault.what
+
+
+def test_a_cap_needs_the_price_of_every_place(student: Path, api: str) -> None:
+    text = f"{SMALL}teacher: {{kind: openai, base_url: '{api}', model: teacher, max_cost: 5, %s}}"
+    missing = only(text % "weight: 1", student)
+    assert missing.place == "teacher.price" and "'teacher'" in missing.what and "input: DOLLARS" in missing.cure
+    further = f"price: {{input: 1, output: 2}}, endpoints: [{{base_url: '{api}', model: teacher}}]"
+    assert only(text % further, student).place == "teacher.endpoints.0.price"
+    checked(text % "price: {input: 1, output: 2}", student)
+
+
+def test_a_table_of_prices_that_cannot_be_read(student: Path, api: str, tmp_path: Path) -> None:
+    (tmp_path / "prices.yaml").write_text("teacher: {input: cheap}")
+    text = f"{SMALL}teacher: {{kind: openai, base_url: '{api}', model: teacher, prices: '{tmp_path / 'prices.yaml'}'}}"
+    fault = only(text, student)
+    assert fault.place == "teacher.prices" and "teacher.input" in fault.what
+
+
+def test_every_place_of_a_teacher_is_looked_at(student: Path, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OTHER_KEY", raising=False)
+    places = f"[{{base_url: '{api}', model: techer}}, {{base_url: '{api}', api_key_env: OTHER_KEY}}]"
+    found = faults(f"{SMALL}teacher: {{kind: openai, base_url: '{api}', model: teacher, endpoints: {places}}}", student)
+    assert [fault.place for fault in found] == ["teacher.endpoints.0.model", "teacher.endpoints.1.api_key_env"]
+
+
+def test_a_teacher_of_ones_own_counts_among_the_machines(student: Path) -> None:
+    text = f"{SMALL}teacher: {{kind: serve, model: a/model, serve: {{gpus: 1, replicas: 2}}}}"
+    fault = only(text, student, {"CPU": 8.0, "GPU": 1.0})
+    assert "2 GPUs are asked for" in fault.what and "for the teacher that the run serves" in fault.what
+    checked(text, student, {"CPU": 8.0, "GPU": 2.0})
