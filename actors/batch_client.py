@@ -19,9 +19,11 @@ from typing import Any, TypeVar
 import openai
 from pydantic import BaseModel, ValidationError
 
+from actors.api_keys import read_api_key, scrub
 from actors.batch_files import TAG, URL, Page, RemoteBatch
-from actors.endpoint import failure_kind, make_client, read_api_key, read_refusal, scrub
+from actors.endpoint_probe import make_client
 from actors.limit_headers import read_retry_after
+from actors.replies import failure_kind, read_refusal
 from actors.teacher_worker import backoff
 from actors.wire import Response
 from reasoning.teacher_calls import EndpointSettings, FailureKind

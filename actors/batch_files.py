@@ -22,7 +22,9 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from actors.endpoint import Endpoint, Refusal, Usage, failure_kind, read_refusal, scrub
+from actors.api_keys import scrub
+from actors.endpoint import Endpoint
+from actors.replies import Refusal, Usage, failure_kind, read_refusal
 from actors.wire import Response
 from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 

@@ -24,8 +24,8 @@ from typing import Any, TypeVar
 from actors.batch_client import CallFailed
 from actors.batch_endpoint import DAY_S, BatchEndpoint
 from actors.batch_files import Fate, LineResult, Reading, RemoteBatch, failed_line, read_input
-from actors.endpoint import Usage
 from actors.journal import Ended, OpenBatch
+from actors.replies import Usage
 from actors.teacher_worker import backoff
 from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherRequest
 

@@ -30,9 +30,9 @@ from actors.batch_endpoint import BatchEndpoint, Calm
 from actors.batch_files import Fate, LineResult, fitting, input_line
 from actors.batch_flight import BatchStatus, Flight
 from actors.batching import Batched
-from actors.endpoint import worst_tokens
 from actors.gathering import Gathering
 from actors.journal import Ended, OpenBatch, Refusal, Sending, sending_id
+from actors.replies import worst_tokens
 from actors.teacher_worker import backoff
 from reasoning.prices import NANO
 from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest, TeacherSettings

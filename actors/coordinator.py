@@ -29,7 +29,7 @@ import ray
 from actors.classroom import ClusterClassroom
 from actors.journal import JournalStats
 from actors.run_lock import RunLock
-from actors.teacher import close_journal, start_journal, start_pool
+from actors.teacher import Limiters, close_journal, start_journal, start_pool
 from actors.teacher_pool import TeacherPool, WorkersLost
 from actors.trainer import Trainer
 from reasoning.learning_curve import LossPoint
@@ -101,14 +101,12 @@ class AnyCoordinator(ABC, Generic[WorkT]):
 
     async def finish(self) -> tuple[str, JournalStats]:
         """Does all that is left. Returns why nothing is left, and the journal's account."""
-        room: ClusterClassroom | None = None
         lock = RunLock(self._directory.path)
         watching = asyncio.create_task(self._watch_teachers())
         try:
             self._journal = start_journal(self._journal_path())
             while not isinstance(work := self.next_work(), Finished):
-                if room is None:
-                    room = await self._open_classroom()
+                room = self._room = self._room or self._open_classroom()
                 if self.trains(work) and self._recipe.cluster.placement == "shared":
                     await room.stop_samplers()
                 await self.do(room, work)
@@ -116,32 +114,31 @@ class AnyCoordinator(ABC, Generic[WorkT]):
             return work.reason, await close_journal(journal, self._recipe.name)
         finally:
             watching.cancel()
-            await self._stop(room)
+            await self._stop()
             lock.release()
 
-    async def _open_classroom(self) -> ClusterClassroom:
-        teacher = self._teacher_pool(self._recipe.teacher)
+    def _open_classroom(self) -> ClusterClassroom:
+        limiters = Limiters()  # the same endpoint, key and model have one limiter, whichever teacher asks there
+        teacher = self._teacher_pool(self._recipe.teacher, limiters)
         first = self._recipe.teacher.first
-        self._room = ClusterClassroom(
+        return ClusterClassroom(
             self._recipe,
             self._directory,
             self._data,
             self._prompts,
             self._board,
             teacher=teacher,
-            first_teacher=self._teacher_pool(first) if first else teacher,
+            first_teacher=self._teacher_pool(first, limiters) if first else teacher,
             trainer=ray.remote(Trainer).options(num_cpus=0).remote(),
             reporter=ray.get_runtime_context().current_actor,
         )
-        return self._room
 
-    def _teacher_pool(self, section: EndpointSection) -> TeacherPool:
+    def _teacher_pool(self, section: EndpointSection, limiters: Limiters) -> TeacherPool:
         settings = section.settings(self._base_urls, run=self._recipe.name, max_cost=self._recipe.teacher.max_cost)
-        return start_pool(settings, self._journal, self._recipe.teacher.workers)
+        return start_pool(settings, self._journal, self._recipe.teacher.workers, limiters)
 
     def _journal_path(self) -> Path:
-        shared = self._recipe.storage.journal
-        return shared.expanduser() if shared is not None else self._directory.journal
+        return self._recipe.storage.journal or self._directory.journal
 
     async def _watch_teachers(self) -> None:
         """Keeps the board's figures of the teachers fresh."""
@@ -151,7 +148,8 @@ class AnyCoordinator(ABC, Generic[WorkT]):
                 with contextlib.suppress(ray.exceptions.RayError, WorkersLost):
                     await show_teachers(self._board, self._room, self._recipe.teacher.max_cost)
 
-    async def _stop(self, room: ClusterClassroom | None) -> None:
+    async def _stop(self) -> None:
+        room, self._room = self._room, None
         if room is not None:
             for task in room.pending.values():
                 task.cancel()

@@ -18,13 +18,16 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from actors.api_keys import read_api_key
 from actors.batch_worker import BatchWorker
-from actors.endpoint import read_api_key
 from actors.journal import Journal, JournalStats
 from actors.rate_limiter import RateLimiter
 from actors.teacher_pool import TeacherPool
 from actors.teacher_worker import TeacherWorker
-from reasoning.teacher_calls import TeacherSettings
+from reasoning.teacher_calls import EndpointSettings, TeacherSettings
+
+_CONCURRENT_CALLS = 10_000  # requests that may wait in one actor at a time
+_MANY: dict[str, Any] = {"num_cpus": 0, "max_restarts": -1, "max_concurrency": _CONCURRENT_CALLS}
 
 
 class _WorkerProcess(TeacherWorker):
@@ -35,9 +38,6 @@ class _WorkerProcess(TeacherWorker):
         super().__init__(settings, journal, *limiters)
         gc.collect()
         gc.freeze()
-
-
-_CONCURRENT_CALLS = 10_000  # requests that may wait in one actor at a time
 
 
 def start_journal(path: Path) -> Any:
@@ -60,20 +60,34 @@ async def close_journal(journal: Any, run: str | None = None) -> JournalStats:
     return stats
 
 
-def start_pool(settings: TeacherSettings, journal: Any, workers: int = 2) -> TeacherPool:
-    """Starts a limiter for each endpoint, and the workers; for endpoints with a Batch API, one worker each, and no
-    limiters. Raises `AuthenticationRefused` when a key is missing, `ValueError` when only some have batch settings."""
+class Limiters:
+    """The limiter actors of several pools: one for each endpoint, key and model, started when it is first wanted."""
+
+    def __init__(self) -> None:
+        self._started: dict[tuple[str, str | None, str], Any] = {}
+
+    def of(self, endpoint: EndpointSettings) -> Any:
+        key = (endpoint.base_url, endpoint.api_key_env, endpoint.model)
+        if key not in self._started:
+            self._started[key] = ray.remote(RateLimiter).options(**_MANY, max_task_retries=-1).remote(endpoint)
+        return self._started[key]
+
+
+def start_pool(
+    settings: TeacherSettings, journal: Any, workers: int = 2, limiters: Limiters | None = None
+) -> TeacherPool:
+    """Starts the workers, and the limiters that `limiters` has not yet; for endpoints with a Batch API, one worker
+    each, and no limiters. Raises `AuthenticationRefused` when a key is missing, `ValueError` when only some have batch
+    settings."""
     for endpoint in settings.endpoints:
         read_api_key(endpoint)
-    many = {"num_cpus": 0, "max_restarts": -1, "max_concurrency": _CONCURRENT_CALLS}
     if any(endpoint.batch is not None for endpoint in settings.endpoints):
         if not all(endpoint.batch is not None for endpoint in settings.endpoints):
             raise ValueError(f"teacher {settings.name}: either all of its endpoints have batch settings, or none has")
-        batching = ray.remote(BatchWorker).options(**many)
+        batching = ray.remote(BatchWorker).options(**_MANY)
         places = range(len(settings.endpoints))
         return TeacherPool([batching.remote(settings, journal, mine=mine) for mine in places], [], journal, settings)
-    limiters = [
-        ray.remote(RateLimiter).options(**many, max_task_retries=-1).remote(endpoint) for endpoint in settings.endpoints
-    ]
-    asking = [ray.remote(_WorkerProcess).options(**many).remote(settings, journal, *limiters) for _ in range(workers)]
-    return TeacherPool(asking, limiters, journal, settings)
+    limiters = limiters or Limiters()
+    own = [limiters.of(endpoint) for endpoint in settings.endpoints]
+    asking = [ray.remote(_WorkerProcess).options(**_MANY).remote(settings, journal, *own) for _ in range(workers)]
+    return TeacherPool(asking, own, journal, settings)

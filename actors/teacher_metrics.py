@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.endpoint import Usage
+from actors.replies import Usage
 from reasoning.prices import dollars
 from reasoning.teacher_calls import TeacherFailure, TeacherReply
 

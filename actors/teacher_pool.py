@@ -34,7 +34,7 @@ _WORKER_TRIES = 8  # restarts take seconds; eight tries with doubling waits are 
 _REQUESTS_A_CALL = 64
 _LEAST_GIVEN = 256
 _RATE_WINDOW_S = 30.0
-DRAIN_S = 30.0
+DRAIN_S = 20.0
 
 
 class WorkersLost(Exception):

@@ -21,11 +21,12 @@ from typing import Any
 
 from actors.asker import Asker, Outcome
 from actors.batching import Batched
-from actors.endpoint import Endpoint, Sent, worst_tokens
+from actors.endpoint import Endpoint, Sent
 from actors.journal import Ended, Refusal, Sending, sending_id
 from actors.lane import Lane
 from actors.limits import Outcome as LeaseOutcome
 from actors.limits import Release
+from actors.replies import worst_tokens
 from actors.routing import WeightedTurns
 from actors.teacher_metrics import TeacherMetrics
 from reasoning.prices import NANO

@@ -7,13 +7,14 @@ Invariants
 - What surely never reached the endpoint is told apart from what may have.
 - The key is in the session's header, and in no message.
 
-Why not `AsyncOpenAI`, which asks for an endpoint's models (`actors.endpoint`) and does its batches
-(`actors.batch_worker`): it takes 2 to 4 ms of CPU for a chat completion, more the more are in flight, of which the
+Why not `AsyncOpenAI`, which asks for an endpoint's models (`actors.endpoint_probe`) and does its batches
+(`actors.batch_client`): it takes 2 to 4 ms of CPU for a chat completion, more the more are in flight, of which the
 exchange itself is a small part. A worker would spend its core on building requests (`bench.teacher` has both).
 """
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -42,13 +43,13 @@ class Response:
 
 
 class Wire:
-    def __init__(self, base_url: str, api_key: str | None, connections: int, use_proxy: bool) -> None:
-        """`connections` may be open at a time. `use_proxy`: the environment's proxy, where it names one."""
+    def __init__(self, base_url: str, api_key: str | None, connections: int) -> None:
+        """`connections` may be open at a time. The environment's proxy is used, where it names one."""
         self._base_url = base_url.rstrip("/")
         self._api_key = api_key or NO_KEY
         self._connections = connections
         parts = urlsplit(base_url)
-        bypassed = not use_proxy or proxy_bypass(parts.hostname or "")
+        bypassed = is_loopback(base_url) or proxy_bypass(parts.hostname or "")
         self._proxy = None if bypassed else getproxies().get(parts.scheme)
         self._session: aiohttp.ClientSession | None = None
 
@@ -79,3 +80,12 @@ class Wire:
             },
             timeout=aiohttp.ClientTimeout(),  # the caller's is from the first byte to the last
         )
+
+
+def is_loopback(base_url: str) -> bool:
+    """Whether `base_url` is on this machine, which no proxy from the environment can reach."""
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -127,7 +127,8 @@ def _price_faults(path: str, section: EndpointSection, recipe: Recipe) -> Iterat
 
 
 def _api_faults(path: str, section: EndpointSection, number: int) -> Iterator[Fault]:
-    from actors.endpoint import AuthenticationRefused, EndpointError, UnknownModel, probe_endpoint
+    from actors.api_keys import AuthenticationRefused, EndpointError
+    from actors.endpoint_probe import UnknownModel, probe_endpoint
 
     place = section.places[number]
     if place.api_key_env is None and place.base_url is None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from reasoning.records import AnswerKind
 from reasoning.section import Fraction, PositiveInt, Section
@@ -246,3 +246,11 @@ class StorageSection(Section):
 
     path: str = "runs"
     journal: Path | None = None
+
+    @field_validator("journal")
+    @classmethod
+    def _is_the_same_file_everywhere(cls, journal: Path | None) -> Path | None:
+        """Processes work in folders of their own, so that a relative path would be a different file in each."""
+        if journal is not None and not journal.expanduser().is_absolute():
+            raise ValueError("an absolute path is needed, or one that begins with ~")
+        return journal.expanduser() if journal is not None else None

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from actors.endpoint import AuthenticationRefused, EndpointUnreachable, UnknownModel, probe_endpoint
+from actors.api_keys import AuthenticationRefused
+from actors.endpoint_probe import EndpointUnreachable, UnknownModel, probe_endpoint
 from actors.journal import Journal
 from actors.rate_limiter import RateLimiter
 from actors.teacher import close_journal, start_journal, start_pool
