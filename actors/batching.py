@@ -38,6 +38,11 @@ class Batched(Generic[ItemT, ResultT]):
             self._running = asyncio.create_task(self._run())
         return future
 
+    async def idle(self) -> None:
+        """Waits until nothing is on its way."""
+        while self._running is not None:
+            await asyncio.wait([self._running])
+
     async def _run(self) -> None:
         try:
             await asyncio.sleep(0)  # whoever asks in this very moment goes along

@@ -100,6 +100,10 @@ class Lane:
     def release(self, release: Release) -> None:
         self._releases.post(release)
 
+    async def released(self) -> None:
+        """Waits until the limiter knows of every lease that has ended."""
+        await self._releases.idle()
+
     async def _release_all(self, releases: list[Release]) -> None:
         await self._limiter.release.remote(releases)
 

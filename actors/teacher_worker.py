@@ -82,6 +82,7 @@ class TeacherWorker(Asker):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace_s):
                 await self._all_recorded.wait()
+                await asyncio.gather(*(lane.released() for lane in self._lanes))
         return self._unrecorded
 
 

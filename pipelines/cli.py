@@ -1,4 +1,5 @@
-"""The command line: `tailor run | fine-tune-cot | eval | grade | serve | report | import | export | journal`.
+"""The command line: `tailor run | fine-tune-cot | estimate | eval | grade | serve | report | import | export`, and
+`tailor journal` (`pipelines.journal_cli`).
 
 Owns: arguments. Exit codes: 0 done, 1 the run stopped (resumable), 2 bad input (nothing was started), 130 interrupted;
 how an error becomes one of them, and a line for a person, is `pipelines.plainly`.
@@ -66,6 +67,32 @@ def fine_tune_cot(
 
         chosen = load_cot_recipe(recipe, _absolute(data)).replace(name=name, storage_path=storage, seed=seed)
         run_recipe(chosen, str(recipe), console)
+
+
+@app.command()
+def estimate(
+    recipe: Annotated[Path, typer.Argument(help="The recipe, a YAML file, of either kind of run.")],
+    data: DataOption = None,
+    sample: Annotated[
+        int, typer.Option(min=0, help="Questions to ask the teacher for it; 0 asks nobody and writes nothing.")
+    ] = 8,
+    missed: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Share of an exam's questions that the student misses.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run, instead of the recipe's.")] = None,
+    storage: Annotated[str | None, typer.Option(help="Where runs are kept, instead of the recipe's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed, instead of the recipe's.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+) -> None:
+    """Tell the calls, tokens and cost of a run before it starts, from a small sample that the run goes on with."""
+    with told_plainly():
+        from pipelines.estimate import estimate as tell
+        from reasoning.cot_recipe import FineTuneCotRecipe, load_any_recipe
+
+        chosen = load_any_recipe(recipe, _absolute(data)).replace(name=name, storage_path=storage, seed=seed)
+        if missed is not None and isinstance(chosen, FineTuneCotRecipe):
+            raise typer.BadParameter("Fine-tune-CoT sits no exam to learn from", param_hint="--missed")
+        tell(chosen, str(recipe), sample, missed, json, console)
 
 
 @app.command("eval")

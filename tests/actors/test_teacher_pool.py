@@ -88,8 +88,8 @@ def test_what_failed_in_passing_is_asked_again_by_the_next_run_and_nothing_else(
     faults = FAULTS.model_copy(update={"share": 0.5})
     with Provider(ProviderArgs(teacher="echo", faults=faults)) as provider:
         settings = at(provider.base_url, attempts=1, timeout_s=1.0)
-        first = {o.key: o for o in run(ask_all(pool_here(settings, journal)[0], range(200)))}
-        again = {o.key: o for o in run(ask_all(pool_here(settings, journal)[0], range(200)))}
+        first = {o.key: o for o in run(ask_all(pool_here(settings, journal)[0], range(100)))}
+        again = {o.key: o for o in run(ask_all(pool_here(settings, journal)[0], range(100)))}
         assert provider.stats().answered_more_than_once == 0
     for key, outcome in first.items():
         if isinstance(outcome, TeacherReply) or outcome.kind.final:
@@ -101,7 +101,7 @@ def test_what_failed_in_passing_is_asked_again_by_the_next_run_and_nothing_else(
     )
 
 
-@pytest.mark.parametrize("fault_share", [0.0, 0.3])
+@pytest.mark.parametrize("fault_share", [0.0, pytest.param(0.3, marks=pytest.mark.slow)])
 def test_the_cap_is_never_passed_by_the_providers_own_count(
     fault_share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
