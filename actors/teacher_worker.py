@@ -30,7 +30,7 @@ from actors.replies import worst_tokens
 from actors.routing import WeightedTurns
 from actors.teacher_metrics import TeacherMetrics
 from reasoning.prices import NANO
-from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest, TeacherSettings
+from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherRequest, TeacherSettings
 
 _LONGEST_BACKOFF_S = 30.0
 _LOOK_AGAIN_S = 0.05
@@ -130,42 +130,45 @@ class _Attempts:
 
     async def _send(self, lane: Lane, lease: int) -> Outcome | None:
         """Announces, sends and records one sending. None: the request is to be asked again."""
-        sending = self._sending(lane)
-        try:
-            refusal = await self._worker._start(sending)
-        except BaseException:
+        if self._worker._draining.is_set():
             lane.release(Release(lease, LeaseOutcome.UNUSED))
-            raise
-        if refusal is not None:
-            lane.release(Release(lease, LeaseOutcome.UNUSED))
-            return await self._not_started(refusal)
+            return None
         self._worker.in_the_air(+1)
         try:
-            began = time.monotonic()
-            sent = await lane.send(self._request, lease)
-            self._sends += 1
-            self._short_since = None
-            result = sent.result
-            if isinstance(result, TeacherFailure):
-                result = self._last = dataclasses.replace(result, attempts=self._sends)
-            cost = self._cost(lane, sent)
-            usage = sent.usage
-            await self._worker._end(
-                Ended(
-                    sending.id,
-                    result,
-                    usage.prompt_tokens if usage else 0,
-                    usage.completion_tokens if usage else 0,
-                    cost,
-                )
-            )
+            sending = self._sending(lane)
+            refusal = await self._announce(sending, lane, lease)
+            result = await self._send_announced(sending, lane, lease) if refusal is None else None
         finally:
             self._worker.in_the_air(-1)
-        worst = sending.worst_cost
-        self._worker._metrics.sent(lane.name, result, usage, worst if cost is None else cost, time.monotonic() - began)
-        if isinstance(result, TeacherReply):
-            return result
-        return await self._after(result)
+        if refusal is not None:
+            return await self._not_started(refusal)
+        return await self._after(result) if isinstance(result, TeacherFailure) else result
+
+    async def _announce(self, sending: Sending, lane: Lane, lease: int) -> Outcome | Refusal | None:
+        """None: it may be sent. Otherwise the lease is handed back."""
+        refusal: Outcome | Refusal | None = Refusal.IN_FLIGHT
+        try:
+            refusal = await self._worker._start(sending)
+        finally:
+            if refusal is not None:
+                lane.release(Release(lease, LeaseOutcome.UNUSED))
+        return refusal
+
+    async def _send_announced(self, sending: Sending, lane: Lane, lease: int) -> Outcome:
+        """One sending, recorded before anybody learns of it."""
+        began = time.monotonic()
+        sent = await lane.send(self._request, lease)
+        self._sends += 1
+        self._short_since = None
+        result = sent.result
+        if isinstance(result, TeacherFailure):
+            result = self._last = dataclasses.replace(result, attempts=self._sends)
+        cost, usage = self._cost(lane, sent), sent.usage
+        tokens = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+        await self._worker._end(Ended(sending.id, result, *tokens, cost))
+        spent = sending.worst_cost if cost is None else cost
+        self._worker._metrics.sent(lane.name, result, usage, spent, time.monotonic() - began)
+        return result
 
     async def _not_started(self, refusal: Outcome | Refusal) -> Outcome | None:
         if not isinstance(refusal, Refusal):
