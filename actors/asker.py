@@ -3,7 +3,7 @@
 Owns: the requests being answered, and the outcomes that nobody has fetched yet.
 
 Invariants
-- The same request asked many times at once is answered once.
+- The same request asked many times at once is answered once, and not at all when its outcome is in the journal.
 - A request ends exactly once, in a reply, a typed failure, or the error that kept its outcome from being recorded.
 - Outcomes leave in bulk: `collect` returns whatever is ready, and waits when nothing is. One that is on its way when
   the actor dies is in the journal.
@@ -16,7 +16,9 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from actors.batching import Batched
 from reasoning.teacher_calls import TeacherFailure, TeacherReply, TeacherRequest
 
 Outcome = TeacherReply | TeacherFailure
@@ -34,7 +36,10 @@ class Unrecorded:
 class Asker(ABC):
     """Answers requests of one teacher. Run as an actor with many concurrent calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, teacher: str, journal: Any) -> None:
+        """`teacher` is the name that requests call it by; `journal` is an actor handle."""
+        self._teacher = teacher
+        self.look_up: Batched[str, Outcome | None] = Batched(lambda keys: journal.lookup.remote(keys))
         self._asking: dict[str, asyncio.Task[Outcome]] = {}
         self._done: list[Outcome | Unrecorded] = []
         self._some_done = asyncio.Event()
@@ -42,7 +47,7 @@ class Asker(ABC):
 
     @abstractmethod
     async def answer(self, request: TeacherRequest, key: str) -> Outcome:
-        """The outcome of `request`, from the journal or from an endpoint. Raises `JournalError`."""
+        """The outcome of `request`, which the journal does not have. Raises `JournalError`."""
 
     async def ask(self, request: TeacherRequest) -> Outcome:
         """The outcome of `request`. Raises `JournalError`."""
@@ -65,8 +70,7 @@ class Asker(ABC):
     async def drain(self, grace_s: float) -> int:
         """Begins nothing new and waits for what is in flight, at most `grace_s`. Returns how many did not end."""
         self._draining.set()
-        pending = await self._wait_for_flights(grace_s)
-        return pending
+        return await self._wait_for_flights(grace_s)
 
     @abstractmethod
     async def _wait_for_flights(self, grace_s: float) -> int:
@@ -76,9 +80,15 @@ class Asker(ABC):
         key = request.key
         task = self._asking.get(key)
         if task is None:
-            task = self._asking[key] = asyncio.create_task(self.answer(request, key), name=key)
+            task = self._asking[key] = asyncio.create_task(self._find(request, key), name=key)
             task.add_done_callback(lambda _: self._asking.pop(key))
         return task
+
+    async def _find(self, request: TeacherRequest, key: str) -> Outcome:
+        """The recorded outcome, or a new one."""
+        if request.endpoint != self._teacher:
+            raise ValueError(f"a request for {request.endpoint} reached a worker of {self._teacher}")
+        return await self.look_up(key) or await self.answer(request, key)
 
     def _deliver(self, task: asyncio.Task[Outcome]) -> None:
         if task.cancelled():

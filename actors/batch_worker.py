@@ -29,7 +29,6 @@ from actors.asker import Asker, Outcome
 from actors.batch_endpoint import BatchEndpoint, Calm
 from actors.batch_files import Fate, LineResult, fitting, input_line
 from actors.batch_flight import BatchStatus, Flight
-from actors.batching import Batched
 from actors.gathering import Gathering
 from actors.journal import Ended, OpenBatch, Refusal, Sending, sending_id
 from actors.replies import worst_tokens
@@ -76,7 +75,7 @@ class BatchWorker(Asker):
         backoff_s: float = 2.0,
         hand_over_s: float = 300.0,
     ) -> None:
-        super().__init__()
+        super().__init__(settings.name, journal)
         self._settings = settings
         self._journal = journal
         self._calm = Calm()
@@ -87,7 +86,6 @@ class BatchWorker(Asker):
         self._here = self._endpoints[mine]
         batch = self._here.batch
         self._gathering = Gathering(self._go, batch.max_requests, batch.linger_s, self._draining)
-        self._look_up: Batched[str, Outcome | None] = Batched(lambda keys: journal.lookup.remote(keys))
         self._flights: dict[str, Flight] = {}
         self._flying: set[asyncio.Task[None]] = set()
         self._landed = asyncio.Event()  # set, and replaced, whenever a batch has ended
@@ -99,11 +97,6 @@ class BatchWorker(Asker):
         return tuple(sorted((flight.status() for flight in self._flights.values()), key=lambda status: status.since))
 
     async def answer(self, request: TeacherRequest, key: str) -> Outcome:
-        if request.endpoint != self._settings.name:
-            raise ValueError(f"a request for {request.endpoint} reached a worker of {self._settings.name}")
-        recorded = await self._look_up(key)
-        if recorded is not None:
-            return recorded
         try:
             self._line(request, key)
         except UnicodeEncodeError as error:
@@ -133,7 +126,7 @@ class BatchWorker(Asker):
                 await self._a_landing()
             else:  # in flight of another living run: its outcome will be in the journal
                 await asyncio.sleep(self._here.batch.poll_s * random.uniform(0.5, 1.0))
-            recorded = await self._look_up(key)
+            recorded = await self.look_up(key)
             if recorded is not None:
                 return recorded
 

@@ -44,7 +44,7 @@ class TeacherWorker(Asker):
     """Asks one teacher. `journal` and `limiters`, one for each endpoint, are actor handles."""
 
     def __init__(self, settings: TeacherSettings, journal: Any, *limiters: Any, backoff_s: float = 0.5) -> None:
-        super().__init__()
+        super().__init__(settings.name, journal)
         self._settings = settings
         self._backoff_s = backoff_s
         alone = len(settings.endpoints) == 1
@@ -53,7 +53,6 @@ class TeacherWorker(Asker):
             for endpoint, limiter in zip(settings.endpoints, limiters, strict=True)
         ]
         self._turns = WeightedTurns([endpoint.weight for endpoint in settings.endpoints])
-        self._look_up: Batched[str, Outcome | None] = Batched(lambda keys: journal.lookup.remote(keys))
         self._start: Batched[Sending, Outcome | Refusal | None] = Batched(lambda some: journal.start.remote(some))
         self._end: Batched[Ended, None] = Batched(lambda some: journal.end.remote(some))
         self._metrics = TeacherMetrics(settings.name)
@@ -63,11 +62,6 @@ class TeacherWorker(Asker):
         self._all_recorded.set()
 
     async def answer(self, request: TeacherRequest, key: str) -> Outcome:
-        if request.endpoint != self._settings.name:
-            raise ValueError(f"a request for {request.endpoint} reached a worker of {self._settings.name}")
-        recorded = await self._look_up(key)
-        if recorded is not None:
-            return recorded
         return await _Attempts(self, request, key).until_it_ends()
 
     def in_the_air(self, more: int) -> None:
@@ -175,7 +169,7 @@ class _Attempts:
             return refusal  # answered by another worker or run since the look-up
         if refusal is Refusal.IN_FLIGHT:  # by another living run: its outcome will be in the journal
             await asyncio.sleep(_ASK_AGAIN_S * random.uniform(1, 2))
-            return await self._worker._look_up(self._key)
+            return await self._worker.look_up(self._key)
         now = time.monotonic()
         self._short_since = now if self._short_since is None else self._short_since
         settles_s = max(lane.endpoint.settings.timeout_s for lane in self._worker._lanes) + _SETTLING_MARGIN_S
