@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from serve.faults import FaultArgs
 from serve.provider import Provider
 from serve.provider_args import ProviderArgs
@@ -15,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SECRET, WRONG = "tk-7f3a9c51e8d2", "tk-wrong-55b1c0de"
 
 
+@pytest.mark.slow
 def test_no_log_row_error_or_metric_of_a_pool_on_ray_holds_a_key(tmp_path: Path) -> None:
     """A whole pool on a Ray of its own, with faults, a refused key and a cap: all that it left is searched. Half a
     minute, most of it waiting for Ray to export its metrics."""

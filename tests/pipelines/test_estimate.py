@@ -85,6 +85,7 @@ def round_zero(path: Path) -> tuple[Metrics, Mapping[str, Any]]:
     return asyncio.run(ask())
 
 
+@pytest.mark.slow
 def test_the_estimate_is_what_round_0_then_pays(ray_cluster: None, tmp_path: Path) -> None:
     with Provider(PRICED) as provider:
         recipe = recipe_at(tmp_path, provider.base_url, ROUND_0)
