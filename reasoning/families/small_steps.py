@@ -58,7 +58,10 @@ def smaller(left: int, op: str, right: int) -> list[Equation]:
     else:
         parts = _quotient(left, right)
     whole = equation(left, op, right)
-    return [part for part in parts if not part.same_terms(whole)]
+    kept = [part for part in parts if not part.same_terms(whole)]
+    if op in (PLUS, MINUS) and kept and kept[-1].result != whole.result:
+        return []  # 1 + 21 by way of 1 + 20 ends in 21 + 1, which is the calculation itself
+    return kept
 
 
 def _places(number: int) -> list[int]:

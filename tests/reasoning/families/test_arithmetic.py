@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reasoning.families import FAMILIES
@@ -99,6 +99,7 @@ def test_impossible_sizes_are_refused(sizes: dict) -> None:
 
 
 @given(left=st.integers(0, 999), right=st.integers(0, 99), op=st.sampled_from("+-×÷"))
+@example(left=1, right=21, op="+")
 def test_small_steps_are_true_smaller_and_lead_to_the_result(left: int, right: int, op: str) -> None:
     if op == "-":
         left += right
