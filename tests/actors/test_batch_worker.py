@@ -478,6 +478,7 @@ def test_the_batches_of_another_teacher_at_the_same_endpoint_are_left_to_it(jour
 # On Ray ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_pool_on_ray_spreads_over_endpoints_and_loses_nothing_with_a_worker(
     ray_cluster: None, tmp_path: Path
 ) -> None:
