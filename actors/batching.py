@@ -1,8 +1,8 @@
 """Many small calls to an actor, made as few large ones.
 
 Owns: what waits while a call is under way. Invariants
-- One call is under way at a time; whatever is asked for meanwhile goes together into the next. Under load calls grow,
-  without load nobody waits: there is no timer.
+- One call is under way at a time; whatever is asked for meanwhile goes together into the next, so that under load calls
+  grow. Without load an item waits a few milliseconds for others.
 - An item's result, or the error of the call it went with, reaches the one who asked.
 """
 
@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
+_GATHER_S = 0.003  # a journey between processes takes about as long
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
@@ -45,7 +46,7 @@ class Batched(Generic[ItemT, ResultT]):
 
     async def _run(self) -> None:
         try:
-            await asyncio.sleep(0)  # whoever asks in this very moment goes along
+            await asyncio.sleep(_GATHER_S)  # whoever asks within this moment goes along
             while self._waiting:
                 going = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
                 await self._go(going)

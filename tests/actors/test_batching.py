@@ -41,7 +41,8 @@ def test_what_comes_during_a_call_goes_together_into_the_next() -> None:
         recorder = Recorder()
         batched = Batched(recorder.double)
         first = asyncio.create_task(batched(1))
-        await asyncio.sleep(0.002)
+        while not recorder.calls:
+            await asyncio.sleep(0)
         later = [asyncio.create_task(batched(number)) for number in (2, 3, 4)]
         await asyncio.gather(first, *later)
         await batched(5)  # and after a rest it begins anew
