@@ -13,9 +13,11 @@ class Recorder:
     def __init__(self) -> None:
         self.calls: list[list[int]] = []
         self.under_way = self.most_under_way = 0
+        self.begun = asyncio.Event()
 
     async def double(self, items: list[int]) -> list[int]:
         self.calls.append(items)
+        self.begun.set()
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         await asyncio.sleep(0.005)
@@ -41,8 +43,7 @@ def test_what_comes_during_a_call_goes_together_into_the_next() -> None:
         recorder = Recorder()
         batched = Batched(recorder.double)
         first = asyncio.create_task(batched(1))
-        while not recorder.calls:
-            await asyncio.sleep(0)
+        await recorder.begun.wait()
         later = [asyncio.create_task(batched(number)) for number in (2, 3, 4)]
         await asyncio.gather(first, *later)
         await batched(5)  # and after a rest it begins anew
