@@ -41,7 +41,6 @@ class Lane:
 
     def __init__(self, endpoint: Endpoint, limiter: Any, patience_s: float, alone: bool) -> None:
         self.endpoint = endpoint
-        self.in_flight = 0
         self._limiter = limiter
         self._patience_s = patience_s
         self._wait_s = math.inf if alone else _BOUNDED_WAIT_S
@@ -88,13 +87,11 @@ class Lane:
     async def send(self, request: TeacherRequest, lease: int) -> Sent:
         """One sending under `lease`, which is released whatever happens."""
         ended = Release(lease, Outcome.FAILED, kind="cancelled", message="")
-        self.in_flight += 1
         try:
             sent = await self.endpoint.send(request)
             ended = _release_of(lease, sent)
             return sent
         finally:
-            self.in_flight -= 1
             self.release(ended)
 
     def release(self, release: Release) -> None:
