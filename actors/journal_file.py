@@ -117,6 +117,7 @@ class JournalFile:
         with self.errors():
             self.db = sqlite3.connect(self.path, timeout=lock_wait_s, isolation_level=None, check_same_thread=False)
             try:
+                self._use_wal(lock_wait_s)
                 self._prepare()
                 with self._file_errors():
                     self._mark = self._make_mark()
@@ -258,8 +259,20 @@ class JournalFile:
                 if time.time() - mark.stat().st_mtime > 60 and not self.lives(mark.name):
                     mark.unlink()
 
+    def _use_wal(self, lock_wait_s: float) -> None:
+        """Switches to the write-ahead log. When two do so to a new file, SQLite refuses one of them at once: its own
+        wait does not cover the switch."""
+        until = time.monotonic() + lock_wait_s
+        while True:
+            try:
+                self.db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > until:
+                    raise
+            time.sleep(0.005)
+
     def _prepare(self) -> None:
-        self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         if self.db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise sqlite3.DatabaseError("its pages do not fit together")

@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,7 @@ def test_a_writer_lives_until_it_closes_or_is_killed(path: Path) -> None:
 
 OPENER = """
 import sys
+import time
 from actors.journal_file import JournalFile
 for number in range(40):
     file = JournalFile(sys.argv[1], ballast_bytes=4096)
@@ -129,6 +131,28 @@ def test_several_may_open_and_close_it_at_the_same_time(path: Path) -> None:
         assert process.returncode == 0, errors
     (rows,) = JournalFile(path, ballast_bytes=0).db.execute("SELECT COUNT(*) FROM journal").fetchone()
     assert rows == 81
+
+
+MAKER = """
+import sys, time
+from actors.journal_file import JournalFile
+began = float(sys.argv[2])
+for number in range(40):
+    time.sleep(max(0, began + number * 0.03 - time.time()))
+    JournalFile(f"{sys.argv[1]}/{number}/journal.sqlite", ballast_bytes=0).close()
+"""
+
+
+def test_several_may_make_it_at_the_same_time(tmp_path: Path) -> None:
+    """Four processes that make each of forty files in the same moment: SQLite refuses some of them. About 3 s."""
+    began = str(time.time() + 1)
+    processes = [
+        subprocess.Popen([sys.executable, "-c", MAKER, str(tmp_path), began], stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    for process in processes:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
 
 
 def test_another_s_transaction_is_waited_for_only_so_long(path: Path) -> None:
