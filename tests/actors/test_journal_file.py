@@ -109,7 +109,6 @@ def test_a_writer_lives_until_it_closes_or_is_killed(path: Path) -> None:
 
 OPENER = """
 import sys
-import time
 from actors.journal_file import JournalFile
 for number in range(40):
     file = JournalFile(sys.argv[1], ballast_bytes=4096)
