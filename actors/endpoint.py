@@ -33,7 +33,14 @@ from actors.replies import (
     read_refusal,
 )
 from actors.wire import Interrupted, NotReached, Response, Wire
-from reasoning.teacher_calls import EndpointSettings, FailureKind, TeacherFailure, TeacherReply, TeacherRequest
+from reasoning.teacher_calls import (
+    EndpointSettings,
+    FailureKind,
+    TeacherFailure,
+    TeacherReply,
+    TeacherRequest,
+    storable,
+)
 
 _LONGEST_MESSAGE = 500
 
@@ -123,5 +130,5 @@ class Endpoint:
         usage: Usage | None = NOTHING_USED,
         outcome: Outcome | None = None,
     ) -> Sent:
-        message = scrub(message, self._api_key)[:_LONGEST_MESSAGE]
+        message = scrub(storable(message), self._api_key)[:_LONGEST_MESSAGE]
         return Sent(TeacherFailure(request.key, kind, message, attempts=1), outcome or outcome_of(kind), usage)

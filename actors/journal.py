@@ -19,6 +19,7 @@ itself knows nothing of Ray.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sqlite3
 import time
@@ -28,15 +29,27 @@ from pathlib import Path
 
 from actors.journal_file import (
     BALLAST_BYTES,
+    JournalBusy,
     JournalCorrupt,
     JournalDiskFull,
     JournalError,
     JournalFile,
     JournalVersionMismatch,
 )
-from actors.journal_records import Ended, JournalStats, OpenBatch, Outcome, Refusal, Sending, Spending, sending_id
+from actors.journal_reader import batch_of, parsed, reply_of
+from actors.journal_records import (
+    Ended,
+    JournalStats,
+    OpenBatch,
+    Outcome,
+    Refusal,
+    Sending,
+    Spending,
+    reply_json,
+    sending_id,
+)
 from reasoning.prices import dollars
-from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply
+from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, storable
 
 __all__ = [
     "Ended",
@@ -54,6 +67,9 @@ __all__ = [
 ]
 
 
+_END_WAITS = 20  # times `lock_wait_s`
+
+
 class Journal:
     """An open journal. `close` it, or let the process end."""
 
@@ -63,9 +79,11 @@ class Journal:
         lock_wait_s: float = 30.0,
         clock: Callable[[], float] = time.time,
         ballast_bytes: int = BALLAST_BYTES,
+        writer: str | None = None,
     ) -> None:
-        """Opens or makes the file. Raises `JournalCorrupt`, `JournalVersionMismatch`, `JournalDiskFull`."""
-        self._file = JournalFile(path, lock_wait_s, ballast_bytes)
+        """Opens or makes the file, as `JournalFile` does. Raises `JournalCorrupt`, `JournalVersionMismatch`,
+        `JournalDiskFull`."""
+        self._file = JournalFile(path, lock_wait_s, ballast_bytes, writer)
         self._clock = clock
 
     def close(self) -> None:
@@ -75,7 +93,7 @@ class Journal:
     def lookup(self, keys: Sequence[str]) -> list[Outcome | None]:
         """The final outcome of each request: its reply, or a failure that would come again. None: it may be asked."""
         with self._file.errors():
-            return [_final(_row_of(self._file.db, key)) for key in keys]
+            return [self._final(_row_of(self._file.db, key)) for key in keys]
 
     def start(self, sendings: Sequence[Sending]) -> list[Outcome | Refusal | None]:
         """Records what is about to be sent. For each: None, it may be sent; its outcome, it is answered already (that
@@ -92,13 +110,18 @@ class Journal:
 
     def end(self, ended: Sequence[Ended]) -> None:
         """Records outcomes, durably. The first reply to a request stays; after a failure that is not final it may be
-        asked again. Raises `JournalError` for a sending that was never started."""
-        try:
-            self._end_all(ended)
-        except JournalDiskFull:
-            if not self._file.drop_ballast():
-                raise
-            self._end_all(ended)
+        asked again. What was paid for waits longer for another writer than anything else does. Raises `JournalError`
+        for a sending that was never started."""
+        for waited in range(1, _END_WAITS + 1):
+            try:
+                self._end_all(ended)
+                return
+            except JournalDiskFull:
+                if not self._file.drop_ballast():
+                    raise
+            except JournalBusy:
+                if waited == _END_WAITS:
+                    raise
 
     def stats(self, run: str | None = None) -> JournalStats:
         """Counts over all requests; with `run`, money of that run alone."""
@@ -108,7 +131,7 @@ class Journal:
                 "COALESCE(SUM(sends > 1), 0), COALESCE(SUM(sends_refused), 0), COALESCE(SUM(prompt_tokens), 0), "
                 "COALESCE(SUM(completion_tokens), 0), COALESCE(SUM(sends), 0), "
                 "COALESCE(SUM(sends_after_unknown), 0), "
-                "COALESCE(SUM(status = 'answered' AND json_extract(reply, '$.finish_reason') = 'length'), 0) FROM calls"
+                "COALESCE(SUM(IIF(json_valid(reply), reply ->> '$.finish_reason' = 'length', 0)), 0) FROM calls"
             ).fetchone()
             failures = self._file.db.execute(
                 "SELECT failure_kind, COUNT(*) FROM calls WHERE status = 'failed' GROUP BY failure_kind"
@@ -165,13 +188,16 @@ class Journal:
                 "ORDER BY created_at",
                 (endpoint,),
             ).fetchall()
-        return [OpenBatch(id, remote_id, json.loads(sends), at) for id, remote_id, sends, at in rows]
+        try:
+            return [OpenBatch(id, remote_id, batch_of(sends), at) for id, remote_id, sends, at in rows]
+        except ValueError as error:
+            raise self._damaged(f"an open batch to {endpoint}: {error}") from error
 
     # One row ---------------------------------------------------------------------------------------------------------
 
     def _start(self, db: sqlite3.Connection, books: _Books, sending: Sending) -> Outcome | Refusal | None:
         row = _row_of(db, sending.key)
-        outcome = _final(row)
+        outcome = self._final(row)
         if outcome is not None:
             db.execute("UPDATE calls SET sends_refused = sends_refused + 1 WHERE key = ?", (sending.key,))
             return outcome
@@ -202,6 +228,24 @@ class Journal:
         )
         books.reserve(sending.run, sending.worst_cost)
         return None
+
+    def _final(self, row: _Row | None) -> Outcome | None:
+        """The outcome that stays, where there is one."""
+        if row is None:
+            return None
+        if row.status == "answered":
+            try:
+                return dataclasses.replace(reply_of(row.key, parsed(row.reply, "reply")), from_journal=True)
+            except ValueError as error:
+                raise self._damaged(f"request {row.key}: {error}") from error
+        if row.status == "failed" and row.failure_kind is not None and FailureKind(row.failure_kind).final:
+            return TeacherFailure(row.key, FailureKind(row.failure_kind), row.failure_message, row.failure_attempts)
+        return None
+
+    def _damaged(self, what: str) -> JournalCorrupt:
+        return JournalCorrupt(
+            f"{self._file.path}: {what}. Look at all of it with `tailor journal verify {self._file.path}`"
+        )
 
     def _in_flight_elsewhere(self, db: sqlite3.Connection, key: str) -> bool:
         """Whether another living process than this one sent `key` last. One's own that has not ended is lost: a worker
@@ -261,17 +305,10 @@ class Journal:
             self._record_failure(db, ended.outcome, now, ended.id)  # type: ignore[arg-type]
 
     def _record_reply(self, db: sqlite3.Connection, reply: TeacherReply, now: float) -> None:
-        content = {
-            "text": reply.text,
-            "finish_reason": reply.finish_reason,
-            "prompt_tokens": reply.prompt_tokens,
-            "completion_tokens": reply.completion_tokens,
-            "model": reply.model,
-        }
         db.execute(
             "UPDATE calls SET status = 'answered', reply = ?, prompt_tokens = ?, completion_tokens = ?, ended_at = ? "
             "WHERE key = ? AND status != 'answered'",
-            (json.dumps(content), reply.prompt_tokens, reply.completion_tokens, now, reply.key),
+            (reply_json(reply), reply.prompt_tokens, reply.completion_tokens, now, reply.key),
         )
 
     def _record_failure(self, db: sqlite3.Connection, failure: TeacherFailure, now: float, send: str) -> None:
@@ -279,7 +316,7 @@ class Journal:
         db.execute(
             "UPDATE calls SET status = 'failed', failure_kind = ?, failure_message = ?, failure_attempts = ?, "
             "ended_at = ? WHERE key = ? AND status != 'answered' AND last_send = ?",
-            (failure.kind.value, failure.message, failure.attempts, now, failure.key, send),
+            (failure.kind.value, storable(failure.message), failure.attempts, now, failure.key, send),
         )
 
 
@@ -333,13 +370,3 @@ def _row_of(db: sqlite3.Connection, key: str) -> _Row | None:
         (key,),
     ).fetchone()
     return _Row(*found) if found else None
-
-
-def _final(row: _Row | None) -> Outcome | None:
-    if row is None:
-        return None
-    if row.status == "answered" and row.reply is not None:
-        return TeacherReply(key=row.key, **json.loads(row.reply), from_journal=True)
-    if row.status == "failed" and row.failure_kind is not None and FailureKind(row.failure_kind).final:
-        return TeacherFailure(row.key, FailureKind(row.failure_kind), row.failure_message, row.failure_attempts)
-    return None

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from actors.journal_reader import Writers, parsed, reading, reply_of, request_of
-from actors.journal_sums import sending_sums
+from actors.journal_reader import Writers, batch_of, parsed, reading, reply_of, request_of
+from actors.journal_sums import IN_OPEN_BATCHES, sending_sums
 from reasoning.teacher_calls import FailureKind
 
 _KINDS = frozenset(map(str, FailureKind))
@@ -47,11 +47,13 @@ class UnknownSending:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What an audit found. The journal is sound when there is no fault; unknown sendings are none."""
+    """What an audit found. The journal is sound when there is no fault; unknown sendings are none. `in_flight` and
+    `in_batch` count sendings that a living process or a batch at the provider still waits for."""
 
     requests: int
     sendings: int
     in_flight: int
+    in_batch: int
     unknown: tuple[UnknownSending, ...]
     faults: tuple[Fault, ...]
 
@@ -65,7 +67,7 @@ def audit(path: Path) -> Audit:
             for (said,) in db.execute("PRAGMA integrity_check"):
                 if said != "ok":
                     found.faults.append(Fault("the file", " ".join(said.split())))
-            for check in (_requests, _statuses, _sendings, _spending):
+            for check in (_requests, _statuses, _sendings, _spending, _batches):
                 found.faults += check(db, found)
             _open_sendings(db, writers, found)
         except sqlite3.DatabaseError as error:
@@ -73,7 +75,9 @@ def audit(path: Path) -> Audit:
             if not code.startswith("SQLITE_CORRUPT"):
                 raise
             found.faults.append(Fault("the file", f"it is damaged ({error}): what comes after cannot be read"))
-    return Audit(found.requests, found.sendings, found.in_flight, tuple(found.unknown), tuple(found.faults))
+    return Audit(
+        found.requests, found.sendings, found.in_flight, found.in_batch, tuple(found.unknown), tuple(found.faults)
+    )
 
 
 # Checks ---------------------------------------------------------------------------------------------------------------
@@ -84,6 +88,7 @@ class _Found:
     requests: int = 0
     sendings: int = 0
     in_flight: int = 0
+    in_batch: int = 0
     unknown: list[UnknownSending] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
@@ -158,12 +163,28 @@ def _spending(db: sqlite3.Connection, found: _Found) -> Iterator[Fault]:
                 yield Fault(f"run {run!r}", f"{is_} nanodollars are {what}, its sendings come to {should}")
 
 
+def _batches(db: sqlite3.Connection, found: _Found) -> Iterator[Fault]:
+    known = "SELECT 1 FROM sends WHERE id = ? AND key = ?"
+    for id, sends in db.execute("SELECT id, sends FROM batches ORDER BY id"):
+        try:
+            missing = [
+                key for key, sending in batch_of(sends).items() if not db.execute(known, (sending, key)).fetchone()
+            ]
+        except ValueError as error:
+            yield Fault(f"batch {id}", str(error))
+            continue
+        if missing:
+            yield Fault(f"batch {id}", f"{len(missing)} of its sendings are not there, of request {missing[0]} first")
+
+
 def _open_sendings(db: sqlite3.Connection, writers: Writers, found: _Found) -> None:
-    for writer, *columns in db.execute(
-        "SELECT writer, id, key, run, endpoint, started_at, worst_cost FROM sends WHERE ended_at IS NULL "
-        "ORDER BY started_at, id"
+    for writer, in_batch, *columns in db.execute(
+        f"SELECT writer, id IN ({IN_OPEN_BATCHES}), id, key, run, endpoint, started_at, worst_cost FROM sends "
+        "WHERE ended_at IS NULL ORDER BY started_at, id"
     ):
         if writers.live(writer):
             found.in_flight += 1
+        elif in_batch:
+            found.in_batch += 1
         else:
             found.unknown.append(UnknownSending(*columns))

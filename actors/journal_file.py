@@ -100,24 +100,51 @@ class JournalDiskFull(JournalError):
     """There is no room for another row. Nothing that was recorded before is lost."""
 
 
+class JournalBusy(JournalError):
+    """Another process was writing for all of the time that was waited. Nothing is lost, and nothing was written."""
+
+
+def how_to_save(path: Path) -> str:
+    """What to do about a damaged file, in a sentence."""
+    return (
+        f"Keep the file and make another of what is readable: `sqlite3 {path} .recover | sqlite3 recovered.sqlite` (it "
+        "needs an sqlite3 that is built with .recover; some distributions' is not). When `tailor journal verify "
+        "recovered.sqlite` finds the answers there, put that file in this one's place, and delete "
+        f"{path.name}-wal and {path.name}-shm beside it"
+    )
+
+
+def new_writer() -> str:
+    """A name that no other writer has."""
+    return uuid.uuid4().hex
+
+
 class JournalFile:
     """An open journal file. `close` it, or let the process end."""
 
-    def __init__(self, path: Path | str, lock_wait_s: float = 30.0, ballast_bytes: int = BALLAST_BYTES) -> None:
-        """Opens or makes the file. `lock_wait_s` bounds the wait for another writer's transaction. Raises
+    def __init__(
+        self,
+        path: Path | str,
+        lock_wait_s: float = 30.0,
+        ballast_bytes: int = BALLAST_BYTES,
+        writer: str | None = None,
+    ) -> None:
+        """Opens or makes the file. `lock_wait_s` bounds the wait for another writer's transaction. A process that
+        takes the place of a dead one gives that one's name as `writer` (`new_writer`), and is taken for it. Raises
         `JournalCorrupt`, `JournalVersionMismatch`, `JournalDiskFull` or another `JournalError`."""
         self.path = Path(path)
-        self.writer = uuid.uuid4().hex
+        self.writer = writer or new_writer()
         self._marks = self.path.with_name(self.path.name + ".writers")
         self._ballast = self.path.with_name(self.path.name + ".ballast")
         self._ballast_bytes = ballast_bytes
+        self._lock_wait_s = lock_wait_s
         self._mark = -1
         with self._file_errors():
             self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.errors():
             self.db = sqlite3.connect(self.path, timeout=lock_wait_s, isolation_level=None, check_same_thread=False)
             try:
-                self._use_wal(lock_wait_s)
+                self._use_wal()
                 self._prepare()
                 with self._file_errors():
                     self._mark = self._make_mark()
@@ -156,13 +183,20 @@ class JournalFile:
             yield
         except sqlite3.DatabaseError as error:
             code = getattr(error, "sqlite_errorname", "") or ""
-            if code == "SQLITE_FULL" or (code.startswith("SQLITE_IOERR") and self._disk_is_full()):
+            # A quota that is spent comes as a failed write, on a disk that has room.
+            if code in ("SQLITE_FULL", "SQLITE_IOERR_WRITE") or (
+                code.startswith("SQLITE_IOERR") and self._disk_is_full()
+            ):
                 raise self._full(str(error)) from error
+            if code.startswith("SQLITE_BUSY"):
+                raise JournalBusy(
+                    f"{self.path}: another process has been writing to it for {self._lock_wait_s:g} s ({error}), an "
+                    "import perhaps, or one that is stopped. Start the same command again when it has ended"
+                ) from error
             if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or type(error) is sqlite3.DatabaseError:
                 raise JournalCorrupt(
-                    f"{self.path} is damaged or not a journal ({error}). Save what is readable with "
-                    f"`sqlite3 {self.path} .recover | sqlite3 recovered.sqlite` and put that in its place, or move "
-                    "the file away (its replies are then asked, and paid for, again)"
+                    f"{self.path} is damaged or not a journal ({error}). {how_to_save(self.path)}. Or move the file "
+                    "away: its replies are then asked, and paid for, again"
                 ) from error
             raise JournalError(f"{self.path}: {error} ({code}). Check the disk and the folder's permissions") from error
 
@@ -211,8 +245,8 @@ class JournalFile:
 
     def _full(self, why: str) -> JournalDiskFull:
         return JournalDiskFull(
-            f"{self.path}: no room to write ({why}). What was recorded is safe; free some space and start the same "
-            "command again"
+            f"{self.path}: no room to write ({why}). What was recorded is safe; free some space, of the disk or of "
+            "your quota there, and start the same command again"
         )
 
     @contextmanager
@@ -246,8 +280,10 @@ class JournalFile:
                 mark = os.open(self._mark_of(self.writer), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             except FileNotFoundError:
                 continue  # the last writer to close has removed the folder in this very moment
-            break
-        fcntl.flock(mark, fcntl.LOCK_EX)  # somebody may be looking, for an instant
+            fcntl.flock(mark, fcntl.LOCK_EX)  # somebody may be looking, for an instant
+            if os.fstat(mark).st_nlink:
+                break
+            os.close(mark)  # the mark of the one whose place this one takes was just swept away
         with contextlib.suppress(OSError):  # for whoever looks; the lock is what counts
             os.pwrite(mark, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         return mark
@@ -259,12 +295,15 @@ class JournalFile:
                 if time.time() - mark.stat().st_mtime > 60 and not self.lives(mark.name):
                     mark.unlink()
 
-    def _use_wal(self, lock_wait_s: float) -> None:
-        """Switches to the write-ahead log. When two do so to a new file, SQLite refuses one of them at once: its own
-        wait does not cover the switch."""
-        until = time.monotonic() + lock_wait_s
+    def _use_wal(self) -> None:
+        """Switches to the write-ahead log, unless the file is another program's. When two do so to a new file, SQLite
+        refuses one of them at once: its own wait does not cover the switch."""
+        until = time.monotonic() + self._lock_wait_s
         while True:
             try:
+                tables = {name for (name,) in self.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+                if tables and "journal" not in tables:
+                    raise sqlite3.DatabaseError("its tables are those of another program")
                 self.db.execute("PRAGMA journal_mode = WAL")
                 return
             except sqlite3.OperationalError as error:

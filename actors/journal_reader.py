@@ -23,14 +23,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from actors.journal_file import SCHEMA_VERSION, JournalCorrupt, JournalError, JournalVersionMismatch
-from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
+from actors.journal_file import SCHEMA_VERSION, JournalCorrupt, JournalError, JournalVersionMismatch, how_to_save
+from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest, storable
 
 # Version 1 had no account of sendings: it is read as one that is empty.
 _NOTHING_SENT = (
     "CREATE TEMP TABLE sends (id, key, run, writer, endpoint, started_at, worst_cost, ended_at, outcome, "
     "prompt_tokens, completion_tokens, cost)",
     "CREATE TEMP TABLE spending (run, settled, reserved)",
+    "CREATE TEMP TABLE batches (id, endpoint, run, remote_id, sends, created_at, ended_at)",
 )
 
 
@@ -136,9 +137,16 @@ def failure_of(key: str, content: Any) -> TeacherFailure:
     kind = _text(fields, "failure", "kind")
     if kind not in {str(known) for known in FailureKind if known.final}:
         raise ValueError(f"failure.kind {kind!r} is none that is final")
-    return TeacherFailure(
-        key, FailureKind(kind), _text(fields, "failure", "message"), _count(fields, "failure", "attempts")
-    )
+    message = storable(_text(fields, "failure", "message"))  # its column is text, where a reply's is JSON
+    return TeacherFailure(key, FailureKind(kind), message, _count(fields, "failure", "attempts"))
+
+
+def batch_of(sends: Any) -> dict[str, str]:
+    """Which sendings went with a batch: request key -> sending. Raises `ValueError`."""
+    content = parsed(sends, "sends")
+    if not isinstance(content, dict) or not all(isinstance(id, str) for id in content.values()):
+        raise ValueError("sends is no object of request keys and sendings")
+    return content
 
 
 def parsed(text: Any, what: str) -> Any:
@@ -172,10 +180,7 @@ def _errors(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorname", "") or ""
         if code.startswith("SQLITE_CORRUPT") or code == "SQLITE_NOTADB":
-            raise JournalCorrupt(
-                f"{path} is damaged or not a journal ({error}). Save what is readable with "
-                f"`sqlite3 {path} .recover | sqlite3 recovered.sqlite`"
-            ) from error
+            raise JournalCorrupt(f"{path} is damaged or not a journal ({error}). {how_to_save(path)}") from error
         if code.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
             raise JournalError(
                 f"{path}: cannot be read where it is ({error}): the log beside it must be read, or recovered after "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Mapping
@@ -49,6 +50,19 @@ class Ended:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: int | None = 0
+
+
+def reply_json(reply: TeacherReply) -> str:
+    """A reply as its row holds it."""
+    return json.dumps(
+        {
+            "text": reply.text,
+            "finish_reason": reply.finish_reason,
+            "prompt_tokens": reply.prompt_tokens,
+            "completion_tokens": reply.completion_tokens,
+            "model": reply.model,
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)

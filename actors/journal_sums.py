@@ -17,18 +17,26 @@ from pathlib import Path
 
 from actors.journal_reader import Writers, reading
 
+# The sendings that an open batch has.
+IN_OPEN_BATCHES = (
+    "SELECT each.value FROM batches, json_each(IIF(json_valid(batches.sends), batches.sends, '{}')) AS each "
+    "WHERE batches.ended_at IS NULL"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class RequestCounts:
     """Requests by what became of them. `truncated` and `imported` are among the `answered`; an imported one was never
-    sent from here. `in_flight`: a living process waits for it. `lost`: its process ended, and no outcome is recorded.
-    Tokens are those of the recorded replies."""
+    sent from here. `in_flight`: a living process waits for it. `in_batch`: a batch that was handed to a provider has
+    it, and the next run fetches what came of it. `lost`: its process ended, and no outcome is recorded. Tokens are
+    those of the recorded replies."""
 
     answered: int
     truncated: int
     imported: int
     failed: Mapping[str, int]
     in_flight: int
+    in_batch: int
     lost: int
     sent_more_than_once: int
     prompt_tokens: int
@@ -95,18 +103,20 @@ def _request_counts(db: sqlite3.Connection, writers: Writers, run: str | None) -
     )
     counts = {str(kind): count for kind, count in failed}
     started = db.execute(
-        "SELECT (SELECT writer FROM sends WHERE id = last_send), COUNT(*) FROM calls "
-        f"WHERE status = 'started' AND {mine} GROUP BY 1",
+        "SELECT (SELECT writer FROM sends WHERE id = last_send), "
+        f"last_send IN ({IN_OPEN_BATCHES}), COUNT(*) FROM calls WHERE status = 'started' AND {mine} GROUP BY 1, 2",
         (run,),
     ).fetchall()
-    in_flight = sum(count for writer, count in started if writer is not None and writers.live(writer))
+    in_flight = sum(count for writer, _, count in started if writer is not None and writers.live(writer))
+    in_batch = sum(count for writer, batch, count in started if batch and not writers.live(writer))
     return RequestCounts(
         answered=answered,
         truncated=truncated,
         imported=imported,
         failed=counts,
         in_flight=in_flight,
-        lost=sum(count for _, count in started) - in_flight,
+        in_batch=in_batch,
+        lost=sum(count for *_, count in started) - in_flight - in_batch,
         sent_more_than_once=more_than_once,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 from actors.journal_file import JournalCorrupt, JournalError, JournalFile
 from actors.journal_reader import failure_of, is_sqlite, parsed, reading, reply_of, request_of
+from actors.journal_records import reply_json
 from reasoning.data_error import DataError
 from reasoning.durable import new_file
 from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
@@ -99,22 +100,11 @@ def import_journal(source: Path, journal: Path) -> Imported:
 # What is written ------------------------------------------------------------------------------------------------------
 
 
-def _reply_json(reply: TeacherReply) -> dict[str, object]:
-    """As the journal keeps it, field by field."""
-    return {
-        "text": reply.text,
-        "finish_reason": reply.finish_reason,
-        "prompt_tokens": reply.prompt_tokens,
-        "completion_tokens": reply.completion_tokens,
-        "model": reply.model,
-    }
-
-
 def _line(entry: Entry) -> dict[str, object]:
     outcome = entry.outcome
     said: dict[str, object]
     if isinstance(outcome, TeacherReply):
-        said = {"reply": _reply_json(outcome)}
+        said = {"reply": json.loads(reply_json(outcome))}
     else:
         failure = {"kind": outcome.kind.value, "message": outcome.message, "attempts": outcome.attempts}
         said = {"failure": failure}
@@ -152,7 +142,7 @@ def _columns(entry: Entry) -> _Columns:
     if isinstance(outcome, TeacherFailure):
         why = (outcome.kind.value, outcome.message, outcome.attempts)
         return _Columns(outcome.key, "failed", request, None, 0, 0, *why, ended_at, ended_at)
-    reply = (json.dumps(_reply_json(outcome)), outcome.prompt_tokens, outcome.completion_tokens)
+    reply = (reply_json(outcome), outcome.prompt_tokens, outcome.completion_tokens)
     return _Columns(outcome.key, "answered", request, *reply, None, None, None, ended_at, ended_at)
 
 

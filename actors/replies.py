@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, ValidationError
 from actors.limits import Outcome
 from actors.wire import Response
 from reasoning.prices import most_prompt_tokens
-from reasoning.teacher_calls import FailureKind, TeacherReply, TeacherRequest
+from reasoning.teacher_calls import FailureKind, TeacherReply, TeacherRequest, storable
 
 _OVER = 2  # times the bound on tokens: more than that cannot be true
 
@@ -90,15 +90,15 @@ def read_completion(request: TeacherRequest, body: bytes) -> TeacherReply:
         where = ".".join(str(part) for part in problem["loc"]) or "the body"
         raise UnusableReply(FailureKind.MALFORMED, f"not a chat completion: {where}: {problem['msg']}") from None
     choice = completion.choices[0]
-    text = choice.message.content or ""
-    finish_reason = choice.finish_reason or "unknown"
+    text = storable(choice.message.content or "")
+    finish_reason = storable(choice.finish_reason or "unknown")
     reply = TeacherReply(
         key=request.key,
         text=text,
         finish_reason=finish_reason,
         prompt_tokens=_count(completion.usage, "prompt_tokens"),
         completion_tokens=_count(completion.usage, "completion_tokens"),
-        model=completion.model or request.model,
+        model=storable(completion.model or request.model),
     )
     usage = credible(request, reply)
     if finish_reason == "content_filter" or (choice.message.refusal and not text):

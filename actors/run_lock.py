@@ -6,6 +6,7 @@ cleaning up.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -40,8 +41,9 @@ class RunLock:
                     f"{directory} is being run by {holder}. A directory has one run at a time: wait until that one has "
                     "ended or stop it, or give this run another name"
                 ) from None
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # for whoever looks; the lock is what counts
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
 
     def release(self) -> None:
         """Lets the next run in. A second call does nothing."""

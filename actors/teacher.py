@@ -21,6 +21,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors.api_keys import read_api_key
 from actors.batch_worker import BatchWorker
 from actors.journal import Journal, JournalStats
+from actors.journal_file import new_writer
 from actors.rate_limiter import RateLimiter
 from actors.teacher_pool import TeacherPool
 from actors.teacher_worker import TeacherWorker
@@ -48,7 +49,7 @@ def start_journal(path: Path) -> Any:
     return (
         ray.remote(Journal)
         .options(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)
-        .remote(path.absolute())
+        .remote(path.absolute(), writer=new_writer())  # after a restart it is the same writer: what is in flight is its
     )
 
 

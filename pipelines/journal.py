@@ -95,7 +95,7 @@ def verify(path: Path, console: Console) -> bool:
     verdict = f"{len(found.faults)} faults" if found.faults else "sound"
     console.print(
         f"{journal}: {verdict}; {found.requests} requests, {found.sendings} sendings, {found.in_flight} in flight, "
-        f"{len(found.unknown)} with an unknown outcome",
+        f"{found.in_batch} in batches, {len(found.unknown)} with an unknown outcome",
         soft_wrap=True,
         markup=False,
     )
@@ -122,6 +122,7 @@ def _requests_table(requests: RequestCounts) -> Table:
         "  imported": requests.imported,
         **failed,
         "in flight": requests.in_flight,
+        "in a batch at the provider": requests.in_batch,
         "lost: sent, outcome unknown": requests.lost,
         "sent more than once": requests.sent_more_than_once,
         "prompt tokens of the answers": requests.prompt_tokens,

@@ -79,24 +79,19 @@ def announce(name: str, path: Path, done: int | None, notes: Sequence[str], cons
 def account(reason: str, journal: JournalStats, report: Path, console: Console) -> None:
     """Says why a run ended, what its teacher did, and where its report is."""
     console.print(
-        f"{reason}. Teacher: {journal.answered} answers, {journal.prompt_tokens:,} prompt and "
-        f"{journal.completion_tokens:,} completion tokens{_spent(journal)}; {journal.answered_sent_again} "
-        f"answered requests sent again{_lost(journal)}.",
+        f"{reason}. Teacher: {journal.answered} answers in the journal, {journal.prompt_tokens:,} prompt and "
+        f"{journal.completion_tokens:,} completion tokens; {_spent(journal)}{journal.sends_after_unknown} requests "
+        "sent again because the outcome of the sending before was lost.",
         soft_wrap=True,
     )
     console.print(f"Report: {report}", soft_wrap=True)
-
-
-def _lost(journal: JournalStats) -> str:
-    lost = journal.sends_after_unknown
-    return f", {lost} because the outcome of the sending before was lost" if lost else ""
 
 
 def _spent(journal: JournalStats) -> str:
     spending = journal.spending
     lost = f" (${spending.reserved:.4f} of it the worst case of what was lost)" if spending.reserved else ""
     total = spending.settled + spending.reserved
-    return f", ${total:.4f}{lost}" if total else ""
+    return f"this run has spent ${total:.4f}{lost}; " if total else ""
 
 
 def watch(

@@ -70,6 +70,11 @@ _FINAL = frozenset({FailureKind.CONTEXT_TOO_LONG, FailureKind.CONTENT_FILTER, Fa
 _ENDPOINT_WIDE = frozenset({FailureKind.QUOTA, FailureKind.AUTHENTICATION, FailureKind.NOT_FOUND})
 
 
+def storable(text: str) -> str:
+    """`text` as UTF-8 can hold it: half of a surrogate pair, which JSON can spell, becomes a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 @dataclass(frozen=True, slots=True)
 class TeacherRequest:
     """One completion wanted.

@@ -7,15 +7,28 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.journal import Ended, Journal, JournalDiskFull, JournalError, OpenBatch, Refusal, Sending, Spending
+from actors.journal import (
+    Ended,
+    Journal,
+    JournalBusy,
+    JournalCorrupt,
+    JournalDiskFull,
+    JournalError,
+    OpenBatch,
+    Refusal,
+    Sending,
+    Spending,
+)
 from reasoning.prices import NANO
 from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 from tests.actors.test_journal_file import VERSION_1, fill
@@ -69,6 +82,45 @@ def test_a_reply_comes_back_whole_after_reopening(path: Path) -> None:
     journal.close()
     found = Journal(path).lookup([request(1).key, odd.key])
     assert found == [None, TeacherReply(odd.key, odd.text, "length", 11, 7, "m-2024", from_journal=True)]
+
+
+def test_half_a_character_in_a_provider_s_words_costs_no_other_reply(path: Path) -> None:
+    journal = Journal(path)
+    good, bad = started(journal, request(0), request(1))
+    why = TeacherFailure(bad.key, FailureKind.CONTENT_FILTER, "cannot take: \ud83d", 1)
+    journal.end([Ended(good.id, reply(request(0))), Ended(bad.id, why)])
+    answered, failed = journal.lookup([good.key, bad.key])
+    assert isinstance(answered, TeacherReply)
+    assert isinstance(failed, TeacherFailure) and failed.message == "cannot take: ?"
+
+
+def test_a_damaged_reply_is_named_with_what_to_do(path: Path) -> None:
+    journal = Journal(path)
+    answer(journal, request(0))
+    with sqlite3.connect(path) as db:
+        db.execute('UPDATE calls SET reply = \'{"text": "half\'')
+    with pytest.raises(
+        JournalCorrupt, match=rf"journal\.sqlite: request {request(0).key}: reply is no.*journal verify"
+    ):
+        journal.lookup([request(0).key])
+    assert (journal.stats().answered, journal.stats().truncated) == (1, 0)
+
+
+@pytest.mark.parametrize(("cap", "start"), [(None, 1), (100, 2)])
+def test_what_must_outlive_a_power_cut_is_forced_to_disk(path: Path, cap: int | None, start: int) -> None:
+    """SQLite's `synchronous`: 2 (FULL) forces each commit to disk, 1 (NORMAL) does not."""
+    journal = Journal(path)
+    how: list[int] = []
+
+    def committing() -> float:  # the clock is read inside the transactions
+        how.append(journal._file.db.execute("PRAGMA synchronous").fetchone()[0])
+        return 1.0
+
+    journal._clock = committing
+    one = sending(request(), cap=cap)
+    journal.start([one])
+    journal.end([Ended(one.id, reply(one.request))])
+    assert how == [start, 2]
 
 
 def test_an_answered_request_is_not_sent_again_and_the_attempt_is_counted(path: Path) -> None:
@@ -463,6 +515,59 @@ def test_a_batch_is_found_again_after_a_crash_until_it_has_ended(path: Path) -> 
     assert [batch.id for batch in again.open_batches("there")] == ["second"] and again.stats().answered == 2
 
 
+def test_a_restarted_journal_keeps_what_was_in_flight(path: Path) -> None:
+    """The actor is killed and comes back under the same name while its workers wait for replies."""
+    code = (
+        "import sys; from actors.journal import Journal; from tests.actors.test_journal import sending, request; "
+        "Journal(sys.argv[1], writer='w').start([sending(request(0), 'first', 60, 100)]); print('there', flush=True); "
+        "import time; time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "there\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    back, other = Journal(path, writer="w"), Journal(path)
+    assert other.start([sending(request(0))]) == [Refusal.IN_FLIGHT]
+    more = sending(request(1), worst=50, cap=100)
+    assert back.start([more]) == [Refusal.NO_MONEY_YET]
+    back.end([Ended("first", reply(request(0)), 11, 7, 5)])
+    assert back.start([more]) == [None]
+    assert isinstance(other.start([sending(request(0))])[0], TeacherReply)
+
+
+def test_a_reply_waits_longer_for_another_writer_than_a_request_does(path: Path) -> None:
+    journal, other = Journal(path, lock_wait_s=0.1), Journal(path)
+    (sent,) = started(journal, request(0))
+    with other._file.transaction(durable=False):
+        with pytest.raises(JournalBusy, match=r"another process has been writing to it for 0\.1 s.*Start the same"):
+            journal.start([sending(request(1))])
+        ending = threading.Thread(target=journal.end, args=([Ended(sent.id, reply(request(0)))],))
+        ending.start()
+        time.sleep(0.5)
+        assert ending.is_alive()
+    ending.join(10)
+    assert isinstance(journal.lookup([request(0).key])[0], TeacherReply)
+
+
+def test_a_spent_quota_is_a_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite tells it as a failed write, on a disk that has room."""
+    journal = Journal(path, ballast_bytes=4096)
+    (sent,) = started(journal, request(0))
+    whole = journal._end_all
+
+    def spent(ended: Sequence[Ended]) -> None:
+        if journal._file._ballast.exists():
+            with journal._file.errors():
+                error = sqlite3.OperationalError("disk I/O error")
+                error.sqlite_errorname = "SQLITE_IOERR_WRITE"
+                raise error
+        whole(ended)
+
+    monkeypatch.setattr(journal, "_end_all", spent)
+    journal.end([Ended(sent.id, reply(request(0)))])
+    assert isinstance(journal.lookup([request(0).key])[0], TeacherReply)
+
+
 def long(number: int) -> TeacherRequest:
     return TeacherRequest("offline", "m", (("user", f"{number} " + "x" * 20_000),), 0.7, 64)
 
@@ -474,7 +579,7 @@ def test_on_a_full_disk_what_is_in_flight_is_still_recorded_and_nothing_new_is_s
     answer(journal, request(0))
     sent = started(journal, *(request(number) for number in range(1, 41)), worst=10)
     filler = fill(small_disk)
-    with pytest.raises(JournalDiskFull, match=r"journal\.sqlite: no room.*free some space and start the same command"):
+    with pytest.raises(JournalDiskFull, match=r"journal\.sqlite: no room.*free some space, of the disk or of"):
         for number in range(100, 200):
             sent += started(journal, long(number), worst=10)
     assert len(sent) < 140

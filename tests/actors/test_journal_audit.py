@@ -204,7 +204,7 @@ def test_a_damaged_page_is_a_fault_of_the_file(tmp_path: Path) -> None:
 def test_what_was_imported_or_is_older_than_the_account_of_sendings_is_sound(path: Path, tmp_path: Path) -> None:
     imported = tmp_path / "imported.sqlite"
     import_journal(path, imported)
-    assert audit(imported) == Audit(4, 0, 0, (), ())
+    assert audit(imported) == Audit(4, 0, 0, 0, (), ())
     assert sums_of(imported).requests.imported == 3
     older = tmp_path / "older.sqlite"
     shutil.copyfile(path, older)
@@ -214,12 +214,39 @@ def test_what_was_imported_or_is_older_than_the_account_of_sendings_is_sound(pat
             "UPDATE journal SET value = '1' WHERE name = 'version'"
         )
     before = older.read_bytes()
-    assert audit(older) == Audit(5, 0, 0, (), ())
+    assert audit(older) == Audit(5, 0, 0, 0, (), ())
     assert sums_of(older).all == SendingSums() and sums_of(older).requests.lost == 1
     assert export_journal(older, tmp_path / "out.jsonl") == Exported(3, 0)
     assert older.read_bytes() == before
     Journal(older, ballast_bytes=0).close()  # moves it to this version
-    assert audit(older) == Audit(5, 0, 0, (), ())
+    assert audit(older) == Audit(5, 0, 0, 0, (), ())
+
+
+def test_what_a_batch_at_the_provider_has_is_not_lost(path: Path) -> None:
+    journal = Journal(path, ballast_bytes=0)
+    journal.batch_made("b", "east", "mine", {KEYS[4]: "s4"})
+    journal.close()
+    found, requests = audit(path), sums_of(path).requests
+    assert (found.in_batch, found.unknown, found.faults) == (1, (), ())
+    assert (requests.in_batch, requests.in_flight, requests.lost) == (1, 0, 0)
+    journal = Journal(path, ballast_bytes=0)
+    journal.batch_ended("b")
+    journal.close()
+    assert (audit(path).in_batch, len(audit(path).unknown), sums_of(path).requests.lost) == (0, 1, 1)
+
+
+@pytest.mark.parametrize("sends", ["{bro", '["s4"]', '{"k": 4}', '{"no such request": "s4"}'])
+def test_a_batch_that_does_not_fit_is_a_fault(path: Path, sends: str) -> None:
+    journal = Journal(path, ballast_bytes=0)
+    journal.batch_made("b", "east", "mine", {})
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE batches SET sends = ?", (sends,))
+    (fault,) = audit(path).faults
+    assert fault.place == "batch b" and "send" in fault.what
+    if "such" not in sends:
+        with pytest.raises(JournalCorrupt, match=r"an open batch to east: sends is no.*tailor journal verify"):
+            journal.open_batches("east")
+    assert sums_of(path).requests.answered == 3
 
 
 def test_what_is_no_journal_is_told(path: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The journal's file: opened whole or not at all, by several at once, and on a disk that is full."""
 
+import os
 import signal
 import sqlite3
 import subprocess
@@ -107,6 +108,28 @@ def test_a_writer_lives_until_it_closes_or_is_killed(path: Path) -> None:
     assert not file.lives(writer)
 
 
+def test_marks_of_the_dead_are_swept_away_and_those_of_the_living_stay(path: Path) -> None:
+    living = JournalFile(path, ballast_bytes=0)
+    marks = path.parent / "journal.sqlite.writers"
+    (marks / "dead").touch()
+    (marks / "just being made").touch()
+    for name in (living.writer, "dead"):
+        os.utime(marks / name, (1.0, 1.0))
+    other = JournalFile(path, ballast_bytes=0)
+    assert {mark.name for mark in marks.iterdir()} == {living.writer, other.writer, "just being made"}
+
+
+def test_a_writer_that_takes_a_dead_one_s_place_is_taken_for_it(path: Path) -> None:
+    code = (
+        "import os, sys; from actors.journal_file import JournalFile; JournalFile(sys.argv[1], writer='w'); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    other = JournalFile(path, ballast_bytes=0)
+    assert not other.lives("w")
+    back = JournalFile(path, ballast_bytes=0, writer="w")
+    assert other.lives("w") and back.writer == "w"
+
+
 OPENER = """
 import sys
 from actors.journal_file import JournalFile
@@ -169,6 +192,16 @@ def test_a_file_that_is_no_journal_is_named_with_the_cure(path: Path) -> None:
         with pytest.raises(JournalCorrupt, match=r"journal\.sqlite is damaged.*\.recover.*move the file away"):
             JournalFile(path)
     assert path.read_bytes().startswith(b"not a database")  # nothing was overwritten
+
+
+def test_another_program_s_database_is_left_as_it_is(path: Path) -> None:
+    path.parent.mkdir()
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE users (name)")
+    before = path.read_bytes()
+    with pytest.raises(JournalCorrupt, match="tables are those of another program"):
+        JournalFile(path)
+    assert path.read_bytes() == before
 
 
 def test_a_damaged_journal_is_found_on_opening(path: Path) -> None:

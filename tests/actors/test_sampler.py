@@ -202,6 +202,7 @@ def test_stop_ends_an_answer_and_the_limit_cuts_it(
     assert stopped.complete and stopped.text == whole.text.partition(stop)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 def test_killed_engine_comes_back_synced_and_no_request_is_lost(
     replica: Any, checkpoints: dict[str, str], probes: dict[str, Probe]

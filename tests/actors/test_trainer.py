@@ -140,6 +140,7 @@ def test_one_worker_teaches_what_the_plain_loop_teaches_and_a_done_job_is_not_do
     assert not _train_workers()
 
 
+@pytest.mark.slow
 def test_two_workers_survive_a_killed_worker_and_a_killed_trainer(tmp_path: Path) -> None:
     """One run: worker killed in pass 2, trainer killed in pass 4, the job given to a new trainer, now with one worker.
     A minute on two idle cores, which start two trainers and five workers."""

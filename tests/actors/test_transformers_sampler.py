@@ -197,6 +197,7 @@ def replica(ray_cluster: None, checkpoints: dict[str, str]) -> Any:
     ray.kill(handle)
 
 
+@pytest.mark.slow
 def test_a_pool_brings_a_killed_replica_back_and_loses_no_request(
     replica: Any, checkpoints: dict[str, str], probes: dict[str, Probe]
 ) -> None:

@@ -228,5 +228,5 @@ def test_a_whole_run_goes_on_from_the_sample(ray_cluster: None, tmp_path: Path) 
     assert told["total"]["calls"]["most"] == 24 and told["total"]["in_journal"] == 6
     assert start_run(recipe, tmp_path / "runs", tmp_path / "run.log").wait(800) == 0
     said = " ".join((tmp_path / "run.log").read_text(encoding="utf-8").split())
-    assert "Teacher: 24 answers" in said and "0 answered requests sent again" in said
+    assert "Teacher: 24 answers" in said and "; 0 requests sent again" in said
     assert "nothing left to ask" in estimate(recipe, "--sample", "0")[1]

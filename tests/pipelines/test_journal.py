@@ -104,7 +104,7 @@ def test_a_line_under_another_key_is_refused(path: Path, tmp_path: Path) -> None
 
 def test_verify_says_sound_or_each_fault(path: Path) -> None:
     code, output = tailor("verify", path)
-    assert code == 0 and "sound; 3 requests, 3 sendings, 0 in flight, 1 with an unknown outcome" in output
+    assert code == 0 and "sound; 3 requests, 3 sendings, 0 in flight, 0 in batches, 1 with an unknown outcome" in output
     assert f"unknown: request {request(2).key}, sending s2 of run {RUN} to east" in output
     assert "$0.0050 stay reserved" in output
     with sqlite3.connect(path) as db:

@@ -47,7 +47,7 @@ def test_a_run_from_one_command_leaves_everything_a_run_promises(tmp_path: Path)
     text = finish(recipe, storage)
     directory = RunDirectory(storage / "micro")
     assert whole(directory)
-    assert "0 answered requests sent again" in text
+    assert "; 0 requests sent again" in " ".join(text.split())
     exam = read_table(directory.round(1).exam, Attempt)
     assert len(exam) == 24 and {attempt.round for attempt in exam} == {1}
     mistakes = {r.mistake_id for r in read_table(directory.round(1).rationales, Rationale)}
@@ -113,7 +113,6 @@ def test_killed_in_the_middle_of_a_phase_the_same_command_finishes(
     text = finish(recipe, storage)
     assert f"goes on after {cut} finished phases" in text
     assert whole(directory)
-    assert "0 answered requests sent again" in text
     after = sends(directory)
     assert {key: after[key] for key in answered} == answered
 

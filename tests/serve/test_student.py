@@ -60,7 +60,7 @@ def port(ray_cluster: None) -> Iterator[int]:
     serve.shutdown()
 
 
-@pytest.fixture(scope="module", params=["untied", "tied"])
+@pytest.fixture(scope="module", params=["untied", pytest.param("tied", marks=pytest.mark.slow)])
 def served(request: pytest.FixtureRequest, port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     from ray import serve
 
