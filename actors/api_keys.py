@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from reasoning.teacher_calls import EndpointSettings
 
 _KEY_SHAPED = re.compile(r"\b(?:sk|key)-[\w*.\-]{6,}|(?<=Bearer )\S+")
+_USER = re.compile(r"//[^/@\s]+@")  # with a password, perhaps, before a host
 
 
 class EndpointError(Exception):
@@ -45,7 +46,7 @@ def scrub(text: str, api_key: str | None) -> str:
     """`text` without the key and without anything shaped like one (endpoints echo keys, whole or in part)."""
     if api_key:
         text = text.replace(api_key, "[key]")
-    return _KEY_SHAPED.sub("[key]", text)
+    return _USER.sub("//", _KEY_SHAPED.sub("[key]", text))
 
 
 def shown_address(base_url: str) -> str:

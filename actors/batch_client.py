@@ -107,7 +107,7 @@ class BatchClient:
             for batch in page.data:
                 if batch.is_named(id):
                     return batch
-            if not page.has_more or not page.data or page.reaches_back_to(made_at):
+            if not page.has_more or not page.data or page.reaches_back_to(made_at) or page.data[-1].id == after:
                 return None
             after = page.data[-1].id
 

@@ -18,9 +18,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from actors.api_keys import scrub
 from actors.endpoint import Endpoint
@@ -33,7 +33,7 @@ TAG = "tailor"  # our name for a batch, in its metadata at the provider
 MOST_BYTES = 190_000_000  # of an input file: OpenAI takes 200 MB
 _LONGEST_MESSAGE = 500
 _CLOCKS_APART_S = 3600.0  # at most, of the provider's clock and this machine's
-_ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
+_ENDED = frozenset({"completed", "failed", "expired", "cancelled", "canceled"})
 _NOT_BEGUN = frozenset({"batch_expired", "batch_cancelled"})
 _TOO_MUCH = frozenset({"token_limit_exceeded", "request_limit_exceeded", "rate_limit_exceeded"})  # enqueued, as a whole
 _NOTHING = Usage()
@@ -74,6 +74,14 @@ class _Errors(BaseModel):
     data: list[_Error] | None = None
 
 
+def _or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """What is only for show must not keep finished results from being fetched."""
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
 class RemoteBatch(BaseModel):
     """A batch as the provider shows it, as far as it matters here."""
 
@@ -84,8 +92,8 @@ class RemoteBatch(BaseModel):
     output_file_id: str | None = None
     error_file_id: str | None = None
     metadata: Any = None
-    request_counts: _Counts | None = None
-    errors: _Errors | None = None
+    request_counts: Annotated[_Counts | None, WrapValidator(_or_none)] = None
+    errors: Annotated[_Errors | None, WrapValidator(_or_none)] = None
 
     @property
     def ended(self) -> bool:

@@ -187,6 +187,9 @@ class Flight:
                 if found is not None:
                     return found
                 failing_since, failures = None, 0
+                if self._is_history():
+                    late = f"nothing has come of the batch by now (its status: {self._status})"
+                    self._tell_why_not(CallFailed(FailureKind.TIMEOUT, late, refused=False))
             except CallFailed as failed:
                 if failed.kind is FailureKind.NOT_FOUND and self._is_history():
                     return None
@@ -198,6 +201,10 @@ class Flight:
                 asked_s = min(failed.retry_after_s or 0.0, patience_s)
                 wait_s = max(min(wait_s, backoff(self._at.backoff_s, failures)), asked_s)
             await asyncio.sleep(wait_s)
+
+    @property
+    def _status(self) -> str:
+        return self._seen.status if self._seen is not None else "not known"
 
     def _is_history(self) -> bool:
         """Whether nothing of this batch can be running any more."""

@@ -61,8 +61,10 @@ class Breaker:
         """A request was permitted: when not closed, that is the trial."""
         self._trial_out = not self.is_closed
 
-    def succeeded(self, now: float) -> None:
+    def succeeded(self, now: float, sent_at: float) -> None:
         if not self.is_closed:
+            if sent_at < self._changed_at:
+                return  # it is older than what opened the breaker
             self._changed_at = now
         self._failures = self._openings = 0
         self._trial_out = False

@@ -18,7 +18,6 @@ import asyncio
 import contextlib
 import time
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,8 @@ from actors.classroom import ClusterClassroom
 from actors.journal import JournalStats
 from actors.run_lock import RunLock
 from actors.teacher import Limiters, close_journal, start_journal, start_pool
-from actors.teacher_pool import TeacherPool, WorkersLost
+from actors.teacher_metrics import TeacherGauges
+from actors.teacher_pool import WorkersLost, permitted_per_second
 from actors.trainer import Trainer
 from reasoning.learning_curve import LossPoint
 from reasoning.phases import perform
@@ -40,6 +40,7 @@ from reasoning.rounds import Finished, Phase, PhaseRecord, Step, best_round, nex
 from reasoning.run_directory import RunDirectory
 from reasoning.run_prompts import RunPrompts
 from reasoning.tasks import TaskData
+from reasoning.teacher_calls import TeacherSettings
 from reasoning.teacher_sections import EndpointSection
 
 _LOOK_S = 1.0
@@ -118,35 +119,38 @@ class AnyCoordinator(ABC, Generic[WorkT]):
             lock.release()
 
     def _open_classroom(self) -> ClusterClassroom:
-        limiters = Limiters()  # the same endpoint, key and model have one limiter, whichever teacher asks there
-        teacher = self._teacher_pool(self._recipe.teacher, limiters)
         first = self._recipe.teacher.first
+        settings = [self._teacher_settings(section) for section in (self._recipe.teacher, first) if section is not None]
+        # The same endpoint, key and model have one limiter, whichever teacher asks there.
+        limiters = Limiters(endpoint for one in settings for endpoint in one.endpoints)
+        workers = self._recipe.teacher.workers
+        pools = [start_pool(one, self._journal, workers, limiters) for one in settings]
         return ClusterClassroom(
             self._recipe,
             self._directory,
             self._data,
             self._prompts,
             self._board,
-            teacher=teacher,
-            first_teacher=self._teacher_pool(first, limiters) if first else teacher,
+            teacher=pools[0],
+            first_teacher=pools[-1],
             trainer=ray.remote(Trainer).options(num_cpus=0).remote(),
             reporter=ray.get_runtime_context().current_actor,
         )
 
-    def _teacher_pool(self, section: EndpointSection, limiters: Limiters) -> TeacherPool:
-        settings = section.settings(self._base_urls, run=self._recipe.name, max_cost=self._recipe.teacher.max_cost)
-        return start_pool(settings, self._journal, self._recipe.teacher.workers, limiters)
+    def _teacher_settings(self, section: EndpointSection) -> TeacherSettings:
+        return section.settings(self._base_urls, run=self._recipe.name, max_cost=self._recipe.teacher.max_cost)
 
     def _journal_path(self) -> Path:
         return self._recipe.storage.journal or self._directory.journal
 
     async def _watch_teachers(self) -> None:
         """Keeps the board's figures of the teachers fresh."""
+        gauges = TeacherGauges(self._recipe.name)
         while True:
             await asyncio.sleep(_LOOK_S)
             if self._room is not None and self._journal is not None:
                 with contextlib.suppress(ray.exceptions.RayError, WorkersLost):
-                    await show_teachers(self._board, self._room, self._recipe.teacher.max_cost)
+                    await show_teachers(self._board, gauges, self._room, self._recipe.teacher.max_cost)
 
     async def _stop(self) -> None:
         room, self._room = self._room, None
@@ -184,24 +188,22 @@ class Coordinator(AnyCoordinator[Step]):
         self._directory.append(PhaseRecord(work.round, work.phase, time.monotonic() - started, metrics))
 
 
-async def show_teachers(board: ProgressBoard, room: ClusterClassroom, max_cost: float | None) -> None:
-    """Puts the figures of the run's teachers on its board. The money is that of the run, whichever teacher spent it."""
+async def show_teachers(
+    board: ProgressBoard, gauges: TeacherGauges, room: ClusterClassroom, max_cost: float | None
+) -> None:
+    """Puts the figures of the run's teachers on its board, and into Ray's metrics. The money is that of the run,
+    whichever teacher spent it."""
     looks = [await pool.progress() for pool in {room.teacher, room.first_teacher}]
-    failed: Counter[str] = Counter()
-    for look in looks:
-        failed.update({kind.value: count for kind, count in look.counts.failed_by_kind.items()})
-    known = [look.permitted_per_second for look in looks if look.permitted_per_second is not None]
     waits = [look.eta_s for look in looks if look.eta_s is not None]
-    board.show(
-        teacher=TeacherFigures(
-            open=sum(look.counts.open for look in looks),
-            failed_by_kind=tuple(sorted(failed.items())),
-            per_second=sum(look.per_second for look in looks),
-            permitted_per_second=sum(known) if known else None,
-            cost=looks[0].spending.settled,
-            reserved=looks[0].spending.reserved,
-            max_cost=max_cost,
-            closed=tuple(sorted({name for look in looks for name in look.closed})),
-            eta_s=max(waits) if waits else None,
-        )
+    figures = TeacherFigures(
+        open=sum(look.counts.open for look in looks),
+        per_second=sum(look.per_second for look in looks),
+        permitted_per_second=permitted_per_second(looks),
+        cost=looks[0].spending.settled,
+        reserved=looks[0].spending.reserved,
+        max_cost=max_cost,
+        closed=tuple(sorted({name for look in looks for name in look.closed})),
+        eta_s=max(waits) if waits else None,
     )
+    board.show(teacher=figures)
+    gauges.show(figures)

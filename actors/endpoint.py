@@ -63,7 +63,7 @@ class Endpoint:
         """Raises `AuthenticationRefused` when the key's environment variable is empty."""
         self._settings = settings
         self._api_key = read_api_key(settings)
-        self._wire = Wire(settings.base_url, self._api_key, settings.max_in_flight)
+        self._wire = Wire(settings.base_url, self._api_key, settings.max_in_flight, min(30.0, settings.timeout_s / 2))
 
     @property
     def settings(self) -> EndpointSettings:
@@ -93,7 +93,7 @@ class Endpoint:
         try:
             reply = read_completion(request, body)
         except UnusableReply as error:
-            failed = self._failed(request, error.kind, str(error), error.usage, outcome=Outcome.DONE)
+            failed = self._failed(request, error.kind, str(error), error.usage)
             return dataclasses.replace(failed, observed=observed)
         return Sent(reply, Outcome.DONE, credible(request, reply), observed=observed)
 
@@ -102,9 +102,10 @@ class Endpoint:
         body: dict[str, Any] = {
             "model": self._settings.model,
             "messages": [{"role": role, "content": content} for role, content in request.messages],
-            "temperature": request.temperature,
-            "max_tokens": request.max_tokens,
+            self._settings.max_tokens_key: request.max_tokens,
         }
+        if self._settings.send_temperature:
+            body["temperature"] = request.temperature
         return body | ({"seed": request.sample} if self._settings.send_seed else {})
 
     async def close(self) -> None:

@@ -88,6 +88,18 @@ def sums_of(path: Path, run: str | None = None) -> JournalSums:
         )
 
 
+def in_open_batches(path: Path, run: str) -> int:
+    """How many requests of `run` are in batches that were handed over and have not ended; none where there is no
+    journal. Raises `JournalError`."""
+    if not path.is_file():
+        return 0
+    with reading(path) as db:
+        (found,) = db.execute(
+            f"SELECT COUNT(*) FROM sends WHERE run = ? AND id IN ({IN_OPEN_BATCHES})", (run,)
+        ).fetchone()
+    return int(found)
+
+
 def _request_counts(db: sqlite3.Connection, writers: Writers, run: str | None) -> RequestCounts:
     mine = "(?1 IS NULL OR key IN (SELECT key FROM sends WHERE run = ?1))"
     answered, truncated, imported, more_than_once, prompt_tokens, completion_tokens = db.execute(

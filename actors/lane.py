@@ -67,7 +67,8 @@ class Lane:
         return self._closed if now < self._closed_until else None
 
     def closed_for(self, now: float) -> float:
-        """Seconds since the endpoint was last seen to give a lease, as far as it has been closed since."""
+        """Seconds since this worker first found the endpoint closed; it has served nothing here since. (There may have
+        been leases: one request at a time tries an endpoint out.)"""
         return now - self._closed_since if self._closed_since is not None else 0.0
 
     async def lease(self, worst_tokens: int) -> int | None:
@@ -86,10 +87,12 @@ class Lane:
 
     async def send(self, request: TeacherRequest, lease: int) -> Sent:
         """One sending under `lease`, which is released whatever happens."""
-        ended = Release(lease, Outcome.FAILED, kind="cancelled", message="")
+        ended = Release(lease, Outcome.FAILED, kind=FailureKind.TRANSPORT.value, message="the sending was given up")
         try:
             sent = await self.endpoint.send(request)
             ended = _release_of(lease, sent)
+            if sent.outcome in (Outcome.DONE, Outcome.RATE_LIMITED):
+                self._closed_since = None
             return sent
         finally:
             self.release(ended)
@@ -125,7 +128,6 @@ class Lane:
             self._empty(error)
             return
         if grant.leases:
-            self._closed_since = None
             for lease in grant.leases:
                 self._hand_out(lease)
             return

@@ -187,11 +187,11 @@ class LimiterState:
         self._reconcile(now, release, held)
         match release.outcome:
             case Outcome.RATE_LIMITED:
-                self._breaker.succeeded(now)  # it lives
+                self._breaker.succeeded(now, held.granted_at)  # it lives
                 if held.granted_at > self._halved_at:
                     self._halve(now, pause=not told_to_wait)
             case Outcome.DONE:
-                self._breaker.succeeded(now)
+                self._breaker.succeeded(now, held.granted_at)
                 self._refusals_in_a_row = 0
                 more = 1.0 if self._window < self._slow_start_until else 1.0 / self._window
                 self._window = min(float(self._limits.max_in_flight), self._window + more)
@@ -247,7 +247,7 @@ class LimiterState:
             self._take_tokens(now, -held.reserved)
         elif release.tokens is not None:
             self._take_tokens(now, release.tokens - held.reserved)
-            if held.worst_tokens > 0:
+            if held.worst_tokens > 0 and release.tokens > 0:  # what failed says nothing of what replies need
                 needed = min(1.0, release.tokens / held.worst_tokens)
                 self._share += _SHARE_WEIGHT * (needed - self._share)
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, ValidationError
 from actors.limits import Outcome
 from actors.wire import Response
 from reasoning.prices import most_prompt_tokens
-from reasoning.teacher_calls import FailureKind, TeacherReply, TeacherRequest, storable
+from reasoning.teacher_calls import FailureKind, TeacherReply, TeacherRequest
 
 _OVER = 2  # times the bound on tokens: more than that cannot be true
 
@@ -86,19 +86,21 @@ def read_completion(request: TeacherRequest, body: bytes) -> TeacherReply:
     try:
         completion = _Completion.model_validate_json(body)
     except ValidationError as error:
+        if (refusal := _refusal_within(body)) is not None:
+            raise UnusableReply(failure_kind(refusal), f"status 200 with an error: {refusal.message}") from None
         problem = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in problem["loc"]) or "the body"
         raise UnusableReply(FailureKind.MALFORMED, f"not a chat completion: {where}: {problem['msg']}") from None
     choice = completion.choices[0]
-    text = storable(choice.message.content or "")
-    finish_reason = storable(choice.finish_reason or "unknown")
+    text = choice.message.content or ""
+    finish_reason = choice.finish_reason or "unknown"
     reply = TeacherReply(
         key=request.key,
         text=text,
         finish_reason=finish_reason,
         prompt_tokens=_count(completion.usage, "prompt_tokens"),
         completion_tokens=_count(completion.usage, "completion_tokens"),
-        model=storable(completion.model or request.model),
+        model=completion.model or request.model,
     )
     usage = credible(request, reply)
     if finish_reason == "content_filter" or (choice.message.refusal and not text):
@@ -144,6 +146,8 @@ _TOO_LONG = re.compile(
     r"context (length|window)|maximum.{0,20} length|prompt is too long|too many tokens", re.IGNORECASE
 )
 
+_FLAGGED = re.compile(r"\bmoderation\b|\bflagged\b", re.IGNORECASE)  # a router's 403 for one question
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -160,10 +164,13 @@ class Refusal:
 
 def read_refusal(response: Response) -> Refusal:
     """What a response that is no success says: OpenAI's error body, or whatever text there is."""
+    if 300 <= response.status < 400:
+        elsewhere = response.headers.get("Location", "another place")
+        return Refusal(response.status, "", "", f"the address redirects to {elsewhere}: give that one as base_url")
     text = response.content[:10_000].decode("utf-8", "replace")
     try:
         error = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         error = None
     error = error.get("error", error) if isinstance(error, dict) else None
     said = (
@@ -178,11 +185,29 @@ def read_refusal(response: Response) -> Refusal:
     )
 
 
+def _refusal_within(body: bytes) -> Refusal | None:
+    """The error that an endpoint met after it had begun to answer, in a body with status 200: routers do so."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    error = content.get("error") if isinstance(content, dict) and "choices" not in content else None
+    if not error:
+        return None
+    code = error.get("code") if isinstance(error, dict) else None
+    status = code if isinstance(code, int) and 400 <= code < 600 else 502
+    return read_refusal(Response(status, {}, json.dumps({"error": error}).encode()))
+
+
 def failure_kind(refusal: Refusal) -> FailureKind:
     """What a refusal means: by the endpoint's own error code first, then by status, then by its words."""
     for code in (refusal.code, refusal.type):
         if refusal.status < 500 and code in _KIND_OF_CODE:
             return _KIND_OF_CODE[code]
+    if refusal.status == 403 and _FLAGGED.search(refusal.message):
+        return FailureKind.CONTENT_FILTER
+    if 300 <= refusal.status < 400:
+        return FailureKind.NOT_FOUND
     if refusal.status in _KIND_OF_STATUS:
         return _KIND_OF_STATUS[refusal.status]
     if refusal.status >= 500:

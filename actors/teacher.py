@@ -11,7 +11,9 @@ Invariants
 
 from __future__ import annotations
 
+import dataclasses
 import gc
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,14 +66,38 @@ async def close_journal(journal: Any, run: str | None = None) -> JournalStats:
 class Limiters:
     """The limiter actors of several pools: one for each endpoint, key and model, started when it is first wanted."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Iterable[EndpointSettings] = ()) -> None:
+        """`known` are the endpoints of all the pools: where several set limits of one, the least of each holds."""
+        self._known: dict[tuple[str, str | None, str], list[EndpointSettings]] = {}
+        for endpoint in known:
+            self._known.setdefault(_place(endpoint), []).append(endpoint)
         self._started: dict[tuple[str, str | None, str], Any] = {}
 
     def of(self, endpoint: EndpointSettings) -> Any:
-        key = (endpoint.base_url, endpoint.api_key_env, endpoint.model)
-        if key not in self._started:
-            self._started[key] = ray.remote(RateLimiter).options(**_MANY, max_task_retries=-1).remote(endpoint)
-        return self._started[key]
+        place = _place(endpoint)
+        if place not in self._started:
+            strictest = strictest_of(self._known.get(place, [endpoint]))
+            self._started[place] = ray.remote(RateLimiter).options(**_MANY, max_task_retries=-1).remote(strictest)
+        return self._started[place]
+
+
+def _place(endpoint: EndpointSettings) -> tuple[str, str | None, str]:
+    return endpoint.base_url, endpoint.api_key_env, endpoint.model
+
+
+def strictest_of(endpoints: Sequence[EndpointSettings]) -> EndpointSettings:
+    """One limiter's settings for all of these: the least of each limit, and the longest time that a request takes."""
+
+    def least(limits: Iterable[float | None]) -> float | None:
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    return dataclasses.replace(
+        endpoints[0],
+        requests_per_minute=least(one.requests_per_minute for one in endpoints),
+        tokens_per_minute=least(one.tokens_per_minute for one in endpoints),
+        max_in_flight=min(one.max_in_flight for one in endpoints),
+        timeout_s=max(one.timeout_s for one in endpoints),
+    )
 
 
 def start_pool(
@@ -88,7 +114,7 @@ def start_pool(
         batching = ray.remote(BatchWorker).options(**_MANY)
         places = range(len(settings.endpoints))
         return TeacherPool([batching.remote(settings, journal, mine=mine) for mine in places], [], journal, settings)
-    limiters = limiters or Limiters()
+    limiters = limiters or Limiters(settings.endpoints)
     own = [limiters.of(endpoint) for endpoint in settings.endpoints]
     asking = [ray.remote(_WorkerProcess).options(**_MANY).remote(settings, journal, *own) for _ in range(workers)]
     return TeacherPool(asking, own, journal, settings)

@@ -6,6 +6,13 @@ Owns: their names and labels. Outside of a Ray process nothing is counted. No la
   tailor_teacher_tokens_total      tokens, by teacher, endpoint and kind ("prompt", "completion")
   tailor_teacher_cost_dollars_total
   tailor_teacher_seconds           from sending to the recorded outcome, by teacher and endpoint
+
+and what the live line of a run shows, by run (a gauge that is not known has its last value, or none):
+
+  tailor_teacher_open_requests, tailor_teacher_seconds_left
+  tailor_teacher_answers_per_second, tailor_teacher_permitted_per_second
+  tailor_teacher_settled_dollars, tailor_teacher_reserved_dollars, tailor_teacher_cap_dollars
+  tailor_teacher_endpoints_left_alone
 """
 
 from __future__ import annotations
@@ -14,9 +21,21 @@ from typing import Any
 
 from actors.replies import Usage
 from reasoning.prices import dollars
+from reasoning.progress import TeacherFigures
 from reasoning.teacher_calls import TeacherFailure, TeacherReply
 
 _SECONDS = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0]
+
+_GAUGES = {
+    "open_requests": "Requests without an outcome",
+    "seconds_left": "Seconds that what is open will take",
+    "answers_per_second": "Sendings that ended a second, over half a minute",
+    "permitted_per_second": "What the limits permit",
+    "settled_dollars": "Dollars spent",
+    "reserved_dollars": "Dollars reserved for what has not ended",
+    "cap_dollars": "The most that may be spent",
+    "endpoints_left_alone": "Endpoints that are left alone for now",
+}
 
 
 class TeacherMetrics:
@@ -52,3 +71,28 @@ class TeacherMetrics:
         if cost:
             money.inc(dollars(cost), where)
         times.observe(seconds, where)
+
+
+class TeacherGauges:
+    """How the teachers of one run are doing, as `TeacherFigures` has it."""
+
+    def __init__(self, run: str) -> None:
+        from ray.util.metrics import Gauge
+
+        self._where = {"run": run}
+        self._gauges = {name: Gauge(f"tailor_teacher_{name}", what, ("run",)) for name, what in _GAUGES.items()}
+
+    def show(self, figures: TeacherFigures) -> None:
+        values = {
+            "open_requests": figures.open,
+            "seconds_left": figures.eta_s,
+            "answers_per_second": figures.per_second,
+            "permitted_per_second": figures.permitted_per_second,
+            "settled_dollars": figures.cost,
+            "reserved_dollars": figures.reserved,
+            "cap_dollars": figures.max_cost,
+            "endpoints_left_alone": len(figures.closed),
+        }
+        for name, value in values.items():
+            if value is not None:
+                self._gauges[name].set(value, self._where)

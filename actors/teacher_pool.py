@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import math
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -61,13 +62,13 @@ class PoolCounts:
 
 @dataclass(frozen=True, slots=True)
 class PoolProgress:
-    """How a pool is doing: counts so far, sendings answered a second over the last half minute against what the limits
-    permit (None: no limit is known), money, the endpoints that are left alone, and the seconds that what is open will
-    take at the present rate (None: not known)."""
+    """How a pool is doing: counts so far, sendings answered a second over the last half minute, what each limiter
+    permits a second (None: it knows no limit), money, the endpoints that are left alone, and the seconds that what is
+    open will take at the present rate (None: not known). Limiters are told apart by `id`: pools may share them."""
 
     counts: PoolCounts
     per_second: float
-    permitted_per_second: float | None
+    permitted: Mapping[str, float | None]
     spending: Spending
     closed: tuple[str, ...]
     eta_s: float | None
@@ -165,15 +166,16 @@ class TeacherPool:
         while self._ended_at and self._ended_at[0] < now - _RATE_WINDOW_S:
             self._ended_at.popleft()
         rate = len(self._ended_at) / max(1e-3, min(_RATE_WINDOW_S, now - self._began))
-        permitted = [one.requests_per_minute for one in limits]
-        known = [per_minute / 60.0 for per_minute in permitted if per_minute is not None]
+        answered = self._counts.answered - self._counts.from_journal
+        tokens = (self._counts.prompt_tokens + self._counts.completion_tokens) / answered if answered else 0.0
+        ids = [str(limiter) for limiter in self._limiters]
         names = [endpoint.name for endpoint in self._settings.endpoints] if self._settings else []
         closed = [f"{name}: {one.closed.kind}" for name, one in zip(names, limits, strict=False) if one.closed]
         open = len(self._asking)
         return PoolProgress(
             counts=self.counts,
             per_second=rate,
-            permitted_per_second=sum(known) if known and len(known) == len(permitted) else None,
+            permitted={id: _permitted(one, tokens) for id, one in zip(ids, limits, strict=True)},
             spending=spending,
             closed=tuple(closed),
             eta_s=open / rate if open and rate else None,
@@ -284,6 +286,20 @@ class TeacherPool:
     def _count(self, **more: int) -> None:
         changed = {name: getattr(self._counts, name) + value for name, value in more.items()}
         self._counts = dataclasses.replace(self._counts, **changed)
+
+
+def permitted_per_second(looks: Iterable[PoolProgress]) -> float | None:
+    """What all the limiters of these pools permit a second together; None where one of them knows no limit."""
+    each = {id: permitted for look in looks for id, permitted in look.permitted.items()}
+    known = [permitted for permitted in each.values() if permitted is not None]
+    return sum(known) if known and len(known) == len(each) else None
+
+
+def _permitted(limits: LimiterStats, tokens: float) -> float | None:
+    """Requests a second of so many tokens each (0: not known)."""
+    by_requests = [limits.requests_per_minute] if limits.requests_per_minute is not None else []
+    by_tokens = [limits.tokens_per_minute / tokens] if limits.tokens_per_minute is not None and tokens else []
+    return min((*by_requests, *by_tokens), default=math.inf) / 60.0 if by_requests or by_tokens else None
 
 
 def _most_given(settings: TeacherSettings | None, workers: int) -> int:

@@ -89,6 +89,7 @@ class _Attempts:
         self._request = request
         self._key = key
         self._prompt_tokens, self._completion_tokens = worst_tokens(request)
+        self._began = time.monotonic()
         self._sends = self._attempts = 0
         self._refused_since: float | None = None  # "too many requests"
         self._short_since: float | None = None  # of money
@@ -117,7 +118,7 @@ class _Attempts:
                     return lanes[chosen]
                 why = [closed for lane in lanes if (closed := lane.closed(now)) is not None]
                 if len(why) == len(lanes):
-                    waited_s = min(lane.closed_for(now) for lane in lanes)
+                    waited_s = min(now - self._began, *(lane.closed_for(now) for lane in lanes))
                     if all(one.broken for one in why) or waited_s >= self._settings.rate_limit_patience_s:
                         return self._last or self._never_sent(FailureKind(why[0].kind), why[0].message)
                 await asyncio.sleep(_LOOK_AGAIN_S)

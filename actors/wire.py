@@ -22,6 +22,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
+_CONNECT_S = 30.0
+_LARGEST = 2**24  # bytes of a body: a reply in a hundredth of that is long
 NO_KEY = "none"  # clients insist on a key; endpoints that take none ignore it
 
 
@@ -43,11 +45,13 @@ class Response:
 
 
 class Wire:
-    def __init__(self, base_url: str, api_key: str | None, connections: int) -> None:
-        """`connections` may be open at a time. The environment's proxy is used, where it names one."""
+    def __init__(self, base_url: str, api_key: str | None, connections: int, connect_s: float = _CONNECT_S) -> None:
+        """`connections` may be open at a time, and each may take `connect_s` to be made. The environment's proxy is
+        used, where it names one."""
         self._base_url = base_url.rstrip("/")
         self._api_key = api_key or NO_KEY
         self._connections = connections
+        self._connect_s = connect_s
         parts = urlsplit(base_url)
         bypassed = is_loopback(base_url) or proxy_bypass(parts.hostname or "")
         self._proxy = None if bypassed else getproxies().get(parts.scheme)
@@ -57,11 +61,15 @@ class Wire:
         """Sends JSON and reads the whole response, of whatever status. Raises `NotReached`, `Interrupted`."""
         session = self._session = self._session or self._new_session()
         try:
-            async with session.post(f"{self._base_url}{path}", data=content, proxy=self._proxy) as response:
-                return Response(response.status, response.headers, await response.read())
-        except aiohttp.ClientConnectorError as error:
+            async with session.post(
+                f"{self._base_url}{path}", data=content, proxy=self._proxy, allow_redirects=False
+            ) as response:
+                return Response(response.status, response.headers, await _body(response))
+        except aiohttp.ClientHttpProxyError as error:  # its text has the proxy's address, which may hold a password
+            raise NotReached(f"the proxy refused the connection: status {error.status}") from None
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotReached(f"{type(error).__name__}: {error}") from error
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             raise Interrupted(f"{type(error).__name__}: {error}") from error
 
     async def close(self) -> None:
@@ -78,8 +86,21 @@ class Wire:
                 "Accept": "application/json",
                 "User-Agent": "tailor",
             },
-            timeout=aiohttp.ClientTimeout(),  # the caller's is from the first byte to the last
+            # The time-out of the whole exchange is the caller's. This one tells a host that does not answer from one
+            # that may have been sent something.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_s),
         )
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """All of it, unpacked. Raises `Interrupted` for one that no reply can be."""
+    parts, size = [], 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > _LARGEST:
+            raise Interrupted(f"status {response.status} with a body of more than {_LARGEST >> 20} MiB")
+    return b"".join(parts)
 
 
 def is_loopback(base_url: str) -> bool:

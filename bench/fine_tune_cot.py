@@ -79,7 +79,7 @@ class RecordedRoom(InProcessClassroom):
         try:
             return await super().ask(request, first=first)
         except UnrecordedQuestionError as error:
-            return TeacherFailure(request.key, FailureKind.NOT_FOUND, str(error), 1)
+            return TeacherFailure(request.key, FailureKind.BAD_REQUEST, str(error), 1)
 
 
 def recipe(task: str, data: Path, seed: int, learning_rate: float | None) -> FineTuneCotRecipe:

@@ -52,9 +52,12 @@ def resources(address: str | None) -> dict[str, float]:
         connect(address)
         return dict(ray.cluster_resources())
     from ray._private.accelerators import NvidiaGPUAcceleratorManager
+    from ray._private.utils import get_num_cpus
 
     gpus = NvidiaGPUAcceleratorManager.get_current_node_num_accelerators()
-    return {"CPU": float(os.cpu_count() or 1), "GPU": float(gpus)}
+    visible = NvidiaGPUAcceleratorManager.get_current_process_visible_accelerator_ids()  # None: all of them
+    gpus = gpus if visible is None else min(gpus, len(visible))
+    return {"CPU": float(get_num_cpus()), "GPU": float(gpus)}  # a container's quota counts
 
 
 def runs_locally() -> bool:

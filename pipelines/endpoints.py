@@ -6,10 +6,32 @@ Owns: which applications a recipe needs, their deployment, and their addresses.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
 import ray
 
+from pipelines.cluster import runs_locally
 from reasoning.recipe import Recipe
 from reasoning.teacher_sections import EndpointSection, PlaceSection
+
+
+class NotDeployed(RuntimeError):
+    """A teacher that the run serves itself could not be started. The message says why."""
+
+
+@contextmanager
+def deployed(recipe: Recipe) -> Iterator[dict[str, str]]:
+    """The base addresses of the teachers that the run serves itself, by name; they are taken down at the end, also when
+    they did not come up. Raises `NotDeployed`."""
+    try:
+        try:
+            addresses = deploy_teachers(recipe, loopback=runs_locally())
+        except RuntimeError as error:
+            raise NotDeployed(f"a teacher that the run serves itself did not start: {error}") from error
+        yield addresses
+    finally:
+        remove_teachers(recipe)
 
 
 def endpoints_of(recipe: Recipe) -> list[EndpointSection]:
@@ -29,8 +51,8 @@ def applications_of(recipe: Recipe) -> dict[str, tuple[EndpointSection, PlaceSec
 
 def deploy_teachers(recipe: Recipe, loopback: bool) -> dict[str, str]:
     """Deploys the teachers that the run serves itself and returns their base addresses by name, when all of them
-    answer. With `loopback` they are reached from this machine alone, otherwise on this node's address, from the whole
-    cluster."""
+    answer. With `loopback` they are reached from this machine alone, otherwise from the whole cluster, on the address
+    of its head node, where Serve's proxy is."""
     applications = applications_of(recipe)
     if not applications:
         return {}
@@ -39,17 +61,23 @@ def deploy_teachers(recipe: Recipe, loopback: bool) -> dict[str, str]:
     from serve.proxy import LOOPBACK, start_serve
 
     port = start_serve(LOOPBACK if loopback else "0.0.0.0")
-    host = LOOPBACK if loopback else ray.util.get_node_ip_address()
+    host = LOOPBACK if loopback else _head_address()
     addresses: dict[str, str] = {}
     for name, (teacher, place) in applications.items():
         serve.run(
             _application(recipe, teacher, place),
-            name=application_name(name),
-            route_prefix=f"/{name}",
+            name=application_name(recipe, name),
+            route_prefix=f"/{recipe.name}/{name}",
             blocking=False,
         )
-        addresses[name] = f"http://{host}:{port}/{name}/v1"
+        addresses[name] = f"http://{host}:{port}/{recipe.name}/{name}/v1"
     return addresses
+
+
+def _head_address() -> str:
+    return next(
+        str(node["NodeManagerAddress"]) for node in ray.nodes() if "node:__internal_head__" in node["Resources"]
+    )
 
 
 def _application(recipe: Recipe, teacher: EndpointSection, place: PlaceSection) -> ray.serve.Application:
@@ -79,11 +107,13 @@ def _application(recipe: Recipe, teacher: EndpointSection, place: PlaceSection) 
 def remove_teachers(recipe: Recipe) -> None:
     """Takes the run's own teachers down again; Serve itself and other applications stay."""
     from ray import serve
+    from ray.serve.exceptions import RayServeException
 
-    for name in applications_of(recipe):
-        serve.delete(application_name(name))
+    with suppress(RayServeException):  # it was never started
+        for name in applications_of(recipe):
+            serve.delete(application_name(recipe, name))
 
 
-def application_name(name: str) -> str:
-    """What the Serve application of a teacher is called."""
-    return f"teacher-{name}"
+def application_name(recipe: Recipe, name: str) -> str:
+    """What the Serve application `name` of a run is called: runs on one cluster each have their own."""
+    return f"teacher-{recipe.name}-{name}"

@@ -22,13 +22,13 @@ from pathlib import Path
 import ray
 from rich.console import Console
 
-from actors.journal_sums import sums_of
+from actors.journal_sums import in_open_batches, sums_of
 from actors.limits import LimiterStats
 from actors.run_lock import RunInProgress, RunLock
 from actors.teacher import close_journal, start_journal, start_pool
 from actors.teacher_pool import TeacherPool
-from pipelines.cluster import connect, resources, runs_locally, storage_folder
-from pipelines.endpoints import applications_of, deploy_teachers, remove_teachers
+from pipelines.cluster import connect, resources, storage_folder
+from pipelines.endpoints import NotDeployed, applications_of, deployed
 from pipelines.estimate_asking import Enquiry, Sampled
 from pipelines.estimate_view import Told, show, show_json
 from pipelines.fine_tune_cot import check_cot, fitted
@@ -43,10 +43,11 @@ from reasoning.prices import dollars
 from reasoning.progress import ProgressBoard
 from reasoning.recipe import Recipe
 from reasoning.run_directory import ClaimedDirectory, RunDirectory, RunDirectoryError
-from reasoning.teacher_calls import EndpointSettings
+from reasoning.teacher_calls import EndpointSettings, TeacherSettings
 from reasoning.teacher_sections import EndpointSection
 
-Limiters = Mapping[str, LimiterStats]  # what a sample taught about an endpoint, by its name
+# What a sample taught about an endpoint, by its name and model: another teacher may be reached at the same place.
+Limiters = Mapping[tuple[str, str], LimiterStats]
 
 _NOTHING_LEARNT: Limiters = {}
 _UNLIMITED = {"CPU": math.inf, "GPU": math.inf}  # no student is sampled or trained here
@@ -142,18 +143,21 @@ def _refuse_another(directory: ClaimedDirectory, recipe: Recipe | FineTuneCotRec
 
 def _with_teachers(subject: _Subject, size: int) -> tuple[Sampled, Limiters]:
     recipe, ours = subject.recipe, not ray.is_initialized()
+    waiting = in_open_batches(subject.journal, recipe.name)
+    if waiting:
+        raise RunDirectoryError(
+            f"{subject.enquiry.directory.path}: {waiting} requests are in a batch at the provider, and the sample "
+            "would ask and pay for some of them again. `--sample 0` asks nobody; or let the run fetch them first"
+        )
     try:
         lock = RunLock(subject.enquiry.directory.path)
     except RunInProgress as error:
         raise RunDirectoryError(f"{error}. `--sample 0` asks nobody, and may be told meanwhile") from error
     try:
         connect(recipe.cluster.address)
-        base_urls = deploy_teachers(recipe, loopback=runs_locally())
-        try:
+        with deployed(recipe) as base_urls:
             return asyncio.run(_sample(subject, base_urls, size))
-        finally:
-            remove_teachers(recipe)
-    except TeacherRefused as error:
+    except (TeacherRefused, NotDeployed) as error:
         raise RunFailed(
             f"{subject.enquiry.directory.path}: the sample stopped: {error}\nWhat was answered is kept. A smaller "
             "--sample asks for less, --sample 0 for nothing."
@@ -167,13 +171,14 @@ def _with_teachers(subject: _Subject, size: int) -> tuple[Sampled, Limiters]:
 async def _sample(subject: _Subject, base_urls: Mapping[str, str], size: int) -> tuple[Sampled, Limiters]:
     enquiry, section = subject.enquiry, subject.recipe.teacher
     journal = start_journal(subject.journal)
-    pools: list[TeacherPool] = []
+    asking: list[tuple[TeacherSettings, TeacherPool]] = []
 
     def pool_of(one: EndpointSection) -> TeacherPool:
         settings = one.settings(base_urls, run=subject.recipe.name, max_cost=section.max_cost)
         at_once = tuple(replace(endpoint, batch=None) for endpoint in settings.endpoints)  # a batch takes hours
-        pools.append(start_pool(replace(settings, endpoints=at_once), journal, section.workers))
-        return pools[-1]
+        pool = start_pool(replace(settings, endpoints=at_once), journal, section.workers)
+        asking.append((settings, pool))
+        return pool
 
     try:
         enquiry.teacher = enquiry.first_teacher = pool_of(section)
@@ -183,11 +188,13 @@ async def _sample(subject: _Subject, base_urls: Mapping[str, str], size: int) ->
         if not sampled.replies:
             kinds = ", ".join(f"{kind} {count}" for kind, count in sampled.failed.items()) or "no question to ask"
             raise TeacherRefused(f"no request of the sample was answered ({kinds})")
-        teachers = [section] if section.first is None else [section, section.first]
-        looks = [(one.labels(), await pool.limiter_stats()) for one, pool in zip(teachers, pools, strict=True)]
-        return sampled, {name: stats for names, found in looks for name, stats in zip(names, found, strict=True)}
+        learnt: dict[tuple[str, str], LimiterStats] = {}
+        for settings, pool in asking:
+            for endpoint, stats in zip(settings.endpoints, await pool.limiter_stats(), strict=True):
+                learnt[endpoint.name, endpoint.model] = stats
+        return sampled, learnt
     finally:
-        for pool in pools:
+        for _, pool in asking:
             await pool.close()
         await close_journal(journal)
 
@@ -246,7 +253,7 @@ def _pace(endpoints: tuple[EndpointSettings, ...], learnt: Limiters) -> Pace:
         return Pace(None, None)  # a batch has limits of its own
 
     def together(name: str) -> float | None:
-        limits = [getattr(learnt.get(endpoint.name, endpoint), name) for endpoint in endpoints]
+        limits = [getattr(learnt.get((endpoint.name, endpoint.model), endpoint), name) for endpoint in endpoints]
         return None if None in limits else sum(limits)
 
     return Pace(together("requests_per_minute"), together("tokens_per_minute"))

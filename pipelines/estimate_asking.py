@@ -36,7 +36,6 @@ from reasoning.tables import read_table
 from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 from reasoning.teacher_prompts import joined_reply
 
-_REFUSED = (FailureKind.AUTHENTICATION, FailureKind.QUOTA, FailureKind.BUDGET)
 _KEYS_A_LOOK = 500
 _LONGER_QUESTION = 2  # a new question is at most so many times as long as the longest one,
 _SHORT_QUESTION = 200  # or has so many characters (`reasoning.new_questions`)
@@ -227,7 +226,7 @@ class Enquiry(Classroom):
         outcome = await self.ask(request, first=query.ask is Ask.RATIONALES)
         if isinstance(outcome, TeacherFailure):
             sampled.failed[outcome.kind] += 1
-            if outcome.kind in _REFUSED:
+            if outcome.kind.ends_the_run:
                 raise TeacherRefused(f"{request.endpoint}: {outcome.kind}: {outcome.message}")
             return None
         sampled.from_journal += outcome.from_journal

@@ -10,17 +10,15 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import ray
 from rich.console import Console
 from rich.table import Table
 
 from actors.cot_coordinator import CotCoordinator, CotOutcome
-from pipelines.cluster import connect, resources, runs_locally, storage_folder
+from pipelines.cluster import connect, resources, storage_folder
 from pipelines.cot_report import write_cot_report
-from pipelines.endpoints import deploy_teachers, remove_teachers
 from pipelines.preflight import Checked, PreflightError, check
 from pipelines.student_check import Fault
-from pipelines.tailored import account, announce, watch
+from pipelines.tailored import account, announce, coordinate
 from reasoning.cot_directory import CotDirectory, degree_name
 from reasoning.cot_recipe import LABELS_ALONE, FineTuneCotRecipe
 from reasoning.degrees import best_degree
@@ -57,17 +55,9 @@ def run(recipe: FineTuneCotRecipe, origin: str, console: Console) -> FinishedCot
     announce(recipe.name, directory.path, done, checked.notes, console)
     shared = recipe.at_degree(recipe.fine_tuning.collected)
     asks = recipe.fine_tuning.collected > LABELS_ALONE
-    base_urls = deploy_teachers(shared, loopback=runs_locally()) if asks else {}
-    coordinator = (
-        ray.remote(CotCoordinator)
-        .options(num_cpus=0, name=f"tailor-{directory.path}", namespace="tailor", max_concurrency=1000)
-        .remote(recipe, directory, checked.data, checked.prompts, base_urls)
+    outcome: CotOutcome = coordinate(
+        CotCoordinator, recipe, shared if asks else None, directory, checked, lambda: finished(directory), console
     )
-    try:
-        outcome: CotOutcome = watch(coordinator, directory.path, lambda: finished(directory), console)
-    finally:
-        if asks:
-            remove_teachers(shared)
     report = write_cot_report(directory)
     console.print(degrees_table(directory.degrees()))
     account(outcome.reason, outcome.journal, report, console)

@@ -81,8 +81,8 @@ def describe(snapshot: Snapshot) -> str:
 def _failed(snapshot: Snapshot) -> str:
     if not snapshot.teacher_failed:
         return ""
-    kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in snapshot.teacher.failed_by_kind)
-    return f", {snapshot.teacher_failed} failed" + (f" ({kinds})" if kinds else "")
+    kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in snapshot.teacher_failed)
+    return f", {sum(count for _, count in snapshot.teacher_failed)} failed ({kinds})"
 
 
 def _teacher(figures: TeacherFigures) -> list[str]:
@@ -95,7 +95,8 @@ def _teacher(figures: TeacherFigures) -> list[str]:
         )
     if figures.cost or figures.max_cost is not None:
         cap = f" of ${figures.max_cost:g}" if figures.max_cost is not None else ""
-        parts.append(f"${figures.cost:.4f}{cap}")
+        reserved = f" + ${figures.reserved:.4f} reserved" if figures.reserved else ""
+        parts.append(f"${figures.cost:.4f}{reserved}{cap}")
     if figures.closed:
         parts.append(f"left alone for now: {', '.join(figures.closed)}")
     return parts

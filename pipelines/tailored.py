@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,18 @@ from typing import Any
 import ray
 from rich.console import Console
 
-from actors.coordinator import Coordinator, RunOutcome
+from actors.coordinator import AnyCoordinator, Coordinator, RunOutcome
 from actors.journal import JournalStats
-from pipelines.cluster import connect, resources, runs_locally, storage_folder
-from pipelines.endpoints import deploy_teachers, remove_teachers
+from actors.journal_sums import in_open_batches
+from pipelines.cluster import connect, resources, storage_folder
+from pipelines.endpoints import NotDeployed, deployed, endpoints_of
+from pipelines.journal import journal_at
 from pipelines.live import LiveView, rounds_table
-from pipelines.preflight import check
+from pipelines.preflight import Checked, check
 from pipelines.report import write_report
-from reasoning.recipe import Recipe
+from reasoning.recipe import Recipe, RunRecipe
 from reasoning.rounds import PhaseRecord
-from reasoning.run_directory import RunDirectory
+from reasoning.run_directory import ClaimedDirectory, RunDirectory
 
 POLL_S = 0.5
 STOP_GRACE_S = 30.0
@@ -51,21 +54,57 @@ def run(recipe: Recipe, origin: str, console: Console) -> FinishedRun:
     resumed = directory.claim(recipe)
     connect(recipe.cluster.address)
     announce(recipe.name, directory.path, len(directory.finished()) if resumed else None, checked.notes, console)
-    base_urls = deploy_teachers(recipe, loopback=runs_locally())
-    name = f"tailor-{directory.path}"
-    coordinator = (
-        ray.remote(Coordinator)
-        .options(num_cpus=0, name=name, namespace="tailor", max_concurrency=1000)
-        .remote(recipe, directory, checked.data, checked.prompts, base_urls)
+    outcome: RunOutcome = coordinate(
+        Coordinator, recipe, recipe, directory, checked, lambda: {"": directory.finished()}, console
     )
-    try:
-        outcome = watch(coordinator, directory.path, lambda: {"": directory.finished()}, console)
-    finally:
-        remove_teachers(recipe)
     report = write_report(directory)
     console.print(rounds_table(outcome.records, outcome.best_round))
     account(outcome.reason, outcome.journal, report, console)
     return FinishedRun(directory, outcome)
+
+
+def coordinate(
+    kind: type[AnyCoordinator[Any]],
+    recipe: RunRecipe,
+    teachers: Recipe | None,
+    directory: ClaimedDirectory[Any],
+    checked: Checked,
+    finished: Callable[[], Mapping[str, Sequence[PhaseRecord]]],
+    console: Console,
+) -> Any:
+    """Has a coordinator of this kind do all that is left of a run, while the recipe `teachers` (None: nobody is asked)
+    has its own teachers served. Returns what the coordinator's `run` returns. Raises `RunFailed`."""
+    name = f"tailor-{directory.path}"
+    if name in {actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True)}:
+        raise RunFailed(
+            f"{directory.path} is being run on this cluster already: wait until that run has ended or stop it, or give "
+            "this one another name"
+        )
+    if teachers is not None:
+        _refuse_to_pay_twice(teachers, directory)
+    try:
+        serving: AbstractContextManager[dict[str, str]] = (
+            deployed(teachers) if teachers is not None else nullcontext({})
+        )
+        with serving as base_urls:
+            coordinator = (
+                ray.remote(kind)
+                .options(num_cpus=0, name=name, namespace="tailor", max_concurrency=1000)
+                .remote(recipe, directory, checked.data, checked.prompts, base_urls)
+            )
+            return watch(coordinator, directory.path, finished, console)
+    except NotDeployed as error:
+        raise RunFailed(f"{directory.path}: {error}\nNothing was asked; the same command goes on from here.") from error
+
+
+def _refuse_to_pay_twice(recipe: Recipe, directory: ClaimedDirectory[Any]) -> None:
+    """A run that asks at once does not know what an earlier one has handed over in batches."""
+    waiting = in_open_batches(journal_at(directory.path), recipe.name)
+    if waiting and not all(teacher.batch is not None for teacher in endpoints_of(recipe)):
+        raise RunFailed(
+            f"{directory.path}: {waiting} requests are in a batch at the provider, and would be asked and paid for "
+            "again. Go on with the recipe's `batch` until they are fetched, and change it then"
+        )
 
 
 def announce(name: str, path: Path, done: int | None, notes: Sequence[str], console: Console) -> None:

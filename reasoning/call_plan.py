@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reasoning.rounds import Finished, Phase, PhaseRecord, next_step
+from reasoning.rounds import Finished, Metrics, Phase, PhaseRecord, next_step
 from reasoning.run_prompts import RunPrompts
 from reasoning.sections import LearningSection
 from reasoning.teacher_prompts import TeacherPrompt
@@ -96,11 +96,17 @@ def missed(learning: LearningSection, done: Sequence[PhaseRecord], share: float 
     shown = mistakes_shown(learning)
     exams = [record.metrics for record in done if record.phase is Phase.EXAM and record.metrics.get("questions")]
     if share is None and exams:
-        mistakes = float(exams[-1]["mistakes"]) / float(exams[-1]["questions"])
-        return Missed(min(1.0, mistakes), mistakes, "as the last exam found")
+        sat = float(exams[-1]["questions"])
+        return Missed(_with_mistakes(exams[-1]) / sat, float(exams[-1]["mistakes"]) / sat, "as the last exam found")
     if share is None:
         return Missed(ASSUMED_MISSED, ASSUMED_MISSED * shown, f"{ASSUMED_MISSED:.0%} missed (assumed)")
     return Missed(share, share * shown, f"{share:.0%} missed (given)")
+
+
+def _with_mistakes(exam: Metrics) -> int:
+    """The most questions of an exam that its mistakes can belong to."""
+    mistakes = int(exam["mistakes"])
+    return min(mistakes, int(exam.get("missed_questions", mistakes)), int(exam.get("questions", mistakes)))
 
 
 def mistakes_shown(learning: LearningSection) -> int:
@@ -124,11 +130,11 @@ def run_plan(
     if 0 not in asked:
         calls = Calls.of(min(learning.first_questions, train) * learning.first_rationales)
         planned += _steps(prompts, Ask.RATIONALES, (0,), calls, "exact")
-    sat = {record.round: int(record.metrics["mistakes"]) for record in done if record.phase is Phase.EXAM}
+    sat = {record.round: record.metrics for record in done if record.phase is Phase.EXAM}
     ahead = [round for round in range(1, learning.rounds + 1) if round not in asked]
     for round in (round for round in ahead if round in sat):  # its exam is over, its feedback is not
-        mistakes, shown = Calls.of(sat[round]), mistakes_shown(learning)
-        once = Calls(-(-mistakes.most // shown), mistakes.expected, mistakes.most)
+        mistakes, most = Calls.of(int(sat[round]["mistakes"])), _with_mistakes(sat[round])
+        once = Calls(-(-mistakes.most // mistakes_shown(learning)), float(most), most)
         planned += _after_exam(learning, prompts, (round,), mistakes, once, "exact")
     rounds = tuple(round for round in ahead if round not in sat)
     if rounds:

@@ -25,7 +25,7 @@ from reasoning.run_prompts import RunPrompts
 from reasoning.sampling import Completion, Sampling
 from reasoning.sections import TrainingSection
 from reasoning.tasks import TaskData, spec_of
-from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
+from reasoning.teacher_calls import TeacherFailure, TeacherReply, TeacherRequest
 from reasoning.teacher_prompts import Messages, TeacherPrompt, joined_reply
 from reasoning.teacher_sections import EndpointSection
 
@@ -155,8 +155,8 @@ class Classroom(ABC):
         if isinstance(outcome, TeacherReply):
             self.board.add(teacher_answered=1, teacher_tokens_total=outcome.prompt_tokens + outcome.completion_tokens)
             return outcome
-        self.board.add(teacher_failed=1)
-        if outcome.kind in (FailureKind.AUTHENTICATION, FailureKind.QUOTA, FailureKind.BUDGET):
+        self.board.fail(outcome.kind.value)
+        if outcome.kind.ends_the_run:
             raise TeacherRefused(f"{request.endpoint}: {outcome.kind}: {outcome.message}")
         return outcome
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True, slots=True)
 class TeacherFigures:
-    """How asking the teacher goes: requests without an outcome yet, failures by kind, answers a second against what its
-    limits permit (None: not known), dollars spent, reserved for what is in flight, and the most that may be spent,
-    endpoints that are left alone for now, and the seconds that what is open will take at this rate."""
+    """How asking the teacher goes: requests without an outcome yet, answers a second against what its limits permit
+    (None: not known), dollars spent, reserved for what has not ended, and the most that may be spent, endpoints that
+    are left alone for now, and the seconds that what is open will take at this rate."""
 
     open: int = 0
-    failed_by_kind: tuple[tuple[str, int], ...] = ()
     per_second: float = 0.0
     permitted_per_second: float | None = None
     cost: float = 0.0
@@ -41,14 +40,13 @@ class Snapshot:
     graded: int = 0
     teacher_asked: int = 0
     teacher_answered: int = 0
-    teacher_failed: int = 0
+    teacher_failed: tuple[tuple[str, int], ...] = ()  # by kind
     teacher_tokens_total: int = 0
     student_tokens_total: int = 0
     teacher: TeacherFigures = TeacherFigures()
     loss: float | None = None
     tokens_per_s: float | None = None
     phase_started: float = field(default_factory=time.time)
-    notes: tuple[str, ...] = ()
 
 
 class ProgressBoard:
@@ -58,7 +56,7 @@ class ProgressBoard:
         self.snapshot = Snapshot()
 
     def begin(self, round: int, phase: str, total: int) -> None:
-        """A new phase starts: its counts begin at zero; totals and notes stay."""
+        """A new phase starts: its counts begin at zero; totals stay."""
         old = self.snapshot
         self.snapshot = Snapshot(
             label=old.label,
@@ -68,11 +66,10 @@ class ProgressBoard:
             mistakes=old.mistakes if old.round == round else 0,
             teacher_asked=old.teacher_asked if old.round == round else 0,
             teacher_answered=old.teacher_answered if old.round == round else 0,
-            teacher_failed=old.teacher_failed if old.round == round else 0,
+            teacher_failed=old.teacher_failed if old.round == round else (),
             teacher_tokens_total=old.teacher_tokens_total,
             student_tokens_total=old.student_tokens_total,
             teacher=old.teacher,
-            notes=old.notes,
         )
 
     def add(self, **counts: int) -> None:
@@ -85,6 +82,8 @@ class ProgressBoard:
         """Sets fields of the snapshot, by name."""
         self.snapshot = replace(self.snapshot, **values)  # type: ignore[arg-type]
 
-    def note(self, text: str) -> None:
-        """Keeps one line for the reader (a phase's result, a warning)."""
-        self.snapshot = replace(self.snapshot, notes=(*self.snapshot.notes, text))
+    def fail(self, kind: str) -> None:
+        """Counts a request of the teacher that has failed."""
+        failed = dict(self.snapshot.teacher_failed)
+        failed[kind] = failed.get(kind, 0) + 1
+        self.snapshot = replace(self.snapshot, teacher_failed=tuple(sorted(failed.items())))

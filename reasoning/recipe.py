@@ -19,7 +19,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from reasoning.records import stable_id
-from reasoning.section import Section
+from reasoning.section import Section, yaml_problem
 from reasoning.sections import ClusterSection, LearningSection, StorageSection, StudentSection, TaskSection
 from reasoning.teacher_sections import THROUGHPUT_KEYS, EndpointSection, TeacherSection
 
@@ -99,8 +99,8 @@ def parse_as(kind: type[RecipeT], text: str, origin: str, data_folder: Path | No
         text = text.replace("${DATA}", str(data_folder))
     try:
         content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{origin}: not YAML: {error}") from error
+    except yaml.YAMLError as error:  # its own words quote the text, in which a key may stand
+        raise RecipeError(f"{origin}: not YAML: {yaml_problem(error)}") from None
     if content is None:
         content = {}
     if not isinstance(content, dict):

@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from reasoning.records import AnswerKind
-from reasoning.section import Fraction, PositiveInt, Section
+from reasoning.section import Fraction, NotNegative, Positive, PositiveInt, Section
 
 EMBEDDED_STUDENT = Path(__file__).resolve().parent.parent / "students" / "embedded"
 
@@ -142,7 +142,7 @@ class ObjectiveSection(Section):
 
     loss: Literal["weighted", "full", "completion", "contrastive"] = "weighted"
     prompt_weight: Fraction = PROMPT_WEIGHT
-    contrastive_weight: Annotated[float, Field(ge=0.0)] = 0.5
+    contrastive_weight: NotNegative = 0.5
     margin: Annotated[float, Field(ge=0.0, le=2.0)] = 1.0
     representation: Literal["last", "mean"] = "last"
     prompt_gradient: bool = True
@@ -167,7 +167,7 @@ class TrainingSection(Section):
     learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 1e-3
     schedule: Literal["constant", "linear", "cosine"] = "cosine"
     warmup_steps: Annotated[int, Field(ge=0)] = 10
-    weight_decay: Annotated[float, Field(ge=0.0)] = 0.01
+    weight_decay: NotNegative = 0.01
     max_grad_norm: Annotated[float, Field(gt=0.0)] | None = 1.0
     max_tokens: PositiveInt = 512
     epoch: Literal["last", "best"] = "last"
@@ -229,11 +229,11 @@ class ClusterSection(Section):
     address: str | None = None
     sampler: Literal["auto", "vllm", "transformers"] = "auto"
     samplers: PositiveInt = 1
-    sampler_gpus: Annotated[float, Field(ge=0.0)] = 0.0
-    sampler_cpus: Annotated[float, Field(gt=0.0)] = 1.0
+    sampler_gpus: NotNegative = 0.0
+    sampler_cpus: Positive = 1.0
     trainers: PositiveInt = 1
-    trainer_gpus: Annotated[float, Field(ge=0.0)] = 0.0
-    trainer_cpus: Annotated[float, Field(gt=0.0)] = 1.0
+    trainer_gpus: NotNegative = 0.0
+    trainer_cpus: Positive = 1.0
     placement: Literal["dedicated", "shared"] = "dedicated"
     gpu_memory_utilization: Annotated[float, Field(gt=0.0, le=1.0)] = 0.85
     kv_cache_gib: Annotated[float, Field(gt=0.0)] = 1.0
@@ -246,6 +246,13 @@ class StorageSection(Section):
 
     path: str = "runs"
     journal: Path | None = None
+
+    @field_validator("path")
+    @classmethod
+    def _is_a_folder(cls, path: str) -> str:
+        if "://" in path:
+            raise ValueError("a folder is needed; on a cluster, one that its nodes share")
+        return path
 
     @field_validator("journal")
     @classmethod

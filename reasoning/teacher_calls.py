@@ -52,6 +52,11 @@ class FailureKind(StrEnum):
         """Every other request to this endpoint would fail alike until a person acts (tops up, mends key or model)."""
         return self in _ENDPOINT_WIDE
 
+    @property
+    def ends_the_run(self) -> bool:
+        """Nothing more can be had until a person acts: no endpoint is left, or no money."""
+        return self.endpoint_wide or self is FailureKind.BUDGET
+
 
 _TRANSIENT = frozenset(
     {
@@ -163,7 +168,8 @@ class EndpointSettings:
     holds the key (None: the endpoint takes none). `weight` is its share of the requests while all endpoints have room.
     Limits that are None are learnt from the endpoint's response headers, where it sends any. `max_in_flight` is the
     ceiling of the window, which finds its own size below it. `timeout_s` bounds one attempt from sending to the last
-    byte. `batch`: requests are handed over in files (the Batch API) instead of one by one.
+    byte. Some models take no temperature, and the bound on tokens by another name (`max_tokens_key`). `batch`: requests
+    are handed over in files (the Batch API) instead of one by one.
     """
 
     name: str
@@ -176,6 +182,8 @@ class EndpointSettings:
     max_in_flight: int = 256
     timeout_s: float = 120.0
     send_seed: bool = False
+    send_temperature: bool = True
+    max_tokens_key: str = "max_tokens"
     price: Price | None = None
     batch: BatchSettings | None = None
 

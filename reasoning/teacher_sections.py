@@ -11,6 +11,7 @@ Invariants
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -98,6 +99,8 @@ class PlaceSection(Section):
     max_in_flight: PositiveInt = 256
     timeout_s: Positive = 120.0
     send_seed: bool = True
+    send_temperature: bool = Field(default=True, description="false for models that refuse one")
+    max_tokens_key: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     price: PriceSection | None = None
     batch: BatchSection | None = None
     serve: ServeSection | None = None
@@ -117,8 +120,8 @@ class PlaceSection(Section):
     @field_validator("api_key_env")
     @classmethod
     def _a_variable_and_no_key(cls, name: str | None) -> str | None:
-        if name is not None and not name.replace("_", "").isalnum():
-            raise ValueError("the name of an environment variable is needed here, never the key itself")
+        if name is not None and re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) is None:
+            raise ValueError("the name of an environment variable, in capitals, is needed here, never the key itself")
         return name
 
     @model_validator(mode="after")
@@ -142,6 +145,8 @@ class PlaceSection(Section):
             max_in_flight=self.max_in_flight,
             timeout_s=self.timeout_s,
             send_seed=self.send_seed,
+            send_temperature=self.send_temperature,
+            max_tokens_key=self.max_tokens_key,
             price=self.price.price() if self.price else price_of(model, table),
             batch=self.batch.settings() if self.batch else None,
         )
@@ -193,6 +198,11 @@ class EndpointSection(PlaceSection):
         return self.base_url or OPENAI_API if self.kind == "openai" else self.kind
 
     @property
+    def identity(self) -> tuple[str, str]:
+        """What its answers are filed under."""
+        return self.name, self.model
+
+    @property
     def places(self) -> tuple[PlaceSection, ...]:
         """Where this teacher is reached: its own place first, then `endpoints`."""
         return (self, *self.endpoints)
@@ -206,10 +216,10 @@ class EndpointSection(PlaceSection):
         return place.model or self.model
 
     def application(self, place: PlaceSection) -> str | None:
-        """The name of the Ray Serve application that answers at `place`; None where somebody else serves it. The same
-        model served alike is one application, whoever asks it."""
+        """The name of the Ray Serve application that answers at `place`, which is one of this run; None where somebody
+        else serves it. The same model served alike is one application, whichever teacher asks it."""
         if place is self and self.kind in ("offline", "recorded"):
-            return self.kind
+            return f"{self.kind}-{stable_id(self.model, self.error_rate, str(self.recorded), self.latency_s)[:8]}"
         if place.serve is None:
             return None
         return f"model-{stable_id(self.model_at(place), place.serve.model_dump())[:8]}"
@@ -266,6 +276,17 @@ class TeacherSection(RunTeacherSection):
     first: EndpointSection | None = None
     first_prompt: str = Field(default="plain", description="asks for round 0's rationales")
     feedback_prompt: str = Field(default="tailored", description="asks for an answer to a mistake")
+
+    @model_validator(mode="after")
+    def _answers_are_told_apart(self) -> TeacherSection:
+        """Answers are filed by the teacher's kind and its model's name."""
+        mine, first = self.application(self), self.first.application(self.first) if self.first is not None else None
+        if mine and first and mine != first and self.first is not None and self.identity == self.first.identity:
+            raise ValueError(
+                f"first is another {self.kind} teacher, and their answers would be taken for one another's: give one "
+                "of them a model name of its own (model)"
+            )
+        return self
 
     @property
     def for_first(self) -> EndpointSection:

@@ -29,6 +29,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from reasoning.offline_teacher import Teacher
+from reasoning.section import yaml_problem
 from serve.account import ProviderStats
 from serve.provider_app import ProviderApp
 from serve.provider_args import ProviderArgs
@@ -191,6 +192,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             args = ProviderArgs.model_validate_json(sys.stdin.readline())
         else:
             args = ProviderArgs.model_validate(read_overrides(given.settings))
+    except yaml.YAMLError as error:
+        print(f"a setting is not YAML: {yaml_problem(error)}", file=sys.stderr)
+        return 2
     except (ValidationError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2

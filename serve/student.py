@@ -99,11 +99,12 @@ def chat_template(tokenizer: Any, prompt: str | None = None) -> str | None:
     before, after = (prompt or student_prompt(QUESTION)).split(QUESTION)
     begins = tokenizer.bos_token_id is not None and tokenizer("a").input_ids[0] == tokenizer.bos_token_id
     prefix = (tokenizer.bos_token if begins else "") + before
+    first, last = (json.dumps(text, ensure_ascii=False) for text in (prefix, after))  # Jinja joins no surrogate pairs
     return (
         "{%- if messages | length != 1 or messages[0]['role'] != 'user' -%}"
         "{{ raise_exception('this student answers one user message: the bare question') }}"
         "{%- endif -%}"
-        f"{{{{ {json.dumps(prefix)} + (messages[0]['content'] | trim) + {json.dumps(after)} }}}}"
+        f"{{{{ {first} + (messages[0]['content'] | trim) + {last} }}}}"
     )
 
 

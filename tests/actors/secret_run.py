@@ -14,8 +14,10 @@ from pathlib import Path
 import ray
 
 from actors.teacher import close_journal, start_journal, start_pool
+from actors.teacher_metrics import TeacherGauges
 from pipelines.cluster import connect
 from reasoning.prices import Price
+from reasoning.progress import TeacherFigures
 from reasoning.teacher_calls import EndpointSettings, TeacherRequest, TeacherSettings
 
 
@@ -26,7 +28,9 @@ async def main(folder: str, base_url: str) -> None:
     pool = start_pool(TeacherSettings("teacher", (right, wrong), max_cost=1.0), journal)
     for n in range(60):
         print(await pool.ask(TeacherRequest("teacher", "faulty-teacher", (("user", f"{n}"),), 0.7, 64)))
-    print(await pool.progress())
+    progress = await pool.progress()
+    print(progress)
+    TeacherGauges("run").show(TeacherFigures(cost=progress.spending.settled, max_cost=1.0, closed=progress.closed))
     node = ray.nodes()[0]
     print(metrics(f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"))
     await pool.close()
@@ -39,7 +43,7 @@ def metrics(address: str) -> str:
     deadline = time.monotonic() + 60
     while True:
         text = opener.open(address, timeout=10).read().decode()
-        if "tailor_teacher_requests" in text or time.monotonic() > deadline:
+        if ("tailor_teacher_requests" in text and "tailor_teacher_cap_dollars" in text) or time.monotonic() > deadline:
             return text
         time.sleep(1)
 

@@ -7,13 +7,15 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from aiohttp import web
 
 import serve.batch_api
+from actors import batch_endpoint, batch_flight
 from actors.batch_client import BatchClient, CallFailed
-from actors.batch_files import RemoteBatch, fitting, input_line, read_input
+from actors.batch_files import Page, RemoteBatch, fitting, input_line, read_input
 from actors.batch_worker import BatchWorker
 from actors.journal import Journal
 from actors.teacher import close_journal, start_journal, start_pool
@@ -429,6 +431,46 @@ def test_an_unreachable_provider_is_told_and_its_batch_is_fetched_later(
         assert_answers(requests, ask(settings(there), journal, requests))
         assert there.stats().batch_lines == 4
         assert_booked(journal, there)
+
+
+def test_a_batch_that_never_ends_is_told_and_waited_for(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day after the provider's own time for it, those who wait hear of it. The batch stays open."""
+    monkeypatch.setattr(batch_flight, "DAY_S", 0.2)
+    monkeypatch.setattr(batch_endpoint, "_seconds", lambda _: 0.2)
+    requests = some(3)
+    with provider(batch_seconds=3.0) as there:
+        outcomes = ask(settings(there), journal, requests)
+        assert {one.kind for one in outcomes} == {FailureKind.TIMEOUT}
+        assert "its status: in_progress" in outcomes[0].message  # type: ignore[union-attr]
+        monkeypatch.undo()
+        assert_answers(requests, ask(settings(there), journal, requests))
+        assert there.stats().batch_lines == 3
+
+
+def test_a_list_that_does_not_turn_its_pages_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+
+    async def page(*_: object) -> Page:
+        nonlocal looks
+        looks += 1
+        return Page.model_validate({"data": [{"id": "other", "status": "completed"}], "has_more": True})
+
+    async def scenario(there: Provider) -> RemoteBatch | None:
+        client = BatchClient(endpoint(there), backoff_s=0.01)
+        monkeypatch.setattr(client, "_read", page)
+        monkeypatch.setattr(client, "_client", MagicMock())
+        return await client.find("mine", time.time())
+
+    with provider() as there:
+        assert asyncio.run(scenario(there)) is None and looks == 2
+
+
+@pytest.mark.parametrize(
+    "odd", [{"request_counts": {"total": None}}, {"errors": []}, {"errors": {"data": [{"code": 7}]}}]
+)
+def test_what_is_only_for_show_keeps_no_batch_from_being_read(odd: dict[str, object]) -> None:
+    batch = RemoteBatch.model_validate({"id": "b", "status": "completed", "output_file_id": "f", **odd})
+    assert batch.ended and batch.counts.total == 0 and batch.words == "the provider does not say why"
 
 
 def test_what_a_dead_worker_of_another_endpoint_sent_is_not_sent_again(journal: Journal) -> None:

@@ -36,7 +36,7 @@ def test_failures_among_successes_do_not_open_it() -> None:
     for number in range(100):
         for _ in range(FAILURES_IN_A_ROW - 1):
             failed(breaker, float(number), sent_at=float(number))
-        breaker.succeeded(float(number))
+        breaker.succeeded(float(number), sent_at=float(number))
     assert breaker.is_closed
 
 
@@ -45,8 +45,15 @@ def test_one_at_a_time_tries_it_out_and_one_success_closes_it() -> None:
     assert breaker.ready_in(1.0) == 0
     breaker.sent()
     assert breaker.ready_in(5.0) == math.inf
-    breaker.succeeded(6.0)
+    breaker.succeeded(6.0, sent_at=5.0)
     assert breaker.is_closed and breaker.ready_in(6.0) == 0
+
+
+def test_a_success_that_is_older_than_the_outage_does_not_end_it() -> None:
+    breaker = Breaker()
+    failed(breaker, 5.0, sent_at=4.0, broken=True)  # a wrong key
+    breaker.succeeded(5.1, sent_at=4.5)
+    assert not breaker.is_closed and breaker.ready_in(5.1) == pytest.approx(59.9)
 
 
 def test_trials_that_fail_are_further_and_further_apart_up_to_a_minute() -> None:
@@ -110,6 +117,6 @@ def test_it_never_opens_for_longer_than_a_minute_nor_closes_without_a_success(st
             case "unused":
                 breaker.unused(sent_at=now)
             case "succeeded":
-                breaker.succeeded(now)
+                breaker.succeeded(now, sent_at=now)
         assert breaker.ready_in(now) <= 60.0 + 1e-6
         assert breaker.is_closed <= (was_closed or what == "succeeded")

@@ -311,6 +311,18 @@ def test_no_minute_sees_more_tokens_than_are_permitted_when_the_estimates_are_ri
     assert most_in_a_minute(sent) <= per_minute * (1 + 1e-6) + 0.01
 
 
+def test_what_fails_for_nothing_says_nothing_of_what_replies_need() -> None:
+    """An outage of hundreds of requests, which used no tokens, and then replies that use all that they may."""
+    state = LimiterState(Limits(None, 1000, 1e6, tokens_per_minute=100_000), now=0.0)
+    now = 0.0
+    for _ in range(60):
+        for lease in grant(state, now, 8, worst_tokens=100):
+            end(state, lease, Outcome.DONE, now, tokens=0)  # refused for a reason of its own
+        now += 1.0
+    at_once = grant(state, now, 1000, worst_tokens=1000)
+    assert 0 < len(at_once) <= 100
+
+
 @pytest.mark.parametrize("latency_s", [0.05, 10.0])
 @pytest.mark.parametrize("worst_tokens", [300, 3000])
 def test_almost_all_tokens_of_a_minute_are_used_though_requests_need_a_third_of_their_worst_case(

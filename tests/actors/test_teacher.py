@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from actors.api_keys import AuthenticationRefused
 from actors.endpoint_probe import EndpointUnreachable, UnknownModel, probe_endpoint
 from actors.journal import Journal
 from actors.rate_limiter import RateLimiter
-from actors.teacher import close_journal, start_journal, start_pool
+from actors.teacher import close_journal, start_journal, start_pool, strictest_of
 from actors.teacher_pool import PoolCounts, TeacherPool, WorkersLost
 from actors.teacher_worker import TeacherWorker
 from reasoning.teacher_calls import (
@@ -91,6 +92,9 @@ def test_the_same_request_at_once_is_sent_once(server: Server, journal: Journal)
         error(500),
         error(503, retry_after_ms="20"),
         error(529),
+        body("[" * 5000),
+        body('{"error": {"message": "slow down", "code": 429}}'),
+        body('{"error": "no more is said"}'),
         error(409),
         error(429, retry_after_ms="20"),
         dropped,
@@ -126,6 +130,11 @@ def test_a_passing_fault_is_got_over(server: Server, journal: Journal, fault: Fa
         (error(401), FailureKind.AUTHENTICATION, 1),
         (error(403), FailureKind.AUTHENTICATION, 1),
         (error(404, "model_not_found"), FailureKind.NOT_FOUND, 1),
+        (error(403, None, "your input was flagged: moderation is required"), FailureKind.CONTENT_FILTER, 1),
+        (error(307, Location="https://elsewhere.example/v1"), FailureKind.NOT_FOUND, 1),
+        (error(400, None, "cannot take: \ud83d"), FailureKind.BAD_REQUEST, 1),
+        (body('{"error": {"message": "overloaded upstream", "code": 502}}'), FailureKind.SERVER, 3),
+        (body('{"error": {"message": "no credits are left", "code": 402}}'), FailureKind.QUOTA, 1),
         (error(400, "context_length_exceeded"), FailureKind.CONTEXT_TOO_LONG, 1),
         (error(400, None, "This model's maximum context length is 512 tokens"), FailureKind.CONTEXT_TOO_LONG, 1),
         (error(400, "content_filter"), FailureKind.CONTENT_FILTER, 1),
@@ -154,6 +163,28 @@ def test_a_server_that_stalls_or_trickles_times_out(server: Server, journal: Jou
     (failure,) = ask(settings(server, timeout_s=0.4, attempts=2), journal, request())
     assert isinstance(failure, TeacherFailure) and failure.kind is FailureKind.TIMEOUT and failure.attempts == 2
     assert time.monotonic() - began < 15
+
+
+def test_an_endpoint_s_odd_words_cost_no_other_request_its_reply(server: Server, journal: Journal) -> None:
+    """All are recorded in one transaction: half a character, which JSON can spell, must not be in the way."""
+    server.latency_s = 0.1
+    server.faults.append(error(400, None, "cannot take: \ud83d"))
+    outcomes = ask(settings(server), journal, *(request(str(number)) for number in range(16)))
+    assert Counter(type(outcome) for outcome in outcomes) == {TeacherReply: 15, TeacherFailure: 1}
+    assert journal.stats().started_unknown == 0
+
+
+def test_what_a_router_says_within_a_success_is_kept(server: Server, journal: Journal) -> None:
+    server.faults.extend([body('{"error": {"message": "overloaded upstream", "code": 502}}')] * 3)
+    (failure,) = ask(settings(server), journal, request())
+    assert isinstance(failure, TeacherFailure) and "overloaded upstream" in failure.message
+
+
+def test_a_model_that_takes_no_temperature_and_bounds_tokens_by_another_name(server: Server, journal: Journal) -> None:
+    as_it_wants = settings(server, send_temperature=False, max_tokens_key="max_completion_tokens")
+    ask(as_it_wants, journal, request())
+    assert server.sent[0].keys() == {"model", "messages", "max_completion_tokens"}
+    assert server.sent[0]["max_completion_tokens"] == 64
 
 
 def test_nobody_listening_is_a_transport_failure_that_says_so(server: Server, journal: Journal) -> None:
@@ -284,6 +315,14 @@ def test_the_probe_names_what_is_wrong_and_the_cure(server: Server, monkeypatch:
     server.models_fault = hanging
     with pytest.raises(EndpointUnreachable, match="no answer within 1 s"):
         probe(server)
+
+
+def test_pools_that_share_a_limiter_keep_the_least_of_their_limits() -> None:
+    """`teacher` and `teacher.first` at one place, with one key and one model."""
+    one = EndpointSettings("a", "http://x/v1", "m", requests_per_minute=600, timeout_s=30, max_in_flight=8)
+    other = EndpointSettings("b", "http://x/v1", "m", requests_per_minute=60, tokens_per_minute=9, timeout_s=90)
+    both = strictest_of([one, other])
+    assert (both.requests_per_minute, both.tokens_per_minute, both.max_in_flight, both.timeout_s) == (60, 9, 8, 90)
 
 
 def test_the_pool_needs_no_torch() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from actors import breaker, limits
-from actors.journal import Journal
-from actors.teacher_pool import TeacherPool
+from actors import breaker, lane, limits
+from actors.journal import Journal, Spending
+from actors.teacher_pool import PoolCounts, PoolProgress, TeacherPool, permitted_per_second
 from reasoning.prices import Price
 from reasoning.teacher_calls import EndpointSettings, FailureKind, TeacherFailure, TeacherReply, TeacherSettings
 from serve.faults import FaultArgs, LatencyArgs
@@ -206,13 +206,46 @@ def test_an_outage_is_waited_out_and_costs_no_request_its_attempts(
         assert len(server.sent) == 214  # what was in flight at the beginning, then one trial at a time
 
 
-def test_a_provider_that_stays_down_ends_with_the_patience(journal: Journal) -> None:
-    settings = at("http://127.0.0.1:1/v1", rate_limit_patience_s=1.0, attempts=100)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_provider_that_stays_down_ends_with_the_patience(
+    workers: int, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried out many times within the patience, and no trial starts the waiting anew."""
+    monkeypatch.setattr(breaker, "_FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr(breaker, "_LONGEST_PAUSE_S", 0.1)
+    monkeypatch.setattr(lane, "_LEAST_CLOSED_S", 0.02)
+    settings = at("http://127.0.0.1:1/v1", rate_limit_patience_s=2.0, attempts=1000)
     began = time.monotonic()
-    outcomes = run(ask_all(pool_here(settings, journal, backoff_s=0.01)[0], range(40)))
-    assert time.monotonic() - began < 30
+    outcomes = run(ask_all(pool_here(settings, journal, workers, backoff_s=0.01)[0], range(40)))
+    assert 2.0 <= time.monotonic() - began < 6.0
+    assert journal.stats().sends > 10 + 8  # ten open it, and each trial is one more
     assert {outcome.kind for outcome in outcomes if isinstance(outcome, TeacherFailure)} == {FailureKind.TRANSPORT}
     assert len(outcomes) == 40
+
+
+# Figures --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_permitted_rate_is_that_of_the_nearer_limit(journal: Journal, server: Server) -> None:
+    """1,200 requests or 480 tokens a minute, and 8 tokens for an answer: one a second."""
+    settings = at(server.base_url, requests_per_minute=1200, tokens_per_minute=480)
+
+    async def scenario() -> tuple[float | None, float | None]:
+        pool, _, _ = pool_here(settings, journal)
+        before = permitted_per_second([await pool.progress()])
+        await ask_all(pool, range(2), max_tokens=4)
+        return before, permitted_per_second([await pool.progress()])
+
+    assert run(scenario()) == (20.0, 1.0)
+
+
+def test_a_limiter_that_pools_share_permits_once_and_an_unknown_one_leaves_it_open() -> None:
+    def look(**permitted: float | None) -> PoolProgress:
+        return PoolProgress(PoolCounts(), 0.0, permitted, Spending(0.0, 0.0), (), None)
+
+    assert permitted_per_second([look(a=10.0, b=5.0), look(a=10.0)]) == 15.0
+    assert permitted_per_second([look(a=10.0), look(b=None)]) is None
+    assert permitted_per_second([look()]) is None
 
 
 # Two runs, one journal -----------------------------------------------------------------------------------------------

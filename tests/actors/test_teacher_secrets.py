@@ -35,6 +35,7 @@ def test_no_log_row_error_or_metric_of_a_pool_on_ray_holds_a_key(tmp_path: Path)
         assert done.returncode == 0, done.stderr[-3000:]
         assert provider.stats().answered > 20  # the key was sent
     told = done.stdout + done.stderr
+    assert "tailor_teacher_cap_dollars{" in told and 'run="run"' in told
     assert "tailor_teacher_requests_total" in told and 'outcome="answered"' in told
     session = Path(next(line for line in told.splitlines() if line.startswith("session ")).removeprefix("session "))
     files = [file for folder in (tmp_path, session) for file in folder.rglob("*") if file.is_file()]

@@ -94,7 +94,7 @@ class Room(Classroom):
         try:
             (text,) = self.recorded.complete(request.messages[-1][1], 1, request.temperature, request.sample)
         except UnrecordedQuestionError as error:
-            return TeacherFailure(request.key, FailureKind.NOT_FOUND, str(error), 1)
+            return TeacherFailure(request.key, FailureKind.BAD_REQUEST, str(error), 1)
         return TeacherReply(request.key, text, "stop", 1, 1, request.model)
 
 

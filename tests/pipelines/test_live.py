@@ -44,14 +44,16 @@ def test_the_live_line_tells_phase_questions_mistakes_teacher_tokens_and_loss() 
 def test_the_live_line_tells_how_asking_the_teacher_goes() -> None:
     board = ProgressBoard()
     board.begin(1, "feedback", 100)
-    board.add(teacher_asked=90, teacher_answered=50, teacher_failed=3)
+    board.add(teacher_asked=90, teacher_answered=50)
+    for kind in ("server", "content_filter", "content_filter"):
+        board.fail(kind)
     board.show(
         teacher=TeacherFigures(
             open=37,
-            failed_by_kind=(("content_filter", 2), ("server", 1)),
             per_second=7.5,
             permitted_per_second=8.333,
             cost=0.4321,
+            reserved=0.05,
             max_cost=5.0,
             closed=("https://api.example/v1: quota",),
             eta_s=125.0,
@@ -59,10 +61,13 @@ def test_the_live_line_tells_how_asking_the_teacher_goes() -> None:
     )
     line = describe(board.snapshot)
     assert "teacher 50/90, 3 failed (2 content filter, 1 server)" in line
-    assert "7.5 of 8.33/s, 2 min 5 s left" in line and "$0.4321 of $5" in line
+    assert "7.5 of 8.33/s, 2 min 5 s left" in line and "$0.4321 + $0.0500 reserved of $5" in line
     assert "left alone for now: https://api.example/v1: quota" in line
     board.begin(2, "exam", 100)
     assert "failed" not in describe(board.snapshot)
+    board.add(teacher_asked=1)
+    board.fail("timeout")
+    assert "1 failed (1 timeout)" in describe(board.snapshot)  # of this round
 
 
 def test_counts_start_anew_with_a_phase_and_totals_stay() -> None:

@@ -26,10 +26,13 @@ def counted(planned: list[Planned]) -> list[tuple[str, int, int, float, int]]:
     return [(one.ask, one.step, one.calls.least, one.calls.expected, one.calls.most) for one in planned]
 
 
-def finished(round: int, mistakes: int = 0, questions: int = 12, up_to: Phase = Phase.EVALUATE) -> list[PhaseRecord]:
+def finished(
+    round: int, mistakes: int = 0, questions: int = 12, up_to: Phase = Phase.EVALUATE, missed: int | None = None
+) -> list[PhaseRecord]:
     """The phases of `round` up to and with `up_to`."""
     order = phases_of(round)
     metrics = {"questions": questions, "mistakes": mistakes, "validation_accuracy": 0.5}
+    metrics |= {"missed_questions": missed} if missed is not None else {}
     return [PhaseRecord(round, phase, 1.0, metrics) for phase in order[: order.index(up_to) + 1]]
 
 
@@ -67,6 +70,16 @@ def test_feedback_that_looks_at_no_mistake_asks_once_for_all_mistakes_of_a_quest
         "rationales_per_mistake: 2, exam: {questions: 10}}}"
     )
     assert counted(run_plan(learning, prompts, 60, [], missed(learning, [], 0.2))) == [(Ask.FEEDBACK, 1, 0, 4.0, 20)]
+
+
+def test_of_a_question_with_several_mistakes_such_feedback_is_asked_once() -> None:
+    learning, prompts = made(
+        "{teacher: {feedback_prompt: plain}, learning: {rounds: 2, first_questions: 0, mistakes_per_question: 4, "
+        "exam: {questions: 50}}}"
+    )
+    done = [*finished(0), *finished(1, mistakes=100, questions=50, up_to=Phase.EXAM, missed=30)]
+    planned = run_plan(learning, prompts, 60, done, missed(learning, done))
+    assert counted(planned) == [(Ask.FEEDBACK, 1, 25, 30.0, 30), (Ask.FEEDBACK, 1, 0, 30.0, 50)]
 
 
 def test_a_given_share_goes_before_the_last_exam_and_that_before_the_half() -> None:

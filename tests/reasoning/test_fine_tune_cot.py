@@ -52,7 +52,7 @@ class Room(Classroom):
             try:
                 (text,) = self.teacher.complete(content, 1, request.temperature, request.sample)
             except UnrecordedQuestionError as error:
-                return TeacherFailure(request.key, FailureKind.NOT_FOUND, str(error), 1)
+                return TeacherFailure(request.key, FailureKind.BAD_REQUEST, str(error), 1)
             self.journal[request.key] = TeacherReply(request.key, text, "stop", 9, 9, request.model)
         return self.journal[request.key]
 

@@ -163,10 +163,11 @@ def test_each_mistake_is_answered_once_and_becomes_an_example_with_its_negative(
 
 
 def test_a_teacher_that_refuses_everything_stops_the_run_and_loses_nothing(tmp_path: Path) -> None:
-    room = classroom(tmp_path, Student(), Teacher(FailureKind.AUTHENTICATION))
-    with pytest.raises(TeacherRefused, match="authentication"):
-        run(feedback(room, 0))
-    assert not room.files(0).rationales.exists()
+    for kind in (FailureKind.AUTHENTICATION, FailureKind.QUOTA, FailureKind.NOT_FOUND, FailureKind.BUDGET):
+        room = classroom(tmp_path, Student(), Teacher(kind))
+        with pytest.raises(TeacherRefused, match=f"{kind}"):
+            run(feedback(room, 0))
+        assert not room.files(0).rationales.exists()
     room = classroom(tmp_path, Student(), Teacher(FailureKind.SERVER))
     with pytest.raises(TeacherRefused, match="none of 12"):
         run(feedback(room, 0))

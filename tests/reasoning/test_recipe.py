@@ -49,7 +49,10 @@ def test_the_recipes_of_the_repository_are_valid(path: Path) -> None:
         ("learning: {objective: {loss: full, prompt_weight: 0.5}}", ["learning.objective", "needs loss: weighted"]),
         ("learning: {objective: {loss: contrastive, contrastive_weight: 0}}", ["learning.objective", "trains nothing"]),
         ("[1, 2]", ["a recipe is a mapping", "list"]),
-        ("a: [", ["not YAML"]),
+        ("a: [", ["not YAML", "line 1, column 5"]),
+        ("storage: {path: 's3://bucket/runs'}", ["storage.path", "a folder is needed"]),
+        ("cluster: {sampler_gpus: .inf}", ["cluster.sampler_gpus"]),
+        ("learning: {objective: {contrastive_weight: .inf}}", ["learning.objective.contrastive_weight"]),
         ("task: {path: '${DATA}/x', source: file}", ["--data", "TAILOR_DATA"]),
     ],
 )
@@ -102,6 +105,13 @@ def test_a_recipe_survives_its_yaml() -> None:
 )
 def test_a_fingerprint_is_of_what_is_learnt(text: str, same: bool) -> None:
     assert (parse_recipe(text, "mine.yaml").fingerprint() == Recipe().fingerprint()) is same
+
+
+def test_a_key_in_a_recipe_is_not_repeated() -> None:
+    for text in ("teacher: {api_key: hunter2, model: [}", "teacher: {kind: openai, model: m, api_key_env: hunter2x}"):
+        with pytest.raises(RecipeError) as refused:
+            parse_recipe(text, "r.yaml")
+        assert "hunter2" not in str(refused.value)
 
 
 @pytest.mark.parametrize("address", ["https://me:hunter2@api.example/v1", "https://api.example/v1?key=hunter2"])

@@ -29,8 +29,9 @@ def openai(**keys: Any) -> EndpointSection:
 
 def test_a_teacher_by_default_is_served_by_the_run_and_free() -> None:
     section = teacher()
-    assert section.application(section) == "offline" and section.name == "offline"
-    (endpoint,) = section.settings({"offline": "http://127.0.0.1:8000/v1"}, max_cost=0.0).endpoints
+    name = section.application(section)
+    assert name is not None and name.startswith("offline-") and section.name == "offline"
+    (endpoint,) = section.settings({name: "http://127.0.0.1:8000/v1"}, max_cost=0.0).endpoints
     assert (endpoint.base_url, endpoint.model) == ("http://127.0.0.1:8000/v1", "offline-teacher")
     assert endpoint.price == Price(0.0, 0.0)
 
@@ -81,7 +82,18 @@ def test_a_teacher_that_the_run_serves_needs_no_more_than_its_name() -> None:
 
 def test_a_recorded_teacher_is_called_so(tmp_path: Path) -> None:
     section = teacher(kind="recorded", recorded=tmp_path / "r.jsonl")
-    assert (section.name, section.model, section.application(section)) == ("recorded", "recorded-teacher", "recorded")
+    assert (section.name, section.model) == ("recorded", "recorded-teacher")
+    other = teacher(kind="recorded", recorded=tmp_path / "other.jsonl")
+    assert section.application(section) != other.application(other)
+
+
+def test_two_teachers_of_the_run_must_be_told_apart_in_the_journal() -> None:
+    first = {"error_rate": 0.3}
+    with pytest.raises(ValueError, match=r"first is another offline teacher.*a model name of its own"):
+        TeacherSection.model_validate({"first": first})
+    two = TeacherSection.model_validate({"first": {**first, "model": "other"}})
+    assert two.first is not None and two.application(two) != two.first.application(two.first)
+    TeacherSection.model_validate({"first": {"temperature": 0.0}})  # the same, asked otherwise
 
 
 places = st.fixed_dictionaries(

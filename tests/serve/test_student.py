@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from reasoning.student_forms import student_prompt
 from reasoning.students import save_student
-from serve.student import StudentServing, chat_template, deploy_student
+from serve.student import QUESTION, StudentServing, chat_template, deploy_student
 from tests.ascii_students import ascii_student, greedy_texts
 from tests.tiny_students import byte_tokenizer
 
@@ -131,6 +131,13 @@ def test_long_seeded_requests_leave_the_server_alive(served: Served) -> None:
     ask: dict[str, Any] = {"model": "tiny", "max_tokens": 8, "temperature": 0.7, "seed": 7, "n": 12}
     first, again = (served.client.completions.create(prompt="x" * 480, **ask) for _ in range(2))
     assert [choice.text for choice in first.choices] == [choice.text for choice in again.choices]
+
+
+def test_a_template_may_hold_any_character() -> None:
+    tokenizer = byte_tokenizer()
+    tokenizer.chat_template = chat_template(tokenizer, "Frage \U0001f600 — " + QUESTION + " ⟹")
+    rendered = tokenizer.apply_chat_template([{"role": "user", "content": "wieviel?"}], tokenize=False)
+    assert rendered == "Frage \U0001f600 — wieviel? ⟹"
 
 
 def test_template_is_not_forced_on_a_tokenizer_that_has_one() -> None:
