@@ -6,7 +6,7 @@
 It runs by itself in an environment with `bespokelabs-curator`, which pins packages that this project has newer, so it
 imports nothing of the project. It asks distinct one-message questions (temperature 0.7, at most 64 tokens) and prints
 one line of JSON. `seconds` is the wall time of the call that generates: not of imports, of building the data set, nor
-of a first question that has it load what it loads late, and ask the server for its rate limits.
+of first questions that have it load what it loads late, and ask the server for its rate limits.
 
 Curator is set up to be as fast as its own settings make it. Its rate limits are so high that they never bind; how many
 requests are in flight is `max_concurrent_requests` alone. A truncated answer counts as an answer, where by default it
@@ -29,6 +29,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+WARM_UP = 200
 NEVER_BINDS = 10**12
 """A minute's requests and tokens. Curator's token buckets start out empty, so a merely high limit would still bind."""
 
@@ -102,8 +103,9 @@ def ask(base_url: str, model: str, requests: int, in_flight: int, backend: str) 
             "invalid_finish_reasons": ["content_filter"],
         },
     )
-    teacher(Dataset.from_list([{"question": "What is it?"}]))  # untimed: it loads some things at its first question
-    questions = Dataset.from_list([{"question": f"What is {i}+{i}? " * 10} for i in range(requests)])
+    numbered = [{"question": f"What is {i} + {i}? " * 10} for i in range(requests + WARM_UP)]
+    teacher(Dataset.from_list(numbered[requests:]))  # untimed: it loads some things at its first questions
+    questions = Dataset.from_list(numbered[:requests])
     cpu, start = cpu_seconds(), time.perf_counter()
     answers = teacher(questions).dataset
     seconds = time.perf_counter() - start
