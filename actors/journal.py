@@ -112,7 +112,8 @@ class Journal:
         """Records outcomes, durably. The first reply to a request stays; after a failure that is not final it may be
         asked again. What was paid for waits longer for another writer than anything else does. Raises `JournalError`
         for a sending that was never started."""
-        for waited in range(1, _END_WAITS + 1):
+        waited = 0
+        while True:
             try:
                 self._end_all(ended)
                 return
@@ -120,6 +121,7 @@ class Journal:
                 if not self._file.drop_ballast():
                     raise
             except JournalBusy:
+                waited += 1
                 if waited == _END_WAITS:
                     raise
 

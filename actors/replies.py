@@ -146,6 +146,7 @@ _TOO_LONG = re.compile(
     r"context (length|window)|maximum.{0,20} length|prompt is too long|too many tokens", re.IGNORECASE
 )
 
+_NO_ROUTE_YET = "/-/routes for available routes"  # Ray Serve's words when its proxy has just started
 _FLAGGED = re.compile(r"\bmoderation\b|\bflagged\b", re.IGNORECASE)  # a router's 403 for one question
 
 
@@ -206,6 +207,8 @@ def failure_kind(refusal: Refusal) -> FailureKind:
             return _KIND_OF_CODE[code]
     if refusal.status == 403 and _FLAGGED.search(refusal.message):
         return FailureKind.CONTENT_FILTER
+    if refusal.status == 404 and _NO_ROUTE_YET in refusal.message:
+        return FailureKind.SERVER
     if 300 <= refusal.status < 400:
         return FailureKind.NOT_FOUND
     if refusal.status in _KIND_OF_STATUS:

@@ -7,6 +7,7 @@ before the first process is started; the same command again resumes.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from reasoning.run_directory import ClaimedDirectory, RunDirectory
 
 POLL_S = 0.5
 STOP_GRACE_S = 30.0
+ENDING_S = 10.0  # a killed run's actors take a moment to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,14 @@ def coordinate(
     """Has a coordinator of this kind do all that is left of a run, while the recipe `teachers` (None: nobody is asked)
     has its own teachers served. Returns what the coordinator's `run` returns. Raises `RunFailed`."""
     name = f"tailor-{directory.path}"
-    if name in {actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True)}:
-        raise RunFailed(
-            f"{directory.path} is being run on this cluster already: wait until that run has ended or stop it, or give "
-            "this one another name"
-        )
+    until = time.monotonic() + ENDING_S
+    while name in {actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True)}:
+        if time.monotonic() > until:
+            raise RunFailed(
+                f"{directory.path} is being run on this cluster already: wait until that run has ended or stop it, or "
+                "give this one another name"
+            )
+        time.sleep(POLL_S)
     if teachers is not None:
         _refuse_to_pay_twice(teachers, directory)
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from actors.api_keys import AuthenticationRefused
 from actors.endpoint_probe import EndpointUnreachable, UnknownModel, probe_endpoint
@@ -33,6 +34,11 @@ from tests.actors.in_process import Handle
 from tests.actors.scripted_server import SECRET, Fault, Server, body, cut_off, dropped, error, hanging, said, trickling
 
 OF_THE_TEACHER = ("attempts", "rate_limit_patience_s", "max_cost", "run")
+
+
+async def not_routed(_: web.Request) -> web.Response:
+    """What Ray Serve's proxy says before it knows its applications."""
+    return web.Response(status=404, text="Path '/v1' not found. Ping http://.../-/routes for available routes.")
 
 
 def settings(server: Server, **more: Any) -> TeacherSettings:
@@ -92,6 +98,7 @@ def test_the_same_request_at_once_is_sent_once(server: Server, journal: Journal)
         error(500),
         error(503, retry_after_ms="20"),
         error(529),
+        not_routed,
         body("[" * 5000),
         body('{"error": {"message": "slow down", "code": 429}}'),
         body('{"error": "no more is said"}'),

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from actors.coordinator import Coordinator
 from actors.journal import Journal, Sending
-from pipelines import endpoints
+from pipelines import endpoints, tailored
 from pipelines.endpoints import NotDeployed, deployed
 from pipelines.preflight import Checked
 from pipelines.tailored import RunFailed, coordinate
@@ -64,7 +64,11 @@ def test_a_teacher_that_does_not_come_up_is_told_and_not_left_behind(
     assert applications() == set()
 
 
-def test_a_run_that_is_under_way_is_not_started_twice(ray_cluster: None, tmp_path: Path) -> None:
+def test_a_run_that_is_under_way_is_not_started_twice(
+    ray_cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tailored, "ENDING_S", 0.1)
+
     class Busy:
         pass
 
