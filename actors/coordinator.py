@@ -26,7 +26,7 @@ from typing import Any, Generic, TypeVar
 import ray
 
 from actors.classroom import ClusterClassroom
-from actors.journal import JournalStats
+from actors.journal_sums import JournalSums
 from actors.run_lock import RunLock
 from actors.teacher import Limiters, close_journal, start_journal, start_pool
 from actors.teacher_metrics import TeacherGauges
@@ -53,7 +53,7 @@ class RunOutcome:
     reason: str
     records: tuple[PhaseRecord, ...]
     best_round: int | None
-    journal: JournalStats
+    journal: JournalSums
 
 
 WorkT = TypeVar("WorkT")
@@ -100,7 +100,7 @@ class AnyCoordinator(ABC, Generic[WorkT]):
         """Called by the training workers after a step, fire and forget."""
         self._board.show(done=point.step, total=point.steps, loss=point.total, tokens_per_s=point.tokens_per_s)
 
-    async def finish(self) -> tuple[str, JournalStats]:
+    async def finish(self) -> tuple[str, JournalSums]:
         """Does all that is left. Returns why nothing is left, and the journal's account."""
         lock = RunLock(self._directory.path)
         watching = asyncio.create_task(self._watch_teachers())

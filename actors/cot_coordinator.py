@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from actors.classroom import ClusterClassroom
 from actors.coordinator import AnyCoordinator
-from actors.journal import JournalStats
+from actors.journal_sums import JournalSums
 from reasoning.cot_directory import CotDirectory
 from reasoning.cot_recipe import FineTuneCotRecipe
 from reasoning.degrees import Collect, DegreeStep
@@ -27,7 +27,7 @@ class CotOutcome:
     """How a run ended: why, and the journal's account. What was made is in its directory."""
 
     reason: str
-    journal: JournalStats
+    journal: JournalSums
 
 
 class CotCoordinator(AnyCoordinator[Collect | DegreeStep]):

@@ -39,7 +39,6 @@ from actors.journal_file import (
 from actors.journal_reader import batch_of, parsed, reply_of
 from actors.journal_records import (
     Ended,
-    JournalStats,
     OpenBatch,
     Outcome,
     Refusal,
@@ -48,6 +47,7 @@ from actors.journal_records import (
     reply_json,
     sending_id,
 )
+from actors.journal_sums import JournalSums, sums_of
 from reasoning.prices import dollars
 from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, storable
 
@@ -57,7 +57,6 @@ __all__ = [
     "JournalCorrupt",
     "JournalDiskFull",
     "JournalError",
-    "JournalStats",
     "JournalVersionMismatch",
     "OpenBatch",
     "Refusal",
@@ -125,33 +124,9 @@ class Journal:
                 if waited == _END_WAITS:
                     raise
 
-    def stats(self, run: str | None = None) -> JournalStats:
-        """Counts over all requests; with `run`, money of that run alone."""
-        with self._file.errors():
-            totals = self._file.db.execute(
-                "SELECT COALESCE(SUM(status = 'answered'), 0), COALESCE(SUM(status = 'started'), 0), "
-                "COALESCE(SUM(sends > 1), 0), COALESCE(SUM(sends_refused), 0), COALESCE(SUM(prompt_tokens), 0), "
-                "COALESCE(SUM(completion_tokens), 0), COALESCE(SUM(sends), 0), "
-                "COALESCE(SUM(sends_after_unknown), 0), "
-                "COALESCE(SUM(IIF(json_valid(reply), reply ->> '$.finish_reason' = 'length', 0)), 0) FROM calls"
-            ).fetchone()
-            failures = self._file.db.execute(
-                "SELECT failure_kind, COUNT(*) FROM calls WHERE status = 'failed' GROUP BY failure_kind"
-            ).fetchall()
-        answered, unknown, more_than_once, refused, prompt_tokens, completion_tokens, sends, after, truncated = totals
-        return JournalStats(
-            answered=answered,
-            truncated=truncated,
-            failed_by_kind={FailureKind(kind): count for kind, count in failures},
-            started_unknown=unknown,
-            requests_sent_more_than_once=more_than_once,
-            answered_sent_again=refused,
-            prompt_tokens=prompt_tokens,
-            completion_tokens=completion_tokens,
-            sends=sends,
-            sends_after_unknown=after,
-            spending=self.spending(run),
-        )
+    def sums(self, run: str | None = None) -> JournalSums:
+        """What was asked, answered and spent; with `run`, of what was sent in its name."""
+        return sums_of(self._file.path, run)
 
     def spending(self, run: str | None = None) -> Spending:
         """What `run` has spent, or all runs together."""

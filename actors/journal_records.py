@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
+from reasoning.teacher_calls import TeacherFailure, TeacherReply, TeacherRequest
 
 Outcome = TeacherReply | TeacherFailure
 
@@ -71,27 +71,6 @@ class Spending:
 
     settled: float
     reserved: float
-
-
-@dataclass(frozen=True, slots=True)
-class JournalStats:
-    """Counts over all requests. Tokens are those of recorded replies, money that of all sendings.
-
-    `started_unknown`: sent, outcome not recorded (in flight now, or lost with a process). `answered_sent_again`: how
-    often somebody set out to send an answered request; each was refused, and nothing was sent.
-    """
-
-    answered: int
-    truncated: int
-    failed_by_kind: Mapping[FailureKind, int]
-    started_unknown: int
-    requests_sent_more_than_once: int
-    answered_sent_again: int
-    prompt_tokens: int
-    completion_tokens: int
-    sends: int = 0
-    sends_after_unknown: int = 0
-    spending: Spending = Spending(0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

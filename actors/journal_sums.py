@@ -28,8 +28,9 @@ IN_OPEN_BATCHES = (
 class RequestCounts:
     """Requests by what became of them. `truncated` and `imported` are among the `answered`; an imported one was never
     sent from here. `in_flight`: a living process waits for it. `in_batch`: a batch that was handed to a provider has
-    it, and the next run fetches what came of it. `lost`: its process ended, and no outcome is recorded. Tokens are
-    those of the recorded replies."""
+    it, and the next run fetches what came of it. `lost`: its process ended, and no outcome is recorded. `sent_again`
+    counts sendings after one whose outcome was never learnt, `refused` attempts to send an answered request, of which
+    none was sent. Tokens are those of the recorded replies."""
 
     answered: int
     truncated: int
@@ -39,8 +40,15 @@ class RequestCounts:
     in_batch: int
     lost: int
     sent_more_than_once: int
+    sent_again: int
+    refused: int
     prompt_tokens: int
     completion_tokens: int
+
+    @property
+    def unknown(self) -> int:
+        """Sent, without an outcome by now."""
+        return self.in_flight + self.in_batch + self.lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +110,11 @@ def in_open_batches(path: Path, run: str) -> int:
 
 def _request_counts(db: sqlite3.Connection, writers: Writers, run: str | None) -> RequestCounts:
     mine = "(?1 IS NULL OR key IN (SELECT key FROM sends WHERE run = ?1))"
-    answered, truncated, imported, more_than_once, prompt_tokens, completion_tokens = db.execute(
+    answered, truncated, imported, more_than_once, again, refused, prompt_tokens, completion_tokens = db.execute(
         "SELECT COALESCE(SUM(status = 'answered'), 0), "
         "COALESCE(SUM(status = 'answered' AND IIF(json_valid(reply), reply ->> '$.finish_reason' = 'length', 0)), 0), "
         "COALESCE(SUM(status = 'answered' AND sends = 0), 0), COALESCE(SUM(sends > 1), 0), "
+        "COALESCE(SUM(sends_after_unknown), 0), COALESCE(SUM(sends_refused), 0), "
         f"COALESCE(SUM(prompt_tokens), 0), COALESCE(SUM(completion_tokens), 0) FROM calls WHERE {mine}",
         (run,),
     ).fetchone()
@@ -130,6 +139,8 @@ def _request_counts(db: sqlite3.Connection, writers: Writers, run: str | None) -
         in_batch=in_batch,
         lost=sum(count for *_, count in started) - in_flight - in_batch,
         sent_more_than_once=more_than_once,
+        sent_again=again,
+        refused=refused,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
     )

@@ -22,8 +22,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.api_keys import read_api_key
 from actors.batch_worker import BatchWorker
-from actors.journal import Journal, JournalStats
+from actors.journal import Journal
 from actors.journal_file import new_writer
+from actors.journal_sums import JournalSums
 from actors.rate_limiter import RateLimiter
 from actors.teacher_pool import TeacherPool
 from actors.teacher_worker import TeacherWorker
@@ -55,12 +56,12 @@ def start_journal(path: Path) -> Any:
     )
 
 
-async def close_journal(journal: Any, run: str | None = None) -> JournalStats:
-    """Ends the journal actor in good order, with its last counts; money is that of `run`."""
-    stats: JournalStats = await journal.stats.remote(run)
+async def close_journal(journal: Any, run: str | None = None) -> JournalSums:
+    """Ends the journal actor in good order, with its last sums; with `run`, of what was sent in its name."""
+    sums: JournalSums = await journal.sums.remote(run)
     await journal.close.remote()
     ray.kill(journal)
-    return stats
+    return sums
 
 
 class Limiters:

@@ -95,8 +95,8 @@ async def pool(base_url: str, in_flight: int, requests: int, workers: int) -> di
         seconds = time.perf_counter() - began
         (after,) = await teacher.limiter_stats()
         await teacher.close()
-        stats = await close_journal(journal)
-    assert stats.answered == requests + WARM_UP
+        sums = await close_journal(journal)
+    assert sums.requests.answered == requests + WARM_UP
     return {
         "seconds": seconds,
         "answered": sum(isinstance(outcome, TeacherReply) for outcome in outcomes),

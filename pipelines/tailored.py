@@ -18,14 +18,14 @@ import ray
 from rich.console import Console
 
 from actors.coordinator import AnyCoordinator, Coordinator, RunOutcome
-from actors.journal import JournalStats
-from actors.journal_sums import in_open_batches
+from actors.journal_sums import JournalSums, in_open_batches
 from pipelines.cluster import connect, resources, storage_folder
 from pipelines.endpoints import NotDeployed, deployed, endpoints_of
 from pipelines.journal import journal_at
 from pipelines.live import LiveView, rounds_table
 from pipelines.preflight import Checked, check
 from pipelines.report import write_report
+from reasoning.prices import dollars
 from reasoning.recipe import Recipe, RunRecipe
 from reasoning.rounds import PhaseRecord
 from reasoning.run_directory import ClaimedDirectory, RunDirectory
@@ -120,22 +120,22 @@ def announce(name: str, path: Path, done: int | None, notes: Sequence[str], cons
         console.print(f"  {note}", soft_wrap=True)
 
 
-def account(reason: str, journal: JournalStats, report: Path, console: Console) -> None:
-    """Says why a run ended, what its teacher did, and where its report is."""
+def account(reason: str, journal: JournalSums, report: Path, console: Console) -> None:
+    """Says why a run ended, what its teacher did for it, and where its report is."""
+    requests, tokens = journal.requests, journal.all
     console.print(
-        f"{reason}. Teacher: {journal.answered} answers in the journal, {journal.prompt_tokens:,} prompt and "
-        f"{journal.completion_tokens:,} completion tokens; {_spent(journal)}{journal.sends_after_unknown} requests "
-        "sent again because the outcome of the sending before was lost.",
+        f"{reason}. Teacher: {requests.answered} answers for this run, {tokens.prompt_tokens:,} prompt and "
+        f"{tokens.completion_tokens:,} completion tokens{_spent(journal)}; {requests.sent_again} requests sent again "
+        "because the outcome of the sending before was lost.",
         soft_wrap=True,
     )
     console.print(f"Report: {report}", soft_wrap=True)
 
 
-def _spent(journal: JournalStats) -> str:
-    spending = journal.spending
-    lost = f" (${spending.reserved:.4f} of it the worst case of what was lost)" if spending.reserved else ""
-    total = spending.settled + spending.reserved
-    return f"this run has spent ${total:.4f}{lost}; " if total else ""
+def _spent(journal: JournalSums) -> str:
+    settled, reserved = dollars(journal.all.settled), dollars(journal.all.reserved)
+    lost = f" (${reserved:.4f} of it the worst case of what was lost)" if reserved else ""
+    return f", ${settled + reserved:.4f}{lost}" if settled + reserved else ""
 
 
 def watch(

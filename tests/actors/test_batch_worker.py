@@ -176,7 +176,7 @@ def test_what_expired_or_failed_for_now_goes_into_the_next_batch_and_nothing_els
         assert set(stats.faults) == {*kinds, FaultKind.MALFORMED, FaultKind.EMPTY}
         spending = journal.spending()  # lost lines may have been paid for, and are booked so
         assert spending.reserved == 0 and spending.settled >= stats.cost
-        assert journal.stats().answered_sent_again == journal.stats().sends_after_unknown == 0
+        assert journal.sums().requests.refused == journal.sums().requests.sent_again == 0
 
 
 def test_expiry_is_no_attempt_while_something_is_answered(journal: Journal) -> None:
@@ -230,7 +230,7 @@ def test_a_provider_that_says_when_to_come_back_is_left_alone_until_then(
     monkeypatch.setattr(serve.batch_api.BatchApi, "_create", busy_at_first)
     with provider(batch_seconds=0.05) as there:
         assert_answers(some(3), ask(settings(there), journal, some(3)))
-        assert len(calls) == 2 and calls[1] - calls[0] >= 1.0 and journal.stats().sends == 3
+        assert len(calls) == 2 and calls[1] - calls[0] >= 1.0 and journal.sums().all.sendings == 3
 
 
 @pytest.mark.parametrize("path", ["_upload", "_create"])
@@ -371,7 +371,7 @@ def test_a_worker_that_dies_before_it_records_leaves_nothing_to_be_paid_twice(jo
         while journal.open_batches("offline"):  # with its requests in the journal, another has to make it look
             ask(settings(there), journal, some(1, first=100))
         assert_booked(journal, there)
-        assert journal.stats().sends == there.stats().batch_lines <= 13
+        assert journal.sums().all.sendings == there.stats().batch_lines <= 13
 
 
 def test_a_batch_that_is_waited_for_is_taken_over(journal: Journal) -> None:
@@ -384,7 +384,7 @@ def test_a_batch_that_is_waited_for_is_taken_over(journal: Journal) -> None:
             ask(settings(there), journal, some(1, first=200))
         assert all(isinstance(one, TeacherReply) for one in journal.lookup([one.key for one in requests]))
         assert_answers(requests, ask(settings(there), journal, requests))
-        assert 15 <= there.stats().batch_lines == there.stats().batch_billed == journal.stats().sends <= 16
+        assert 15 <= there.stats().batch_lines == there.stats().batch_billed == journal.sums().all.sendings <= 16
         assert_booked(journal, there)
 
 
@@ -549,8 +549,8 @@ def test_a_pool_on_ray_spreads_over_endpoints_and_loses_nothing_with_a_worker(
         assert min(one.stats().batch_lines, other.stats().batch_lines) > 5
         assert one.stats().batch_billed + other.stats().batch_billed == 40
         await pool.close()
-        stats = await close_journal(journal)
-        assert (stats.answered, stats.sends, stats.sends_after_unknown) == (40, 40, 0)
+        sums = await close_journal(journal)
+        assert (sums.requests.answered, sums.all.sendings, sums.requests.sent_again) == (40, 40, 0)
 
     with provider(batch_seconds=2.0) as one, provider(batch_seconds=2.0) as other:
         run_on_ray(scenario(one, other))

@@ -103,7 +103,7 @@ def test_a_damaged_reply_is_named_with_what_to_do(path: Path) -> None:
         JournalCorrupt, match=rf"journal\.sqlite: request {request(0).key}: reply is no.*journal verify"
     ):
         journal.lookup([request(0).key])
-    assert (journal.stats().answered, journal.stats().truncated) == (1, 0)
+    assert (journal.sums().requests.answered, journal.sums().requests.truncated) == (1, 0)
 
 
 @pytest.mark.parametrize(("cap", "start"), [(None, 1), (100, 2)])
@@ -129,8 +129,8 @@ def test_an_answered_request_is_not_sent_again_and_the_attempt_is_counted(path: 
     found, new = journal.start([sending(request()), sending(request(1))])
     assert isinstance(found, TeacherReply) and found.from_journal and found.text == reply(request()).text
     assert new is None  # which is no obstacle to the others of the call
-    stats = journal.stats()
-    assert (stats.answered_sent_again, stats.sends, stats.answered) == (1, 2, 1)
+    sums = journal.sums()
+    assert (sums.requests.refused, sums.all.sendings, sums.requests.answered) == (1, 2, 1)
 
 
 def test_the_first_reply_stays(path: Path) -> None:
@@ -151,12 +151,12 @@ def test_final_failures_are_kept_and_all_others_may_be_asked_again(path: Path) -
     )
     kept = [failure(one, kind) if kind.final else None for one, kind in zip(those, kinds, strict=True)]
     assert journal.lookup([one.key for one in those]) == kept
-    assert journal.stats().failed_by_kind == dict.fromkeys(FailureKind, 1)
+    assert journal.sums().requests.failed == dict.fromkeys(FailureKind, 1)
     assert journal.start([sending(one) for one in those]) == kept
     answer(journal, *(one for one, kind in zip(those, kinds, strict=True) if not kind.final))
-    stats = journal.stats()
-    assert sum(stats.failed_by_kind.values()) == sum(kind.final for kind in FailureKind)
-    assert stats.requests_sent_more_than_once == stats.answered
+    sums = journal.sums()
+    assert sum(sums.requests.failed.values()) == sum(kind.final for kind in FailureKind)
+    assert sums.requests.sent_more_than_once == sums.requests.answered
 
 
 def test_a_failure_that_comes_late_does_not_hide_a_sending_that_is_under_way(path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_failure_that_comes_late_does_not_hide_a_sending_that_is_under_way(pat
     (lost,) = started(journal, request())
     (second,) = started(journal, request())
     journal.end([Ended(lost.id, failure(request(), FailureKind.CONTENT_FILTER))])
-    assert journal.lookup([request().key]) == [None] and journal.stats().started_unknown == 1
+    assert journal.lookup([request().key]) == [None] and journal.sums().requests.unknown == 1
     journal.end([Ended(second.id, reply(request()))])
     assert isinstance(journal.lookup([request().key])[0], TeacherReply)
 
@@ -175,22 +175,22 @@ def test_what_a_crash_left_unknown_is_reported(path: Path) -> None:
     answer(journal, request(1))
     journal.close()
     again = Journal(path)
-    assert again.stats().started_unknown == 1
+    assert again.sums().requests.unknown == 1
     answer(again, request(0))
-    stats = again.stats()
-    assert (stats.started_unknown, stats.sends_after_unknown, stats.requests_sent_more_than_once) == (0, 1, 1)
-    assert (stats.prompt_tokens, stats.completion_tokens) == (22, 14)
+    sums = again.sums()
+    assert (sums.requests.unknown, sums.requests.sent_again, sums.requests.sent_more_than_once) == (0, 1, 1)
+    assert (sums.requests.prompt_tokens, sums.requests.completion_tokens) == (22, 14)
 
 
 def test_the_same_call_made_twice_counts_once(path: Path) -> None:
     journal = Journal(path)
     for id in ("a", "a", "b", "b"):
         assert journal.start([sending(request(), id, worst=5)]) == [None]
-    assert journal.stats().sends == 2 and journal.spending() == Spending(0.0, 10 / NANO)
+    assert journal.sums().all.sendings == 2 and journal.spending() == Spending(0.0, 10 / NANO)
     for _ in range(2):
         journal.end([Ended("b", reply(request()), cost=3)])
         journal.end([Ended("a", failure(request()), cost=0)])
-    assert journal.spending() == Spending(3 / NANO, 0.0) and journal.stats().answered == 1
+    assert journal.spending() == Spending(3 / NANO, 0.0) and journal.sums().requests.answered == 1
 
 
 def test_an_end_without_a_start_is_refused(path: Path) -> None:
@@ -221,8 +221,8 @@ def test_truncated_replies_are_counted(path: Path) -> None:
     journal = Journal(path)
     one, other = started(journal, request(0), request(1))
     journal.end([Ended(one.id, reply(request(0), reason="length")), Ended(other.id, reply(request(1)))])
-    stats = journal.stats()
-    assert (stats.answered, stats.truncated) == (2, 1)
+    sums = journal.sums()
+    assert (sums.requests.answered, sums.requests.truncated) == (2, 1)
 
 
 # Crashes and several writers ------------------------------------------------------------------------------------------
@@ -267,11 +267,11 @@ def test_a_recorded_reply_survives_sigkill_at_any_instant(path: Path) -> None:
     journal = Journal(path)
     for (_, number), found in zip(recorded, journal.lookup([key for key, _ in recorded]), strict=True):
         assert isinstance(found, TeacherReply) and found.text == f"{number} " + "y" * 5000
-    stats = journal.stats()
-    assert len(recorded) <= stats.answered <= len(recorded) + 6 * 7 and stats.started_unknown <= 6 * 4
-    assert stats.answered_sent_again == stats.requests_sent_more_than_once == 0
+    sums = journal.sums()
+    assert len(recorded) <= sums.requests.answered <= len(recorded) + 6 * 7 and sums.requests.unknown <= 6 * 4
+    assert sums.requests.refused == sums.requests.sent_more_than_once == 0
     # What was in flight stays booked with its worst case, what ended with what it cost.
-    assert stats.spending == Spending(3 * stats.answered / NANO, 10 * stats.started_unknown / NANO)
+    assert journal.spending() == Spending(3 * sums.requests.answered / NANO, 10 * sums.requests.unknown / NANO)
 
 
 RIVAL = """
@@ -330,9 +330,9 @@ def test_two_processes_write_one_journal_and_never_send_the_same_request_at_once
     numbers = [str(number) for number in range(120)]
     keys = [TeacherRequest("offline", "m", (("user", number),), 0.0, 64).key for number in numbers]
     assert [found.text for found in journal.lookup(keys) if isinstance(found, TeacherReply)] == numbers
-    stats = journal.stats()
-    assert (stats.sends, stats.requests_sent_more_than_once, stats.started_unknown) == (120, 0, 0)
-    assert stats.spending == Spending(120 / NANO, 0.0)
+    sums = journal.sums()
+    assert (sums.all.sendings, sums.requests.sent_more_than_once, sums.requests.unknown) == (120, 0, 0)
+    assert journal.spending() == Spending(120 / NANO, 0.0)
 
 
 HOLDER = """
@@ -357,16 +357,16 @@ def test_what_another_process_has_sent_is_not_sent_while_it_lives_but_after_it_w
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     assert journal.start([again]) == [None]
-    stats = journal.stats()
-    assert (stats.sends_after_unknown, stats.requests_sent_more_than_once) == (1, 1)
-    assert stats.spending.reserved == 100 / NANO  # what was lost may have been paid for
+    sums = journal.sums()
+    assert (sums.requests.sent_again, sums.requests.sent_more_than_once) == (1, 1)
+    assert sums.all.reserved == 100  # what was lost may have been paid for
 
 
 def test_a_process_may_send_again_what_it_has_lost_itself(path: Path) -> None:
     journal = Journal(path)
     started(journal, request())
     started(journal, request())  # its worker died
-    assert journal.stats().sends_after_unknown == 1
+    assert journal.sums().requests.sent_again == 1
 
 
 # Money ----------------------------------------------------------------------------------------------------------------
@@ -383,7 +383,7 @@ def test_a_cap_is_kept_with_the_worst_case_of_what_is_in_flight(path: Path) -> N
     assert journal.start([dear]) == [Refusal.NO_MONEY]  # nothing is in flight that might turn out cheaper
     assert journal.spending("r") == Spending(90 / NANO, 0.0)
     assert journal.start([sending(request(2), worst=11, cap=101)]) == [None]  # the cap was raised
-    assert journal.stats().sends == 4
+    assert journal.sums().all.sendings == 4
 
 
 def test_runs_have_caps_of_their_own(path: Path) -> None:
@@ -392,7 +392,8 @@ def test_runs_have_caps_of_their_own(path: Path) -> None:
     assert journal.start([one, other]) == [None, None]
     assert journal.start([sending(request(2), worst=50, cap=100, run="one")]) == [Refusal.NO_MONEY_YET]
     journal.end([Ended(one.id, reply(request(0)), cost=5)])
-    assert journal.spending("one") == Spending(5 / NANO, 0.0) == journal.stats("one").spending
+    assert journal.spending("one") == Spending(5 / NANO, 0.0)
+    assert (journal.sums("one").all.settled, journal.sums("one").all.reserved) == (5, 0)
     assert journal.spending() == Spending(5 / NANO, 60 / NANO)
     assert journal.spending("never heard of") == Spending(0.0, 0.0)
 
@@ -491,8 +492,8 @@ def test_a_journal_of_version_1_keeps_its_replies_and_begins_its_account_at_noth
     ]
     assert journal.spending() == Spending(0.0, 0.0)
     answer(journal, request(1))
-    stats = journal.stats()
-    assert (stats.answered, stats.sends, stats.sends_after_unknown) == (2, 4, 1)
+    sums = journal.sums()
+    assert (sums.requests.answered, sums.all.sendings, sums.requests.sent_again) == (2, 1, 1)  # the account begins here
 
 
 def test_a_batch_is_found_again_after_a_crash_until_it_has_ended(path: Path) -> None:
@@ -512,7 +513,7 @@ def test_a_batch_is_found_again_after_a_crash_until_it_has_ended(path: Path) -> 
     again.end([Ended(id, reply(request(number))) for number, id in enumerate(sends.values())])  # by its new process
     again.batch_ended("first")
     again.batch_ended("first")
-    assert [batch.id for batch in again.open_batches("there")] == ["second"] and again.stats().answered == 2
+    assert [batch.id for batch in again.open_batches("there")] == ["second"] and again.sums().requests.answered == 2
 
 
 def test_a_restarted_journal_keeps_what_was_in_flight(path: Path) -> None:
@@ -595,7 +596,7 @@ def test_on_a_full_disk_what_is_in_flight_is_still_recorded_and_nothing_new_is_s
     again = Journal(path, ballast_bytes=1024**2)
     assert all(again.lookup([one.key for one in [*answered, request(50)]]))
     assert again.spending("r") == Spending(4 * len(sent) / NANO, 0.0)
-    assert again.stats().started_unknown == 0
+    assert again.sums().requests.unknown == 0
     again.close()
 
 

@@ -70,7 +70,7 @@ def test_what_is_exported_is_found_in_another_journal_and_costs_nothing(one: Pat
     assert [there[0].text, there[1], there[2].text] == [reply(0).text, None, ODD]
     assert there[0].from_journal
     journal = Journal(other, ballast_bytes=0)
-    assert journal.spending().settled == journal.stats().sends == 0
+    assert journal.spending().settled == journal.sums().all.sendings == 0
     again = Sending("x", request(0).key, request(0), "next", cap=0)
     assert journal.start([again]) == [there[0]]  # a run without any money is answered
     journal.close()

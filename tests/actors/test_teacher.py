@@ -89,7 +89,7 @@ def test_the_same_request_at_once_is_sent_once(server: Server, journal: Journal)
     server.latency_s = 0.1
     replies = ask(settings(server), journal, *[request()] * 20)
     assert len(server.sent) == 1 and len({reply.text for reply in replies}) == 1
-    assert journal.stats().answered_sent_again == 0
+    assert journal.sums().requests.refused == 0
 
 
 @pytest.mark.parametrize(
@@ -121,8 +121,8 @@ def test_a_passing_fault_is_got_over(server: Server, journal: Journal, fault: Fa
     server.faults.append(fault)
     (reply,) = ask(settings(server), journal, request())
     assert isinstance(reply, TeacherReply) and len(server.sent) == 2
-    stats = journal.stats()
-    assert (stats.answered, stats.requests_sent_more_than_once, stats.sends_after_unknown) == (1, 1, 0)
+    sums = journal.sums()
+    assert (sums.requests.answered, sums.requests.sent_more_than_once, sums.requests.sent_again) == (1, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_lasting_fault_is_a_typed_failure_after_as_many_attempts_as_make_sense
     (failure,) = ask(settings(server), journal, request())
     assert isinstance(failure, TeacherFailure) and failure.key == request().key
     assert (failure.kind, failure.attempts, len(server.sent)) == (kind, sends, sends)
-    assert journal.stats().failed_by_kind == {kind: 1}
+    assert journal.sums().requests.failed == {kind: 1}
     server.faults.clear()
     (later,) = ask(settings(server), journal, request())  # the next run
     assert later == failure if kind.final else isinstance(later, TeacherReply)
@@ -178,7 +178,7 @@ def test_an_endpoint_s_odd_words_cost_no_other_request_its_reply(server: Server,
     server.faults.append(error(400, None, "cannot take: \ud83d"))
     outcomes = ask(settings(server), journal, *(request(str(number)) for number in range(16)))
     assert Counter(type(outcome) for outcome in outcomes) == {TeacherReply: 15, TeacherFailure: 1}
-    assert journal.stats().started_unknown == 0
+    assert journal.sums().requests.unknown == 0
 
 
 def test_what_a_router_says_within_a_success_is_kept(server: Server, journal: Journal) -> None:
@@ -211,7 +211,7 @@ def test_what_is_cut_off_at_the_token_limit_is_not_asked_again(server: Server, j
     assert "teacher.max_tokens" in failure.message
     again, failed_again = ask(settings(server), journal, request("a"), request("b"))
     assert again.from_journal and again.truncated and failed_again == failure and len(server.sent) == 2
-    assert journal.stats().truncated == 1
+    assert journal.sums().requests.truncated == 1
 
 
 @pytest.mark.parametrize("usage", [None, "lots", {"prompt_tokens": -4, "completion_tokens": "x"}, []])
@@ -366,8 +366,8 @@ def test_two_hundred_requests_through_ray_are_sent_once_and_never_again(
         assert all(reply.from_journal for reply in again) and len(server.sent) == 200
         assert second.counts == PoolCounts(asked=200, answered=200, from_journal=200)
         await second.close()
-        stats = await close_journal(journal)
-        assert (stats.answered, stats.requests_sent_more_than_once, stats.answered_sent_again) == (200, 0, 0)
+        sums = await close_journal(journal)
+        assert (sums.requests.answered, sums.requests.sent_more_than_once, sums.requests.refused) == (200, 0, 0)
 
     run_on_ray(scenario())
 
@@ -392,9 +392,9 @@ def test_workers_limiter_and_journal_may_die_in_the_middle(ray_cluster: None, se
         assert [reply.text for reply in replies] == [f"Answer to {number}" for number in range(300)]
         sent_twice = sum(count > 1 for count in collections.Counter(server.texts()).values())
         await pool.close()
-        stats = await close_journal(journal)
-        assert stats.answered == 301 and stats.started_unknown == stats.answered_sent_again == 0
-        assert sent_twice <= stats.sends_after_unknown <= 3 * 8  # what was in flight with the dead, and no more
+        sums = await close_journal(journal)
+        assert sums.requests.answered == 301 and sums.requests.unknown == sums.requests.refused == 0
+        assert sent_twice <= sums.requests.sent_again <= 3 * 8  # what was in flight with the dead, and no more
 
     run_on_ray(scenario())
 

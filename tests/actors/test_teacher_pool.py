@@ -79,9 +79,9 @@ def test_requests_at_a_faulty_provider_each_end_exactly_once(
     assert {failure.kind for failure in failures} >= final
     assert held <= 200 and len(seen.faults) == 15
     assert seen.answered_more_than_once == 0
-    stats = journal.stats()
-    assert stats.answered + sum(stats.failed_by_kind.values()) == number and stats.started_unknown == 0
-    assert stats.sends == seen.arrived and stats.sends_after_unknown == 0
+    sums = journal.sums()
+    assert sums.requests.answered + sum(sums.requests.failed.values()) == number and sums.requests.unknown == 0
+    assert sums.all.sendings == seen.arrived and sums.requests.sent_again == 0
 
 
 def test_what_failed_in_passing_is_asked_again_by_the_next_run_and_nothing_else(journal: Journal) -> None:
@@ -218,7 +218,7 @@ def test_a_provider_that_stays_down_ends_with_the_patience(
     began = time.monotonic()
     outcomes = run(ask_all(pool_here(settings, journal, workers, backoff_s=0.01)[0], range(40)))
     assert 2.0 <= time.monotonic() - began < 6.0
-    assert journal.stats().sends > 10 + 8  # ten open it, and each trial is one more
+    assert journal.sums().all.sendings > 10 + 8  # ten open it, and each trial is one more
     assert {outcome.kind for outcome in outcomes if isinstance(outcome, TeacherFailure)} == {FailureKind.TRANSPORT}
     assert len(outcomes) == 40
 
@@ -278,6 +278,6 @@ def test_what_is_in_flight_when_a_pool_closes_may_end_and_is_recorded(journal: J
         await asyncio.sleep(0.25)
         assert await worker.drain(5.0) == 0
         asking.cancel()
-        assert len(server.sent) == 4 and journal.stats().answered == 4 and journal.stats().started_unknown == 0
+        assert len(server.sent) == 4 and journal.sums().requests.answered == 4 and journal.sums().requests.unknown == 0
 
     run(scenario())

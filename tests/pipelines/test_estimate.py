@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from actors.journal_sums import JournalSums
 from actors.teacher import close_journal, start_journal, start_pool
 from pipelines.cli import app
 from pipelines.estimate_asking import Enquiry
@@ -63,7 +62,7 @@ def reckoned(recipe: Path, *arguments: str) -> dict[str, Any]:
     return found
 
 
-def round_zero(path: Path) -> tuple[Metrics, Mapping[str, Any]]:
+def round_zero(path: Path) -> tuple[Metrics, JournalSums]:
     """Round 0's feedback as a run performs it, in the directory and with the journal of the run. Its metrics, and the
     journal's account."""
     recipe: Recipe = load_recipe(path).replace(storage_path=str(path.parent / "runs"))
@@ -73,11 +72,11 @@ def round_zero(path: Path) -> tuple[Metrics, Mapping[str, Any]]:
     room = Enquiry(recipe, directory, checked.data, checked.prompts, ProgressBoard())
     room.files(0).folder.mkdir()
 
-    async def ask() -> tuple[Metrics, Mapping[str, Any]]:
+    async def ask() -> tuple[Metrics, JournalSums]:
         journal = start_journal(directory.journal)
         room.teacher = room.first_teacher = start_pool(recipe.teacher.settings(run=recipe.name), journal)
         try:
-            return await feedback(room, 0), asdict(await journal.stats.remote(recipe.name))
+            return await feedback(room, 0), await journal.sums.remote(recipe.name)
         finally:
             await room.teacher.close()
             await close_journal(journal)
@@ -100,7 +99,7 @@ def test_the_estimate_is_what_round_0_then_pays(ray_cluster: None, tmp_path: Pat
         metrics, account = round_zero(recipe)
         paid = provider.stats()
         assert metrics["asked"] == paid.billed == paid.distinct == 24  # the sample is part of it
-        assert paid.sent_more_than_once == account["answered_sent_again"] == 0
+        assert paid.sent_more_than_once == account.requests.refused == 0
         assert told["total"]["expected"] == pytest.approx(paid.cost, rel=0.1) and paid.cost < told["total"]["most"]
         assert told["total"]["prompt_tokens"] == pytest.approx(paid.prompt_tokens, rel=0.1)
         (phase,) = told["phases"]

@@ -44,8 +44,8 @@ def test_a_model_of_ones_own_is_just_another_endpoint(
             ]
             outcomes = await asyncio.gather(*(pool.ask(request) for request in asked))
             await pool.close()
-            stats = await close_journal(journal)
-            assert stats.spending.settled == 0  # what is served here has no price
+            sums = await close_journal(journal)
+            assert sums.all.settled == 0  # what is served here has no price
             assert all(isinstance(outcome, TeacherReply) for outcome in outcomes)
             return outcomes  # type: ignore[return-value]
 
