@@ -34,6 +34,15 @@ def ray_cluster() -> Iterator[None]:
         ray.shutdown()
 
 
+@pytest.fixture(scope="module")
+def serve_afterwards_gone(ray_cluster: None) -> Iterator[None]:
+    """Whoever starts Ray Serve takes it down again: others start it on a port of theirs."""
+    from ray import serve
+
+    yield
+    serve.shutdown()
+
+
 @pytest.fixture(scope="session")
 def embedded_student() -> Path:
     """The student in the repository."""

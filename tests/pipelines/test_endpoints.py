@@ -20,6 +20,9 @@ from reasoning.run_directory import RunDirectory
 from reasoning.teacher_calls import TeacherRequest
 
 
+pytestmark = pytest.mark.usefixtures("serve_afterwards_gone")
+
+
 def recipe(name: str, **teacher: object) -> Recipe:
     return Recipe.model_validate({"name": name, "teacher": teacher})
 

@@ -70,6 +70,9 @@ def served(request: pytest.FixtureRequest, port: int, tmp_path_factory: pytest.T
     serving = StudentServing(checkpoint=str(folder), model_name="tiny", kv_cache_gib=0.25)
     before = set(engines())
     base_url = deploy_student(serving, port=port)
+    deadline = time.monotonic() + 20
+    while not set(engines()) - before and time.monotonic() < deadline:
+        time.sleep(0.2)
     assert set(engines()) - before
     yield Served(openai.OpenAI(base_url=base_url, api_key="none", max_retries=0), str(folder))
     serve.delete("student")
