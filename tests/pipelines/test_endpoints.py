@@ -19,7 +19,6 @@ from reasoning.recipe import Recipe
 from reasoning.run_directory import RunDirectory
 from reasoning.teacher_calls import TeacherRequest
 
-
 pytestmark = pytest.mark.usefixtures("serve_afterwards_gone")
 
 
