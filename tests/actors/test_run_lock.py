@@ -30,7 +30,10 @@ def test_it_may_be_taken_again_once_it_is_released(tmp_path: Path) -> None:
     lock = RunLock(tmp_path)
     lock.release()
     lock.release()
-    RunLock(tmp_path, wait_s=0.1).release()
+    again = RunLock(tmp_path, wait_s=0.1)
+    with pytest.raises(RunInProgress):
+        RunLock(tmp_path, wait_s=0.1)
+    again.release()
 
 
 def test_a_full_disk_does_not_keep_it_from_being_held(small_disk: Path) -> None:
