@@ -17,7 +17,7 @@ import contextlib
 import dataclasses
 import math
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,7 +29,7 @@ from actors.asker import Outcome, Unrecorded
 from actors.journal import Spending
 from actors.limits import LimiterStats
 from actors.teacher_worker import backoff
-from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherRequest, TeacherSettings
+from reasoning.teacher_calls import TeacherFailure, TeacherRequest, TeacherSettings
 
 _WORKER_TRIES = 8  # restarts take seconds; eight tries with doubling waits are about a minute
 _REQUESTS_A_CALL = 64
@@ -52,7 +52,6 @@ class PoolCounts:
     failed: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    failed_by_kind: Mapping[FailureKind, int] = field(default_factory=dict)
 
     @property
     def open(self) -> int:
@@ -112,14 +111,13 @@ class TeacherPool:
         self._settings = settings
         self._most_given = _most_given(settings, len(self._lines))
         self._asking: dict[str, _Asked] = {}
-        self._failed: Counter[FailureKind] = Counter()
         self._ended_at: deque[float] = deque()
         self._began = time.monotonic()
         self._counts = PoolCounts()
 
     @property
     def counts(self) -> PoolCounts:
-        return dataclasses.replace(self._counts, failed_by_kind=dict(self._failed))
+        return self._counts
 
     async def ask(self, request: TeacherRequest) -> Outcome:
         """The outcome of `request`. Raises `JournalError` when nothing may be sent because nothing can be recorded,
@@ -275,7 +273,6 @@ class TeacherPool:
 
     def _account(self, result: Outcome) -> None:
         if isinstance(result, TeacherFailure):
-            self._failed[result.kind] += 1
             self._count(failed=1)
         elif result.from_journal:
             self._count(answered=1, from_journal=1)

@@ -27,7 +27,7 @@ from reasoning.teacher_calls import BatchSettings, EndpointSettings, TeacherSett
 
 OPENAI_API = "https://api.openai.com/v1"
 
-# Keys of a teacher that change nothing about what it answers.
+# Keys of a teacher that change nothing about what it is asked; the last two say how some models must be asked it.
 THROUGHPUT_KEYS = (
     "workers",
     "weight",
@@ -45,6 +45,8 @@ THROUGHPUT_KEYS = (
     "batch",
     "serve",
     "endpoints",
+    "send_temperature",
+    "max_tokens_key",
 )
 
 

@@ -96,6 +96,7 @@ def test_a_recipe_survives_its_yaml() -> None:
         ("learning: {rounds: 7, patience: 2}", True),
         ("teacher: {workers: 8, max_in_flight: 1, requests_per_minute: 3}", True),
         ("name: other", True),
+        ("teacher: {send_temperature: false, max_tokens_key: max_completion_tokens}", True),  # mended in mid-run
         ("seed: 1", False),
         ("learning: {rehearsal: 0.5}", False),
         ("student: {model: some/other}", False),
