@@ -23,6 +23,9 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 
 _CONNECT_S = 30.0
+# An idle connection is used again within this time. Servers close theirs (uvicorn, so vLLM and Ray Serve, after 5 s),
+# and what is sent just then is lost, though it counts as sent; the rest is for loops that are late.
+_IDLE_S = 2.5
 _LARGEST = 2**24  # bytes of a body: a reply in a hundredth of that is long
 NO_KEY = "none"  # clients insist on a key; endpoints that take none ignore it
 
@@ -79,7 +82,7 @@ class Wire:
 
     def _new_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections),
+            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_IDLE_S),
             headers={
                 "Authorization": f"Bearer {self._api_key}",
                 "Content-Type": "application/json",

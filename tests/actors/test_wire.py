@@ -6,19 +6,21 @@ import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
+import uvicorn
 from aiohttp import web
 
+from actors import wire
 from actors.wire import Interrupted, NotReached, Response, Wire
 from tests.actors.scripted_server import Server
 
 
 def post(base_url: str, **more: float) -> Response:
     async def scenario() -> Response:
-        wire = Wire(base_url, "the key", 4, **more)
+        to_it = Wire(base_url, "the key", 4, **more)
         try:
-            return await asyncio.wait_for(wire.post("/chat/completions", b"{}"), 20)
+            return await asyncio.wait_for(to_it.post("/chat/completions", b"{}"), 20)
         finally:
-            await wire.close()
+            await to_it.close()
 
     return asyncio.run(scenario())
 
@@ -50,12 +52,39 @@ def test_a_proxy_that_refuses_is_told_without_its_password(monkeypatch: pytest.M
         port = proxy.sockets[0].getsockname()[1]
         monkeypatch.setenv("https_proxy", f"http://me:hunter2@127.0.0.1:{port}")
         monkeypatch.delenv("no_proxy", raising=False)
-        wire = Wire("https://teacher.example/v1", "the key", 4)
+        to_it = Wire("https://teacher.example/v1", "the key", 4)
         with pytest.raises(NotReached, match="the proxy refused the connection: status 407") as refused:
-            await wire.post("/chat/completions", b"{}")
+            await to_it.post("/chat/completions", b"{}")
         assert "hunter2" not in str(refused.value)
-        await wire.close()
+        await to_it.close()
         proxy.close()
+
+    asyncio.run(scenario())
+
+
+def test_an_idle_connection_is_not_used_for_as_long_as_servers_keep_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that is late would send on what the server has closed by then: lost, and booked as sent."""
+    assert uvicorn.Config("none").timeout_keep_alive >= 2 * wire._IDLE_S
+    monkeypatch.setattr(wire, "_IDLE_S", 0.2)
+    connections = set()
+
+    async def answer(request: web.Request) -> web.Response:
+        connections.add(request.transport)
+        return web.json_response({})
+
+    async def scenario() -> None:
+        application = web.Application()
+        application.router.add_post("/v1/chat/completions", answer)
+        runner = web.AppRunner(application)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        to_it = Wire(f"http://127.0.0.1:{runner.addresses[0][1]}/v1", "the key", 4)
+        for pause_s, open_until_now in ((0.0, 1), (0.0, 1), (0.4, 2)):
+            await asyncio.sleep(pause_s)
+            await to_it.post("/chat/completions", b"{}")
+            assert len(connections) == open_until_now
+        await to_it.close()
+        await runner.cleanup()
 
     asyncio.run(scenario())
 
