@@ -17,20 +17,10 @@ from pathlib import Path
 
 from actors.journal_reader import Writers, batch_of, parsed, reading, reply_of, request_of
 from actors.journal_sums import IN_OPEN_BATCHES, sending_sums
+from reasoning.data_error import Fault
 from reasoning.teacher_calls import FailureKind
 
 _KINDS = frozenset(map(str, FailureKind))
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong, and where: a request's key, a sending, a run, or the file."""
-
-    place: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.what}"
 
 
 @dataclass(frozen=True, slots=True)

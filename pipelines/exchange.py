@@ -17,7 +17,7 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
-from reasoning.data_error import DataError
+from reasoning.data_error import DataError, Fault
 from reasoning.exchange.formats import Format, detect
 from reasoning.exchange.importing import Imported
 from reasoning.exchange.paper_b_completions import read_completions
@@ -25,7 +25,6 @@ from reasoning.exchange.paper_b_dataset import questions_of, read_dataset, write
 from reasoning.exchange.paper_b_prompts import prompt_tasks, read_prompt_demonstrations, write_demonstrations
 from reasoning.exchange.reading import match_file, read_imported
 from reasoning.exchange.recordings import write_recordings
-from reasoning.exchange.solutions import Fault
 from reasoning.recipe import parse_recipe, recipe_text
 from reasoning.records import Attempt, Mistake, Rationale
 from reasoning.run_directory import RunDirectory, RunDirectoryError

@@ -1,6 +1,6 @@
 """Data that cannot be used: what is wrong, where, and what to do; several faults told at once.
 
-Owns: the error of everything that reads questions, and the gathering of faults.
+Owns: the error of everything that reads questions, the gathering of faults, and the fault that is told and not raised.
 
 Invariant: every fault names its place (file and line or record, dataset and record, or the recipe's key). A message
 shows at most ten of them, and says how many there are.
@@ -10,8 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong, and where, in something that is good for the rest."""
+
+    place: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.what}"
 
 
 class DataError(ValueError):

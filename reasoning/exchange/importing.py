@@ -17,9 +17,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from reasoning.answers import extract, grade, is_answer, judged_part, same_answer
+from reasoning.data_error import Fault
 from reasoning.exchange.matching import Catalog, Unmatched
 from reasoning.exchange.paper_b_completions import CompletionFile, Template
-from reasoning.exchange.solutions import Fault, Solution, SolutionFile, text_fault
+from reasoning.exchange.solutions import Solution, SolutionFile, text_fault
 from reasoning.prompts import ANSWER_HEADING, one_block
 from reasoning.records import Attempt, Mistake, Problem, Rationale, RationaleSource, Split
 from reasoning.selection import keep, mistakes_of

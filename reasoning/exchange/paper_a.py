@@ -19,10 +19,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from reasoning.data_error import DataError
+from reasoning.data_error import DataError, Fault
 from reasoning.durable import new_file
 from reasoning.exchange.located_json import Node, read_json
-from reasoning.exchange.solutions import Fault, Solution, SolutionFile, excerpt, parted, text_fault
+from reasoning.exchange.solutions import Solution, SolutionFile, excerpt, parted, text_fault
 
 _SHAPE = 'this format is an object of questions, each with a list of texts: {"question": ["text", ...]}'
 

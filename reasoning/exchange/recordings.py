@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from reasoning.data_error import DataError
+from reasoning.data_error import DataError, Fault
 from reasoning.durable import new_file
 from reasoning.exchange.located_json import read_json_lines
-from reasoning.exchange.solutions import Fault, Solution, SolutionFile, text_fault
+from reasoning.exchange.solutions import Solution, SolutionFile, text_fault
 from reasoning.records import Problem, RationaleSource
 from reasoning.selection import keep
 

@@ -15,20 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from reasoning.data_error import Fault
+
 T = TypeVar("T")
 
 LONGEST_TEXT = 100_000  # characters; a longer "solution" is a damaged file or another kind of data
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """An entry that is left out: where it stands, and why."""
-
-    place: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.what}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,12 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 @pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a journal is to be made, in a folder that is not there yet."""
+    return tmp_path / "run" / "journal.sqlite"
+
+
+@pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 4 MiB of its own."""
     disk = tmp_path / "disk"

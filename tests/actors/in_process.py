@@ -1,15 +1,23 @@
-"""The teacher pool without Ray: journal, limiters and workers as plain objects of one event loop."""
+"""The teacher pool without Ray: journal, limiters and workers as plain objects of one event loop, and that loop."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from actors.journal import Journal
 from actors.rate_limiter import RateLimiter
 from actors.teacher_pool import TeacherPool
 from actors.teacher_worker import TeacherWorker
 from reasoning.teacher_calls import TeacherRequest, TeacherSettings
+
+T = TypeVar("T")
+
+
+def run(scenario: Coroutine[Any, Any, T], bound_s: float = 120) -> T:
+    """Runs it in a loop of its own. Raises `TimeoutError` after `bound_s`."""
+    return asyncio.run(asyncio.wait_for(scenario, bound_s))
 
 
 class Handle:

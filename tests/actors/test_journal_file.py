@@ -17,47 +17,7 @@ from actors.journal_file import (
     JournalFile,
     JournalVersionMismatch,
 )
-
-# What version 1 wrote.
-VERSION_1 = """
-CREATE TABLE journal (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE calls (
-  key TEXT PRIMARY KEY,
-  status TEXT NOT NULL CHECK (status IN ('started', 'answered', 'failed')),
-  request TEXT NOT NULL,
-  sends INTEGER NOT NULL DEFAULT 0,
-  sends_after_unknown INTEGER NOT NULL DEFAULT 0,
-  sends_refused INTEGER NOT NULL DEFAULT 0,
-  last_send TEXT NOT NULL DEFAULT '',
-  reply TEXT,
-  prompt_tokens INTEGER NOT NULL DEFAULT 0,
-  completion_tokens INTEGER NOT NULL DEFAULT 0,
-  failure_kind TEXT,
-  failure_message TEXT,
-  failure_attempts INTEGER,
-  started_at REAL NOT NULL,
-  ended_at REAL
-);
-INSERT INTO journal VALUES ('version', '1');
-"""
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "run" / "journal.sqlite"
-
-
-def fill(disk: Path) -> Path:
-    """Takes all space that is left on `disk`; deleting the file that is returned gives it back."""
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file:
-        for size in (65536, 4096, 1):
-            try:
-                while True:
-                    file.write(b"x" * size)
-            except OSError:
-                continue
-    return filler
+from tests.actors.journal_entries import VERSION_1, fill
 
 
 def files_of(path: Path) -> list[str]:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from reasoning.teacher_calls import (
     TeacherRequest,
     TeacherSettings,
 )
-from tests.actors.in_process import Handle
+from tests.actors.in_process import Handle, run
 from tests.actors.scripted_server import SECRET, Fault, Server, body, cut_off, dropped, error, hanging, said, trickling
 
 OF_THE_TEACHER = ("attempts", "rate_limit_patience_s", "max_cost", "run")
@@ -337,10 +336,6 @@ def test_the_pool_needs_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def run_on_ray(scenario: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(scenario, 150))
-
-
 def test_two_hundred_requests_through_ray_are_sent_once_and_never_again(
     ray_cluster: None, server: Server, tmp_path: Path
 ) -> None:
@@ -369,7 +364,7 @@ def test_two_hundred_requests_through_ray_are_sent_once_and_never_again(
         sums = await close_journal(journal)
         assert (sums.requests.answered, sums.requests.sent_more_than_once, sums.requests.refused) == (200, 0, 0)
 
-    run_on_ray(scenario())
+    run(scenario())
 
 
 def test_workers_limiter_and_journal_may_die_in_the_middle(ray_cluster: None, server: Server, tmp_path: Path) -> None:
@@ -396,7 +391,7 @@ def test_workers_limiter_and_journal_may_die_in_the_middle(ray_cluster: None, se
         assert sums.requests.answered == 301 and sums.requests.unknown == sums.requests.refused == 0
         assert sent_twice <= sums.requests.sent_again <= 3 * 8  # what was in flight with the dead, and no more
 
-    run_on_ray(scenario())
+    run(scenario())
 
 
 def test_a_pool_of_dead_workers_gives_up_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from reasoning.teacher_calls import EndpointSettings, FailureKind, TeacherFailur
 from serve.faults import FaultArgs, FaultKind, LatencyArgs
 from serve.provider import Provider
 from serve.provider_args import ProviderArgs
-from tests.actors.in_process import pool_here, request
+from tests.actors.in_process import pool_here, request, run
 from tests.actors.scripted_server import Server, dropped, error
 
 QUICK = LatencyArgs(kind="lognormal", median_s=0.02, spread=0.5)
@@ -33,10 +33,6 @@ def at(*base_urls: str, **more: Any) -> TeacherSettings:
         for n, (url, weight) in enumerate(zip(base_urls, weights, strict=True))
     )
     return TeacherSettings("teacher", endpoints, **of_teacher)
-
-
-def run(scenario: Any, bound_s: float = 120) -> Any:
-    return asyncio.run(asyncio.wait_for(scenario, bound_s))
 
 
 async def ask_all(pool: TeacherPool, texts: Any, window: int = 300, **more: Any) -> list[TeacherReply | TeacherFailure]:
