@@ -21,7 +21,8 @@ from tests.actors.in_process import pool_here, request, run
 from tests.actors.scripted_server import Server, dropped, error
 
 QUICK = LatencyArgs(kind="lognormal", median_s=0.02, spread=0.5)
-FAULTS = FaultArgs(share=0.2, retry_after_s=0.1, stall_s=3.0, trickle_s=0.3)
+FAULTS = FaultArgs(share=0.2, retry_after_s=0.1, stall_s=9.0, trickle_s=0.3)
+TIMEOUT_S = 3.0  # a stall is longer, and whatever keeps a late machine from an answer should be shorter
 
 
 def at(*base_urls: str, **more: Any) -> TeacherSettings:
@@ -29,7 +30,7 @@ def at(*base_urls: str, **more: Any) -> TeacherSettings:
     of_teacher = {key: more.pop(key) for key in ("attempts", "rate_limit_patience_s", "max_cost", "run") if key in more}
     weights = more.pop("weights", (1.0,) * len(base_urls))
     endpoints = tuple(
-        EndpointSettings(f"place {n}", url, "faulty-teacher", weight=weight, **{"timeout_s": 2.0, **more})
+        EndpointSettings(f"place {n}", url, "faulty-teacher", weight=weight, **{"timeout_s": TIMEOUT_S, **more})
         for n, (url, weight) in enumerate(zip(base_urls, weights, strict=True))
     )
     return TeacherSettings("teacher", endpoints, **of_teacher)
@@ -47,7 +48,7 @@ def test_requests_at_a_faulty_provider_each_end_exactly_once(
     held than the window. About 8 s, and 40 s for two thousand."""
     monkeypatch.setattr(limits, "_FIRST_PAUSE_S", 0.1)  # after each of some fifty refusals that do not say how long
     with Provider(ProviderArgs(teacher="echo", latency=QUICK, faults=FAULTS)) as provider:
-        settings = at(provider.base_url, timeout_s=1.0, max_in_flight=200)
+        settings = at(provider.base_url, timeout_s=TIMEOUT_S, max_in_flight=200)
 
         async def scenario() -> tuple[list[TeacherReply | TeacherFailure], int]:
             pool, workers, _ = pool_here(settings, journal, workers=4)
@@ -88,7 +89,7 @@ def test_requests_at_a_faulty_provider_each_end_exactly_once(
 def test_what_failed_in_passing_is_asked_again_by_the_next_run_and_nothing_else(journal: Journal) -> None:
     faults = FAULTS.model_copy(update={"share": 0.5})
     with Provider(ProviderArgs(teacher="echo", faults=faults)) as provider:
-        settings = at(provider.base_url, attempts=1, timeout_s=1.0)
+        settings = at(provider.base_url, attempts=1, timeout_s=TIMEOUT_S)
         first = {o.key: o for o in run(ask_all(pool_here(settings, journal)[0], range(100)))}
         again = {o.key: o for o in run(ask_all(pool_here(settings, journal)[0], range(100)))}
         assert provider.stats().answered_more_than_once == 0
@@ -115,7 +116,9 @@ def test_the_cap_is_never_passed_by_the_providers_own_count(
     cap, asked = 8.0, [f"{number} " + "word " * 50 for number in range(300 if fault_share else 600)]
     slow = LatencyArgs(median_s=0.15)
     with Provider(ProviderArgs(teacher="echo", latency=slow, faults=faults, **prices)) as provider:
-        base = at(provider.base_url, price=Price(150.0, 600.0), max_in_flight=64, run="r", timeout_s=1.0, attempts=9)
+        base = at(
+            provider.base_url, price=Price(150.0, 600.0), max_in_flight=64, run="r", timeout_s=TIMEOUT_S, attempts=9
+        )
         poor = dataclasses.replace(base, max_cost=cap)
         outcomes = run(ask_all(pool_here(poor, journal, workers=64)[0], asked))
         seen, booked = provider.stats(), journal.spending("r")

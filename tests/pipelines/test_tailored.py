@@ -42,7 +42,7 @@ def sends(directory: RunDirectory) -> dict[str, int]:
 @pytest.mark.engine
 @pytest.mark.timeout(1800)
 def test_a_run_from_one_command_leaves_everything_a_run_promises(tmp_path: Path) -> None:
-    """About 80 s on two cores: the only test in which every part meets every other."""
+    """About three minutes on two cores: the only test in which every part meets every other."""
     recipe, storage = write_recipe(tmp_path), tmp_path / "runs"
     text = finish(recipe, storage)
     directory = RunDirectory(storage / "micro")
