@@ -17,7 +17,7 @@ SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong, and where, in something that is good for the rest."""
+    """What is wrong, and where: listed with others of its kind where a `DataError` would end the reading."""
 
     place: str
     what: str

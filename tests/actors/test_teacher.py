@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from actors.api_keys import AuthenticationRefused
-from actors.endpoint_probe import EndpointUnreachable, UnknownModel, probe_endpoint
+from actors.endpoint_probe import probe_endpoint
 from actors.journal import Journal
 from actors.rate_limiter import RateLimiter
 from actors.teacher import close_journal, start_journal, start_pool, strictest_of
@@ -287,40 +287,6 @@ def test_no_key_leaks_to_an_endpoint_that_takes_none(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # and no proxy stands between us and our own machine
     ask(settings(server), journal, request())
     assert server.keys == ["Bearer none"]
-
-
-def probe(server: Server, **more: Any) -> None:
-    asyncio.run(probe_endpoint(dataclasses.replace(settings(server).endpoints[0], **more), timeout_s=1.0))
-
-
-def test_the_probe_passes_what_will_work(server: Server) -> None:
-    probe(server)
-    probe(server, model="big-model")
-    for status in (404, 405, 429):
-        server.models_fault = error(status)
-        probe(server, model="whatever")
-    assert server.sent == []  # asking for models costs nothing: no completion was asked for
-
-
-def test_the_probe_names_what_is_wrong_and_the_cure(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(
-        UnknownModel, match=r"offline at http://127.*/v1 does not serve the model 'bigmodel'.*big-model"
-    ):
-        probe(server, model="bigmodel")
-    with pytest.raises(EndpointUnreachable, match=r"http://127\.0\.0\.1:1/v1 cannot be reached.*base_url"):
-        probe(server, base_url="http://user:hidden@127.0.0.1:1/v1?token=hidden")
-    monkeypatch.delenv("TEACHER_KEY", raising=False)
-    with pytest.raises(AuthenticationRefused, match="set the environment variable TEACHER_KEY"):
-        probe(server, api_key_env="TEACHER_KEY")
-    server.models_fault = error(401)
-    with pytest.raises(AuthenticationRefused, match="api_key_env"):
-        probe(server)
-    server.models_fault = body("<html>Welcome</html>", "text/html")
-    with pytest.raises(EndpointUnreachable, match="usually ends in /v1"):
-        probe(server)
-    server.models_fault = hanging
-    with pytest.raises(EndpointUnreachable, match="no answer within 1 s"):
-        probe(server)
 
 
 def test_pools_that_share_a_limiter_keep_the_least_of_their_limits() -> None:
