@@ -12,20 +12,20 @@ from typing import Any
 
 import ray
 
-from actors.sampler import SamplerPool
-from actors.samplers import start_samplers
-from actors.teacher import TeacherPool
+from actors.sampler.start import start_samplers
+from actors.sampler.vllm import SamplerPool
+from actors.starting import TeacherPool
 from actors.trainer import ProbeOrder, TrainingJob, epoch_version
-from reasoning.classroom import Answering, Classroom, Outcome
-from reasoning.learning_curve import FineTuneReport
-from reasoning.probe import Probe, load_probe, save_probe
-from reasoning.progress import ProgressBoard
-from reasoning.recipe import Recipe
-from reasoning.run_directory import RoundFiles, RunDirectory
-from reasoning.run_prompts import RunPrompts
-from reasoning.sampling import Completion, Sampling
-from reasoning.tasks import TaskData
-from reasoning.teacher_calls import TeacherRequest
+from reasoning.prompts.run_prompts import RunPrompts
+from reasoning.recipe.tailored import Recipe
+from reasoning.rounds.classroom import Answering, Classroom, Outcome
+from reasoning.rounds.directory import RoundFiles, RunDirectory
+from reasoning.rounds.progress import ProgressBoard
+from reasoning.student.probe import Probe, load_probe, save_probe
+from reasoning.student.sampling import Completion, Sampling
+from reasoning.tasks.loading import TaskData
+from reasoning.teacher.calls import TeacherRequest
+from reasoning.training.report import FineTuneReport
 
 PROBE_PROMPTS = 4
 
@@ -128,6 +128,6 @@ class ClusterClassroom(Classroom):
 @ray.remote(num_cpus=0)
 def probe_in_own_process(checkpoint: str, version: str, prompts: Sequence[str]) -> Probe:
     """`make_probe` in a process of its own: torch and the reference model stay out of the caller's."""
-    from reasoning.probe import make_probe
+    from reasoning.student.probe import make_probe
 
     return make_probe(checkpoint, version, prompts)

@@ -3,8 +3,8 @@
 Owns: the run's phase; the life of every other actor of the run.
 
 Invariants
-- What is next follows from `rounds.jsonl` alone (`reasoning.rounds`); a phase is recorded when it is whole, so losing
-  this actor, or everything, loses at most the work in flight.
+- What is next follows from `rounds.jsonl` alone (`reasoning.rounds.order`); a phase is recorded when it is whole, so
+  losing this actor, or everything, loses at most the work in flight.
 - With shared placement the samplers are gone before the trainer starts, and the other way round.
 - Every actor it started is stopped when the run ends, whichever way it ends; what the teacher is answering then is paid
   for, and may end and be recorded.
@@ -26,22 +26,22 @@ from typing import Any, Generic, TypeVar
 import ray
 
 from actors.classroom import ClusterClassroom
-from actors.journal_sums import JournalSums
+from actors.journal.sums import JournalSums
 from actors.run_lock import RunLock
-from actors.teacher import Limiters, close_journal, start_journal, start_pool
-from actors.teacher_metrics import TeacherGauges
-from actors.teacher_pool import WorkersLost, permitted_per_second
+from actors.starting import Limiters, close_journal, start_journal, start_pool
+from actors.teacher.metrics import TeacherGauges
+from actors.teacher.pool import WorkersLost, permitted_per_second
 from actors.trainer import Trainer
-from reasoning.learning_curve import LossPoint
-from reasoning.phases import perform
-from reasoning.progress import ProgressBoard, Snapshot, TeacherFigures
-from reasoning.recipe import Recipe
-from reasoning.rounds import Finished, Phase, PhaseRecord, Step, best_round, next_step
-from reasoning.run_directory import RunDirectory
-from reasoning.run_prompts import RunPrompts
-from reasoning.tasks import TaskData
-from reasoning.teacher_calls import TeacherSettings
-from reasoning.teacher_sections import EndpointSection
+from reasoning.prompts.run_prompts import RunPrompts
+from reasoning.recipe.tailored import Recipe
+from reasoning.recipe.teacher import EndpointSection
+from reasoning.rounds.directory import RunDirectory
+from reasoning.rounds.order import Finished, Phase, PhaseRecord, Step, best_round, next_step
+from reasoning.rounds.phases import perform
+from reasoning.rounds.progress import ProgressBoard, Snapshot, TeacherFigures
+from reasoning.tasks.loading import TaskData
+from reasoning.teacher.calls import TeacherSettings
+from reasoning.training.report import LossPoint
 
 _LOOK_S = 1.0
 
@@ -166,8 +166,8 @@ class AnyCoordinator(ABC, Generic[WorkT]):
 
 
 class Coordinator(AnyCoordinator[Step]):
-    """Runs one recipe of tailored learning in its directory. A thin shell: phases are in `reasoning.phases`, their
-    order in `reasoning.rounds`."""
+    """Runs one recipe of tailored learning in its directory. A thin shell: phases are in `reasoning.rounds.phases`,
+    their order in `reasoning.rounds.order`."""
 
     async def run(self) -> RunOutcome:
         """From the last finished phase to the end of the run."""

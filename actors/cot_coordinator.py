@@ -1,8 +1,8 @@
 """The coordinator of a Fine-tune-CoT run: one actor that takes its directory to its end.
 
-Owns: nothing but the hand-over: what each step does is in `reasoning.fine_tune_cot`, their order in
-`reasoning.degrees`, the life of the other actors in `actors.coordinator`. One set of samplers and one trainer serve all
-degrees.
+Owns: nothing but the hand-over: what each step does is in `reasoning.fine_tune_cot.phases`, their order in
+`reasoning.fine_tune_cot.order`, the life of the other actors in `actors.coordinator`. One set of samplers and one
+trainer serve all degrees.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 from actors.classroom import ClusterClassroom
 from actors.coordinator import AnyCoordinator
-from actors.journal_sums import JournalSums
-from reasoning.cot_directory import CotDirectory
-from reasoning.cot_recipe import FineTuneCotRecipe
-from reasoning.degrees import Collect, DegreeStep
-from reasoning.fine_tune_cot import do, work_left
-from reasoning.rounds import Finished, Phase
-from reasoning.run_prompts import RunPrompts
-from reasoning.tasks import TaskData
+from actors.journal.sums import JournalSums
+from reasoning.fine_tune_cot.directory import CotDirectory
+from reasoning.fine_tune_cot.order import Collect, DegreeStep
+from reasoning.fine_tune_cot.phases import do, work_left
+from reasoning.prompts.run_prompts import RunPrompts
+from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe
+from reasoning.rounds.order import Finished, Phase
+from reasoning.tasks.loading import TaskData
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,13 +29,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import ray
 
-from reasoning.learning_curve import FineTuneReport, LossPoint
+from reasoning.recipe.sections import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id
-from reasoning.run_directory import RoundFiles
-from reasoning.sections import ObjectiveSection, TrainingSection
+from reasoning.rounds.directory import RoundFiles
+from reasoning.training.report import FineTuneReport, LossPoint
 
 if TYPE_CHECKING:
-    from reasoning.students import Student
+    from reasoning.student.checkpoint import Student
 
 REPORT_FILE = "fine_tuning.json"
 STATE_FILE = "state.pt"
@@ -237,9 +237,9 @@ def _worker(config: dict[str, Any]) -> str | None:
     """What every Ray Train worker runs. Returns None, or an error that a retry would not cure, as text."""
     from transformers.utils.logging import disable_progress_bar
 
-    from reasoning.fine_tuning import TrainingError
-    from reasoning.students import StudentError, load_student
-    from reasoning.tables import TableError, read_table
+    from reasoning.files.tables import TableError, read_table
+    from reasoning.student.checkpoint import StudentError, load_student
+    from reasoning.training.fine_tuning import TrainingError
 
     logging.getLogger("ray.train").setLevel(logging.WARNING)
     disable_progress_bar()
@@ -274,9 +274,9 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
     import ray.train.torch
     import torch
 
-    from reasoning.fine_tuning import FineTuning, fine_tune
-    from reasoning.probe import make_probe, save_probe
-    from reasoning.students import save_student
+    from reasoning.student.checkpoint import save_student
+    from reasoning.student.probe import make_probe, save_probe
+    from reasoning.training.fine_tuning import FineTuning, fine_tune
 
     context = ray.train.get_context()
     rank, world_size = context.get_world_rank(), context.get_world_size()
@@ -332,7 +332,7 @@ def epoch_version(version: str, epoch: int) -> str:
 
 def _probe_epochs(job: TrainingJob, order: ProbeOrder) -> None:
     """After the training, when its memory is free again."""
-    from reasoning.probe import make_probe, save_probe
+    from reasoning.student.probe import make_probe, save_probe
 
     if job.epochs_out is None:
         return

@@ -10,7 +10,7 @@ does. A loop spends an equal share in each round. Training is about equal in tok
 No test question chooses anything: the last student is the one that counts.
 
 Every finished cell (an arm at a seed) is a file in the folder; the same command again does the rest. No Ray: phases,
-prompts, filters, batches and objectives are those of every run, see `bench.in_process`.
+prompts, filters, batches and objectives are those of every run, see `reasoning.rounds.in_process`.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from reasoning.durable import new_file
-from reasoning.intervals import mean_interval
-from reasoning.recipe import Recipe, parse_recipe
+from reasoning.files.durable import new_file
+from reasoning.grading.intervals import mean_interval
+from reasoning.recipe.tailored import Recipe, parse_recipe
 
 ROUNDS = 2
 REFERENCE = "tailored"
@@ -117,7 +117,7 @@ def run_cell(arm: Arm, seed: int, teacher_tokens: int, folder: Path) -> Cell:
     """Runs one cell from its beginning; its run directory is removed when it is done."""
     import torch
 
-    from bench.in_process import run_in_process
+    from reasoning.rounds.in_process import run_in_process
 
     torch.set_num_threads(1)
     run = folder / "running" / f"{arm.name}-{seed}"

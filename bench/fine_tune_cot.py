@@ -9,8 +9,8 @@ split, repeated ones counted as often as the set has them. Beside it labels alon
 epoch: validation, a tenth of train, chooses it, and test accuracy is only reported.
 
 Every set at every seed is a run directory of Fine-tune-CoT in the folder; the same command goes on where it was, epoch
-by epoch. No Ray: the steps are those of every run, see `bench.in_process`. With --out the figures and a plot are
-written there.
+by epoch. No Ray: the steps are those of every run, see `reasoning.rounds.in_process`. With --out the figures and a plot
+are written there.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from pathlib import Path
 
 from transformers.utils.logging import disable_progress_bar
 
-from bench.in_process import InProcessClassroom
-from pipelines.epoch_plot import COLOURS, finish, plot_epochs
-from reasoning.answers import answer_of_reply, same_answer
-from reasoning.classroom import Outcome
-from reasoning.cot_directory import CotDirectory
-from reasoning.cot_recipe import FineTuneCotRecipe, parse_cot_recipe
-from reasoning.durable import new_file
-from reasoning.epochs import EpochAccuracy, best_epoch, read_epochs
-from reasoning.fine_tune_cot import do, work_left
-from reasoning.intervals import wilson
-from reasoning.offline_teacher import RecordedTeacher, UnrecordedQuestionError, read_recordings
-from reasoning.paper_grader import Template, paper_grade
-from reasoning.recipe import Recipe
+from pipelines.report.epoch_plot import COLOURS, finish, plot_epochs
+from reasoning.files.durable import new_file
+from reasoning.files.tables import read_table
+from reasoning.fine_tune_cot.directory import CotDirectory
+from reasoning.fine_tune_cot.phases import do, work_left
+from reasoning.grading.answers import answer_of_reply, same_answer
+from reasoning.grading.intervals import wilson
+from reasoning.grading.paper_grader import Template, paper_grade
+from reasoning.offline.teacher import RecordedTeacher, UnrecordedQuestionError, read_recordings
+from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe, parse_cot_recipe
+from reasoning.recipe.tailored import Recipe
 from reasoning.records import Attempt, Problem
-from reasoning.rounds import Finished
-from reasoning.run_directory import RunDirectory
-from reasoning.tables import read_table
-from reasoning.tasks import TaskData, load_problems
-from reasoning.teacher_calls import FailureKind, TeacherFailure, TeacherRequest
+from reasoning.rounds.classroom import Outcome
+from reasoning.rounds.directory import RunDirectory
+from reasoning.rounds.epochs import EpochAccuracy, best_epoch, read_epochs
+from reasoning.rounds.in_process import InProcessClassroom
+from reasoning.rounds.order import Finished
+from reasoning.tasks.loading import TaskData, load_problems
+from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherRequest
 
 ARMS = {1: "Fine-tune-CoT", 0: "labels alone"}
 TEMPLATES = {1: Template.FT_COT_TOKEN, 0: Template.FT_TOKEN}

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.grading import Answered, CompletionVerdict, GraderName, kind_of, make_grader, read_answered
-from reasoning.answers import same_answer
+from reasoning.grading.answers import same_answer
 from reasoning.records import AnswerKind
 
 PAPER_FIELDS = ("answer_completion",)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.grading import GraderName, kind_of, read_answered
-from reasoning.answers import is_right, judged_answer
+from reasoning.grading.answers import is_right, judged_answer
 from reasoning.records import AnswerKind
 
 ANSWER, WHOLE = ("answer_completion",), ("rationale", "answer_trigger", "answer_completion")

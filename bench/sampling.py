@@ -21,14 +21,14 @@ from typing import Any
 
 import torch
 
-from reasoning.engine import EngineSettings, engine_options, prepare_process
-from reasoning.generation import Generator
-from reasoning.probe import end_tokens
-from reasoning.sampling import Sampling
-from reasoning.sections import EMBEDDED_STUDENT, TaskSection
-from reasoning.student_forms import student_prompt
-from reasoning.students import Student, load_student
-from reasoning.tasks import load_problems
+from reasoning.prompts.student_forms import student_prompt
+from reasoning.recipe.sections import EMBEDDED_STUDENT, TaskSection
+from reasoning.student.checkpoint import Student, load_student
+from reasoning.student.engine import EngineSettings, engine_options, prepare_process
+from reasoning.student.generation import Generator
+from reasoning.student.probe import end_tokens
+from reasoning.student.sampling import Sampling
+from reasoning.tasks.loading import load_problems
 
 TURNS = 3
 

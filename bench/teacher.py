@@ -3,11 +3,11 @@
     python -m bench.teacher                                   # the pool over a bare asyncio loop on AsyncOpenAI
     python -m bench.teacher --curator CURATOR_ENV/bin/python  # and over bespokelabs-curator, installed there by itself
 
-Everyone asks the same questions of the same provider (`serve.provider`, in a process of its own), in a process of their
-own, in turns; a run's time is from the first question to the last answer, without imports, start and warm-up. The pool
-does all its work meanwhile: limiter, leases, a journal on disk with an fsync before any reply is used, two workers. The
-bare loop does none of it: a semaphore and the client as it comes, but for its time-out, which at 1,000 in flight would
-end it. `bare-aiohttp` is the same loop with the client's other transport: the stronger ceiling.
+Everyone asks the same questions of the same provider (`serve.provider.running`, in a process of its own), in a process
+of their own, in turns; a run's time is from the first question to the last answer, without imports, start and warm-up.
+The pool does all its work meanwhile: limiter, leases, a journal on disk with an fsync before any reply is used, two
+workers. The bare loop does none of it: a semaphore and the client as it comes, but for its time-out, which at 1,000 in
+flight would end it. `bare-aiohttp` is the same loop with the client's other transport: the stronger ceiling.
 
 Prints a line a run, then for each level medians, the ratios, and the time in the limiter per request.
 """
@@ -27,9 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from serve.faults import LatencyArgs
-from serve.provider import ProviderProcess
-from serve.provider_args import ProviderArgs
+from serve.provider.args import ProviderArgs
+from serve.provider.faults import LatencyArgs
+from serve.provider.running import ProviderProcess
 
 LATENCY_S = 0.05
 MODEL = "faulty-teacher"
@@ -77,8 +77,8 @@ async def bare_loop(base_url: str, in_flight: int, requests: int, aiohttp: bool)
 
 async def pool(base_url: str, in_flight: int, requests: int, workers: int) -> dict[str, Any]:
     """The teacher pool as a run starts it, on a Ray of its own."""
-    from actors.teacher import close_journal, start_journal, start_pool
-    from reasoning.teacher_calls import EndpointSettings, TeacherReply, TeacherRequest, TeacherSettings
+    from actors.starting import close_journal, start_journal, start_pool
+    from reasoning.teacher.calls import EndpointSettings, TeacherReply, TeacherRequest, TeacherSettings
 
     endpoint = EndpointSettings("provider", base_url, MODEL, max_in_flight=in_flight, timeout_s=600)
     asked = [
@@ -108,7 +108,7 @@ def contend(who: str, base_url: str, in_flight: int, requests: int, workers: int
     """One run in this process."""
     if who != "pool":
         return asyncio.run(bare_loop(base_url, in_flight, requests, aiohttp=who == "bare-aiohttp"))
-    from pipelines.cluster import connect
+    from pipelines.run.cluster import connect
 
     connect(None)
     return asyncio.run(pool(base_url, in_flight, requests, workers))

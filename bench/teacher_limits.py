@@ -3,9 +3,9 @@
     python -m bench.teacher_limits            # every case, 120 s each
     python -m bench.teacher_limits --case tokens --seconds 60
 
-A provider (`serve.provider`, in a process of its own) permits R requests or T tokens a minute; the pool has more to ask
-than that. After `--warm-up` seconds, in which the buckets run in and the estimate of tokens is learnt, a case prints
-the share of what is permitted that was used, and the share of arrivals that met a 429:
+A provider (`serve.provider.running`, in a process of its own) permits R requests or T tokens a minute; the pool has
+more to ask than that. After `--warm-up` seconds, in which the buckets run in and the estimate of tokens is learnt, a
+case prints the share of what is permitted that was used, and the share of arrivals that met a 429:
 
     requests         R is in the settings; the provider counts a sliding minute
     tokens           T is in the settings; the provider counts what is used in a sliding minute
@@ -26,12 +26,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.teacher import close_journal, start_journal, start_pool
-from pipelines.cluster import connect
-from reasoning.teacher_calls import EndpointSettings, TeacherRequest, TeacherSettings
-from serve.faults import LatencyArgs
-from serve.provider import ProviderProcess
-from serve.provider_args import ProviderArgs
+from actors.starting import close_journal, start_journal, start_pool
+from pipelines.run.cluster import connect
+from reasoning.teacher.calls import EndpointSettings, TeacherRequest, TeacherSettings
+from serve.provider.args import ProviderArgs
+from serve.provider.faults import LatencyArgs
+from serve.provider.running import ProviderProcess
 
 MODEL = "faulty-teacher"
 MAX_TOKENS = 256

@@ -23,15 +23,15 @@ from typing import Any, Literal
 
 import torch
 
-from reasoning.batches import Sample, draw_pass, tokenize_examples
-from reasoning.embedded.architecture import student_config
-from reasoning.embedded.tokenizer import train_tokenizer
-from reasoning.fine_tuning import FineTuning
-from reasoning.losses import prompt_weight, triplet_losses
+from reasoning.prompts.student_forms import student_completion, student_prompt
+from reasoning.recipe.sections import ObjectiveSection, TrainingSection
 from reasoning.records import Example
-from reasoning.sections import ObjectiveSection, TrainingSection
-from reasoning.student_forms import student_completion, student_prompt
-from reasoning.students import Student, load_student
+from reasoning.student.checkpoint import Student, load_student
+from reasoning.student.embedded.architecture import student_config
+from reasoning.student.embedded.tokenizer import train_tokenizer
+from reasoning.training.fine_tuning import FineTuning
+from reasoning.training.losses import prompt_weight, triplet_losses
+from reasoning.training.samples import Sample, draw_pass, tokenize_examples
 
 TURNS = 3
 

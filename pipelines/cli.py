@@ -1,8 +1,8 @@
 """The command line: `tailor run | fine-tune-cot | estimate | eval | grade | serve | report | import | export`, and
-`tailor journal` (`pipelines.journal_cli`).
+`tailor journal` (`pipelines.journal.cli`).
 
 Owns: arguments. Exit codes: 0 done, 1 the run stopped (resumable), 2 bad input (nothing was started), 130 interrupted;
-how an error becomes one of them, and a line for a person, is `pipelines.plainly`.
+how an error becomes one of them, and a line for a person, is `pipelines.errors`.
 
 Invariant: nothing heavy is imported before a command needs it, so `tailor --help` answers at once.
 """
@@ -16,8 +16,8 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 
-from pipelines import journal_cli
-from pipelines.plainly import said, told_plainly
+from pipelines.errors import said, told_plainly
+from pipelines.journal import cli as journal_cli
 
 app = typer.Typer(
     add_completion=False,
@@ -46,7 +46,7 @@ def run(
     """Run tailored learning from a recipe. The same command again resumes."""
     with told_plainly():
         from pipelines.tailored import run as run_recipe
-        from reasoning.recipe import load_recipe
+        from reasoning.recipe.tailored import load_recipe
 
         chosen = load_recipe(recipe, _absolute(data)).replace(name=name, storage_path=storage, seed=seed)
         run_recipe(chosen, str(recipe), console)
@@ -63,7 +63,7 @@ def fine_tune_cot(
     """Run Fine-tune-CoT from a recipe: rationales once, then one student a degree. The same command again resumes."""
     with told_plainly():
         from pipelines.fine_tune_cot import run as run_recipe
-        from reasoning.cot_recipe import load_cot_recipe
+        from reasoning.recipe.fine_tune_cot import load_cot_recipe
 
         chosen = load_cot_recipe(recipe, _absolute(data)).replace(name=name, storage_path=storage, seed=seed)
         run_recipe(chosen, str(recipe), console)
@@ -86,8 +86,8 @@ def estimate(
 ) -> None:
     """Tell the calls, tokens and cost of a run before it starts, from a small sample that the run goes on with."""
     with told_plainly():
-        from pipelines.estimate import estimate as tell
-        from reasoning.cot_recipe import FineTuneCotRecipe, load_any_recipe
+        from pipelines.estimate.command import estimate as tell
+        from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe, load_any_recipe
 
         chosen = load_any_recipe(recipe, _absolute(data)).replace(name=name, storage_path=storage, seed=seed)
         if missed is not None and isinstance(chosen, FineTuneCotRecipe):
@@ -142,15 +142,15 @@ def serve(
 def report(directory: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
     """Write a run's report.html anew and print its table of rounds."""
     with told_plainly():
-        from pipelines.live import rounds_table
-        from pipelines.report import write_report
-        from reasoning.cot_directory import CotDirectory, is_cot_directory
-        from reasoning.rounds import best_round
-        from reasoning.run_directory import RunDirectory
+        from pipelines.report.tailored import write_report
+        from pipelines.run.live import rounds_table
+        from reasoning.fine_tune_cot.directory import CotDirectory, is_cot_directory
+        from reasoning.rounds.directory import RunDirectory
+        from reasoning.rounds.order import best_round
 
         if is_cot_directory(directory):
-            from pipelines.cot_report import write_cot_report
             from pipelines.fine_tune_cot import degrees_table
+            from pipelines.report.fine_tune_cot import write_cot_report
 
             path = write_cot_report(CotDirectory(directory))
             console.print(degrees_table(CotDirectory(directory).degrees()))
@@ -185,7 +185,7 @@ def import_file(
 ) -> None:
     """Read what others published or paid for: rationales and mistakes in both papers' formats."""
     with told_plainly():
-        from pipelines.exchange import import_file as read_in
+        from pipelines.exchange.importing import import_file as read_in
         from reasoning.exchange.formats import Format
 
         if format is not None and format not in set(Format):
@@ -219,8 +219,8 @@ def export_run(
 ) -> None:
     """Write a run's rationales, mistakes or attempts in one of both papers' formats."""
     with told_plainly():
-        from pipelines.exporting import EXPORTS
-        from pipelines.exporting import export_run as write_out
+        from pipelines.exchange.exporting import EXPORTS
+        from pipelines.exchange.exporting import export_run as write_out
         from reasoning.exchange.paper_b_finetune import Platform
 
         if format not in EXPORTS:
@@ -258,8 +258,8 @@ def grade(
         from dataclasses import asdict
 
         from pipelines.grading import GraderName, GradingError, grade_file
-        from reasoning.data_error import DataError
-        from reasoning.paper_grader import Template
+        from reasoning.files.data_error import DataError
+        from reasoning.grading.paper_grader import Template
 
         chosen = _one_of(GraderName, grader, "--grader")
         asked = _one_of(Template, template, "--template") if template is not None else None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.plainly import told_plainly
+from pipelines.errors import told_plainly
 from pipelines.serving import curl_line, graduate_of
 
 RECIPE = Path(__file__).resolve().parent.parent / "recipes" / "quickstart.yaml"
@@ -25,9 +25,9 @@ def demo(console: Console) -> None:
     from ray import serve as ray_serve
 
     from pipelines.tailored import run
-    from reasoning.answers import grade
-    from reasoning.recipe import load_recipe
-    from reasoning.tasks import load_problems, spec_of
+    from reasoning.grading.answers import grade
+    from reasoning.recipe.tailored import load_recipe
+    from reasoning.tasks.loading import load_problems, spec_of
     from serve.student import QUESTION, StudentServing, deploy_student
 
     started = time.monotonic()

@@ -13,16 +13,16 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from pipelines.cluster import connect, resources
-from pipelines.preflight import check
+from pipelines.run.cluster import connect, resources
+from pipelines.run.preflight import check
 from pipelines.serving import graduate_of
-from reasoning.cot_directory import student_directory
-from reasoning.cot_recipe import load_any_recipe
-from reasoning.data_error import DataError
-from reasoning.intervals import wilson
-from reasoning.recipe import Recipe
+from reasoning.files.data_error import DataError
+from reasoning.fine_tune_cot.directory import student_directory
+from reasoning.grading.intervals import wilson
+from reasoning.prompts.student_forms import StudentForm
+from reasoning.recipe.fine_tune_cot import load_any_recipe
+from reasoning.recipe.tailored import Recipe
 from reasoning.records import Attempt, Problem, Split, Verdict
-from reasoning.student_forms import StudentForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def evaluate(
     connect(who.recipe.cluster.address)
     attempts = asyncio.run(_sit(who, problems, samples, checked.prompts.form, console))
     if out is not None:
-        from reasoning.tables import write_table
+        from reasoning.files.tables import write_table
 
         write_table(out, attempts, Attempt)
     console.print(_table(attempts))
@@ -85,12 +85,12 @@ async def _sit(
     who: Examinee, problems: list[Problem], samples: int, form: StudentForm, console: Console
 ) -> list[Attempt]:
     from actors.classroom import PROBE_PROMPTS, probe_in_own_process
-    from actors.samplers import start_samplers
-    from reasoning.answers import grade
-    from reasoning.asking import ask_student
-    from reasoning.classroom import gather_all
-    from reasoning.sampling import Completion, Sampling
-    from reasoning.tasks import spec_of
+    from actors.sampler.start import start_samplers
+    from reasoning.grading.answers import grade
+    from reasoning.rounds.asking import ask_student
+    from reasoning.rounds.classroom import gather_all
+    from reasoning.student.sampling import Completion, Sampling
+    from reasoning.tasks.loading import spec_of
 
     exam = who.recipe.learning.exam
     sampling = Sampling(

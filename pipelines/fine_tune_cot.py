@@ -14,17 +14,17 @@ from rich.console import Console
 from rich.table import Table
 
 from actors.cot_coordinator import CotCoordinator, CotOutcome
-from pipelines.cluster import connect, resources, storage_folder
-from pipelines.cot_report import write_cot_report
-from pipelines.preflight import Checked, PreflightError, check
-from pipelines.student_check import Fault
+from pipelines.report.fine_tune_cot import write_cot_report
+from pipelines.run.cluster import connect, resources, storage_folder
+from pipelines.run.preflight import Checked, PreflightError, check
+from pipelines.run.student_check import Fault
 from pipelines.tailored import account, announce, coordinate
-from reasoning.cot_directory import CotDirectory, degree_name
-from reasoning.cot_recipe import LABELS_ALONE, FineTuneCotRecipe
-from reasoning.degrees import best_degree
-from reasoning.rounds import PhaseRecord, evaluations
-from reasoning.run_prompts import form_of
-from reasoning.student_config import context_of
+from reasoning.fine_tune_cot.directory import CotDirectory, degree_name
+from reasoning.fine_tune_cot.order import best_degree
+from reasoning.prompts.run_prompts import form_of
+from reasoning.recipe.fine_tune_cot import LABELS_ALONE, FineTuneCotRecipe
+from reasoning.rounds.order import PhaseRecord, evaluations
+from reasoning.student.config import context_of
 
 # What a degree's recipe calls a key, and what it is called in a recipe of Fine-tune-CoT.
 _KEYS = {
@@ -73,7 +73,7 @@ def fitted(recipe: FineTuneCotRecipe) -> FineTuneCotRecipe:
 
 
 def check_cot(recipe: FineTuneCotRecipe, origin: str, there: Mapping[str, float]) -> Checked:
-    """All that `pipelines.preflight.check` checks, and that the forms fit the degrees. Raises `PreflightError`."""
+    """All that `pipelines.run.preflight.check` checks, and that the forms fit the degrees. Raises `PreflightError`."""
     wanted = recipe.fine_tuning.degrees
     try:
         checked = check(recipe.at_degree(recipe.fine_tuning.collected), origin, there)

@@ -17,11 +17,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from reasoning.answers import How, is_answer, is_right, judged_answer, judged_part, mentions
-from reasoning.data_error import DataError, Gathering
-from reasoning.durable import new_file
-from reasoning.extractors.choices import LETTERS, OptionsError, stated_choices
-from reasoning.paper_grader import OPTION_LETTERS, PAPER_TASKS, Template, is_paper_gold, paper_grade
+from reasoning.files.data_error import DataError, Gathering
+from reasoning.files.durable import new_file
+from reasoning.grading.answers import How, is_answer, is_right, judged_answer, judged_part, mentions
+from reasoning.grading.extractors.choices import LETTERS, OptionsError, stated_choices
+from reasoning.grading.paper_grader import OPTION_LETTERS, PAPER_TASKS, Template, is_paper_gold, paper_grade
 from reasoning.records import AnswerKind
 
 MOST_BYTES = 4 * 1024**2  # of one line; a completion of a million characters is far below
@@ -125,7 +125,7 @@ def make_grader(task: str, grader: GraderName, template: Template | None = None)
 
 def kind_of(task: str) -> AnswerKind:
     """How the answers of a task are read. Raises `GradingError` for an unknown one."""
-    from reasoning.tasks import TASKS
+    from reasoning.tasks.loading import TASKS
 
     if task not in TASKS:
         raise GradingError(f"unknown task {task!r}; there are {', '.join(sorted(TASKS))}")

@@ -22,11 +22,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
-from reasoning.embedded.architecture import student_config
-from reasoning.embedded.corpus import tokenizer_text
-from reasoning.embedded.packing import pack
-from reasoning.embedded.skills import skill_accuracy
-from reasoning.embedded.tokenizer import train_tokenizer
+from reasoning.student.embedded.architecture import student_config
+from reasoning.student.embedded.corpus import tokenizer_text
+from reasoning.student.embedded.packing import pack
+from reasoning.student.embedded.skills import skill_accuracy
+from reasoning.student.embedded.tokenizer import train_tokenizer
 
 Optimisers = tuple[torch.optim.Muon, torch.optim.AdamW]
 MUON_RATE = 2.5  # Muon's learning rate as a multiple of AdamW's

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.cluster import connect
-from reasoning.cot_directory import student_directory
-from reasoning.rounds import best_round, evaluations
-from reasoning.run_directory import RunDirectory, RunDirectoryError
-from reasoning.student_config import is_encoder_decoder
+from pipelines.run.cluster import connect
+from reasoning.fine_tune_cot.directory import student_directory
+from reasoning.rounds.directory import RunDirectory, RunDirectoryError
+from reasoning.rounds.order import best_round, evaluations
+from reasoning.student.config import is_encoder_decoder
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,17 +18,17 @@ import ray
 from rich.console import Console
 
 from actors.coordinator import AnyCoordinator, Coordinator, RunOutcome
-from actors.journal_sums import JournalSums, in_open_batches
-from pipelines.cluster import connect, resources, storage_folder
-from pipelines.endpoints import NotDeployed, deployed, endpoints_of
-from pipelines.journal import journal_at
-from pipelines.live import LiveView, rounds_table
-from pipelines.preflight import Checked, check
-from pipelines.report import write_report
-from reasoning.prices import dollars
-from reasoning.recipe import Recipe, RunRecipe
-from reasoning.rounds import PhaseRecord
-from reasoning.run_directory import ClaimedDirectory, RunDirectory
+from actors.journal.sums import JournalSums, in_open_batches
+from pipelines.journal.view import journal_at
+from pipelines.report.tailored import write_report
+from pipelines.run.cluster import connect, resources, storage_folder
+from pipelines.run.live import LiveView, rounds_table
+from pipelines.run.preflight import Checked, check
+from pipelines.run.served_teachers import NotDeployed, deployed, endpoints_of
+from reasoning.recipe.tailored import Recipe, RunRecipe
+from reasoning.rounds.directory import ClaimedDirectory, RunDirectory
+from reasoning.rounds.order import PhaseRecord
+from reasoning.teacher.prices import dollars
 
 POLL_S = 0.5
 STOP_GRACE_S = 30.0

@@ -1,11 +1,11 @@
 """The offline teacher as a server: the part of the OpenAI API that a teacher needs, as a Ray Serve application.
 
-Owns: `/v1/chat/completions`, `/v1/completions` and `/v1/models` around a `Teacher` of `reasoning.offline_teacher`, and
+Owns: `/v1/chat/completions`, `/v1/completions` and `/v1/models` around a `Teacher` of `reasoning.offline.teacher`, and
 their deployment. Invariants
 - Every error has OpenAI's body, `{"error": {"message", "type", "param", "code"}}`: 400 for a bad request, 404 for an
   unknown model or an unrecorded question.
 - What is not offered is refused, not ignored: streaming.
-- Tokens are counted the same way in usage and for `max_tokens` (`reasoning.word_tokens`).
+- Tokens are counted the same way in usage and for `max_tokens` (`reasoning.offline.word_tokens`).
 
 Deploy with `serve.run(build_app(args), name="offline", route_prefix="/offline")`; the base URL of a client is then
 `http://host:port/offline/v1`. An offline and a recorded teacher run side by side under two names and prefixes.
@@ -27,8 +27,8 @@ from ray import serve
 from ray.serve import Application, Deployment
 from starlette.exceptions import HTTPException
 
-from reasoning.offline_teacher import OfflineTeacher, RecordedTeacher, Teacher, UnrecordedQuestionError
-from reasoning.word_tokens import count_tokens, cut_to
+from reasoning.offline.teacher import OfflineTeacher, RecordedTeacher, Teacher, UnrecordedQuestionError
+from reasoning.offline.word_tokens import count_tokens, cut_to
 
 
 class TeacherArgs(BaseModel):

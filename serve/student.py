@@ -6,7 +6,7 @@ from Python.
 The protocol is vLLM's own server application inside a Serve deployment: completions, chat, streaming, /v1/models, 404
 for an unknown model, 400 for too long a prompt, /metrics. Why not `ray.serve.llm`: importing it takes 9 s and it puts a
 router deployment before the engine's, so it was up in 41 s on two cores without a GPU where this takes about 30; and
-the engine here is started by the same `reasoning.engine` as the sampler that examined the student.
+the engine here is started by the same `reasoning.student.engine` as the sampler that examined the student.
 
 Invariants
 - A student is asked in the form it was trained on: a chat of one user message is rendered as `prompt`; without one, by
@@ -27,9 +27,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from ray import serve
 from ray.serve import Application
 
-from reasoning.engine import EngineSettings, engine_options, prepare_process
-from reasoning.student_config import is_encoder_decoder
-from reasoning.student_forms import student_prompt
+from reasoning.prompts.student_forms import student_prompt
+from reasoning.student.config import is_encoder_decoder
+from reasoning.student.engine import EngineSettings, engine_options, prepare_process
 from serve.proxy import LOOPBACK, start_serve
 
 QUESTION = "{question}"

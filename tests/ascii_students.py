@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import torch
 
-from reasoning.students import Student, load_student
+from reasoning.student.checkpoint import Student, load_student
 from tests.tiny_students import byte_tokenizer, tiny_llama
 
 

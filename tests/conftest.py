@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from reasoning.recipe.sections import EMBEDDED_STUDENT
+
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -46,7 +48,7 @@ def serve_afterwards_gone(ray_cluster: None) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def embedded_student() -> Path:
     """The student in the repository."""
-    return ROOT / "students" / "embedded"
+    return EMBEDDED_STUDENT
 
 
 @pytest.fixture(scope="session")

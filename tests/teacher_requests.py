@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from reasoning.prompts.teacher_prompts import teacher_prompt
 from reasoning.records import AnswerKind, Mistake, Problem, Split
-from reasoning.teacher_prompts import teacher_prompt
 
 
 def plain_content(question: str) -> str:

@@ -38,7 +38,13 @@ ABOUT_TENSORS = {
 }
 
 # Whole processes that hold no torch, so that they claim no GPU memory and start at once.
-LIGHT_PROCESSES = ("pipelines.cli", "pipelines.preflight", "actors.journal", "actors.rate_limiter", "actors.teacher")
+LIGHT_PROCESSES = (
+    "pipelines.cli",
+    "pipelines.run.preflight",
+    "actors.journal.actor",
+    "actors.limits.rate_limiter",
+    "actors.starting",
+)
 
 
 def modules() -> list[Path]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reasoning.cot_recipe import load_any_recipe
-from reasoning.tasks import spec_of
+from reasoning.recipe.fine_tune_cot import load_any_recipe
+from reasoning.tasks.loading import spec_of
 from tests.conftest import ROOT
 
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))

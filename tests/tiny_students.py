@@ -8,7 +8,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from reasoning.students import Student
+from reasoning.student.checkpoint import Student
 
 
 def byte_tokenizer(*, pad: bool = True) -> Any:

@@ -8,7 +8,7 @@ import torch
 from tokenizers.processors import TemplateProcessing
 from transformers import T5Config, T5ForConditionalGeneration
 
-from reasoning.students import Student
+from reasoning.student.checkpoint import Student
 from tests.tiny_students import byte_tokenizer
 
 

@@ -16,12 +16,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reasoning.answers import extract, same_answer
 from reasoning.exchange.matching import stem_of
 from reasoning.exchange.paper_b_completions import Completion, Template
 from reasoning.exchange.paper_b_finetune import Sample
 from reasoning.exchange.solutions import Solution
-from reasoning.prompts import ANSWER_HEADING
+from reasoning.grading.answers import extract, same_answer
+from reasoning.prompts.headings import ANSWER_HEADING
 from reasoning.records import AnswerKind, Attempt, Mistake, Problem, Rationale
 
 _STEP_BY_STEP = "A: Let's think step by step."

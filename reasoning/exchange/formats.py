@@ -11,8 +11,8 @@ import re
 from enum import StrEnum
 from pathlib import Path
 
-from reasoning.data_error import DataError
 from reasoning.exchange.located_json import Node, read_json, read_json_lines
+from reasoning.files.data_error import DataError
 
 
 class Format(StrEnum):

@@ -17,8 +17,8 @@ from json.decoder import scanstring  # type: ignore[attr-defined]  # as the deco
 from pathlib import Path
 from typing import Any
 
-from reasoning.data_error import DataError
-from reasoning.sources import read_bytes
+from reasoning.files.data_error import DataError
+from reasoning.tasks.sources import read_bytes
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _CURE = "mend or remove that part of the file"

@@ -6,9 +6,9 @@ they stand apart; for generated questions it is training, validation and then te
 
 from __future__ import annotations
 
-from reasoning.forms import Stated
-from reasoning.sections import TaskSection
-from reasoning.tasks import TaskData, questions_in_order
+from reasoning.recipe.sections import TaskSection
+from reasoning.tasks.loading import TaskData, questions_in_order
+from reasoning.tasks.rows import Stated
 
 
 def stated_in_order(task: TaskSection, data: TaskData) -> list[Stated]:

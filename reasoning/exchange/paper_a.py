@@ -19,10 +19,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from reasoning.data_error import DataError, Fault
-from reasoning.durable import new_file
 from reasoning.exchange.located_json import Node, read_json
 from reasoning.exchange.solutions import Solution, SolutionFile, excerpt, parted, text_fault
+from reasoning.files.data_error import DataError, Fault
+from reasoning.files.durable import new_file
 
 _SHAPE = 'this format is an object of questions, each with a list of texts: {"question": ["text", ...]}'
 

@@ -23,10 +23,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from reasoning.data_error import DataError, Fault
-from reasoning.durable import new_file
 from reasoning.exchange.located_json import Node, read_json
 from reasoning.exchange.solutions import Solution, SolutionFile, excerpt, parted, text_fault
+from reasoning.files.data_error import DataError, Fault
+from reasoning.files.durable import new_file
 
 _SHAPE = 'this format is {"metadata": {...}, "data": {"0": [{"question": ..., "completion": ...}]}}'
 _TEXTS = ("question", "answer", "prompt", "completion", "finish_reason")

@@ -14,12 +14,12 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from reasoning.data_error import DataError
-from reasoning.durable import new_file
 from reasoning.exchange.located_json import read_json
 from reasoning.exchange.paper_b_completions import CompletionFile
 from reasoning.exchange.solutions import text_fault
-from reasoning.forms import Stated
+from reasoning.files.data_error import DataError
+from reasoning.files.durable import new_file
+from reasoning.tasks.rows import Stated
 
 _SHAPE = 'this format is {"metadata": {...}, "data": [{"sample_index": 0, "question": ..., "answer": ...}]}'
 

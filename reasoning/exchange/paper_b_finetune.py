@@ -24,10 +24,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from reasoning.data_error import DataError, Fault
-from reasoning.durable import new_file
 from reasoning.exchange.located_json import Node, read_json, read_json_lines
 from reasoning.exchange.solutions import Solution, SolutionFile, excerpt, text_fault
+from reasoning.files.data_error import DataError, Fault
+from reasoning.files.durable import new_file
 
 _LINES = 'a line of this format is {"prompt": "... ###", "completion": " ... --> ... END"}'
 _LISTS = 'this format is {"sample_index": [...], "input": [...], "label": [...]}, three lists of one length'

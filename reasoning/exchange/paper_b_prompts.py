@@ -4,7 +4,7 @@
 demonstrations are those of chain-of-thought prompting (Wei et al., 2022).
 
 Owns: taking such a text apart into demonstrations, and writing them in this project's form
-(`reasoning.demonstrations`).
+(`reasoning.prompts.demonstrations`).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 
 import yaml
 
-from reasoning.data_error import DataError
-from reasoning.demonstrations import Demonstration
-from reasoning.durable import new_file
 from reasoning.exchange.located_json import read_json
 from reasoning.exchange.solutions import text_fault
+from reasoning.files.data_error import DataError
+from reasoning.files.durable import new_file
+from reasoning.prompts.demonstrations import Demonstration
 
 _SHAPE = 'this format is {"<task>": {"prompt": "Q: ...\\nA: ... The answer is X."}}'
 _QUESTION = re.compile(r"^Q:", re.MULTILINE)

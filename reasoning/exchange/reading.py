@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from reasoning.data_error import DataError
 from reasoning.exchange.formats import Format, detect
 from reasoning.exchange.importing import (
     Imported,
@@ -25,8 +24,9 @@ from reasoning.exchange.paper_b_completions import read_completions, solutions_o
 from reasoning.exchange.paper_b_finetune import read_finetune
 from reasoning.exchange.recordings import read_recorded_solutions
 from reasoning.exchange.solutions import SolutionFile
+from reasoning.files.data_error import DataError
+from reasoning.files.tables import TableError, read_table
 from reasoning.records import Mistake, Problem, Rationale
-from reasoning.tables import TableError, read_table
 
 _PROMPT = {Format.A_RATIONALES: "paper-a", Format.B_FINETUNE: "paper-b", Format.RECORDED: "recorded"}
 

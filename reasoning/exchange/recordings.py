@@ -1,7 +1,7 @@
 """Recorded-teacher files written: what a recipe's `kind: recorded` teacher repeats.
 
 One JSON object a line: `question`, `rationale`, `answer_trigger`, `answer_completion`, and for a reader `model`,
-`prompt` and `gold`. Several lines of one question are its samples, in order. Read back by `reasoning.offline_teacher`.
+`prompt` and `gold`. Several lines of one question are its samples, in order. Read back by `reasoning.offline.teacher`.
 
 Owns: that shape, written from solutions, and the way back from its lines to solutions.
 """
@@ -14,12 +14,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from reasoning.data_error import DataError, Fault
-from reasoning.durable import new_file
 from reasoning.exchange.located_json import read_json_lines
 from reasoning.exchange.solutions import Solution, SolutionFile, text_fault
+from reasoning.files.data_error import DataError, Fault
+from reasoning.files.durable import new_file
+from reasoning.grading.judging import keep
 from reasoning.records import Problem, RationaleSource
-from reasoning.selection import keep
 
 _SHAPE = "a line of this format is an object with the texts question, rationale, answer_completion"
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from reasoning.data_error import Fault
+from reasoning.files.data_error import Fault
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.journal import Journal
+from actors.journal.actor import Journal
 from tests.actors.scripted_server import Server
 
 

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from actors.journal import Journal
-from actors.rate_limiter import RateLimiter
-from actors.teacher_pool import TeacherPool
-from actors.teacher_worker import TeacherWorker
-from reasoning.teacher_calls import TeacherRequest, TeacherSettings
+from actors.journal.actor import Journal
+from actors.limits.rate_limiter import RateLimiter
+from actors.teacher.pool import TeacherPool
+from actors.teacher.worker import TeacherWorker
+from reasoning.teacher.calls import TeacherRequest, TeacherSettings
 
 T = TypeVar("T")
 

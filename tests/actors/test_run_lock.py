@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from actors.run_lock import RunInProgress, RunLock
-from tests.actors.journal_entries import fill
+from tests.actors.journal.entries import fill
 
 HOLDER = (
     "import sys, time; from pathlib import Path; from actors.run_lock import RunLock; "

@@ -28,13 +28,13 @@ from actors.trainer import (
     check_resources,
     wait_for_resources,
 )
-from reasoning.fine_tuning import FineTuneReport, LossPoint, fine_tune
-from reasoning.probe import load_probe
+from reasoning.files.tables import write_table
+from reasoning.recipe.sections import ObjectiveSection, TrainingSection
 from reasoning.records import Example
-from reasoning.run_directory import RoundFiles
-from reasoning.sections import ObjectiveSection, TrainingSection
-from reasoning.students import load_student, save_student
-from reasoning.tables import write_table
+from reasoning.rounds.directory import RoundFiles
+from reasoning.student.checkpoint import load_student, save_student
+from reasoning.student.probe import load_probe
+from reasoning.training.fine_tuning import FineTuneReport, LossPoint, fine_tune
 from tests.tiny_students import tiny_student
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")

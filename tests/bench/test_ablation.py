@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from bench.ablation import ARMS, Cell, plot, table
-from bench.in_process import run_in_process
-from reasoning.recipe import parse_recipe
+from reasoning.files.tables import read_table
+from reasoning.recipe.tailored import parse_recipe
 from reasoning.records import Rationale
-from reasoning.tables import read_table
+from reasoning.rounds.in_process import run_in_process
 
 SMALL = """
 task: {name: coin_flip, train: 40, validation: 4, test: 6}

@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from bench.fine_tune_cot import PUBLISHED, Cell, RecordedRoom, plot, pooled, recipe, table, teacher_on_test
-from bench.in_process import InProcessClassroom
-from reasoning.cot_directory import CotDirectory
-from reasoning.cot_recipe import parse_cot_recipe
-from reasoning.degrees import Collect, DegreeStep
-from reasoning.epochs import EpochAccuracy, read_epochs
-from reasoning.fine_tune_cot import do, work_left
-from reasoning.generation import Generator
+from reasoning.files.tables import read_table
+from reasoning.fine_tune_cot.directory import CotDirectory
+from reasoning.fine_tune_cot.order import Collect, DegreeStep
+from reasoning.fine_tune_cot.phases import do, work_left
+from reasoning.recipe.fine_tune_cot import parse_cot_recipe
 from reasoning.records import Attempt, Example, Rationale
-from reasoning.rounds import Finished, Phase
-from reasoning.sampling import Sampling
-from reasoning.students import load_student
-from reasoning.tables import read_table
-from reasoning.tasks import load_problems
+from reasoning.rounds.epochs import EpochAccuracy, read_epochs
+from reasoning.rounds.in_process import InProcessClassroom
+from reasoning.rounds.order import Finished, Phase
+from reasoning.student.checkpoint import load_student
+from reasoning.student.generation import Generator
+from reasoning.student.sampling import Sampling
+from reasoning.tasks.loading import load_problems
 
 LUCKY = (EpochAccuracy(1, 10, 8, 100, 20), EpochAccuracy(2, 10, 5, 100, 90))
 

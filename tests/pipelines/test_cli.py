@@ -66,8 +66,8 @@ def test_a_malformed_data_line_is_named_by_its_number(tmp_path: Path) -> None:
 
 
 def test_a_run_folder_of_another_recipe_is_refused_with_the_ways_out(tmp_path: Path) -> None:
-    from reasoning.recipe import parse_recipe
-    from reasoning.run_directory import RunDirectory
+    from reasoning.recipe.tailored import parse_recipe
+    from reasoning.rounds.directory import RunDirectory
 
     RunDirectory(tmp_path / "runs" / "mine").claim(parse_recipe("{name: mine, seed: 1}", "old"))
     code, output = said("run", recipe(tmp_path, "{name: mine, seed: 2}"), "--storage", str(tmp_path / "runs"))

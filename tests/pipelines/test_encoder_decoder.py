@@ -8,10 +8,10 @@ import pytest
 from rich.console import Console
 
 from pipelines.serving import serve_run
+from reasoning.files.tables import read_table
 from reasoning.records import Attempt
-from reasoning.rounds import phases_of
-from reasoning.run_directory import RunDirectory, RunDirectoryError
-from reasoning.tables import read_table
+from reasoning.rounds.directory import RunDirectory, RunDirectoryError
+from reasoning.rounds.order import phases_of
 from tests.pipelines.micro_run import start_run, write_recipe
 
 
@@ -22,7 +22,7 @@ def test_a_t5_learns_from_one_command(tmp_path: Path) -> None:
     the trainer, its probes and the coordinator. (A random T5 answers no question; what it learns shows in its loss.)"""
     import torch
 
-    from reasoning.students import load_student, save_student
+    from reasoning.student.checkpoint import load_student, save_student
     from tests.tiny_t5 import tiny_t5_student
 
     untaught = tiny_t5_student(seed=0, tied=False)

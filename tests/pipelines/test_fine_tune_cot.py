@@ -9,17 +9,17 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.cot_report import write_cot_report
 from pipelines.fine_tune_cot import check_cot, degrees_table, fitted
-from pipelines.preflight import PreflightError
+from pipelines.report.fine_tune_cot import write_cot_report
+from pipelines.run.preflight import PreflightError
 from pipelines.serving import graduate_of
-from reasoning.cot_directory import CotDirectory, student_directory
-from reasoning.cot_recipe import parse_cot_recipe
-from reasoning.epochs import EpochAccuracy, write_epochs
+from reasoning.files.tables import write_table
+from reasoning.fine_tune_cot.directory import CotDirectory, student_directory
+from reasoning.recipe.fine_tune_cot import parse_cot_recipe
+from reasoning.recipe.sections import EMBEDDED_STUDENT
 from reasoning.records import Example
-from reasoning.rounds import Phase, PhaseRecord
-from reasoning.sections import EMBEDDED_STUDENT
-from reasoning.tables import write_table
+from reasoning.rounds.epochs import EpochAccuracy, write_epochs
+from reasoning.rounds.order import Phase, PhaseRecord
 from tests.tiny_students import tiny_student
 
 SCRIPT = "<script>alert(1)</script>"

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.grading import MOST_BYTES, GraderName, GradingError, grade_file, read_answered
-from reasoning.data_error import DataError
+from reasoning.files.data_error import DataError
 
 RUNNER = CliRunner()
 BALLS = "Which ball? Answer Choices: (A) red (B) white (C) blue"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from reasoning.run_directory import RunDirectory
-from serve.provider import Provider
-from serve.provider_args import ProviderArgs
+from reasoning.rounds.directory import RunDirectory
+from serve.provider.args import ProviderArgs
+from serve.provider.running import Provider
 from tests.conftest import ROOT
 from tests.pipelines.micro_run import RECIPE
 

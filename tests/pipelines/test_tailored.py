@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from reasoning.files.tables import read_table
 from reasoning.records import Attempt, Example, Rationale, RationaleSource
-from reasoning.rounds import Phase, phases_of
-from reasoning.run_directory import RunDirectory
-from reasoning.tables import read_table
+from reasoning.rounds.directory import RunDirectory
+from reasoning.rounds.order import Phase, phases_of
 from tests.pipelines.micro_run import start_run, write_recipe
 
 RUN_S = 800  # a bound against hanging, not a promise

@@ -13,11 +13,11 @@ import openai
 import pytest
 from pydantic import ValidationError
 
-from reasoning.families import FAMILIES, problems
-from reasoning.offline_teacher import OfflineTeacher, RecordedTeacher, RecordingError
-from reasoning.prompts import read_reply
+from reasoning.offline.teacher import OfflineTeacher, RecordedTeacher, RecordingError
+from reasoning.offline.word_tokens import count_tokens
+from reasoning.prompts.headings import read_reply
 from reasoning.records import Split
-from reasoning.word_tokens import count_tokens
+from reasoning.tasks.families import FAMILIES, problems
 from serve.offline_teacher import TeacherArgs, build_app, create_app
 from tests.teacher_requests import plain_content
 

@@ -16,8 +16,8 @@ import psutil
 import pytest
 from pydantic import ValidationError
 
-from reasoning.student_forms import student_prompt
-from reasoning.students import save_student
+from reasoning.prompts.student_forms import student_prompt
+from reasoning.student.checkpoint import save_student
 from serve.student import QUESTION, StudentServing, chat_template, deploy_student
 from tests.ascii_students import ascii_student, greedy_texts
 from tests.tiny_students import byte_tokenizer

@@ -27,11 +27,11 @@ from reasoning.exchange.paper_b_dataset import write_dataset
 from reasoning.exchange.paper_b_finetune import Platform, write_finetune
 from reasoning.exchange.reading import read_imported
 from reasoning.exchange.recordings import write_recordings
-from reasoning.forms import Stated
-from reasoning.offline_teacher import RecordedTeacher
-from reasoning.prompts import one_block
+from reasoning.grading.judging import keep, mistakes_of
+from reasoning.offline.teacher import RecordedTeacher
+from reasoning.prompts.headings import one_block
 from reasoning.records import AnswerKind, Attempt, Mistake, Problem, Rationale, RationaleSource, Split, Verdict
-from reasoning.selection import keep, mistakes_of
+from reasoning.tasks.rows import Stated
 from tests.reasoning.exchange.samples import CABLE, COIN, EGGS, INK, MONEY
 from tests.teacher_requests import plain_content
 

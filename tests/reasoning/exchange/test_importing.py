@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from reasoning.data_error import DataError
 from reasoning.exchange.formats import Format, detect
 from reasoning.exchange.reading import imported_records, match_file, read_imported
-from reasoning.offline_teacher import RecordedTeacher
+from reasoning.files.data_error import DataError
+from reasoning.files.tables import write_table
+from reasoning.offline.teacher import RecordedTeacher
 from reasoning.records import AnswerKind, Mistake, Problem, Rationale, Split, Verdict
-from reasoning.tables import write_table
 from tests.reasoning.exchange.samples import (
     CHOICES,
     COIN,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasoning.data_error import DataError
 from reasoning.exchange.paper_a import read_answers, write_answers
+from reasoning.files.data_error import DataError
 from tests.reasoning.exchange.samples import write
 
 SAID = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda text: bool(text.strip()))

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasoning.data_error import DataError
 from reasoning.exchange.paper_b_completions import (
     Completion,
     Template,
@@ -17,6 +16,7 @@ from reasoning.exchange.paper_b_completions import (
     solutions_of,
     write_completions,
 )
+from reasoning.files.data_error import DataError
 from tests.reasoning.exchange.samples import completion, completion_file
 
 QUESTION = "A hen lays 2 eggs a day. How many in 9 days?"

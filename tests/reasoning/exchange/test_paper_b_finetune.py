@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasoning.data_error import DataError
 from reasoning.exchange.paper_b_finetune import Platform, Sample, read_finetune, write_finetune
+from reasoning.files.data_error import DataError
 from tests.reasoning.exchange.samples import write
 
 # As that repository's notebook shows the first line of such a file.

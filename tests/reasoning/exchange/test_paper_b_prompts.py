@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reasoning.data_error import DataError
-from reasoning.demonstrations import Demonstration, read_demonstrations
 from reasoning.exchange.paper_b_prompts import prompt_tasks, read_prompt_demonstrations, write_demonstrations
+from reasoning.files.data_error import DataError
+from reasoning.prompts.demonstrations import Demonstration, read_demonstrations
 from tests.reasoning.exchange.samples import write
 
 EGGS = (

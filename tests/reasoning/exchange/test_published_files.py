@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reasoning.answers import same_answer
 from reasoning.exchange.exporting import completions_of, positions_of
 from reasoning.exchange.matching import Catalog, Unmatched
 from reasoning.exchange.paper_b_completions import Template, read_completions, solutions_of, write_completions
 from reasoning.exchange.reading import match_file
+from reasoning.grading.answers import same_answer
+from reasoning.recipe.sections import TaskSection
 from reasoning.records import Problem
-from reasoning.sections import TaskSection
-from reasoning.tasks import load_problems, questions_in_order
+from reasoning.tasks.loading import load_problems, questions_in_order
 
 Stated = tuple[str, str]
 

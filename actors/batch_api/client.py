@@ -1,0 +1,171 @@
+"""The calls to one provider's Batch API: files, and batches.
+
+Owns: the stock `openai` client, the typing of what it raises, and the handing over of a batch, which must happen once.
+
+Invariants
+- A batch is created at most once: after a call to create it whose outcome is not known, the provider's list is searched
+  for our name of it (in its metadata) before another is tried, and nothing is created after `until`.
+- Every call is one attempt; `hand_over` repeats with waits, at least those the provider asks for.
+- No error holds a key: each message is scrubbed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import openai
+from pydantic import BaseModel, ValidationError
+
+from actors.batch_api.files import TAG, URL, Page, RemoteBatch
+from actors.endpoint.api_keys import read_api_key, scrub
+from actors.endpoint.probe import make_client
+from actors.endpoint.replies import failure_kind, read_refusal
+from actors.endpoint.wire import Response
+from actors.limits.headers import read_retry_after
+from actors.teacher.worker import backoff
+from reasoning.teacher.calls import EndpointSettings, FailureKind
+
+_CALL_S = 60.0  # without a byte; a file may take as many of them as it needs
+_ModelT = TypeVar("_ModelT", bound=BaseModel)
+_ResultT = TypeVar("_ResultT")
+
+
+class CallFailed(Exception):
+    """A call that brought nothing. `refused`: it was surely not carried out."""
+
+    def __init__(self, kind: FailureKind, message: str, refused: bool, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.refused = refused
+        self.retry_after_s = retry_after_s
+
+
+class _File(BaseModel):
+    id: str
+
+
+class BatchClient:
+    """Safe to use from many tasks of one event loop."""
+
+    def __init__(self, settings: EndpointSettings, backoff_s: float) -> None:
+        """Raises `AuthenticationRefused` when the key's environment variable is empty."""
+        if settings.batch is None:
+            raise ValueError(f"endpoint {settings.name}: no batch settings")
+        self.api_key = read_api_key(settings)
+        self._window: Any = settings.batch.window
+        self._client = make_client(settings, self.api_key, _CALL_S)
+        self._backoff_s = backoff_s
+
+    async def hand_over(self, id: str, content: bytes, made_at: float, until: float) -> RemoteBatch | None:
+        """Uploads `content` and creates the batch that we call `id`, before `until` (monotonic time). None: it is not
+        known whether it was created. Raises `CallFailed` when it surely was not."""
+        file_id = await self._repeat(lambda: self.upload(id, content), until)
+        unsure = False
+
+        async def create() -> RemoteBatch:
+            nonlocal unsure
+            if unsure:
+                found = await self.find(id, made_at)
+                if found is not None:
+                    return found
+            before, unsure = unsure, True  # also when time runs out in the middle of it
+            try:
+                return await self.create(id, file_id)
+            except CallFailed as failed:
+                unsure = before or not failed.refused
+                raise
+
+        try:
+            return await self._repeat(create, until)
+        except CallFailed:
+            if unsure:
+                return None
+            raise
+
+    async def upload(self, id: str, content: bytes) -> str:
+        """Stores an input file and returns the provider's name of it. It costs nothing, and may be repeated."""
+        sending = self._client.files.with_raw_response.create(file=(f"{id}.jsonl", content), purpose="batch")
+        return (await self._read(sending, _File)).id
+
+    async def create(self, id: str, file_id: str) -> RemoteBatch:
+        sending = self._client.batches.with_raw_response.create(
+            completion_window=self._window, endpoint=URL, input_file_id=file_id, metadata={TAG: id}
+        )
+        return await self._read(sending, RemoteBatch)
+
+    async def retrieve(self, remote_id: str) -> RemoteBatch:
+        return await self._read(self._client.batches.with_raw_response.retrieve(remote_id), RemoteBatch)
+
+    async def find(self, id: str, made_at: float) -> RemoteBatch | None:
+        """The batch that we call `id` and made at `made_at` (Unix time), among all that the provider lists."""
+        after: Any = openai.omit
+        while True:
+            page = await self._read(self._client.batches.with_raw_response.list(after=after, limit=100), Page)
+            for batch in page.data:
+                if batch.is_named(id):
+                    return batch
+            if not page.has_more or not page.data or page.reaches_back_to(made_at) or page.data[-1].id == after:
+                return None
+            after = page.data[-1].id
+
+    async def content(self, file_id: str | None) -> bytes:
+        """A whole file; nothing where there is none."""
+        if file_id is None:
+            return b""
+        return await self._call(self._content(file_id))
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _content(self, file_id: str) -> bytes:
+        return (await self._client.files.content(file_id)).content
+
+    async def _repeat(self, call: Callable[[], Awaitable[_ResultT]], until: float) -> _ResultT:
+        """The first success of `call`. Raises the last `CallFailed`, at once when waiting does not help."""
+        attempt = 0
+        while True:
+            attempt += 1
+            left = until - time.monotonic()
+            try:
+                if left <= 0:
+                    raise CallFailed(FailureKind.TIMEOUT, "the batch could not be handed over in time", refused=True)
+                async with asyncio.timeout(left):
+                    return await call()
+            except TimeoutError:
+                raise CallFailed(FailureKind.TIMEOUT, "the batch could not be handed over in time", False) from None
+            except CallFailed as failed:
+                wait_s = max(backoff(self._backoff_s, attempt), failed.retry_after_s or 0.0)
+                if not failed.kind.transient or time.monotonic() + wait_s >= until:
+                    raise
+            await asyncio.sleep(wait_s)
+
+    async def _read(self, sending: Awaitable[Any], model: type[_ModelT]) -> _ModelT:
+        """A JSON response, read strictly."""
+        raw = await self._call(sending)
+        try:
+            return model.model_validate_json(raw.content)
+        except ValidationError as error:
+            problem = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in problem["loc"]) or "the body"
+            raise CallFailed(FailureKind.MALFORMED, f"not of the Batch API: {where}: {problem['msg']}", False) from None
+
+    async def _call(self, sending: Awaitable[_ResultT]) -> _ResultT:
+        try:
+            return await sending
+        except openai.APIStatusError as error:
+            response = Response(error.status_code, error.response.headers, error.response.content)
+            refusal = read_refusal(response)
+            raise CallFailed(
+                failure_kind(refusal),
+                scrub(str(refusal), self.api_key),
+                refused=error.status_code < 500 and error.status_code != 408,
+                retry_after_s=read_retry_after(response.headers, time.time()),
+            ) from None
+        except openai.APITimeoutError:
+            raise CallFailed(FailureKind.TIMEOUT, f"no reply within {_CALL_S:g} s", False) from None
+        except (openai.APIError, ValueError) as error:
+            told = f"{type(error).__name__}: {scrub(str(error.__cause__ or error), self.api_key)}"
+            raise CallFailed(FailureKind.TRANSPORT, told, False) from None

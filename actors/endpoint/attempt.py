@@ -1,0 +1,135 @@
+"""One OpenAI-compatible endpoint: sending a request once, and typing what comes of it.
+
+Owns: one sending. The HTTP is `actors.endpoint.wire`, the reading `actors.endpoint.replies`.
+
+Invariants
+- One call, one attempt: a retry below would know nothing of the limits that all workers share, and would repeat a spent
+  quota like any "too many requests".
+- Whatever comes back is a `TeacherReply` or a `TeacherFailure`.
+- What is not known to have cost less may have cost its worst case. What the endpoint refused costs nothing.
+- The key appears in no message: every text that leaves is scrubbed of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from actors.endpoint.api_keys import read_api_key, scrub
+from actors.endpoint.replies import (
+    NOTHING_USED,
+    UnusableReply,
+    Usage,
+    credible,
+    failure_kind,
+    outcome_of,
+    read_completion,
+    read_refusal,
+)
+from actors.endpoint.wire import Interrupted, NotReached, Response, Wire
+from actors.limits.headers import NOTHING, Observed, read_limits, read_retry_after
+from actors.limits.rules import Outcome
+from reasoning.teacher.calls import (
+    EndpointSettings,
+    FailureKind,
+    TeacherFailure,
+    TeacherReply,
+    TeacherRequest,
+    storable,
+)
+
+_LONGEST_MESSAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of one attempt, and what it says about the limits. `usage` None: it may have cost its worst case."""
+
+    result: TeacherReply | TeacherFailure
+    outcome: Outcome
+    usage: Usage | None = NOTHING_USED
+    retry_after_s: float | None = None
+    observed: Observed = NOTHING
+
+
+class Endpoint:
+    """Sends requests, each exactly once. Safe to use from many tasks of one event loop."""
+
+    def __init__(self, settings: EndpointSettings) -> None:
+        """Raises `AuthenticationRefused` when the key's environment variable is empty."""
+        self._settings = settings
+        self._api_key = read_api_key(settings)
+        self._wire = Wire(settings.base_url, self._api_key, settings.max_in_flight, min(30.0, settings.timeout_s / 2))
+
+    @property
+    def settings(self) -> EndpointSettings:
+        return self._settings
+
+    async def send(self, request: TeacherRequest) -> Sent:
+        """One attempt at `request`, over within `timeout_s`."""
+        try:
+            content = json.dumps(self.body(request), ensure_ascii=False).encode("utf-8")
+        except UnicodeEncodeError as error:
+            return self._failed(request, FailureKind.BAD_REQUEST, f"a message is not valid text: {error.reason}")
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):  # from first to last byte, for servers that trickle
+                response = await self._wire.post("/chat/completions", content)
+        except TimeoutError:
+            return self._failed(request, FailureKind.TIMEOUT, f"no reply within {self._settings.timeout_s:g} s", None)
+        except NotReached as error:
+            return self._failed(request, FailureKind.TRANSPORT, str(error))
+        except Interrupted as error:  # it may have been served
+            return self._failed(request, FailureKind.TRANSPORT, str(error), None)
+        if response.status != 200:
+            return self._refused(request, response)
+        return self.read(request, response.content, read_limits(response.headers))
+
+    def read(self, request: TeacherRequest, body: bytes, observed: Observed = NOTHING) -> Sent:
+        """What a body that came with status 200 says."""
+        try:
+            reply = read_completion(request, body)
+        except UnusableReply as error:
+            failed = self._failed(request, error.kind, str(error), error.usage)
+            return dataclasses.replace(failed, observed=observed)
+        return Sent(reply, Outcome.DONE, credible(request, reply), observed=observed)
+
+    def body(self, request: TeacherRequest) -> dict[str, Any]:
+        """The JSON that asks for `request`'s completion."""
+        body: dict[str, Any] = {
+            "model": self._settings.model,
+            "messages": [{"role": role, "content": content} for role, content in request.messages],
+            self._settings.max_tokens_key: request.max_tokens,
+        }
+        if self._settings.send_temperature:
+            body["temperature"] = request.temperature
+        return body | ({"seed": request.sample} if self._settings.send_seed else {})
+
+    async def close(self) -> None:
+        await self._wire.close()
+
+    def _refused(self, request: TeacherRequest, response: Response) -> Sent:
+        refusal = read_refusal(response)
+        kind = failure_kind(refusal)
+        failed = self._failed(request, kind, str(refusal))
+        if kind is not FailureKind.RATE_LIMITED and kind is not FailureKind.SERVER:
+            return failed
+        return dataclasses.replace(
+            failed,
+            retry_after_s=read_retry_after(response.headers, time.time()),
+            observed=read_limits(response.headers),
+        )
+
+    def _failed(
+        self,
+        request: TeacherRequest,
+        kind: FailureKind,
+        message: str,
+        usage: Usage | None = NOTHING_USED,
+        outcome: Outcome | None = None,
+    ) -> Sent:
+        message = scrub(storable(message), self._api_key)[:_LONGEST_MESSAGE]
+        return Sent(TeacherFailure(request.key, kind, message, attempts=1), outcome or outcome_of(kind), usage)

@@ -1,0 +1,216 @@
+"""A journal read while others write it: one snapshot of the file, its rows as records.
+
+Owns: the read-only connection, the reading of the columns that hold JSON, and the question which writers live. The
+file's form is `actors.journal.file`.
+
+Invariants
+- Nothing is written to the file, and no writer waits for a reader. (SQLite makes its `-wal` and `-shm` files beside it
+  where there are none; the next writer to close removes them.)
+- A block of `reading` sees the journal as it was at one instant, however long it takes.
+- A request or a reply is read to the letter, each field there, none too many, of its own type: what the journal could
+  not hand out is not read either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from actors.journal.file import SCHEMA_VERSION, JournalCorrupt, JournalError, JournalVersionMismatch, how_to_save
+from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest, storable
+
+# Version 1 had no account of sendings: it is read as one that is empty.
+_NOTHING_SENT = (
+    "CREATE TEMP TABLE sends (id, key, run, writer, endpoint, started_at, worst_cost, ended_at, outcome, "
+    "prompt_tokens, completion_tokens, cost)",
+    "CREATE TEMP TABLE spending (run, settled, reserved)",
+    "CREATE TEMP TABLE batches (id, endpoint, run, remote_id, sends, created_at, ended_at)",
+)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """One snapshot of the journal at `path`, of this version or of version 1. SQLite's errors in the block leave it as
+    the journal's. Raises `JournalCorrupt`, `JournalVersionMismatch` or another `JournalError`."""
+    if not path.is_file():
+        raise JournalError(f"{path}: there is no such journal. Give the journal's file, or the folder of a run")
+    with _errors(path), contextlib.closing(_connected(path)) as db:
+        db.execute("BEGIN")
+        version = _version(db, path)  # the first reading takes the snapshot
+        if version == "1":
+            for table in _NOTHING_SENT:
+                db.execute(table)
+        elif version != str(SCHEMA_VERSION):
+            raise JournalVersionMismatch(
+                f"{path} has version {version}, this program reads version {SCHEMA_VERSION}: use the "
+                "program that wrote it"
+            )
+        yield db
+
+
+class Writers:
+    """Which of a journal's writers live. Made before a snapshot is taken: a writer that has ended since may have ended
+    its sendings as well, which the snapshot still shows open, so that it counts as living."""
+
+    def __init__(self, path: Path) -> None:
+        self._marks = path.with_name(path.name + ".writers")
+        self._known: dict[str, bool] = {}
+        with contextlib.suppress(OSError):  # nobody writes
+            for mark in self._marks.iterdir():
+                self._known[mark.name] = self._locked(mark.name)
+
+    def live(self, writer: str) -> bool:
+        """Whether the process that is called `writer` runs: it holds a lock on its mark until it ends."""
+        if writer not in self._known:
+            self._known[writer] = self._locked(writer)
+        return self._known[writer]
+
+    def _locked(self, writer: str) -> bool:
+        try:
+            mark = os.open(self._marks / writer, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            if not os.fstat(mark).st_size:
+                return True  # its writer is about to lock it: a lock of ours would be in its way
+            fcntl.flock(mark, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(mark)
+        return False
+
+
+def is_sqlite(path: Path) -> bool:
+    """Whether `path` is a file of SQLite's. False where there is none. Raises `OSError` when it cannot be read."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
+
+
+def request_of(content: Any) -> TeacherRequest:
+    """The request that `as_json` wrote. Raises `ValueError`, which says what is wrong with it."""
+    fields = _fields(content, "request", ("endpoint", "model", "messages", "temperature", "max_tokens", "sample"))
+    messages = fields["messages"]
+    if not isinstance(messages, list) or not all(
+        isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair) for pair in messages
+    ):
+        raise ValueError("request.messages is no list of [role, content]")
+    temperature = fields["temperature"]
+    if type(temperature) not in (int, float) or not abs(temperature) <= 1e9:  # neither NaN is
+        raise ValueError("request.temperature is no number")
+    return TeacherRequest(
+        endpoint=_text(fields, "request", "endpoint"),
+        model=_text(fields, "request", "model"),
+        messages=tuple((role, content) for role, content in messages),
+        temperature=float(temperature),
+        max_tokens=_count(fields, "request", "max_tokens"),
+        sample=_count(fields, "request", "sample"),
+    )
+
+
+def reply_of(key: str, content: Any) -> TeacherReply:
+    """The reply to the request `key`, as the journal keeps it. Raises `ValueError`, which says what is wrong."""
+    names = ("text", "finish_reason", "prompt_tokens", "completion_tokens", "model")
+    fields = _fields(content, "reply", names)
+    return TeacherReply(
+        key=key,
+        text=_text(fields, "reply", "text"),
+        finish_reason=_text(fields, "reply", "finish_reason"),
+        prompt_tokens=_count(fields, "reply", "prompt_tokens"),
+        completion_tokens=_count(fields, "reply", "completion_tokens"),
+        model=_text(fields, "reply", "model"),
+    )
+
+
+def failure_of(key: str, content: Any) -> TeacherFailure:
+    """Why the request `key` failed for good: kind, message and attempts. Raises `ValueError`."""
+    fields = _fields(content, "failure", ("kind", "message", "attempts"))
+    kind = _text(fields, "failure", "kind")
+    if kind not in {str(known) for known in FailureKind if known.final}:
+        raise ValueError(f"failure.kind {kind!r} is none that is final")
+    message = storable(_text(fields, "failure", "message"))  # its column is text, where a reply's is JSON
+    return TeacherFailure(key, FailureKind(kind), message, _count(fields, "failure", "attempts"))
+
+
+def batch_of(sends: Any) -> dict[str, str]:
+    """Which sendings went with a batch: request key -> sending. Raises `ValueError`."""
+    content = parsed(sends, "sends")
+    if not isinstance(content, dict) or not all(isinstance(id, str) for id in content.values()):
+        raise ValueError("sends is no object of request keys and sendings")
+    return content
+
+
+def parsed(text: Any, what: str) -> Any:
+    """The JSON in a column. Raises `ValueError`, which calls it `what`."""
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{what} is no JSON ({error})") from error
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30.0, isolation_level=None)
+    db.text_factory = lambda raw: raw.decode("utf-8", "replace")  # what is damaged is read, and does not fit
+    return db
+
+
+def _version(db: sqlite3.Connection, path: Path) -> str:
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    found = None
+    if {"journal", "calls"} <= tables:
+        found = db.execute("SELECT value FROM journal WHERE name = 'version'").fetchone()
+    if found is None:
+        raise JournalCorrupt(f"{path}: is no journal, it has none of its tables. Give the journal's file")
+    return str(found[0])
+
+
+@contextmanager
+def _errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorname", "") or ""
+        if code.startswith("SQLITE_CORRUPT") or code == "SQLITE_NOTADB":
+            raise JournalCorrupt(f"{path} is damaged or not a journal ({error}). {how_to_save(path)}") from error
+        if code.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+            raise JournalError(
+                f"{path}: cannot be read where it is ({error}): the log beside it must be read, or recovered after "
+                f"a crash, which needs permission to write in its folder. Copy the file, with {path.name}-wal, to a "
+                "folder of yours"
+            ) from error
+        raise JournalError(f"{path}: cannot be read ({error}; {code}). Check the disk and the permissions") from error
+
+
+def _fields(content: Any, what: str, names: tuple[str, ...]) -> dict[str, Any]:
+    if not isinstance(content, dict):
+        raise ValueError(f"{what} is no object")
+    missing = [name for name in names if name not in content]
+    unknown = [name for name in content if name not in names]
+    if missing or unknown:
+        said = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has an unknown {', '.join(unknown)}"] * bool(
+            unknown
+        )
+        raise ValueError(f"{what} {' and '.join(said)}")
+    return content
+
+
+def _text(fields: dict[str, Any], what: str, name: str) -> str:
+    if not isinstance(fields[name], str):
+        raise ValueError(f"{what}.{name} is no text")
+    return str(fields[name])
+
+
+def _count(fields: dict[str, Any], what: str, name: str) -> int:
+    value = fields[name]
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ValueError(f"{what}.{name} is no whole number of 0 or more")
+    return int(value)

@@ -1,0 +1,136 @@
+"""One replica of the student as its callers meet it: which weights it holds, and when it may answer with them.
+
+Owns: a replica's version, its staleness, and the order of a swap, alike for every engine. What an engine is, a
+subclass says.
+
+Invariants
+- A replica answers only with the version it was asked for; `StaleWeights` otherwise. Version "" answers nothing.
+- A version is taken on only after the probe has shown that the engine computes with its weights. A replica that was
+  restarted, or whose swap failed, is stale until synced.
+- Weights are never swapped under a running request.
+- A dead engine takes its actor with it, so that `max_restarts` gives a living one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from abc import ABC, abstractmethod
+from typing import NoReturn
+
+from reasoning.student.engine import EngineSettings
+from reasoning.student.probe import Probe, ProbeReport
+from reasoning.student.sampling import Completion, Sampling, StaleWeights, SyncFailed
+
+logger = logging.getLogger(__name__)
+
+DRAIN_S = 30.0  # how long a sync waits for running requests; the coordinator syncs between phases, so none are expected
+
+
+class SamplerReplica(ABC):
+    """One replica. The caller makes a subclass an actor: `ray.remote(Subclass).options(...).remote(settings)`."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self._started = False
+        self._version = ""
+        self._synced: tuple[str, str, ProbeReport] | None = None  # version, checkpoint, what the probe showed
+        self._running = 0
+        self._lifecycle = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Starts the engine; the replica is stale until its first sync. Idempotent."""
+        async with self._lifecycle:
+            if not self._started:
+                await self._start()
+                self._started = True
+
+    async def version(self) -> str:
+        """The version of the weights held, "" when stale."""
+        return self._version
+
+    async def sync(self, version: str, checkpoint: str, probe: Probe) -> ProbeReport:
+        """Takes on the weights in `checkpoint` as `version`, proven by `probe`. Raises `SyncFailed`; the replica is
+        stale then. Syncing again to what it holds does nothing. A folder holds one version only: the engine may have
+        read an earlier content of it."""
+        async with self._lifecycle:
+            if not self._started:
+                raise SyncFailed(version, checkpoint, "the sampler has not been started")
+            if self._synced is not None and self._synced[:2] == (version, checkpoint):
+                return self._synced[2]
+            self._version, self._synced = "", None
+            try:
+                await self._drain(version, checkpoint)
+                await self._load(version, checkpoint)
+                report = await self._prove(probe)
+            except SyncFailed:
+                raise
+            except Exception as error:
+                if self._is_death(error):
+                    _exit(error)
+                raise SyncFailed(version, checkpoint, f"{type(error).__name__}: {error}") from error
+            if not report.ok:
+                raise SyncFailed(version, checkpoint, f"the probe refutes the swap: {report.reason}")
+            self._version, self._synced = version, (version, checkpoint, report)
+            return report
+
+    async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
+        """`sampling.samples` completions of `prompt` by weights `version`. Raises `StaleWeights`, `PromptRefused`."""
+        if version != self._version or not version:
+            raise StaleWeights(version, self._version)
+        self._running += 1
+        try:
+            return await self._complete(prompt, sampling)
+        except Exception as error:
+            if self._is_death(error):
+                _exit(error)
+            raise
+        finally:
+            self._running -= 1
+
+    async def shutdown(self) -> None:
+        """Stops the engine, after which the actor may be killed. Idempotent."""
+        async with self._lifecycle:
+            self._version, self._synced = "", None
+            if self._started:
+                self._started = False
+                await self._stop()
+
+    async def _drain(self, version: str, checkpoint: str) -> None:
+        for _ in range(int(DRAIN_S / 0.05)):
+            if not self._running:
+                return
+            await asyncio.sleep(0.05)
+        raise SyncFailed(version, checkpoint, f"{self._running} requests still run after {DRAIN_S:.0f} s")
+
+    @abstractmethod
+    async def _start(self) -> None:
+        """Starts the engine."""
+
+    @abstractmethod
+    async def _load(self, version: str, checkpoint: str) -> None:
+        """Takes on the weights in `checkpoint`, and forgets whatever was computed with the ones before."""
+
+    @abstractmethod
+    async def _prove(self, probe: Probe) -> ProbeReport:
+        """Judges the engine's own answers to the probe's prompts."""
+
+    @abstractmethod
+    async def _complete(self, prompt: str, sampling: Sampling) -> list[Completion]:
+        """Answers with the weights it holds. Raises `PromptRefused`."""
+
+    @abstractmethod
+    async def _stop(self) -> None:
+        """Stops the engine and every process of its own."""
+
+    @abstractmethod
+    def _is_death(self, error: Exception) -> bool:
+        """Whether after `error` this process can answer nothing any more."""
+
+
+def _exit(error: BaseException) -> NoReturn:
+    """Ends the process: an actor whose engine is dead would meet every retry with the same corpse (ray#60145)."""
+    logger.critical("the engine is dead (%s); ending this actor so that it is restarted", error)
+    logging.shutdown()
+    os._exit(1)

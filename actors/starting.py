@@ -1,0 +1,121 @@
+"""Starting and ending the actors that a teacher is asked through: journal, limiters, workers.
+
+Owns: where they run and how they restart. What each promises is said in its own module: `actors.journal.actor`,
+`actors.limits.rate_limiter`, `actors.teacher.worker`, `actors.batch_api.worker`, `actors.teacher.pool`.
+
+Invariants
+- Every actor comes back when it dies, and every call that may be repeated is.
+- The journal lies on this machine's disk, so its actor stays on this machine.
+- A missing key is told here, before an actor is started.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from actors.batch_api.worker import BatchWorker
+from actors.endpoint.api_keys import read_api_key
+from actors.journal.actor import Journal
+from actors.journal.file import new_writer
+from actors.journal.sums import JournalSums
+from actors.limits.rate_limiter import RateLimiter
+from actors.teacher.pool import TeacherPool
+from actors.teacher.worker import TeacherWorker
+from reasoning.teacher.calls import EndpointSettings, TeacherSettings
+
+_CONCURRENT_CALLS = 10_000  # requests that may wait in one actor at a time
+_MANY: dict[str, Any] = {"num_cpus": 0, "max_restarts": -1, "max_concurrency": _CONCURRENT_CALLS}
+
+
+class _WorkerProcess(TeacherWorker):
+    """A worker in a process of its own. What is there after its start stays: the garbage collector, which would go
+    through all of it again and again while thousands of requests come and go, leaves it alone."""
+
+    def __init__(self, settings: TeacherSettings, journal: Any, *limiters: Any) -> None:
+        super().__init__(settings, journal, *limiters)
+        gc.collect()
+        gc.freeze()
+
+
+def start_journal(path: Path) -> Any:
+    """Starts the journal actor on this machine, where `path` is. Raises `JournalError` when it cannot be opened."""
+    Journal(path).close()  # here first: an actor that dies in its constructor tells less, and later
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    # Every method of both may be repeated, so that losing the process in the middle of a call loses nothing.
+    return (
+        ray.remote(Journal)
+        .options(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)
+        .remote(path.absolute(), writer=new_writer())  # after a restart it is the same writer: what is in flight is its
+    )
+
+
+async def close_journal(journal: Any, run: str | None = None) -> JournalSums:
+    """Ends the journal actor in good order, with its last sums; with `run`, of what was sent in its name."""
+    sums: JournalSums = await journal.sums.remote(run)
+    await journal.close.remote()
+    ray.kill(journal)
+    return sums
+
+
+class Limiters:
+    """The limiter actors of several pools: one for each endpoint, key and model, started when it is first wanted."""
+
+    def __init__(self, known: Iterable[EndpointSettings] = ()) -> None:
+        """`known` are the endpoints of all the pools: where several set limits of one, the least of each holds."""
+        self._known: dict[tuple[str, str | None, str], list[EndpointSettings]] = {}
+        for endpoint in known:
+            self._known.setdefault(_place(endpoint), []).append(endpoint)
+        self._started: dict[tuple[str, str | None, str], Any] = {}
+
+    def of(self, endpoint: EndpointSettings) -> Any:
+        place = _place(endpoint)
+        if place not in self._started:
+            strictest = strictest_of(self._known.get(place, [endpoint]))
+            self._started[place] = ray.remote(RateLimiter).options(**_MANY, max_task_retries=-1).remote(strictest)
+        return self._started[place]
+
+
+def _place(endpoint: EndpointSettings) -> tuple[str, str | None, str]:
+    return endpoint.base_url, endpoint.api_key_env, endpoint.model
+
+
+def strictest_of(endpoints: Sequence[EndpointSettings]) -> EndpointSettings:
+    """One limiter's settings for all of these: the least of each limit, and the longest time that a request takes."""
+
+    def least(limits: Iterable[float | None]) -> float | None:
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    return dataclasses.replace(
+        endpoints[0],
+        requests_per_minute=least(one.requests_per_minute for one in endpoints),
+        tokens_per_minute=least(one.tokens_per_minute for one in endpoints),
+        max_in_flight=min(one.max_in_flight for one in endpoints),
+        timeout_s=max(one.timeout_s for one in endpoints),
+    )
+
+
+def start_pool(
+    settings: TeacherSettings, journal: Any, workers: int = 2, limiters: Limiters | None = None
+) -> TeacherPool:
+    """Starts the workers, and the limiters that `limiters` has not yet; for endpoints with a Batch API, one worker
+    each, and no limiters. Raises `AuthenticationRefused` when a key is missing, `ValueError` when only some have batch
+    settings."""
+    for endpoint in settings.endpoints:
+        read_api_key(endpoint)
+    if any(endpoint.batch is not None for endpoint in settings.endpoints):
+        if not all(endpoint.batch is not None for endpoint in settings.endpoints):
+            raise ValueError(f"teacher {settings.name}: either all of its endpoints have batch settings, or none has")
+        batching = ray.remote(BatchWorker).options(**_MANY)
+        places = range(len(settings.endpoints))
+        return TeacherPool([batching.remote(settings, journal, mine=mine) for mine in places], [], journal, settings)
+    limiters = limiters or Limiters(settings.endpoints)
+    own = [limiters.of(endpoint) for endpoint in settings.endpoints]
+    asking = [ray.remote(_WorkerProcess).options(**_MANY).remote(settings, journal, *own) for _ in range(workers)]
+    return TeacherPool(asking, own, journal, settings)

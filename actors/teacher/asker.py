@@ -1,0 +1,103 @@
+"""What every actor that answers requests has in common: how requests come to it and outcomes leave it.
+
+Owns: the requests being answered, and the outcomes that nobody has fetched yet.
+
+Invariants
+- The same request asked many times at once is answered once, and not at all when its outcome is in the journal.
+- A request ends exactly once, in a reply, a typed failure, or the error that kept its outcome from being recorded.
+- Outcomes leave in bulk: `collect` returns whatever is ready, and waits when nothing is. One that is on its way when
+  the actor dies is in the journal.
+- While it drains, nothing new is begun, and what is in flight may end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from actors.teacher.batching import Batched
+from reasoning.teacher.calls import TeacherFailure, TeacherReply, TeacherRequest
+
+Outcome = TeacherReply | TeacherFailure
+_MOST_AT_ONCE = 256  # outcomes in one journey
+
+
+@dataclass(frozen=True, slots=True)
+class Unrecorded:
+    """The request `key` has no outcome, because of `error`: the journal, above all, could not be written."""
+
+    key: str
+    error: Exception
+
+
+class Asker(ABC):
+    """Answers requests of one teacher. Run as an actor with many concurrent calls."""
+
+    def __init__(self, teacher: str, journal: Any) -> None:
+        """`teacher` is the name that requests call it by; `journal` is an actor handle."""
+        self._teacher = teacher
+        self.look_up: Batched[str, Outcome | None] = Batched(lambda keys: journal.lookup.remote(keys))
+        self._asking: dict[str, asyncio.Task[Outcome]] = {}
+        self._done: list[Outcome | Unrecorded] = []
+        self._some_done = asyncio.Event()
+        self._draining = asyncio.Event()
+
+    @abstractmethod
+    async def answer(self, request: TeacherRequest, key: str) -> Outcome:
+        """The outcome of `request`, which the journal does not have. Raises `JournalError`."""
+
+    async def ask(self, request: TeacherRequest) -> Outcome:
+        """The outcome of `request`. Raises `JournalError`."""
+        return await asyncio.shield(self._task(request))  # one asker that goes away must not cancel it for the others
+
+    async def submit(self, requests: Sequence[TeacherRequest]) -> None:
+        """Begins to answer `requests`; their outcomes are fetched with `collect`."""
+        for request in requests:
+            if request.key not in self._asking:
+                self._task(request).add_done_callback(self._deliver)
+
+    async def collect(self) -> list[Outcome | Unrecorded]:
+        """The outcomes of submitted requests that are ready: at least one, each once."""
+        while not self._done:
+            self._some_done.clear()
+            await self._some_done.wait()
+        ready, self._done = self._done[:_MOST_AT_ONCE], self._done[_MOST_AT_ONCE:]
+        return ready
+
+    async def drain(self, grace_s: float) -> int:
+        """Begins nothing new and waits for what is in flight, at most `grace_s`. Returns how many did not end."""
+        self._draining.set()
+        return await self._wait_for_flights(grace_s)
+
+    @abstractmethod
+    async def _wait_for_flights(self, grace_s: float) -> int:
+        """Waits until nothing that was sent is without a recorded outcome; the number that still is after `grace_s`."""
+
+    def _task(self, request: TeacherRequest) -> asyncio.Task[Outcome]:
+        key = request.key
+        task = self._asking.get(key)
+        if task is None:
+            task = self._asking[key] = asyncio.create_task(self._find(request, key), name=key)
+            task.add_done_callback(lambda _: self._asking.pop(key))
+        return task
+
+    async def _find(self, request: TeacherRequest, key: str) -> Outcome:
+        """The recorded outcome, or a new one."""
+        if request.endpoint != self._teacher:
+            raise ValueError(f"a request for {request.endpoint} reached a worker of {self._teacher}")
+        return await self.look_up(key) or await self.answer(request, key)
+
+    def _deliver(self, task: asyncio.Task[Outcome]) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None:
+            self._done.append(task.result())
+        else:
+            cause = getattr(error, "cause", None) or error  # an actor's exception comes with its traceback as text
+            told = cause if isinstance(cause, Exception) else RuntimeError(str(cause))
+            self._done.append(Unrecorded(task.get_name(), told))
+        self._some_done.set()

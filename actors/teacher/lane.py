@@ -1,0 +1,183 @@
+"""One endpoint as a worker sees it: the requests that wait for a lease there, and the ones that hold one.
+
+Owns: the queue in front of one limiter. Invariants
+- A request leaves the queue with a lease, or with the reason why there is none now; it is never lost in it.
+- One call to the limiter is under way at a time, for as many requests as wait (up to a bound): the journey's cost is
+  shared, and the limiter sees each worker once.
+- Every lease is released, with what its request taught about the limits. Nobody waits for the release.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from actors.endpoint.attempt import Endpoint, Sent
+from actors.limits.breaker import Closed
+from actors.limits.rate_limiter import Grant
+from actors.limits.rules import Outcome, Release
+from actors.teacher.batching import Batched
+from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherRequest
+
+_LEASES_A_CALL = 64
+_BOUNDED_WAIT_S = 0.25  # with other endpoints about, nobody queues at one for longer without looking around
+_CROWDED_S = 0.05
+_LONGEST_CLOSED_S = 60.0
+_LEAST_CLOSED_S = 0.2  # while one request tries an endpoint out, the others look again so often
+
+
+@dataclass(slots=True, eq=False)
+class _Wanted:
+    worst_tokens: int
+    lease: asyncio.Future[int | None]
+
+
+class Lane:
+    """`limiter` is an actor handle. `alone`: there is no other endpoint to look around for."""
+
+    def __init__(self, endpoint: Endpoint, limiter: Any, patience_s: float, alone: bool) -> None:
+        self.endpoint = endpoint
+        self._limiter = limiter
+        self._patience_s = patience_s
+        self._wait_s = math.inf if alone else _BOUNDED_WAIT_S
+        self._room = None if alone else 2 * _LEASES_A_CALL
+        self._queue: deque[_Wanted] = deque()
+        self._pump: asyncio.Task[None] | None = None
+        self._closed: Closed | None = None
+        self._closed_until = -math.inf
+        self._closed_since: float | None = None
+        self._crowded_until = -math.inf
+        self._releases: Batched[Release, None] = Batched(self._release_all)
+
+    @property
+    def name(self) -> str:
+        return self.endpoint.settings.name
+
+    def is_open(self, now: float) -> bool:
+        """Whether a request may queue here: `now` is monotonic time."""
+        room = self._room is None or (len(self._queue) < self._room and now >= self._crowded_until)
+        return room and now >= self._closed_until
+
+    def closed(self, now: float) -> Closed | None:
+        """Why the endpoint is left alone, as far as this worker knows."""
+        return self._closed if now < self._closed_until else None
+
+    def closed_for(self, now: float) -> float:
+        """Seconds since this worker first found the endpoint closed; it has served nothing here since. (There may have
+        been leases: one request at a time tries an endpoint out.)"""
+        return now - self._closed_since if self._closed_since is not None else 0.0
+
+    async def lease(self, worst_tokens: int) -> int | None:
+        """Waits for a lease. None: there is none now, look around; `closed` says whether the endpoint is left alone."""
+        wanted = _Wanted(worst_tokens, asyncio.get_running_loop().create_future())
+        self._queue.append(wanted)
+        if self._pump is None:
+            self._pump = asyncio.create_task(self._run())
+        try:
+            return await wanted.lease
+        except asyncio.CancelledError:
+            lease = wanted.lease.result() if wanted.lease.done() and not wanted.lease.cancelled() else None
+            if lease is not None:
+                self.release(Release(lease, Outcome.UNUSED))
+            raise
+
+    async def send(self, request: TeacherRequest, lease: int) -> Sent:
+        """One sending under `lease`, which is released whatever happens."""
+        ended = Release(lease, Outcome.FAILED, kind=FailureKind.TRANSPORT.value, message="the sending was given up")
+        try:
+            sent = await self.endpoint.send(request)
+            ended = _release_of(lease, sent)
+            if sent.outcome in (Outcome.DONE, Outcome.RATE_LIMITED):
+                self._closed_since = None
+            return sent
+        finally:
+            self.release(ended)
+
+    def release(self, release: Release) -> None:
+        self._releases.post(release)
+
+    async def released(self) -> None:
+        """Waits until the limiter knows of every lease that has ended."""
+        await self._releases.idle()
+
+    async def _release_all(self, releases: list[Release]) -> None:
+        await self._limiter.release.remote(releases)
+
+    async def _run(self) -> None:
+        try:
+            await asyncio.sleep(0)
+            while self._queue:
+                await self._serve_the_first()
+        finally:
+            self._pump = None
+
+    async def _serve_the_first(self) -> None:
+        first = [wanted for wanted in list(self._queue)[:_LEASES_A_CALL] if not wanted.lease.cancelled()]
+        if not first:
+            self._queue.popleft()
+            return
+        try:
+            grant: Grant = await self._limiter.acquire.remote(
+                tuple(wanted.worst_tokens for wanted in first), self._patience_s, self._wait_s
+            )
+        except Exception as error:  # noqa: BLE001 - the limiter is gone: those who wait must hear of it
+            self._empty(error)
+            return
+        if grant.leases:
+            for lease in grant.leases:
+                self._hand_out(lease)
+            return
+        now = time.monotonic()
+        closed = grant.closed or self._paused(grant.paused_s)
+        if closed is not None:
+            self._closed = closed
+            self._closed_since = now if self._closed_since is None else self._closed_since
+            self._closed_until = now + max(_LEAST_CLOSED_S, min(closed.retry_in_s, _LONGEST_CLOSED_S))
+        else:
+            self._crowded_until = now + _CROWDED_S
+        self._empty(None)
+
+    def _paused(self, paused_s: float | None) -> Closed | None:
+        """A pause that nobody waits out is an endpoint that fails everybody alike."""
+        if paused_s is None:
+            return None
+        message = (
+            f"the endpoint asks for a pause of {paused_s:.0f} s, longer than the {self._patience_s:.0f} s that a "
+            "request waits (rate_limit_patience_s); run again later"
+        )
+        return Closed(FailureKind.RATE_LIMITED.value, message, paused_s, broken=True)
+
+    def _hand_out(self, lease: int) -> None:
+        while self._queue:
+            wanted = self._queue.popleft()
+            if not wanted.lease.done():
+                wanted.lease.set_result(lease)
+                return
+        self.release(Release(lease, Outcome.UNUSED))
+
+    def _empty(self, answer: Exception | None) -> None:
+        while self._queue:
+            wanted = self._queue.popleft()
+            if wanted.lease.done():
+                continue
+            if isinstance(answer, Exception):
+                wanted.lease.set_exception(answer)
+            else:
+                wanted.lease.set_result(answer)
+
+
+def _release_of(lease: int, sent: Sent) -> Release:
+    failure = sent.result if isinstance(sent.result, TeacherFailure) else None
+    return Release(
+        lease,
+        sent.outcome,
+        tokens=sent.usage.tokens if sent.usage is not None else None,
+        retry_after_s=sent.retry_after_s,
+        observed=sent.observed,
+        kind=failure.kind.value if failure else "",
+        message=failure.message if failure else "",
+    )

@@ -1,0 +1,313 @@
+"""The caller's side of a teacher: it spreads requests over workers, and outlives the death of any of them.
+
+Owns: what was asked and has no outcome yet, and the figures of the pool.
+
+Invariants
+- The same request asked many times at once is asked once; it meets itself in the same worker, whoever asks.
+- Requests and outcomes travel in bulk, one journey for all that is there.
+- A worker that dies loses nothing: what it had not answered goes to the next one, and what it had is in the journal.
+- A worker is given what it can have in flight, and as much again to go on with; the rest waits here, where it costs
+  least. Memory is bounded by what was asked and not answered; `stream` bounds that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import math
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayTaskError
+
+from actors.journal.actor import Spending
+from actors.limits.rules import LimiterStats
+from actors.teacher.asker import Outcome, Unrecorded
+from actors.teacher.worker import backoff
+from reasoning.teacher.calls import TeacherFailure, TeacherRequest, TeacherSettings
+
+_WORKER_TRIES = 8  # restarts take seconds; eight tries with doubling waits are about a minute
+_REQUESTS_A_CALL = 64
+_LEAST_GIVEN = 256
+_RATE_WINDOW_S = 30.0
+DRAIN_S = 20.0
+
+
+class WorkersLost(Exception):
+    """Worker after worker died under a request. `args`: what happened and where to look."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolCounts:
+    """What a pool has been asked since it was started. Tokens are those of replies that were paid for now."""
+
+    asked: int = 0
+    answered: int = 0
+    from_journal: int = 0
+    failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    @property
+    def open(self) -> int:
+        """Asked, and without an outcome yet."""
+        return self.asked - self.answered - self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class PoolProgress:
+    """How a pool is doing: counts so far, sendings answered a second over the last half minute, what each limiter
+    permits a second (None: it knows no limit), money, the endpoints that are left alone, and the seconds that what is
+    open will take at the present rate (None: not known). Limiters are told apart by `id`: pools may share them."""
+
+    counts: PoolCounts
+    per_second: float
+    permitted: Mapping[str, float | None]
+    spending: Spending
+    closed: tuple[str, ...]
+    eta_s: float | None
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    request: TeacherRequest
+    outcome: asyncio.Future[Outcome]
+    tries: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Line:
+    """One worker, and what it was given and has not answered."""
+
+    worker: Any
+    number: int
+    waiting: deque[_Asked] = field(default_factory=deque)
+    given: dict[str, _Asked] = field(default_factory=dict)
+    serving: asyncio.Task[None] | None = None
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class TeacherPool:
+    """No actor itself; used from one event loop."""
+
+    def __init__(
+        self,
+        workers: Sequence[Any],
+        limiters: Sequence[Any] = (),
+        journal: Any = None,
+        settings: TeacherSettings | None = None,
+    ) -> None:
+        """`workers` are actor handles of askers of one teacher; the rest is for the pool's figures."""
+        if not workers:
+            raise ValueError("a pool needs at least one worker")
+        self._lines = [_Line(worker, number) for number, worker in enumerate(workers)]
+        self._limiters = list(limiters)
+        self._journal = journal
+        self._settings = settings
+        self._most_given = _most_given(settings, len(self._lines))
+        self._asking: dict[str, _Asked] = {}
+        self._ended_at: deque[float] = deque()
+        self._began = time.monotonic()
+        self._counts = PoolCounts()
+
+    @property
+    def counts(self) -> PoolCounts:
+        return self._counts
+
+    async def ask(self, request: TeacherRequest) -> Outcome:
+        """The outcome of `request`. Raises `JournalError` when nothing may be sent because nothing can be recorded,
+        and `WorkersLost` when workers keep dying."""
+        self._count(asked=1)
+        key = request.key
+        asked = self._asking.get(key)
+        if asked is None:
+            asked = self._asking[key] = _Asked(request, asyncio.get_running_loop().create_future())
+            asked.outcome.add_done_callback(lambda _: self._asking.pop(key))
+            self._give(asked, int(key[:8], 16) % len(self._lines))  # the same request meets itself in the same worker
+        result = await asyncio.shield(asked.outcome)
+        self._account(result)
+        return result
+
+    async def stream(self, requests: Iterable[TeacherRequest], window: int = 2000) -> AsyncIterator[Outcome]:
+        """The outcomes of `requests` as they come, in any order, with at most `window` open at a time: for more
+        requests than fit into memory."""
+        asking: set[asyncio.Task[Outcome]] = set()
+        try:
+            for request in requests:
+                asking.add(asyncio.create_task(self.ask(request)))
+                if len(asking) >= window:
+                    done, asking = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        yield task.result()
+            while asking:
+                done, asking = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    yield task.result()
+        finally:
+            for task in asking:
+                task.cancel()
+
+    async def limiter_stats(self) -> list[LimiterStats]:
+        """Of each endpoint, in the order of the settings."""
+        return list(await asyncio.gather(*(limiter.stats.remote() for limiter in self._limiters)))
+
+    async def progress(self) -> PoolProgress:
+        limits = await self.limiter_stats()
+        run = self._settings.run if self._settings else None
+        spending = await self._journal.spending.remote(run) if self._journal is not None else Spending(0.0, 0.0)
+        now = time.monotonic()
+        while self._ended_at and self._ended_at[0] < now - _RATE_WINDOW_S:
+            self._ended_at.popleft()
+        rate = len(self._ended_at) / max(1e-3, min(_RATE_WINDOW_S, now - self._began))
+        answered = self._counts.answered - self._counts.from_journal
+        tokens = (self._counts.prompt_tokens + self._counts.completion_tokens) / answered if answered else 0.0
+        ids = [str(limiter) for limiter in self._limiters]
+        names = [endpoint.name for endpoint in self._settings.endpoints] if self._settings else []
+        closed = [f"{name}: {one.closed.kind}" for name, one in zip(names, limits, strict=False) if one.closed]
+        open = len(self._asking)
+        return PoolProgress(
+            counts=self.counts,
+            per_second=rate,
+            permitted={id: _permitted(one, tokens) for id, one in zip(ids, limits, strict=True)},
+            spending=spending,
+            closed=tuple(closed),
+            eta_s=open / rate if open and rate else None,
+        )
+
+    async def close(self, drain_s: float = DRAIN_S) -> None:
+        """Stops the workers and limiters. What is in flight is paid for: it may end and be recorded, for `drain_s`."""
+        draining = [line.worker.drain.remote(drain_s) for line in self._lines]
+        for drained in draining:
+            with contextlib.suppress(RayActorError, RayTaskError):
+                await drained
+        self.kill()
+
+    def kill(self) -> None:
+        """Stops the workers and limiters at once. What is in flight is lost, as in a crash; what is journaled stays."""
+        for line in self._lines:
+            if line.serving is not None:
+                line.serving.cancel()
+        for actor in (*(line.worker for line in self._lines), *self._limiters):
+            ray.kill(actor)
+
+    # Workers ----------------------------------------------------------------------------------------------------------
+
+    def _give(self, asked: _Asked, number: int) -> None:
+        line = self._lines[number]
+        line.waiting.append(asked)
+        line.wake.set()
+        if line.serving is None:
+            line.serving = asyncio.create_task(self._serve(line))
+
+    async def _serve(self, line: _Line) -> None:
+        """Hands over what waits and fetches what is ready, until there is neither."""
+        while line.waiting or line.given:
+            tasks = [asyncio.create_task(self._hand_over(line)), asyncio.create_task(self._fetch(line))]
+            try:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in tasks:
+                    task.cancel()
+                ended = await asyncio.gather(*tasks, return_exceptions=True)
+            except asyncio.CancelledError:
+                for task in tasks:
+                    task.cancel()
+                raise
+            error = next((e for e in ended if isinstance(e, Exception)), None)
+            if error is not None:
+                await self._lost(line, error)
+        line.serving = None
+
+    async def _hand_over(self, line: _Line) -> None:
+        while True:
+            while line.waiting and (room := self._most_given - len(line.given)) > 0:
+                going = [line.waiting.popleft() for _ in range(min(_REQUESTS_A_CALL, room, len(line.waiting)))]
+                line.given |= {asked.request.key: asked for asked in going}
+                await line.worker.submit.remote([asked.request for asked in going])
+            line.wake.clear()
+            await line.wake.wait()
+
+    async def _fetch(self, line: _Line) -> None:
+        """Ends when everything that was given is answered."""
+        while line.given or line.waiting:
+            for outcome in await line.worker.collect.remote():
+                asked = line.given.pop(outcome.key, None)
+                line.wake.set()
+                if asked is None or asked.outcome.done():
+                    continue
+                if isinstance(outcome, Unrecorded):
+                    asked.outcome.set_exception(outcome.error)
+                else:
+                    asked.outcome.set_result(outcome)
+
+    async def _lost(self, line: _Line, error: Exception) -> None:
+        """The worker died, or the call failed: what it had not answered goes to the next one."""
+        orphans = [*line.given.values(), *line.waiting]
+        line.given, line.waiting = {}, deque()
+        if not isinstance(error, RayActorError) or isinstance(error, RayTaskError):
+            for asked in orphans:  # raised by the worker, not by its death
+                _fail(asked, getattr(error, "cause", None) or error)
+            return
+        attempt = max((asked.tries for asked in orphans), default=0) + 1
+        if attempt < _WORKER_TRIES:
+            await asyncio.sleep(backoff(0.5, attempt))
+        for asked in orphans:
+            asked.tries += 1
+            if asked.tries >= _WORKER_TRIES:
+                _fail(
+                    asked,
+                    WorkersLost(
+                        f"{_WORKER_TRIES} workers in a row died under one request to {asked.request.endpoint}; the "
+                        f"last one: {error}. See the worker logs in Ray's session folder; the same command again goes "
+                        "on from the journal"
+                    ),
+                )
+            else:
+                self._give(asked, (line.number + 1) % len(self._lines))
+
+    # Figures ----------------------------------------------------------------------------------------------------------
+
+    def _account(self, result: Outcome) -> None:
+        if isinstance(result, TeacherFailure):
+            self._count(failed=1)
+        elif result.from_journal:
+            self._count(answered=1, from_journal=1)
+        else:
+            self._count(answered=1, prompt_tokens=result.prompt_tokens, completion_tokens=result.completion_tokens)
+            self._ended_at.append(time.monotonic())
+
+    def _count(self, **more: int) -> None:
+        changed = {name: getattr(self._counts, name) + value for name, value in more.items()}
+        self._counts = dataclasses.replace(self._counts, **changed)
+
+
+def permitted_per_second(looks: Iterable[PoolProgress]) -> float | None:
+    """What all the limiters of these pools permit a second together; None where one of them knows no limit."""
+    each = {id: permitted for look in looks for id, permitted in look.permitted.items()}
+    known = [permitted for permitted in each.values() if permitted is not None]
+    return sum(known) if known and len(known) == len(each) else None
+
+
+def _permitted(limits: LimiterStats, tokens: float) -> float | None:
+    """Requests a second of so many tokens each (0: not known)."""
+    by_requests = [limits.requests_per_minute] if limits.requests_per_minute is not None else []
+    by_tokens = [limits.tokens_per_minute / tokens] if limits.tokens_per_minute is not None and tokens else []
+    return min((*by_requests, *by_tokens), default=math.inf) / 60.0 if by_requests or by_tokens else None
+
+
+def _most_given(settings: TeacherSettings | None, workers: int) -> int:
+    """How many requests one of `workers` has at a time."""
+    if settings is None:
+        return _LEAST_GIVEN
+    sizes = [one.batch.max_requests if one.batch else one.max_in_flight for one in settings.endpoints]
+    return max(_LEAST_GIVEN, 2 * sum(sizes) // workers)
+
+
+def _fail(asked: _Asked, error: Exception) -> None:
+    if not asked.outcome.done():
+        asked.outcome.set_exception(error)
+        asked.outcome.exception()  # nobody may be waiting any more

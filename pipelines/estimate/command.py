@@ -1,0 +1,267 @@
+"""What a run will cost, told before it starts: `tailor estimate RECIPE`.
+
+Owns: the order check -> claim the directory -> ask a sample -> reckon -> tell, for both kinds of recipe.
+
+Invariants
+- Bad input is refused before anything is spent. The cap on spending holds for the sample as for the run.
+- The sample goes into the run's own journal, in the run's own directory: the run goes on from there.
+- Without a sample nobody is asked and nothing is written.
+- Whatever was started is stopped, whichever way it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext, redirect_stdout
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import ray
+from rich.console import Console
+
+from actors.journal.sums import in_open_batches, sums_of
+from actors.limits.rules import LimiterStats
+from actors.run_lock import RunInProgress, RunLock
+from actors.starting import close_journal, start_journal, start_pool
+from actors.teacher.pool import TeacherPool
+from pipelines.estimate.asking import Enquiry, Sampled
+from pipelines.estimate.view import Told, show, show_json
+from pipelines.fine_tune_cot import check_cot, fitted
+from pipelines.run.cluster import connect, resources, storage_folder
+from pipelines.run.preflight import check
+from pipelines.run.served_teachers import NotDeployed, applications_of, deployed
+from pipelines.tailored import RunFailed
+from reasoning.estimate.call_plan import Ask, Planned, collection_plan, missed, run_plan
+from reasoning.estimate.sums import Estimate, Pace, Row, Use, rates_of
+from reasoning.fine_tune_cot.directory import CotDirectory
+from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe
+from reasoning.recipe.tailored import Recipe
+from reasoning.recipe.teacher import EndpointSection
+from reasoning.rounds.classroom import TeacherRefused
+from reasoning.rounds.directory import ClaimedDirectory, RunDirectory, RunDirectoryError
+from reasoning.rounds.progress import ProgressBoard
+from reasoning.teacher.calls import EndpointSettings, TeacherSettings
+from reasoning.teacher.prices import dollars
+
+# What a sample taught about an endpoint, by its name and model: another teacher may be reached at the same place.
+Limiters = Mapping[tuple[str, str], LimiterStats]
+
+_NOTHING_LEARNT: Limiters = {}
+_UNLIMITED = {"CPU": math.inf, "GPU": math.inf}  # no student is sampled or trained here
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """The run in question: as a run of tailored learning (`enquiry.recipe`), what it has still to ask, and the claim
+    that makes its directory its own."""
+
+    enquiry: Enquiry
+    planned: list[Planned]
+    claim: Callable[[], bool]
+    notes: tuple[str, ...]
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.enquiry.recipe
+
+    @property
+    def journal(self) -> Path:
+        shared = self.recipe.storage.journal
+        return shared.expanduser() if shared is not None else self.enquiry.directory.journal
+
+
+def estimate(
+    recipe: Recipe | FineTuneCotRecipe, origin: str, sample: int, share: float | None, as_json: bool, console: Console
+) -> Told:
+    """Tells what `recipe` will still ask and cost: from up to `sample` replies of each kind, and with `share` of an
+    exam's questions missed (None: not known).
+
+    Raises `PreflightError` or `RunDirectoryError` before anything is asked, `RunFailed` when the teacher refuses."""
+    out = sys.stdout
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():  # what Ray has to say is no part of the object
+        subject = (
+            _cot(recipe, origin, sample)
+            if isinstance(recipe, FineTuneCotRecipe)
+            else _tailored(recipe, origin, sample, share)
+        )
+        before = _booked(subject)
+        sampled, learnt = Sampled(), _NOTHING_LEARNT
+        if sample and subject.planned:
+            subject.claim()
+            if not as_json:
+                console.print(f"Asking the teacher for a sample of {sample}, as the run will ask it ...")
+            sampled, learnt = _with_teachers(subject, sample)
+        told = _told(subject, sampled, learnt, before)
+        if as_json:
+            show_json(told, out)
+    if not as_json:
+        show(told, console)
+    return told
+
+
+def _tailored(recipe: Recipe, origin: str, sample: int, share: float | None) -> _Subject:
+    directory = RunDirectory(storage_folder(recipe) / recipe.name)
+    checked = check(recipe, origin, _there(recipe, sample))
+    _refuse_another(directory, recipe)
+    enquiry = Enquiry(recipe, directory, checked.data, checked.prompts, ProgressBoard())
+    done = directory.finished()
+    found = missed(recipe.learning, done, share)
+    planned = run_plan(recipe.learning, checked.prompts, len(checked.data.train), done, found)
+    return _Subject(enquiry, planned, lambda: directory.claim(recipe), checked.notes)
+
+
+def _cot(recipe: FineTuneCotRecipe, origin: str, sample: int) -> _Subject:
+    recipe = fitted(recipe)
+    directory = CotDirectory(storage_folder(recipe) / recipe.name)
+    wanted = recipe.fine_tuning.collected
+    checked = check_cot(recipe, origin, _there(recipe.at_degree(wanted), sample))
+    _refuse_another(directory, recipe)
+    train = len(checked.data.train)
+    shared = recipe.at_degree(wanted, train)
+    enquiry = Enquiry(shared, directory.collection, checked.data, checked.prompts, ProgressBoard())
+    collected = directory.collected()
+    planned = collection_plan(train, wanted, checked.prompts) if collected < wanted else []
+    return _Subject(enquiry, planned, lambda: directory.claim(recipe), checked.notes)
+
+
+def _there(recipe: Recipe, sample: int) -> Mapping[str, float]:
+    """The resources to check against: those that there are, if a model is to be served for the sample."""
+    served = any(place.serve is not None for _, place in applications_of(recipe).values())
+    return resources(recipe.cluster.address) if served and sample else _UNLIMITED
+
+
+def _refuse_another(directory: ClaimedDirectory, recipe: Recipe | FineTuneCotRecipe) -> None:
+    if directory.recipe_file.is_file() and directory.recipe().fingerprint() != recipe.fingerprint():
+        directory.claim(recipe)  # says in which keys they differ, and what to do
+
+
+# The sample ---------------------------------------------------------------------------------------------------------
+
+
+def _with_teachers(subject: _Subject, size: int) -> tuple[Sampled, Limiters]:
+    recipe, ours = subject.recipe, not ray.is_initialized()
+    waiting = in_open_batches(subject.journal, recipe.name)
+    if waiting:
+        raise RunDirectoryError(
+            f"{subject.enquiry.directory.path}: {waiting} requests are in a batch at the provider, and the sample "
+            "would ask and pay for some of them again. `--sample 0` asks nobody; or let the run fetch them first"
+        )
+    try:
+        lock = RunLock(subject.enquiry.directory.path)
+    except RunInProgress as error:
+        raise RunDirectoryError(f"{error}. `--sample 0` asks nobody, and may be told meanwhile") from error
+    try:
+        connect(recipe.cluster.address)
+        with deployed(recipe) as base_urls:
+            return asyncio.run(_sample(subject, base_urls, size))
+    except (TeacherRefused, NotDeployed) as error:
+        raise RunFailed(
+            f"{subject.enquiry.directory.path}: the sample stopped: {error}\nWhat was answered is kept. A smaller "
+            "--sample asks for less, --sample 0 for nothing."
+        ) from error
+    finally:
+        lock.release()
+        if ours:
+            ray.shutdown()
+
+
+async def _sample(subject: _Subject, base_urls: Mapping[str, str], size: int) -> tuple[Sampled, Limiters]:
+    enquiry, section = subject.enquiry, subject.recipe.teacher
+    journal = start_journal(subject.journal)
+    asking: list[tuple[TeacherSettings, TeacherPool]] = []
+
+    def pool_of(one: EndpointSection) -> TeacherPool:
+        settings = one.settings(base_urls, run=subject.recipe.name, max_cost=section.max_cost)
+        at_once = tuple(replace(endpoint, batch=None) for endpoint in settings.endpoints)  # a batch takes hours
+        pool = start_pool(replace(settings, endpoints=at_once), journal, section.workers)
+        asking.append((settings, pool))
+        return pool
+
+    try:
+        enquiry.teacher = enquiry.first_teacher = pool_of(section)
+        if section.first is not None:
+            enquiry.first_teacher = pool_of(section.first)
+        sampled = await enquiry.sample(subject.planned, size)
+        if not sampled.replies:
+            kinds = ", ".join(f"{kind} {count}" for kind, count in sampled.failed.items()) or "no question to ask"
+            raise TeacherRefused(f"no request of the sample was answered ({kinds})")
+        learnt: dict[tuple[str, str], LimiterStats] = {}
+        for settings, pool in asking:
+            for endpoint, stats in zip(settings.endpoints, await pool.limiter_stats(), strict=True):
+                learnt[endpoint.name, endpoint.model] = stats
+        return sampled, learnt
+    finally:
+        for _, pool in asking:
+            await pool.close()
+        await close_journal(journal)
+
+
+# Reckoning ----------------------------------------------------------------------------------------------------------
+
+
+def _told(subject: _Subject, sampled: Sampled, learnt: Limiters, before: float) -> Told:
+    teacher, rows = subject.recipe.teacher, []
+    endpoints = {ask: _endpoints(subject.recipe, ask) for ask in Ask}
+    for planned in subject.planned:
+        known = subject.enquiry.known(planned, subject.journal)
+        uses: dict[str, Use] = sampled.uses.get((planned.ask, planned.step), {}) | known
+        size = subject.enquiry.size(planned, uses.values())
+        rows.append(Row(planned, size, rates_of(endpoints[planned.ask]), tuple(known.values())))
+    reckoned = Estimate(tuple(rows))
+    spent = _booked(subject)
+    return Told(
+        name=subject.enquiry.directory.path.name,
+        directory=subject.enquiry.directory.path,
+        estimate=reckoned,
+        sampled=sampled,
+        sample_cost=spent - before if all(row.rates for row in rows) else None,
+        spent=spent,
+        max_cost=teacher.max_cost,
+        minutes=reckoned.minutes({ask: _pace(endpoints[ask], learnt) for ask in Ask}),
+        batch=any(endpoint.batch is not None for row in rows for endpoint in endpoints[row.planned.ask]),
+        unpriced=_unpriced(subject.recipe, {row.planned.ask for row in rows}),
+        notes=subject.notes,
+    )
+
+
+def _section(recipe: Recipe, ask: Ask) -> EndpointSection:
+    return recipe.teacher.for_first if ask is Ask.RATIONALES else recipe.teacher
+
+
+def _endpoints(recipe: Recipe, ask: Ask) -> tuple[EndpointSettings, ...]:
+    return _section(recipe, ask).settings().endpoints
+
+
+def _unpriced(recipe: Recipe, asks: set[Ask]) -> tuple[str, ...]:
+    """The recipe's keys that would say what is missing."""
+    keys: dict[str, None] = {}
+    for ask in sorted(asks):
+        first = ask is Ask.RATIONALES and recipe.teacher.first is not None
+        path = "teacher.first" if first else "teacher"
+        for number, endpoint in enumerate(_endpoints(recipe, ask)):
+            if endpoint.price is None:
+                keys[f"{path}.price" if number == 0 else f"{path}.endpoints.{number - 1}.price"] = None
+    return tuple(keys)
+
+
+def _pace(endpoints: tuple[EndpointSettings, ...], learnt: Limiters) -> Pace:
+    """What the endpoints permit together, by the recipe or by what they said themselves."""
+    if any(endpoint.batch is not None for endpoint in endpoints):
+        return Pace(None, None)  # a batch has limits of its own
+
+    def together(name: str) -> float | None:
+        limits = [getattr(learnt.get((endpoint.name, endpoint.model), endpoint), name) for endpoint in endpoints]
+        return None if None in limits else sum(limits)
+
+    return Pace(together("requests_per_minute"), together("tokens_per_minute"))
+
+
+def _booked(subject: _Subject) -> float:
+    """Dollars that are booked in the run's name."""
+    if not subject.journal.is_file():
+        return 0.0
+    sums = sums_of(subject.journal, subject.recipe.name).all
+    return dollars(sums.settled + sums.reserved)

@@ -1,0 +1,244 @@
+"""How an estimate is told: a table and a few lines, or one JSON object.
+
+Owns: the words. The numbers are of `reasoning.estimate.sums`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pipelines.estimate.asking import Sampled
+from reasoning.estimate.call_plan import Calls
+from reasoning.estimate.sums import CHARACTERS_A_TOKEN, Estimate, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that is told. Dollars, None where a price is missing: `sample_cost` is what the sample cost, `spent` what the
+    run has booked so far, the sample included. `minutes` is the time at the permitted rate, None where that is not
+    known. `unpriced` are the recipe's keys that lack a price."""
+
+    name: str
+    directory: Path
+    estimate: Estimate
+    sampled: Sampled
+    sample_cost: float | None
+    spent: float
+    max_cost: float | None
+    minutes: float | None
+    batch: bool
+    unpriced: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def in_all(self) -> float | None:
+        """What the run will have spent at its end, as expected."""
+        return None if self.estimate.to_pay is None else self.spent + self.estimate.to_pay
+
+    @property
+    def most_in_all(self) -> float | None:
+        return None if self.estimate.most_to_pay is None else self.spent + self.estimate.most_to_pay
+
+    @property
+    def cap_is_too_low(self) -> bool:
+        """The cap on spending is not above what is expected."""
+        return (
+            self.max_cost is not None and self.in_all is not None and self.in_all > 0 and self.max_cost <= self.in_all
+        )
+
+
+def show(told: Told, console: Console) -> None:
+    """Prints the table and the lines under it."""
+
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True, highlight=False)
+
+    for note in told.notes:
+        say(f"  {escape(note)}")
+    if not told.estimate.rows:
+        say(f"Run {escape(told.name)} has nothing left to ask its teacher.")
+        return
+    console.print(_table(told))
+    for line in (*_totals(told), _cap(told), _time(told), *_sample(told), *map(_tokens, told.estimate.rows)):
+        say(line)
+
+
+def _table(told: Told) -> Table:
+    table = Table(title=f"What {escape(told.name)} has to ask its teacher", title_justify="left")
+    for heading in ("phase", "calls are"):
+        table.add_column(heading)
+    for heading in ("calls", "prompt tokens", "completion tokens", "$ expected", "$ at most"):
+        table.add_column(heading, justify="right", no_wrap=heading != "completion tokens")
+    for row in told.estimate.rows:
+        planned = row.planned
+        numbers = (_count(row.prompt_tokens), _count(row.completion_tokens), _money(row.expected), _money(row.most))
+        table.add_row(planned.label, planned.basis, _calls(planned.calls), *numbers)
+    one = told.estimate
+    table.add_section()
+    numbers = (_count(one.prompt_tokens), _count(one.completion_tokens), _money(one.expected), _money(one.most))
+    table.add_row("in all", "", _calls(one.calls), *numbers)
+    return table
+
+
+def _totals(told: Told) -> list[str]:
+    one = told.estimate
+    known = f" {one.known_calls:,} of the calls are in the journal and not paid for again;" if one.known_calls else ""
+    if one.expected is None:
+        keys = " and ".join(told.unpriced)
+        return [
+            f"A price is missing:{known} set {keys} to {{input: DOLLARS, output: DOLLARS}} per million tokens, or name "
+            "a table by teacher.prices, to see dollars."
+        ]
+    return [
+        f"Expected: {_money(one.expected)}, at most {_money(one.most)};{known} still to pay: {_money(one.to_pay)}, at "
+        f"most {_money(one.most_to_pay)} (each request sent once)."
+    ]
+
+
+def _cap(told: Told) -> str:
+    cap, expected, most = told.max_cost, told.in_all, told.most_in_all
+    if cap is None:
+        return "teacher.max_cost is not set: nothing stops the run from costing more."
+    so_far = f" ({_money(told.spent)} of it spent)" if told.spent else ""
+    if expected is None or most is None:
+        return f"teacher.max_cost is ${cap:g}."
+    if told.cap_is_too_low:
+        return (
+            f"[yellow]warning:[/yellow] teacher.max_cost ${cap:g} is not above the expected {_money(expected)}{so_far}:"
+            " the run would stop there, and go on once it is raised."
+        )
+    above = "and above the most" if cap >= most else f"and below the most, {_money(most)}"
+    return f"teacher.max_cost ${cap:g} is above the expected {_money(expected)}{so_far}, {above}."
+
+
+def _time(told: Told) -> str:
+    if told.batch:
+        return "Time: batches are answered within the provider's window (teacher.batch.window), round by round."
+    if told.minutes is None:
+        return "Time: not known; teacher.requests_per_minute and teacher.tokens_per_minute would say what is permitted."
+    return f"Time: at least {_duration(told.minutes)} at the permitted rate, for what is still to ask."
+
+
+def _sample(told: Told) -> list[str]:
+    sampled = told.sampled
+    if not sampled.replies:
+        return ["No sample was taken: tokens are those of the prompts' length and of replies as long as permitted."]
+    cost = "" if told.sample_cost is None else f", for {_money(told.sample_cost)}"
+    again = f" ({sampled.from_journal} from the journal)" if sampled.from_journal else ""
+    failed = "".join(f", {count} failed: {kind}" for kind, count in sampled.failed.items())
+    lines = [f"Sample: {sampled.questions} questions, {sampled.replies} replies{again}{cost}{failed}."]
+    if sampled.stand_ins:
+        lines.append(
+            "No exam was sat yet: as mistakes the sample shows stand-ins, the teacher's own solutions with another "
+            "last number, and the replies to them are of no use to the run."
+        )
+    if told.batch:
+        lines.append("The sample was asked at once, at the full price, and not in a batch.")
+    return lines
+
+
+def _tokens(row: Row) -> str:
+    size, bounds = row.size, row.size.intervals()
+    if not size.measured:
+        source = f"{CHARACTERS_A_TOKEN} characters a token; max_tokens, an upper bound"
+    else:
+        source = f"mean of {len(size.measured)}, 95 % interval" if bounds is not None else "one reply, no interval"
+    numbers = []
+    for number, (what, mean) in enumerate((("prompt", size.prompt_tokens), ("completion", size.completion_tokens))):
+        spread = f" ({max(0.0, bounds[number].low):,.1f} – {bounds[number].high:,.1f})" if bounds is not None else ""
+        numbers.append(f"{what} {mean:,.1f}{spread}")
+    return f"Tokens a call, {row.planned.label}: {', '.join(numbers)} ({source})."
+
+
+def _calls(calls: Calls) -> str:
+    return _count(calls.expected) + ("" if calls.exact else f" ({calls.least:,} – {calls.most:,})")
+
+
+def _count(number: float) -> str:
+    return f"{number:,.0f}"
+
+
+def _money(dollars: float | None) -> str:
+    if dollars is None:
+        return "?"
+    return f"${dollars:,.2f}" if dollars >= 10 or dollars == 0 else f"${dollars:.4f}"
+
+
+def _duration(minutes: float) -> str:
+    if minutes < 1:
+        return f"{60 * minutes:.0f} s"
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+# JSON ---------------------------------------------------------------------------------------------------------------
+
+
+def show_json(told: Told, out: TextIO) -> None:
+    """Writes one JSON object, on a line."""
+    typer.echo(json.dumps(as_json(told)), file=out)
+
+
+def as_json(told: Told) -> dict[str, Any]:
+    """All of it as plain values; dollars are null where a price is missing."""
+    one, sampled = told.estimate, told.sampled
+    return {
+        "run": told.name,
+        "directory": str(told.directory),
+        "phases": [_row(row) for row in one.rows],
+        "total": {**_sums(one), "to_pay": one.to_pay, "most_to_pay": one.most_to_pay, "in_journal": one.known_calls},
+        "sample": {
+            "questions": sampled.questions,
+            "replies": sampled.replies,
+            "from_journal": sampled.from_journal,
+            "failed": {str(kind): count for kind, count in sampled.failed.items()},
+            "stand_ins": sampled.stand_ins,
+            "cost": told.sample_cost,
+        },
+        "spent": told.spent,
+        "max_cost": told.max_cost,
+        "max_cost_too_low": told.cap_is_too_low,
+        "minutes_at_least": told.minutes,
+        "unpriced": list(told.unpriced),
+        "notes": list(told.notes),
+    }
+
+
+def _sums(one: Estimate | Row) -> dict[str, Any]:
+    calls = one.calls if isinstance(one, Estimate) else one.planned.calls
+    return {
+        "calls": {"least": calls.least, "expected": calls.expected, "most": calls.most},
+        "prompt_tokens": one.prompt_tokens,
+        "completion_tokens": one.completion_tokens,
+        "expected": one.expected,
+        "most": one.most,
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    bounds = row.size.intervals()
+    parts = ("prompt_tokens", "completion_tokens")
+    each = {
+        part: {
+            "mean": getattr(row.size, part),
+            "interval": [bounds[number].low, bounds[number].high] if bounds is not None else None,
+        }
+        for number, part in enumerate(parts)
+    }
+    return {
+        "phase": row.planned.label,
+        "asks_for": str(row.planned.ask),
+        "request": row.planned.step,
+        "rounds": list(row.planned.rounds),
+        "calls_are": row.planned.basis,
+        **_sums(row),
+        "in_journal": len(row.known),
+        "tokens_a_call": {"measured": len(row.size.measured), **each},
+    }

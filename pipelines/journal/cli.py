@@ -1,0 +1,73 @@
+"""The command line's part about journals: `tailor journal stats | export | import | verify`.
+
+Owns: arguments. Exit codes: 0 done, 1 `verify` found a fault, 2 bad input (nothing was changed).
+
+Invariant: nothing heavy is imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pipelines.errors import told_plainly
+
+app = typer.Typer(
+    no_args_is_help=True, help="Look into a journal of a teacher's answers, and carry answers to another."
+)
+console = Console()
+
+JournalArgument = Annotated[
+    Path, typer.Argument(metavar="JOURNAL", help="A journal's file, or the folder of a run that uses one.")
+]
+
+
+@app.command()
+def stats(
+    path: JournalArgument,
+    run: Annotated[str | None, typer.Option(help="Only what was sent in the name of this run.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+) -> None:
+    """Show what was asked, answered and spent, in all, by run and by endpoint. A run may be writing."""
+    with told_plainly():
+        from pipelines.journal.view import show_stats
+
+        show_stats(path, run, json, console)
+
+
+@app.command("export")
+def export_answers(
+    path: JournalArgument,
+    out: Annotated[Path, typer.Argument(help="The JSONL file to write.")],
+    all: Annotated[bool, typer.Option("--all", help="Also the requests that failed for good.")] = False,
+) -> None:
+    """Write the answered requests to a file, one JSON line each, ordered by key. A run may be writing."""
+    with told_plainly():
+        from pipelines.journal.view import export_answers as write_out
+
+        write_out(path, out, all, console)
+
+
+@app.command("import")
+def import_answers(
+    file: Annotated[Path, typer.Argument(help="A file that `export` wrote, another journal, or a run's folder.")],
+    path: JournalArgument,
+) -> None:
+    """Put a file's answers into a journal, all or none, so that no run asks for them. What is there stays."""
+    with told_plainly():
+        from pipelines.journal.view import import_answers as read_in
+
+        read_in(file, path, console)
+
+
+@app.command()
+def verify(path: JournalArgument) -> None:
+    """Check every page and row of a journal, changing nothing. Exit code 1: there is a fault. A run may be writing."""
+    with told_plainly():
+        from pipelines.journal.view import verify as look_over
+
+        if not look_over(path, console):
+            raise typer.Exit(1)

@@ -1,0 +1,178 @@
+"""What `tailor journal` says on the terminal: tables of what was asked and spent, counts, faults.
+
+Owns: which file a path stands for, and the words. The work on the file is `actors.journal.sums`,
+`actors.journal.transfer` and `actors.journal.audit`.
+
+Invariant: whatever stands in a journal (names of runs, messages) is printed as it is, never as markup.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from actors.journal.audit import UnknownSending, audit
+from actors.journal.file import JournalError
+from actors.journal.sums import JournalSums, RequestCounts, SendingSums, sums_of
+from actors.journal.transfer import export_journal, import_journal
+from reasoning.fine_tune_cot.directory import CotDirectory, is_cot_directory
+from reasoning.rounds.directory import RunDirectory
+from reasoning.teacher.prices import dollars
+
+_UNNAMED = "(no name)"
+
+
+def journal_at(path: Path) -> Path:
+    """The file that `path` stands for: itself, or the journal that the run in this folder uses, which its recipe may
+    name. Raises `RunDirectoryError` for a damaged recipe, `JournalError` for a folder of something else."""
+    path = path.expanduser()
+    if not path.is_dir():
+        return path
+    directory = CotDirectory(path) if is_cot_directory(path) else RunDirectory(path)
+    if directory.recipe_file.is_file():
+        shared = directory.recipe().storage.journal
+        return shared.expanduser() if shared is not None else directory.journal
+    if not directory.journal.is_file():
+        raise JournalError(
+            f"{path}: is no run's folder (no recipe.yaml) and holds no {directory.journal.name}. Give the journal's "
+            "file"
+        )
+    return directory.journal
+
+
+def show_stats(path: Path, run: str | None, as_json: bool, console: Console) -> None:
+    """Prints the sums over a journal; with `run`, over what was sent in its name. Raises `JournalError`,
+    `RunDirectoryError`."""
+    journal = journal_at(path)
+    sums = sums_of(journal, run)
+    if run is not None and not sums.runs:
+        known = ", ".join(name or _UNNAMED for name in sums_of(journal).runs) or "none"
+        raise JournalError(f"{journal}: nothing was sent in the name of {run!r}. Its runs are: {known}")
+    if as_json:
+        typer.echo(json.dumps(_as_json(journal, run, sums)))
+        return
+    console.print(f"{journal}{f', what {run} sent' if run is not None else ''}", soft_wrap=True, markup=False)
+    console.print(_requests_table(sums.requests))
+    if sums.all.sendings:
+        console.print(_sendings_table(sums))
+        console.print(_outcomes(sums.outcomes), soft_wrap=True, markup=False)
+
+
+def export_answers(path: Path, out: Path, failures: bool, console: Console) -> None:
+    """Writes a journal's answers to `out`. Raises `JournalError`, `RunDirectoryError`."""
+    written = export_journal(journal_at(path), out.expanduser(), failures)
+    also = f" and {written.failures} failures" if failures else ""
+    console.print(f"{out}: {written.answers} answers{also}", soft_wrap=True, markup=False)
+
+
+def import_answers(file: Path, path: Path, console: Console) -> None:
+    """Puts the answers of `file` into a journal. Raises `DataError`, `JournalError`, `RunDirectoryError`."""
+    journal = journal_at(path)
+    found = import_journal(journal_at(file), journal)
+    counts = f"{found.imported} imported, {found.already_there} already there, {found.differing} differing"
+    stays = " (what is there stays)" if found.differing else ""
+    console.print(f"{journal}: {counts}{stays}", soft_wrap=True, markup=False)
+
+
+def verify(path: Path, console: Console) -> bool:
+    """Looks over a journal and prints each fault, or that there is none. Returns whether it is sound. Raises
+    `JournalError`, `RunDirectoryError`."""
+    journal = journal_at(path)
+    found = audit(journal)
+    for fault in found.faults:
+        console.print(f"[red]fault:[/red] {escape(str(fault))}", soft_wrap=True, highlight=False)
+    for sending in found.unknown:
+        console.print(_unknown(sending), soft_wrap=True, markup=False, highlight=False)
+    verdict = f"{len(found.faults)} faults" if found.faults else "sound"
+    console.print(
+        f"{journal}: {verdict}; {found.requests} requests, {found.sendings} sendings, {found.in_flight} in flight, "
+        f"{found.in_batch} in batches, {len(found.unknown)} with an unknown outcome",
+        soft_wrap=True,
+        markup=False,
+    )
+    return not found.faults
+
+
+def _unknown(sending: UnknownSending) -> str:
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(sending.started_at))
+    return (
+        f"unknown: request {sending.key}, sending {sending.id} of run {sending.run or _UNNAMED} to "
+        f"{sending.endpoint or _UNNAMED} at {at}: its process ended before the outcome was recorded; "
+        f"{_money(sending.worst_cost)} stay reserved"
+    )
+
+
+def _requests_table(requests: RequestCounts) -> Table:
+    table = Table(title="Requests", title_justify="left", show_header=False)
+    table.add_column("what")
+    table.add_column("how many", justify="right", no_wrap=True)
+    failed = {f"failed: {kind}": count for kind, count in requests.failed.items()}
+    rows = {
+        "answered": requests.answered,
+        "  cut off at max_tokens": requests.truncated,
+        "  imported": requests.imported,
+        **failed,
+        "in flight": requests.in_flight,
+        "in a batch at the provider": requests.in_batch,
+        "lost: sent, outcome unknown": requests.lost,
+        "sent more than once": requests.sent_more_than_once,
+        "prompt tokens of the answers": requests.prompt_tokens,
+        "completion tokens of the answers": requests.completion_tokens,
+    }
+    for what, count in rows.items():
+        table.add_row(escape(what), f"{count:,}")
+    return table
+
+
+def _sendings_table(sums: JournalSums) -> Table:
+    table = Table(title="Sendings", title_justify="left")
+    table.add_column("")
+    for heading in ("sendings", "open", "tokens in", "tokens out", "settled", "reserved"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    _add(table, "in all", sums.all)
+    table.add_section()
+    for run, of_run in sums.runs.items():
+        _add(table, f"run {run or _UNNAMED}", of_run)
+    table.add_section()
+    for endpoint, of_endpoint in sums.endpoints.items():
+        _add(table, f"endpoint {endpoint or _UNNAMED}", of_endpoint)
+    return table
+
+
+def _add(table: Table, name: str, sums: SendingSums) -> None:
+    counts = (sums.sendings, sums.open, sums.prompt_tokens, sums.completion_tokens)
+    table.add_row(escape(name), *(f"{count:,}" for count in counts), _money(sums.settled), _money(sums.reserved))
+
+
+def _outcomes(outcomes: Mapping[str, int]) -> str:
+    return "Sendings by outcome: " + ", ".join(f"{outcome} {count:,}" for outcome, count in outcomes.items())
+
+
+def _money(nanodollars: int) -> str:
+    return f"${dollars(nanodollars):,.4f}"
+
+
+def _as_json(journal: Path, run: str | None, sums: JournalSums) -> dict[str, Any]:
+    return {
+        "journal": str(journal),
+        "run": run,
+        "requests": asdict(sums.requests),
+        "all": _sums_json(sums.all),
+        "runs": {name: _sums_json(of_run) for name, of_run in sums.runs.items()},
+        "endpoints": {name: _sums_json(of_endpoint) for name, of_endpoint in sums.endpoints.items()},
+        "outcomes": dict(sums.outcomes),
+    }
+
+
+def _sums_json(sums: SendingSums) -> dict[str, Any]:
+    """Money in dollars."""
+    return {**asdict(sums), "settled": dollars(sums.settled), "reserved": dollars(sums.reserved)}

@@ -1,0 +1,74 @@
+"""The Ray cluster a program runs on: the one it is told of, the one its job belongs to, or one of its own.
+
+Owns: connecting, and where a run's directory lies when the program runs as a Ray job.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from pathlib import Path
+
+import ray
+
+from reasoning.recipe.tailored import RunRecipe
+
+
+class ClusterError(RuntimeError):
+    """The cluster cannot be reached: says which address and what to do."""
+
+
+def connect(address: str | None) -> None:
+    """Connects to the cluster at `address`, else to the one in RAY_ADDRESS (set inside a Ray job), else starts a local
+    one without a dashboard. Does nothing when this process is connected already. Raises `ClusterError`."""
+    if ray.is_initialized():
+        return
+    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)  # "token authentication is enabled"
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"ray\..*")
+    wanted = address or os.environ.get("RAY_ADDRESS")
+    try:
+        if wanted:
+            ray.init(address=wanted, logging_level=logging.WARNING, log_to_driver=False)
+        else:
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                logging_level=logging.WARNING,
+                log_to_driver=False,
+                object_store_memory=256 * 1024**2,
+            )
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise ClusterError(
+            f"cannot connect to a Ray cluster at {wanted or 'this machine'}: {error}. Give cluster.address the address "
+            "of a running cluster, or leave it out (and RAY_ADDRESS unset) to start one here."
+        ) from error
+
+
+def resources(address: str | None) -> dict[str, float]:
+    """What the cluster offers: of a running one, its totals; of the one that `connect` would start, this machine's CPUs
+    and NVIDIA GPUs, found without starting it."""
+    if address or os.environ.get("RAY_ADDRESS") or ray.is_initialized():
+        connect(address)
+        return dict(ray.cluster_resources())
+    from ray._private.accelerators import NvidiaGPUAcceleratorManager
+    from ray._private.utils import get_num_cpus
+
+    gpus = NvidiaGPUAcceleratorManager.get_current_node_num_accelerators()
+    visible = NvidiaGPUAcceleratorManager.get_current_process_visible_accelerator_ids()  # None: all of them
+    gpus = gpus if visible is None else min(gpus, len(visible))
+    return {"CPU": float(get_num_cpus()), "GPU": float(gpus)}  # a container's quota counts
+
+
+def runs_locally() -> bool:
+    """Whether the cluster is this machine alone."""
+    return sum(node["Alive"] for node in ray.nodes()) == 1
+
+
+def storage_folder(recipe: RunRecipe) -> Path:
+    """Where runs are kept, as an absolute path. Inside a Ray job the working directory is a copy that goes with the
+    cluster, so there a relative `storage.path` counts from the home directory, where the next job finds it again."""
+    path = Path(recipe.storage.path).expanduser()
+    if path.is_absolute():
+        return path
+    return (Path.home() if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ else Path.cwd()) / path

@@ -1,0 +1,172 @@
+"""A run as a person sees it: one live line block while it works, one table when it is done.
+
+Owns: the words and numbers on the terminal. Invariant: on a terminal the view is redrawn in place; in a log file each
+change of phase, and a sign of life every half minute, is one plain line.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from reasoning.rounds.order import PhaseRecord, evaluations
+from reasoning.rounds.progress import Snapshot, TeacherFigures
+
+SIGN_OF_LIFE_S = 30.0
+
+
+class LiveView:
+    """Shows snapshots as they come. Use as a context manager."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._last: tuple[int | str, str] | None = None
+        self._last_line = 0.0
+
+    def __enter__(self) -> LiveView:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draws `snapshot` now (terminal), or prints it when something changed worth a line (log)."""
+        if self._live:
+            self._live.update(_panel(snapshot), refresh=True)
+            return
+        now = time.monotonic()
+        key = (snapshot.label or snapshot.round, snapshot.phase)
+        if key != self._last or now - self._last_line >= SIGN_OF_LIFE_S:
+            self._last, self._last_line = key, now
+            self._console.print(describe(snapshot), highlight=False, soft_wrap=True)
+
+    def finished(self, record: PhaseRecord, label: str = "") -> None:
+        """One lasting line for a finished phase."""
+        self._console.print(f"  [green]✓[/green] {summarise(record, label)}", highlight=False, soft_wrap=True)
+
+
+def describe(snapshot: Snapshot) -> str:
+    """One line: round, phase, questions done, mistakes, teacher calls, tokens, loss."""
+    parts = [f"{snapshot.label or f'round {snapshot.round}'} · {snapshot.phase}"]
+    if snapshot.total:
+        unit = "steps" if snapshot.phase == "train" else "done"
+        parts.append(f"{snapshot.done}/{snapshot.total} {unit}")
+    if snapshot.graded:
+        parts.append(f"{100 * snapshot.correct / snapshot.graded:.0f} % right")
+    if snapshot.mistakes:
+        parts.append(f"{snapshot.mistakes} mistakes")
+    if snapshot.teacher_asked:
+        parts.append(f"teacher {snapshot.teacher_answered}/{snapshot.teacher_asked}{_failed(snapshot)}")
+        parts += _teacher(snapshot.teacher)
+    if snapshot.loss is not None:
+        speed = f" at {snapshot.tokens_per_s:,.0f} tokens/s" if snapshot.tokens_per_s else ""
+        parts.append(f"loss {snapshot.loss:.3f}{speed}")
+    tokens = f"{snapshot.student_tokens_total:,} student + {snapshot.teacher_tokens_total:,} teacher tokens"
+    return " · ".join([*parts, tokens])
+
+
+def _failed(snapshot: Snapshot) -> str:
+    if not snapshot.teacher_failed:
+        return ""
+    kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in snapshot.teacher_failed)
+    return f", {sum(count for _, count in snapshot.teacher_failed)} failed ({kinds})"
+
+
+def _teacher(figures: TeacherFigures) -> list[str]:
+    """Rate against the permitted rate, time left, money, endpoints that are left alone: what there is to say."""
+    parts = []
+    if figures.open and figures.per_second:
+        of = f" of {figures.permitted_per_second:.3g}" if figures.permitted_per_second else ""
+        parts.append(
+            f"{figures.per_second:.3g}{of}/s" + (f", {_duration(figures.eta_s)} left" if figures.eta_s else "")
+        )
+    if figures.cost or figures.max_cost is not None:
+        cap = f" of ${figures.max_cost:g}" if figures.max_cost is not None else ""
+        reserved = f" + ${figures.reserved:.4f} reserved" if figures.reserved else ""
+        parts.append(f"${figures.cost:.4f}{reserved}{cap}")
+    if figures.closed:
+        parts.append(f"left alone for now: {', '.join(figures.closed)}")
+    return parts
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def summarise(record: PhaseRecord, label: str = "") -> str:
+    """One finished phase in a line, which begins with `label` or the round."""
+    metrics, head = record.metrics, f"{label or f'round {record.round}'} {record.phase:<8} {record.seconds:6.1f} s  "
+    match record.phase:
+        case "exam":
+            return head + (
+                f"{metrics['questions']} questions, {100 * float(metrics['exam_accuracy']):.1f} % of "
+                f"{metrics['attempts']} attempts right, {metrics['mistakes']} mistakes shown to the teacher"
+            )
+        case "feedback":
+            return head + (
+                f"{metrics['kept']} rationales kept, {metrics['filtered_out']} filtered out, {metrics['failed']} failed"
+            )
+        case "select":
+            return head + (
+                f"{metrics['examples']} examples: {metrics['positives']} rationales, {metrics['negatives']} mistakes"
+            )
+        case "train":
+            return head + (
+                f"{metrics['steps']} steps, loss {float(metrics['lm_loss_first']):.3f} → "
+                f"{float(metrics['lm_loss_last']):.3f}"
+            )
+        case _:
+            return head + f"test accuracy {_accuracy(record, 'test')}, validation {_accuracy(record, 'validation')}"
+
+
+def rounds_table(records: Sequence[PhaseRecord], best: int | None) -> Table:
+    """The run's rounds: mistakes found, rationales kept, accuracies with their 95 % intervals."""
+    table = Table(title="Rounds", title_justify="left")
+    for heading in ("round", "mistakes", "kept", "loss", "val %", "test %", "95 % interval", "s"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.caption = "* the best round by validation accuracy; test accuracy decides nothing"
+    table.caption_justify = "left"
+    for evaluation in evaluations(records):
+        of_round = {record.phase: record for record in records if record.round == evaluation.round}
+        exam, feedback, train = (of_round.get(phase) for phase in ("exam", "feedback", "train"))  # type: ignore[call-overload]
+        test = evaluation.metrics
+        table.add_row(
+            f"{'*' if evaluation.round == best else ''}{evaluation.round}",
+            str(exam.metrics["mistakes"]) if exam else "–",
+            str(feedback.metrics["kept"]) if feedback else "–",
+            f"{float(train.metrics['lm_loss_last']):.3f}" if train else "–",
+            f"{100 * float(evaluation.metrics['validation_accuracy']):.1f}",
+            f"{100 * float(test['test_accuracy']):.1f}",
+            f"{100 * float(test['test_low']):.1f} – {100 * float(test['test_high']):.1f}",
+            f"{sum(record.seconds for record in of_round.values()):.0f}",
+        )
+    return table
+
+
+def _accuracy(record: PhaseRecord, split: str) -> str:
+    metrics = record.metrics
+    low, high = 100 * float(metrics[f"{split}_low"]), 100 * float(metrics[f"{split}_high"])
+    return f"{100 * float(metrics[f'{split}_accuracy']):.1f} [{low:.1f}, {high:.1f}]"
+
+
+def _panel(snapshot: Snapshot) -> Table:
+    grid = Table.grid(padding=(0, 1))
+    elapsed = time.time() - snapshot.phase_started
+    bar = ProgressBar(total=max(snapshot.total, 1), completed=snapshot.done, width=28)
+    grid.add_row(bar, Text(f"{elapsed:4.0f} s"), Text(describe(snapshot)))
+    return grid

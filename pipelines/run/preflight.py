@@ -1,0 +1,258 @@
+"""Everything that can be known to be wrong before a run starts, found and told at once.
+
+Owns: the checks of a recipe against the world: its data, its student, its teachers, the cluster's resources.
+
+Invariants
+- Nothing is started and nothing is spent: files are read, one list of models is asked of each teacher's API.
+- Every fault found is reported, each with the key (or file) it belongs to, what is wrong and what to do; no message
+  holds a secret.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pipelines.run.student_check import Fault, student_faults
+from reasoning.exchange.reading import imported_records
+from reasoning.files.data_error import DataError
+from reasoning.offline.teacher import RecordedTeacher, RecordingError
+from reasoning.prompts.files import PromptError
+from reasoning.prompts.run_prompts import RunPrompts, run_prompts
+from reasoning.recipe.tailored import Recipe
+from reasoning.recipe.teacher import OPENAI_API, EndpointSection
+from reasoning.tasks.families import FAMILIES
+from reasoning.tasks.loading import TASKS, TaskData, load_problems, spec_of
+from reasoning.teacher.prices import PriceError
+
+
+class PreflightError(ValueError):
+    """A run that cannot start. `faults` are all that were found; the message lists them."""
+
+    def __init__(self, origin: str, faults: list[Fault]) -> None:
+        lines = [f"  {fault.place}: {fault.what}. {fault.cure}." for fault in faults]
+        super().__init__("\n".join([f"{origin}: this run cannot start, and nothing was started:", *lines]))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a run may start with: its data, its prompts, and what a reader of its results should know."""
+
+    data: TaskData
+    prompts: RunPrompts
+    notes: tuple[str, ...] = ()
+
+
+def check(recipe: Recipe, origin: str, resources: Mapping[str, float], teacher: bool = True) -> Checked:
+    """Loads the data and checks all that can be checked. `resources` are the cluster's ("CPU", "GPU"); `teacher` is
+    False for a program that only examines the student: then teachers, trainers and learning are left alone.
+
+    Raises `PreflightError`, whose message begins with `origin`, the recipe's place."""
+    faults: list[Fault] = []
+    notes: list[str] = []
+    data: TaskData | None = None
+    try:
+        data = load_problems(recipe.task, recipe.seed, learns=teacher)
+        notes += data.notes
+    except DataError as error:
+        faults += [Fault(fault.place, fault.what, fault.cure) for fault in error.faults]
+    student = list(student_faults(recipe))
+    faults += student
+    prompts = _prompts(recipe, faults) if not student else None  # a chat form reads the student's tokenizer
+    faults += _cluster_faults(recipe, resources, trains=teacher)
+    if teacher:
+        if data is not None:
+            faults += _size_faults(recipe, data)
+            faults += _imported_faults(recipe, data, notes)
+        taught = prompts is None or prompts.form.reasons  # labels alone need no teacher
+        for path, section in _endpoints(recipe) if taught else ():
+            faults += _endpoint_faults(path, section, recipe, data, notes)
+    if faults or data is None or prompts is None:
+        raise PreflightError(origin, faults)
+    return Checked(data, prompts, tuple(notes))
+
+
+def _prompts(recipe: Recipe, faults: list[Fault]) -> RunPrompts | None:
+    try:
+        prompts = run_prompts(recipe)
+        if not prompts.form.reasons and recipe.learning.rounds:
+            what = f"the form {recipe.student.prompt} has no reasoning, so there are no mistakes to learn from"
+            faults.append(Fault("student.prompt", what, "Set learning.rounds: 0 (labels alone), or take another form"))
+        return prompts
+    except PromptError as error:
+        faults.append(Fault("prompts", str(error), "Mend the file, or name another"))
+        return None
+
+
+def _endpoints(recipe: Recipe) -> list[tuple[str, EndpointSection]]:
+    first = recipe.teacher.first
+    return [("teacher", recipe.teacher), *([("teacher.first", first)] if first else [])]
+
+
+# Teachers -----------------------------------------------------------------------------------------------------------
+
+
+def _endpoint_faults(
+    path: str, section: EndpointSection, recipe: Recipe, data: TaskData | None, notes: list[str]
+) -> Iterator[Fault]:
+    yield from _price_faults(path, section, recipe)
+    for number, place in enumerate(section.places):
+        if section.application(place) is None:
+            yield from _api_faults(path if number == 0 else f"{path}.endpoints.{number - 1}", section, number)
+    if section.kind in ("openai", "serve"):
+        return
+    if section.kind == "recorded":
+        yield from _recording_faults(path, section, data, notes)
+    elif data is not None:
+        yield from _offline_faults(path, recipe, data, notes)
+
+
+def _price_faults(path: str, section: EndpointSection, recipe: Recipe) -> Iterator[Fault]:
+    """A table of prices that cannot be read; a cap on spending without a price."""
+    try:
+        settings = section.settings()
+    except PriceError as error:
+        yield Fault(f"{path}.prices", str(error), "Mend the table, or leave it out")
+        return
+    if recipe.teacher.max_cost is None:
+        return
+    for number, endpoint in enumerate(settings.endpoints):
+        if endpoint.price is None:
+            place = path if number == 0 else f"{path}.endpoints.{number - 1}"
+            what = f"teacher.max_cost is set, and the table of prices does not know {endpoint.model!r}"
+            yield Fault(f"{place}.price", what, "Give its price: {input: DOLLARS, output: DOLLARS} per million tokens")
+
+
+def _api_faults(path: str, section: EndpointSection, number: int) -> Iterator[Fault]:
+    from actors.endpoint.api_keys import AuthenticationRefused, EndpointError
+    from actors.endpoint.probe import UnknownModel, probe_endpoint
+
+    place = section.places[number]
+    if place.api_key_env is None and place.base_url is None:
+        cure = "Name the environment variable that holds the key, for example api_key_env: OPENAI_API_KEY"
+        yield Fault(f"{path}.api_key_env", "OpenAI's API needs a key", cure)
+        return
+    try:
+        model = section.model_at(place)
+        asyncio.run(probe_endpoint(place.at(section.labels()[number], place.base_url or OPENAI_API, model, {})))
+    except AuthenticationRefused as error:
+        yield Fault(f"{path}.api_key_env", str(error), "The key is read from the environment, never from a recipe")
+    except UnknownModel as error:
+        yield Fault(f"{path}.model", str(error), "Name a model of that endpoint")
+    except (EndpointError, ValueError) as error:
+        yield Fault(f"{path}.base_url", str(error), "Or use another teacher, such as kind: offline")
+
+
+def _recording_faults(path: str, section: EndpointSection, data: TaskData | None, notes: list[str]) -> Iterator[Fault]:
+    try:
+        recorded = {_spaced(question) for question in RecordedTeacher(section.recorded or "").questions}
+    except RecordingError as error:
+        yield Fault(f"{path}.recorded", str(error), "Mend the file, or give another")
+        return
+    if data is None:
+        return
+    known = sum(_spaced(problem.question) in recorded for problem in data.train)
+    if not known:
+        what = f"none of the {len(data.train)} training questions is recorded in {section.recorded}"
+        yield Fault(f"{path}.recorded", what, "Give the recording of this task, in the wording of its data")
+    elif known < len(data.train):
+        notes.append(f"{path}: {known} of {len(data.train)} training questions are recorded; it answers only those.")
+
+
+def _offline_faults(path: str, recipe: Recipe, data: TaskData, notes: list[str]) -> Iterator[Fault]:
+    family = spec_of(recipe.task).family
+    read = sum(FAMILIES[family].parse(problem.question) is not None for problem in data.train) if family else 0
+    if not read:
+        solved = ", ".join(name for name, spec in TASKS.items() if spec.family)
+        what = f"the offline teacher cannot solve {recipe.task.name}: it works out {solved}, in their published wording"
+        yield Fault(f"{path}.kind", what, "Use kind: openai or kind: recorded")
+    elif read < len(data.train):
+        notes.append(f"{path}: the offline teacher can read {read} of {len(data.train)} training questions.")
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.split())
+
+
+# Sizes and resources ------------------------------------------------------------------------------------------------
+
+
+def _imported_faults(recipe: Recipe, data: TaskData, notes: list[str]) -> Iterator[Fault]:
+    """Rationales and mistakes from elsewhere: read here as round 0 will read them."""
+    wanted = recipe.learning.imported
+    try:
+        found = imported_records(wanted.rationales, wanted.mistakes, data.train)
+    except DataError as error:
+        yield from (Fault(one.place, one.what, one.cure) for one in error.faults)
+        return
+    notes += found.notes
+    if found.rationales or found.mistakes:
+        kept = sum(rationale.kept for rationale in found.rationales)
+        notes.append(f"imported: {kept} kept rationales and {len(found.mistakes)} mistakes.")
+    if not recipe.learning.first_questions and not any(rationale.kept for rationale in found.rationales):
+        what = "no question is answered first and no rationale is imported, so round 0 has nothing to learn from"
+        yield Fault("learning.first_questions", what, "Set it above 0, or name learning.imported.rationales")
+
+
+def _size_faults(recipe: Recipe, data: TaskData) -> Iterator[Fault]:
+    """Numbers of questions that a person asked for and that there are not. Defaults adapt by themselves."""
+    learning, there = recipe.learning, len(data.train)
+    if learning.objective.loss == "contrastive" and learning.imported.mistakes is None:
+        what = "contrastive learns from mistakes alone, and round 0 has none"
+        yield Fault("learning.objective.loss", what, "Take another loss, or name learning.imported.mistakes")
+    if learning.new_questions is not None and recipe.teacher.temperature == 0:
+        what = "at temperature 0 all answers to a new question are one answer, and one answer agrees with itself"
+        yield Fault("teacher.temperature", what, "Set it above 0, or leave learning.new_questions out")
+    asked: dict[str, int | None] = {"learning.exam.questions": learning.exam.questions}
+    if "first_questions" in learning.model_fields_set:
+        asked["learning.first_questions"] = learning.first_questions
+    for key, value in asked.items():
+        if value is not None and value > there:
+            cure = f"Set at most {there}" + (", or a larger task.train" if recipe.task.source == "generated" else "")
+            yield Fault(key, f"{value} questions are asked for, and there are {there} for training", cure)
+    for key, training in (("first_training", learning.first_training), ("training", learning.training)):
+        if training.batch_size < recipe.cluster.trainers:
+            what = f"a batch of {training.batch_size} questions cannot be shared by {recipe.cluster.trainers} trainers"
+            yield Fault(f"learning.{key}.batch_size", what, f"Set at least {recipe.cluster.trainers}")
+        if "batch_size" in training.model_fields_set and training.batch_size > there:
+            what = f"a batch holds a question once, and there are {there} for training, not {training.batch_size}"
+            yield Fault(f"learning.{key}.batch_size", what, f"Set at most {there}")
+
+
+def _served(recipe: Recipe, kind: str) -> float:
+    """The CPUs or GPUs of the models that the run serves as teachers."""
+    places = {teacher.application(place): place.serve for _, teacher in _endpoints(recipe) for place in teacher.places}
+    return sum(serve.replicas * getattr(serve, f"{kind}s") for serve in places.values() if serve is not None)
+
+
+def _cluster_faults(recipe: Recipe, resources: Mapping[str, float], trains: bool) -> Iterator[Fault]:
+    """More than there is: Ray would wait for it for ever. With shared placement the two sides take turns."""
+    cluster = recipe.cluster
+    for kind, sampler, trainer in (
+        ("GPU", cluster.sampler_gpus, cluster.trainer_gpus),
+        ("CPU", cluster.sampler_cpus, cluster.trainer_cpus),
+    ):
+        sides = (cluster.samplers * sampler, cluster.trainers * trainer if trains else 0.0)
+        served = _served(recipe, kind.lower()) if trains else 0.0
+        wanted = (max(sides) if cluster.placement == "shared" else sum(sides)) + served
+        there = resources.get(kind, 0.0)
+        if wanted > there and not math.isclose(wanted, there):
+            name = kind.lower()
+            key = f"cluster.sampler_{name}s" if sides[0] >= sides[1] else f"cluster.trainer_{name}s"
+            parts = f"{cluster.samplers} samplers with {sampler:g} each"
+            parts += f" and {cluster.trainers} trainers with {trainer:g} each" if trains else ""
+            turns = " in turns" if cluster.placement == "shared" else ""
+            turns += f", and {served:g} for the teacher that the run serves" if served else ""
+            what = f"{wanted:g} {kind}s are asked for ({parts}{turns}), and the cluster has {there:g}"
+            less = "Ask for fewer samplers, trainers or " + f"{kind}s, or run on a larger cluster (cluster.address)"
+            shared = ", or let them take turns with cluster.placement: shared"
+            helps = cluster.placement == "dedicated" and trains and max(sides) + served <= there
+            yield Fault(key, what, less + (shared if helps else ""))
+    for key, gpus in (("sampler_gpus", cluster.sampler_gpus), ("trainer_gpus", cluster.trainer_gpus)):
+        if gpus > 1 and gpus != int(gpus):
+            yield Fault(
+                f"cluster.{key}", f"{gpus:g} GPUs: above one, only whole GPUs can be had", f"Set {math.ceil(gpus)}"
+            )

@@ -1,0 +1,119 @@
+"""The teachers that a run serves itself, as Ray Serve applications: the offline and the recorded teacher, and models on
+the cluster's own GPUs.
+
+Owns: which applications a recipe needs, their deployment, and their addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import ray
+
+from pipelines.run.cluster import runs_locally
+from reasoning.recipe.tailored import Recipe
+from reasoning.recipe.teacher import EndpointSection, PlaceSection
+
+
+class NotDeployed(RuntimeError):
+    """A teacher that the run serves itself could not be started. The message says why."""
+
+
+@contextmanager
+def deployed(recipe: Recipe) -> Iterator[dict[str, str]]:
+    """The base addresses of the teachers that the run serves itself, by name; they are taken down at the end, also when
+    they did not come up. Raises `NotDeployed`."""
+    try:
+        try:
+            addresses = deploy_teachers(recipe, loopback=runs_locally())
+        except RuntimeError as error:
+            raise NotDeployed(f"a teacher that the run serves itself did not start: {error}") from error
+        yield addresses
+    finally:
+        remove_teachers(recipe)
+
+
+def endpoints_of(recipe: Recipe) -> list[EndpointSection]:
+    """The recipe's teachers: the one that answers mistakes, and the one of round 0 when it is another."""
+    return [recipe.teacher, *([recipe.teacher.first] if recipe.teacher.first else [])]
+
+
+def applications_of(recipe: Recipe) -> dict[str, tuple[EndpointSection, PlaceSection]]:
+    """What the run serves itself, by name: the teacher and its place."""
+    return {
+        name: (teacher, place)
+        for teacher in endpoints_of(recipe)
+        for place in teacher.places
+        if (name := teacher.application(place)) is not None
+    }
+
+
+def deploy_teachers(recipe: Recipe, loopback: bool) -> dict[str, str]:
+    """Deploys the teachers that the run serves itself and returns their base addresses by name, when all of them
+    answer. With `loopback` they are reached from this machine alone, otherwise from the whole cluster, on the address
+    of its head node, where Serve's proxy is."""
+    applications = applications_of(recipe)
+    if not applications:
+        return {}
+    from ray import serve
+
+    from serve.proxy import LOOPBACK, start_serve
+
+    port = start_serve(LOOPBACK if loopback else "0.0.0.0")
+    host = LOOPBACK if loopback else _head_address()
+    addresses: dict[str, str] = {}
+    for name, (teacher, place) in applications.items():
+        serve.run(
+            _application(recipe, teacher, place),
+            name=application_name(recipe, name),
+            route_prefix=f"/{recipe.name}/{name}",
+            blocking=False,
+        )
+        addresses[name] = f"http://{host}:{port}/{recipe.name}/{name}/v1"
+    return addresses
+
+
+def _head_address() -> str:
+    return next(
+        str(node["NodeManagerAddress"]) for node in ray.nodes() if "node:__internal_head__" in node["Resources"]
+    )
+
+
+def _application(recipe: Recipe, teacher: EndpointSection, place: PlaceSection) -> ray.serve.Application:
+    if place.serve is not None:
+        from serve.student import StudentServing, build_app
+
+        return build_app(
+            StudentServing(
+                checkpoint=teacher.model_at(place), model_name=teacher.model_at(place), **place.serve.model_dump()
+            )
+        )
+    from serve.offline_teacher import TeacherArgs
+    from serve.offline_teacher import build_app as build_teacher
+
+    return build_teacher(
+        TeacherArgs(
+            kind=teacher.kind,  # type: ignore[arg-type]  # the kinds that have an application are these
+            model=teacher.model,
+            error_rate=teacher.error_rate,
+            seed=recipe.seed,
+            records=str(teacher.recorded) if teacher.recorded else None,
+            latency_s=teacher.latency_s,
+        )
+    )
+
+
+def remove_teachers(recipe: Recipe) -> None:
+    """Takes the run's own teachers down again; Serve itself and other applications stay."""
+    from ray import serve
+    from ray.serve.exceptions import RayServeException
+
+    with suppress(RayServeException):  # it was never started
+        for name in applications_of(recipe):
+            serve.delete(application_name(recipe, name))
+
+
+def application_name(recipe: Recipe, name: str) -> str:
+    """What the Serve application `name` of a run is called: runs on one cluster each have their own."""
+    return f"teacher-{recipe.name}-{name}"

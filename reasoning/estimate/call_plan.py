@@ -1,0 +1,174 @@
+"""How many calls to its teacher a run has still to make, of each kind, and how that number is known.
+
+Owns: the arithmetic of calls, for tailored learning and for Fine-tune-CoT. What they cost is in
+`reasoning.estimate.sums`.
+
+Invariants
+- What follows from the recipe and the finished phases is exact. What an exam will find lies between nothing and every
+  question missed, with an expected value whose origin `basis` tells.
+- Nothing that is finished is counted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reasoning.prompts.run_prompts import RunPrompts
+from reasoning.prompts.teacher_prompts import TeacherPrompt
+from reasoning.recipe.sections import LearningSection
+from reasoning.rounds.order import Finished, Metrics, Phase, PhaseRecord, next_step
+
+ASSUMED_MISSED = 0.5
+
+
+class Ask(StrEnum):
+    """What a teacher is asked for."""
+
+    RATIONALES = "rationales"
+    FEEDBACK = "feedback"
+    NEW_QUESTIONS = "new questions"
+    NEW_ANSWERS = "answers to new questions"
+
+
+def prompt_of(prompts: RunPrompts, ask: Ask) -> TeacherPrompt:
+    """The prompt that asks for it. Raises `ValueError` where the run has none."""
+    if ask is Ask.NEW_QUESTIONS:
+        if prompts.new_questions is None:
+            raise ValueError("this run asks for no new questions")
+        return prompts.new_questions
+    return {Ask.RATIONALES: prompts.first, Ask.FEEDBACK: prompts.feedback, Ask.NEW_ANSWERS: prompts.plain}[ask]
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """How many there will be: at least, as expected, at most."""
+
+    least: int
+    expected: float
+    most: int
+
+    @property
+    def exact(self) -> bool:
+        return self.least == self.most
+
+    def times(self, factor: int) -> Calls:
+        return Calls(self.least * factor, self.expected * factor, self.most * factor)
+
+    @staticmethod
+    def of(count: int) -> Calls:
+        """So many, and no doubt about it."""
+        return Calls(count, float(count), count)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Calls of one kind: the first or second `step` of a prompt, in `rounds` (none where the run has no rounds).
+    `basis` says how their number is known."""
+
+    ask: Ask
+    step: int
+    rounds: tuple[int, ...]
+    calls: Calls
+    basis: str
+
+    @property
+    def label(self) -> str:
+        what = f"{self.ask}{', second request' if self.step == 2 else ''}"
+        if not self.rounds:
+            return what
+        first, last = self.rounds[0], self.rounds[-1]
+        return f"round {first}: {what}" if first == last else f"rounds {first} – {last}: {what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What an exam is expected to find: the share of its questions that are missed, and the mistakes shown to the
+    teacher per question of the exam. `basis` says how that is known."""
+
+    questions: float
+    mistakes: float
+    basis: str
+
+
+def missed(learning: LearningSection, done: Sequence[PhaseRecord], share: float | None = None) -> Missed:
+    """`share` where it is given, else what the last exam of `done` found, else the half of all questions."""
+    shown = mistakes_shown(learning)
+    exams = [record.metrics for record in done if record.phase is Phase.EXAM and record.metrics.get("questions")]
+    if share is None and exams:
+        sat = float(exams[-1]["questions"])
+        return Missed(_with_mistakes(exams[-1]) / sat, float(exams[-1]["mistakes"]) / sat, "as the last exam found")
+    if share is None:
+        return Missed(ASSUMED_MISSED, ASSUMED_MISSED * shown, f"{ASSUMED_MISSED:.0%} missed (assumed)")
+    return Missed(share, share * shown, f"{share:.0%} missed (given)")
+
+
+def _with_mistakes(exam: Metrics) -> int:
+    """The most questions of an exam that its mistakes can belong to."""
+    mistakes = int(exam["mistakes"])
+    return min(mistakes, int(exam.get("missed_questions", mistakes)), int(exam.get("questions", mistakes)))
+
+
+def mistakes_shown(learning: LearningSection) -> int:
+    """The most mistakes of one question that the teacher is shown."""
+    return min(learning.mistakes_per_question, learning.exam.samples)
+
+
+def collection_plan(questions: int, samples: int, prompts: RunPrompts) -> list[Planned]:
+    """Of Fine-tune-CoT: `samples` rationales of each of `questions`."""
+    return _steps(prompts, Ask.RATIONALES, (), Calls.of(questions * samples), "exact")
+
+
+def run_plan(
+    learning: LearningSection, prompts: RunPrompts, train: int, done: Sequence[PhaseRecord], found: Missed
+) -> list[Planned]:
+    """Of tailored learning on `train` training questions: what is left to ask after the phases in `done`."""
+    if not prompts.form.reasons or isinstance(next_step(done, learning.rounds, learning.patience), Finished):
+        return []
+    planned: list[Planned] = []
+    asked = {record.round for record in done if record.phase is Phase.FEEDBACK}
+    if 0 not in asked:
+        calls = Calls.of(min(learning.first_questions, train) * learning.first_rationales)
+        planned += _steps(prompts, Ask.RATIONALES, (0,), calls, "exact")
+    sat = {record.round: record.metrics for record in done if record.phase is Phase.EXAM}
+    ahead = [round for round in range(1, learning.rounds + 1) if round not in asked]
+    for round in (round for round in ahead if round in sat):  # its exam is over, its feedback is not
+        mistakes, most = Calls.of(int(sat[round]["mistakes"])), _with_mistakes(sat[round])
+        once = Calls(-(-mistakes.most // mistakes_shown(learning)), float(most), most)
+        planned += _after_exam(learning, prompts, (round,), mistakes, once, "exact")
+    rounds = tuple(round for round in ahead if round not in sat)
+    if rounds:
+        questions = min(learning.exam.questions or train, train) * len(rounds)
+        most = questions * mistakes_shown(learning)
+        mistakes = Calls(0, questions * found.mistakes, most)
+        once = Calls(0, questions * found.questions, questions)
+        planned += _after_exam(learning, prompts, rounds, mistakes, once, found.basis)
+    return [one for one in planned if one.calls.most]
+
+
+def _after_exam(
+    learning: LearningSection,
+    prompts: RunPrompts,
+    rounds: tuple[int, ...],
+    mistakes: Calls,
+    questions: Calls,
+    basis: str,
+) -> list[Planned]:
+    """The calls of rounds whose exams find so many mistakes in so many questions."""
+    # Feedback that does not show the mistake is one request for all mistakes of a question.
+    answered = mistakes if prompts.feedback.shows_mistake else questions
+    told = basis if answered.exact or basis != "exact" else "a question each, or fewer"
+    planned = _steps(prompts, Ask.FEEDBACK, rounds, answered.times(learning.rationales_per_mistake), told)
+    new = learning.new_questions
+    if new is not None:
+        planned += _steps(prompts, Ask.NEW_QUESTIONS, rounds, mistakes, basis)
+        proposed = mistakes.times(new.per_mistake * new.answers)
+        every = Calls(0, proposed.expected, proposed.most)
+        planned += _steps(prompts, Ask.NEW_ANSWERS, rounds, every, f"{basis}, all admitted")
+    return planned
+
+
+def _steps(prompts: RunPrompts, ask: Ask, rounds: tuple[int, ...], calls: Calls, basis: str) -> list[Planned]:
+    twice = prompt_of(prompts, ask).then is not None
+    return [Planned(ask, step, rounds, calls, basis) for step in ((1, 2) if twice else (1,))]

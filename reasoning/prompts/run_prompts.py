@@ -1,0 +1,71 @@
+"""The prompts of one run: which files its recipe names, and what they make.
+
+Owns: the list of a recipe's prompt files, and the student's form and teacher's prompts built from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reasoning.prompts.files import PromptFile, read_prompt
+from reasoning.prompts.student_forms import StudentForm, chat_frame, is_chat, student_form
+from reasoning.prompts.teacher_prompts import TeacherPrompt, teacher_prompt
+from reasoning.recipe.sections import StudentSection
+from reasoning.recipe.tailored import Recipe
+
+STUDENT_PROMPT = "student.prompt"
+PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class RunPrompts:
+    """How the student is asked (`form`), and the teacher: for round 0's rationales (`first`), for answers to mistakes
+    (`feedback`), for new questions (`new_questions`, when the recipe wants them) and for their answers (`plain`)."""
+
+    form: StudentForm
+    first: TeacherPrompt
+    feedback: TeacherPrompt
+    plain: TeacherPrompt
+    new_questions: TeacherPrompt | None = None
+
+
+def run_prompts(recipe: Recipe) -> RunPrompts:
+    """The prompts of `recipe`. Raises `PromptError`."""
+    teacher = recipe.teacher
+    feedback = teacher_prompt(teacher.feedback_prompt)
+    first = teacher_prompt(teacher.first_prompt, teacher.demonstrations)
+    wanted = recipe.learning.new_questions
+    new = teacher_prompt(wanted.prompt, count=wanted.per_mistake) if wanted else None
+    return RunPrompts(form_of(recipe.student), first, feedback, teacher_prompt(PLAIN), new)
+
+
+def form_of(student: StudentSection) -> StudentForm:
+    """The form of a recipe's student. A form of messages loads the student's tokenizer. Raises `PromptError`."""
+    chat = chat_frame(student.source) if is_chat(student.prompt) else None
+    return student_form(student.prompt, student.demonstrations, chat)
+
+
+def prompt_files(recipe: Recipe) -> dict[str, PromptFile]:
+    """Every prompt file of `recipe`, by the key that names it. Raises `PromptError`."""
+    files = {
+        STUDENT_PROMPT: read_prompt(recipe.student.prompt, "student"),
+        "teacher.first_prompt": read_prompt(recipe.teacher.first_prompt, "teacher"),
+        "teacher.feedback_prompt": read_prompt(recipe.teacher.feedback_prompt, "teacher"),
+    }
+    if recipe.learning.new_questions is not None:
+        key = "learning.new_questions.prompt"
+        files[key] = read_prompt(recipe.learning.new_questions.prompt, "teacher")
+    return files
+
+
+def other_files(recipe: Recipe) -> dict[str, Path]:
+    """What else shapes every round and is kept with a run: files of few-shot examples, and imported rationales and
+    mistakes, by the key that names them."""
+    named = {
+        "student.demonstrations": recipe.student.demonstrations,
+        "teacher.demonstrations": recipe.teacher.demonstrations,
+        "learning.imported.rationales": recipe.learning.imported.rationales,
+        "learning.imported.mistakes": recipe.learning.imported.mistakes,
+    }
+    return {key: path.expanduser() for key, path in named.items() if path is not None}

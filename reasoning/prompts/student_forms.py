@@ -1,0 +1,183 @@
+"""The form in which a student is asked and answers: in exams, in training and when it is served, always the same.
+
+Owns: prompt and completion of a student, from a prompt file, with demonstrations and chat template where wanted.
+
+Invariants
+- A prompt that is plain text ends without white space and its completion begins with it (a space or a line end), so
+  that prompt and completion tokenise apart exactly as they do together. A chat prompt ends as its template does.
+- A completion's answer is the one it is given: reasoning and answer are filled in, never changed but for white space.
+
+Sources: the forms of papers A (2310.13332), without its trailing space, and B (2212.10071); see `prompts/student`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from reasoning.prompts.demonstrations import few_shot
+from reasoning.prompts.files import Message, PromptError, checked, fill, places, read_prompt
+from reasoning.prompts.headings import one_block
+
+DEFAULT_FORM = "reasoning"
+
+_QUESTION = "\0question\0"
+_PROMPT_PLACES = {"question", "demonstrations"}
+_COMPLETION_PLACES = {"rationale", "answer"}
+
+
+class _Keys(BaseModel):
+    """A student prompt file. `prompt` (plain text) or `messages` (for a chat template); `completion` is what is learnt.
+    With `answer_prompt` the student is asked twice: its reasoning, then, that text added, the answer. `stop` and
+    `answer_stop` end a reply when it is sampled; `demonstration` is the form of one few-shot example, of which there
+    must be some with `few_shot`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prompt: str | None = None
+    messages: tuple[Message, ...] | None = None
+    completion: str
+    demonstration: str | None = None
+    few_shot: bool = False
+    answer_prompt: str | None = None
+    stop: tuple[str, ...] = ()
+    answer_stop: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> _Keys:
+        if (self.prompt is None) == (self.messages is None):
+            raise ValueError("give either prompt (plain text) or messages (chat)")
+        asked = self.prompt if self.prompt is not None else "".join(m.content for m in self.messages or ())
+        if asked.count("{question}") != 1:
+            raise ValueError("the place {question} must be in the prompt, once")
+        if "{answer}" not in self.completion:
+            raise ValueError("the place {answer} must be in the completion")
+        for text, known in (
+            (asked, _PROMPT_PLACES),
+            (self.completion, _COMPLETION_PLACES),
+            (self.demonstration or "", {"question", *_COMPLETION_PLACES}),
+        ):
+            strange = places(text) - known
+            if strange:
+                named = ", ".join(f"{{{name}}}" for name in sorted(strange))
+                raise ValueError(f"unknown place {named}; known here: {', '.join(sorted(known))}")
+        if self.prompt is not None and self.prompt != self.prompt.rstrip():
+            raise ValueError("prompt must not end in white space, which would tokenise otherwise than in training")
+        if self.prompt is not None and not self.completion[0].isspace():
+            raise ValueError("completion must begin with a space or a line end, as prompt ends without one")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class StudentForm:
+    """How a student is asked and how it answers. `id` names the prompt file and its content; `before` and `after` stand
+    around the question; `answer_prompt` is None for a form that asks once."""
+
+    id: str
+    before: str
+    after: str
+    completion_template: str
+    answer_prompt: str | None = None
+    stop: tuple[str, ...] = ()
+    answer_stop: tuple[str, ...] = ()
+
+    def prompt(self, question: str) -> str:
+        """What the student continues."""
+        return f"{self.before}{question.strip()}{self.after}"
+
+    def completion(self, rationale: str, answer: str) -> str:
+        """What it learns to continue with; the caller adds the end-of-sequence token."""
+        return fill(self.completion_template, rationale=one_block(rationale), answer=answer.strip())
+
+    def own_completion(self, text: str) -> str:
+        """A completion of the student's own as it would be learnt: trimmed, and begun as the form's completions are."""
+        return self.completion_template[: self._lead] + one_block(text)
+
+    @property
+    def _lead(self) -> int:
+        return len(self.completion_template) - len(self.completion_template.lstrip())
+
+    @property
+    def reasons(self) -> bool:
+        """Whether a rationale is part of what is learnt; without, labels alone are."""
+        return "rationale" in places(self.completion_template)
+
+
+Frame = Callable[[tuple[Message, ...]], str]
+
+
+def student_form(
+    name: str = DEFAULT_FORM, demonstrations: Path | None = None, chat: Frame | None = None, base: Path | None = None
+) -> StudentForm:
+    """The form of the prompt file `name` (of `prompts/student`, or a path). `chat` renders messages by the student's
+    chat template (see `chat_frame`); a form of messages needs it. Raises `PromptError`."""
+    file = read_prompt(name, "student", base)
+    keys: _Keys = checked(file, _Keys)
+    if keys.few_shot and demonstrations is None:
+        raise PromptError(f"{file.path}: it shows demonstrations: name their file with student.demonstrations")
+    examples = few_shot(file.path, keys.demonstration, demonstrations)
+    wanted = {"question": _QUESTION, "demonstrations": examples}
+    if keys.messages is None:
+        text = fill(keys.prompt or "", **wanted)
+    elif chat is None:
+        raise PromptError(f"{file.path}: a form of messages needs a student with a chat template")
+    else:
+        text = chat(tuple(Message(role=m.role, content=fill(m.content, **wanted)) for m in keys.messages))
+    before, found, after = text.partition(_QUESTION)
+    if not found or _QUESTION in after:
+        raise PromptError(f"{file.path}: the student's chat template leaves out the question, or repeats it")
+    return StudentForm(
+        id=file.id,
+        before=before,
+        after=after,
+        completion_template=keys.completion,
+        answer_prompt=keys.answer_prompt,
+        stop=keys.stop,
+        answer_stop=keys.answer_stop,
+    )
+
+
+def is_chat(name: str, base: Path | None = None) -> bool:
+    """Whether the prompt file `name` goes through a chat template. Raises `PromptError`."""
+    keys: _Keys = checked(read_prompt(name, "student", base), _Keys)
+    return keys.messages is not None
+
+
+def chat_frame(source: str) -> Frame:
+    """What renders messages by the chat template of the student at `source` (folder or hub id), up to where the student
+    begins to answer. The opening token is left out: whoever tokenises a prompt adds it. Raises `PromptError`."""
+    from transformers import AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(source)
+    if not tokenizer.chat_template:
+        raise PromptError(f"student {source}: it has no chat template, so student.prompt must be a form of plain text")
+
+    def render(messages: tuple[Message, ...]) -> str:
+        text: str = tokenizer.apply_chat_template(
+            [message.model_dump() for message in messages], add_generation_prompt=True, tokenize=False
+        )
+        adds_opening = tokenizer.bos_token_id is not None and tokenizer("a").input_ids[0] == tokenizer.bos_token_id
+        return text.removeprefix(tokenizer.bos_token) if adds_opening else text
+
+    return render
+
+
+@lru_cache(maxsize=1)
+def default_form() -> StudentForm:
+    """The form that the embedded student grew up with."""
+    return student_form()
+
+
+def student_prompt(question: str) -> str:
+    """`question` in the default form."""
+    return default_form().prompt(question)
+
+
+def student_completion(rationale: str, answer: str) -> str:
+    """A completion of `student_prompt`."""
+    return default_form().completion(rationale, answer)

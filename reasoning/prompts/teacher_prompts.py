@@ -1,0 +1,112 @@
+"""What a teacher is asked, from prompt files: plainly, tailored to a mistake, or in two steps.
+
+Owns: the messages of each request. How replies are read is in `reasoning.prompts.headings`.
+
+Invariant: a prompt that shows the student's mistake says so by the place {mistake}; nothing else decides whether a
+rationale counts as tailored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from reasoning.prompts.demonstrations import few_shot
+from reasoning.prompts.files import Message, PromptError, checked, fill, places, read_prompt
+from reasoning.prompts.headings import ANSWER_HEADING, REASONING_HEADING, one_block
+from reasoning.records import Mistake, Problem, RationaleSource
+
+_PLACES = {"question", "answer", "mistake", "demonstrations", "count"}
+
+
+class _Keys(BaseModel):
+    """A teacher prompt file. `messages` is the request; with `then` there is a second one, in whose place {reply} the
+    first one's reply stands, and whose own reply is the answer. `demonstration` is the form of a few-shot example."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    messages: tuple[Message, ...]
+    then: tuple[Message, ...] | None = None
+    demonstration: str | None = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> _Keys:
+        steps = [(self.messages, _PLACES), *([(self.then, {*_PLACES, "reply"})] if self.then else [])]
+        for messages, known in steps:
+            text = "".join(message.content for message in messages)
+            strange = places(text) - known
+            if strange:
+                named = ", ".join(f"{{{name}}}" for name in sorted(strange))
+                raise ValueError(f"unknown place {named}; known here: {', '.join(sorted(known))}")
+            if "{question}" not in text and "{reply}" not in text:
+                raise ValueError("the place {question} must be in the messages")
+        return self
+
+
+Messages = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherPrompt:
+    """One way to ask a teacher; `id` names the prompt file and its content, `count` is how many new questions it asks
+    for, where it asks for such."""
+
+    id: str
+    messages: tuple[Message, ...]
+    then: tuple[Message, ...] | None = None
+    demonstrations: str = ""
+    count: int = 1
+
+    @property
+    def shows_mistake(self) -> bool:
+        return any("mistake" in places(message.content) for message in (*self.messages, *(self.then or ())))
+
+    @property
+    def source(self) -> RationaleSource:
+        """What a rationale that it asked for counts as."""
+        return RationaleSource.TAILORED if self.shows_mistake else RationaleSource.PLAIN
+
+    def first(self, problem: Problem, mistake: Mistake | None = None) -> Messages:
+        """The request's messages, as (role, content) pairs. Raises `ValueError` for a mistake that is not given."""
+        return self._filled(self.messages, problem, mistake)
+
+    def second(self, problem: Problem, mistake: Mistake | None, reply: str) -> Messages:
+        """The second request's messages. Raises `ValueError` for a prompt of one step."""
+        if self.then is None:
+            raise ValueError(f"prompt {self.id} asks once")
+        return self._filled(self.then, problem, mistake, reply.strip())
+
+    def _filled(
+        self, messages: tuple[Message, ...], problem: Problem, mistake: Mistake | None, reply: str = ""
+    ) -> Messages:
+        if self.shows_mistake and mistake is None:
+            raise ValueError(f"prompt {self.id} shows a mistake, and none is given")
+        values = {
+            "question": problem.question.strip(),
+            "answer": problem.answer,
+            "mistake": one_block(mistake.text) if mistake else "",
+            "reply": reply,
+            "demonstrations": self.demonstrations,
+            "count": str(self.count),
+        }
+        return tuple((message.role, fill(message.content, **values)) for message in messages)
+
+
+def joined_reply(rationale: str, answer: str) -> str:
+    """Two steps' replies as one, in the form that `reasoning.prompts.headings.read_reply` reads."""
+    return f"{REASONING_HEADING} {rationale.strip()}\n{ANSWER_HEADING} {answer.strip()}"
+
+
+def teacher_prompt(
+    name: str, demonstrations: Path | None = None, base: Path | None = None, *, count: int = 1
+) -> TeacherPrompt:
+    """The prompt file `name` (of `prompts/teacher`, or a path). Raises `PromptError`."""
+    file = read_prompt(name, "teacher", base)
+    keys: _Keys = checked(file, _Keys)
+    text = "".join(message.content for message in (*keys.messages, *(keys.then or ())))
+    if "{demonstrations}" in text and demonstrations is None:
+        raise PromptError(f"{file.path}: it shows demonstrations: name their file with teacher.demonstrations")
+    examples = few_shot(file.path, keys.demonstration, demonstrations)
+    return TeacherPrompt(file.id, keys.messages, keys.then, examples, count)

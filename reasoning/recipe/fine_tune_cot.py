@@ -1,0 +1,187 @@
+"""The recipe of Fine-tune-CoT: what the teacher is asked, how many rationales a question, how the student is taught.
+
+Owns: its keys and their defaults, which are those of paper B (arXiv 2212.10071); what a degree is in the terms that
+this pipeline shares with tailored learning.
+
+Invariants
+- A degree is the number of rationales per question that a student learns from. Degree 0 is the paper's baseline: labels
+  alone, in a form without reasoning.
+- A degree is round 0 of tailored learning and nothing after it: the base student, the teacher's plain rationales.
+- What a directory belongs to leaves out which degrees are wanted: more of them may be asked of the same run later.
+
+Source: paper B, section 3 and its training code: AdamW with a constant rate of 3e-4 and torch's own weight decay, no
+clipping, 20 epochs of batches of 8, input and label up to 512 tokens, the prompt not trained.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, model_validator
+
+from reasoning.recipe.base import PositiveInt, Section
+from reasoning.recipe.sections import LearningSection, ObjectiveSection, StudentSection, TrainingSection
+from reasoning.recipe.tailored import Recipe, RunRecipe, parse_as, parse_recipe, recipe_text
+from reasoning.recipe.teacher import THROUGHPUT_KEYS, RunTeacherSection, TeacherSection
+
+LABELS_ALONE = 0  # the degree of the baseline
+NEW_TOKENS = 1024
+DIVERSE_TEMPERATURE = 0.7
+
+Degree = Annotated[int, Field(ge=0, le=64)]
+
+
+class CotStudentSection(StudentSection):
+    """Who learns. `max_new_tokens` is 1024 where nothing is said, or what the student's context holds."""
+
+    prompt: str = "fine_tune_cot"
+
+
+class CotTeacherSection(RunTeacherSection):
+    """The teacher. Without `temperature` it is asked at 0 for one rationale a question and at 0.7 for several."""
+
+    prompt: str = Field(default="zero_shot_cot", description="asks for a rationale and its answer")
+    max_tokens: PositiveInt = 128
+
+
+class CotTrainingSection(TrainingSection):
+    """How each degree's fine-tuning runs. The graduate is the epoch with the best validation accuracy, or the last."""
+
+    epochs: PositiveInt = 20
+    batch_size: PositiveInt = 8
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 3e-4
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    max_grad_norm: Annotated[float, Field(gt=0.0)] | None = None
+    epoch: Literal["last", "best"] = "best"
+
+
+class FineTuningSection(Section):
+    """What is collected and learnt. `degrees` are the students to make, each from the first so many rationales of every
+    question; `degree` rationales are collected (default: as many as the largest of `degrees` needs). `filter` keeps
+    those whose answer is right, or all. `loss` is what the loss is of: see
+    `reasoning.recipe.tailored.ObjectiveSection`."""
+
+    degrees: Annotated[tuple[Degree, ...], Field(min_length=1)] = (1,)
+    degree: Annotated[int, Field(ge=1, le=64)] | None = None
+    filter: Literal["answer", "none"] = "answer"
+    label_prompt: str = Field(default="fine_tune", description="the form of degree 0, labels alone")
+    loss: Literal["weighted", "full", "completion"] = "completion"
+    training: CotTrainingSection = CotTrainingSection()
+
+    @model_validator(mode="after")
+    def _degrees_are_collected(self) -> FineTuningSection:
+        if len(set(self.degrees)) < len(self.degrees):
+            raise ValueError(f"degrees: {list(self.degrees)} names a degree twice")
+        if self.degree is not None and self.degree < max(self.degrees):
+            raise ValueError(f"degree: {self.degree} rationales are too few for degrees up to {max(self.degrees)}")
+        return self
+
+    @property
+    def collected(self) -> int:
+        """How many rationales are collected per question; 0 when labels alone are learnt."""
+        return self.degree or max(self.degrees)
+
+
+class FineTuneCotRecipe(RunRecipe):
+    """One run of Fine-tune-CoT."""
+
+    student: CotStudentSection = CotStudentSection()
+    teacher: CotTeacherSection = CotTeacherSection()
+    fine_tuning: FineTuningSection = FineTuningSection()
+
+    @model_validator(mode="after")
+    def _temperature_goes_with_the_degree(self) -> FineTuneCotRecipe:
+        many = self.fine_tuning.collected > 1
+        if "temperature" not in self.teacher.model_fields_set:
+            temperature = DIVERSE_TEMPERATURE if many else 0.0
+            teacher = self.teacher.model_copy(update={"temperature": temperature})
+            object.__setattr__(self, "teacher", teacher)
+        elif many and self.teacher.temperature == 0:
+            raise ValueError(
+                f"teacher.temperature 0 gives one rationale a question, and {self.fine_tuning.collected} are wanted "
+                f"(fine_tuning): leave it out ({DIVERSE_TEMPERATURE}), or ask for degree 1"
+            )
+        if many and self.teacher.kind == "recorded":
+            raise ValueError("teacher.kind recorded says the same whenever it is asked: it is good for degree 1 alone")
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        content = self.model_dump(mode="json", include={"seed", "task", "student", "teacher", "fine_tuning"})
+        for key in THROUGHPUT_KEYS:
+            content["teacher"].pop(key, None)
+        for key in ("degree", "degrees"):
+            content["fine_tuning"].pop(key)
+        return content
+
+    def within(self, context: int | None) -> FineTuneCotRecipe:
+        """This recipe for a student of `context` positions: its answers are no longer than those."""
+        if self.student.max_new_tokens is not None or context is None:
+            return self
+        student = self.student.model_copy(update={"max_new_tokens": min(NEW_TOKENS, context)})
+        return self.model_copy(update={"student": student})
+
+    def at_degree(self, degree: int, questions: int | None = None) -> Recipe:
+        """`degree` as a run of tailored learning that ends with round 0, on `questions` of them (None: not said)."""
+        fine_tuning, teacher = self.fine_tuning, self.teacher.model_dump(exclude={"prompt"})
+        training = fine_tuning.training.model_dump()
+        learning: dict[str, Any] = {
+            "rounds": 0,
+            "first_rationales": max(1, degree),
+            "max_positives": max(1, degree),
+            "self_reflection": False,
+            "filter": fine_tuning.filter,
+            "objective": ObjectiveSection(loss=fine_tuning.loss, contrastive_weight=0.0),
+            "first_training": TrainingSection(**training),
+            "training": TrainingSection(**training),
+        }
+        if questions is not None:
+            learning["first_questions"] = questions
+        return Recipe(
+            name=f"{self.name}-degree-{degree:03d}",
+            seed=self.seed,
+            task=self.task,
+            student=self._student(degree),
+            teacher=TeacherSection(**teacher, first_prompt=self.teacher.prompt),
+            learning=LearningSection(**learning),
+            cluster=self.cluster,
+            storage=self.storage,
+        )
+
+    def _student(self, degree: int) -> StudentSection:
+        content = self.student.model_dump()
+        content["max_new_tokens"] = self.student.max_new_tokens or NEW_TOKENS
+        if degree == LABELS_ALONE:
+            content |= {"prompt": self.fine_tuning.label_prompt, "demonstrations": None}
+        return StudentSection(**content)
+
+
+def parse_cot_recipe(text: str, origin: str, data_folder: Path | None = None) -> FineTuneCotRecipe:
+    """Reads a recipe of Fine-tune-CoT from YAML text; see `reasoning.recipe.tailored.parse_as`."""
+    return parse_as(FineTuneCotRecipe, text, origin, data_folder)
+
+
+def load_cot_recipe(path: Path, data_folder: Path | None = None) -> FineTuneCotRecipe:
+    """Reads the recipe file at `path`. Raises `RecipeError`."""
+    return parse_cot_recipe(recipe_text(path), str(path), data_folder)
+
+
+def load_any_recipe(path: Path, data_folder: Path | None = None) -> Recipe | FineTuneCotRecipe:
+    """Reads the recipe file at `path` as the kind that it is: `fine_tuning` is a key of Fine-tune-CoT's alone.
+
+    Raises `RecipeError`."""
+    text = recipe_text(path)
+    if is_cot_recipe(text):
+        return parse_cot_recipe(text, str(path), data_folder)
+    return parse_recipe(text, str(path), data_folder)
+
+
+def is_cot_recipe(text: str) -> bool:
+    """Whether `text` is a recipe of Fine-tune-CoT. False for what is no YAML, which its reader refuses."""
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return False
+    return isinstance(content, dict) and "fine_tuning" in content

@@ -1,0 +1,36 @@
+"""How a student is asked one question in its form, in one step or in two.
+
+Source: zero-shot chain of thought asks twice (Kojima et al., 2022): for the reasoning, then for the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from reasoning.prompts.student_forms import StudentForm
+from reasoning.student.sampling import Completion, Sampling
+
+ANSWER_TOKENS = 32  # of the second step, which asks for the answer alone
+
+
+async def ask_student(
+    answering: Callable[[str, Sampling], Awaitable[list[Completion]]],
+    form: StudentForm,
+    question: str,
+    sampling: Sampling,
+) -> list[Completion]:
+    """`sampling.samples` completions of `question`. In two steps, each is its reasoning, the form's `answer_prompt` and
+    the answer, complete when the answer is; tokens are those of both."""
+    prompt = form.prompt(question)
+    completions = await answering(prompt, replace(sampling, stop=(*sampling.stop, *form.stop)))
+    if form.answer_prompt is None:
+        return completions
+    for_answer = Sampling(max_new_tokens=ANSWER_TOKENS, stop=form.answer_stop)
+    both = []
+    for completion in completions:
+        reasoning = completion.text.rstrip()
+        (answer,) = await answering(f"{prompt}{reasoning}{form.answer_prompt}", for_answer)
+        text = f"{reasoning}{form.answer_prompt}{answer.text}"
+        both.append(Completion(text, answer.complete, completion.tokens + answer.tokens))
+    return both

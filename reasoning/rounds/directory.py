@@ -1,0 +1,252 @@
+"""A run's directory: its memory. Which file is where, and the append-only list of finished phases.
+
+Owns: the layout, `rounds.jsonl`, the claim that ties a directory to one recipe.
+
+Invariants
+- A phase is finished when its whole line is in `rounds.jsonl`; a line cut off by a crash counts as absent and is
+  removed before the next one is written.
+- A directory belongs to the recipe whose fingerprint it holds; another recipe is refused with the ways out.
+- Nothing here is ever deleted but a phase's own unfinished files.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic
+
+import yaml
+
+from reasoning.prompts.run_prompts import STUDENT_PROMPT, form_of, other_files, prompt_files
+from reasoning.prompts.student_forms import StudentForm
+from reasoning.recipe.tailored import Recipe, RecipeError, RecipeT, RunRecipe, parse_as
+from reasoning.rounds.order import PhaseRecord
+
+
+class RunDirectoryError(RuntimeError):
+    """A run directory that cannot be used: says which, why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundFiles:
+    """Where one round keeps its files."""
+
+    folder: Path
+
+    @property
+    def exam(self) -> Path:
+        return self.folder / "exam.parquet"
+
+    @property
+    def exam_log(self) -> Path:
+        """Attempts as they arrive, so that a killed exam goes on where it was."""
+        return self.folder / "exam.partial.jsonl"
+
+    @property
+    def rationales(self) -> Path:
+        return self.folder / "rationales.parquet"
+
+    @property
+    def new_problems(self) -> Path:
+        """New questions for this round's mistakes, kept or not; there when the recipe wants such."""
+        return self.folder / "new_problems.parquet"
+
+    @property
+    def examples(self) -> Path:
+        return self.folder / "examples.parquet"
+
+    @property
+    def student(self) -> Path:
+        return self.folder / "student"
+
+    @property
+    def probe(self) -> Path:
+        return self.folder / "probe.json"
+
+    @property
+    def losses(self) -> Path:
+        return self.folder / "losses.jsonl"
+
+    @property
+    def evaluation(self) -> Path:
+        return self.folder / "evaluation.parquet"
+
+    @property
+    def epochs(self) -> Path:
+        """A folder for each epoch of the round's training, where the best of them is to be found out."""
+        return self.folder / "epochs"
+
+    def after(self, epoch: int) -> RoundFiles:
+        """Where the student after `epoch` (from 1) is, until the best one is chosen, and its evaluation stays."""
+        return RoundFiles(self.epochs / f"epoch-{epoch:02d}")
+
+    @property
+    def epoch_accuracies(self) -> Path:
+        return self.folder / "epochs.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedDirectory(ABC, Generic[RecipeT]):
+    """What the directories of all kinds of run have in common: an owner, its prompts, and its finished phases."""
+
+    path: Path
+
+    @property
+    def recipe_file(self) -> Path:
+        return self.path / "recipe.yaml"
+
+    @property
+    def rounds_file(self) -> Path:
+        return self.path / "rounds.jsonl"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.sqlite"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def prompts(self) -> Path:
+        """Copies of the prompts, demonstrations and imported files that this run uses, each named after the recipe's
+        key."""
+        return self.path / "prompts"
+
+    @property
+    @abstractmethod
+    def recipe_kind(self) -> type[RecipeT]:
+        """The kind of recipe that such a directory belongs to."""
+
+    @abstractmethod
+    def files_of(self, recipe: RecipeT) -> Mapping[str, Path]:
+        """The prompts and other files that `recipe` names and every round reads, by its key. Raises `PromptError`."""
+
+    def recipe(self) -> RecipeT:
+        """The recipe this directory belongs to. Raises `RunDirectoryError` when there is none or it is damaged."""
+        if not self.recipe_file.is_file():
+            raise RunDirectoryError(f"{self.path}: not a run directory: it has no recipe.yaml")
+        try:
+            return parse_as(self.recipe_kind, self.recipe_file.read_text(encoding="utf-8"), str(self.recipe_file))
+        except RecipeError as error:
+            raise RunDirectoryError(f"{self.recipe_file}: cannot be read back: {error}") from error
+
+    def claim(self, recipe: RecipeT) -> bool:
+        """Makes this the directory of `recipe`. Returns True when it was already (a resumption), False when it is new.
+
+        Raises `RunDirectoryError` when it belongs to another recipe, when a prompt was changed, or when it holds
+        something that is no run; `PromptError` when a prompt cannot be read."""
+        used = self.files_of(recipe)
+        if self.recipe_file.is_file():
+            owner = self.recipe()
+            if owner.fingerprint() != recipe.fingerprint():
+                keys = ", ".join(_differences(owner, recipe))
+                raise RunDirectoryError(
+                    f"{self.path}: belongs to another recipe (it differs in: {keys}). Give this run another `name` "
+                    "or --name, another `storage.path`, or move the old directory away."
+                )
+            self._refuse_changed(used)
+            self._write_recipe(recipe)
+            return True
+        if self.path.exists() and any(self.path.iterdir()):
+            raise RunDirectoryError(
+                f"{self.path}: is not empty and is no run directory (no recipe.yaml). Give this run another `name` "
+                "or `storage.path`."
+            )
+        self.prompts.mkdir(parents=True, exist_ok=True)
+        for key, file in used.items():
+            shutil.copyfile(file, self._copy_of(key, file.suffix))
+        self._write_recipe(recipe)  # last: with it the directory is a run's
+        return False
+
+    def _copy_of(self, key: str, suffix: str = ".yaml") -> Path:
+        return self.prompts / f"{key}{suffix if key.startswith('learning.imported') else '.yaml'}"
+
+    def _refuse_changed(self, used: Mapping[str, Path]) -> None:
+        for key, file in used.items():
+            copy = self._copy_of(key, file.suffix)
+            if copy.is_file() and copy.read_bytes() != file.read_bytes():
+                raise RunDirectoryError(
+                    f"{self.path}: {key} ({file}) was changed since this run began, and all rounds of a run "
+                    f"read the same. Take the old one back ({copy}), or give this run another `name` or --name."
+                )
+
+    def _write_recipe(self, recipe: RecipeT) -> None:
+        text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        unfinished = self.recipe_file.with_suffix(".tmp")
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(self.recipe_file)
+
+    def finished(self) -> list[PhaseRecord]:
+        """The finished phases in order. An incomplete last line is absent; any other damage is an error."""
+        if not self.rounds_file.exists():
+            return []
+        lines = self.rounds_file.read_bytes().split(b"\n")
+        records = []
+        for number, line in enumerate(lines[:-1], 1):  # what follows the last newline was cut off
+            try:
+                records.append(PhaseRecord.from_json(line.decode("utf-8")))
+            except (ValueError, KeyError) as error:
+                raise RunDirectoryError(
+                    f"{self.rounds_file}:{number}: not a phase record ({error}). Cut the file back to the lines "
+                    "before it: the phases from there on are done again."
+                ) from error
+        return records
+
+    def append(self, record: PhaseRecord) -> None:
+        """Adds one finished phase, durably: when this returns, the line survives a crash of the machine."""
+        with self.rounds_file.open("ab+") as file:
+            file.seek(0)
+            content = file.read()
+            file.truncate(content.rfind(b"\n") + 1)  # a line cut off by a crash
+            file.write(record.to_json().encode("utf-8") + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory(ClaimedDirectory[Recipe]):
+    """The directory of one run of tailored learning."""
+
+    @property
+    def recipe_kind(self) -> type[Recipe]:
+        return Recipe
+
+    @property
+    def training(self) -> Path:
+        """Ray Train's own files while a round trains."""
+        return self.path / "training"
+
+    def round(self, number: int) -> RoundFiles:
+        return RoundFiles(self.path / f"round-{number:03d}")
+
+    def files_of(self, recipe: Recipe) -> Mapping[str, Path]:
+        return {**{key: file.path for key, file in prompt_files(recipe).items()}, **other_files(recipe)}
+
+    def form(self) -> StudentForm:
+        """The form in which this run's student is asked. Raises `RunDirectoryError`, `PromptError`."""
+        student = self.recipe().student
+        copy = self._copy_of(STUDENT_PROMPT)
+        shown = self._copy_of("student.demonstrations")
+        update: dict[str, object] = {"prompt": str(copy.resolve())} if copy.is_file() else {}
+        update |= {"demonstrations": shown} if shown.is_file() else {}
+        return form_of(student.model_copy(update=update))
+
+
+def _differences(owner: RunRecipe, other: RunRecipe) -> list[str]:
+    """The paths of the keys in which two recipes differ, in what the fingerprint covers."""
+    found: list[str] = []
+
+    def walk(left: object, right: object, path: str) -> None:
+        if isinstance(left, dict) and isinstance(right, dict):
+            for key in [*left, *(k for k in right if k not in left)]:
+                walk(left.get(key), right.get(key), f"{path}.{key}" if path else str(key))
+        elif left != right:
+            found.append(path)
+
+    walk(owner.identity(), other.identity(), "")
+    return found or ["nothing that can be named"]

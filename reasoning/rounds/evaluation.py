@@ -1,0 +1,132 @@
+"""What a student can do: its greedy answers to the held-out questions, after a round or after each of its epochs.
+
+Owns: the evaluate phase, the grading of a completion, and which epoch's student becomes the round's.
+
+Invariants
+- Validation accuracy chooses an epoch; test accuracy is only reported (`reasoning.rounds.epochs`).
+- Every checkpoint answers the same questions, all of validation and all of test.
+- An epoch's attempts are written whole before the next epoch is asked: an evaluation that was killed asks the rest.
+- When the phase is done, the round's student is the chosen epoch's, and the other epochs' weights are gone. Their
+  attempts stay.
+- A folder that a sampler has read keeps its content: epochs are answered from folders of their own, and the round's
+  student is read only when it is the chosen one.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+
+from reasoning.files.tables import read_table, write_table
+from reasoning.grading.answers import grade
+from reasoning.grading.intervals import wilson
+from reasoning.records import Attempt, Problem, Split, Verdict
+from reasoning.rounds.asking import ask_student
+from reasoning.rounds.classroom import Answering, Classroom, gather_all
+from reasoning.rounds.directory import RoundFiles
+from reasoning.rounds.epochs import EpochAccuracy, best_epoch, write_epochs
+from reasoning.rounds.order import Metrics, Phase
+from reasoning.student.sampling import Completion, Sampling
+
+
+async def evaluate(room: Classroom, round: int) -> Metrics:
+    """Greedy accuracy on validation (which decides) and on test (which is only reported), with 95 % intervals."""
+    if room.training(round).epoch == "best":
+        return await _evaluate_epochs(room, round)
+    problems = _problems(room)
+    room.board.begin(round, Phase.EVALUATE, len(problems))
+    attempts = await _sit(room, round, await room.student_at(round))
+    write_table(room.files(round).evaluation, attempts, Attempt)
+    return _metrics(problems, attempts)
+
+
+async def _evaluate_epochs(room: Classroom, round: int) -> Metrics:
+    files, problems, epochs = room.files(round), _problems(room), room.training(round).epochs
+    room.board.begin(round, Phase.EVALUATE, len(problems) * epochs)
+    accuracies = []
+    for epoch in range(1, epochs + 1):
+        own = files.after(epoch)
+        if own.evaluation.exists():
+            attempts = read_table(own.evaluation, Attempt)
+            room.board.add(done=len(attempts))
+        else:
+            attempts = await _sit(room, round, await room.student_after(round, epoch))
+            write_table(own.evaluation, attempts, Attempt)
+        accuracies.append(_accuracy(epoch, problems, attempts))
+    best = best_epoch(accuracies).epoch
+    _promote(files, best, epochs)
+    attempts = read_table(files.after(best).evaluation, Attempt)
+    write_table(files.evaluation, attempts, Attempt)
+    write_epochs(files.epoch_accuracies, accuracies)
+    return {**_metrics(problems, attempts), "epochs": epochs, "best_epoch": best}
+
+
+def _promote(files: RoundFiles, best: int, epochs: int) -> None:
+    """Makes the best epoch's student the round's (which is the last epoch's until then) and drops the others' weights.
+
+    Done again after a crash at any point, it ends the same: the best one's folder is moved, never copied."""
+    chosen = files.after(best)
+    if best != epochs and chosen.student.exists():
+        shutil.rmtree(files.student, ignore_errors=True)
+        files.probe.unlink(missing_ok=True)
+        chosen.student.rename(files.student)
+    for epoch in range(1, epochs + 1):
+        shutil.rmtree(files.after(epoch).student, ignore_errors=True)
+        files.after(epoch).probe.unlink(missing_ok=True)
+
+
+def _problems(room: Classroom) -> list[Problem]:
+    return [*room.data.validation, *room.data.test]
+
+
+async def _sit(room: Classroom, round: int, answering: Answering) -> list[Attempt]:
+    greedy = Sampling(samples=1, temperature=0.0, top_p=1.0, max_new_tokens=room.max_new_tokens, seed=None, stop=())
+
+    async def one(problem: Problem) -> Attempt:
+        (completion,) = await ask_student(answering, room.prompts.form, problem.question, greedy)
+        attempt = graded_attempt(problem, round, 0, completion)
+        right = attempt.verdict is Verdict.CORRECT
+        room.board.add(done=1, graded=1, correct=int(right), student_tokens_total=attempt.tokens)
+        return attempt
+
+    return await gather_all(one(problem) for problem in _problems(room))
+
+
+def graded_attempt(problem: Problem, round: int, sample: int, completion: Completion) -> Attempt:
+    """A completion of the student as an attempt: what it answers and whether that is right."""
+    prediction, verdict = grade(completion.text, completion.complete, problem)
+    return Attempt(
+        problem.id, round, sample, completion.text, completion.complete, completion.tokens, prediction, verdict
+    )
+
+
+def accuracy_metrics(split: Split, verdicts: Sequence[Verdict]) -> dict[str, float | int | str]:
+    """Questions, correct ones, accuracy and the bounds of its 95 % interval (Wilson), named after `split`."""
+    right = sum(verdict is Verdict.CORRECT for verdict in verdicts)
+    interval = wilson(right, len(verdicts))
+    return {
+        f"{split}_questions": len(verdicts),
+        f"{split}_correct": right,
+        f"{split}_accuracy": right / len(verdicts) if verdicts else 0.0,
+        f"{split}_low": interval.low,
+        f"{split}_high": interval.high,
+    }
+
+
+def _metrics(problems: Sequence[Problem], attempts: Sequence[Attempt]) -> dict[str, float | int | str]:
+    metrics: dict[str, float | int | str] = {}
+    for split in (Split.VALIDATION, Split.TEST):
+        metrics |= accuracy_metrics(split, _verdicts(split, problems, attempts))
+    return metrics
+
+
+def _accuracy(epoch: int, problems: Sequence[Problem], attempts: Sequence[Attempt]) -> EpochAccuracy:
+    counts = []
+    for split in (Split.VALIDATION, Split.TEST):
+        verdicts = _verdicts(split, problems, attempts)
+        counts += [len(verdicts), sum(verdict is Verdict.CORRECT for verdict in verdicts)]
+    return EpochAccuracy(epoch, *counts)
+
+
+def _verdicts(split: Split, problems: Sequence[Problem], attempts: Sequence[Attempt]) -> list[Verdict]:
+    return [a.verdict for p, a in zip(problems, attempts, strict=True) if p.split is split]

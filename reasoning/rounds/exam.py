@@ -1,0 +1,27 @@
+"""Which training questions are asked when: round 0's draw and the exams' slices.
+
+Owns: the draw by seed. Invariant: exams of successive rounds meet every training question before any one twice.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from reasoning.recipe.sections import LearningSection
+from reasoning.records import Problem
+
+
+def first_questions(train: Sequence[Problem], learning: LearningSection, seed: int) -> list[Problem]:
+    """The questions that the teacher answers plainly in round 0: `learning.first_questions` of them, or all."""
+    return random.Random(f"{seed} first").sample(list(train), min(learning.first_questions, len(train)))
+
+
+def exam_questions(train: Sequence[Problem], learning: LearningSection, seed: int, round: int) -> list[Problem]:
+    """The questions of the exam of `round` (1, 2, ...): all, or the next slice of one shuffle, round and round."""
+    count = learning.exam.questions
+    if count is None or count >= len(train):
+        return list(train)
+    order = random.Random(f"{seed} exam").sample(list(train), len(train))
+    start = (round - 1) * count
+    return [order[(start + i) % len(order)] for i in range(count)]

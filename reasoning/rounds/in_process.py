@@ -1,0 +1,142 @@
+"""A classroom in this very process: no Ray, no HTTP, no vLLM. Measurements of the method run in it, many side by side.
+
+The phases, prompts, filters, batches and objectives are those of every run; what differs is who carries a question: the
+offline teacher is called, the student is sampled by `transformers`, and it is trained here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers.utils.logging import disable_progress_bar
+
+from reasoning.files.tables import read_table
+from reasoning.offline.teacher import OfflineTeacher, Teacher
+from reasoning.offline.word_tokens import count_tokens
+from reasoning.prompts.run_prompts import run_prompts
+from reasoning.recipe.tailored import Recipe
+from reasoning.records import Example
+from reasoning.rounds.classroom import Answering, Classroom, Outcome
+from reasoning.rounds.directory import RunDirectory
+from reasoning.rounds.order import Finished, PhaseRecord, next_step
+from reasoning.rounds.phases import perform
+from reasoning.rounds.progress import ProgressBoard
+from reasoning.student.checkpoint import load_student, save_student
+from reasoning.student.generation import Generator
+from reasoning.student.sampling import Completion, Sampling
+from reasoning.tasks.loading import TaskData, load_problems
+from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
+from reasoning.training.fine_tuning import FineTuning, fine_tune
+from reasoning.training.report import FineTuneReport
+
+
+class _Collected:
+    """Answers together all prompts that were asked for before the event loop came back to it."""
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+        self._waiting: list[tuple[str, Sampling, asyncio.Future[list[Completion]]]] = []
+
+    async def answer(self, prompt: str, sampling: Sampling) -> list[Completion]:
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._answer_all)
+        future: asyncio.Future[list[Completion]] = loop.create_future()
+        self._waiting.append((prompt, sampling, future))
+        return await future
+
+    def _answer_all(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        answers = self._generator.answer([prompt for prompt, _, _ in waiting], [sampling for _, sampling, _ in waiting])
+        for (_, _, future), completions in zip(waiting, answers, strict=True):
+            future.set_result(completions)
+
+
+class InProcessClassroom(Classroom):
+    """`teacher_tokens` is what the teacher may be paid for in the whole run, prompts and completions together: an equal
+    share for each round, what a round leaves going to the next. A request that would pass it is refused unasked."""
+
+    def __init__(
+        self, recipe: Recipe, directory: RunDirectory, data: TaskData, teacher_tokens: int | None = None
+    ) -> None:
+        super().__init__(recipe, directory, data, run_prompts(recipe), ProgressBoard())
+        self._teacher: Teacher = OfflineTeacher(recipe.teacher.error_rate, recipe.seed)
+        self._budget = teacher_tokens
+        self._student: tuple[str, _Collected] | None = None
+        self.spent = 0
+        self.current_round = 0
+
+    async def ask(self, request: TeacherRequest, *, first: bool) -> Outcome:
+        content = request.messages[-1][1]
+        (text,) = self._teacher.complete(content, 1, request.temperature, request.sample)
+        asked, answered = count_tokens(content), count_tokens(text)
+        if self._budget is not None:
+            allowed = self._budget * (self.current_round + 1) // (self.recipe.learning.rounds + 1)
+            if self.spent + asked + answered > allowed:
+                return TeacherFailure(request.key, FailureKind.RATE_LIMITED, "the budget of this round is spent", 0)
+        self.spent += asked + answered
+        return TeacherReply(request.key, text, "stop", asked, answered, request.model)
+
+    async def student_at(self, round: int) -> Answering:
+        return self._answering(self.checkpoint(round))
+
+    async def student_after(self, round: int, epoch: int) -> Answering:
+        return self._answering(str(self.files(round).after(epoch).student))
+
+    def _answering(self, checkpoint: str) -> Answering:
+        if self._student is None or self._student[0] != checkpoint:
+            student = load_student(checkpoint)
+            student.model.eval()
+            self._student = (checkpoint, _Collected(Generator(student)))
+        return self._student[1].answer
+
+    async def fine_tune(self, round: int) -> FineTuneReport:
+        learning, training, files = self.recipe.learning, self.training(round), self.files(round)
+        student = load_student(self.checkpoint(round - 1))
+        state = files.epochs / "state.pt"
+
+        def keep(run: FineTuning) -> None:
+            if training.epoch == "best":
+                save_student(student.model, student.tokenizer, files.after(run.passes).student)
+                run.save(state)
+
+        report = fine_tune(
+            student.model,
+            student.tokenizer,
+            read_table(files.examples, Example),
+            training,
+            learning.objective,
+            self.recipe.seed + round,
+            dtype=self.recipe.student.dtype,
+            on_pass=keep,
+            resume=state if state.exists() else None,
+        )
+        save_student(student.model, student.tokenizer, files.student)
+        state.unlink(missing_ok=True)
+        return report
+
+
+def run_in_process(recipe: Recipe, folder: Path, teacher_tokens: int | None = None) -> tuple[list[PhaseRecord], int]:
+    """Runs `recipe` to its end in `folder`; returns its phases and the teacher tokens that were spent."""
+    disable_progress_bar()
+    torch.manual_seed(recipe.seed)
+    directory = RunDirectory(folder)
+    directory.claim(recipe)
+    room = InProcessClassroom(recipe, directory, load_problems(recipe.task, recipe.seed), teacher_tokens)
+    return asyncio.run(_run(room)), room.spent
+
+
+async def _run(room: InProcessClassroom) -> list[PhaseRecord]:
+    done: list[PhaseRecord] = []
+    learning: Any = room.recipe.learning
+    while not isinstance(step := next_step(done, learning.rounds, learning.patience), Finished):
+        room.current_round = step.round
+        started = time.monotonic()
+        metrics = await perform(room, step.round, step.phase)
+        done.append(PhaseRecord(step.round, step.phase, time.monotonic() - started, metrics))
+        room.directory.append(done[-1])
+    return done

@@ -1,0 +1,97 @@
+"""New questions for old mistakes, asked for and settled: a part of the feedback of a round, when the recipe wants it.
+
+Owns: who is asked what, in which order proposals are judged. What a proposal is and who is admitted is in
+`reasoning.rounds.new_questions.proposals`, what becomes of it in `reasoning.rounds.new_questions.agreement`.
+
+Invariant: proposals are judged in the order of the mistakes, whatever order the teacher answered in, so that a run that
+is resumed keeps the same ones.
+
+Source: LLM2LLM (arXiv 2403.15042).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reasoning.files.tables import read_table
+from reasoning.recipe.sections import NewQuestionsSection
+from reasoning.records import Mistake, Problem, Rationale
+from reasoning.rounds.classroom import Classroom, gather_all
+from reasoning.rounds.new_questions.agreement import NewProblem, Origin, independent_answer, not_admitted, settle
+from reasoning.rounds.new_questions.proposals import Admission, Fate, Proposal, read_new_questions
+from reasoning.tasks.families import split_of
+from reasoning.teacher.calls import TeacherReply
+
+
+async def practise(
+    room: Classroom, round: int, mistakes: Sequence[Mistake], section: NewQuestionsSection
+) -> tuple[list[NewProblem], list[Rationale]]:
+    """New questions for `mistakes`: a record of every proposal, and the rationales of those that were admitted.
+
+    A few mistakes at a time, as many as the teacher takes requests: one that stops answering (its limit, its budget)
+    leaves whole new questions behind, not proposals that nobody answered."""
+    known = [*room.data.train, *room.data.validation, *room.data.test, *practised(room, round - 1)]
+    admission = Admission(known, split_of if room.recipe.task.source == "generated" else None)
+    records: list[NewProblem] = []
+    rationales: list[Rationale] = []
+    at_once = room.recipe.teacher.max_in_flight
+    for start in range(0, len(mistakes), at_once):
+        proposed = await gather_all(
+            _proposals(room, round, mistake, section) for mistake in mistakes[start : start + at_once]
+        )
+        admitted: list[tuple[Proposal, Origin]] = []
+        for origin, proposals in proposed:
+            for proposal in proposals:
+                fault = admission.fault(proposal)
+                if fault is None:
+                    admitted.append((proposal, origin))
+                else:
+                    records.append(not_admitted(proposal, origin, fault))
+        for record, told in await gather_all(_settled(room, *pair, section) for pair in admitted):
+            records.append(record)
+            rationales += told
+    return records, rationales
+
+
+def practised(room: Classroom, last: int) -> list[Problem]:
+    """The new questions that were kept in the rounds up to `last`, as problems to learn from."""
+    files = [room.files(round).new_problems for round in range(1, last + 1)]
+    return [
+        record.problem
+        for file in files
+        if Path(file).exists()
+        for record in read_table(file, NewProblem)
+        if record.fate is Fate.KEPT
+    ]
+
+
+async def _proposals(
+    room: Classroom, round: int, mistake: Mistake, section: NewQuestionsSection
+) -> tuple[Origin, list[Proposal]]:
+    problem, prompt = room.train_by_id[mistake.problem_id], room.prompts.new_questions
+    assert prompt is not None  # the recipe has the section, so it has the prompt
+    origin = Origin(problem, mistake, round, prompt.id, room.recipe.teacher.model)
+    (task,) = room.ask_samples(prompt, problem, mistake, 1, first=False)
+    reply = await task
+    if not isinstance(reply, TeacherReply):
+        return origin, []
+    kind, complete = problem.answer_kind, not reply.truncated
+    return origin, read_new_questions(reply.text, kind, complete=complete, at_most=section.per_mistake)
+
+
+async def _settled(
+    room: Classroom, proposal: Proposal, origin: Origin, section: NewQuestionsSection
+) -> tuple[NewProblem, list[Rationale]]:
+    """Asks the new question alone, as often as the recipe wants, and lets the answers decide."""
+    prompt = room.prompts.plain
+    asked = room.ask_samples(prompt, proposal.problem(origin.problem.task), None, section.answers, first=False)
+    replies = [await task for task in asked]
+    answers = [
+        independent_answer(
+            reply.text, proposal, origin, prompt=prompt.id, model=origin.model, complete=not reply.truncated
+        )
+        for reply in replies
+        if isinstance(reply, TeacherReply)
+    ]
+    return settle(proposal, origin, answers, section.agreement)

@@ -1,0 +1,266 @@
+"""The five phases of a round, each a function from the run's files so far to its own file and metrics.
+
+Owns: what happens in exam, feedback, select and train (evaluate: `reasoning.rounds.evaluation`). The coordinator
+decides which one runs.
+
+Invariants
+- A phase reads the files of finished phases and writes its own file last and whole: done again, it gives the same.
+- The exam streams: a mistake goes to the teacher the moment its question is graded. Attempts are logged as they come,
+  so an exam that was killed asks only what was not answered yet, and shows the teacher the same mistakes again.
+- No teacher reply is used that is not in the journal.
+- The student answers with the checkpoint of the round before (exam) or of this one (evaluate).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from reasoning.exchange.reading import imported_records
+from reasoning.files.tables import read_table, write_table
+from reasoning.grading.judging import keep, mistakes_of
+from reasoning.prompts.teacher_prompts import TeacherPrompt
+from reasoning.records import Attempt, Example, Mistake, Problem, Rationale, Verdict, stable_id
+from reasoning.rounds.asking import ask_student
+from reasoning.rounds.classroom import Classroom, TeacherRefused, gather_all
+from reasoning.rounds.directory import RoundFiles
+from reasoning.rounds.evaluation import evaluate, graded_attempt
+from reasoning.rounds.exam import exam_questions, first_questions
+from reasoning.rounds.new_questions.agreement import NewProblem, new_question_metrics
+from reasoning.rounds.new_questions.gathering import practise, practised
+from reasoning.rounds.order import Metrics, Phase
+from reasoning.rounds.selection import label_examples, select
+from reasoning.student.sampling import Sampling
+from reasoning.teacher.calls import TeacherFailure, TeacherReply
+
+
+async def perform(room: Classroom, round: int, phase: Phase) -> Metrics:
+    """Runs one phase to its end and returns its metrics. Source: Tailored Learning, one round (arXiv 2310.13332)."""
+    programs = {
+        Phase.EXAM: exam,
+        Phase.FEEDBACK: feedback,
+        Phase.SELECT: select_examples,
+        Phase.TRAIN: train,
+        Phase.EVALUATE: evaluate,
+    }
+    room.files(round).folder.mkdir(parents=True, exist_ok=True)
+    return await programs[phase](room, round)
+
+
+async def exam(room: Classroom, round: int) -> Metrics:
+    """The student answers training questions by sampling; each wrong answer goes to the teacher at once."""
+    files, learning = room.files(round), room.recipe.learning
+    problems = exam_questions(room.data.train, learning, room.recipe.seed, round)
+    room.board.begin(round, Phase.EXAM, len(problems))
+    answering = await room.student_at(round - 1)
+    attempts = _logged_attempts(files, learning.exam.samples)
+
+    def take(problem: Problem) -> None:
+        graded = attempts[problem.id]
+        for mistake in _shown(room, graded):
+            room.board.add(mistakes=1)
+            room.ask_teacher(problem, mistake, learning.rationales_per_mistake)
+        right = sum(attempt.verdict is Verdict.CORRECT for attempt in graded)
+        room.board.add(done=1, graded=len(graded), correct=right)
+
+    unanswered = [problem for problem in problems if problem.id not in attempts]
+    for problem in problems:
+        if problem.id in attempts:
+            take(problem)
+    with files.exam_log.open("a", encoding="utf-8") as log:
+
+        async def sit(problem: Problem) -> None:
+            sampling = _exam_sampling(room, problem, round)
+            completions = await ask_student(answering, room.prompts.form, problem.question, sampling)
+            graded = [graded_attempt(problem, round, sample, one) for sample, one in enumerate(completions)]
+            log.write("".join(json.dumps(asdict(attempt), ensure_ascii=False) + "\n" for attempt in graded))
+            log.flush()
+            attempts[problem.id] = graded
+            room.board.add(student_tokens_total=sum(attempt.tokens for attempt in graded))
+            take(problem)
+
+        await gather_all(sit(problem) for problem in unanswered)
+    ordered = [attempt for problem in problems for attempt in attempts[problem.id]]
+    write_table(files.exam, ordered, Attempt)
+    return _exam_metrics(ordered, len(_all_shown(room, ordered)))
+
+
+async def feedback(room: Classroom, round: int) -> Metrics:
+    """The teacher's rationales: plain ones in round 0, afterwards one answer to each mistake of the exam."""
+    learning = room.recipe.learning
+    room.files(round).exam_log.unlink(missing_ok=True)  # the exam is whole, and recorded so
+    asked: list[tuple[Problem, Mistake | None]]
+    if round == 0:
+        asked = [(problem, None) for problem in first_questions(room.data.train, learning, room.recipe.seed)]
+        if not room.prompts.form.reasons:
+            asked = []  # labels are learnt, and those are known
+        samples, prompt = learning.first_rationales, room.prompts.first
+    else:
+        mistakes = _all_shown(room, read_table(room.files(round).exam, Attempt))
+        asked = [(room.train_by_id[mistake.problem_id], mistake) for mistake in mistakes]
+        samples, prompt = learning.rationales_per_mistake, room.prompts.feedback
+    room.board.begin(round, Phase.FEEDBACK, len(asked) * samples)
+
+    async def one(problem: Problem, mistake: Mistake | None) -> list[Rationale | TeacherFailure]:
+        found: list[Rationale | TeacherFailure] = []
+        for sample, task in enumerate(room.ask_teacher(problem, mistake, samples)):
+            outcome = await task
+            room.board.add(done=1)
+            if isinstance(outcome, TeacherReply):
+                found.append(_rationale(room, outcome, problem, mistake, prompt, round, sample))
+            else:
+                found.append(outcome)
+        return found
+
+    outcomes = [outcome for found in await gather_all(one(*pair) for pair in asked) for outcome in found]
+    rationales = [outcome for outcome in outcomes if isinstance(outcome, Rationale)]
+    failures = [outcome for outcome in outcomes if isinstance(outcome, TeacherFailure)]
+    if failures and not rationales:
+        last = failures[-1]
+        raise TeacherRefused(f"none of {len(outcomes)} questions was answered; the last failure: {last.message}")
+    practice: Metrics = {}
+    if round and learning.new_questions is not None:
+        shown = [mistake for _, mistake in asked if mistake is not None]
+        new, told = await practise(room, round, shown, learning.new_questions)
+        write_table(room.files(round).new_problems, new, NewProblem)
+        practice = new_question_metrics(new)
+        rationales += told
+    room.pending.clear()
+    write_table(room.files(round).rationales, rationales, Rationale)
+    kept = sum(rationale.kept for rationale in rationales)
+    return {
+        "asked": len(outcomes),
+        "failed": len(failures),
+        "kept": kept,
+        "filtered_out": len(rationales) - kept,
+        "teacher_tokens_total": room.board.snapshot.teacher_tokens_total,
+        **practice,
+    }
+
+
+def _rationale(
+    room: Classroom,
+    reply: TeacherReply,
+    problem: Problem,
+    mistake: Mistake | None,
+    prompt: TeacherPrompt,
+    round: int,
+    sample: int,
+) -> Rationale:
+    teacher = room.recipe.teacher
+    return keep(
+        reply.text,
+        problem,
+        round=round,
+        source=prompt.source,
+        prompt=prompt.id,
+        model=teacher.model if round else teacher.for_first.model,
+        mistake_id=mistake.id if mistake else "",
+        complete=not reply.truncated,
+        any_answer=room.recipe.learning.filter == "none",
+        sample=sample,
+    )
+
+
+async def select_examples(room: Classroom, round: int) -> Metrics:
+    """What is learnt this round, from all rationales and mistakes so far."""
+    room.board.begin(round, Phase.SELECT, 1)
+    own = room.recipe.learning.imported
+    imported = imported_records(own.rationales, own.mistakes, room.data.train)
+    rationales = [
+        *imported.rationales,
+        *(r for i in range(round + 1) for r in read_table(room.files(i).rationales, Rationale)),
+    ]
+    attempts = [a for i in range(1, round + 1) for a in read_table(room.files(i).exam, Attempt)]
+    mistakes = [*imported.mistakes, *mistakes_of(attempts)]
+    learning, seed, form = room.recipe.learning, room.recipe.seed, room.prompts.form
+    if form.reasons:
+        problems = [*room.data.train, *practised(room, round)]
+        examples = select(problems, rationales, mistakes, learning, round, seed, form)
+    else:
+        examples = label_examples(first_questions(room.data.train, learning, seed), form)
+    if not examples:
+        raise TeacherRefused(
+            f"round {round}: no rationale passed the filter, so there is nothing to learn from. Look at "
+            f"{room.files(round).rationales}; a better teacher or more questions (learning.first_questions) may help."
+        )
+    write_table(room.files(round).examples, examples, Example)
+    return {
+        "examples": len(examples),
+        "positives": sum(len(example.positives) for example in examples),
+        "negatives": sum(len(example.negatives) for example in examples),
+    }
+
+
+async def train(room: Classroom, round: int) -> Metrics:
+    """Fine-tunes the checkpoint of the round before on this round's examples."""
+    files = room.files(round)
+    room.board.begin(round, Phase.TRAIN, 0)
+    report = await room.fine_tune(round)
+    with files.losses.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(asdict(point)) + "\n" for point in report.losses)
+    return {
+        "examples": len(read_table(files.examples, Example)),
+        "steps": report.steps,
+        "tokens": report.tokens,
+        "training_seconds": report.seconds,
+        "lm_loss_first": report.lm_loss_first,
+        "lm_loss_last": report.lm_loss_last,
+        "dropped": report.dropped,
+    }
+
+
+def _exam_metrics(attempts: Sequence[Attempt], mistakes: int) -> Metrics:
+    counts = {str(verdict): sum(attempt.verdict is verdict for attempt in attempts) for verdict in Verdict}
+    missed = {attempt.problem_id for attempt in attempts if attempt.verdict is not Verdict.CORRECT}
+    return {
+        "questions": len({attempt.problem_id for attempt in attempts}),
+        "attempts": len(attempts),
+        "missed_questions": len(missed),
+        "mistakes": mistakes,
+        "exam_accuracy": counts["correct"] / len(attempts),
+        "student_tokens": sum(attempt.tokens for attempt in attempts),
+        **counts,
+    }
+
+
+def _exam_sampling(room: Classroom, problem: Problem, round: int) -> Sampling:
+    section = room.recipe.learning.exam
+    return Sampling(
+        samples=section.samples,
+        temperature=section.temperature,
+        top_p=section.top_p,
+        max_new_tokens=room.max_new_tokens,
+        seed=int(stable_id(room.recipe.seed, round, problem.id)[:7], 16),
+        stop=(),
+    )
+
+
+def _shown(room: Classroom, attempts: Sequence[Attempt]) -> list[Mistake]:
+    """The mistakes of one question that the teacher is shown."""
+    return mistakes_of(attempts)[: room.recipe.learning.mistakes_per_question]
+
+
+def _all_shown(room: Classroom, attempts: Sequence[Attempt]) -> list[Mistake]:
+    by_question: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        by_question.setdefault(attempt.problem_id, []).append(attempt)
+    return [mistake for group in by_question.values() for mistake in _shown(room, group)]
+
+
+def _logged_attempts(files: RoundFiles, samples: int) -> dict[str, list[Attempt]]:
+    """What an exam that was cut off had logged: the attempts of the questions that were answered whole."""
+    if not files.exam_log.exists():
+        return {}
+    lines = files.exam_log.read_bytes().split(b"\n")[:-1]  # what follows the last newline was cut off
+    groups: dict[str, list[Attempt]] = {}
+    for line in lines:
+        content = json.loads(line)
+        del content["id"]
+        attempt = Attempt(**{**content, "verdict": Verdict(content["verdict"])})
+        groups.setdefault(attempt.problem_id, []).append(attempt)
+    whole = {key: group for key, group in groups.items() if len(group) == samples}
+    kept = [json.dumps(asdict(attempt), ensure_ascii=False) for group in whole.values() for attempt in group]
+    files.exam_log.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+    return whole

@@ -1,0 +1,89 @@
+"""What is learnt in a round: examples, from the rationales that were kept and the mistakes that were made.
+
+Owns: which question teaches how often and with what. What counts as a rationale or a mistake is judged in
+`reasoning.grading.judging`.
+
+Invariants
+- A positive is a kept rationale and ends in the gold answer; a negative is a whole wrong attempt and ends in the
+  student's own wrong answer. (Paper A's code appended the gold answer to negatives.)
+- A complete attempt without an answer is a mistake for the teacher, and never a negative: the triplet loss compares
+  representations of answers, and such a text ends in none.
+- A question is one example, its texts are distinct, and no text is both a positive and a negative.
+- The same arguments give the same examples in the same order, that of the problems.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+
+from reasoning.prompts.student_forms import StudentForm
+from reasoning.recipe.sections import LearningSection
+from reasoning.records import Example, Mistake, Problem, Rationale, RationaleSource
+
+_PREFERENCE = {
+    RationaleSource.TAILORED: 2,
+    RationaleSource.NEW: 2,
+    RationaleSource.PLAIN: 1,
+    RationaleSource.STUDENT: 0,
+}
+
+
+def select(
+    problems: Sequence[Problem],
+    rationales: Sequence[Rationale],
+    mistakes: Sequence[Mistake],
+    learning: LearningSection,
+    round: int,
+    seed: int,
+    form: StudentForm,
+) -> list[Example]:
+    """The examples of `round`, from every rationale and mistake so far.
+
+    Round 0 teaches all questions that have a kept rationale. A later round teaches those that got one in this round,
+    and a share `learning.rehearsal` of the others, drawn by `seed` and `round`. At most `learning.max_positives`
+    rationales, tailored before plain and newest first, and `learning.max_negatives` mistakes, newest first (paper A:
+    10 and 4)."""
+    kept: dict[str, list[Rationale]] = {}
+    for rationale in rationales:
+        if rationale.kept:
+            kept.setdefault(rationale.problem_id, []).append(rationale)
+    missed: dict[str, list[Mistake]] = {}
+    for mistake in mistakes:
+        missed.setdefault(mistake.problem_id, []).append(mistake)
+    taught = _taught(problems, kept, learning.rehearsal, round, seed)
+    return [_example(problem, kept[problem.id], missed.get(problem.id, []), learning, form) for problem in taught]
+
+
+def label_examples(problems: Sequence[Problem], form: StudentForm) -> list[Example]:
+    """What a student learns from labels alone, for a form without reasoning: every question and its gold answer."""
+    return [Example(p.id, form.prompt(p.question), (form.completion("", p.answer),)) for p in problems]
+
+
+def _taught(
+    problems: Sequence[Problem], kept: dict[str, list[Rationale]], rehearsal: float, round: int, seed: int
+) -> list[Problem]:
+    known = [problem for problem in problems if problem.id in kept]
+    if round == 0:
+        return known
+    new = {problem.id for problem in known if any(rationale.round == round for rationale in kept[problem.id])}
+    earlier = [problem.id for problem in known if problem.id not in new]
+    count = min(len(earlier), int(rehearsal * len(earlier) + 0.5))
+    again = set(random.Random(f"{seed} rehearsal {round}").sample(earlier, count))
+    return [problem for problem in known if problem.id in new or problem.id in again]
+
+
+def _example(
+    problem: Problem, kept: list[Rationale], missed: list[Mistake], learning: LearningSection, form: StudentForm
+) -> Example:
+    ordered = sorted(kept, key=lambda rationale: (_PREFERENCE[rationale.source], rationale.round), reverse=True)
+    completions = (form.completion(rationale.text, problem.answer) for rationale in ordered)
+    positives = _distinct(completions)[: learning.max_positives]
+    newest = sorted(missed, key=lambda mistake: mistake.round, reverse=True) if learning.self_reflection else []
+    wrong = (form.own_completion(mistake.text) for mistake in newest if mistake.prediction)
+    negatives = [text for text in _distinct(wrong) if text not in positives][: learning.max_negatives]
+    return Example(problem.id, form.prompt(problem.question), tuple(positives), tuple(negatives))
+
+
+def _distinct(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))

@@ -1,0 +1,293 @@
+"""The training loop of one round: examples in, a taught student and its losses out.
+
+Owns: the optimiser, the learning rate over the steps, the order of a step, what is reported, what is kept to resume.
+
+Invariants
+- The same examples, sections and seed give the same student; a run that was interrupted after any pass and resumed
+  gives the same one as a run that was not; n workers give the same one as a single worker, up to rounding.
+- The student's weights are float32 throughout; on a GPU the passes compute in bfloat16 where `dtype` allows it.
+- A loss that is no longer a number stops the run: nothing is learnt from there on.
+
+Runs in any process: distributed when `torch.distributed` is initialised and `world_size` > 1. No Ray here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from reasoning.files.durable import new_file
+from reasoning.recipe.sections import ObjectiveSection, TrainingSection
+from reasoning.records import Example, stable_id
+from reasoning.training.losses import total_loss
+from reasoning.training.objectives import Objective, can_share_prompts
+from reasoning.training.report import FineTuneReport, LossPoint
+from reasoning.training.samples import (
+    Sample,
+    TokenizedData,
+    draw_pass,
+    micro_batches,
+    share,
+    steps_per_pass,
+    tokenize_examples,
+)
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+
+MAX_PADDED_TOKENS = 16_384  # tokens that go through the model at once; more are accumulated
+MIN_PADDED_TOKENS = {"cpu": 1_024, "cuda": 16_384}  # fewer at once leave the device idle; padding is cheaper
+MAX_LOGITS = 2**28  # a GiB of float32: what a large vocabulary makes of those tokens
+REPORT_SECONDS = 0.5  # reading a loss waits for the GPU, so a single worker reads them in bunches
+
+
+class TrainingError(RuntimeError):
+    """A training that cannot start or go on. The message says why and what to change in the recipe."""
+
+
+def fine_tune(
+    model: Any,
+    tokenizer: Any,
+    examples: Sequence[Example],
+    training: TrainingSection,
+    objective: ObjectiveSection,
+    seed: int,
+    *,
+    rank: int = 0,
+    world_size: int = 1,
+    dtype: Dtype = "auto",
+    on_step: Callable[[LossPoint], None] | None = None,
+    on_pass: Callable[[FineTuning], None] | None = None,
+    resume: Path | None = None,
+) -> FineTuneReport:
+    """Teaches `model`, in place and on the device it is on, `training.epochs` passes over `examples`.
+
+    `on_step` gets every step's losses (in bunches, twice a second); `on_pass` is called on every rank after each pass
+    and may `save` the state, which `resume` (a file so written) continues from.
+    Raises `TrainingError` when no example fits, when a loss is not a number, or when `resume` is another training's.
+    """
+    run = FineTuning(model, tokenizer, examples, training, objective, seed, rank, world_size, dtype)
+    if resume is not None:
+        run.load(resume)
+    for epoch in range(run.passes, training.epochs):
+        run.learn_pass(epoch, on_step)
+        if on_pass is not None:
+            on_pass(run)
+    return run.report()
+
+
+def learning_rate(step: int, steps: int, training: TrainingSection) -> float:
+    """The rate of `step` (from 0) of `steps`: linear warm-up that ends at the peak, then the schedule, which ends at
+    zero just after the last step. Warm-up takes all steps when there are fewer than it wants."""
+    warmup = min(training.warmup_steps, steps)
+    if step < warmup:
+        return training.learning_rate * (step + 1) / warmup
+    done = (step - warmup) / max(1, steps - warmup)
+    match training.schedule:
+        case "constant":
+            return training.learning_rate
+        case "linear":
+            return training.learning_rate * (1.0 - done)
+        case "cosine":
+            return training.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+def make_optimizer(model: nn.Module, training: TrainingSection) -> torch.optim.AdamW:
+    """AdamW; biases and norms (every tensor with one dimension) are not decayed."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": training.weight_decay},
+        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
+
+
+class FineTuning:
+    """A training under way: what `fine_tune` steps through and a checkpoint holds."""
+
+    def __init__(
+        self, model: Any, tokenizer: Any, examples: Sequence[Example], training: TrainingSection,
+        objective: ObjectiveSection, seed: int, rank: int, world_size: int, dtype: Dtype,
+    ) -> None:  # fmt: skip
+        limit = min(training.max_tokens, getattr(model.config, "max_position_embeddings", training.max_tokens))
+        self.data = tokenize_examples(examples, tokenizer, limit, encoder_decoder=model.config.is_encoder_decoder)
+        if not self.data.examples:
+            raise TrainingError(_nothing_fits(self.data, len(examples), limit))
+        if objective.loss == "contrastive":
+            self.data = _only_triplets(self.data)
+        self.model, self.training, self.objective, self.seed = model, training, objective, seed
+        self.rank, self.world_size = rank, world_size
+        self.passes = 0
+        self.points: list[LossPoint] = []
+        self.device = next(model.parameters()).device
+        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+        self.wants_triplets = objective.contrastive_weight > 0 and any(e.has_triplet for e in self.data.examples)
+        shares = self.wants_triplets and _shares_prompts(model, limit, objective)
+        self.losses = Objective(model, objective, pad, shares_prompt=shares)
+        self.module: nn.Module = self.losses
+        if world_size > 1:  # representations need no output embedding
+            unused = objective.loss == "contrastive"
+            self.module = nn.parallel.DistributedDataParallel(self.losses, find_unused_parameters=unused)
+        self.max_padded = max(1, min(MAX_PADDED_TOKENS, MAX_LOGITS // model.config.vocab_size))
+        self.min_padded = MIN_PADDED_TOKENS.get(self.device.type, MAX_PADDED_TOKENS)
+        self.optimizer = make_optimizer(model, training)
+        self.steps = training.epochs * steps_per_pass(self.data.examples, training.batch_size)
+        self.autocast = _autocast(self.device, dtype)
+        self.identity = stable_id(
+            [e.id for e in examples], training.model_dump(mode="json"), objective.model_dump(mode="json"), seed
+        )
+        self._tokens = 0
+        self._unread: list[tuple[int, int, float, bool, Tensor]] = []
+        self._started = self._read_at = time.perf_counter()
+        self._unread_tokens = 0
+
+    def learn_pass(self, epoch: int, on_step: Callable[[LossPoint], None] | None) -> None:
+        """Learns every rationale once."""
+        torch.manual_seed(self.seed + 1_000_003 * epoch + self.rank)  # dropout, the same after a resumption
+        self.model.train()
+        batches = draw_pass(self.data.examples, self.training.batch_size, self.seed, epoch)
+        for index, batch in enumerate(batches):
+            step = epoch * len(batches) + index
+            rate = learning_rate(step, self.steps, self.training)
+            losses = self.learn(batch, rate)
+            has_triplet = self.wants_triplets and any(sample.is_triplet for sample in batch)
+            self._unread.append((step, epoch, rate, has_triplet, losses))
+            self._unread_tokens += sum(sample.length for sample in batch)
+            # Workers read at the same steps, or one would stop at a loss that is no number and the others wait for it.
+            if self.world_size > 1 or time.perf_counter() - self._read_at > REPORT_SECONDS or index + 1 == len(batches):
+                self._read_losses(on_step)
+        self.passes = epoch + 1
+
+    def learn(self, batch: tuple[Sample, ...], rate: float) -> Tensor:
+        """One step on `batch`; returns its (language-model, triplet) losses over all workers, on the device."""
+        mine = share(batch, self.rank, self.world_size)
+        idle = not mine  # fewer samples than workers: go through the motions, at no weight
+        triplets = sum(sample.is_triplet for sample in batch) if self.wants_triplets else 0
+        parts = micro_batches(mine or batch[:1], self.max_padded, self.min_padded, triplets=triplets > 0)
+        sums = torch.zeros(2, device=self.device)
+        for number, part in enumerate(parts):
+            last = number + 1 == len(parts)
+            with contextlib.nullcontext() if last or self.world_size == 1 else self.module.no_sync():  # type: ignore[operator]
+                with self.autocast():
+                    loss, language, contrast = self.module(part, self.losses.predicted_tokens(batch), triplets)
+                # The wrapper averages gradients over workers, and the losses are parts of a sum.
+                (loss * (0.0 if idle else float(self.world_size))).backward()
+            if not idle:
+                sums += torch.stack([language, contrast]).to(sums.dtype)
+        if self.training.max_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.training.max_grad_norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.world_size > 1:
+            torch.distributed.all_reduce(sums)
+        return sums
+
+    def _read_losses(self, on_step: Callable[[LossPoint], None] | None) -> None:
+        values = torch.stack([losses for *_, losses in self._unread]).tolist()
+        now = time.perf_counter()
+        speed = self._unread_tokens / max(now - self._read_at, 1e-9)
+        self._tokens += self._unread_tokens
+        for (step, epoch, rate, has_triplet, _), (language, contrast) in zip(self._unread, values, strict=True):
+            total = total_loss(language, contrast, self.objective)
+            if not math.isfinite(total):
+                raise TrainingError(
+                    f"the loss of step {step} (epoch {epoch}) is {total}, not a number: the training has diverged. "
+                    f"Lower learning_rate (it was {rate:.2g}) or max_grad_norm, or give it more warmup_steps"
+                )
+            point = LossPoint(step, epoch, language, contrast if has_triplet else None, total, rate, speed, self.steps)
+            self.points.append(point)
+            if on_step is not None:
+                on_step(point)
+        self._unread, self._unread_tokens, self._read_at = [], 0, now
+
+    def save(self, file: Path) -> None:
+        """Writes everything a resumption needs (weights, optimiser, losses so far) to `file`, atomically."""
+        state = {
+            "identity": self.identity,
+            "passes": self.passes,
+            "tokens": self._tokens,
+            "points": [tuple(asdict(point).values()) for point in self.points],
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        with new_file(file) as part:
+            torch.save(state, part)
+
+    def load(self, file: Path) -> None:
+        """Continues from `file`. Raises `TrainingError` when it belongs to other examples or settings."""
+        state = torch.load(file, map_location=self.device, weights_only=True)
+        if state["identity"] != self.identity:
+            raise TrainingError(
+                f"{file}: the state of another training (other examples, settings or seed) under the same name: "
+                "remove that run's folder, or give this one another name"
+            )
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.passes, self._tokens = state["passes"], state["tokens"]
+        self.points = [LossPoint(*values) for values in state["points"]]
+
+    def report(self) -> FineTuneReport:
+        """What was done so far. Triplet and last losses are those of the last step that had them."""
+        triplets = [point.triplet for point in self.points if point.triplet is not None]
+        return FineTuneReport(
+            steps=len(self.points),
+            tokens=self._tokens,
+            seconds=time.perf_counter() - self._started,
+            lm_loss_first=self.points[0].lm,
+            lm_loss_last=self.points[-1].lm,
+            triplet_last=triplets[-1] if triplets else None,
+            losses=tuple(self.points),
+            dropped=self.data.dropped_completions,
+            dropped_examples=self.data.dropped_examples,
+        )
+
+
+def _only_triplets(data: TokenizedData) -> TokenizedData:
+    """What the triplet loss alone can learn from. Raises `TrainingError` when that is nothing."""
+    examples = tuple(example for example in data.examples if example.has_triplet)
+    if not examples:
+        raise TrainingError(
+            f"loss: contrastive learns from questions with two different rationales and a mistake, and none of "
+            f"{len(data.examples)} has them: use another objective.loss, or ask for more rationales per question"
+        )
+    return replace(data, examples=examples)
+
+
+def _shares_prompts(model: Any, max_tokens: int, objective: ObjectiveSection) -> bool:
+    if model.config.is_encoder_decoder:
+        return False  # its encoder's states are shared anyhow
+    shares = can_share_prompts(model, max_tokens, prompt_gradient=objective.prompt_gradient)
+    if not shares and not objective.prompt_gradient:
+        raise TrainingError(
+            f"prompt_gradient: false needs a student whose prompts can be cached and shared, and this one "
+            f"({model.config.model_type}) cannot: its attention has a window below {max_tokens} tokens, or it keeps "
+            "another state. Leave prompt_gradient on"
+        )
+    return shares
+
+
+def _autocast(device: torch.device, dtype: Dtype) -> Callable[[], contextlib.AbstractContextManager[Any]]:
+    """bfloat16 passes where asked for, or where a GPU has them. float16 is for sampling: its range is too small to
+    train in without scaling the loss, so it trains in float32."""
+    supported = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    if dtype == "bfloat16" or (dtype == "auto" and supported):
+        return lambda: torch.autocast(device.type, torch.bfloat16)
+    return contextlib.nullcontext
+
+
+def _nothing_fits(data: TokenizedData, examples: int, limit: int) -> str:
+    if examples == 0:
+        return "there is no example to learn from: no rationale was kept in this round"
+    return (
+        f"none of {examples} examples has a rationale that fits {limit} tokens (the longest needs {data.longest}): "
+        "raise training.max_tokens, up to what the student's positions allow"
+    )

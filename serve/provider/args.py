@@ -1,0 +1,88 @@
+"""What a faulty provider is: one strict configuration for a test, a benchmark and the command line.
+
+Owns: the settings and their bounds. Invariant: two providers with the same settings treat the same requests alike.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from reasoning.offline.teacher import OfflineTeacher, Teacher
+from serve.provider.account import Prices
+from serve.provider.admission import Algorithm, Limits, RetryAfter
+from serve.provider.batch_api import BatchTimes
+from serve.provider.chat_completion import EchoTeacher
+from serve.provider.faults import FaultArgs, LatencyArgs
+
+
+class ProviderArgs(BaseModel):
+    """All of it. Limits: None is no limit. Prices in dollars per million tokens.
+
+    `count_tokens`: what a request counts against the minute, `reserved`: its prompt and its max_tokens (16 without
+    one) for each choice, `actual`: what it will use. `retry_after`: the form in which a refusal says when to come back.
+    `batch_seconds`: from the creation of a batch to its end. `batch_fault_share`: of the lines, with `faults.weights`.
+    `batch_call_fault_share`: of the calls to files and batches that fail, half of them after they were carried out.
+    `api_keys`: those accepted; None: any, or none at all.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    model: str = Field(default="faulty-teacher", min_length=1)
+    teacher: Literal["offline", "echo"] = "offline"
+    error_rate: float = Field(default=0.0, ge=0.0, le=1.0)
+    seed: int = 0
+    latency: LatencyArgs = LatencyArgs()
+    faults: FaultArgs = FaultArgs()
+
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+    max_concurrent: int | None = Field(default=None, ge=1)
+    algorithm: Algorithm = "bucket"
+    count_tokens: Literal["actual", "reserved"] = "actual"
+    send_limit_headers: bool = True
+    retry_after: RetryAfter = "seconds"
+    quota_requests: int | None = Field(default=None, ge=0)
+    quota_tokens: int | None = Field(default=None, ge=0)
+    quota_cost: float | None = Field(default=None, ge=0.0)
+
+    input_price: float = Field(default=0.0, ge=0.0)
+    output_price: float = Field(default=0.0, ge=0.0)
+    batch_discount: float = Field(default=0.5, ge=0.0, le=1.0)
+    batch_seconds: float = Field(default=1.0, ge=0.0)
+    batch_expire_share: float = Field(default=0.0, ge=0.0, le=1.0)
+    batch_fault_share: float = Field(default=0.0, ge=0.0, le=1.0)
+    batch_call_fault_share: float = Field(default=0.0, ge=0.0, le=1.0)
+    batch_most_lines: int = Field(default=50_000, ge=1)
+
+    api_keys: tuple[str, ...] | None = Field(default=None, repr=False)
+
+    def build_teacher(self) -> Teacher:
+        return EchoTeacher() if self.teacher == "echo" else OfflineTeacher(self.error_rate, self.seed)
+
+    def limits(self) -> Limits:
+        return Limits(
+            requests_per_minute=self.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute,
+            max_concurrent=self.max_concurrent,
+            algorithm=self.algorithm,
+            quota_requests=self.quota_requests,
+            quota_tokens=self.quota_tokens,
+            quota_cost=self.quota_cost,
+        )
+
+    def prices(self) -> Prices:
+        return Prices(self.input_price, self.output_price, self.batch_discount)
+
+    def batch_times(self) -> BatchTimes:
+        return BatchTimes(
+            seconds=self.batch_seconds,
+            expire_share=self.batch_expire_share,
+            call_fault_share=self.batch_call_fault_share,
+            most_lines=self.batch_most_lines,
+            seed=self.seed,
+        )
+
+    def batch_faults(self) -> FaultArgs:
+        return self.faults.model_copy(update={"share": self.batch_fault_share})

@@ -1,0 +1,211 @@
+"""A chat completion as the faulty provider reads and writes it: strict checks by hand, for they are on the hot path.
+
+Owns: OpenAI's request, reply and error bodies for `/v1/chat/completions`, and what a fault does to an answer. No I/O.
+Invariants
+- A request is read whole or refused with OpenAI's error; what is not offered (streaming) is refused, not ignored.
+- The identity of a request is a hash of model, messages, temperature, max_tokens and seed.
+- An answer counts its own tokens (`reasoning.offline.word_tokens`); only `wrong_usage` tells the client something else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reasoning.offline.teacher import Teacher
+from reasoning.offline.word_tokens import count_tokens, cut_to
+from serve.provider.faults import FaultKind
+
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
+
+
+class ApiRefusal(Exception):
+    """An error that the client sees as it is. `kind` is OpenAI's `type`."""
+
+    def __init__(
+        self, status: int, message: str, code: str | None, param: str | None = None, kind: str = "invalid_request_error"
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code, self.param, self.kind = status, message, code, param, kind
+
+    def text(self) -> str:
+        """The body, as JSON."""
+        return json.dumps(
+            {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChatAsk:
+    """A request that was read. `asked`: the last message of the user; `prompt`: all messages, as they are counted."""
+
+    identity: str
+    asked: str
+    prompt: str
+    n: int
+    temperature: float
+    seed: int | None
+    limit: int | None
+    stops: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The choices, each a text and its finish_reason, and the tokens that are billed."""
+
+    choices: tuple[tuple[str, str], ...]
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class EchoTeacher:
+    """Says `Answer to` and what it was asked: the teacher of benchmarks."""
+
+    def complete(self, content: str, n: int = 1, temperature: float = 0.0, seed: int | None = None) -> list[str]:
+        return [f"Answer to {content}"] * n
+
+    def continue_text(self, prompt: str, n: int = 1, temperature: float = 0.0, seed: int | None = None) -> list[str]:
+        return self.complete(prompt, n, temperature, seed)
+
+
+def read_json(raw: bytes) -> object:
+    """Errors: `ApiRefusal`."""
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise ApiRefusal(400, f"We could not parse the JSON body of your request: {error}", None) from error
+
+
+def read_ask(sent: object, model: str) -> ChatAsk:
+    """The request in a JSON body. Errors: `ApiRefusal`, naming the first value that is wrong."""
+    if not isinstance(sent, dict):
+        raise ApiRefusal(400, "The body must be a JSON object.", "invalid_value", "body")
+    if not isinstance(named := sent.get("model"), str):
+        raise _wrong("model", "a text is needed")
+    if named != model:
+        raise ApiRefusal(404, f"The model '{named}' does not exist; this server has '{model}'.", "model_not_found")
+    if sent.get("stream"):
+        raise ApiRefusal(400, "Streaming is not offered; send stream=false.", "unsupported_value", "stream")
+    messages = sent.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise _wrong("messages", "a list of at least one message is needed")
+    said = [_message(i, message) for i, message in enumerate(messages)]
+    asked = next((text for role, text in reversed(said) if role == "user"), None)
+    if asked is None:
+        raise _wrong("messages", "there is no message of the role 'user'")
+    temperature, stop = _number(sent, "temperature", 1.0), sent.get("stop")
+    stops = [stop] if isinstance(stop, str) else [] if stop is None else stop
+    if not isinstance(stops, list) or not all(isinstance(one, str) for one in stops):
+        raise _wrong("stop", "a text or a list of texts is needed")
+    seed = _integer(sent, "seed")
+    limit = _integer(sent, "max_completion_tokens", 1) or _integer(sent, "max_tokens", 1)
+    canonical = _CANONICAL.encode((model, messages, temperature, limit, seed))
+    return ChatAsk(
+        identity=hashlib.blake2b(canonical.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
+        asked=asked,
+        prompt=said[0][1] if len(said) == 1 else "\n".join(text for _, text in said),
+        n=_integer(sent, "n", 1, 128) or 1,
+        temperature=temperature,
+        seed=seed,
+        limit=limit,
+        stops=tuple(one for one in stops if one),
+    )
+
+
+def _message(index: int, message: object) -> tuple[str, str]:
+    """Role and text; parts of a content are joined by lines."""
+    role = message.get("role") if isinstance(message, dict) else None
+    content = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(role, str):
+        raise _wrong(f"messages.{index}.role", "a text is needed")
+    if isinstance(content, str):
+        return role, content
+    parts = content if isinstance(content, list) else []
+    texts = [part.get("text") for part in parts if isinstance(part, dict) and part.get("type") == "text"]
+    if not parts or len(texts) != len(parts) or not all(isinstance(text, str) for text in texts):
+        raise _wrong(f"messages.{index}.content", "a text or a list of parts of the type 'text' is needed")
+    return role, "\n".join(str(text) for text in texts)
+
+
+def _number(sent: dict[str, Any], name: str, default: float) -> float:
+    value = sent.get(name)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 2.0:
+        raise _wrong(name, "a number between 0 and 2 is needed")
+    return float(value)
+
+
+def _integer(sent: dict[str, Any], name: str, least: int | None = None, most: int | None = None) -> int | None:
+    value = sent.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _wrong(name, "an integer is needed")
+    if (least is not None and value < least) or (most is not None and value > most):
+        raise _wrong(name, f"an integer of at least {least}" + (f" and at most {most}" if most else "") + " is needed")
+    return value
+
+
+def _wrong(param: str, problem: str) -> ApiRefusal:
+    return ApiRefusal(400, f"Invalid '{param}': {problem}.", "invalid_value", param)
+
+
+def answer(teacher: Teacher, ask: ChatAsk, prompt_tokens: int) -> Answer:
+    """What the teacher says, up to the first stop sequence and to the limit. Errors: the teacher's own."""
+    ended = [_finish(text, ask) for text in teacher.complete(ask.asked, ask.n, ask.temperature, ask.seed)]
+    choices = tuple((text, why) for text, why, _ in ended)
+    return Answer(choices, prompt_tokens, sum(tokens for _, _, tokens in ended))
+
+
+def _finish(text: str, ask: ChatAsk) -> tuple[str, str, int]:
+    """The text, why it ends there, and its tokens."""
+    if ask.stops:
+        found = [at for at in (text.find(stop) for stop in ask.stops) if at >= 0]
+        text = text[: min(found)] if found else text
+    tokens = count_tokens(text)
+    if ask.limit is None or tokens <= ask.limit:
+        return text, "stop", tokens
+    return cut_to(text, ask.limit) or text, "length", ask.limit
+
+
+def bent(given: Answer, fault: FaultKind | None) -> Answer:
+    """The answer as a fault leaves it. Text that was made and then withheld is billed; text that was never made is
+    not."""
+    if fault is FaultKind.EMPTY:
+        return replace(given, choices=tuple(("", "stop") for _ in given.choices))
+    if fault is FaultKind.CONTENT_FILTER:
+        return replace(given, choices=tuple(("", "content_filter") for _ in given.choices))
+    if fault is FaultKind.TRUNCATED:
+        halves = [cut_to(text, max(1, count_tokens(text) // 2)) or text for text, _ in given.choices]
+        choices = tuple((half, "length") for half in halves)
+        return Answer(choices, given.prompt_tokens, sum(count_tokens(half) for half in halves))
+    return given
+
+
+def completion(name: str, model: str, created: int, given: Answer, fault: FaultKind | None, at: float) -> bytes:
+    """The body of a reply. `at`, from 0 up to 1, chooses which wrong usage `wrong_usage` tells."""
+    choices = [
+        {"index": i, "message": {"role": "assistant", "content": text}, "finish_reason": why, "logprobs": None}
+        for i, (text, why) in enumerate(given.choices)
+    ]
+    body = {"id": f"chatcmpl-{name}", "object": "chat.completion", "created": created, "model": model}
+    sent, made = given.prompt_tokens, given.completion_tokens
+    usage = {"prompt_tokens": sent, "completion_tokens": made, "total_tokens": sent + made}
+    told: object = _wrong_usage(usage, at) if fault is FaultKind.WRONG_USAGE else usage
+    whole = {**body, "choices": choices} if told is None else {**body, "choices": choices, "usage": told}
+    encoded = json.dumps(whole).encode()
+    return encoded[: len(encoded) // 2] if fault is FaultKind.MALFORMED else encoded
+
+
+def _wrong_usage(usage: dict[str, int], at: float) -> object:
+    told: tuple[object, ...] = (
+        None,
+        {name: -count - 1 for name, count in usage.items()},
+        {name: str(count) for name, count in usage.items()},
+        dict.fromkeys(usage, 0),
+        {name: count * 1000 + 1000 for name, count in usage.items()},
+    )
+    return told[int(at * len(told))]

@@ -1,0 +1,188 @@
+"""The desk of the faulty provider: decides what becomes of a request, and books it, before any byte is sent.
+
+Owns: the account, the admission and the fault plans, and how they go together. No I/O; clocks are passed in.
+Invariants
+- A request is taken whole or refused, in one step: nothing else can come between the check of a limit and its count.
+- What reached the model is booked when it was admitted: a client that hangs up pays all the same.
+- Only admitted arrivals count for the fault plan, so that refusals, which depend on time, change no fault.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from reasoning.offline.teacher import Teacher, UnrecordedQuestionError
+from reasoning.offline.word_tokens import count_tokens
+from serve.provider.account import Account, ProviderStats
+from serve.provider.admission import Admission, Cause, Charge, Refusal, retry_headers
+from serve.provider.args import ProviderArgs
+from serve.provider.batch_api import LineReply
+from serve.provider.chat_completion import Answer, ApiRefusal, ChatAsk, answer, bent, completion, read_ask
+from serve.provider.faults import ANSWERED, BATCH_KINDS, UNBILLED, FaultKind, FaultPlan, chance
+
+DEFAULT_RESERVED = 16  # tokens of a request without max_tokens, as OpenAI reserves them
+Clock = Callable[[], float]
+
+
+class LimitRefusal(ApiRefusal):
+    """A 429, with what the client is told about coming back."""
+
+    def __init__(self, message: str, code: str, kind: str, headers: dict[str, str]) -> None:
+        super().__init__(429, message, code, None, kind)
+        self.headers = headers
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request that was admitted. `given`: None where the fault keeps it from the model. `account`: the one it is in,
+    also after a reset."""
+
+    ask: ChatAsk
+    arrival: int
+    fault: FaultKind | None
+    given: Answer | None
+    latency_s: float
+    account: Account
+
+
+class Desk:
+    """`monotonic` never goes back and paces the limits; `unix` is the time of day."""
+
+    def __init__(self, args: ProviderArgs, teacher: Teacher, monotonic: Clock, unix: Clock) -> None:
+        self.args = args
+        self._teacher, self._monotonic, self._unix = teacher, monotonic, unix
+        self._plan = FaultPlan(args.faults, args.seed)
+        self._batch_plan = FaultPlan(args.batch_faults(), args.seed, BATCH_KINDS)
+        self._admission = Admission(args.limits())
+        self.reset()
+
+    def reset(self) -> None:
+        """As new, but for requests in flight and batches under way."""
+        self.account = Account(self.args.prices())
+        self._arrivals: Counter[str] = Counter()
+        self._admission.reset()
+
+    def stats(self) -> ProviderStats:
+        return self.account.stats(self._admission.in_flight)
+
+    def take(self, ask: ChatAsk) -> Order:
+        """Admits and books a request; it is in flight until `close`. Errors: `LimitRefusal`; `ApiRefusal` when the
+        teacher knows no answer."""
+        account = self.account
+        account.arrive(ask.identity, self._unix())
+        arrival = self._arrivals[ask.identity]
+        fault = self._plan.fault(ask.identity, arrival)
+        given: Answer | None = None
+
+        def charge() -> Charge:
+            nonlocal given
+            prompt_tokens = count_tokens(ask.prompt)
+            reserved = prompt_tokens + ask.n * (ask.limit or DEFAULT_RESERVED)
+            by_reserve = self.args.count_tokens == "reserved"
+            if fault in UNBILLED:
+                return Charge(reserved if by_reserve else 0, 0, 0, 0.0)
+            given = bent(self._answer(ask, prompt_tokens), fault)
+            used = given.prompt_tokens + given.completion_tokens
+            cost = account.prices.cost(given.prompt_tokens, given.completion_tokens)
+            return Charge(reserved if by_reserve else used, 1, used, cost)
+
+        admitted = self._admission.admit(self._monotonic(), charge)
+        if isinstance(admitted, Refusal):
+            account.refused[admitted.cause] += 1
+            self._refuse(admitted)
+        self._arrivals[ask.identity] += 1
+        account.admit(admitted.counted_tokens, self._admission.in_flight, fault)
+        if given is not None:
+            account.live.add(given)
+        latency = self.args.latency
+        at = chance(self.args.seed, "latency", ask.identity, arrival) if latency.median_s else 0.0
+        return Order(ask, arrival, fault, given, latency.seconds(at), account)
+
+    def body(self, order: Order) -> bytes:
+        """The reply to an order that reached the model."""
+        assert order.given is not None
+        return self._completion(order.ask, order.arrival, order.given, order.fault)
+
+    def finish(self, order: Order) -> None:
+        """Its answer goes out."""
+        if order.given is not None:
+            order.account.serve(order.ask.identity, self._unix(), order.given, order.fault in ANSWERED)
+
+    def close(self) -> None:
+        """It is no longer in flight."""
+        self._admission.release()
+
+    def headers(self) -> dict[str, str]:
+        return self._admission.headers(self._monotonic()) if self.args.send_limit_headers else {}
+
+    def hint(self, wait_s: float, *, always: bool = False) -> dict[str, str]:
+        """When to come back. `always`: also where refusals do not say it."""
+        form = self.args.retry_after
+        return retry_headers("seconds" if always and form == "none" else form, wait_s, self._unix())
+
+    def answer_line(self, sent: object) -> LineReply | None:
+        """What becomes of a line of a batch; None: it is lost."""
+        account = self.account
+        account.batch_lines += 1
+        try:
+            ask = read_ask(sent, self.args.model)
+            account.arrive_in_batch(ask.identity)
+            arrival = self._arrivals[ask.identity]
+            self._arrivals[ask.identity] += 1
+            fault = self._batch_plan.fault(ask.identity, arrival)
+            if fault is not None:
+                account.faults[fault] += 1
+            if fault is FaultKind.DROPPED:
+                return None
+            if fault in UNBILLED:
+                raise fault_refusal(fault, self.args.model)
+            given = bent(self._answer(ask, count_tokens(ask.prompt)), fault)
+            tokens = given.prompt_tokens + given.completion_tokens
+            cost = account.prices.cost(given.prompt_tokens, given.completion_tokens, batch=True)
+            if not self._admission.spend(Charge(0, 1, tokens, cost)):
+                account.refused[Cause.QUOTA] += 1
+                self._refuse(Refusal(Cause.QUOTA, float("inf")))
+        except ApiRefusal as refusal:
+            return LineReply(refusal.status, refusal.text())
+        account.batch.add(given)
+        if fault in ANSWERED:
+            account.answered[ask.identity] += 1
+        body = self._completion(ask, arrival, given, fault).decode()
+        return LineReply(200, body, malformed=fault is FaultKind.MALFORMED)
+
+    def _answer(self, ask: ChatAsk, prompt_tokens: int) -> Answer:
+        try:
+            return answer(self._teacher, ask, prompt_tokens)
+        except UnrecordedQuestionError as error:
+            raise ApiRefusal(404, str(error), "question_not_recorded") from error
+
+    def _completion(self, ask: ChatAsk, arrival: int, given: Answer, fault: FaultKind | None) -> bytes:
+        at = chance(self.args.seed, "usage", ask.identity, arrival) if fault is FaultKind.WRONG_USAGE else 0.0
+        return completion(f"{ask.identity}{arrival}", self.args.model, int(self._unix()), given, fault, at)
+
+    def _refuse(self, refusal: Refusal) -> NoReturn:
+        if refusal.cause is Cause.QUOTA:
+            message = "You exceeded your current quota, please check your plan and billing details."
+            raise LimitRefusal(message, "insufficient_quota", "insufficient_quota", {})
+        what = {Cause.REQUESTS: "requests per min (RPM)", Cause.TOKENS: "tokens per min (TPM)"}
+        where = f"Rate limit reached for {self.args.model} on {what.get(refusal.cause, 'concurrent requests')}"
+        late = "Please try again later." if self.args.retry_after == "none" else "Please try again when told."
+        message = f"{where}. {late}" if refusal.wait_s < float("inf") else f"{where}: the request is too large."
+        raise LimitRefusal(message, "rate_limit_exceeded", refusal.cause.value, self.hint(refusal.wait_s))
+
+
+def fault_refusal(fault: FaultKind | None, model: str) -> ApiRefusal:
+    """The error that a fault is, with OpenAI's words."""
+    if fault is FaultKind.CONTEXT_TOO_LONG:
+        message = "This model's maximum context length was exceeded. Please reduce the length of the messages."
+        return ApiRefusal(400, message, "context_length_exceeded", "messages")
+    if fault is FaultKind.SERVER_ERROR:
+        message = "The server had an error while processing your request. Sorry about that!"
+        return ApiRefusal(500, message, None, None, "server_error")
+    if fault is FaultKind.UNAVAILABLE:
+        return ApiRefusal(503, "The server is overloaded or not ready yet.", None, None, "server_error")
+    message = f"Rate limit reached for {model}. Please slow down."
+    return ApiRefusal(429, message, "rate_limit_exceeded", None, "requests")

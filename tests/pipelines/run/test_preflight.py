@@ -1,0 +1,374 @@
+"""What is refused before a run starts, each fault with its place and cure, all of them at once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from pipelines.run.preflight import Checked, Fault, PreflightError, check
+from reasoning.offline.teacher import OfflineTeacher
+from reasoning.recipe.tailored import parse_recipe
+from serve.offline_teacher import create_app
+from tests.tiny_students import byte_tokenizer, tiny_llama
+
+LAPTOP = {"CPU": 2.0}
+SMALL = "task: {train: 40, validation: 10, test: 10}\n"
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Llama of head size 32 with 512 positions, as `save_pretrained` writes it."""
+    folder = tmp_path_factory.mktemp("student")
+    tokenizer = byte_tokenizer()
+    tiny_llama(len(tokenizer)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[str]:
+    """The base address of a real OpenAI-compatible server on a free port, which serves the model `teacher`."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        app = create_app(OfflineTeacher(), "teacher")
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        thread = threading.Thread(target=server.run, args=([bound],))
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}/v1"
+        server.should_exit = True
+        thread.join()
+
+
+def checked(text: str, student: Path, resources: dict[str, float] = LAPTOP, *, teacher: bool = True) -> Checked:
+    recipe = parse_recipe(f"{text}\nstudent: {{model: '{student}'}}", "mine.yaml")
+    return check(recipe, "mine.yaml", resources, teacher=teacher)
+
+
+def faults(
+    text: str, student: Path, resources: dict[str, float] = LAPTOP, *, teacher: bool = True
+) -> tuple[Fault, ...]:
+    with pytest.raises(PreflightError) as caught:
+        checked(text, student, resources, teacher=teacher)
+    assert str(caught.value).startswith("mine.yaml: ")
+    for fault in caught.value.faults:
+        assert fault.place in str(caught.value) and fault.what in str(caught.value) and fault.cure in str(caught.value)
+    return caught.value.faults
+
+
+def only(text: str, student: Path, resources: dict[str, float] = LAPTOP, *, teacher: bool = True) -> Fault:
+    found = faults(text, student, resources, teacher=teacher)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_a_good_recipe_passes_with_its_data(student: Path) -> None:
+    result = checked(SMALL, student)
+    assert (len(result.data.train), len(result.data.validation), len(result.data.test)) == (40, 10, 10)
+    assert result.notes == ()
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ABSENT_KEY", raising=False)
+    text = """
+task: {source: file, path: nowhere.json}
+teacher: {kind: openai, model: m, base_url: 'http://127.0.0.1:9/v1', api_key_env: ABSENT_KEY}
+cluster: {sampler_gpus: 1}
+"""
+    places = [fault.place for fault in faults(text, tmp_path / "absent")]
+    assert places == ["nowhere.json", "student.model", "cluster.sampler_gpus", "teacher.api_key_env"]
+
+
+# Data ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_malformed_line_is_named_with_its_number(tmp_path: Path, student: Path) -> None:
+    rows = [json.dumps({"question": f"How many {i}?", "answer": f"#### {i}"}) for i in range(10)]
+    (tmp_path / "gsm8k_test.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    rows[6] = rows[6][:20]
+    (tmp_path / "gsm8k_train.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    fault = only(f"task: {{name: gsm8k, source: file, path: '{tmp_path}'}}", student, teacher=False)
+    assert fault.place == f"{tmp_path / 'gsm8k_train.jsonl'}, line 7" and "malformed JSON" in fault.what
+
+
+@pytest.mark.parametrize(
+    ("learning", "place"),
+    [
+        ("{first_questions: 41}", "learning.first_questions"),
+        ("{exam: {questions: 41}}", "learning.exam.questions"),
+        ("{training: {batch_size: 41}}", "learning.training.batch_size"),
+        ("{first_training: {batch_size: 41}}", "learning.first_training.batch_size"),
+    ],
+)
+def test_more_questions_than_there_are(student: Path, learning: str, place: str) -> None:
+    fault = only(f"{SMALL}learning: {learning}", student)
+    assert fault.place == place and "40" in fault.what and "at most 40" in fault.cure
+    assert checked(f"{SMALL}learning: {learning}", student, teacher=False)  # an exam alone does not learn
+
+
+def test_a_batch_smaller_than_the_trainers(student: Path) -> None:
+    found = faults(f"{SMALL}cluster: {{trainers: 20, trainer_cpus: 0.01}}", student)
+    assert {fault.place for fault in found} == {"learning.first_training.batch_size", "learning.training.batch_size"}
+
+
+# The student --------------------------------------------------------------------------------------------------------
+
+
+def test_folders_that_hold_no_student(tmp_path: Path, student: Path) -> None:
+    found = faults(SMALL, tmp_path)
+    assert [fault.place for fault in found] == ["student.model"] * 3
+    assert all(part in " ".join(fault.what for fault in found) for part in ("config.json", "tokenizer", "safetensors"))
+    fault = only(SMALL, tmp_path / "a" / "b" / "c")
+    assert "no folder" in fault.what and "hub id" in fault.cure
+
+
+def changed(student: Path, folder: Path, **config: object) -> Path:
+    shutil.copytree(student, folder, dirs_exist_ok=True)
+    content = json.loads((folder / "config.json").read_text(encoding="utf-8")) | config
+    (folder / "config.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+def test_a_head_size_that_crashes_on_cpu(tmp_path: Path, student: Path) -> None:
+    small = changed(student, tmp_path, head_dim=16)
+    fault = only(SMALL, small)
+    assert "size 16" in fault.what and "32, 64" in fault.what and "sampler_gpus" in fault.cure
+    assert checked(f"{SMALL}cluster: {{sampler_gpus: 1}}", small, {"CPU": 2.0, "GPU": 1.0})
+    assert checked(f"{SMALL}cluster: {{sampler: transformers}}", small)
+
+
+def test_what_is_no_student(tmp_path: Path, student: Path) -> None:
+    own = changed(student, tmp_path, model_type="mine", architectures=["MineForCausalLM"], is_encoder_decoder=False)
+    assert "MineForCausalLM" in only(SMALL, own).what
+    ears = {"model_type": "whisper", "architectures": ["WhisperForConditionalGeneration"], "is_encoder_decoder": True}
+    assert (
+        "WhisperForConditionalGeneration"
+        in only(SMALL, changed(student, tmp_path, **ears, decoder_start_token_id=1)).what
+    )
+
+
+def test_an_encoder_decoder_is_sampled_with_transformers_alone(tmp_path: Path, student: Path) -> None:
+    """Its heads may have any size, its positions need not end, and it must name the token its answers start from."""
+    t5 = {"model_type": "t5", "architectures": ["T5ForConditionalGeneration"], "is_encoder_decoder": True}
+    sizes = {"max_position_embeddings": None, "n_positions": 128, "head_dim": 16}
+    folder = changed(student, tmp_path, **t5, **sizes, decoder_start_token_id=0)
+    assert checked(SMALL, folder)
+    assert checked(f"{SMALL}cluster: {{sampler: transformers}}", folder)
+    fault = only(f"{SMALL}cluster: {{sampler: vllm}}", folder)
+    assert fault.place == "cluster.sampler" and "(t5)" in fault.what and "transformers" in fault.cure
+    gpus = {"CPU": 4.0, "GPU": 4.0}
+    assert checked(f"{SMALL}cluster: {{sampler_gpus: 1}}", folder, gpus)
+    assert only(f"{SMALL}cluster: {{sampler_gpus: 2}}", folder, gpus).place == "cluster.sampler_gpus"
+    startless = changed(folder, tmp_path / "startless", decoder_start_token_id=None)
+    assert "decoder_start_token_id" in only(SMALL, startless).what
+
+
+def test_weights_that_are_a_pointer_or_cut_off(tmp_path: Path, student: Path) -> None:
+    folder = changed(student, tmp_path)
+    whole = (folder / "model.safetensors").read_bytes()
+    for content in (b"version https://git-lfs.github.com/spec/v1\n", whole[: len(whole) // 2]):
+        (folder / "model.safetensors").write_bytes(content)
+        fault = only(SMALL, folder)
+        assert "model.safetensors" in fault.what and "git lfs pull" in fault.cure
+    (folder / "model.safetensors").unlink()
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    assert "model-00001-of-00002.safetensors" in only(SMALL, folder).what
+
+
+def test_more_tokens_than_positions(student: Path) -> None:
+    fault = only(f"{SMALL}learning: {{training: {{max_tokens: 513}}}}", student)
+    assert fault.place == "learning.training.max_tokens" and "512" in fault.what
+
+
+def test_a_hub_student_without_a_hub(student: Path) -> None:
+    """Offline, as the whole test session is; the library says so at once."""
+    with pytest.raises(PreflightError, match=r"student\.model: nobody/nothing is no folder here"):
+        check(parse_recipe(f"{SMALL}student: {{model: nobody/nothing}}", "mine.yaml"), "mine.yaml", LAPTOP)
+
+
+# Teachers -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_key_is_named_and_a_key_never_shown(student: Path, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"{SMALL}teacher: {{kind: openai, model: teacher, base_url: '{api}', api_key_env: TAILOR_TEST_KEY}}"
+    monkeypatch.delenv("TAILOR_TEST_KEY", raising=False)
+    fault = only(text, student)
+    assert fault.place == "teacher.api_key_env" and "TAILOR_TEST_KEY" in fault.what
+    monkeypatch.setenv("TAILOR_TEST_KEY", "sk-very-secret-value")
+    assert checked(text, student).notes == ()
+    fault = only(text.replace("model: teacher", "model: other"), student)
+    assert fault.place == "teacher.model" and "'other'" in fault.what
+    assert "secret" not in str(fault)
+
+
+def test_openai_itself_needs_a_key(student: Path) -> None:
+    fault = only(f"{SMALL}teacher: {{first: {{kind: openai, model: m}}}}", student)
+    assert fault.place == "teacher.first.api_key_env" and "OPENAI_API_KEY" in fault.cure
+
+
+def test_a_teacher_that_is_not_there(student: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        address = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
+        fault = only(f"{SMALL}teacher: {{kind: openai, model: m, base_url: '{address}'}}", student)
+    assert fault.place == "teacher.base_url" and address in fault.what
+    assert checked(f"{SMALL}teacher: {{kind: openai, model: m, base_url: '{address}'}}", student, teacher=False)
+
+
+def test_recordings(tmp_path: Path, student: Path) -> None:
+    questions = [problem.question for problem in checked(SMALL, student).data.train]
+    path = tmp_path / "recorded.jsonl"
+    text = f"{SMALL}teacher: {{first: {{kind: recorded, recorded: '{path}'}}}}"
+    assert only(text, student).place == "teacher.first.recorded"
+
+    def record(*asked: str) -> None:
+        rows = [{"question": question, "rationale": "So.", "answer_completion": " yes"} for question in asked]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+    record("Something else?")
+    assert "none of the 40" in only(text, student).what
+    record(*questions[:30])
+    assert "30 of 40" in checked(text, student).notes[0]
+    record(*questions)
+    assert checked(text, student).notes == ()
+    path.write_text(
+        '{"question": "A?", "rationale": "So.", "answer_completion": "yes"}\n{"question"\n', encoding="utf-8"
+    )
+    assert "line 2" in only(text, student).what
+
+
+def test_the_offline_teacher_solves_its_own_families_only(tmp_path: Path, student: Path) -> None:
+    rows = [json.dumps({"question": f"How many {i}?", "answer": f"#### {i}"}) for i in range(10)]
+    (tmp_path / "gsm8k_train.jsonl").write_text("\n".join(rows[:8]), encoding="utf-8")
+    (tmp_path / "gsm8k_test.jsonl").write_text("\n".join(rows[8:]), encoding="utf-8")
+    text = f"task: {{name: gsm8k, source: file, path: '{tmp_path}'}}"
+    fault = only(text, student)
+    assert fault.place == "teacher.kind" and "cannot solve gsm8k" in fault.what
+    assert checked(text, student, teacher=False)
+
+
+# The cluster --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cluster", "there", "fine"),
+    [
+        ("{sampler_gpus: 1, trainer_gpus: 1}", 2, True),
+        ("{sampler_gpus: 1, trainer_gpus: 1}", 1, False),
+        ("{sampler_gpus: 1, trainer_gpus: 1, placement: shared}", 1, True),
+        ("{sampler_gpus: 1, samplers: 2, trainer_gpus: 1, placement: shared}", 1, False),
+        ("{sampler_gpus: 0.5, trainer_gpus: 0.5}", 1, True),
+        ("{trainer_gpus: 1, trainers: 3, trainer_cpus: 0.1}", 2, False),
+    ],
+)
+def test_more_gpus_than_there_are(student: Path, cluster: str, there: float, fine: bool) -> None:
+    resources = {"CPU": 8.0, "GPU": there}
+    if fine:
+        assert checked(f"{SMALL}cluster: {cluster}", student, resources)
+    else:
+        fault = only(f"{SMALL}cluster: {cluster}", student, resources)
+        assert fault.place.startswith("cluster.") and f"has {there}" in fault.what
+
+
+def test_no_gpu_at_all_and_turns_as_a_cure(student: Path) -> None:
+    fault = only(f"{SMALL}cluster: {{sampler_gpus: 1}}", student)
+    assert fault.place == "cluster.sampler_gpus" and "has 0" in fault.what
+    fault = only(f"{SMALL}cluster: {{sampler_gpus: 1, trainer_gpus: 1}}", student, {"CPU": 2.0, "GPU": 1.0})
+    assert "placement: shared" in fault.cure
+
+
+def test_more_cpus_than_there_are_and_parts_of_gpus(student: Path) -> None:
+    assert only(f"{SMALL}cluster: {{samplers: 4}}", student).place == "cluster.sampler_cpus"
+    fault = only(f"{SMALL}cluster: {{sampler_gpus: 1.5}}", student, {"CPU": 2.0, "GPU": 4.0})
+    assert fault.place == "cluster.sampler_gpus" and fault.cure == "Set 2"
+
+
+def test_nothing_heavy_is_imported_for_a_known_student(student: Path) -> None:
+    """In a fresh process: preflight is over in a moment, and the driver holds no torch."""
+    code = f"""
+import sys
+from pipelines.run.preflight import check
+from reasoning.recipe.tailored import parse_recipe
+check(parse_recipe({SMALL!r} + "student: {{model: '{student}'}}", "mine.yaml"), "mine.yaml", {LAPTOP!r})
+print(*[name for name in ("torch", "vllm", "transformers", "ray") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == ""
+
+
+# Prompts ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_prompt_that_cannot_be_used_is_a_fault_like_any_other(student: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("messages: [{role: user, content: 'Solve {problem}'}]", encoding="utf-8")
+    fault = only(f"{SMALL}teacher: {{feedback_prompt: '{bad}'}}", student)
+    assert fault.place == "prompts" and str(bad) in fault.what and "{problem}" in fault.what
+    fault = only(f"{SMALL}teacher: {{first_prompt: plane}}", student)
+    assert "'plane'" in fault.what and "plain" in fault.what
+
+
+def test_a_chat_form_needs_a_chat_template(student: Path) -> None:
+    recipe = parse_recipe(f"{SMALL}student: {{model: '{student}', prompt: chat}}", "mine.yaml")
+    with pytest.raises(PreflightError, match="no chat template"):
+        check(recipe, "mine.yaml", LAPTOP)
+
+
+def test_labels_alone_are_learnt_in_one_round(student: Path) -> None:
+    text = f"{SMALL}student: {{model: '{student}', prompt: label}}\nlearning: {{rounds: %d}}"
+    with pytest.raises(PreflightError, match=r"student\.prompt.*no reasoning"):
+        check(parse_recipe(text % 1, "mine.yaml"), "mine.yaml", LAPTOP)
+    assert check(parse_recipe(text % 0, "mine.yaml"), "mine.yaml", LAPTOP).prompts.form.reasons is False
+
+
+def test_agreement_of_answers_that_are_one_answer(student: Path) -> None:
+    fault = only(f"{SMALL}teacher: {{temperature: 0}}\nlearning: {{new_questions: {{}}}}", student)
+    assert fault.place == "teacher.temperature"
+
+
+def test_mistakes_alone_when_there_are_none_yet(student: Path) -> None:
+    fault = only(f"{SMALL}learning: {{objective: {{loss: contrastive}}}}", student)
+    assert fault.place == "learning.objective.loss" and "round 0" in fault.what
+
+
+def test_a_cap_needs_the_price_of_every_place(student: Path, api: str) -> None:
+    text = f"{SMALL}teacher: {{kind: openai, base_url: '{api}', model: teacher, max_cost: 5, %s}}"
+    missing = only(text % "weight: 1", student)
+    assert missing.place == "teacher.price" and "'teacher'" in missing.what and "input: DOLLARS" in missing.cure
+    further = f"price: {{input: 1, output: 2}}, endpoints: [{{base_url: '{api}', model: teacher}}]"
+    assert only(text % further, student).place == "teacher.endpoints.0.price"
+    checked(text % "price: {input: 1, output: 2}", student)
+
+
+def test_a_table_of_prices_that_cannot_be_read(student: Path, api: str, tmp_path: Path) -> None:
+    (tmp_path / "prices.yaml").write_text("teacher: {input: cheap}")
+    text = f"{SMALL}teacher: {{kind: openai, base_url: '{api}', model: teacher, prices: '{tmp_path / 'prices.yaml'}'}}"
+    fault = only(text, student)
+    assert fault.place == "teacher.prices" and "teacher.input" in fault.what
+
+
+def test_every_place_of_a_teacher_is_looked_at(student: Path, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OTHER_KEY", raising=False)
+    places = f"[{{base_url: '{api}', model: techer}}, {{base_url: '{api}', api_key_env: OTHER_KEY}}]"
+    found = faults(f"{SMALL}teacher: {{kind: openai, base_url: '{api}', model: teacher, endpoints: {places}}}", student)
+    assert [fault.place for fault in found] == ["teacher.endpoints.0.model", "teacher.endpoints.1.api_key_env"]
+
+
+def test_a_teacher_of_ones_own_counts_among_the_machines(student: Path) -> None:
+    text = f"{SMALL}teacher: {{kind: serve, model: a/model, serve: {{gpus: 1, replicas: 2}}}}"
+    fault = only(text, student, {"CPU": 8.0, "GPU": 1.0})
+    assert "2 GPUs are asked for" in fault.what and "for the teacher that the run serves" in fault.what
+    checked(text, student, {"CPU": 8.0, "GPU": 2.0})

@@ -1,0 +1,128 @@
+"""Tables give back what was put in, and say what is wrong with one that was not written by us."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reasoning.files.durable import new_folder
+from reasoning.files.tables import TableError, read_table, write_table
+from reasoning.records import AnswerKind, Attempt, Example, Problem, Rationale, RationaleSource, Split, Verdict
+
+text = st.text(st.characters(codec="utf-8"))
+texts = st.lists(text, max_size=3).map(tuple)
+problems = st.builds(Problem, text, text, text, st.sampled_from(AnswerKind), st.sampled_from(Split), texts)
+attempts = st.builds(
+    Attempt, text, st.integers(0, 99), st.integers(0, 9), text, st.booleans(), st.integers(0, 9), text,
+    st.sampled_from(Verdict),
+)  # fmt: skip
+rationales = st.builds(
+    Rationale, text, st.integers(0, 9), st.sampled_from(RationaleSource), text, text, text, text, st.booleans(), text
+)
+examples = st.builds(Example, text, text, texts, texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    name: str
+    value: float | None
+    counts: tuple[int, ...]
+
+
+@settings(deadline=None, max_examples=40)  # each writes and syncs a file
+@given(st.one_of(*(st.lists(records, max_size=4) for records in (problems, attempts, rationales, examples))))
+def test_records_come_back_as_they_were(records: list[object]) -> None:
+    record_type = type(records[0]) if records else Example
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "new" / "table.parquet"
+        write_table(path, records, record_type)
+        assert read_table(path, record_type) == records
+        assert [item.name for item in path.parent.iterdir()] == ["table.parquet"]
+
+
+def test_values_that_may_be_missing_come_back_missing(tmp_path: Path) -> None:
+    scores = [Score("a", None, ()), Score("b", 0.5, (1, 2))]
+    write_table(tmp_path / "t.parquet", scores, Score)
+    assert read_table(tmp_path / "t.parquet", Score) == scores
+
+
+def test_a_table_of_another_type_is_refused(tmp_path: Path) -> None:
+    write_table(tmp_path / "t.parquet", [Example("p", "q", ("a",))], Example)
+    with pytest.raises(TableError, match="holds Example, not Problem"):
+        read_table(tmp_path / "t.parquet", Problem)
+    with pytest.raises(TableError, match="record 0 is a Example"):
+        write_table(tmp_path / "t.parquet", [Example("p", "q", ("a",))], Problem)  # type: ignore[list-item]
+
+
+def test_a_failed_write_leaves_the_old_table(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    write_table(path, [Score("a", 1.0, ())], Score)
+    with pytest.raises(TableError, match="column name of Score"):
+        write_table(path, [Score("\ud800", 1.0, ())], Score)
+    assert read_table(path, Score) == [Score("a", 1.0, ())]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def _tampered(path: Path, column: str, value: object) -> None:
+    table = pq.read_table(path)
+    index = table.schema.get_field_index(column)
+    array = pa.array([value], type=table.schema.field(index).type)
+    pq.write_table(table.set_column(index, table.schema.field(index), array), path)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("verdict", "splendid", "row 0: verdict: 'splendid' is not a valid Verdict"),
+        ("text", "other", "row 0: its id is"),
+    ],
+)
+def test_a_changed_row_is_named(tmp_path: Path, column: str, value: object, message: str) -> None:
+    path = tmp_path / "t.parquet"
+    write_table(path, [Attempt("p", 0, 0, "text", True, 3, "1", Verdict.CORRECT)], Attempt)
+    _tampered(path, column, value)
+    with pytest.raises(TableError, match=message):
+        read_table(path, Attempt)
+
+
+def test_missing_foreign_and_torn_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="no such table"):
+        read_table(tmp_path / "none.parquet", Example)
+    (tmp_path / "text.parquet").write_text("not Parquet at all")
+    with pytest.raises(TableError, match="cannot be read as Parquet"):
+        read_table(tmp_path / "text.parquet", Example)
+    write_table(tmp_path / "t.parquet", [Example("p", "q", ("a",))], Example)
+    torn = (tmp_path / "t.parquet").read_bytes()[:-20]
+    (tmp_path / "t.parquet").write_bytes(torn)
+    with pytest.raises(TableError, match="cannot be read as Parquet"):
+        read_table(tmp_path / "t.parquet", Example)
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "foreign.parquet")
+    with pytest.raises(TableError, match="holds something else, not Example"):
+        read_table(tmp_path / "foreign.parquet", Example)
+
+
+def test_a_column_of_another_version_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    write_table(path, [Example("p", "q", ("a",))], Example)
+    pq.write_table(pq.read_table(path).drop_columns(["negatives"]), path)
+    with pytest.raises(TableError, match=r"expected \[negatives: list"):
+        read_table(path, Example)
+
+
+def test_a_folder_appears_whole_and_a_failed_one_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "student"
+    for content in ("one", "two"):
+        with new_folder(target) as part:
+            (part / "weights").write_text(content)
+    with pytest.raises(KeyError), new_folder(target) as part:
+        (part / "weights").write_text("three")
+        raise KeyError
+    assert (target / "weights").read_text() == "two"
+    assert list(tmp_path.iterdir()) == [target]

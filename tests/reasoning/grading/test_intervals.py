@@ -1,0 +1,52 @@
+"""The Wilson interval against textbook values and its own promises."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reasoning.grading.intervals import Interval, mean_interval, wilson
+
+
+@pytest.mark.parametrize(
+    ("correct", "n", "low", "high"),
+    # Newcombe, Statistics in Medicine 17 (1998), table I, method 3 (score without continuity correction)
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_published_values(correct: int, n: int, low: float, high: float) -> None:
+    interval = wilson(correct, n)
+    assert interval.low == pytest.approx(low, abs=5e-5)
+    assert interval.high == pytest.approx(high, abs=5e-5)
+
+
+@given(st.integers(0, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0.01, 0.999))
+def test_bounds_hold_the_proportion(sample: tuple[int, int], confidence: float) -> None:
+    correct, n = sample
+    interval = wilson(correct, n, confidence)
+    assert 0.0 <= interval.low <= interval.high <= 1.0
+    if n:
+        assert interval.low <= correct / n <= interval.high
+
+
+def test_more_questions_narrow_it_and_none_say_nothing() -> None:
+    few, many = wilson(8, 10), wilson(800, 1000)
+    assert many.high - many.low < few.high - few.low
+    assert wilson(0, 0) == type(few)(0.0, 1.0)
+
+
+@pytest.mark.parametrize(("correct", "n", "confidence"), [(-1, 3, 0.95), (4, 3, 0.95), (1, 3, 0.0), (1, 3, 1.0)])
+def test_impossible_counts_are_refused(correct: int, n: int, confidence: float) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        wilson(correct, n, confidence)
+
+
+def test_the_mean_of_five_runs() -> None:
+    interval = mean_interval([1.0, 2.0, 3.0, 4.0, 5.0])  # 3 +- 2.776 * sqrt(2.5 / 5)
+    assert (interval.low, interval.high) == (pytest.approx(1.0371, abs=1e-3), pytest.approx(4.9629, abs=1e-3))
+    assert mean_interval([7.0, 7.0]) == Interval(7.0, 7.0)
+    assert mean_interval([7.0]) == Interval(-math.inf, math.inf)
+    with pytest.raises(ValueError, match="at least one"):
+        mean_interval([])

@@ -1,0 +1,64 @@
+"""The words sent and the words read back."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reasoning.prompts.headings import one_block, read_reply, read_request
+from reasoning.prompts.student_forms import student_completion, student_prompt
+from tests.teacher_requests import plain_content, tailored_content
+
+words = st.text("abc. ,\n", min_size=1).filter(str.strip)
+
+
+def test_the_students_form() -> None:
+    # paper A's prompt ended in a space, which tokenised otherwise in training than at inference
+    assert student_prompt(" How many? ") == "Question: How many?\nReasoning:"
+    assert student_completion(" 9 and 9.\n\n That is 18. ", "18") == " 9 and 9.\nThat is 18.\nAnswer: 18"
+
+
+@given(st.text(), st.text())
+def test_prompt_and_completion_meet_at_one_space(question: str, rationale: str) -> None:
+    prompt, completion = student_prompt(question), student_completion(rationale, "18")
+    assert prompt == prompt.rstrip() and completion.startswith(" ") and completion.endswith("\nAnswer: 18")
+    assert "\n\n" not in completion.removesuffix("\nAnswer: 18").strip()
+
+
+@given(words)
+def test_a_plain_request_can_be_read(question: str) -> None:
+    request = read_request(plain_content(question))
+    assert (request.question, request.mistake) == (question.strip(), None)
+
+
+@given(words, words)
+def test_a_tailored_request_can_be_read(question: str, mistake: str) -> None:
+    content = tailored_content(question, mistake, "18")
+    request = read_request(content)
+    assert "The correct answer is 18" in content
+    assert (request.question, request.mistake) == (question.strip(), one_block(mistake))
+
+
+def test_a_reply_in_parts() -> None:
+    reply = read_reply("Mistake: the sum.\n\n**Reasoning:** 9 and 9.\n\nThat is 18.\n**Answer:** 18\n")
+    assert (reply.mistake, reply.rationale, reply.answer_text) == ("the sum.", "9 and 9.\nThat is 18.", "18")
+
+
+def test_missing_headings_are_no_error() -> None:
+    reply = read_reply("9 and 9, so the answer is 18.")
+    assert (reply.mistake, reply.rationale, reply.answer_text) == ("", *2 * ("9 and 9, so the answer is 18.",))
+    twice = read_reply("Reasoning: first.\nAnswer: 17\nNo, wait.\nAnswer: 18")
+    assert (twice.rationale, twice.answer_text) == ("first.\nAnswer: 17\nNo, wait.", "18")
+
+
+@given(st.text())
+def test_any_text_is_a_reply_and_a_request(text: str) -> None:
+    reply = read_reply(text)
+    assert one_block(reply.rationale) == reply.rationale
+    read_request(text)
+
+
+@given(words, words)
+def test_a_well_formed_reply_comes_back(mistake: str, rationale: str) -> None:
+    reply = read_reply(f"Mistake: {one_block(mistake)}\nReasoning: {one_block(rationale)}\nAnswer: 18")
+    assert (reply.mistake, reply.rationale, reply.answer_text) == (one_block(mistake), one_block(rationale), "18")

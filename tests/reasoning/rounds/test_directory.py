@@ -1,0 +1,57 @@
+"""A run's directory: claimed by one recipe, and cut-off lines forgotten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reasoning.recipe.tailored import parse_recipe
+from reasoning.rounds.directory import RunDirectory, RunDirectoryError
+from reasoning.rounds.order import Phase, PhaseRecord
+
+RECORDS = [PhaseRecord(0, phase, 1.0, {"n": 1}) for phase in (Phase.FEEDBACK, Phase.SELECT)]
+
+
+def test_the_same_recipe_resumes_and_another_is_refused_by_the_keys_that_differ(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "run")
+    recipe = parse_recipe("seed: 1", "a.yaml")
+    assert directory.claim(recipe) is False
+    assert directory.claim(recipe) is True
+    other = parse_recipe("{seed: 2, learning: {training: {epochs: 9}}}", "b.yaml")
+    with pytest.raises(RunDirectoryError, match=r"seed, learning\.training\.epochs") as refused:
+        directory.claim(other)
+    assert "--name" in str(refused.value)
+
+
+def test_where_it_runs_and_for_how_long_may_change(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "run")
+    directory.claim(parse_recipe("{learning: {rounds: 1}}", "a.yaml"))
+    longer = parse_recipe("{learning: {rounds: 4}, cluster: {samplers: 8}, teacher: {workers: 9}}", "b.yaml")
+    assert directory.claim(longer) is True
+    assert directory.recipe().learning.rounds == 4
+
+
+def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(RunDirectoryError, match="no run directory"):
+        RunDirectory(tmp_path).claim(parse_recipe("", "a.yaml"))
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_line_cut_off_by_a_crash_is_absent_and_replaced(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    directory.append(RECORDS[0])
+    whole = directory.rounds_file.read_bytes()
+    for cut in range(1, len(whole)):
+        directory.rounds_file.write_bytes(whole + RECORDS[1].to_json().encode()[:cut])
+        assert directory.finished() == RECORDS[:1]
+    directory.append(RECORDS[1])
+    assert directory.finished() == RECORDS
+
+
+def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    directory.rounds_file.write_text(RECORDS[0].to_json() + "\nnonsense\n")
+    with pytest.raises(RunDirectoryError, match=r"rounds\.jsonl:2"):
+        directory.finished()

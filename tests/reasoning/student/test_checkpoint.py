@@ -1,0 +1,111 @@
+"""Students load with what training needs, come back from disk as they were, and are refused with a reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import GPTNeoConfig
+
+from reasoning.student.checkpoint import PAD_TOKEN, StudentError, load_student, save_student
+from tests.tiny_students import byte_tokenizer, tiny_student
+from tests.tiny_t5 import tiny_t5_student
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_student_comes_back_from_disk_as_it_was(tmp_path: Path, tied: bool) -> None:
+    student = tiny_student(tied=tied)
+    save_student(student.model, student.tokenizer, tmp_path / "student", {"note.json": "{}"})
+    again = load_student(str(tmp_path / "student"))
+    expected = student.model.state_dict()
+    assert again.model.state_dict().keys() == expected.keys()
+    assert all(torch.equal(value, expected[name]) for name, value in again.model.state_dict().items())
+    assert again.tokenizer("Question: 12", add_special_tokens=False) == student.tokenizer("Question: 12")
+    assert (tmp_path / "student" / "note.json").read_text() == "{}"
+    assert (tmp_path / "student" / "model.safetensors").is_file()
+    assert [item.name for item in tmp_path.iterdir()] == ["student"]
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_missing_padding_token_becomes_the_mean_of_the_others(tmp_path: Path, tied: bool) -> None:
+    bare = tiny_student(pad=False, tied=tied)
+    save_student(bare.model, bare.tokenizer, tmp_path / "bare")
+    student = load_student(str(tmp_path / "bare"))
+    assert student.tokenizer.pad_token == PAD_TOKEN
+    pad = student.tokenizer.pad_token_id
+    assert student.model.config.pad_token_id == pad == 257
+    for new, old in [
+        (student.model.get_input_embeddings(), bare.model.get_input_embeddings()),
+        (student.model.get_output_embeddings(), bare.model.get_output_embeddings()),
+    ]:
+        torch.testing.assert_close(new.weight[:pad], old.weight)
+        torch.testing.assert_close(new.weight[pad], old.weight.mean(dim=0))
+    assert (student.model.get_output_embeddings().weight is student.model.get_input_embeddings().weight) == tied
+    tokens = torch.tensor([[5, 6, 7]])
+    torch.testing.assert_close(student.model(tokens).logits[..., :pad], bare.model(tokens).logits)
+
+
+def test_no_student_at_a_path_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StudentError, match="no student there"):
+        load_student(str(tmp_path / "none"))
+
+
+def test_a_student_without_weights_or_with_pickled_ones_is_refused(tmp_path: Path) -> None:
+    student = tiny_student()
+    save_student(student.model, student.tokenizer, tmp_path / "student")
+    (tmp_path / "student" / "model.safetensors").unlink()
+    torch.save(student.model.state_dict(), tmp_path / "student" / "pytorch_model.bin")
+    with pytest.raises(StudentError, match="safetensors weights"):
+        load_student(str(tmp_path / "student"))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_an_encoder_decoder_comes_back_from_disk_as_it_was(tmp_path: Path, tied: bool) -> None:
+    student = tiny_t5_student(tied=tied)
+    save_student(student.model, student.tokenizer, tmp_path / "t5")
+    again = load_student(str(tmp_path / "t5"))
+    assert again.is_encoder_decoder and not tiny_student().is_encoder_decoder
+    expected = student.model.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in again.model.state_dict().items())
+    assert again.tokenizer("12").input_ids == student.tokenizer("12").input_ids
+    assert again.tokenizer("12").input_ids[-1] == again.tokenizer.eos_token_id
+
+
+def test_an_encoder_decoder_that_knows_no_start_is_refused(tmp_path: Path) -> None:
+    student = tiny_t5_student(decoder_start_token_id=None)
+    save_student(student.model, student.tokenizer, tmp_path / "t5")
+    with pytest.raises(StudentError, match="decoder_start_token_id"):
+        load_student(str(tmp_path / "t5"))
+
+
+def test_a_missing_padding_token_of_an_encoder_decoder_becomes_the_mean_too(tmp_path: Path) -> None:
+    whole = tiny_t5_student(tied=False)
+    bare = byte_tokenizer(pad=False)
+    whole.model.resize_token_embeddings(len(bare))
+    whole.model.config.decoder_start_token_id = bare.eos_token_id
+    whole.model.config.pad_token_id = None
+    save_student(whole.model, bare, tmp_path / "bare")
+    student = load_student(str(tmp_path / "bare"))
+    pad = student.tokenizer.pad_token_id
+    assert student.model.config.pad_token_id == pad == len(bare)
+    for table, before in [
+        (student.model.get_input_embeddings(), whole.model.get_input_embeddings()),
+        (student.model.get_output_embeddings(), whole.model.get_output_embeddings()),
+    ]:
+        torch.testing.assert_close(table.weight[pad], before.weight.mean(dim=0))
+
+
+def test_a_configuration_alone_is_refused(tmp_path: Path) -> None:
+    GPTNeoConfig().save_pretrained(tmp_path / "config-only")
+    with pytest.raises(StudentError, match="cannot be loaded as a student"):
+        load_student(str(tmp_path / "config-only"))
+
+
+def test_a_tokenizer_without_an_end_is_refused(tmp_path: Path) -> None:
+    student = tiny_student()
+    tokenizer = byte_tokenizer()
+    tokenizer.eos_token = None
+    save_student(student.model, tokenizer, tmp_path / "endless")
+    with pytest.raises(StudentError, match="no end-of-sequence token"):
+        load_student(str(tmp_path / "endless"))

@@ -1,0 +1,133 @@
+"""The probe accepts the right weights, however the arithmetic rounds, and refuses any others."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from reasoning.student.checkpoint import save_student
+from reasoning.student.probe import Probe, ProbeUnreadable, compare, load_probe, make_probe, save_probe, tolerance
+from tests.tiny_students import tiny_student
+from tests.tiny_t5 import tiny_t5_student
+
+PROMPTS = ["Question: 1 + 1?\nReasoning:", "Question: heads?\nReasoning:", "abc"]
+ATOL = tolerance("float32", "float32")
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Two students that differ by one small step of training, as consecutive rounds do at their closest."""
+    folders = {}
+    student = tiny_student(seed=0)
+    for name in ("before", "after"):
+        folder = tmp_path_factory.mktemp("probe") / name
+        save_student(student.model, student.tokenizer, folder)
+        folders[name] = str(folder)
+        with torch.no_grad():
+            for weight in student.model.parameters():
+                weight += 1e-2 * weight.std() * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1))
+    return folders
+
+
+@pytest.fixture(scope="module")
+def probe(checkpoints: dict[str, str]) -> Probe:
+    return make_probe(checkpoints["before"], "v1", PROMPTS, new_tokens=8)
+
+
+def test_probe_is_what_generate_gives(checkpoints: dict[str, str], probe: Probe) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(checkpoints["before"])
+    for prompt, tokens in zip(probe.prompts, probe.tokens, strict=True):
+        generated = model.generate(torch.tensor([prompt]), max_new_tokens=8, do_sample=False, pad_token_id=257)
+        assert tuple(generated[0, len(prompt) :].tolist()) == tokens
+    assert probe.dtype == "float32"
+    assert all(
+        best >= second
+        for row in zip(probe.logprobs, probe.runners_up, strict=True)
+        for best, second in zip(*row, strict=True)
+    )
+
+
+def test_probe_of_an_encoder_decoder_is_what_generate_gives(tmp_path: Path) -> None:
+    student = tiny_t5_student(seed=1, tied=False, initializer_factor=3.0)
+    save_student(student.model, student.tokenizer, tmp_path / "t5")
+    probe = make_probe(str(tmp_path / "t5"), "v1", PROMPTS, new_tokens=8)
+    student.model.eval()
+    for prompt, tokens in zip(probe.prompts, probe.tokens, strict=True):
+        assert prompt[-1] == student.tokenizer.eos_token_id
+        generated = student.model.generate(torch.tensor([prompt]), max_new_tokens=8, do_sample=False)
+        assert tuple(generated[0, 1:].tolist()) == tokens
+
+
+def test_right_weights_pass_with_rounding(probe: Probe) -> None:
+    noisy = [[value + (-1) ** step * ATOL / 5 for step, value in enumerate(row)] for row in probe.logprobs]
+    assert compare(probe, probe.tokens, noisy, ATOL, probe.runners_up).ok
+
+
+def test_weights_of_another_round_fail(checkpoints: dict[str, str], probe: Probe) -> None:
+    other = make_probe(checkpoints["after"], "v2", PROMPTS, new_tokens=8)
+    report = compare(probe, other.tokens, other.logprobs, ATOL, other.runners_up)
+    assert not report.ok
+    assert "expected" in report.reason
+
+
+def test_runner_up_tells_confident_students_apart() -> None:
+    sure = Probe("v1", "float32", ((1,),), ((5, 6),), ((-1e-4, -1e-4),), ((-9.5, -9.5),))
+    assert compare(sure, sure.tokens, sure.logprobs, ATOL).ok
+    report = compare(sure, sure.tokens, sure.logprobs, ATOL, runners_up=[[-10.5, -9.5]])
+    assert not report.ok
+    assert "prompt 0, token 0" in report.reason
+
+
+def test_near_tie_may_go_either_way_and_ends_the_comparison() -> None:
+    tied = Probe("v1", "float32", ((1,),), ((5, 6, 7),), ((-0.1, -0.2, -0.7),), ((-3.0, -3.0, -0.7001),))
+    assert compare(tied, [[5, 6, 8]], [[-0.1, -0.2, -0.7]], ATOL).ok
+    assert not compare(tied, [[5, 9, 7]], [[-0.1, -0.2, -0.7]], ATOL).ok
+
+
+def test_probe_of_ties_alone_proves_nothing() -> None:
+    ties = Probe("v1", "float32", ((1,),), ((5, 6, 7),), ((-0.7,) * 3,), ((-0.7,) * 3,))
+    assert not compare(ties, [[8, 1, 1]], [[-0.7, -9.0, -9.0]], ATOL).ok
+
+
+@pytest.mark.parametrize(
+    ("tokens", "logprobs"),
+    [
+        ([[5]], [[-0.1]]),
+        ([], []),
+        ([[5, 6]], [[-0.1, math.nan]]),
+        ([[5, 6]], [[-0.1, -math.inf]]),
+    ],
+)
+def test_answers_that_are_short_missing_or_not_numbers_fail(
+    tokens: list[list[int]], logprobs: list[list[float]]
+) -> None:
+    reference = Probe("v1", "float32", ((1,),), ((5, 6),), ((-0.1, -0.1),), ((-4.0, -4.0),))
+    assert not compare(reference, tokens, logprobs, ATOL).ok
+
+
+def test_small_deviation_everywhere_fails_in_half_precision() -> None:
+    steps = 20
+    reference = Probe("v1", "bfloat16", ((1,),), ((5,) * steps,), ((-0.3,) * steps,), ((-4.0,) * steps,))
+    atol = tolerance("bfloat16", "float32")
+    shifted = [[-0.3 - atol / 2] * steps]
+    assert not compare(reference, reference.tokens, shifted, atol, reference.runners_up).ok
+    once = [[-0.3 - atol / 2] + [-0.3] * (steps - 1)]
+    assert compare(reference, reference.tokens, once, atol, reference.runners_up).ok
+
+
+def test_file_round_trip_and_its_errors(probe: Probe, tmp_path: Path) -> None:
+    path = tmp_path / "probe.json"
+    extreme = replace(probe, runners_up=((-math.inf,) * 8, *probe.runners_up[1:]))
+    save_probe(extreme, path)
+    assert load_probe(path) == extreme
+    path.write_text('{"version": "v1"}', encoding="utf-8")
+    with pytest.raises(ProbeUnreadable, match=r"probe\.json"):
+        load_probe(path)
+    with pytest.raises(ProbeUnreadable, match=r"missing\.json"):
+        load_probe(tmp_path / "missing.json")

@@ -1,0 +1,201 @@
+"""A task of a user's own: a file or a hub dataset and ten lines of YAML, no code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reasoning.files.data_error import DataError
+from reasoning.recipe.sections import TaskSection
+from reasoning.recipe.tailored import RecipeError, load_recipe, parse_recipe
+from reasoning.records import AnswerKind
+from reasoning.tasks.loading import load_problems, spec_of
+from tests.conftest import ROOT
+
+
+def rows_of(count: int, answer: Any, **more: Any) -> list[dict[str, Any]]:
+    return [{"q": f"Is {i} it?", "a": answer} | more for i in range(count)]
+
+
+def jsonl(path: Path, rows: list[Any]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def task(path: Path, kind: str = "number", **changes: Any) -> TaskSection:
+    form = {"question": "q", "answer": "a", "kind": kind} | changes.pop("form", {})
+    content = {"name": "my_task", "source": "file", "path": path, "form": form}
+    return TaskSection.model_validate(content | changes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "more", "form", "read"),
+    [
+        ("number", "1,200", {}, {}, "1200"),
+        ("number", "so: 7", {}, {"answer_after": ":"}, "7"),
+        ("yes_no", True, {}, {}, "yes"),
+        ("text", "Ada", {}, {}, "Ada"),
+        ("choice", "green", {}, {"choices": ["red", "green"]}, "B"),
+        ("choice", 0, {"c": ["red", "green"]}, {"choices": "c"}, "A"),
+        ("choice", "b", {"c": {"label": ["A", "B"], "text": ["red", "green"]}}, {"choices": "c"}, "B"),
+    ],
+)
+def test_every_kind_of_answer(
+    tmp_path: Path, kind: str, answer: Any, more: dict[str, Any], form: dict[str, Any], read: str
+) -> None:
+    data = load_problems(task(jsonl(tmp_path / "my.jsonl", rows_of(20, answer, **more)), kind, form=form), 0)
+    assert (len(data.train), len(data.validation), len(data.test)) == (13, 1, 6)
+    problem = data.test[0]
+    assert (problem.task, problem.answer, problem.answer_kind) == ("my_task", read, AnswerKind(kind))
+    assert problem.question == ("Is 0 it? Answer Choices: (A) red (B) green" if kind == "choice" else "Is 0 it?")
+    assert problem.choices == (("red", "green") if kind == "choice" else ())
+
+
+def test_a_json_list_and_a_hub_folder_give_the_same_problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets.config
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    rows = rows_of(20, 3)
+    from_lines = load_problems(task(jsonl(tmp_path / "my.jsonl", rows)), 0)
+    (tmp_path / "my.json").write_text(json.dumps(rows), encoding="utf-8")
+    assert load_problems(task(tmp_path / "my.json"), 0) == from_lines
+    hub = tmp_path / "hub"
+    hub.mkdir()
+    jsonl(hub / "train.jsonl", rows)
+    form = {"question": "q", "answer": "a", "kind": "number"}
+    from_hub = TaskSection.model_validate({"name": "my_task", "source": "hub", "hub_id": str(hub), "form": form})
+    assert load_problems(from_hub, 0) == from_lines
+    with pytest.raises(DataError, match=r"task\.hub_id: my_task has no hub dataset"):
+        load_problems(from_hub.model_copy(update={"hub_id": None}), 0)
+
+
+def test_test_questions_that_stand_apart(tmp_path: Path) -> None:
+    train, test = jsonl(tmp_path / "a.jsonl", rows_of(10, 3)), jsonl(tmp_path / "b.jsonl", rows_of(12, 3)[10:])
+    data = load_problems(task(train, test_path=test), 0)
+    assert (len(data.train), len(data.validation), len(data.test)) == (9, 1, 2)
+    assert [problem.question for problem in data.test] == ["Is 10 it?", "Is 11 it?"]
+    with pytest.raises(DataError, match="it is a folder"):
+        load_problems(task(tmp_path), 0)
+
+
+def test_a_template_split_blanks_numbers_and_names(tmp_path: Path) -> None:
+    rows = [{"q": f"{who} {does} {i}. How many?", "a": i} for does in "abcdefg" for i, who in enumerate(("Ann", "Bob"))]
+    data = load_problems(task(jsonl(tmp_path / "my.jsonl", rows), split="template"), 0)
+    parts = [{p.question.split()[1] for p in part} for part in ((*data.train, *data.validation), data.test)]
+    assert [len(part) for part in parts] == [5, 2] and not parts[0] & parts[1]
+
+
+def test_faults_of_two_files_are_told_together_with_their_lines(tmp_path: Path) -> None:
+    train = jsonl(tmp_path / "a.jsonl", rows_of(10, 3))
+    test = jsonl(tmp_path / "b.jsonl", rows_of(3, 3))
+    train.write_bytes(train.read_bytes() + b'{"q": "cut\n')
+    test.write_bytes(b"\xff\n" + test.read_bytes())
+    with pytest.raises(DataError) as caught:
+        load_problems(task(train, test_path=test), 0)
+    assert [fault.place for fault in caught.value.faults] == [f"{train}, line 11", f"{test}, line 1"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "what"),
+    [
+        ({"q": "", "a": "red"}, "question is empty"),
+        ({"q": "Which?", "a": "violet"}, "'violet' is not among its 2 options"),
+        ({"q": "Which?", "a": ""}, "answer is empty"),
+        ({"question": "Which?", "a": "red"}, "not the fields 'q' and 'a', only 'question', 'a'"),
+        ({"q": "Is 3 it?", "a": "green"}, "there twice, its answer 'B' here, 'A' in"),
+    ],
+)
+def test_a_bad_row_is_named_with_its_line(tmp_path: Path, bad: dict[str, str], what: str) -> None:
+    rows = rows_of(20, "red")
+    path = jsonl(tmp_path / "my.jsonl", [*rows[:8], bad, *rows[8:]])
+    with pytest.raises(DataError) as caught:
+        load_problems(task(path, "choice", form={"choices": ["red", "green"]}), 0)
+    assert len(caught.value.faults) == 1 and "line 9" in str(caught.value) and what in str(caught.value)
+
+
+def test_an_unpaired_bracket_among_the_options_is_named_with_its_line(tmp_path: Path) -> None:
+    rows = [{"q": f"Is {i} it? (A) red (B) green", "a": "A"} for i in range(10)]
+    path = jsonl(tmp_path / "my.jsonl", [*rows, {"q": "Which? (A) red (B green (C) blue", "a": "A"}])
+    with pytest.raises(DataError, match=r"line 11: its options do not stand .* \(found: A, C\)"):
+        load_problems(task(path, "choice"), 0)
+
+
+def test_a_repeated_question_is_kept_once_and_named(tmp_path: Path) -> None:
+    rows = rows_of(20, 3)
+    path = jsonl(tmp_path / "my.jsonl", [*rows, rows[4]])
+    data = load_problems(task(path), 0)
+    assert len({p.id for p in (*data.train, *data.validation, *data.test)}) == 20
+    assert str(path) in data.notes[0] and "line 21" in data.notes[0] and "line 5" in data.notes[0]
+
+
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "q": st.one_of(st.text(max_size=4), st.sampled_from(["Is it?", "Who? (A) he (B) she"]), st.integers()),
+            "a": st.one_of(st.text(max_size=2), st.sampled_from(["yes", "A", "7"]), st.floats(), st.none()),
+        },
+    ),
+    max_size=12,
+)
+
+
+@given(ROWS, st.sampled_from(AnswerKind), st.sampled_from(["default", "template"]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_any_rows_become_disjoint_splits_or_name_their_lines(
+    tmp_path: Path, rows: list[dict[str, Any]], kind: AnswerKind, split: str
+) -> None:
+    path = jsonl(tmp_path / "my.jsonl", rows)
+    try:
+        data = load_problems(task(path, kind, split=split), 0)
+    except DataError as error:
+        assert str(path) in str(error) or "too few" in str(error)
+    else:
+        parts = [{problem.question for problem in part} for part in (data.train, data.validation, data.test)]
+        assert all(parts) and not parts[0] & parts[1] and not (parts[0] | parts[1]) & parts[2]
+
+
+def test_the_recipe_of_the_repository_runs_on_its_own_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    recipe = load_recipe(Path("recipes/own_task.yaml"))
+    data = load_problems(recipe.task, recipe.seed)
+    assert (len(data.train), len(data.validation), len(data.test)) == (25, 3, 12)
+    assert {problem.choices for problem in data.train} == {("billing", "shipping", "account", "product")}
+    spec = spec_of(recipe.task)
+    assert (spec.name, spec.own, spec.max_new_tokens) == ("ticket_desk", True, 256)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{name: x, source: file, path: f, form: {question: q, answer: a}}", ["task.form.kind", "required"]),
+        (
+            "{name: x, source: file, path: f, form: {question: q, answer: a, kind: maths}}",
+            ["task.form.kind", "'choice'"],
+        ),
+        (
+            "{name: x, source: file, path: f, form: {q: q, answer: a, kind: text}}",
+            ["task.form.q: unknown key", "question"],
+        ),
+        ("{name: x, source: file, path: f, form: {question: q, answer: a, kind: text, choices: c}}", ["kind: choice"]),
+        ("{name: x, source: file, path: f, form: {question: q, answer: a, kind: choice, choices: [a]}}", ["2 to 26"]),
+        ("{name: x, source: file, path: f, form: {question: q, answer: a, kind: choice, choices: [a, '']}}", ["empty"]),
+        ("{name: x, source: file, path: f, form: {question: [], answer: a, kind: text}}", ["names the field"]),
+        ("{form: {question: q, answer: a, kind: text}}", ["source: generated takes no form"]),
+        ("{shots: 8}", ["source: generated takes no shots"]),
+        ("{split: template}", ["source: generated takes no split"]),
+        ("{name: svamp, source: file, path: f, shots: 8, train: 9}", ["shots and train"]),
+        ("{name: svamp, source: file, path: f, splits: s, split: template}", ["leave split"]),
+        ("{name: svamp, source: hub, test_path: f}", ["test_path needs source: file"]),
+        ("{name: svamp, source: file, path: f, hub_config: c}", ["needs source: hub"]),
+    ],
+)
+def test_a_form_that_cannot_be_is_refused_with_its_key(text: str, said: list[str]) -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(f"task: {text}", "mine.yaml")
+    assert all(part in str(caught.value) for part in said), str(caught.value)

@@ -1,0 +1,233 @@
+"""Rows become questions by the names of their fields, or say what is wrong with them."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reasoning.grading.answers import is_answer
+from reasoning.records import AnswerKind
+from reasoning.tasks.rows import Fields, Stated, read_row
+from reasoning.tasks.table import TASKS
+
+NUMBER, YES_NO, CHOICE, TEXT = AnswerKind.NUMBER, AnswerKind.YES_NO, AnswerKind.CHOICE, AnswerKind.TEXT
+PLAIN = Fields(("q",), "a")
+LISTED = Fields(("q",), "a", choices="c")
+
+
+def answer(kind: AnswerKind, value: Any, fields: Fields = PLAIN) -> str:
+    return fields.read({"q": "How many?", "a": value}, kind).answer
+
+
+def choice(value: Any, choices: Any = ("red", "blue", "green"), fields: Fields = LISTED) -> Stated:
+    return fields.read(
+        {"q": "Which?", "a": value, "c": list(choices) if isinstance(choices, tuple) else choices}, CHOICE
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (18, "18"),
+        (43.0, "43"),
+        (0.5, "0.5"),
+        (1e-7, "0.0000001"),
+        ("1,080", "1080"),
+        (" -5 ", "-5"),
+        ("26.0", "26"),
+        ([8.0], "8"),
+        (["26"], "26"),
+    ],
+)
+def test_numbers(value: Any, read: str) -> None:
+    assert answer(NUMBER, value) == read
+    assert is_answer(read, NUMBER)
+
+
+@pytest.mark.parametrize("value", ["many", "1 080", "3/4", True, None, [1, 2], {}, float("nan"), float("inf"), "10,80"])
+def test_what_is_no_number(value: Any) -> None:
+    with pytest.raises(ValueError, match="number"):
+        answer(NUMBER, value)
+
+
+def test_the_answer_is_what_follows_its_marks() -> None:
+    gsm8k = Fields(("q",), "a", answer_after="####")
+    assert answer(NUMBER, "90*12=<<90*12=1080>>1080\n#### 1,080", gsm8k) == "1080"
+    assert answer(NUMBER, "#### 3 #### -5", gsm8k) == "-5"
+    with pytest.raises(ValueError, match="'####' before the final answer"):
+        answer(NUMBER, "1080", gsm8k)
+    with pytest.raises(ValueError, match="answer is empty"):
+        answer(NUMBER, "1080 ####", gsm8k)
+
+
+def test_yes_or_no_in_its_ways() -> None:
+    assert [answer(YES_NO, value) for value in ("Yes.", "NO", True, False, "true", {"Yes": 0, "No": 1})] == [
+        *("yes", "no", "yes", "no", "yes", "no"),
+    ]
+    for value in ("maybe", 1, None, {"Yes": 1, "No": 1}, ""):
+        with pytest.raises(ValueError, match=r"not yes or no|empty"):
+            answer(YES_NO, value)
+
+
+def test_free_text_is_kept() -> None:
+    assert answer(TEXT, " Ada Lovelace ") == "Ada Lovelace" and answer(TEXT, 1815) == "1815"
+    with pytest.raises(ValueError, match="no text but list"):
+        answer(TEXT, [])
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        ("red", "blue", "green"),
+        ("A)red", "B)blue", "C)green"),
+        ("(A) red", "(B) blue", "(C) green"),
+        [{"label": "A", "text": "red"}, {"label": "B", "text": "blue"}, {"label": "C", "text": "green"}],
+        {"label": ["A", "B", "C"], "text": ["red", "blue", "green"]},
+        {"A": "red", "B": "blue", "C": "green"},
+        {"red": 0, "blue": 1, "green": 0},
+        {"red": 0, "violet": None, "blue": 1, "green": 0},
+    ],
+)
+def test_options_in_their_ways_are_worded_alike(choices: Any) -> None:
+    wanted = Stated("Which? Answer Choices: (A) red (B) blue (C) green", "B", ("red", "blue", "green"), "Which?")
+    for value in ("B", "(b)", "blue", 1, {"red": 0, "blue": 1, "green": 0}, [0, 1, 0]):
+        assert choice(value, choices) == wanted
+
+
+def test_labels_that_are_no_letters_become_letters() -> None:
+    arc = {"label": ["1", "2", "3"], "text": ["red", "blue", "green"]}
+    assert choice("2", arc).answer == "B"
+    assert choice("3", arc).question.endswith("(A) red (B) blue (C) green")
+
+
+def test_an_answer_that_is_no_option_or_several_is_refused() -> None:
+    for value in ("D", "violet", 3, -1):
+        with pytest.raises(ValueError, match="not among its 3 options"):
+            choice(value)
+    with pytest.raises(ValueError, match=r"can be \(A\) or \(B\); say which with form\.answer_as"):
+        choice("A", ("B", "A"))
+    assert choice("A", ("B", "A"), Fields(("q",), "a", choices="c", answer_as="letter")).answer == "A"
+    assert choice("A", ("B", "A"), Fields(("q",), "a", choices="c", answer_as="text")).answer == "B"
+    with pytest.raises(ValueError, match="can be"):
+        choice(1, (1, 2, 3))
+    assert choice("2", (1, 2, 3)).answer == "B"
+    assert choice("2", (1, 2, 3), Fields(("q",), "a", choices="c", answer_as="index")).answer == "C"
+    with pytest.raises(ValueError, match="can be"):
+        choice("red", ("red", "red"))
+    for value in (None, True, 1.5, {"red": 1, "blue": 1, "green": 0}, [1, 0]):
+        with pytest.raises(ValueError, match=r"no letter, index or text|scores"):
+            choice(value)
+
+
+@pytest.mark.parametrize(
+    "choices", [("red",), ("red", " "), ("red", None), 7, "red, blue", {}, tuple(map(str, range(27)))]
+)
+def test_options_that_are_none_are_refused(choices: Any) -> None:
+    with pytest.raises(ValueError, match="option"):
+        choice("A", choices)
+
+
+def test_the_same_options_for_every_row() -> None:
+    fields = Fields(("q",), "a", same_choices=("billing", "shipping"))
+    stated = fields.read({"q": "Where does it go?", "a": "shipping"}, CHOICE)
+    assert stated.question == "Where does it go? Answer Choices: (A) billing (B) shipping" and stated.answer == "B"
+
+
+def test_options_that_stand_in_the_question() -> None:
+    question = "Which is even (of (A) all)? Answer Choices: (A) 3 (B) 4. (C) both (A) and (B)"
+    stated = PLAIN.read({"q": question, "a": "(C)"}, CHOICE)
+    assert stated == Stated(question, "C", ("3", "4", "both (A) and (B)"), "Which is even (of (A) all)?")
+    lines = "Which?\nOptions:\n(A) 3\n(B) 4"
+    assert PLAIN.read({"q": lines, "a": "4"}, CHOICE) == Stated(lines, "B", ("3", "4"), "Which?\nOptions:")
+    for unpaired in ("Which? (A) 3 (B 4 (C) 5", "Which? (A 3 (B) 4", "Which? A 3 B 4", "Which? (A) 3"):
+        with pytest.raises(ValueError, match="unpaired bracket"):
+            PLAIN.read({"q": unpaired, "a": "A"}, CHOICE)
+
+
+def test_shuffled_options_keep_the_right_answer() -> None:
+    shuffle = random.Random(0)
+    orders = {choice("blue", fields=LISTED).choices}
+    for _ in range(30):
+        stated = LISTED.read({"q": "Which?", "a": "blue", "c": ["red", "blue", "green"]}, CHOICE, shuffle)
+        assert stated.choices["ABC".index(stated.answer)] == "blue"
+        orders.add(stated.choices)
+    assert len(orders) == 6
+
+
+def test_questions_of_several_fields_and_of_fields_in_objects() -> None:
+    svamp = Fields(("Body", "Question"), "Answer")
+    assert svamp.read({"Body": "Dan had $ 4.", "Question": "How much?", "Answer": 1.0}, NUMBER).question == (
+        "Dan had $ 4. How much?"
+    )
+    nested = Fields(("question.stem",), "key.0.x", choices="question.choices")
+    row = {"question": {"stem": "Where?", "choices": ["here", "there"]}, "key.0.x": "A"}
+    assert nested.are_in(row) and nested.read(row, CHOICE).answer == "A"
+    assert not nested.are_in({"question": "Where?"}) and not nested.are_in({"question": {"stem": "Where?"}})
+
+
+def test_a_mirrors_dress_is_taken_off_and_nothing_else() -> None:
+    dressed = Fields(("q",), "a", dressed=True)
+    assert dressed.read({"q": "Q: Is it  so?\nA:", "a": "yes"}, YES_NO).question == "Is it  so?"
+    assert PLAIN.read({"q": " Q: Is it  so?\n", "a": "yes"}, YES_NO).question == "Q: Is it  so?"
+
+
+def test_a_row_without_the_fields_names_those_it_has() -> None:
+    with pytest.raises(ValueError, match=r"not the fields 'q' and 'a', or 'q' and 'a' and 'c', only 'x', 'y'"):
+        read_row({"x": 1, "y": 2}, (PLAIN, LISTED), CHOICE)
+    with pytest.raises(ValueError, match="question is empty"):
+        read_row({"q": " \n", "a": "1"}, (PLAIN,), NUMBER)
+    with pytest.raises(ValueError, match="'q' is no text but int"):
+        read_row({"q": 3, "a": "1"}, (PLAIN,), NUMBER)
+
+
+def test_shuffled_objects_are_worded_as_published() -> None:
+    spec = TASKS["tracking_shuffled_objects"]
+    row = {
+        "input": "Alice has a red ball. \n\nAt the end, Alice has the ",
+        "target_scores": {"red ball.": 0, "blue.": 1},
+    }
+    stated = read_row(row, spec.forms, CHOICE)
+    question = (
+        "Alice has a red ball. At the end, Alice has the Which choice is true ? Answer Choices: (A) red ball. (B) blue."
+    )
+    assert (stated.question, stated.answer, stated.choices) == (question, "B", ("red ball", "blue"))
+    ready = read_row({"question": question, "answer": "(B)"}, spec.forms, CHOICE)
+    assert (ready.question, ready.answer, ready.choices) == (question, "B", ("red ball", "blue"))
+
+
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.sampled_from("ABC")),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=5), inner, max_size=4)),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted({name for spec in TASKS.values() for f in spec.forms for name in f.names})), VALUES
+    )
+)
+def test_the_tasks_of_the_table_read_a_row_or_say_why_not(row: dict[str, object]) -> None:
+    for spec in TASKS.values():
+        try:
+            stated = read_row(row, spec.forms, spec.answer_kind)
+        except ValueError as error:
+            assert str(error)
+        else:
+            assert stated.question and stated.answer
+
+
+@given(VALUES, VALUES, VALUES, st.sampled_from(AnswerKind), st.sampled_from([None, "letter", "index", "text"]))
+def test_any_values_are_read_or_refused(q: object, a: object, c: object, kind: AnswerKind, way: Any) -> None:
+    for fields in (PLAIN, Fields(("q",), "a", choices="c", answer_as=way)):
+        try:
+            stated = fields.read({"q": q, "a": a, "c": c}, kind)
+        except ValueError as error:
+            assert str(error)
+        else:
+            assert stated.question and stated.answer
+            assert kind is not CHOICE or is_answer(stated.answer, kind, stated.choices)

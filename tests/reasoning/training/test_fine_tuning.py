@@ -1,0 +1,310 @@
+"""A round's training: it learns, it repeats exactly, it resumes exactly, and workers agree with one worker."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import MistralConfig, MistralForCausalLM
+
+from reasoning.recipe.sections import ObjectiveSection, TrainingSection
+from reasoning.records import Example
+from reasoning.student.checkpoint import Student
+from reasoning.training.fine_tuning import (
+    FineTuneReport,
+    FineTuning,
+    LossPoint,
+    TrainingError,
+    fine_tune,
+    learning_rate,
+    make_optimizer,
+)
+from reasoning.training.objectives import Objective
+from reasoning.training.samples import draw_pass
+from tests.tiny_students import tiny_student
+from tests.tiny_t5 import tiny_t5_student
+
+OBJECTIVE = ObjectiveSection()
+
+
+def _examples(count: int, rationales: int = 2) -> list[Example]:
+    return [
+        Example(
+            f"p{i}", f"Q: {i}+1?", tuple(f" {i}+1={i + 1}{'.' * r}\nAnswer: {i + 1}" for r in range(rationales)),
+            (f" {i}+1={i + 3}\nAnswer: {i + 3}",) if i % 2 else (),
+        )
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def _training(**changes: Any) -> TrainingSection:
+    return TrainingSection(**({"epochs": 2, "batch_size": 4, "learning_rate": 1e-3, "warmup_steps": 2} | changes))
+
+
+def _teach(
+    student: Student, training: TrainingSection, *, count: int = 6, objective: ObjectiveSection = OBJECTIVE,
+    **options: Any,
+) -> FineTuneReport:  # fmt: skip
+    return fine_tune(student.model, student.tokenizer, _examples(count), training, objective, 3, **options)
+
+
+def _weights(student: Student) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in student.model.parameters()])
+
+
+def test_training_teaches_the_rationales_and_tells_mistakes_apart() -> None:
+    student = tiny_student()
+    seen: list[LossPoint] = []
+    report = _teach(student, _training(epochs=40), on_step=seen.append)
+    assert report.steps == len(report.losses) == 40 * 3  # 12 rationales in batches of 4
+    assert tuple(seen) == report.losses
+    assert [point.step for point in seen] == list(range(120))
+    assert report.lm_loss_last < 0.5 < 2.0 < report.lm_loss_first
+    triplets = [point.triplet for point in seen if point.triplet is not None]
+    assert triplets
+    assert triplets[-1] < 0.3 * triplets[0]
+    assert all(math.isclose(point.total, point.lm + 0.5 * (point.triplet or 0.0), rel_tol=1e-6) for point in seen)
+    prompt = student.tokenizer("Q: 4+1?", return_tensors="pt")
+    written = student.model.eval().generate(**prompt, max_new_tokens=20, do_sample=False, pad_token_id=0)
+    assert student.tokenizer.decode(written[0]).endswith("Answer: 5</s>")
+
+
+def test_an_encoder_decoder_learns_what_it_then_writes() -> None:
+    """What the sampler gives it to read, `tokenizer(prompt)`, must be what it was taught on."""
+    student = tiny_t5_student(tied=False)
+    report = _teach(student, _training(epochs=60, learning_rate=5e-3), objective=ObjectiveSection(loss="completion"))
+    assert report.lm_loss_last < 0.3 < 2.0 < report.lm_loss_first
+    triplets = [point.triplet for point in report.losses if point.triplet is not None]
+    assert triplets[-1] < 0.5 * triplets[0]
+    prompt = student.tokenizer("Q: 4+1?", return_tensors="pt")
+    written = student.model.eval().generate(**prompt, max_new_tokens=30, do_sample=False)
+    assert student.tokenizer.decode(written[0], skip_special_tokens=True).endswith("Answer: 5")
+
+
+@pytest.mark.parametrize("make", [tiny_student, tiny_t5_student])
+@pytest.mark.parametrize("prompt_gradient", [True, False])
+@pytest.mark.parametrize("loss", ["weighted", "full", "completion", "contrastive"])
+def test_every_mode_trains_what_it_says(loss: Any, prompt_gradient: bool, make: Any) -> None:
+    objective = ObjectiveSection(loss=loss, prompt_gradient=prompt_gradient)
+    report = _teach(make(), _training(epochs=12, learning_rate=3e-3), count=8, objective=objective)
+    first, last = report.losses[0], report.losses[-1]
+    triplets = [point.triplet for point in report.losses if point.triplet is not None]
+    assert sum(triplets[-4:]) < 0.7 * sum(triplets[:4])
+    if loss == "contrastive":
+        assert len(triplets) == report.steps == 12 * 2  # four of eight questions have triplets, two rationales each
+        assert all(math.isclose(point.total, 0.5 * (point.triplet or 0.0), rel_tol=1e-6) for point in report.losses)
+        assert last.lm > 0.5 * first.lm  # measured, not trained
+    else:
+        assert last.lm < 0.7 * first.lm
+        assert all(p.total >= p.lm for p in report.losses)
+
+
+def test_the_triplet_loss_alone_needs_triplets() -> None:
+    with pytest.raises(TrainingError, match=r"none of 1 has them: use another objective.loss, or ask for more"):
+        _teach(tiny_student(), _training(), count=1, objective=ObjectiveSection(loss="contrastive"))
+
+
+def test_a_student_whose_prompts_cannot_be_cached_needs_their_gradient() -> None:
+    tokenizer = tiny_student().tokenizer
+    window = MistralConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=1,
+        num_key_value_heads=1, sliding_window=16,
+    )  # fmt: skip
+    with pytest.raises(TrainingError, match=r"prompt_gradient: false .*\(mistral\) cannot"):
+        _teach(
+            Student(MistralForCausalLM(window), tokenizer),
+            _training(),
+            objective=ObjectiveSection(prompt_gradient=False),
+        )
+
+
+@pytest.mark.parametrize("make", [tiny_student, tiny_t5_student])
+def test_paper_b_trains_as_the_plain_loop_it_describes(make: Any) -> None:
+    """AdamW at a constant 3e-4, no clipping, the loss that `transformers` makes of labels without the prompt. (Theirs
+    decays norms too, by 3e-6 a step.)"""
+    training = TrainingSection(
+        epochs=2, batch_size=8, learning_rate=3e-4, schedule="constant", warmup_steps=0, weight_decay=0.01,
+        max_grad_norm=None, max_tokens=512,
+    )  # fmt: skip
+    objective = ObjectiveSection(loss="completion", contrastive_weight=0.0)
+    taught, plain = make(), make()
+    run = FineTuning(taught.model, taught.tokenizer, _examples(6), training, objective, 3, 0, 1, "float32")
+    optimizer = torch.optim.AdamW(plain.model.parameters(), lr=3e-4, weight_decay=0.01)
+    losses = []
+    for epoch in range(2):
+        for batch in draw_pass(run.data.examples, 8, 3, epoch):
+            optimizer.zero_grad()
+            whole = torch.zeros(())
+            for sample in batch:  # one at a time, weighted by its tokens
+                if plain.model.config.is_encoder_decoder:
+                    read, labels = sample.prompt, sample.anchor
+                else:
+                    read, labels = sample.prompt + sample.anchor, (-100,) * len(sample.prompt) + sample.anchor
+                loss = plain.model(input_ids=torch.tensor([read]), labels=torch.tensor([labels])).loss
+                whole = whole + loss * len(sample.anchor) / sum(len(s.anchor) for s in batch)
+            whole.backward()
+            optimizer.step()
+            losses.append(whole.item())
+        run.learn_pass(epoch, None)
+    assert len(losses) == len(run.points) == 4
+    for mine, theirs in zip(run.points, losses, strict=True):
+        assert math.isclose(mine.total, theirs, rel_tol=1e-4)
+    torch.testing.assert_close(_weights(taught), _weights(plain), rtol=0, atol=3e-5)
+
+
+def test_the_same_seed_gives_the_same_student_and_another_seed_another() -> None:
+    students = [tiny_student() for _ in range(3)]
+    for student, seed in zip(students, (3, 3, 4), strict=True):
+        fine_tune(student.model, student.tokenizer, _examples(6), _training(), OBJECTIVE, seed)
+    assert torch.equal(_weights(students[0]), _weights(students[1]))
+    assert not torch.equal(_weights(students[0]), _weights(students[2]))
+
+
+class _Killed(Exception):
+    pass
+
+
+def test_a_training_resumed_after_a_pass_ends_as_if_uninterrupted(tmp_path: Path) -> None:
+    whole, cut, fresh = (tiny_student(dropout=0.2) for _ in range(3))
+    expected = _teach(whole, _training(epochs=3))
+
+    def save_then_die(run: FineTuning) -> None:
+        run.save(tmp_path / "state.pt")
+        if run.passes == 2:
+            raise _Killed
+
+    with pytest.raises(_Killed):
+        _teach(cut, _training(epochs=3), on_pass=save_then_die)
+    torch.manual_seed(99)
+    report = _teach(fresh, _training(epochs=3), resume=tmp_path / "state.pt")
+    assert torch.equal(_weights(fresh), _weights(whole))
+    assert [(p.step, p.lm, p.triplet) for p in report.losses] == [(p.step, p.lm, p.triplet) for p in expected.losses]
+    assert (report.steps, report.tokens) == (expected.steps, expected.tokens)
+
+
+def test_the_state_of_another_training_is_refused(tmp_path: Path) -> None:
+    _teach(tiny_student(), _training(epochs=1), on_pass=lambda run: run.save(tmp_path / "state.pt"))
+    with pytest.raises(TrainingError, match="the state of another training"):
+        _teach(tiny_student(), _training(epochs=1), count=5, resume=tmp_path / "state.pt")
+
+
+def test_micro_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, split = tiny_student(), tiny_student()
+    expected = _teach(whole, _training())
+    monkeypatch.setattr("reasoning.training.fine_tuning.MAX_PADDED_TOKENS", 50)
+    report = _teach(split, _training())
+    torch.testing.assert_close(_weights(split), _weights(whole), rtol=0, atol=2e-5)
+    for mine, theirs in zip(report.losses, expected.losses, strict=True):
+        assert math.isclose(mine.total, theirs.total, rel_tol=1e-4)
+
+
+def test_an_empty_round_and_one_where_nothing_fits_are_refused() -> None:
+    student = tiny_student()
+    with pytest.raises(TrainingError, match="no example to learn from"):
+        fine_tune(student.model, student.tokenizer, [], _training(), OBJECTIVE, 0)
+    with pytest.raises(TrainingError, match=r"none of 6 examples .* fits 10 tokens .*max_tokens"):
+        _teach(student, _training(max_tokens=10))
+
+
+def test_what_does_not_fit_is_counted() -> None:
+    examples = [*_examples(2), Example("long", "Q: " + "9" * 70, (" a", " b"), (" c",))]
+    student = tiny_student()
+    report = fine_tune(student.model, student.tokenizer, examples, _training(max_tokens=60), OBJECTIVE, 0)
+    assert (report.dropped, report.dropped_examples) == (3, 1)
+
+
+def test_a_training_that_diverges_stops_with_the_cure() -> None:
+    student = tiny_student()
+    with torch.no_grad():
+        student.model.get_output_embeddings().weight.fill_(float("inf"))
+    with pytest.raises(TrainingError, match=r"step 0 .* diverged.*Lower learning_rate"):
+        _teach(student, _training())
+
+
+@given(
+    st.integers(1, 300), st.integers(0, 50), st.sampled_from(["constant", "linear", "cosine"])
+)  # fmt: skip
+def test_the_rate_rises_to_its_peak_and_never_above(steps: int, warmup: int, schedule: Any) -> None:
+    training = TrainingSection(learning_rate=0.5, warmup_steps=warmup, schedule=schedule)
+    rates = [learning_rate(step, steps, training) for step in range(steps)]
+    rise = min(warmup, steps)
+    assert all(0 < rate <= 0.5 for rate in rates)
+    assert rates[:rise] == sorted(rates[:rise])
+    assert rates[rise:] == sorted(rates[rise:], reverse=True)
+    assert math.isclose(max(rates), 0.5)
+
+
+@pytest.mark.parametrize(("schedule", "half_way"), [("constant", 1.0), ("linear", 0.5), ("cosine", 0.5)])
+def test_schedules_are_what_they_are_called(schedule: Any, half_way: float) -> None:
+    training = TrainingSection(learning_rate=1.0, warmup_steps=10, schedule=schedule)
+    assert learning_rate(4, 110, training) == 0.5
+    assert math.isclose(learning_rate(60, 110, training), half_way)
+
+
+def test_norms_and_biases_are_not_decayed() -> None:
+    model = tiny_student().model
+    decayed, free = make_optimizer(model, _training(weight_decay=0.3)).param_groups
+    assert (decayed["weight_decay"], free["weight_decay"]) == (0.3, 0.0)
+    norms = [parameter for name, parameter in model.named_parameters() if "norm" in name]
+    assert {id(p) for p in free["params"]} == {id(p) for p in norms}
+
+
+# A student, how many questions it learns, and by what.
+ALONE_AND_TOGETHER: tuple[tuple[Any, int, ObjectiveSection], ...] = (
+    (tiny_student, 1, OBJECTIVE),
+    (tiny_student, 6, OBJECTIVE),
+    (tiny_student, 6, ObjectiveSection(prompt_gradient=False)),
+    (tiny_student, 6, ObjectiveSection(loss="contrastive", prompt_gradient=False)),
+    (tiny_t5_student, 6, ObjectiveSection(loss="completion")),
+    (tiny_t5_student, 6, ObjectiveSection(loss="contrastive", prompt_gradient=False)),
+)
+
+
+def _worker(rank: int, world_size: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=world_size
+    )
+    for case, (make, count, objective) in enumerate(ALONE_AND_TOGETHER):
+        student = make()
+        report = _teach(student, _training(), count=count, objective=objective, rank=rank, world_size=world_size)
+        torch.save((_weights(student), [point.total for point in report.losses]), f"{folder}/{case}-{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+def test_two_workers_teach_what_one_teaches(tmp_path: Path) -> None:
+    """With one question, every batch leaves the second worker nothing to do: it must neither hang nor count.
+    Fifteen seconds: two processes import torch and transformers."""
+    torch.multiprocessing.spawn(_worker, args=(2, str(tmp_path)), nprocs=2)
+    for case, (make, count, objective) in enumerate(ALONE_AND_TOGETHER):
+        alone = make()
+        report = _teach(alone, _training(), count=count, objective=objective)
+        for rank in range(2):
+            weights, totals = torch.load(tmp_path / f"{case}-{rank}.pt")
+            torch.testing.assert_close(weights, _weights(alone), rtol=0, atol=2e-5)
+            for mine, theirs in zip(totals, report.losses, strict=True):
+                assert math.isclose(mine, theirs.total, rel_tol=1e-4)
+
+
+def test_students_that_cannot_share_prompts_learn_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    sharing, apart = tiny_student(), tiny_student()
+    shared: list[bool] = []
+    build = Objective.__init__
+
+    def watched(self: Objective, *args: Any, shares_prompt: bool) -> None:
+        shared.append(shares_prompt)
+        build(self, *args, shares_prompt=shares_prompt)
+
+    monkeypatch.setattr(Objective, "__init__", watched)
+    expected = _teach(sharing, _training())
+    assert shared[-1]
+    monkeypatch.setattr("reasoning.training.fine_tuning.can_share_prompts", lambda *_, **__: False)
+    report = _teach(apart, _training())
+    assert not shared[-1]
+    for mine, theirs in zip(report.losses, expected.losses, strict=True):
+        assert math.isclose(mine.total, theirs.total, rel_tol=1e-4)
