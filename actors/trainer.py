@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import ray
 
-from reasoning.recipe.sections import ObjectiveSection, TrainingSection
+from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id
 from reasoning.rounds.directory import RoundFiles
 from reasoning.training.report import FineTuneReport, LossPoint

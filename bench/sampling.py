@@ -22,7 +22,8 @@ from typing import Any
 import torch
 
 from reasoning.prompts.student_forms import student_prompt
-from reasoning.recipe.sections import EMBEDDED_STUDENT, TaskSection
+from reasoning.recipe.student import EMBEDDED_STUDENT
+from reasoning.recipe.task import TaskSection
 from reasoning.student.checkpoint import Student, load_student
 from reasoning.student.engine import EngineSettings, engine_options, prepare_process
 from reasoning.student.generation import Generator

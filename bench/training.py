@@ -24,7 +24,7 @@ from typing import Any, Literal
 import torch
 
 from reasoning.prompts.student_forms import student_completion, student_prompt
-from reasoning.recipe.sections import ObjectiveSection, TrainingSection
+from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example
 from reasoning.student.checkpoint import Student, load_student
 from reasoning.student.embedded.architecture import student_config

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reasoning.recipe.sections import EMBEDDED_STUDENT
+from reasoning.recipe.student import EMBEDDED_STUDENT
 
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -26,8 +26,8 @@ from reasoning.exchange.reading import match_file, read_imported
 from reasoning.exchange.recordings import write_recordings
 from reasoning.files.data_error import DataError, Fault
 from reasoning.files.tables import write_table
-from reasoning.recipe.sections import TaskSection
 from reasoning.recipe.tailored import parse_recipe, recipe_text
+from reasoning.recipe.task import TaskSection
 from reasoning.records import Attempt, Mistake, Rationale
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
 from reasoning.tasks.loading import TASKS, load_problems

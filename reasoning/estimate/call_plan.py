@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.prompts.teacher_prompts import TeacherPrompt
-from reasoning.recipe.sections import LearningSection
+from reasoning.recipe.learning import LearningSection
 from reasoning.rounds.order import Finished, Metrics, Phase, PhaseRecord, next_step
 
 ASSUMED_MISSED = 0.5

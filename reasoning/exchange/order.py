@@ -6,7 +6,7 @@ they stand apart; for generated questions it is training, validation and then te
 
 from __future__ import annotations
 
-from reasoning.recipe.sections import TaskSection
+from reasoning.recipe.task import TaskSection
 from reasoning.tasks.loading import TaskData, questions_in_order
 from reasoning.tasks.rows import Stated
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from reasoning.prompts.files import PromptFile, read_prompt
 from reasoning.prompts.student_forms import StudentForm, chat_frame, is_chat, student_form
 from reasoning.prompts.teacher_prompts import TeacherPrompt, teacher_prompt
-from reasoning.recipe.sections import StudentSection
+from reasoning.recipe.student import StudentSection
 from reasoning.recipe.tailored import Recipe
 
 STUDENT_PROMPT = "student.prompt"

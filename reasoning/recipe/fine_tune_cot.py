@@ -22,9 +22,11 @@ import yaml
 from pydantic import Field, model_validator
 
 from reasoning.recipe.base import PositiveInt, Section
-from reasoning.recipe.sections import LearningSection, ObjectiveSection, StudentSection, TrainingSection
+from reasoning.recipe.learning import LearningSection
+from reasoning.recipe.student import StudentSection
 from reasoning.recipe.tailored import Recipe, RunRecipe, parse_as, parse_recipe, recipe_text
 from reasoning.recipe.teacher import THROUGHPUT_KEYS, RunTeacherSection, TeacherSection
+from reasoning.recipe.training import ObjectiveSection, TrainingSection
 
 LABELS_ALONE = 0  # the degree of the baseline
 NEW_TOKENS = 1024

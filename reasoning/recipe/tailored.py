@@ -1,7 +1,7 @@
 """The recipe: everything a run is, as strict typed models read from one YAML file.
 
-Owns: what recipes are made of (`reasoning.recipe.sections`), how they are read, what makes two of them the same, and
-the error that names a key's path and its cure.
+Owns: what recipes are made of (each section has a module beside this one), how they are read, what makes two of them
+the same, and the error that names a key's path and its cure.
 
 Invariants
 - Unknown keys and impossible values are refused here, before any process starts.
@@ -19,7 +19,10 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from reasoning.recipe.base import Section, yaml_problem
-from reasoning.recipe.sections import ClusterSection, LearningSection, StorageSection, StudentSection, TaskSection
+from reasoning.recipe.cluster import ClusterSection, StorageSection
+from reasoning.recipe.learning import LearningSection
+from reasoning.recipe.student import StudentSection
+from reasoning.recipe.task import TaskSection
 from reasoning.recipe.teacher import THROUGHPUT_KEYS, EndpointSection, TeacherSection
 from reasoning.records import stable_id
 

@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.prompts.teacher_prompts import Messages, TeacherPrompt, joined_reply
-from reasoning.recipe.sections import TrainingSection
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.teacher import EndpointSection
+from reasoning.recipe.training import TrainingSection
 from reasoning.records import Mistake, Problem
 from reasoning.rounds.directory import RoundFiles, RunDirectory
 from reasoning.rounds.progress import ProgressBoard

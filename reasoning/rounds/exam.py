@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from reasoning.recipe.sections import LearningSection
+from reasoning.recipe.learning import LearningSection
 from reasoning.records import Problem
 
 

@@ -18,7 +18,7 @@ import random
 from collections.abc import Iterable, Sequence
 
 from reasoning.prompts.student_forms import StudentForm
-from reasoning.recipe.sections import LearningSection
+from reasoning.recipe.learning import LearningSection
 from reasoning.records import Example, Mistake, Problem, Rationale, RationaleSource
 
 _PREFERENCE = {

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from reasoning.files.data_error import DataError, Gathering
 from reasoning.grading.answers import is_answer
-from reasoning.recipe.sections import TaskSection
+from reasoning.recipe.task import TaskSection
 from reasoning.records import AnswerKind, Problem, Split
 from reasoning.tasks.families import FAMILIES, FamilyExhaustedError, problems
 from reasoning.tasks.repetitions import Kept, Record, without_repetitions

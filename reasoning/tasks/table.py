@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from reasoning.files.data_error import DataError
-from reasoning.recipe.sections import FormSection, TaskSection
+from reasoning.recipe.task import FormSection, TaskSection
 from reasoning.records import AnswerKind, Split
 from reasoning.tasks.rows import Fields
 from reasoning.tasks.sources import HubDataset

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from reasoning.files.durable import new_file
-from reasoning.recipe.sections import ObjectiveSection, TrainingSection
+from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id
 from reasoning.training.losses import total_loss
 from reasoning.training.objectives import Objective, can_share_prompts

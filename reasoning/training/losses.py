@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reasoning.recipe.sections import ObjectiveSection
+from reasoning.recipe.training import ObjectiveSection
 from reasoning.training.samples import Sample
 
 MIN_COUNT = 1e-6  # paper A's clamp of an empty mean

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reasoning.recipe.sections import ObjectiveSection
+from reasoning.recipe.training import ObjectiveSection
 from reasoning.training.losses import MIN_COUNT, predicted_tokens, total_loss, triplet_losses
 from reasoning.training.readers import make_reader
 from reasoning.training.samples import Sample

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from reasoning.recipe.sections import ObjectiveSection
+from reasoning.recipe.training import ObjectiveSection
 from reasoning.training.collation import Rows, Segment, collate, collate_after_prompts, pad_right
 from reasoning.training.losses import NOT_A_TARGET, cross_entropy_sum, prompt_weight, representation
 from reasoning.training.samples import Sample, TokenIds

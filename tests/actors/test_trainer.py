@@ -29,7 +29,7 @@ from actors.trainer import (
     wait_for_resources,
 )
 from reasoning.files.tables import write_table
-from reasoning.recipe.sections import ObjectiveSection, TrainingSection
+from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example
 from reasoning.rounds.directory import RoundFiles
 from reasoning.student.checkpoint import load_student, save_student

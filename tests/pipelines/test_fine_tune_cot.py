@@ -16,7 +16,7 @@ from pipelines.serving import graduate_of
 from reasoning.files.tables import write_table
 from reasoning.fine_tune_cot.directory import CotDirectory, student_directory
 from reasoning.recipe.fine_tune_cot import parse_cot_recipe
-from reasoning.recipe.sections import EMBEDDED_STUDENT
+from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.records import Example
 from reasoning.rounds.epochs import EpochAccuracy, write_epochs
 from reasoning.rounds.order import Phase, PhaseRecord

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reasoning.files.tables import read_table
-from reasoning.recipe.sections import NewQuestionsSection
+from reasoning.recipe.learning import NewQuestionsSection
 from reasoning.records import Mistake, Problem, Rationale
 from reasoning.rounds.classroom import Classroom, gather_all
 from reasoning.rounds.new_questions.agreement import NewProblem, Origin, independent_answer, not_admitted, settle

@@ -240,7 +240,7 @@ def test_both_back_ends_say_the_same_for_the_embedded_student(replica: Any, embe
     """Text, ends and counts of tokens, with and without a stop string."""
     import ray
 
-    from reasoning.recipe.sections import TaskSection
+    from reasoning.recipe.task import TaskSection
     from reasoning.student.checkpoint import load_student
     from reasoning.student.generation import Generator
     from reasoning.tasks.loading import load_problems

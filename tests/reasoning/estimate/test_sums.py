@@ -9,7 +9,7 @@ from reasoning.estimate.stand_ins import stand_in, wrong_answer
 from reasoning.estimate.sums import CallSize, Estimate, Pace, Rates, Row, Use, rates_of
 from reasoning.prompts.run_prompts import RunPrompts, run_prompts
 from reasoning.prompts.student_forms import default_form
-from reasoning.recipe.sections import LearningSection
+from reasoning.recipe.learning import LearningSection
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.records import AnswerKind, Problem, Split
 from reasoning.rounds.order import Phase, PhaseRecord, phases_of

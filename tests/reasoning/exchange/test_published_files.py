@@ -16,7 +16,7 @@ from reasoning.exchange.matching import Catalog, Unmatched
 from reasoning.exchange.paper_b_completions import Template, read_completions, solutions_of, write_completions
 from reasoning.exchange.reading import match_file
 from reasoning.grading.answers import same_answer
-from reasoning.recipe.sections import TaskSection
+from reasoning.recipe.task import TaskSection
 from reasoning.records import Problem
 from reasoning.tasks.loading import load_problems, questions_in_order
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from reasoning.recipe.fine_tune_cot import load_any_recipe
-from reasoning.recipe.sections import EMBEDDED_STUDENT
+from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.recipe.tailored import Recipe, RecipeError, load_recipe, parse_recipe
 from tests.conftest import ROOT
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from reasoning.grading.judging import keep, mistakes_of
 from reasoning.prompts.student_forms import default_form, student_prompt
-from reasoning.recipe.sections import LearningSection
+from reasoning.recipe.learning import LearningSection
 from reasoning.records import AnswerKind, Attempt, Mistake, Problem, Rationale, RationaleSource, Split, Verdict
 from reasoning.rounds.selection import select
 

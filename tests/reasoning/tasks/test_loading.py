@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reasoning.files.data_error import DataError
-from reasoning.recipe.sections import TaskSection
+from reasoning.recipe.task import TaskSection
 from reasoning.records import Split
 from reasoning.tasks.families import FAMILIES
 from reasoning.tasks.loading import TaskData, load_problems, questions_in_order

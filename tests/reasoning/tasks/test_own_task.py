@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reasoning.files.data_error import DataError
-from reasoning.recipe.sections import TaskSection
 from reasoning.recipe.tailored import RecipeError, load_recipe, parse_recipe
+from reasoning.recipe.task import TaskSection
 from reasoning.records import AnswerKind
 from reasoning.tasks.loading import load_problems, spec_of
 from tests.conftest import ROOT

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import MistralConfig, MistralForCausalLM
 
-from reasoning.recipe.sections import ObjectiveSection, TrainingSection
+from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example
 from reasoning.student.checkpoint import Student
 from reasoning.training.fine_tuning import (

@@ -26,7 +26,7 @@ from transformers import (
     Qwen3Config,
 )
 
-from reasoning.recipe.sections import ObjectiveSection
+from reasoning.recipe.training import ObjectiveSection
 from reasoning.records import Example
 from reasoning.training.losses import predicted_tokens, representation
 from reasoning.training.objectives import Objective, can_share_prompts

@@ -14,7 +14,7 @@ from reasoning.files.tables import read_table, write_table
 from reasoning.offline.teacher import OfflineTeacher
 from reasoning.prompts.student_forms import student_completion, student_form
 from reasoning.prompts.teacher_prompts import teacher_prompt
-from reasoning.recipe.sections import LearningSection
+from reasoning.recipe.learning import LearningSection
 from reasoning.records import AnswerKind, Mistake, Problem, Rationale, RationaleSource, Split
 from reasoning.rounds.new_questions.agreement import (
     Agreement,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reasoning.grading.answers import is_answer
 from reasoning.prompts.headings import count_asked_for, read_request
 from reasoning.prompts.teacher_prompts import teacher_prompt
-from reasoning.recipe.sections import TaskSection
+from reasoning.recipe.task import TaskSection
 from reasoning.records import AnswerKind, Mistake, Problem, Split
 from reasoning.rounds.new_questions.proposals import (
     Admission,

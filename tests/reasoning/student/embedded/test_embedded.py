@@ -8,7 +8,7 @@ import re
 import pytest
 
 from reasoning.prompts.student_forms import student_completion, student_prompt
-from reasoning.recipe.sections import EMBEDDED_STUDENT
+from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.records import Split
 from reasoning.student.embedded import corpus, exercises
 from reasoning.student.embedded.architecture import student_config
