@@ -9,15 +9,21 @@ Invariant: nothing heavy is imported before a command needs it, so `tailor --hel
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from pipelines.errors import said, told_plainly
+from pipelines import fine_tune_cot, tailored
+from pipelines.errors import told_plainly
+from pipelines.grading import GraderName
 from pipelines.journal import cli as journal_cli
+from pipelines.run.options import DataOption, NameOption, SeedOption, StorageOption
+from reasoning.exchange.formats import ExportFormat, Format
+from reasoning.exchange.paper_b_finetune import Platform
+from reasoning.grading.paper_grader import Template
+from reasoning.records import Split
 
 app = typer.Typer(
     add_completion=False,
@@ -27,46 +33,9 @@ app = typer.Typer(
 )
 console = Console()
 app.add_typer(journal_cli.app, name="journal")
-Choice = TypeVar("Choice", bound=StrEnum)
 
-DataOption = Annotated[
-    Path | None,
-    typer.Option("--data", envvar="TAILOR_DATA", help="Folder that ${DATA} stands for in a recipe."),
-]
-
-
-@app.command()
-def run(
-    recipe: Annotated[Path, typer.Argument(help="The recipe, a YAML file.")],
-    data: DataOption = None,
-    name: Annotated[str | None, typer.Option(help="Name of the run, instead of the recipe's.")] = None,
-    storage: Annotated[str | None, typer.Option(help="Where runs are kept, instead of the recipe's.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed, instead of the recipe's.")] = None,
-) -> None:
-    """Run tailored learning from a recipe. The same command again resumes."""
-    with told_plainly():
-        from pipelines.tailored import run as run_recipe
-        from reasoning.recipe.tailored import load_recipe
-
-        chosen = load_recipe(recipe, _absolute(data)).replace(name=name, storage_path=storage, seed=seed)
-        run_recipe(chosen, str(recipe), console)
-
-
-@app.command("fine-tune-cot")
-def fine_tune_cot(
-    recipe: Annotated[Path, typer.Argument(help="The recipe, a YAML file.")],
-    data: DataOption = None,
-    name: Annotated[str | None, typer.Option(help="Name of the run, instead of the recipe's.")] = None,
-    storage: Annotated[str | None, typer.Option(help="Where runs are kept, instead of the recipe's.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed, instead of the recipe's.")] = None,
-) -> None:
-    """Run Fine-tune-CoT from a recipe: rationales once, then one student a degree. The same command again resumes."""
-    with told_plainly():
-        from pipelines.fine_tune_cot import run as run_recipe
-        from reasoning.recipe.fine_tune_cot import load_cot_recipe
-
-        chosen = load_cot_recipe(recipe, _absolute(data)).replace(name=name, storage_path=storage, seed=seed)
-        run_recipe(chosen, str(recipe), console)
+app.command("run")(tailored.command)
+app.command("fine-tune-cot")(fine_tune_cot.command)
 
 
 @app.command()
@@ -79,9 +48,9 @@ def estimate(
     missed: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Share of an exam's questions that the student misses.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the run, instead of the recipe's.")] = None,
-    storage: Annotated[str | None, typer.Option(help="Where runs are kept, instead of the recipe's.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed, instead of the recipe's.")] = None,
+    name: NameOption = None,
+    storage: StorageOption = None,
+    seed: SeedOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ) -> None:
     """Tell the calls, tokens and cost of a run before it starts, from a small sample that the run goes on with."""
@@ -89,7 +58,7 @@ def estimate(
         from pipelines.estimate.command import estimate as tell
         from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe, load_any_recipe
 
-        chosen = load_any_recipe(recipe, _absolute(data)).replace(name=name, storage_path=storage, seed=seed)
+        chosen = load_any_recipe(recipe, data).replace(name=name, storage_path=storage, seed=seed)
         if missed is not None and isinstance(chosen, FineTuneCotRecipe):
             raise typer.BadParameter("Fine-tune-CoT sits no exam to learn from", param_hint="--missed")
         tell(chosen, str(recipe), sample, missed, json, console)
@@ -99,7 +68,7 @@ def estimate(
 def evaluate(
     target: Annotated[Path, typer.Argument(help="A run's folder, or a recipe (its student before any training).")],
     data: DataOption = None,
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    split: Annotated[Split, typer.Option(help="Which questions.")] = Split.TEST,
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many questions.")] = None,
     round: Annotated[int | None, typer.Option(help="Of a run: this round, instead of the best one.")] = None,
     samples: Annotated[
@@ -114,11 +83,8 @@ def evaluate(
     """Let a student sit an exam and grade it."""
     with told_plainly():
         from pipelines.evaluation import evaluate as evaluate_target
-        from reasoning.records import Split
 
-        if split not in set(Split):
-            raise typer.BadParameter(f"{split} is no split; there are train, validation and test", param_hint="--split")
-        evaluate_target(target, _absolute(data), Split(split), limit, round, samples, out, prompt, console)
+        evaluate_target(target, data, split, limit, round, samples, out, prompt, console)
 
 
 @app.command()
@@ -142,14 +108,13 @@ def serve(
 def report(directory: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
     """Write a run's report.html anew and print its table of rounds."""
     with told_plainly():
+        from pipelines.report.tables import degrees_table, rounds_table
         from pipelines.report.tailored import write_report
-        from pipelines.run.live import rounds_table
         from reasoning.fine_tune_cot.directory import CotDirectory, is_cot_directory
         from reasoning.rounds.directory import RunDirectory
         from reasoning.rounds.order import best_round
 
         if is_cot_directory(directory):
-            from pipelines.fine_tune_cot import degrees_table
             from pipelines.report.fine_tune_cot import write_cot_report
 
             path = write_cot_report(CotDirectory(directory))
@@ -170,12 +135,7 @@ def import_file(
     out: Annotated[
         Path, typer.Option(help="What to write: .jsonl a recorded teacher, .parquet a table, .yaml, .json.")
     ],
-    format: Annotated[
-        str | None,
-        typer.Option(
-            help="a-rationales, a-mistakes, b-completions, b-finetune, b-prompts, b-dataset, recorded; default: seen."
-        ),
-    ] = None,
+    format: Annotated[Format | None, typer.Option(help="The file's format; default: seen from its content.")] = None,
     data: DataOption = None,
     model: Annotated[str, typer.Option(help="Who wrote the rationales, where the file does not say.")] = "",
     round: Annotated[int, typer.Option(min=0, help="The round that the records belong to.")] = 0,
@@ -186,17 +146,14 @@ def import_file(
     """Read what others published or paid for: rationales and mistakes in both papers' formats."""
     with told_plainly():
         from pipelines.exchange.importing import import_file as read_in
-        from reasoning.exchange.formats import Format
 
-        if format is not None and format not in set(Format):
-            raise typer.BadParameter(f"{format} is no format; there are {', '.join(Format)}", param_hint="--format")
         read_in(
             file,
             task,
             out,
             console,
-            data=_absolute(data),
-            format=Format(format) if format else None,
+            data=data,
+            format=format,
             model=model,
             round=round,
             keep_truncated=keep_truncated,
@@ -206,29 +163,19 @@ def import_file(
 @app.command("export")
 def export_run(
     directory: Annotated[Path, typer.Argument(help="A run's folder.")],
-    format: Annotated[
-        str,
-        typer.Option(help="a-rationales, a-mistakes, b-completions, b-attempts, b-finetune, b-dataset or recorded."),
-    ],
+    format: Annotated[ExportFormat, typer.Option(help="What to write.")],
     out: Annotated[Path, typer.Option(help="The file to write (b-dataset: a folder).")],
     round: Annotated[int | None, typer.Option(min=0, help="Up to this round, instead of the last one.")] = None,
     platform: Annotated[
-        str | None, typer.Option(help="b-finetune: openai, decoder or encoder_decoder; default: by the file's name.")
+        Platform | None, typer.Option(help="Of b-finetune: whose trainer reads it; default: by the file's name.")
     ] = None,
     data: DataOption = None,
 ) -> None:
     """Write a run's rationales, mistakes or attempts in one of both papers' formats."""
     with told_plainly():
-        from pipelines.exchange.exporting import EXPORTS
         from pipelines.exchange.exporting import export_run as write_out
-        from reasoning.exchange.paper_b_finetune import Platform
 
-        if format not in EXPORTS:
-            raise typer.BadParameter(f"{format} is no format; there are {', '.join(EXPORTS)}", param_hint="--format")
-        if platform is not None and platform not in set(Platform):
-            raise typer.BadParameter(f"{platform} is none of {', '.join(Platform)}", param_hint="--platform")
-        trainer = Platform(platform) if platform else None
-        write_out(directory, format, out, console, round=round, data=_absolute(data), platform=trainer)
+        write_out(directory, format, out, console, round=round, data=data, platform=platform)
 
 
 @app.command()
@@ -243,11 +190,11 @@ def grade(
         typer.Option(help="Field to grade, instead of completion. Several are joined as they stand, in this order."),
     ] = None,
     grader: Annotated[
-        str, typer.Option(help="robust (answers in every dress) or paper (the rule of Fine-tune-CoT to the letter).")
-    ] = "robust",
+        GraderName,
+        typer.Option(help="robust (answers in every dress) or paper (the rule of Fine-tune-CoT to the letter)."),
+    ] = GraderName.ROBUST,
     template: Annotated[
-        str | None,
-        typer.Option(help="Of the grader paper: how it was asked, zs_cot (default), ft_cot_token, fs_cot, ..."),
+        Template | None, typer.Option(help="Of the grader paper: how it was asked; default: zs_cot.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the verdict on every line to this JSONL file.")] = None,
 ) -> None:
@@ -257,24 +204,7 @@ def grade(
         import json
         from dataclasses import asdict
 
-        from pipelines.grading import GraderName, GradingError, grade_file
-        from reasoning.files.data_error import DataError
-        from reasoning.grading.paper_grader import Template
+        from pipelines.grading import grade_file
 
-        chosen = _one_of(GraderName, grader, "--grader")
-        asked = _one_of(Template, template, "--template") if template is not None else None
-        try:
-            summary = grade_file(task, input, field or ["completion"], chosen, asked, out)
-        except (DataError, GradingError) as error:
-            raise said(error, 2) from error
+        summary = grade_file(task, input, field or ["completion"], grader, template, out)
         typer.echo(json.dumps(asdict(summary)))
-
-
-def _one_of(kind: type[Choice], name: str, option: str) -> Choice:
-    if name not in set(kind):
-        raise typer.BadParameter(f"there is no {name!r}; there are {', '.join(kind)}", param_hint=option)
-    return kind(name)
-
-
-def _absolute(folder: Path | None) -> Path | None:
-    return folder.expanduser().resolve() if folder else None

@@ -24,7 +24,7 @@ def demo(console: Console) -> None:
     import openai
     from ray import serve as ray_serve
 
-    from pipelines.tailored import run
+    from pipelines.run.tailored import run
     from reasoning.grading.answers import grade
     from reasoning.recipe.tailored import load_recipe
     from reasoning.tasks.loading import load_problems, spec_of

@@ -1,7 +1,7 @@
 """Errors told to a person: one message, and an exit code that says what it means.
 
 Owns: which of the project's errors is told with which exit code: 1 the run stopped (resumable), 2 bad input (nothing
-was started), 130 interrupted.
+was started), 130 interrupted; and the two errors that say so themselves.
 
 Invariant: only the project's own errors, which say what, where and what to do, are told so; any other shows its trace.
 """
@@ -15,38 +15,37 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from actors.journal.file import JournalError
+from reasoning.files.data_error import DataError
+from reasoning.prompts.files import PromptError
+from reasoning.recipe.tailored import RecipeError
+from reasoning.rounds.directory import RunDirectoryError
+
 errors = Console(stderr=True)
+
+
+class Refused(ValueError):
+    """What cannot be started. The message says what is wrong, where, and what to do; nothing was started."""
+
+
+class RunFailed(RuntimeError):
+    """A run that stopped before its end. The message says why; what was finished stays, the same command goes on."""
+
+
+_REFUSED = (Refused, RecipeError, PromptError, RunDirectoryError, DataError, JournalError)
 
 
 @contextmanager
 def told_plainly() -> Iterator[None]:
     """Turns the project's own errors into one message and an exit code; anything else shows its trace."""
-    from actors.journal.file import JournalError
-    from reasoning.files.data_error import DataError
-    from reasoning.recipe.tailored import RecipeError
-    from reasoning.rounds.directory import RunDirectoryError
-
     try:
         yield
-    except (RecipeError, RunDirectoryError, DataError, JournalError) as error:
+    except _REFUSED as error:
         raise said(error, 2) from error
-    except (typer.Exit, typer.BadParameter):
-        raise
+    except RunFailed as error:
+        raise said(error, 1) from error
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    except Exception as error:
-        for kind, code in _project_errors():
-            if isinstance(error, kind):
-                raise said(error, code) from error
-        raise
-
-
-def _project_errors() -> list[tuple[type[Exception], int]]:
-    from pipelines.run.cluster import ClusterError
-    from pipelines.run.preflight import PreflightError
-    from pipelines.tailored import RunFailed
-
-    return [(PreflightError, 2), (ClusterError, 2), (RunFailed, 1)]
 
 
 def said(error: Exception, code: int) -> typer.Exit:

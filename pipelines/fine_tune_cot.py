@@ -1,141 +1,31 @@
 """Fine-tune-CoT from one command: `python -m pipelines.fine_tune_cot RECIPE`, here or as a Ray job.
 
-Owns: the order check -> claim the directory -> start -> watch -> report, as tailored learning has it, and what a person
-is told. The same command again resumes; with more degrees it makes those, from what is collected already.
+Owns: the command `tailor fine-tune-cot`, which is the same one. What it does is in `pipelines.run.fine_tune_cot`.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
-
+import typer
 from rich.console import Console
-from rich.table import Table
 
-from actors.cot_coordinator import CotCoordinator, CotOutcome
-from pipelines.report.fine_tune_cot import write_cot_report
-from pipelines.run.cluster import connect, resources, storage_folder
-from pipelines.run.preflight import Checked, PreflightError, check
-from pipelines.run.student_check import Fault
-from pipelines.tailored import account, announce, coordinate
-from reasoning.fine_tune_cot.directory import CotDirectory, degree_name
-from reasoning.fine_tune_cot.order import best_degree
-from reasoning.prompts.run_prompts import form_of
-from reasoning.recipe.fine_tune_cot import LABELS_ALONE, FineTuneCotRecipe
-from reasoning.rounds.order import PhaseRecord, evaluations
-from reasoning.student.config import context_of
-
-# What a degree's recipe calls a key, and what it is called in a recipe of Fine-tune-CoT.
-_KEYS = {
-    "learning.first_training": "fine_tuning.training",
-    "learning.first_questions": "task.train",
-    "teacher.first_prompt": "teacher.prompt",
-}
+from pipelines.errors import told_plainly
+from pipelines.run.options import DataOption, NameOption, RecipeArgument, SeedOption, StorageOption
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedCotRun:
-    """A run that came to its end: where it is kept and how it ended."""
+def command(
+    recipe: RecipeArgument,
+    data: DataOption = None,
+    name: NameOption = None,
+    storage: StorageOption = None,
+    seed: SeedOption = None,
+) -> None:
+    """Run Fine-tune-CoT from a recipe: rationales once, then one student a degree. The same command again resumes."""
+    with told_plainly():
+        from pipelines.run.fine_tune_cot import run
+        from reasoning.recipe.fine_tune_cot import load_cot_recipe
 
-    directory: CotDirectory
-    outcome: CotOutcome
-
-
-def run(recipe: FineTuneCotRecipe, origin: str, console: Console) -> FinishedCotRun:
-    """Runs `recipe` to its end, from wherever its directory stands.
-
-    Raises `PreflightError` or `RunDirectoryError` before anything is started, `RunFailed` afterwards."""
-    recipe = fitted(recipe)
-    directory = CotDirectory(storage_folder(recipe) / recipe.name)
-    checked = check_cot(recipe, origin, resources(recipe.cluster.address))
-    resumed = directory.claim(recipe)
-    connect(recipe.cluster.address)
-    done = sum(map(len, finished(directory).values())) if resumed else None
-    announce(recipe.name, directory.path, done, checked.notes, console)
-    shared = recipe.at_degree(recipe.fine_tuning.collected)
-    asks = recipe.fine_tuning.collected > LABELS_ALONE
-    outcome: CotOutcome = coordinate(
-        CotCoordinator, recipe, shared if asks else None, directory, checked, lambda: finished(directory), console
-    )
-    report = write_cot_report(directory)
-    console.print(degrees_table(directory.degrees()))
-    account(outcome.reason, outcome.journal, report, console)
-    return FinishedCotRun(directory, outcome)
-
-
-def fitted(recipe: FineTuneCotRecipe) -> FineTuneCotRecipe:
-    """`recipe` with answers no longer than its student's context, where that is known."""
-    try:
-        return recipe.within(context_of(recipe.student.source))
-    except (OSError, ValueError):
-        return recipe  # the check says that there is no such student
-
-
-def check_cot(recipe: FineTuneCotRecipe, origin: str, there: Mapping[str, float]) -> Checked:
-    """All that `pipelines.run.preflight.check` checks, and that the forms fit the degrees. Raises `PreflightError`."""
-    wanted = recipe.fine_tuning.degrees
-    try:
-        checked = check(recipe.at_degree(recipe.fine_tuning.collected), origin, there)
-    except PreflightError as error:
-        faults = [_in_own_words(fault) for fault in error.faults if not fault.place.startswith("learning.training")]
-        raise PreflightError(origin, faults) from error
-    faults = []
-    if max(wanted) > LABELS_ALONE and not checked.prompts.form.reasons:
-        what = f"the form {recipe.student.prompt} has no reasoning, and degree {max(wanted)} learns rationales"
-        faults.append(Fault("student.prompt", what, "Take a form with {rationale}, or fine_tuning.degrees: [0]"))
-    if LABELS_ALONE in wanted and form_of(recipe.at_degree(LABELS_ALONE).student).reasons:
-        what = f"the form {recipe.fine_tuning.label_prompt} has a place for a rationale, and degree 0 learns labels"
-        faults.append(Fault("fine_tuning.label_prompt", what, "Take a form without {rationale}, such as fine_tune"))
-    if faults:
-        raise PreflightError(origin, faults)
-    return checked
-
-
-def _in_own_words(fault: Fault) -> Fault:
-    for shared, own in _KEYS.items():
-        if fault.place.startswith(shared):
-            return Fault(own + fault.place.removeprefix(shared), fault.what, fault.cure)
-    return fault
-
-
-def finished(directory: CotDirectory) -> dict[str, list[PhaseRecord]]:
-    """The finished steps, under what each is called on the screen."""
-    degrees = {degree_name(degree): records for degree, records in directory.degrees().items()}
-    return {"teacher": directory.finished()} | degrees
-
-
-def degrees_table(degrees: Mapping[int, list[PhaseRecord]]) -> Table:
-    """The run's degrees: rationales kept, the chosen epochs, accuracies with their 95 % intervals."""
-    best = best_degree(degrees)
-    table = Table(title="Degrees", title_justify="left")
-    for heading in ("degree", "kept", "loss", "epoch", "val %", "test %", "95 % interval", "s"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.caption = "* the graduate; validation accuracy chooses epochs and degrees, test accuracy decides nothing"
-    table.caption_justify = "left"
-    for degree, records in degrees.items():
-        for evaluation in evaluations(records):
-            phases = {str(record.phase): record.metrics for record in records}
-            metrics = evaluation.metrics
-            table.add_row(
-                f"{'*' if degree == best else ''}{degree}",
-                "labels" if degree == LABELS_ALONE else str(phases["feedback"]["kept"]),
-                f"{float(phases['train']['lm_loss_last']):.3f}",
-                f"{metrics['best_epoch']}/{metrics['epochs']}" if "best_epoch" in metrics else "last",
-                f"{100 * float(metrics['validation_accuracy']):.1f}",
-                f"{100 * float(metrics['test_accuracy']):.1f}",
-                f"{100 * float(metrics['test_low']):.1f} – {100 * float(metrics['test_high']):.1f}",
-                f"{sum(record.seconds for record in records):.0f}",
-            )
-    return table
-
-
-def main(arguments: list[str]) -> int:
-    """`python -m pipelines.fine_tune_cot RECIPE [...]` is `tailor fine-tune-cot RECIPE [...]`."""
-    from pipelines.cli import app
-
-    return int(app(["fine-tune-cot", *arguments], standalone_mode=True) or 0)
+        run(load_cot_recipe(recipe, data).replace(name=name, storage_path=storage, seed=seed), str(recipe), Console())
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    typer.run(command)

@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from pipelines.errors import Refused
 from reasoning.files.data_error import DataError, Gathering
 from reasoning.files.durable import new_file
 from reasoning.grading.answers import How, is_answer, is_right, judged_answer, judged_part, mentions
@@ -38,7 +39,7 @@ class GraderName(StrEnum):
     ROBUST = "robust"
 
 
-class GradingError(ValueError):
+class GradingError(Refused):
     """What was asked for cannot be done: an unknown task, a grader without a rule for it, a misplaced option."""
 
 

@@ -1,184 +1,31 @@
 """Tailored learning from one command: `python -m pipelines.tailored RECIPE`, here or as a Ray job.
 
-Owns: the order check -> claim the directory -> start -> watch -> report. Everything that can be refused is refused
-before the first process is started; the same command again resumes.
+Owns: the command `tailor run`, which is the same one. What it does is in `pipelines.run.tailored`.
 """
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import ray
+import typer
 from rich.console import Console
 
-from actors.coordinator import AnyCoordinator, Coordinator, RunOutcome
-from actors.journal.sums import JournalSums, in_open_batches
-from pipelines.journal.view import journal_at
-from pipelines.report.tailored import write_report
-from pipelines.run.cluster import connect, resources, storage_folder
-from pipelines.run.live import LiveView, rounds_table
-from pipelines.run.preflight import Checked, check
-from pipelines.run.served_teachers import NotDeployed, deployed, endpoints_of
-from reasoning.recipe.tailored import Recipe, RunRecipe
-from reasoning.rounds.directory import ClaimedDirectory, RunDirectory
-from reasoning.rounds.order import PhaseRecord
-from reasoning.teacher.prices import dollars
-
-POLL_S = 0.5
-STOP_GRACE_S = 30.0
-ENDING_S = 10.0  # a killed run's actors take a moment to end
+from pipelines.errors import told_plainly
+from pipelines.run.options import DataOption, NameOption, RecipeArgument, SeedOption, StorageOption
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedRun:
-    """A run that came to its end: where it is kept and how it ended."""
+def command(
+    recipe: RecipeArgument,
+    data: DataOption = None,
+    name: NameOption = None,
+    storage: StorageOption = None,
+    seed: SeedOption = None,
+) -> None:
+    """Run tailored learning from a recipe. The same command again resumes."""
+    with told_plainly():
+        from pipelines.run.tailored import run
+        from reasoning.recipe.tailored import load_recipe
 
-    directory: RunDirectory
-    outcome: RunOutcome
-
-
-class RunFailed(RuntimeError):
-    """A run that stopped before its end. The message says why; what was finished stays, the same command goes on."""
-
-
-def run(recipe: Recipe, origin: str, console: Console) -> FinishedRun:
-    """Runs `recipe` to its end, from wherever its directory stands.
-
-    Raises `PreflightError` or `RunDirectoryError` before anything is started, `RunFailed` afterwards."""
-    directory = RunDirectory(storage_folder(recipe) / recipe.name)
-    checked = check(recipe, origin, resources(recipe.cluster.address))
-    resumed = directory.claim(recipe)
-    connect(recipe.cluster.address)
-    announce(recipe.name, directory.path, len(directory.finished()) if resumed else None, checked.notes, console)
-    outcome: RunOutcome = coordinate(
-        Coordinator, recipe, recipe, directory, checked, lambda: {"": directory.finished()}, console
-    )
-    report = write_report(directory)
-    console.print(rounds_table(outcome.records, outcome.best_round))
-    account(outcome.reason, outcome.journal, report, console)
-    return FinishedRun(directory, outcome)
-
-
-def coordinate(
-    kind: type[AnyCoordinator[Any]],
-    recipe: RunRecipe,
-    teachers: Recipe | None,
-    directory: ClaimedDirectory[Any],
-    checked: Checked,
-    finished: Callable[[], Mapping[str, Sequence[PhaseRecord]]],
-    console: Console,
-) -> Any:
-    """Has a coordinator of this kind do all that is left of a run, while the recipe `teachers` (None: nobody is asked)
-    has its own teachers served. Returns what the coordinator's `run` returns. Raises `RunFailed`."""
-    name = f"tailor-{directory.path}"
-    until = time.monotonic() + ENDING_S
-    while name in {actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True)}:
-        if time.monotonic() > until:
-            raise RunFailed(
-                f"{directory.path} is being run on this cluster already: wait until that run has ended or stop it, or "
-                "give this one another name"
-            )
-        time.sleep(POLL_S)
-    if teachers is not None:
-        _refuse_to_pay_twice(teachers, directory)
-    try:
-        serving: AbstractContextManager[dict[str, str]] = (
-            deployed(teachers) if teachers is not None else nullcontext({})
-        )
-        with serving as base_urls:
-            coordinator = (
-                ray.remote(kind)
-                .options(num_cpus=0, name=name, namespace="tailor", max_concurrency=1000)
-                .remote(recipe, directory, checked.data, checked.prompts, base_urls)
-            )
-            return watch(coordinator, directory.path, finished, console)
-    except NotDeployed as error:
-        raise RunFailed(f"{directory.path}: {error}\nNothing was asked; the same command goes on from here.") from error
-
-
-def _refuse_to_pay_twice(recipe: Recipe, directory: ClaimedDirectory[Any]) -> None:
-    """A run that asks at once does not know what an earlier one has handed over in batches."""
-    waiting = in_open_batches(journal_at(directory.path), recipe.name)
-    if waiting and not all(teacher.batch is not None for teacher in endpoints_of(recipe)):
-        raise RunFailed(
-            f"{directory.path}: {waiting} requests are in a batch at the provider, and would be asked and paid for "
-            "again. Go on with the recipe's `batch` until they are fetched, and change it then"
-        )
-
-
-def announce(name: str, path: Path, done: int | None, notes: Sequence[str], console: Console) -> None:
-    """Says which run begins, or goes on after `done` finished phases (None: it is new), and what to know about it."""
-    state = "is new" if done is None else f"goes on after {done} finished phases"
-    console.print(f"Run [bold]{name}[/bold] {state}, in {path}", soft_wrap=True)
-    for note in notes:
-        console.print(f"  {note}", soft_wrap=True)
-
-
-def account(reason: str, journal: JournalSums, report: Path, console: Console) -> None:
-    """Says why a run ended, what its teacher did for it, and where its report is."""
-    requests, tokens = journal.requests, journal.all
-    console.print(
-        f"{reason}. Teacher: {requests.answered} answers for this run, {tokens.prompt_tokens:,} prompt and "
-        f"{tokens.completion_tokens:,} completion tokens{_spent(journal)}; {requests.sent_again} requests sent again "
-        "because the outcome of the sending before was lost.",
-        soft_wrap=True,
-    )
-    console.print(f"Report: {report}", soft_wrap=True)
-
-
-def _spent(journal: JournalSums) -> str:
-    settled, reserved = dollars(journal.all.settled), dollars(journal.all.reserved)
-    lost = f" (${reserved:.4f} of it the worst case of what was lost)" if reserved else ""
-    return f", ${settled + reserved:.4f}{lost}" if settled + reserved else ""
-
-
-def watch(
-    coordinator: Any, place: Path, finished: Callable[[], Mapping[str, Sequence[PhaseRecord]]], console: Console
-) -> Any:
-    """Has `coordinator` run and shows how it goes; returns what its `run` returns. `finished` gives the finished phases
-    so far, under what each is called on the screen ("" for rounds, which name themselves). Raises `RunFailed`."""
-    ending = coordinator.run.remote()
-    seen = {label: len(records) for label, records in finished().items()}
-    try:
-        with LiveView(console) as view:
-            while True:
-                ready, _ = ray.wait([ending], timeout=POLL_S)
-                for label, records in finished().items():
-                    for record in records[seen.get(label, 0) :]:
-                        view.finished(record, label)
-                    seen[label] = len(records)
-                if ready:
-                    return ray.get(ending)
-                view.show(ray.get(coordinator.progress.remote()))
-    except KeyboardInterrupt:
-        console.print("Stopping; the same command goes on from the last finished phase.")
-        ray.cancel(ending)
-        ray.wait([ending], timeout=STOP_GRACE_S)
-        raise
-    except ray.exceptions.RayTaskError as error:
-        raise RunFailed(
-            f"{place}: the run stopped: {type(error.cause).__name__}: {error.cause}\n"
-            "What was finished is kept; the same command goes on from there."
-        ) from error
-    except ray.exceptions.RayActorError as error:
-        raise RunFailed(
-            f"{place}: the coordinator was lost ({error}). What was finished is kept; the same command "
-            "goes on from there."
-        ) from error
-
-
-def main(arguments: list[str]) -> int:
-    """`python -m pipelines.tailored RECIPE [...]` is `tailor run RECIPE [...]`."""
-    from pipelines.cli import app
-
-    return int(app(["run", *arguments], standalone_mode=True) or 0)
+        run(load_recipe(recipe, data).replace(name=name, storage_path=storage, seed=seed), str(recipe), Console())
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    typer.run(command)

@@ -1,11 +1,15 @@
-"""Imports point one way: pipelines -> actors -> reasoning, serve -> reasoning; and light modules stay light."""
+"""Imports point one way, between the packages and between the rooms inside them; and light modules stay light.
+
+A room is a folder of a package (`reasoning.grading`) or a module that stands beside the folders (`actors.trainer`).
+"""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -23,19 +27,78 @@ NEVER = {
     "serve": {"actors", "pipelines", "bench", "tests"},
     "pipelines": {"bench", "tests"},
 }
+
+# Which rooms of its own package a room may import; what stands lower knows nothing of what stands higher.
+_BASE = {"records", "files"}
+_RECIPE = {*_BASE, "teacher", "recipe"}
+_GRADING = {*_RECIPE, "prompts", "grading"}
+_METHOD = {*_GRADING, "tasks", "student", "training", "exchange", "offline", "rounds"}
+ARROWS: dict[str, dict[str, set[str]]] = {
+    "reasoning": {
+        "records": set(),
+        "files": set(),
+        "teacher": {*_BASE},
+        "recipe": {*_BASE, "teacher"},
+        "prompts": {*_RECIPE},
+        "grading": {*_RECIPE, "prompts"},
+        "tasks": {*_GRADING},
+        "training": {*_BASE, "recipe"},
+        "student": {*_GRADING, "tasks"},
+        "offline": {*_GRADING, "tasks"},
+        "exchange": {*_GRADING, "tasks"},
+        "rounds": _METHOD - {"rounds"},
+        "fine_tune_cot": {*_METHOD},
+        "estimate": {*_METHOD, "fine_tune_cot"},
+    },
+    "actors": {
+        "run_lock": set(),
+        "limits": set(),
+        "journal": set(),
+        "endpoint": {"limits"},
+        "teacher": {"endpoint", "limits", "journal"},
+        "batch_api": {"teacher", "endpoint", "limits", "journal"},
+        "starting": {"batch_api", "teacher", "endpoint", "limits", "journal"},
+        "sampler": set(),
+        "trainer": set(),
+        "classroom": {"starting", "sampler", "trainer"},
+        "coordinator": {"classroom", "starting", "teacher", "trainer", "journal", "run_lock"},
+        "cot_coordinator": {"coordinator", "classroom", "journal"},
+    },
+    "serve": {
+        "proxy": set(),
+        "student": {"proxy"},
+        "offline_teacher": set(),
+        "provider": set(),
+    },
+    "pipelines": {
+        "errors": set(),
+        "report": set(),
+        "journal": {"errors"},
+        "run": {"errors", "report", "journal"},
+        "tailored": {"errors", "run"},
+        "fine_tune_cot": {"errors", "run"},
+        "serving": {"errors", "run"},
+        "evaluation": {"errors", "run", "serving"},
+        "estimate": {"errors", "run"},
+        "exchange": {"errors"},
+        "grading": {"errors"},
+        "pretrain": set(),
+        "demo": {"errors", "run", "serving"},
+        "cli": {
+            *("errors", "run", "tailored", "fine_tune_cot", "serving", "evaluation", "estimate", "exchange"),
+            *("grading", "journal", "report"),
+        },
+    },
+}
+
 # Seconds each: imported in the function that needs them, but for the modules that are about tensors.
 HEAVY = {"torch", "vllm", "transformers", "datasets", "matplotlib", "accelerate", "peft"}
-ABOUT_TENSORS = {
-    "collation",
-    "decoding",
-    "fine_tuning",
-    "generation",
-    "losses",
-    "objectives",
-    "students",
-    "pretrain",
-    "readers",
-}
+ABOUT_TENSORS = (
+    *(f"reasoning.training.{name}" for name in ("collation", "fine_tuning", "losses", "objectives", "readers")),
+    *(f"reasoning.student.{name}" for name in ("checkpoint", "decoding", "generation")),
+    "reasoning.rounds.in_process",
+    "pipelines.pretrain",
+)
 
 # Whole processes that hold no torch, so that they claim no GPU memory and start at once.
 LIGHT_PROCESSES = (
@@ -64,10 +127,33 @@ def imported(path: Path, *, top_level: bool = False) -> Iterator[str]:
             yield ".".join((*package[: len(package) - node.level + 1], node.module or ""))
 
 
+def names() -> dict[str, Path]:
+    """Every module of the packages by its full name."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in modules()
+    }
+
+
+def arrows(known: Mapping[str, Path]) -> dict[str, set[str]]:
+    """Which modules each module imports, anywhere in it, of those that are known."""
+    return {name: set(imported_modules(path, known)) - {name} for name, path in known.items()}
+
+
+def imported_modules(path: Path, known: Mapping[str, Path]) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in known else node.module
+
+
 def test_there_is_something_to_check() -> None:
     found = {path.relative_to(ROOT).parts[0] for path in modules() if path.name != "__init__.py"}
     assert found == set(PACKAGES)
-    assert "reasoning.records" in set(imported(ROOT / "reasoning" / "answers.py"))
+    assert "reasoning.records" in set(imported(ROOT / "reasoning" / "grading" / "answers.py"))
+    assert "reasoning.records" in arrows(names())["reasoning.grading.answers"]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -81,11 +167,39 @@ def test_imports_point_one_way(package: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_rooms_know_only_what_stands_below_them(package: str) -> None:
+    allowed = ARROWS[package]
+    wrong = [
+        f"{name} imports {other}: {room} may import {', '.join(sorted(allowed.get(room, set()))) or 'no other room'}"
+        for name, others in arrows(names()).items()
+        for other in sorted(others)
+        if name.startswith(f"{package}.") and other.startswith(f"{package}.")
+        for room, its in [(name.split(".")[1], other.split(".")[1])]
+        if room != its and its not in allowed.get(room, set())
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_room_is_named_and_no_arrow_leads_back(package: str) -> None:
+    rooms = {name.split(".")[1] for name in names() if name.startswith(f"{package}.")}
+    assert rooms == set(ARROWS[package])
+    TopologicalSorter(ARROWS[package]).prepare()
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    try:
+        TopologicalSorter(arrows(names())).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
 def test_heavy_libraries_are_imported_where_they_are_used() -> None:
     wrong = [
         f"{path.relative_to(ROOT)} imports {name} at its top"
-        for path in modules()
-        if path.stem not in ABOUT_TENSORS
+        for module, path in names().items()
+        if not module.startswith(ABOUT_TENSORS)
         for name in imported(path, top_level=True)
         if name.split(".")[0] in HEAVY or name.startswith("ray.serve.llm")
     ]

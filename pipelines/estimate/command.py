@@ -27,13 +27,13 @@ from actors.limits.rules import LimiterStats
 from actors.run_lock import RunInProgress, RunLock
 from actors.starting import close_journal, start_journal, start_pool
 from actors.teacher.pool import TeacherPool
+from pipelines.errors import RunFailed
 from pipelines.estimate.asking import Enquiry, Sampled
 from pipelines.estimate.view import Told, show, show_json
-from pipelines.fine_tune_cot import check_cot, fitted
 from pipelines.run.cluster import connect, resources, storage_folder
+from pipelines.run.fine_tune_cot import check_cot, fitted
 from pipelines.run.preflight import check
 from pipelines.run.served_teachers import NotDeployed, applications_of, deployed
-from pipelines.tailored import RunFailed
 from reasoning.estimate.call_plan import Ask, Planned, collection_plan, missed, run_plan
 from reasoning.estimate.sums import Estimate, Pace, Row, Use, rates_of
 from reasoning.fine_tune_cot.directory import CotDirectory

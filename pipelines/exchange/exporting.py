@@ -15,13 +15,13 @@ from rich.console import Console
 
 from pipelines.exchange.importing import task_of
 from reasoning.exchange import exporting
+from reasoning.exchange.formats import ExportFormat
 from reasoning.exchange.order import stated_in_order
 from reasoning.exchange.paper_a import write_answers
 from reasoning.exchange.paper_b_completions import Completion, Template, write_completions
 from reasoning.exchange.paper_b_dataset import write_dataset
 from reasoning.exchange.paper_b_finetune import Platform, write_finetune
 from reasoning.exchange.recordings import write_recordings
-from reasoning.files.data_error import DataError
 from reasoning.files.tables import read_table
 from reasoning.fine_tune_cot.directory import CotDirectory, is_cot_directory
 from reasoning.grading.judging import mistakes_of
@@ -31,20 +31,10 @@ from reasoning.rounds.new_questions.agreement import Fate, NewProblem
 from reasoning.tasks.loading import TaskData, load_problems
 from reasoning.tasks.rows import Stated
 
-EXPORTS = (
-    "a-rationales",
-    "a-mistakes",
-    "b-completions",
-    "b-attempts",
-    "b-finetune",
-    "b-dataset",
-    "recorded",
-)
-
 
 def export_run(
     directory: Path,
-    format: str,
+    format: ExportFormat,
     out: Path,
     console: Console,
     *,
@@ -56,29 +46,27 @@ def export_run(
     `RunDirectoryError`."""
     run = _Run(directory, data, round)
     match format:
-        case "a-rationales":
+        case ExportFormat.A_RATIONALES:
             answers = exporting.answers_for_paper_a(run.rationales(), run.problems)
             write_answers(out, answers)
             said = f"{sum(map(len, answers.values()))} rationales of {len(answers)} questions"
-        case "a-mistakes":
+        case ExportFormat.A_MISTAKES:
             answers = exporting.mistakes_for_paper_a(run.mistakes(), run.problems)
             write_answers(out, answers)
             said = f"{sum(map(len, answers.values()))} mistakes of {len(answers)} questions"
-        case "b-completions":
+        case ExportFormat.B_COMPLETIONS:
             said = _export_completions(run, out)
-        case "b-attempts":
+        case ExportFormat.B_ATTEMPTS:
             said = _export_attempts(run, out)
-        case "b-finetune":
+        case ExportFormat.B_FINETUNE:
             chosen = platform or (Platform.OPENAI if out.suffix == ".jsonl" else Platform.DECODER)
             samples = exporting.samples_for_paper_b(run.placed(run.rationales()), run.problems, run.positions)
             write_finetune(out, samples, chosen)
             said = f"{len(samples)} training samples for {chosen}"
-        case "b-dataset":
+        case ExportFormat.B_DATASET:
             said = _export_dataset(run, out)
-        case "recorded":
+        case ExportFormat.RECORDED:
             said = f"{write_recordings(out, exporting.recorded_solutions(run.rationales(), run.problems))} recordings"
-        case _:
-            raise DataError("--format", f"no format {format!r} to export to", f"there are {', '.join(EXPORTS)}")
     for note in run.notes:
         console.print(note, soft_wrap=True, markup=False)
     console.print(f"{out}: {said}", soft_wrap=True, markup=False)

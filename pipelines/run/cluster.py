@@ -12,10 +12,11 @@ from pathlib import Path
 
 import ray
 
+from pipelines.errors import Refused
 from reasoning.recipe.tailored import RunRecipe
 
 
-class ClusterError(RuntimeError):
+class ClusterError(Refused):
     """The cluster cannot be reached: says which address and what to do."""
 
 

@@ -1,4 +1,4 @@
-"""A run as a person sees it: one live line block while it works, one table when it is done.
+"""A run as a person sees it while it works: one line that lives, one lasting line for each finished phase.
 
 Owns: the words and numbers on the terminal. Invariant: on a terminal the view is redrawn in place; in a log file each
 change of phase, and a sign of life every half minute, is one plain line.
@@ -7,7 +7,6 @@ change of phase, and a sign of life every half minute, is one plain line.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -16,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from reasoning.rounds.order import PhaseRecord, evaluations
+from reasoning.rounds.order import PhaseRecord
 from reasoning.rounds.progress import Snapshot, TeacherFigures
 
 SIGN_OF_LIFE_S = 30.0
@@ -132,30 +131,6 @@ def summarise(record: PhaseRecord, label: str = "") -> str:
             )
         case _:
             return head + f"test accuracy {_accuracy(record, 'test')}, validation {_accuracy(record, 'validation')}"
-
-
-def rounds_table(records: Sequence[PhaseRecord], best: int | None) -> Table:
-    """The run's rounds: mistakes found, rationales kept, accuracies with their 95 % intervals."""
-    table = Table(title="Rounds", title_justify="left")
-    for heading in ("round", "mistakes", "kept", "loss", "val %", "test %", "95 % interval", "s"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.caption = "* the best round by validation accuracy; test accuracy decides nothing"
-    table.caption_justify = "left"
-    for evaluation in evaluations(records):
-        of_round = {record.phase: record for record in records if record.round == evaluation.round}
-        exam, feedback, train = (of_round.get(phase) for phase in ("exam", "feedback", "train"))  # type: ignore[call-overload]
-        test = evaluation.metrics
-        table.add_row(
-            f"{'*' if evaluation.round == best else ''}{evaluation.round}",
-            str(exam.metrics["mistakes"]) if exam else "–",
-            str(feedback.metrics["kept"]) if feedback else "–",
-            f"{float(train.metrics['lm_loss_last']):.3f}" if train else "–",
-            f"{100 * float(evaluation.metrics['validation_accuracy']):.1f}",
-            f"{100 * float(test['test_accuracy']):.1f}",
-            f"{100 * float(test['test_low']):.1f} – {100 * float(test['test_high']):.1f}",
-            f"{sum(record.seconds for record in of_round.values()):.0f}",
-        )
-    return table
 
 
 def _accuracy(record: PhaseRecord, split: str) -> str:

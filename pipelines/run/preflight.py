@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pipelines.errors import Refused
 from pipelines.run.student_check import Fault, student_faults
 from reasoning.exchange.reading import imported_records
 from reasoning.files.data_error import DataError
@@ -28,7 +29,7 @@ from reasoning.tasks.loading import TASKS, TaskData, load_problems, spec_of
 from reasoning.teacher.prices import PriceError
 
 
-class PreflightError(ValueError):
+class PreflightError(Refused):
     """A run that cannot start. `faults` are all that were found; the message lists them."""
 
     def __init__(self, origin: str, faults: list[Fault]) -> None:

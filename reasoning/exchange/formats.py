@@ -27,6 +27,18 @@ class Format(StrEnum):
     RECORDED = "recorded"
 
 
+class ExportFormat(StrEnum):
+    """What a run may be written as; alike named, `tailor import` reads it back (but for a student's attempts)."""
+
+    A_RATIONALES = "a-rationales"
+    A_MISTAKES = "a-mistakes"
+    B_COMPLETIONS = "b-completions"
+    B_ATTEMPTS = "b-attempts"
+    B_FINETUNE = "b-finetune"
+    B_DATASET = "b-dataset"
+    RECORDED = "recorded"
+
+
 _MISTAKES_NAME = re.compile(r"student|wrong|mistake|\bneg|neg\d", re.IGNORECASE)
 _RATIONALES_NAME = re.compile(r"\btrain\b.*\bround\d+\b|rationale|teacher", re.IGNORECASE)
 

@@ -187,7 +187,7 @@ def test_a_data_set_in_its_own_wording_becomes_a_tasks_file(tmp_path: Path) -> N
         ("x.json", b'{"q": ["a"', (), ("x.json, line 1", "malformed JSON")),
         ("x.json", b'{"q":\n ["\xff"]}', (), ("x.json, line 2", "UTF-8")),
         ("x.json", b'{"q": ["a"]}', (), ("--format a-rationales or --format a-mistakes",)),
-        ("x.json", b'{"q": ["a"]}', ("--format", "c-rationales"), ("c-rationales is no format", "b-completions")),
+        ("x.json", b'{"q": ["a"]}', ("--format", "c-rationales"), ("is not one of", "b-completions")),
         ("train.round1.json", b'{"Who are you?": ["a"]}', (), ("nothing in it", "line 1", "no question of this task")),
         ("train.round1.json", b'{"q": ["a"]}', ("--task", "sudoku"), ("sudoku", "no task of that name", "coin_flip")),
         ("missing.json", None, (), ("missing.json: no such file",)),
@@ -326,10 +326,10 @@ def test_a_fine_tune_cot_runs_collection_is_exported(tmp_path: Path) -> None:
 def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
     run, _, _ = finished_run(tmp_path)
     for arguments, expected in (
-        ((run, "--format", "b-nothing", "--out", tmp_path / "x"), "b-nothing is no format"),
+        ((run, "--format", "b-nothing", "--out", tmp_path / "x"), "is not one of"),
         ((run, "--format", "a-rationales", "--out", tmp_path / "x", "--round", 7), "rounds 0 to 1, not 7"),
         ((tmp_path, "--format", "a-rationales", "--out", tmp_path / "x"), "not a run directory"),
-        ((run, "--format", "b-finetune", "--out", tmp_path / "x", "--platform", "tpu"), "tpu is none of openai"),
+        ((run, "--format", "b-finetune", "--out", tmp_path / "x", "--platform", "tpu"), "is not one of 'openai'"),
     ):
         code, output = said("export", *arguments)
         assert code == 2 and expected in output, output

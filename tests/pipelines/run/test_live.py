@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from pipelines.run.live import LiveView, describe, rounds_table, summarise
+from pipelines.run.live import LiveView, describe, summarise
 from reasoning.rounds.order import Phase, PhaseRecord
 from reasoning.rounds.progress import ProgressBoard, Snapshot, TeacherFigures
 
@@ -92,10 +92,3 @@ def test_every_phase_has_its_line_and_a_log_holds_no_control_characters() -> Non
     assert "\x1b" not in text
     assert "50.0 [40.0, 60.0]" in text
     assert "41 mistakes" in summarise(EXAM)
-
-
-def test_the_table_marks_the_best_round() -> None:
-    out = io.StringIO()
-    Console(file=out, width=100).print(rounds_table(ROUND_0, best=0))
-    assert "*0" in out.getvalue()
-    assert "40.0 – 60.0" in out.getvalue()

@@ -11,11 +11,12 @@ from rich.console import Console
 
 from actors.coordinator import Coordinator
 from actors.journal.actor import Journal, Sending
-from pipelines import tailored
+from pipelines.errors import RunFailed
+from pipelines.run import coordination
 from pipelines.run import served_teachers as endpoints
+from pipelines.run.coordination import coordinate
 from pipelines.run.preflight import Checked
 from pipelines.run.served_teachers import NotDeployed, deployed
-from pipelines.tailored import RunFailed, coordinate
 from reasoning.recipe.tailored import Recipe
 from reasoning.rounds.directory import RunDirectory
 from reasoning.teacher.calls import TeacherRequest
@@ -70,7 +71,7 @@ def test_a_teacher_that_does_not_come_up_is_told_and_not_left_behind(
 def test_a_run_that_is_under_way_is_not_started_twice(
     ray_cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tailored, "ENDING_S", 0.1)
+    monkeypatch.setattr(coordination, "ENDING_S", 0.1)
 
     class Busy:
         pass

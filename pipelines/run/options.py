@@ -1,0 +1,32 @@
+"""The options that several commands share, each written once: which recipe, and what replaces its keys.
+
+Invariant: nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def _absolute(folder: str) -> Path:
+    """Processes work in folders of their own, so that a relative path would be another folder in each."""
+    return Path(folder).expanduser().resolve()
+
+
+RecipeArgument = Annotated[Path, typer.Argument(help="The recipe, a YAML file.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        envvar="TAILOR_DATA",
+        metavar="DIR",
+        parser=_absolute,
+        help="Folder that ${DATA} stands for in a recipe.",
+    ),
+]
+NameOption = Annotated[str | None, typer.Option(help="Name of the run, instead of the recipe's.")]
+StorageOption = Annotated[str | None, typer.Option(help="Where runs are kept, instead of the recipe's.")]
+SeedOption = Annotated[int | None, typer.Option(help="Seed, instead of the recipe's.")]
