@@ -3,74 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 
-from pipelines.run.preflight import Checked, Fault, PreflightError, check
-from reasoning.offline.teacher import OfflineTeacher
+from pipelines.run.preflight import PreflightError, check
 from reasoning.recipe.tailored import parse_recipe
-from serve.offline_teacher import create_app
-from tests.tiny_students import byte_tokenizer, tiny_llama
-
-LAPTOP = {"CPU": 2.0}
-SMALL = "task: {train: 40, validation: 10, test: 10}\n"
-
-
-@pytest.fixture(scope="module")
-def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny Llama of head size 32 with 512 positions, as `save_pretrained` writes it."""
-    folder = tmp_path_factory.mktemp("student")
-    tokenizer = byte_tokenizer()
-    tiny_llama(len(tokenizer)).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[str]:
-    """The base address of a real OpenAI-compatible server on a free port, which serves the model `teacher`."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        app = create_app(OfflineTeacher(), "teacher")
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-        thread = threading.Thread(target=server.run, args=([bound],))
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}/v1"
-        server.should_exit = True
-        thread.join()
-
-
-def checked(text: str, student: Path, resources: dict[str, float] = LAPTOP, *, teacher: bool = True) -> Checked:
-    recipe = parse_recipe(f"{text}\nstudent: {{model: '{student}'}}", "mine.yaml")
-    return check(recipe, "mine.yaml", resources, teacher=teacher)
-
-
-def faults(
-    text: str, student: Path, resources: dict[str, float] = LAPTOP, *, teacher: bool = True
-) -> tuple[Fault, ...]:
-    with pytest.raises(PreflightError) as caught:
-        checked(text, student, resources, teacher=teacher)
-    assert str(caught.value).startswith("mine.yaml: ")
-    for fault in caught.value.faults:
-        assert fault.place in str(caught.value) and fault.what in str(caught.value) and fault.cure in str(caught.value)
-    return caught.value.faults
-
-
-def only(text: str, student: Path, resources: dict[str, float] = LAPTOP, *, teacher: bool = True) -> Fault:
-    found = faults(text, student, resources, teacher=teacher)
-    assert len(found) == 1, found
-    return found[0]
+from tests.pipelines.run.checking import LAPTOP, SMALL, checked, faults, only
 
 
 def test_a_good_recipe_passes_with_its_data(student: Path) -> None:
@@ -120,82 +62,6 @@ def test_more_questions_than_there_are(student: Path, learning: str, place: str)
 def test_a_batch_smaller_than_the_trainers(student: Path) -> None:
     found = faults(f"{SMALL}cluster: {{trainers: 20, trainer_cpus: 0.01}}", student)
     assert {fault.place for fault in found} == {"learning.first_training.batch_size", "learning.training.batch_size"}
-
-
-# The student --------------------------------------------------------------------------------------------------------
-
-
-def test_folders_that_hold_no_student(tmp_path: Path, student: Path) -> None:
-    found = faults(SMALL, tmp_path)
-    assert [fault.place for fault in found] == ["student.model"] * 3
-    assert all(part in " ".join(fault.what for fault in found) for part in ("config.json", "tokenizer", "safetensors"))
-    fault = only(SMALL, tmp_path / "a" / "b" / "c")
-    assert "no folder" in fault.what and "hub id" in fault.cure
-
-
-def changed(student: Path, folder: Path, **config: object) -> Path:
-    shutil.copytree(student, folder, dirs_exist_ok=True)
-    content = json.loads((folder / "config.json").read_text(encoding="utf-8")) | config
-    (folder / "config.json").write_text(json.dumps(content), encoding="utf-8")
-    return folder
-
-
-def test_a_head_size_that_crashes_on_cpu(tmp_path: Path, student: Path) -> None:
-    small = changed(student, tmp_path, head_dim=16)
-    fault = only(SMALL, small)
-    assert "size 16" in fault.what and "32, 64" in fault.what and "sampler_gpus" in fault.cure
-    assert checked(f"{SMALL}cluster: {{sampler_gpus: 1}}", small, {"CPU": 2.0, "GPU": 1.0})
-    assert checked(f"{SMALL}cluster: {{sampler: transformers}}", small)
-
-
-def test_what_is_no_student(tmp_path: Path, student: Path) -> None:
-    own = changed(student, tmp_path, model_type="mine", architectures=["MineForCausalLM"], is_encoder_decoder=False)
-    assert "MineForCausalLM" in only(SMALL, own).what
-    ears = {"model_type": "whisper", "architectures": ["WhisperForConditionalGeneration"], "is_encoder_decoder": True}
-    assert (
-        "WhisperForConditionalGeneration"
-        in only(SMALL, changed(student, tmp_path, **ears, decoder_start_token_id=1)).what
-    )
-
-
-def test_an_encoder_decoder_is_sampled_with_transformers_alone(tmp_path: Path, student: Path) -> None:
-    """Its heads may have any size, its positions need not end, and it must name the token its answers start from."""
-    t5 = {"model_type": "t5", "architectures": ["T5ForConditionalGeneration"], "is_encoder_decoder": True}
-    sizes = {"max_position_embeddings": None, "n_positions": 128, "head_dim": 16}
-    folder = changed(student, tmp_path, **t5, **sizes, decoder_start_token_id=0)
-    assert checked(SMALL, folder)
-    assert checked(f"{SMALL}cluster: {{sampler: transformers}}", folder)
-    fault = only(f"{SMALL}cluster: {{sampler: vllm}}", folder)
-    assert fault.place == "cluster.sampler" and "(t5)" in fault.what and "transformers" in fault.cure
-    gpus = {"CPU": 4.0, "GPU": 4.0}
-    assert checked(f"{SMALL}cluster: {{sampler_gpus: 1}}", folder, gpus)
-    assert only(f"{SMALL}cluster: {{sampler_gpus: 2}}", folder, gpus).place == "cluster.sampler_gpus"
-    startless = changed(folder, tmp_path / "startless", decoder_start_token_id=None)
-    assert "decoder_start_token_id" in only(SMALL, startless).what
-
-
-def test_weights_that_are_a_pointer_or_cut_off(tmp_path: Path, student: Path) -> None:
-    folder = changed(student, tmp_path)
-    whole = (folder / "model.safetensors").read_bytes()
-    for content in (b"version https://git-lfs.github.com/spec/v1\n", whole[: len(whole) // 2]):
-        (folder / "model.safetensors").write_bytes(content)
-        fault = only(SMALL, folder)
-        assert "model.safetensors" in fault.what and "git lfs pull" in fault.cure
-    (folder / "model.safetensors").unlink()
-    index = {"weight_map": {"a": "model-00001-of-00002.safetensors"}}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
-    assert "model-00001-of-00002.safetensors" in only(SMALL, folder).what
-
-
-def test_more_tokens_than_positions(student: Path) -> None:
-    fault = only(f"{SMALL}learning: {{training: {{max_tokens: 513}}}}", student)
-    assert fault.place == "learning.training.max_tokens" and "512" in fault.what
-
-
-def test_a_hub_student_without_a_hub(student: Path) -> None:
-    """Offline, as the whole test session is; the library says so at once."""
-    with pytest.raises(PreflightError, match=r"student\.model: nobody/nothing is no folder here"):
-        check(parse_recipe(f"{SMALL}student: {{model: nobody/nothing}}", "mine.yaml"), "mine.yaml", LAPTOP)
 
 
 # Teachers -----------------------------------------------------------------------------------------------------------

@@ -2,24 +2,13 @@
 
 import json
 import urllib.request
-from pathlib import Path
 
 import pytest
-import ray
 from ray import serve
-from rich.console import Console
 
-from actors.coordinator import Coordinator
-from actors.journal.actor import Journal, Sending
-from pipelines.errors import RunFailed
-from pipelines.run import coordination
 from pipelines.run import served_teachers as endpoints
-from pipelines.run.coordination import coordinate
-from pipelines.run.preflight import Checked
 from pipelines.run.served_teachers import NotDeployed, deployed
 from reasoning.recipe.tailored import Recipe
-from reasoning.rounds.directory import RunDirectory
-from reasoning.teacher.calls import TeacherRequest
 
 pytestmark = pytest.mark.usefixtures("serve_afterwards_gone")
 
@@ -66,35 +55,3 @@ def test_a_teacher_that_does_not_come_up_is_told_and_not_left_behind(
     with pytest.raises(NotDeployed, match="did not start"), deployed(recipe("broken")):
         pass
     assert applications() == set()
-
-
-def test_a_run_that_is_under_way_is_not_started_twice(
-    ray_cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(coordination, "ENDING_S", 0.1)
-
-    class Busy:
-        pass
-
-    directory = RunDirectory(tmp_path / "run")
-    holder = ray.remote(Busy).options(num_cpus=0, name=f"tailor-{directory.path}", namespace="tailor").remote()
-    with pytest.raises(RunFailed, match="is being run on this cluster already"):
-        start(recipe("run"), directory)
-    ray.kill(holder)
-
-
-def start(one: Recipe, directory: RunDirectory) -> None:
-    checked = Checked(None, None, ())  # type: ignore[arg-type]  # it is refused before anything is looked at
-    coordinate(Coordinator, one, one, directory, checked, lambda: {}, Console())
-
-
-def test_a_run_does_not_ask_again_what_is_in_a_batch(ray_cluster: None, tmp_path: Path) -> None:
-    directory = RunDirectory(tmp_path / "run")
-    journal = Journal(directory.journal)
-    request = TeacherRequest("t", "m", (("user", "2 + 2?"),), 0.7, 64)
-    journal.start([Sending("s", request.key, request, "run")])
-    journal.batch_made("b", "t", "run", {request.key: "s"})
-    journal.close()
-    at_once = recipe("run", kind="openai", model="m", base_url="http://127.0.0.1:1/v1")
-    with pytest.raises(RunFailed, match=r"1 requests are in a batch.*Go on with the recipe's `batch`"):
-        start(at_once, directory)

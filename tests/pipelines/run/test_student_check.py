@@ -1,0 +1,86 @@
+"""What is no student, or cannot be sampled or taught here, is told from its files before anything is loaded."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipelines.run.preflight import PreflightError, check
+from reasoning.recipe.tailored import parse_recipe
+from tests.pipelines.run.checking import LAPTOP, SMALL, checked, faults, only
+
+
+def test_folders_that_hold_no_student(tmp_path: Path, student: Path) -> None:
+    found = faults(SMALL, tmp_path)
+    assert [fault.place for fault in found] == ["student.model"] * 3
+    assert all(part in " ".join(fault.what for fault in found) for part in ("config.json", "tokenizer", "safetensors"))
+    fault = only(SMALL, tmp_path / "a" / "b" / "c")
+    assert "no folder" in fault.what and "hub id" in fault.cure
+
+
+def changed(student: Path, folder: Path, **config: object) -> Path:
+    shutil.copytree(student, folder, dirs_exist_ok=True)
+    content = json.loads((folder / "config.json").read_text(encoding="utf-8")) | config
+    (folder / "config.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+def test_a_head_size_that_crashes_on_cpu(tmp_path: Path, student: Path) -> None:
+    small = changed(student, tmp_path, head_dim=16)
+    fault = only(SMALL, small)
+    assert "size 16" in fault.what and "32, 64" in fault.what and "sampler_gpus" in fault.cure
+    assert checked(f"{SMALL}cluster: {{sampler_gpus: 1}}", small, {"CPU": 2.0, "GPU": 1.0})
+    assert checked(f"{SMALL}cluster: {{sampler: transformers}}", small)
+
+
+def test_what_is_no_student(tmp_path: Path, student: Path) -> None:
+    own = changed(student, tmp_path, model_type="mine", architectures=["MineForCausalLM"], is_encoder_decoder=False)
+    assert "MineForCausalLM" in only(SMALL, own).what
+    ears = {"model_type": "whisper", "architectures": ["WhisperForConditionalGeneration"], "is_encoder_decoder": True}
+    assert (
+        "WhisperForConditionalGeneration"
+        in only(SMALL, changed(student, tmp_path, **ears, decoder_start_token_id=1)).what
+    )
+
+
+def test_an_encoder_decoder_is_sampled_with_transformers_alone(tmp_path: Path, student: Path) -> None:
+    """Its heads may have any size, its positions need not end, and it must name the token its answers start from."""
+    t5 = {"model_type": "t5", "architectures": ["T5ForConditionalGeneration"], "is_encoder_decoder": True}
+    sizes = {"max_position_embeddings": None, "n_positions": 128, "head_dim": 16}
+    folder = changed(student, tmp_path, **t5, **sizes, decoder_start_token_id=0)
+    assert checked(SMALL, folder)
+    assert checked(f"{SMALL}cluster: {{sampler: transformers}}", folder)
+    fault = only(f"{SMALL}cluster: {{sampler: vllm}}", folder)
+    assert fault.place == "cluster.sampler" and "(t5)" in fault.what and "transformers" in fault.cure
+    gpus = {"CPU": 4.0, "GPU": 4.0}
+    assert checked(f"{SMALL}cluster: {{sampler_gpus: 1}}", folder, gpus)
+    assert only(f"{SMALL}cluster: {{sampler_gpus: 2}}", folder, gpus).place == "cluster.sampler_gpus"
+    startless = changed(folder, tmp_path / "startless", decoder_start_token_id=None)
+    assert "decoder_start_token_id" in only(SMALL, startless).what
+
+
+def test_weights_that_are_a_pointer_or_cut_off(tmp_path: Path, student: Path) -> None:
+    folder = changed(student, tmp_path)
+    whole = (folder / "model.safetensors").read_bytes()
+    for content in (b"version https://git-lfs.github.com/spec/v1\n", whole[: len(whole) // 2]):
+        (folder / "model.safetensors").write_bytes(content)
+        fault = only(SMALL, folder)
+        assert "model.safetensors" in fault.what and "git lfs pull" in fault.cure
+    (folder / "model.safetensors").unlink()
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    assert "model-00001-of-00002.safetensors" in only(SMALL, folder).what
+
+
+def test_more_tokens_than_positions(student: Path) -> None:
+    fault = only(f"{SMALL}learning: {{training: {{max_tokens: 513}}}}", student)
+    assert fault.place == "learning.training.max_tokens" and "512" in fault.what
+
+
+def test_a_hub_student_without_a_hub(student: Path) -> None:
+    """Offline, as the whole test session is; the library says so at once."""
+    with pytest.raises(PreflightError, match=r"student\.model: nobody/nothing is no folder here"):
+        check(parse_recipe(f"{SMALL}student: {{model: nobody/nothing}}", "mine.yaml"), "mine.yaml", LAPTOP)

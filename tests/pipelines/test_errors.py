@@ -1,0 +1,48 @@
+"""The project's own errors become one message and an exit code; any other keeps its trace."""
+
+from __future__ import annotations
+
+import pytest
+import typer
+
+from actors.journal.file import JournalError
+from pipelines.errors import Refused, RunFailed, told_plainly
+from pipelines.run.cluster import ClusterError
+from pipelines.run.preflight import PreflightError
+from pipelines.run.student_check import Fault
+from reasoning.files.data_error import DataError
+from reasoning.prompts.files import PromptError
+from reasoning.recipe.tailored import RecipeError
+from reasoning.rounds.directory import RunDirectoryError
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Refused("no [such] thing"), 2),
+        (ClusterError("no [such] thing"), 2),
+        (PreflightError("mine.yaml", [Fault("student", "no [such] thing", "Take another")]), 2),
+        (RecipeError("no [such] thing"), 2),
+        (PromptError("no [such] thing"), 2),
+        (RunDirectoryError("no [such] thing"), 2),
+        (DataError("file", "no [such] thing", "take another"), 2),
+        (JournalError("no [such] thing"), 2),
+        (RunFailed("no [such] thing"), 1),
+    ],
+)
+def test_an_error_of_the_projects_is_one_message_and_a_code(
+    error: Exception, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as caught, told_plainly():
+        raise error
+    assert caught.value.exit_code == code
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and "no [such] thing" in said  # brackets are no markup
+
+
+def test_an_interrupt_has_the_shells_code_and_anything_else_its_trace() -> None:
+    with pytest.raises(typer.Exit) as caught, told_plainly():
+        raise KeyboardInterrupt
+    assert caught.value.exit_code == 130
+    with pytest.raises(ZeroDivisionError), told_plainly():
+        1 / 0  # noqa: B018 - it is there to fail
