@@ -25,6 +25,22 @@ def test_every_recipe_has_a_name_of_its_own() -> None:
     assert len(set(names)) == len(names) >= 4
 
 
+# What a run directory of each belongs to. One that changes here cannot be resumed by who has begun it.
+FINGERPRINTS = {
+    "coin_flip": "804c99ef3753e32b",
+    "fine_tune_cot": "f92f1fb82e969335",
+    "fine_tune_cot_published": "196c5a69aa9b483d",
+    "gsm8k": "71aa382d8ff052bc",
+    "gsm8k_file": "d61abfe0c57c67c1",
+    "own_task": "78df24ebf9e7ae35",
+    "quickstart": "d7d01adabe1dd5f8",
+}
+
+
+def test_runs_of_the_repositorys_recipes_are_still_theirs() -> None:
+    assert {path.stem: load_any_recipe(path, Path("/data")).fingerprint() for path in RECIPES} == FINGERPRINTS
+
+
 def test_the_cluster_configuration_is_one_that_ray_accepts() -> None:
     from ray.autoscaler._private.util import prepare_config, validate_config
 

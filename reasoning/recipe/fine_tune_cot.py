@@ -15,11 +15,12 @@ clipping, 20 epochs of batches of 8, input and label up to 512 tokens, the promp
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from reasoning.recipe.base import PositiveInt, Section
 from reasoning.recipe.learning import LearningSection
@@ -94,14 +95,25 @@ class FineTuneCotRecipe(RunRecipe):
     teacher: CotTeacherSection = CotTeacherSection()
     fine_tuning: FineTuningSection = FineTuningSection()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _temperature_goes_with_the_degree(cls, content: Any) -> Any:
+        if not isinstance(content, Mapping):
+            return content
+        teacher = content.get("teacher", {})
+        if not isinstance(teacher, Mapping) or "temperature" in teacher:
+            return content
+        try:
+            fine_tuning = FineTuningSection.model_validate(content.get("fine_tuning", {}))
+        except ValidationError:  # told with the recipe's other faults
+            return content
+        temperature = DIVERSE_TEMPERATURE if fine_tuning.collected > 1 else 0.0
+        return {**content, "teacher": {**teacher, "temperature": temperature}}
+
     @model_validator(mode="after")
-    def _temperature_goes_with_the_degree(self) -> FineTuneCotRecipe:
+    def _several_rationales_differ(self) -> FineTuneCotRecipe:
         many = self.fine_tuning.collected > 1
-        if "temperature" not in self.teacher.model_fields_set:
-            temperature = DIVERSE_TEMPERATURE if many else 0.0
-            teacher = self.teacher.model_copy(update={"temperature": temperature})
-            object.__setattr__(self, "teacher", teacher)
-        elif many and self.teacher.temperature == 0:
+        if many and self.teacher.temperature == 0:
             raise ValueError(
                 f"teacher.temperature 0 gives one rationale a question, and {self.fine_tuning.collected} are wanted "
                 f"(fine_tuning): leave it out ({DIVERSE_TEMPERATURE}), or ask for degree 1"

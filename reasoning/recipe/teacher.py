@@ -15,7 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -26,6 +26,7 @@ from reasoning.teacher.calls import BatchSettings, EndpointSettings, TeacherSett
 from reasoning.teacher.prices import DEFAULT_TABLE, Price, load_prices, price_of
 
 OPENAI_API = "https://api.openai.com/v1"
+OFFLINE_MODEL = "offline-teacher"
 
 # Keys of a teacher that change nothing about what it is asked; the last two say how some models must be asked it.
 THROUGHPUT_KEYS = (
@@ -159,7 +160,7 @@ class EndpointSection(PlaceSection):
     by the run itself; `openai` is any OpenAI-compatible API. `endpoints` are further places where it is reached."""
 
     kind: Literal["offline", "recorded", "openai", "serve"] = "offline"
-    model: str = "offline-teacher"
+    model: str = OFFLINE_MODEL
     recorded: Path | None = Field(default=None, description="kind recorded: JSONL of recorded completions")
     error_rate: Fraction = Field(default=0.0, description="kind offline: share of replies that are wrong")
     latency_s: NotNegative = Field(default=0.0, description="kind offline: seconds a reply takes")
@@ -169,6 +170,17 @@ class EndpointSection(PlaceSection):
     rate_limit_patience_s: Positive = 600.0
     prices: Path | None = Field(default=None, description="table of prices, instead of the one that comes with Tailor")
     endpoints: tuple[PlaceSection, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kind_gives_defaults(cls, content: Any) -> Any:
+        if not isinstance(content, Mapping):
+            return content
+        if content.get("kind") == "serve" and content.get("serve") is None:
+            return {**content, "serve": {}}
+        if content.get("kind") == "recorded" and content.get("model", OFFLINE_MODEL) == OFFLINE_MODEL:
+            return {**content, "model": "recorded-teacher"}
+        return content
 
     @model_validator(mode="after")
     def _kind_has_its_keys(self) -> EndpointSection:
@@ -186,12 +198,8 @@ class EndpointSection(PlaceSection):
             raise ValueError(f"serve needs kind: serve (kind is {self.kind}), or a place of its own in endpoints")
         if self.kind != "offline" and (self.error_rate or self.latency_s):
             raise ValueError("error_rate and latency_s need kind: offline")
-        if self.kind in ("openai", "serve") and self.model == "offline-teacher":
+        if self.kind in ("openai", "serve") and self.model == OFFLINE_MODEL:
             raise ValueError(f"kind: {self.kind} needs model, the name the teacher is known by")
-        if self.kind == "serve" and self.serve is None:
-            object.__setattr__(self, "serve", ServeSection())
-        if self.kind == "recorded" and self.model == "offline-teacher":
-            object.__setattr__(self, "model", "recorded-teacher")
         return self
 
     @property

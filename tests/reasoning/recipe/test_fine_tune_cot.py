@@ -33,6 +33,16 @@ def test_several_rationales_are_sampled_and_one_is_not() -> None:
     assert recipe("{fine_tuning: {degrees: [8]}, teacher: {temperature: 1.0}}").teacher.temperature == 1.0
 
 
+def test_a_temperature_is_chosen_once_and_kept() -> None:
+    one = recipe("fine_tuning: {degrees: [1]}")
+    assert one.replace(name="other").teacher.temperature == 0.0
+    assert FineTuneCotRecipe(teacher={"model": "m"}, fine_tuning={"degree": 2}).teacher.temperature == 0.7
+    with pytest.raises(RecipeError, match=r"fine_tuning\.degree: .*'many'"):
+        recipe("{fine_tuning: {degree: many}, teacher: {workers: 3}}")
+    with pytest.raises(RecipeError, match="teacher"):
+        recipe("{fine_tuning: {degree: 2}, teacher: nobody}")
+
+
 def test_a_degree_learns_as_many_rationales_as_it_is() -> None:
     many = recipe("fine_tuning: {degrees: [1, 16]}").at_degree(16, 350)
     assert many.learning.first_rationales == many.learning.max_positives == 16

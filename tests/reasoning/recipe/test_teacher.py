@@ -80,6 +80,11 @@ def test_a_teacher_that_the_run_serves_needs_no_more_than_its_name() -> None:
     assert teacher(**section.model_dump()) == section
 
 
+def test_a_recording_is_not_filed_under_the_offline_teachers_name() -> None:
+    assert teacher(kind="recorded", recorded="r.jsonl").model == "recorded-teacher"
+    assert teacher(kind="recorded", recorded="r.jsonl", model="mine").model == "mine"
+
+
 def test_a_recorded_teacher_is_called_so(tmp_path: Path) -> None:
     section = teacher(kind="recorded", recorded=tmp_path / "r.jsonl")
     assert (section.name, section.model) == ("recorded", "recorded-teacher")
