@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from reasoning.exchange.formats import Format, detect
-from reasoning.exchange.reading import imported_records, match_file, read_imported
-from reasoning.files.data_error import DataError
-from reasoning.files.tables import write_table
-from reasoning.offline.teacher import RecordedTeacher
-from reasoning.records import AnswerKind, Mistake, Problem, Rationale, Split, Verdict
+from reasoning.exchange.reading import read_imported
+from reasoning.records import Problem, Verdict
 from tests.reasoning.exchange.samples import (
     CHOICES,
     COIN,
@@ -25,7 +20,6 @@ from tests.reasoning.exchange.samples import (
     completion_file,
     write,
 )
-from tests.teacher_requests import plain_content
 
 
 def test_paper_as_rationales_pass_the_live_filter(tmp_path: Path) -> None:
@@ -183,86 +177,3 @@ def test_a_fine_tuned_students_completions_are_graded_attempts(tmp_path: Path) -
     assert [(one.text, one.prediction, one.round) for one in found.mistakes] == [
         ("He does not.\nAnswer: yes", "yes", 1)
     ]
-
-
-# Recognition --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "format"),
-    [
-        ("gsm8k.train.round1.json", {"q": ["a"]}, Format.A_RATIONALES),
-        ("gsm8k.student.train.round0.neg4.json", {"q": ["a"]}, Format.A_MISTAKES),
-        ("student_wrong.json", {"q": ["a"]}, Format.A_MISTAKES),
-        ("D_gsm8k.json", {"metadata": {}, "data": {}}, Format.B_COMPLETIONS),
-        ("F_zs_cot_gsm8k.json", {"sample_index": [], "input": [], "label": []}, Format.B_FINETUNE),
-        ("few_shot_cot_prompts.json", {"gsm8k": {"prompt": "Q: q\nA: a"}}, Format.B_PROMPTS),
-        ("F_zs_cot_gsm8k.jsonl", {"prompt": "q", "completion": "c"}, Format.B_FINETUNE),
-        ("rec.jsonl", {"question": "q", "rationale": "r", "answer_completion": "a"}, Format.RECORDED),
-    ],
-)
-def test_a_format_is_seen(name: str, content: object, format: Format, tmp_path: Path) -> None:
-    path = write(tmp_path / name, content)
-    if name.endswith(".jsonl"):
-        path.write_text(" ".join(path.read_text(encoding="utf-8").split("\n")), encoding="utf-8")
-    assert detect(path) is format
-
-
-def test_what_could_be_two_formats_or_none_is_asked_about(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="--format a-rationales or --format a-mistakes"):
-        detect(write(tmp_path / "data.json", {"q": ["a"]}))
-    with pytest.raises(DataError, match=r"no format known here \(its keys: \"answer\", \"question\"\)"):
-        detect(write(tmp_path / "data.json", {"question": "q", "answer": "a"}))
-    for empty in ("data.jsonl", "data.json"):
-        (tmp_path / empty).write_text("{}", encoding="utf-8")
-        with pytest.raises(DataError, match="its keys: nothing"):
-            detect(tmp_path / empty)
-
-
-# What a run begins with ---------------------------------------------------------------------------------------------
-
-
-def test_a_run_may_begin_with_published_files_or_with_tables_of_them(tmp_path: Path) -> None:
-    rationales = write(tmp_path / "any_name.json", {EGGS.question: ["It is 18."], MONEY.question: ["It is 1003."]})
-    mistakes = write(tmp_path / "other_name.json", {EGGS.question: ["Answer: 11"]})
-    direct = imported_records(rationales, mistakes, [EGGS])
-    assert [one.text for one in direct.rationales] == ["It is 18."]
-    assert [one.prediction for one in direct.mistakes] == ["11"]
-    assert len(direct.faults) == 1  # the question that is not among the run's
-    found = read_imported(rationales, NUMBERS, Format.A_RATIONALES)
-    write_table(tmp_path / "r.parquet", found.rationales, Rationale)
-    write_table(tmp_path / "m.parquet", direct.mistakes, Mistake)
-    tables = imported_records(tmp_path / "r.parquet", tmp_path / "m.parquet", [EGGS])
-    assert (tables.rationales, tables.mistakes) == (direct.rationales, direct.mistakes)
-    assert len(tables.notes) == 1 and "1 rationales of questions that this run does not train on." in tables.notes[0]
-
-
-def test_a_file_of_which_nothing_can_be_used_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path / "r.json", {"Who are you?": ["It is 18."]})
-    with pytest.raises(DataError, match=r"none of its rationales is about a training question.*Who are you"):
-        imported_records(path, None, [EGGS])
-    write_table(tmp_path / "r.parquet", [], Rationale)
-    with pytest.raises(DataError, match="none of its rationales"):
-        imported_records(tmp_path / "r.parquet", None, [EGGS])
-    with pytest.raises(DataError, match=r"no table of mistakes.*holds Rationale, not Mistake"):
-        imported_records(None, tmp_path / "r.parquet", [EGGS])
-
-
-# Real files ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("name", "kind", "share"), [("coin_flip", "yes_no", 0.91), ("multiarith", "number", 0.80)])
-def test_published_recordings_become_rationales_of_the_published_accuracy(
-    name: str, kind: str, share: float, real_data: Path
-) -> None:
-    path = real_data / "recorded_teacher" / f"{name}.jsonl"
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    problems = {
-        row["question"]: Problem(name, row["question"], row["gold"], AnswerKind(kind), Split.TRAIN) for row in rows
-    }
-    matched = match_file(path, problems.values())
-    assert not matched.faults and len(matched.pairs) >= len(problems)
-    found = read_imported(path, list(problems.values()))
-    assert sum(one.kept for one in found.rationales) / len(found.rationales) == pytest.approx(share, abs=0.02)
-    teacher = RecordedTeacher(path)
-    assert all(teacher.complete(plain_content(question)) for question in problems)

@@ -6,23 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reasoning.prompts.headings import one_block, read_reply, read_request
-from reasoning.prompts.student_forms import student_completion, student_prompt
 from tests.teacher_requests import plain_content, tailored_content
 
 words = st.text("abc. ,\n", min_size=1).filter(str.strip)
-
-
-def test_the_students_form() -> None:
-    # paper A's prompt ended in a space, which tokenised otherwise in training than at inference
-    assert student_prompt(" How many? ") == "Question: How many?\nReasoning:"
-    assert student_completion(" 9 and 9.\n\n That is 18. ", "18") == " 9 and 9.\nThat is 18.\nAnswer: 18"
-
-
-@given(st.text(), st.text())
-def test_prompt_and_completion_meet_at_one_space(question: str, rationale: str) -> None:
-    prompt, completion = student_prompt(question), student_completion(rationale, "18")
-    assert prompt == prompt.rstrip() and completion.startswith(" ") and completion.endswith("\nAnswer: 18")
-    assert "\n\n" not in completion.removesuffix("\nAnswer: 18").strip()
 
 
 @given(words)

@@ -1,4 +1,4 @@
-"""Prompts as files: the student's forms, what is refused, what travels with the data."""
+"""The forms in which a student is asked and answers, and what is refused of them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers.processors import TemplateProcessing
 
-from reasoning.prompts.files import PROMPTS, Message, PromptError, fill, read_prompt
-from reasoning.prompts.run_prompts import prompt_files, run_prompts
-from reasoning.prompts.student_forms import chat_frame, student_form
-from reasoning.recipe.tailored import parse_recipe
-from reasoning.rounds.directory import RunDirectory, RunDirectoryError
+from reasoning.prompts.files import PROMPTS, Message, PromptError
+from reasoning.prompts.student_forms import chat_frame, student_completion, student_form, student_prompt
+from tests.reasoning.prompts.written import written
 from tests.tiny_students import byte_tokenizer
 
 FORMS = sorted(path.stem for path in (PROMPTS / "student").glob("*.yaml"))
-
-
-def written(folder: Path, text: str, name: str = "mine.yaml") -> str:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return str(path)
 
 
 def test_fine_tune_cots_form_is_the_papers() -> None:
@@ -43,12 +35,6 @@ def test_a_mistake_keeps_its_words_and_begins_as_a_completion_does() -> None:
     assert student_form("reasoning").own_completion("  9 and 8.\n\nAnswer: 17 ") == " 9 and 8.\nAnswer: 17"
 
 
-@given(st.text(), st.text())
-def test_what_is_filled_in_is_text(value: str, other: str) -> None:
-    assert fill("{question} \\frac{1}{2} {answer}", question=value, answer=other) == f"{value} \\frac{{1}}{{2}} {other}"
-    assert fill("{question}", question="{answer}", answer="18") == "{answer}"
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -67,21 +53,6 @@ def test_a_prompt_that_cannot_be_used_is_named_with_its_fault(tmp_path: Path, te
     with pytest.raises(PromptError, match=said) as refused:
         student_form(written(tmp_path, text))
     assert "mine.yaml" in str(refused.value)
-
-
-def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(PromptError, match="there are chat, few_shot_cot"):
-        student_form("reasonning")
-
-
-def test_demonstrations_stand_before_the_question(tmp_path: Path) -> None:
-    shown = Path(written(tmp_path, "- {question: 'One?', rationale: It is one., answer: '1'}\n", "shown.yaml"))
-    form = student_form("few_shot_cot", shown)
-    assert form.prompt("Two?") == "Q: One?\nA: It is one. The answer is 1.\n\nQ: Two?\nA:"
-    with pytest.raises(PromptError, match=r"student\.demonstrations"):
-        student_form("few_shot_cot")
-    with pytest.raises(PromptError, match=r"0\.answer"):
-        student_form("few_shot_cot", Path(written(tmp_path, "- {question: 'One?'}", "bad.yaml")))
 
 
 def test_a_chat_form_goes_through_the_students_own_template(tmp_path: Path) -> None:
@@ -108,28 +79,14 @@ def test_a_template_that_drops_the_question_is_refused() -> None:
         student_form("chat", chat=drops)
 
 
-def test_an_edited_prompt_has_another_id(tmp_path: Path) -> None:
-    name = written(tmp_path, "prompt: 'Q: {question}'\ncompletion: ' {answer}'")
-    before = read_prompt(name, "student").id
-    written(tmp_path, "prompt: 'Ask: {question}'\ncompletion: ' {answer}'")
-    assert before != read_prompt(name, "student").id and before.startswith("mine-")
+def test_the_students_form() -> None:
+    # paper A's prompt ended in a space, which tokenised otherwise in training than at inference
+    assert student_prompt(" How many? ") == "Question: How many?\nReasoning:"
+    assert student_completion(" 9 and 9.\n\n That is 18. ", "18") == " 9 and 9.\nThat is 18.\nAnswer: 18"
 
 
-def test_a_runs_prompts_are_kept_with_it_and_may_not_change_under_it(tmp_path: Path) -> None:
-    name = written(tmp_path, "prompt: 'Q: {question}'\ncompletion: ' {rationale} {answer}'")
-    recipe = parse_recipe(f"student: {{prompt: {name}}}", "a.yaml")
-    directory = RunDirectory(tmp_path / "run")
-    directory.claim(recipe)
-    assert {path.stem for path in directory.prompts.iterdir()} == set(prompt_files(recipe))
-    assert directory.claim(recipe) is True
-    written(tmp_path, "prompt: 'Ask: {question}'\ncompletion: ' {rationale} {answer}'")
-    with pytest.raises(RunDirectoryError, match=r"student\.prompt.*was changed"):
-        directory.claim(recipe)
-    assert directory.form().prompt("One?") == "Q: One?"
-
-
-def test_a_recipes_prompts_are_those_it_names() -> None:
-    recipe = parse_recipe("teacher: {first_prompt: zero_shot_cot, feedback_prompt: explaining}", "a.yaml")
-    prompts = run_prompts(recipe)
-    assert prompts.first.then is not None and not prompts.first.shows_mistake
-    assert prompts.feedback.shows_mistake and prompts.feedback.id.startswith("explaining-")
+@given(st.text(), st.text())
+def test_prompt_and_completion_meet_at_one_space(question: str, rationale: str) -> None:
+    prompt, completion = student_prompt(question), student_completion(rationale, "18")
+    assert prompt == prompt.rstrip() and completion.startswith(" ") and completion.endswith("\nAnswer: 18")
+    assert "\n\n" not in completion.removesuffix("\nAnswer: 18").strip()

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from reasoning.prompts.run_prompts import prompt_files
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
 from reasoning.rounds.order import Phase, PhaseRecord
+from tests.reasoning.prompts.written import written
 
 RECORDS = [PhaseRecord(0, phase, 1.0, {"n": 1}) for phase in (Phase.FEEDBACK, Phase.SELECT)]
 
@@ -55,3 +57,16 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
     directory.rounds_file.write_text(RECORDS[0].to_json() + "\nnonsense\n")
     with pytest.raises(RunDirectoryError, match=r"rounds\.jsonl:2"):
         directory.finished()
+
+
+def test_a_runs_prompts_are_kept_with_it_and_may_not_change_under_it(tmp_path: Path) -> None:
+    name = written(tmp_path, "prompt: 'Q: {question}'\ncompletion: ' {rationale} {answer}'")
+    recipe = parse_recipe(f"student: {{prompt: {name}}}", "a.yaml")
+    directory = RunDirectory(tmp_path / "run")
+    directory.claim(recipe)
+    assert {path.stem for path in directory.prompts.iterdir()} == set(prompt_files(recipe))
+    assert directory.claim(recipe) is True
+    written(tmp_path, "prompt: 'Ask: {question}'\ncompletion: ' {rationale} {answer}'")
+    with pytest.raises(RunDirectoryError, match=r"student\.prompt.*was changed"):
+        directory.claim(recipe)
+    assert directory.form().prompt("One?") == "Q: One?"

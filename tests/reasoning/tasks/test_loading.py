@@ -11,33 +11,9 @@ from reasoning.files.data_error import DataError
 from reasoning.recipe.task import TaskSection
 from reasoning.records import Split
 from reasoning.tasks.families import FAMILIES
-from reasoning.tasks.loading import TaskData, load_problems, questions_in_order
+from reasoning.tasks.loading import load_problems, questions_in_order
 from reasoning.tasks.splits import split_positions, subset_positions
-
-
-def coin_file(folder: Path, count: int = 20, **changed: dict[str, str]) -> Path:
-    rows = [{"question": f"Person {i} flips it. Is it still heads up?", "answer": "no"} for i in range(count)]
-    for index, change in changed.items():
-        rows[int(index.removeprefix("row_"))] |= change
-    path = folder / "coin_flip.json"
-    path.write_text(json.dumps({"examples": rows}), encoding="utf-8")
-    return path
-
-
-def gsm8k_files(folder: Path, train: int, test: int) -> Path:
-    for name, count in (("train", train), ("test", test)):
-        rows = [{"question": f"{name}: what is {i} + 1?", "answer": f"So. #### {i + 1}"} for i in range(count)]
-        text = "".join(json.dumps(row) + "\n" for row in rows)
-        (folder / f"gsm8k_{name}.jsonl").write_text(text, encoding="utf-8")
-    return folder
-
-
-def file_task(path: Path, **changes: object) -> TaskSection:
-    return TaskSection.model_validate({"name": "coin_flip", "source": "file", "path": path} | changes)
-
-
-def all_of(data: TaskData) -> list[str]:
-    return [problem.question for problem in (*data.train, *data.validation, *data.test)]
+from tests.reasoning.tasks.published import all_of, coin_file, file_task, gsm8k_files, repeated
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -118,54 +94,6 @@ def test_a_question_of_ten_megabytes_is_refused(tmp_path: Path) -> None:
 
 
 # Repeated questions -------------------------------------------------------------------------------------------------
-
-
-def repeated(tmp_path: Path, **changes: object) -> TaskSection:
-    """Question 0 is also 5, 6 and 8; the test split is 6 to 19."""
-    question = "Person 0 flips it. Is it still heads up?"
-    again = {"question": question.replace(" ", "  ")}
-    path = coin_file(tmp_path, 20, row_5={"question": question}, row_6=again, row_8={"question": question})
-    splits = tmp_path / "splits.json"
-    splits.write_text(json.dumps({"train": list(range(6)), "test": list(range(6, 20))}), encoding="utf-8")
-    return file_task(path, splits=splits, **changes)
-
-
-def test_repeated_questions_are_kept_once_and_told_with_their_places(tmp_path: Path) -> None:
-    data = load_problems(repeated(tmp_path), 0)
-    assert len(data.test) == 13 and len(data.train) + len(data.validation) == 4
-    path = tmp_path / "coin_flip.json"
-    assert data.notes == (
-        f"3 questions are repeated ({path}, record 8 repeats record 6; record 0 repeats record 6; record 5 repeats "
-        "record 6): kept once, in test rather than in train; 4 are left for training and 13 for the test.",
-    )
-
-
-def test_repeated_test_questions_count_when_they_are_kept(tmp_path: Path) -> None:
-    data = load_problems(repeated(tmp_path, repeated="keep"), 0)
-    assert len(data.test) == 14 and len({problem.id for problem in data.test}) == 14
-    once = load_problems(repeated(tmp_path), 0)
-    assert (data.train, data.validation) == (once.train, once.validation)
-    assert {problem.id for problem in once.test} < {problem.id for problem in data.test}
-
-
-def test_contradicting_questions_of_the_test_are_refused(tmp_path: Path) -> None:
-    question = "Person 0 flips it. Is it still heads up?"
-    path = coin_file(tmp_path, 20, row_5={"question": question, "answer": "yes"})
-    splits = tmp_path / "splits.json"
-    splits.write_text(json.dumps({"train": [1, 2, 3], "test": [0, 5]}), encoding="utf-8")
-    with pytest.raises(DataError, match="there twice") as caught:
-        load_problems(file_task(path, splits=splits), 0)
-    assert "record 5" in str(caught.value) and "record 0" in str(caught.value)
-
-
-def test_contradicting_training_questions_of_a_published_set_are_left_out(tmp_path: Path) -> None:
-    question = "Person 0 flips it. Is it still heads up?"
-    path = coin_file(tmp_path, 20, row_5={"question": question, "answer": "yes"})
-    splits = tmp_path / "splits.json"
-    splits.write_text(json.dumps({"train": [0, 1, 2, 3, 5], "test": [9]}), encoding="utf-8")
-    data = load_problems(file_task(path, splits=splits), 0)
-    assert question not in all_of(data) and len(all_of(data)) == 4
-    assert data.notes == (f"1 question has different answers, and left train: {path}, record 5 repeats record 0.",)
 
 
 # Parts --------------------------------------------------------------------------------------------------------------
