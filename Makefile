@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 LOCK   ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo locks/gpu.txt || echo locks/cpu.txt)
 STAMP  := $(VENV)/.installed-$(notdir $(basename $(LOCK)))
 
-.PHONY: demo test test-all check format install clean
+.PHONY: demo test test-all check docs format install clean
 
 demo: install
 	$(BIN)/python -m pipelines.demo
@@ -23,6 +23,9 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/mypy --strict --allow-untyped-calls reasoning  # transformers and tokenizers carry few types
+
+docs: install
+	$(BIN)/python -m pipelines.recipe.reference
 
 format: install
 	$(BIN)/ruff format .

@@ -14,29 +14,54 @@ from reasoning.recipe.base import NotNegative, Positive, PositiveInt, Section
 
 
 class ClusterSection(Section):
-    """Where it runs. `address` is a Ray address; by default the cluster the job runs in, else a local one. `sampler`
-    is what the student answers with: `auto` takes vLLM, and `transformers` for encoder-decoders, which vLLM has not."""
+    """Where a run happens, and with how many processes, CPU cores and GPUs."""
 
-    address: str | None = None
-    sampler: Literal["auto", "vllm", "transformers"] = "auto"
-    samplers: PositiveInt = 1
-    sampler_gpus: NotNegative = 0.0
-    sampler_cpus: Positive = 1.0
-    trainers: PositiveInt = 1
-    trainer_gpus: NotNegative = 0.0
-    trainer_cpus: Positive = 1.0
-    placement: Literal["dedicated", "shared"] = "dedicated"
-    gpu_memory_utilization: Annotated[float, Field(gt=0.0, le=1.0)] = 0.85
-    kv_cache_gib: Annotated[float, Field(gt=0.0)] = 1.0
-    enforce_eager: bool = True
+    address: str | None = Field(
+        default=None,
+        description="The address of a Ray cluster. Default: the one that the job runs in, or else a local one.",
+    )
+    sampler: Literal["auto", "vllm", "transformers"] = Field(
+        default="auto",
+        description=(
+            "What runs the student when it answers. `auto` takes vLLM, and transformers for "
+            "encoder-decoders, which vLLM lacks."
+        ),
+    )
+    samplers: PositiveInt = Field(default=1, description="How many samplers answer at once.")
+    sampler_gpus: NotNegative = Field(default=0.0, description="GPUs of each sampler.")
+    sampler_cpus: Positive = Field(default=1.0, description="CPU cores of each sampler.")
+    trainers: PositiveInt = Field(default=1, description="How many processes train together.")
+    trainer_gpus: NotNegative = Field(default=0.0, description="GPUs of each trainer.")
+    trainer_cpus: Positive = Field(default=1.0, description="CPU cores of each trainer.")
+    placement: Literal["dedicated", "shared"] = Field(
+        default="dedicated",
+        description=(
+            "`dedicated`: samplers and trainers have GPUs of their own. `shared`: they take turns on the same ones."
+        ),
+    )
+    gpu_memory_utilization: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        default=0.85, description="The share of a GPU's memory that vLLM takes."
+    )
+    kv_cache_gib: Annotated[float, Field(gt=0.0)] = Field(
+        default=1.0, description="On a CPU: memory for vLLM's key-value cache, in GiB."
+    )
+    enforce_eager: bool = Field(
+        default=True,
+        description="Run vLLM without compilation and CUDA graphs: it starts sooner and answers more slowly.",
+    )
 
 
 class StorageSection(Section):
-    """Where a run is kept. `journal` is the file of the teacher's replies, when runs share one; it must lie on a local
-    disk. Default: each run its own, in its directory."""
+    """Where runs are kept."""
 
-    path: str = "runs"
-    journal: Path | None = None
+    path: str = Field(default="runs", description="The folder of all runs. On a cluster: one that all its nodes share.")
+    journal: Path | None = Field(
+        default=None,
+        description=(
+            "The file of the teacher's replies, for runs that share one: an absolute path on a local "
+            "disk. Default: each run has its own, in its folder."
+        ),
+    )
 
     @field_validator("path")
     @classmethod

@@ -37,41 +37,82 @@ Degree = Annotated[int, Field(ge=0, le=64)]
 
 
 class CotStudentSection(StudentSection):
-    """Who learns. `max_new_tokens` is 1024 where nothing is said, or what the student's context holds."""
+    """The model that learns, and how it is asked. By default `max_new_tokens` is 1024, or what its context holds."""
 
-    prompt: str = "fine_tune_cot"
+    prompt: str = Field(
+        default="fine_tune_cot",
+        description=(
+            "The form in which it is asked and answers: the name of one that comes with Tailor, or the "
+            "path of a file ([prompts.md](prompts.md))."
+        ),
+    )
 
 
 class CotTeacherSection(RunTeacherSection):
     """The teacher. Without `temperature` it is asked at 0 for one rationale a question and at 0.7 for several."""
 
-    prompt: str = Field(default="zero_shot_cot", description="asks for a rationale and its answer")
-    max_tokens: PositiveInt = 128
+    prompt: str = Field(default="zero_shot_cot", description="The prompt that asks for a rationale and its answer.")
+    max_tokens: PositiveInt = Field(default=128, description="The longest reply, in tokens.")
 
 
 class CotTrainingSection(TrainingSection):
-    """How each degree's fine-tuning runs. The graduate is the epoch with the best validation accuracy, or the last."""
+    """How each degree's fine-tuning runs, with AdamW."""
 
-    epochs: PositiveInt = 20
-    batch_size: PositiveInt = 8
-    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 3e-4
-    schedule: Literal["constant", "linear", "cosine"] = "constant"
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
-    max_grad_norm: Annotated[float, Field(gt=0.0)] | None = None
-    epoch: Literal["last", "best"] = "best"
+    epochs: PositiveInt = Field(default=20, description="How often the examples are gone through.")
+    batch_size: PositiveInt = Field(
+        default=8, description="Questions in one step of the optimizer, over all trainers together."
+    )
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        default=3e-4, description="The highest learning rate."
+    )
+    schedule: Literal["constant", "linear", "cosine"] = Field(
+        default="constant",
+        description=(
+            "How the learning rate goes on after the warm-up: down to zero along a cosine or a line, or not at all."
+        ),
+    )
+    warmup_steps: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Steps in which the learning rate rises from zero."
+    )
+    max_grad_norm: Annotated[float, Field(gt=0.0)] | None = Field(
+        default=None, description="Gradients are scaled down to this norm. `null` leaves them as they are."
+    )
+    epoch: Literal["last", "best"] = Field(
+        default="best",
+        description=(
+            "Which epoch's student is kept: the last one's, or the best one's by validation accuracy, "
+            "for which every epoch's is stored until then."
+        ),
+    )
 
 
 class FineTuningSection(Section):
-    """What is collected and learnt. `degrees` are the students to make, each from the first so many rationales of every
-    question; `degree` rationales are collected (default: as many as the largest of `degrees` needs). `filter` keeps
-    those whose answer is right, or all. `loss` is what the loss is of: see
-    `reasoning.recipe.tailored.ObjectiveSection`."""
+    """What is collected and learnt. A degree is the number of rationales per question that a student learns from."""
 
-    degrees: Annotated[tuple[Degree, ...], Field(min_length=1)] = (1,)
-    degree: Annotated[int, Field(ge=1, le=64)] | None = None
-    filter: Literal["answer", "none"] = "answer"
-    label_prompt: str = Field(default="fine_tune", description="the form of degree 0, labels alone")
-    loss: Literal["weighted", "full", "completion"] = "completion"
+    degrees: Annotated[tuple[Degree, ...], Field(min_length=1)] = Field(
+        default=(1,),
+        description=(
+            "The students to make, each by its number of rationales per question. 0 is the baseline: labels alone."
+        ),
+    )
+    degree: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        default=None,
+        description=(
+            "How many rationales are collected per question. Default: as many as the largest of `degrees` needs."
+        ),
+    )
+    filter: Literal["answer", "none"] = Field(
+        default="answer",
+        description="Which rationales are kept: those whose answer is right (`answer`), or all (`none`).",
+    )
+    label_prompt: str = Field(default="fine_tune", description="The form of degree 0, which learns labels alone.")
+    loss: Literal["weighted", "full", "completion"] = Field(
+        default="completion",
+        description=(
+            "What the loss counts: `completion`, only the answer's tokens (paper B); `full`, all "
+            "tokens alike; `weighted`, all, the prompt's with a tenth of the weight."
+        ),
+    )
     training: CotTrainingSection = CotTrainingSection()
 
     @model_validator(mode="after")

@@ -17,15 +17,31 @@ EMBEDDED_STUDENT = resource("reasoning.student.embedded", "weights")
 
 
 class StudentSection(Section):
-    """Who learns: `embedded`, a local folder in Hugging Face format, or a hub id. `prompt` names the form in which it
-    is asked and answers (a file of `prompts/student`, or a path), `demonstrations` a file of few-shot examples."""
+    """The model that learns, and how it is asked."""
 
-    model: str = "embedded"
-    prompt: str = "reasoning"
-    demonstrations: Path | None = None
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    max_new_tokens: PositiveInt | None = Field(default=None, description="default: the task's own limit")
-    max_model_len: PositiveInt | None = None
+    model: str = Field(
+        default="embedded",
+        description="The model that learns: `embedded`, a local folder in Hugging Face format, or a hub id.",
+    )
+    prompt: str = Field(
+        default="reasoning",
+        description=(
+            "The form in which it is asked and answers: the name of one that comes with Tailor, or the "
+            "path of a file ([prompts.md](prompts.md))."
+        ),
+    )
+    demonstrations: Path | None = Field(
+        default=None, description="A file of few-shot examples, for a prompt that shows them."
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto", description="The number format of the weights. `auto` is the checkpoint's own."
+    )
+    max_new_tokens: PositiveInt | None = Field(
+        default=None, description="The longest answer, in tokens. Default: the task's own limit."
+    )
+    max_model_len: PositiveInt | None = Field(
+        default=None, description="The longest prompt and answer together, in tokens. Default: what the model holds."
+    )
 
     @property
     def source(self) -> str:

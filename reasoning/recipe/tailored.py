@@ -1,7 +1,7 @@
 """The recipe: everything a run is, as strict typed models read from one YAML file.
 
-Owns: what recipes are made of (each section has a module beside this one), how they are read, what makes two of them
-the same, and the error that names a key's path and its cure.
+Owns: what recipes are made of (each section has a module beside this one), how they are read, and what makes two of
+them the same. What is wrong with one is put into words in `reasoning.recipe.explaining`.
 
 Invariants
 - Unknown keys and impossible values are refused here, before any process starts.
@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from reasoning.recipe.base import Section, yaml_problem
 from reasoning.recipe.cluster import ClusterSection, StorageSection
+from reasoning.recipe.explaining import explain
 from reasoning.recipe.learning import LearningSection
 from reasoning.recipe.student import StudentSection
 from reasoning.recipe.task import TaskSection
@@ -36,8 +37,12 @@ class RecipeError(ValueError):
 class RunRecipe(Section):
     """What the recipes of all kinds of run have in common. `name` is the run's directory under `storage.path`."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "run"
-    seed: Annotated[int, Field(ge=0)] = 0
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
+        default="run", description="The run's name: its folder under `storage.path`."
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="The seed of every draw: what is generated, split, sampled and shuffled."
+    )
     task: TaskSection = TaskSection()
     student: StudentSection = StudentSection()
     teacher: EndpointSection = EndpointSection()
@@ -53,7 +58,7 @@ class RunRecipe(Section):
         try:
             return type(self).model_validate(content)
         except ValidationError as error:
-            raise RecipeError(_explain(error, "command line", type(self))) from error
+            raise RecipeError(explain(error, "command line", type(self))) from error
 
     def fingerprint(self) -> str:
         """What makes a run directory this recipe's: a hash of `identity()`."""
@@ -111,7 +116,7 @@ def parse_as(kind: type[RecipeT], text: str, origin: str, data_folder: Path | No
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise RecipeError(_explain(error, origin, kind)) from error
+        raise RecipeError(explain(error, origin, kind)) from error
 
 
 def load_recipe(path: Path, data_folder: Path | None = None) -> Recipe:
@@ -127,30 +132,3 @@ def recipe_text(path: Path) -> str:
         raise RecipeError(f"{path}: no such recipe file") from error
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: cannot be read as UTF-8 text: {error}") from error
-
-
-def _explain(error: ValidationError, origin: str, kind: type[RunRecipe]) -> str:
-    lines = [f"{origin}: this recipe cannot be run:"]
-    for problem in error.errors():
-        where = ".".join(str(part) for part in problem["loc"]) or "recipe"
-        if problem["type"] == "extra_forbidden":
-            known = ", ".join(sorted(_fields_at(kind, problem["loc"][:-1])))
-            lines.append(f"  {where}: unknown key; known here: {known}")
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            got = problem.get("input")
-            secret = where.endswith(("base_url", "api_key_env"))  # by mistake it may hold a password, or the key itself
-            shown = f" (got {got!r})" if not secret and (got is None or isinstance(got, str | int | float)) else ""
-            lines.append(f"  {where}: {message}{shown}")
-    return "\n".join(lines)
-
-
-def _fields_at(kind: type[RunRecipe], location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = kind
-    for part in location:
-        field = model.model_fields.get(str(part))
-        candidates = [field.annotation, *getattr(field.annotation, "__args__", ())] if field else []
-        nested = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
-        if nested:
-            model = nested[0]
-    return list(model.model_fields)

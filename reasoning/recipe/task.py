@@ -17,20 +17,38 @@ from reasoning.records import AnswerKind
 
 
 class FormSection(Section):
-    """How a row of data of one's own states a question: the names of its fields (`a.b` is field b of the object a).
+    """How a row of your own data states a question: the names of its fields."""
 
-    `question` names one field, or several that are joined by a space. `kind` says how answers are found and compared.
-    For kind `choice`, `choices` names the field that lists the options, or lists the options of every question; without
-    it they stand in the question as (A) ... (B) .... `answer` is a number, yes or no, a text, or for a choice its
-    letter, its index (from 0) or its text; `answer_as` says which, where it could be two. What stands in the answer
-    before the last `answer_after` ("####") does not count."""
-
-    question: str | tuple[str, ...]
-    answer: str
-    kind: AnswerKind
-    choices: str | tuple[str, ...] | None = None
-    answer_as: Literal["letter", "index", "text"] | None = None
-    answer_after: str = ""
+    question: str | tuple[str, ...] = Field(
+        description=(
+            "The field that holds the question, or several fields, whose texts are joined by a space. "
+            "`a.b` is field b of the object a."
+        )
+    )
+    answer: str = Field(
+        description=(
+            "The field that holds the answer: a number, yes or no, a text, or for a choice its letter, "
+            "index (from 0) or text."
+        )
+    )
+    kind: AnswerKind = Field(description="How an answer is found in what the student writes, and how it is compared.")
+    choices: str | tuple[str, ...] | None = Field(
+        default=None,
+        description=(
+            "For kind `choice`: the field that lists the options, or the options themselves where all "
+            "questions have the same. Without it they are read from the question, as `(A) ... (B) "
+            "...`."
+        ),
+    )
+    answer_as: Literal["letter", "index", "text"] | None = Field(
+        default=None, description="For kind `choice`: what the answer is. Needed only where it could be two of these."
+    )
+    answer_after: str = Field(
+        default="",
+        description=(
+            'The answer is what follows the last of these marks, such as `"####"` in GSM8K. Empty: all of it.'
+        ),
+    )
 
     @model_validator(mode="after")
     def _choices_are_of_a_choice(self) -> FormSection:
@@ -46,35 +64,74 @@ class FormSection(Section):
 
 
 class TaskSection(Section):
-    """What is taught. `source` says where problems come from:
+    """What is taught: where its questions come from, and which of them are for training, validation and test."""
 
-    - generated: a family of `reasoning.tasks.families`, unlimited, from `seed`;
-    - file: the task's file(s) at `path` (a folder that holds the published ones, or the file); where test questions
-      stand apart, they are at `test_path`;
-    - hub: the task's hub dataset, or `hub_id` when another one is wanted (a local folder in hub form works too), of
-      which `hub_config` is taken.
-    A task that is not in the table of tasks says by `form` how its rows are read; so does another mirror of one that
-    is.
-
-    `split` is that of the source or else paper B's; `template` keeps questions of one template together. `splits` names
-    a JSON file of index lists {"train": [...], "test": [...]} instead. `shots` takes paper B's subset of so many
-    training questions. `repeated: keep` counts a test question as often as the set has it, as paper B's table does.
-    """
-
-    name: str = "coin_flip"
-    source: Literal["generated", "file", "hub"] = "generated"
-    path: Path | None = None
-    test_path: Path | None = None
-    hub_id: str | None = None
-    hub_config: str | None = None
-    form: FormSection | None = None
-    split: Literal["default", "template"] = "default"
-    splits: Path | None = None
-    shots: PositiveInt | None = None
-    repeated: Literal["once", "keep"] = "once"
-    train: PositiveInt | None = Field(default=None, description="at most this many training questions")
-    validation: PositiveInt | None = None
-    test: PositiveInt | None = None
+    name: str = Field(
+        default="coin_flip",
+        description=("The task: one of the table in [tasks.md](tasks.md), or a name of your own, which needs `form`."),
+    )
+    source: Literal["generated", "file", "hub"] = Field(
+        default="generated",
+        description=(
+            "Where questions come from: `generated` makes them from the seed, `file` reads `path`, "
+            "`hub` loads a Hugging Face dataset."
+        ),
+    )
+    path: Path | None = Field(
+        default=None, description="For source `file`: the file, or the folder that holds the published ones."
+    )
+    test_path: Path | None = Field(
+        default=None, description="For source `file`: the file of the test questions, where they stand apart."
+    )
+    hub_id: str | None = Field(
+        default=None,
+        description="For source `hub`: another dataset than the task's own, by its id or as a local folder.",
+    )
+    hub_config: str | None = Field(
+        default=None, description="For source `hub`: the configuration of the dataset to load."
+    )
+    form: FormSection | None = Field(
+        default=None,
+        description=(
+            "How a row states a question. Needed for a task that is not in the table, and for a copy "
+            "whose fields have other names."
+        ),
+    )
+    split: Literal["default", "template"] = Field(
+        default="default",
+        description=(
+            "How questions are divided into train and test. `default` is the source's own split, or "
+            "else paper B's; `template` keeps questions of one template together."
+        ),
+    )
+    splits: Path | None = Field(
+        default=None,
+        description=('A JSON file that divides the rows instead: `{"train": [...], "test": [...]}`, positions from 0.'),
+    )
+    shots: PositiveInt | None = Field(
+        default=None,
+        description=(
+            "Learn from this many training questions, chosen as paper B chooses its subsets. Not with `train`."
+        ),
+    )
+    repeated: Literal["once", "keep"] = Field(
+        default="once",
+        description=(
+            "A test question that the set repeats counts once, or (`keep`) as often as it is there, as "
+            "in paper B's table."
+        ),
+    )
+    train: PositiveInt | None = Field(
+        default=None,
+        description=("Use at most this many training questions. Default: all; of a generated task, a fixed number."),
+    )
+    validation: PositiveInt | None = Field(
+        default=None, description="How many validation questions are cut from train. Default: a tenth of train."
+    )
+    test: PositiveInt | None = Field(
+        default=None,
+        description="Use at most this many test questions. Default: all; of a generated task, a fixed number.",
+    )
 
     @model_validator(mode="after")
     def _source_has_its_place(self) -> TaskSection:

@@ -54,9 +54,11 @@ THROUGHPUT_KEYS = (
 class PriceSection(Section):
     """Dollars for a million tokens; `batch_share` of it by the Batch API (OpenAI: 0.5)."""
 
-    input: NotNegative
-    output: NotNegative
-    batch_share: Fraction = 1.0
+    input: NotNegative = Field(description="Dollars per million tokens sent.")
+    output: NotNegative = Field(description="Dollars per million tokens received.")
+    batch_share: Fraction = Field(
+        default=1.0, description="The share of these prices that the Batch API asks (OpenAI: 0.5)."
+    )
 
     def price(self) -> Price:
         return Price(self.input, self.output, self.batch_share)
@@ -66,10 +68,14 @@ class BatchSection(Section):
     """The Batch API: cheaper, within hours. A batch goes out when `max_requests` are gathered, or none came for
     `linger_s`; it is looked at every `poll_s`."""
 
-    max_requests: Annotated[int, Field(ge=1, le=50_000)] = 50_000
-    linger_s: NotNegative = 10.0
-    poll_s: Positive = 30.0
-    window: str = "24h"
+    max_requests: Annotated[int, Field(ge=1, le=50_000)] = Field(
+        default=50_000, description="A batch is sent when it has this many requests."
+    )
+    linger_s: NotNegative = Field(
+        default=10.0, description="A batch is also sent when no request was added for this many seconds."
+    )
+    poll_s: Positive = Field(default=30.0, description="Seconds between two looks at a batch that was sent.")
+    window: str = Field(default="24h", description="The time within which the API promises to answer.")
 
     def settings(self) -> BatchSettings:
         return BatchSettings(self.max_requests, self.linger_s, self.poll_s, self.window)
@@ -79,34 +85,67 @@ class ServeSection(Section):
     """A teacher that the run serves itself on the cluster's own GPUs, by Ray Serve and vLLM; `gpus` and `cpus` are per
     replica."""
 
-    replicas: PositiveInt = 1
-    gpus: NotNegative = 0.0
-    cpus: Positive = 1.0
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    max_model_len: PositiveInt | None = None
-    gpu_memory_utilization: Annotated[float, Field(gt=0.0, le=1.0)] = 0.85
-    kv_cache_gib: Positive = 1.0
-    enforce_eager: bool = True
+    replicas: PositiveInt = Field(default=1, description="How many copies of the model are served.")
+    gpus: NotNegative = Field(default=0.0, description="GPUs of each replica.")
+    cpus: Positive = Field(default=1.0, description="CPU cores of each replica.")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto", description="The number format of the weights. `auto` is the checkpoint's own."
+    )
+    max_model_len: PositiveInt | None = Field(
+        default=None, description="The longest prompt and answer together, in tokens. Default: what the model holds."
+    )
+    gpu_memory_utilization: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        default=0.85, description="The share of a GPU's memory that vLLM takes."
+    )
+    kv_cache_gib: Positive = Field(default=1.0, description="On a CPU: memory for vLLM's key-value cache, in GiB.")
+    enforce_eager: bool = Field(
+        default=True,
+        description="Run vLLM without compilation and CUDA graphs: it starts sooner and answers more slowly.",
+    )
 
 
 class PlaceSection(Section):
     """One place where a teacher is reached: another key, another provider, or (`serve`) the cluster's own GPUs. `model`
     is the name it has there, by default the teacher's; `weight` its share of the requests while all have room."""
 
-    base_url: str | None = Field(default=None, description="the API's address; default OpenAI's own")
-    model: str | None = None
-    api_key_env: str | None = Field(default=None, description="name of the environment variable that holds the key")
-    weight: Positive = 1.0
-    requests_per_minute: Positive | None = None
-    tokens_per_minute: Positive | None = None
-    max_in_flight: PositiveInt = 256
-    timeout_s: Positive = 120.0
-    send_seed: bool = True
-    send_temperature: bool = Field(default=True, description="false for models that refuse one")
-    max_tokens_key: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    price: PriceSection | None = None
-    batch: BatchSection | None = None
-    serve: ServeSection | None = None
+    base_url: str | None = Field(
+        default=None, description="The API's address, such as `http://host:8000/v1`. Default: OpenAI's."
+    )
+    model: str | None = Field(default=None, description="The model's name there. Default: the teacher's.")
+    api_key_env: str | None = Field(
+        default=None,
+        description=("The name of the environment variable that holds the key. The key itself is never written down."),
+    )
+    weight: Positive = Field(
+        default=1.0, description="The share of the requests that this place gets while all have room."
+    )
+    requests_per_minute: Positive | None = Field(
+        default=None, description="The limit of requests. Default: learnt from what the API says."
+    )
+    tokens_per_minute: Positive | None = Field(
+        default=None, description="The limit of tokens. Default: learnt from what the API says."
+    )
+    max_in_flight: PositiveInt = Field(default=256, description="At most this many requests at once.")
+    timeout_s: Positive = Field(default=120.0, description="Seconds to wait for a reply.")
+    send_seed: bool = Field(
+        default=True, description="Send each request's seed. Set it to false for an API that refuses one."
+    )
+    send_temperature: bool = Field(
+        default=True, description="Send the temperature. Set it to false for a model that refuses one."
+    )
+    max_tokens_key: Literal["max_tokens", "max_completion_tokens"] = Field(
+        default="max_tokens", description="The name by which the API knows the limit of a reply's tokens."
+    )
+    price: PriceSection | None = Field(default=None, description="What it costs. Default: from the table of prices.")
+    batch: BatchSection | None = Field(
+        default=None,
+        description=(
+            "Ask through the Batch API: cheaper, and answered within hours. All places of a teacher, or none."
+        ),
+    )
+    serve: ServeSection | None = Field(
+        default=None, description="Serve the model in this run, on the cluster's own GPUs."
+    )
 
     @field_validator("base_url")
     @classmethod
@@ -159,17 +198,36 @@ class EndpointSection(PlaceSection):
     """One teacher. `offline` and `recorded` are served by the run itself, `serve` is any model that vLLM runs, served
     by the run itself; `openai` is any OpenAI-compatible API. `endpoints` are further places where it is reached."""
 
-    kind: Literal["offline", "recorded", "openai", "serve"] = "offline"
-    model: str = OFFLINE_MODEL
-    recorded: Path | None = Field(default=None, description="kind recorded: JSONL of recorded completions")
-    error_rate: Fraction = Field(default=0.0, description="kind offline: share of replies that are wrong")
-    latency_s: NotNegative = Field(default=0.0, description="kind offline: seconds a reply takes")
-    temperature: Annotated[float, Field(ge=0.0, le=2.0)] = 0.7
-    max_tokens: PositiveInt = 512
-    attempts: PositiveInt = 5
-    rate_limit_patience_s: Positive = 600.0
-    prices: Path | None = Field(default=None, description="table of prices, instead of the one that comes with Tailor")
-    endpoints: tuple[PlaceSection, ...] = ()
+    kind: Literal["offline", "recorded", "openai", "serve"] = Field(
+        default="offline",
+        description=(
+            "Who is asked: `offline`, the built-in program that solves the generated tasks; "
+            "`recorded`, a file of replies; `openai`, any API that is compatible with OpenAI's; "
+            "`serve`, a model that the run serves itself."
+        ),
+    )
+    model: str = Field(default=OFFLINE_MODEL, description="The model's name. Needed for `openai` and `serve`.")
+    recorded: Path | None = Field(default=None, description="For kind `recorded`: a JSONL file of completions.")
+    error_rate: Fraction = Field(
+        default=0.0, description="For kind `offline`: the share of its replies that are wrong."
+    )
+    latency_s: NotNegative = Field(default=0.0, description="For kind `offline`: the seconds that a reply takes.")
+    temperature: Annotated[float, Field(ge=0.0, le=2.0)] = Field(
+        default=0.7, description="The sampling temperature of its replies."
+    )
+    max_tokens: PositiveInt = Field(default=512, description="The longest reply, in tokens.")
+    attempts: PositiveInt = Field(default=5, description="How often a request is tried before it counts as failed.")
+    rate_limit_patience_s: Positive = Field(
+        default=600.0, description="Seconds that a request may spend refused for its rate before it counts as failed."
+    )
+    prices: Path | None = Field(default=None, description="A table of prices to use instead of Tailor's own.")
+    endpoints: tuple[PlaceSection, ...] = Field(
+        default=(),
+        description=(
+            "Further places where the same teacher is reached: another key, another provider, or the "
+            "cluster's own GPUs."
+        ),
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -274,18 +332,28 @@ class RunTeacherSection(EndpointSection):
     """The teacher of a run, whatever the run teaches. `workers` are the processes that ask. `max_cost` is the most, in
     dollars, that the run may spend: it stops before it could pass it, and goes on when it is raised."""
 
-    workers: PositiveInt = 2
-    max_cost: NotNegative | None = None
-    demonstrations: Path | None = Field(default=None, description="few-shot examples for a prompt that shows them")
+    workers: PositiveInt = Field(default=2, description="How many processes ask it.")
+    max_cost: NotNegative | None = Field(
+        default=None,
+        description=(
+            "The most that a run may spend, in dollars. It stops before it would pass it, and goes on "
+            "when the cap is raised. Default: no cap."
+        ),
+    )
+    demonstrations: Path | None = Field(
+        default=None, description="A file of few-shot examples, for a prompt that shows them."
+    )
 
 
 class TeacherSection(RunTeacherSection):
     """The teacher that answers mistakes; `first`, when given, is another one for round 0's rationales, and `max_cost`
     is for both."""
 
-    first: EndpointSection | None = None
-    first_prompt: str = Field(default="plain", description="asks for round 0's rationales")
-    feedback_prompt: str = Field(default="tailored", description="asks for an answer to a mistake")
+    first: EndpointSection | None = Field(
+        default=None, description="Another teacher for round 0's rationales. Default: the same one."
+    )
+    first_prompt: str = Field(default="plain", description="The prompt that asks for round 0's rationales.")
+    feedback_prompt: str = Field(default="tailored", description="The prompt that asks about a mistake.")
 
     @model_validator(mode="after")
     def _answers_are_told_apart(self) -> TeacherSection:

@@ -17,21 +17,39 @@ PROMPT_WEIGHT = 0.1
 
 
 class ObjectiveSection(Section):
-    """LM loss on rationales plus the triplet loss of self-reflection (paper A; `reasoning.training.losses` has the
-    formulas).
+    """What is minimized: the language-model loss of rationales plus the triplet loss of self-reflection (paper A).
 
-    `loss` is what the LM loss is of: `weighted`, every token, the prompt's at `prompt_weight` (paper A); `full`, every
-    token alike; `completion`, the prompt not trained (paper B); `contrastive`, nothing: the triplet loss alone.
-    `representation` is the completion's last hidden state, or the mean of its hidden states (paper A's `pool`).
-    Without `prompt_gradient` the triplet loss does not train what the student makes of the prompt (as paper A's code,
-    which reads it without gradient); its value is the same, and the anchor is read twice."""
+    The formulas are in `reasoning.training.losses`."""
 
-    loss: Literal["weighted", "full", "completion", "contrastive"] = "weighted"
-    prompt_weight: Fraction = PROMPT_WEIGHT
-    contrastive_weight: NotNegative = 0.5
-    margin: Annotated[float, Field(ge=0.0, le=2.0)] = 1.0
-    representation: Literal["last", "mean"] = "last"
-    prompt_gradient: bool = True
+    loss: Literal["weighted", "full", "completion", "contrastive"] = Field(
+        default="weighted",
+        description=(
+            "What the language-model loss counts: `weighted`, all tokens, the prompt's with "
+            "`prompt_weight` (paper A); `full`, all tokens alike; `completion`, only the answer's "
+            "(paper B); `contrastive`, none: the triplet loss alone."
+        ),
+    )
+    prompt_weight: Fraction = Field(
+        default=PROMPT_WEIGHT,
+        description="The weight of a prompt's token, where a completion's has 1. Needs `loss: weighted`.",
+    )
+    contrastive_weight: NotNegative = Field(default=0.5, description="The weight of the triplet loss. 0 leaves it out.")
+    margin: Annotated[float, Field(ge=0.0, le=2.0)] = Field(
+        default=1.0, description="The triplet loss's margin, in cosine distance."
+    )
+    representation: Literal["last", "mean"] = Field(
+        default="last",
+        description=(
+            "What the triplet loss compares: the completion's last hidden state, or the mean of its hidden states."
+        ),
+    )
+    prompt_gradient: bool = Field(
+        default=True,
+        description=(
+            "Whether the triplet loss also trains how the student reads the prompt. Paper A's code "
+            "does not; its value is the same."
+        ),
+    )
 
     @model_validator(mode="after")
     def _modes_have_their_keys(self) -> ObjectiveSection:
@@ -43,17 +61,39 @@ class ObjectiveSection(Section):
 
 
 class TrainingSection(Section):
-    """How one round's fine-tuning runs. `batch_size` counts questions over all workers. `max_tokens` bounds prompt and
-    completion together, or for an encoder-decoder each of them; what does not fit is left out. `max_grad_norm` null
-    clips nothing. `epoch` says which epoch's student stays: the last one's, or the one with the best validation
-    accuracy, for which every epoch's student is kept until it is evaluated."""
+    """How a round's fine-tuning runs, with AdamW."""
 
-    epochs: PositiveInt = 4
-    batch_size: PositiveInt = 16
-    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 1e-3
-    schedule: Literal["constant", "linear", "cosine"] = "cosine"
-    warmup_steps: Annotated[int, Field(ge=0)] = 10
-    weight_decay: NotNegative = 0.01
-    max_grad_norm: Annotated[float, Field(gt=0.0)] | None = 1.0
-    max_tokens: PositiveInt = 512
-    epoch: Literal["last", "best"] = "last"
+    epochs: PositiveInt = Field(default=4, description="How often the examples are gone through.")
+    batch_size: PositiveInt = Field(
+        default=16, description="Questions in one step of the optimizer, over all trainers together."
+    )
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        default=1e-3, description="The highest learning rate."
+    )
+    schedule: Literal["constant", "linear", "cosine"] = Field(
+        default="cosine",
+        description=(
+            "How the learning rate goes on after the warm-up: down to zero along a cosine or a line, or not at all."
+        ),
+    )
+    warmup_steps: Annotated[int, Field(ge=0)] = Field(
+        default=10, description="Steps in which the learning rate rises from zero."
+    )
+    weight_decay: NotNegative = Field(default=0.01, description="AdamW's weight decay.")
+    max_grad_norm: Annotated[float, Field(gt=0.0)] | None = Field(
+        default=1.0, description="Gradients are scaled down to this norm. `null` leaves them as they are."
+    )
+    max_tokens: PositiveInt = Field(
+        default=512,
+        description=(
+            "The longest example, prompt and completion together (of an encoder-decoder: each). Longer "
+            "ones are left out."
+        ),
+    )
+    epoch: Literal["last", "best"] = Field(
+        default="last",
+        description=(
+            "Which epoch's student is kept: the last one's, or the best one's by validation accuracy, "
+            "for which every epoch's is stored until then."
+        ),
+    )

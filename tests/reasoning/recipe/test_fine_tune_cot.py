@@ -68,7 +68,10 @@ def test_degree_zero_is_labels_in_a_form_without_reasoning() -> None:
             "{fine_tuning: {degrees: [2]}, teacher: {kind: recorded, recorded: a.jsonl}}",
             "good for degree 1 alone",
         ),
-        ("fine_tuning: {epoch: best}", "fine_tuning.epoch: unknown key; known here: degree, degrees, filter"),
+        (
+            "fine_tuning: {epoch: best}",
+            "fine_tuning.epoch: unknown key; epoch belongs to fine_tuning.training; known here: degree, degrees",
+        ),
         ("learning: {rounds: 1}", "learning: unknown key"),
         ("fine_tuning: {loss: contrastive}", "fine_tuning.loss"),
     ],

@@ -33,7 +33,7 @@ def test_the_recipes_of_the_repository_are_valid(path: Path) -> None:
         ("lerning: {}", ["lerning: unknown key", "learning"]),
         ("learning: {training: {learning_rat: 1}}", ["learning.training.learning_rat: unknown key", "learning_rate"]),
         ("teacher: {first: {kind: openai, modle: x}}", ["teacher.first.modle: unknown key", "model"]),
-        ("learning: {rounds: -1}", ["learning.rounds", "greater than or equal to 0", "-1"]),
+        ("learning: {rounds: -1}", ["learning.rounds", "must be at least 0", "-1"]),
         ("learning: {rounds: many}", ["learning.rounds", "'many'"]),
         ("name: ../up", ["name", "'../up'"]),
         ("cluster: {placement: anywhere}", ["cluster.placement", "'dedicated' or 'shared'"]),
