@@ -29,7 +29,7 @@ def recipe(tmp_path: Path, text: str) -> str:
     ("text", "expected"),
     [
         ("learning: {round: 3}", ("learning.round: unknown key", "rounds")),
-        ("learning: {rounds: -1}", ("learning.rounds", "greater than or equal to 0")),
+        ("learning: {rounds: -1}", ("learning.rounds", "must be at least 0")),
         ("task: {name: sudoku}", ("task.name", "sudoku", "coin_flip")),
         ("task: {source: file, path: /no/such/file}", ("/no/such/file",)),
         ("student: {model: ./no-such-student}", ("student.model", "no-such-student")),
