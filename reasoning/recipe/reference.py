@@ -168,7 +168,7 @@ def _type(annotation: Any) -> str:
         return (", or " if any("," in words for words in several) else " or ").join(several)
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return _one_of(tuple(annotation))
-    return _TYPES.get(annotation, annotation.__name__.lower())
+    return _TYPES.get(annotation) or str(annotation.__name__).lower()
 
 
 def _one_of(choices: tuple[str, ...]) -> str:
