@@ -10,12 +10,12 @@ the table and all disagreements, in verdict or in the answer found.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.grading import Answered, CompletionVerdict, GraderName, kind_of, make_grader, read_answered
+from reasoning.files.json_files import json_lines
 from reasoning.grading.answers import same_answer
 from reasoning.records import AnswerKind
 
@@ -52,7 +52,7 @@ def compare(path: Path, task: str) -> list[Compared]:
     """Both verdicts on every line of a recorded file. Raises `DataError`."""
     parts = read_answered(path, task, PAPER_FIELDS, GraderName.PAPER)
     wholes = read_answered(path, task, WHOLE_FIELDS, GraderName.ROBUST)
-    questions = [json.loads(line)["question"] for line in path.read_text("utf-8").split("\n") if line.strip()]
+    questions = [line.value()["question"] for line in json_lines(path)]
     paper, robust = make_grader(task, GraderName.PAPER), make_grader(task, GraderName.ROBUST)
     return [
         Compared(question, part, whole, paper(part), robust(whole))

@@ -11,7 +11,7 @@ Invariants
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 from pipelines.errors import Refused
 from reasoning.files.data_error import DataError, Gathering
 from reasoning.files.durable import new_file
+from reasoning.files.json_files import json_lines, kind_of_value
 from reasoning.grading.answers import How, is_answer, is_right, judged_answer, judged_part, mentions
 from reasoning.grading.extractors.choices import LETTERS, OptionsError, stated_choices
 from reasoning.grading.paper_grader import OPTION_LETTERS, PAPER_TASKS, Template, is_paper_gold, paper_grade
@@ -193,52 +194,16 @@ def read_answered(path: Path, task: str, fields: Sequence[str], grader: GraderNa
     kind = kind_of(task)
     found: list[Answered] = []
     faults = Gathering()
-    for number, raw in _lines(path):
-        place = f"{path}, line {number}"
+    for line in json_lines(path, MOST_BYTES):
         with faults.caught():
-            row = _row(raw, place)
-            if row is not None:
-                found.append(_answered(row, number, place, task, kind, fields, grader))
+            row = line.value()
+            if not isinstance(row, dict):
+                raise DataError(line.place, f"a line is an object, this one is {kind_of_value(row)}", line.cure)
+            found.append(_answered(row, line.number, line.place, task, kind, fields, grader))
     faults.raise_caught()
     if not found:
         raise DataError(str(path), "it holds no completions", "give a JSONL file, one object a line")
     return found
-
-
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines with their numbers from 1; of one that is too long, its beginning alone."""
-    cure = "check the path and its permissions"
-    try:
-        with path.open("rb") as file:
-            number = 0
-            while raw := file.readline(MOST_BYTES + 1):
-                number += 1
-                yield number, raw
-                while len(raw) > MOST_BYTES and not raw.endswith(b"\n"):
-                    raw = file.readline(MOST_BYTES + 1)
-    except OSError as error:
-        raise DataError(str(path), f"it cannot be read: {error.strerror or error}", cure) from error
-
-
-def _row(raw: bytes, place: str) -> dict[str, Any] | None:
-    """The object on a line, None for a blank one."""
-    cure = "mend or remove that line"
-    if len(raw) > MOST_BYTES:
-        raise DataError(
-            place, f"a line of more than {MOST_BYTES // 1024**2} MiB", "no completion is that long: " + cure
-        )
-    try:
-        text = raw.decode("utf-8-sig" if place.endswith("line 1") else "utf-8").strip()
-        row = json.loads(text) if text else None
-    except UnicodeDecodeError as error:
-        raise DataError(place, f"invalid UTF-8 at byte {error.start}", "save the file as UTF-8, or " + cure) from error
-    except json.JSONDecodeError as error:
-        raise DataError(place, f"malformed JSON: {error.msg} (column {error.colno})", cure) from error
-    except (RecursionError, ValueError) as error:  # brackets without end, a number of thousands of digits
-        raise DataError(place, f"JSON that cannot be read: {str(error)[:100]}", cure) from error
-    if text and not isinstance(row, dict):
-        raise DataError(place, f"a line is an object, this one is {_named(row)}", cure)
-    return row
 
 
 def _answered(
@@ -258,7 +223,7 @@ def _answered(
         raise DataError(place, f"it has no {wanted}, only {has}", "add it, or name the field with --field")
     for name in names:
         if not isinstance(row[name], str) and not (name == "gold" and _is_number(row[name])):
-            raise DataError(place, f"its {name!r} is no text but {_named(row[name])}", "write it as a text")
+            raise DataError(place, f"its {name!r} is no text but {kind_of_value(row[name])}", "write it as a text")
     if not row["question"].strip():
         raise DataError(place, "its question is empty", "state the question, or remove that line")
     try:
@@ -293,15 +258,3 @@ def _gold_fault(gold: str, task: str, kind: AnswerKind, choices: tuple[str, ...]
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _named(value: object) -> str:
-    names = {
-        dict: "an object",
-        list: "a list",
-        str: "a text",
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-    }
-    return names.get(type(value), "null")

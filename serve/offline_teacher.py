@@ -51,7 +51,7 @@ class TeacherArgs(BaseModel):
         return self
 
     def teacher(self) -> Teacher:
-        """Errors: `RecordingError` when the recorded file is missing or malformed."""
+        """Errors: `DataError` when the recorded file is missing or malformed."""
         if self.records is not None:
             return RecordedTeacher(self.records)
         return OfflineTeacher(self.error_rate, self.seed)
@@ -161,7 +161,7 @@ def create_app(teacher: Teacher, model_name: str, latency_s: float = 0.0) -> Fas
 
 def build_app(args: TeacherArgs) -> Application:
     """The Ray Serve application. The recorded file is read here once, so that a bad one is refused before anything is
-    deployed. Errors: `RecordingError`."""
+    deployed. Errors: `DataError`."""
     args.teacher()
     if args.records is not None:  # a replica works in a folder of its own
         args = args.model_copy(update={"records": str(Path(args.records).resolve())})

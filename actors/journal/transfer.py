@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +28,8 @@ from actors.journal.reader import failure_of, is_sqlite, parsed, reading, reply_
 from actors.journal.records import reply_json
 from reasoning.files.data_error import DataError
 from reasoning.files.durable import new_file
+from reasoning.files.json_files import json_lines
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
-
-MAX_LINE = 2**26  # bytes: a request and its reply in a tenth of that are rare
 
 _CURE = "mend or remove it, or export anew: nothing was imported"
 _FINAL = tuple(str(kind) for kind in FailureKind if kind.final)
@@ -196,21 +195,12 @@ def _entries_of(db: sqlite3.Connection, journal: Path, failures: bool) -> Iterat
 
 
 def _entries_in(source: Path) -> Iterator[Entry]:
-    with source.open("rb") as file:
-        lines: Iterable[bytes] = iter(_bounded(file.readline), b"")
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                if len(line) > MAX_LINE:
-                    raise ValueError(f"it has more than {MAX_LINE >> 20} MiB")
-                yield _entry(parsed(line.decode("utf-8"), "it"))
-            except ValueError as error:  # bytes that are no UTF-8 as well
-                raise DataError(f"{source}, line {number}", str(error), _CURE) from error
-
-
-def _bounded(readline: Callable[[int], bytes]) -> Callable[[], bytes]:
-    return lambda: readline(MAX_LINE + 1)
+    for line in json_lines(source, cure=_CURE):
+        content = line.value()
+        try:
+            yield _entry(content)
+        except ValueError as error:
+            raise DataError(line.place, str(error), _CURE) from error
 
 
 def _entry(line: Any) -> Entry:

@@ -7,7 +7,6 @@ Invariant: every word that came from a student, a teacher or a data set is escap
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ import jinja2
 from pipelines.report.epoch_plot import COLOURS, epochs_figure
 from pipelines.report.tailored import GREY, svg_address
 from reasoning.files.durable import new_file
+from reasoning.files.json_files import json_lines
 from reasoning.files.resources import resource
 from reasoning.files.tables import read_table
 from reasoning.fine_tune_cot.directory import CotDirectory, degree_name
@@ -113,7 +113,7 @@ def _loss_figure(losses: Mapping[int, Sequence[tuple[int, float]]]) -> Figure:
 def _losses(file: Path) -> list[tuple[int, float]]:
     if not file.exists():
         return []
-    points = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    points = [line.value() for line in json_lines(file)]
     return [(int(point["step"]), float(point["lm"])) for point in points]
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING
 import jinja2
 
 from pipelines.report.epoch_plot import epochs_figure
+from reasoning.files.durable import new_file
+from reasoning.files.json_files import json_lines
 from reasoning.files.resources import resource
 from reasoning.files.tables import read_table
 from reasoning.records import Attempt, Rationale, RationaleSource, Verdict
@@ -67,9 +68,8 @@ def write_report(directory: RunDirectory) -> Path:
         fates=_fates(records),
         recipe_text=directory.recipe_file.read_text(encoding="utf-8"),
     )
-    unfinished = directory.report.with_suffix(".tmp")
-    unfinished.write_text(page, encoding="utf-8")
-    unfinished.replace(directory.report)
+    with new_file(directory.report) as part:
+        part.write_text(page, encoding="utf-8")
     return directory.report
 
 
@@ -211,7 +211,7 @@ def _fates(records: Sequence[PhaseRecord]) -> list[tuple[str, int]]:
 
 
 def _losses(file: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
+    return [line.value() for line in json_lines(file)] if file.exists() else []
 
 
 def svg_address(figure: Figure) -> str:

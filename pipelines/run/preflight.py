@@ -19,7 +19,7 @@ from pipelines.errors import Refused
 from pipelines.run.student_check import Fault, student_faults
 from reasoning.exchange.reading import imported_records
 from reasoning.files.data_error import DataError
-from reasoning.offline.teacher import RecordedTeacher, RecordingError
+from reasoning.offline.teacher import RecordedTeacher
 from reasoning.prompts.files import PromptError
 from reasoning.prompts.run_prompts import RunPrompts, run_prompts
 from reasoning.recipe.tailored import Recipe
@@ -150,7 +150,7 @@ def _api_faults(path: str, section: EndpointSection, number: int) -> Iterator[Fa
 def _recording_faults(path: str, section: EndpointSection, data: TaskData | None, notes: list[str]) -> Iterator[Fault]:
     try:
         recorded = {_spaced(question) for question in RecordedTeacher(section.recorded or "").questions}
-    except RecordingError as error:
+    except DataError as error:
         yield Fault(f"{path}.recorded", str(error), "Mend the file, or give another")
         return
     if data is None:

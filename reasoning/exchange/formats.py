@@ -11,8 +11,9 @@ import re
 from enum import StrEnum
 from pathlib import Path
 
-from reasoning.exchange.located_json import Node, read_json, read_json_lines
+from reasoning.exchange.located_json import Node, read_located
 from reasoning.files.data_error import DataError
+from reasoning.files.json_files import json_lines
 
 
 class Format(StrEnum):
@@ -49,14 +50,14 @@ def detect(path: Path, if_paper_a: Format | None = None) -> Format:
     Raises `DataError` for a damaged file, for one of no known shape, and for paper A's shape under a name that does not
     say whether it holds rationales or mistakes."""
     if path.suffix == ".jsonl":
-        rows = read_json_lines(path)[:1]
-        keys = set(rows[0][1]) if rows and isinstance(rows[0][1], dict) else set()
+        first = next((line.value() for line in json_lines(path)), None)
+        keys = set(first) if isinstance(first, dict) else set()
         if {"prompt", "completion"} <= keys:
             return Format.B_FINETUNE
         if {"question", "rationale", "answer_completion"} <= keys:
             return Format.RECORDED
         raise _unknown(path, keys)
-    return _of_object(path, read_json(path, depth=2), if_paper_a)
+    return _of_object(path, read_located(path, depth=2), if_paper_a)
 
 
 def _of_object(path: Path, root: Node, if_paper_a: Format | None) -> Format:

@@ -13,12 +13,11 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from json.decoder import scanstring  # type: ignore[attr-defined]  # as the decoder itself reads a text
 from pathlib import Path
 from typing import Any
 
 from reasoning.files.data_error import DataError
-from reasoning.tasks.sources import read_bytes
+from reasoning.files.json_files import kind_of_value, read_text
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _CURE = "mend or remove that part of the file"
@@ -37,12 +36,7 @@ class Node:
     @property
     def kind(self) -> str:
         """What it is, in words of JSON."""
-        if self.members is not None or isinstance(self.value, dict):
-            return "an object"
-        if self.elements is not None or isinstance(self.value, list):
-            return "a list"
-        names = {str: "a text", bool: "true or false", int: "a number", float: "a number"}
-        return names.get(type(self.value), "null")
+        return kind_of_value({} if self.members is not None else [] if self.elements is not None else self.value)
 
     def plain(self) -> Any:
         """The whole value as the standard library would give it."""
@@ -53,9 +47,9 @@ class Node:
         return self.value
 
 
-def read_json(path: Path, depth: int) -> Node:
+def read_located(path: Path, depth: int) -> Node:
     """The JSON file at `path`, its upper `depth` levels as nodes. Raises `DataError`."""
-    text = _text(path)
+    text = read_text(path)
     reader = _Reader(text)
     try:
         node, end = reader.node(reader.skip(0), depth)
@@ -69,32 +63,6 @@ def read_json(path: Path, depth: int) -> Node:
     except (RecursionError, ValueError) as error:  # brackets without end, a number of thousands of digits
         raise DataError(f"{path}, line {reader.last_line}", f"JSON that cannot be read: {error}", _CURE) from error
     return node
-
-
-def read_json_lines(path: Path) -> list[tuple[int, Any]]:
-    """The values of a JSONL file with their line numbers; blank lines are passed over. Raises `DataError`."""
-    found = []
-    # not splitlines: JSON strings may hold other line separators (U+2028) as they are
-    for number, line in enumerate(_text(path).split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            found.append((number, json.loads(line)))
-        except json.JSONDecodeError as error:
-            what = f"malformed JSON: {error.msg} (column {error.colno})"
-            raise DataError(f"{path}, line {number}", what, _CURE) from error
-        except (RecursionError, ValueError) as error:
-            raise DataError(f"{path}, line {number}", f"JSON that cannot be read: {error}", _CURE) from error
-    return found
-
-
-def _text(path: Path) -> str:
-    data = read_bytes(path)
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}, line {line}", "invalid UTF-8", "save the file as UTF-8, or mend that line") from error
 
 
 class _Reader:
@@ -143,7 +111,7 @@ class _Reader:
     def _member(self, at: int, depth: int, into: list[tuple[str, Node]]) -> int:
         if self._text[at : at + 1] != '"':
             raise json.JSONDecodeError("Expecting a name in double quotes", self._text, at)
-        key, end = scanstring(self._text, at + 1, True)
+        key, end = self._decode(self._text, at)
         end = self.skip(end)
         if self._text[end : end + 1] != ":":
             raise json.JSONDecodeError("Expecting ':'", self._text, end)

@@ -19,7 +19,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from reasoning.exchange.located_json import Node, read_json
+from reasoning.exchange.located_json import Node, read_located
 from reasoning.exchange.solutions import Solution, SolutionFile, excerpt, parted, text_fault
 from reasoning.files.data_error import DataError, Fault
 from reasoning.files.durable import new_file
@@ -32,7 +32,7 @@ def read_answers(path: Path) -> SolutionFile:
     question that stands there twice keeps the texts of both places (its own loader would keep the second only).
 
     Raises `DataError` for a damaged file and for one of another shape."""
-    root = read_json(path, depth=2)
+    root = read_located(path, depth=2)
     if root.members is None:
         raise DataError(f"{path}, line {root.line}", f"it holds {root.kind}", _SHAPE)
     found: list[Solution | Fault] = []

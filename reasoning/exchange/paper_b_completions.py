@@ -23,7 +23,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from reasoning.exchange.located_json import Node, read_json
+from reasoning.exchange.located_json import Node, read_located
 from reasoning.exchange.solutions import Solution, SolutionFile, excerpt, parted, text_fault
 from reasoning.files.data_error import DataError, Fault
 from reasoning.files.durable import new_file
@@ -99,7 +99,7 @@ class CompletionFile:
 
 def read_completions(path: Path) -> CompletionFile:
     """The completions of a file of paper B. Raises `DataError` for a damaged file and for one of another shape."""
-    root = read_json(path, depth=3)
+    root = read_located(path, depth=3)
     parts = dict(root.members or ())
     metadata, data = parts.get("metadata"), parts.get("data")
     if metadata is None or metadata.members is None or data is None or data.members is None:

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from reasoning.exchange.located_json import read_json
+from reasoning.exchange.located_json import read_located
 from reasoning.exchange.paper_b_completions import CompletionFile
 from reasoning.exchange.solutions import text_fault
 from reasoning.files.data_error import DataError
@@ -27,7 +27,7 @@ _SHAPE = 'this format is {"metadata": {...}, "data": [{"sample_index": 0, "quest
 def read_dataset(path: Path) -> list[Stated]:
     """The questions of a data set, each at its sample index. Raises `DataError`: where one is missing, all that follow
     would be counted wrongly."""
-    root = read_json(path, depth=2)
+    root = read_located(path, depth=2)
     data = dict(root.members or ()).get("data")
     if data is None or data.elements is None:
         raise DataError(f"{path}, line {root.line}", "it has no list 'data'", _SHAPE)

@@ -24,10 +24,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from reasoning.exchange.located_json import Node, read_json, read_json_lines
+from reasoning.exchange.located_json import Node, read_located
 from reasoning.exchange.solutions import Solution, SolutionFile, excerpt, text_fault
 from reasoning.files.data_error import DataError, Fault
 from reasoning.files.durable import new_file
+from reasoning.files.json_files import json_lines
 
 _LINES = 'a line of this format is {"prompt": "... ###", "completion": " ... --> ... END"}'
 _LISTS = 'this format is {"sample_index": [...], "input": [...], "label": [...]}, three lists of one length'
@@ -142,8 +143,8 @@ class _Row:
 
 
 def _from_lines(path: Path) -> Iterator[_Row | Fault]:
-    for number, row in read_json_lines(path):
-        place = f"{path}, line {number}"
+    for line in json_lines(path):
+        place, row = line.place, line.value()
         if not isinstance(row, dict):
             raise DataError(place, f"a sample is an object, this is a {type(row).__name__}", _LINES)
         missing = [name for name in ("prompt", "completion") if not isinstance(row.get(name), str)]
@@ -154,7 +155,7 @@ def _from_lines(path: Path) -> Iterator[_Row | Fault]:
 
 
 def _from_lists(path: Path) -> Iterator[_Row | Fault]:
-    root = read_json(path, depth=2)
+    root = read_located(path, depth=2)
     columns = {key: node.elements for key, node in root.members or ()}
     inputs, labels, indices = (columns.get(name) for name in ("input", "label", "sample_index"))
     if inputs is None or labels is None or indices is None or not len(inputs) == len(labels) == len(indices):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from reasoning.exchange.located_json import read_json
+from reasoning.exchange.located_json import read_located
 from reasoning.exchange.solutions import text_fault
 from reasoning.files.data_error import DataError
 from reasoning.files.durable import new_file
@@ -57,7 +57,7 @@ def write_demonstrations(path: Path, demonstrations: Sequence[Demonstration]) ->
 
 
 def _prompts(path: Path) -> dict[str, tuple[int, str]]:
-    root = read_json(path, depth=2)
+    root = read_located(path, depth=2)
     if root.members is None:
         raise DataError(f"{path}, line {root.line}", f"it holds {root.kind}", _SHAPE)
     prompts = {}

@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from reasoning.exchange.located_json import read_json_lines
 from reasoning.exchange.solutions import Solution, SolutionFile, text_fault
 from reasoning.files.data_error import DataError, Fault
 from reasoning.files.durable import new_file
+from reasoning.files.json_files import json_lines
 from reasoning.grading.judging import keep
 from reasoning.records import Problem, RationaleSource
 
@@ -49,8 +49,8 @@ def read_recorded_solutions(path: Path) -> SolutionFile:
     solutions: list[Solution] = []
     faults: list[Fault] = []
     samples: Counter[str] = Counter()
-    for number, row in read_json_lines(path):
-        place = f"{path}, line {number}"
+    for line in json_lines(path):
+        place, row = line.place, line.value()
         if not isinstance(row, dict) or not {"question", "rationale", "answer_completion"} <= row.keys():
             raise DataError(place, "it is no recording", _SHAPE)
         what = text_fault(row["question"], "question") or text_fault(row["rationale"], "rationale")

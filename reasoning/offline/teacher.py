@@ -11,13 +11,14 @@ Owns: what such a teacher says to a prompt; the HTTP around it is in `serve.offl
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from reasoning.files.data_error import DataError
+from reasoning.files.json_files import json_lines, kind_of_value
 from reasoning.prompts.headings import (
     ANSWER_HEADING,
     MISTAKE_HEADING,
@@ -32,6 +33,8 @@ from reasoning.tasks.families import FAMILIES, Family
 from reasoning.tasks.families.family import Worked
 
 CANNOT_SOLVE = "I cannot solve this kind of question."
+
+_SHAPE = "a line is a JSON object with the texts 'question', 'rationale', 'answer_completion'"
 
 # Paper B, section 3: the two prompts of zero-shot chain of thought, as raw text. The second ends in a trigger whose
 # wording differs a little from task to task ("Therefore, among A through C, the answer is").
@@ -168,17 +171,6 @@ def _new_questions(family: Family[Any], question: str, step: int | None, sources
     return "\n\n".join(blocks) or CANNOT_SOLVE
 
 
-class RecordingError(ValueError):
-    """A recording that cannot be read: which file, which line (0: the whole file), what is wrong with it."""
-
-    def __init__(self, path: Path, line: int, problem: str) -> None:
-        where = f"{path}, line {line}" if line else str(path)
-        super().__init__(
-            f"{where}: {problem}; a line is a JSON object with the texts 'question', 'rationale', 'answer_completion'"
-        )
-        self.path, self.line = path, line
-
-
 class UnrecordedQuestionError(LookupError):
     """Nothing was recorded for this question, or not as many samples as were asked for."""
 
@@ -201,7 +193,7 @@ class RecordedTeacher:
     """Answers from a JSONL of recorded completions; a student's mistake in the prompt changes nothing about them."""
 
     def __init__(self, path: str | Path) -> None:
-        """Reads the whole file. Errors: `RecordingError` with the line number, also when the file cannot be read."""
+        """Reads the whole file. Raises `DataError` with the line number, also when the file cannot be read."""
         self.path = Path(path)
         self._recorded: dict[str, list[Recording]] = {}
         for recording in read_recordings(self.path):
@@ -272,34 +264,24 @@ def _key(text: str) -> str:
 
 
 def read_recordings(path: Path) -> list[Recording]:
-    """All recordings of a JSONL file in UTF-8; blank lines are passed over. Errors: `RecordingError`."""
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise RecordingError(path, 0, f"cannot be read ({error.strerror})") from error
-    found = [_recording(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    """All recordings of a JSONL file. Raises `DataError`."""
+    found = [_recording(line.place, line.value()) for line in json_lines(path, cure=_SHAPE)]
     if not found:
-        raise RecordingError(path, 0, "holds no recording")
+        raise DataError(str(path), "it holds no recording", _SHAPE)
     return found
 
 
-def _recording(path: Path, number: int, line: bytes) -> Recording:
-    try:
-        record = json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise RecordingError(path, number, f"is not UTF-8 (byte {error.start})") from error
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise RecordingError(path, number, f"is not JSON ({error})") from error
+def _recording(place: str, record: Any) -> Recording:
     if not isinstance(record, dict):
-        raise RecordingError(path, number, f"is a {type(record).__name__}, not an object")
+        raise DataError(place, f"a recording is an object, this is {kind_of_value(record)}", _SHAPE)
     texts = {}
     for name in ("question", "rationale", "answer_completion"):
         if not isinstance(record.get(name), str):
-            raise RecordingError(path, number, f"has no text '{name}'")
+            raise DataError(place, f"it has no text '{name}'", _SHAPE)
         texts[name] = record[name]
     if not texts["question"].strip():
-        raise RecordingError(path, number, "has an empty 'question'")
+        raise DataError(place, "it has an empty 'question'", _SHAPE)
     trigger = record.get("answer_trigger", "")
     if not isinstance(trigger, str):
-        raise RecordingError(path, number, "has an 'answer_trigger' that is not a text")
+        raise DataError(place, "it has an 'answer_trigger' that is not a text", _SHAPE)
     return Recording(texts["question"], texts["rationale"], trigger, texts["answer_completion"])

@@ -21,6 +21,7 @@ from typing import Generic
 
 import yaml
 
+from reasoning.files.durable import new_file
 from reasoning.prompts.run_prompts import STUDENT_PROMPT, form_of, other_files, prompt_files
 from reasoning.prompts.student_forms import StudentForm
 from reasoning.recipe.tailored import Recipe, RecipeError, RecipeT, RunRecipe, parse_as
@@ -177,9 +178,8 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
 
     def _write_recipe(self, recipe: RecipeT) -> None:
         text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-        unfinished = self.recipe_file.with_suffix(".tmp")
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(self.recipe_file)
+        with new_file(self.recipe_file) as part:
+            part.write_text(text, encoding="utf-8")
 
     def finished(self) -> list[PhaseRecord]:
         """The finished phases in order. An incomplete last line is absent; any other damage is an error."""

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from reasoning.files.durable import new_file
+from reasoning.files.json_files import json_lines
 from reasoning.grading.intervals import Interval, wilson
 
 
@@ -60,4 +61,4 @@ def read_epochs(file: Path) -> list[EpochAccuracy]:
     """What `write_epochs` wrote; nothing where there is no such file, as when only the last epoch was evaluated."""
     if not file.is_file():
         return []
-    return [EpochAccuracy(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+    return [EpochAccuracy(**line.value()) for line in json_lines(file)]

@@ -1,29 +1,27 @@
 """Files and hub datasets read as they are: rows in order, every fault named by its place.
 
-Owns: the reading of JSON, JSONL and hub datasets, and the bounds of what is read.
+Owns: which rows a JSON file, a JSONL file and a hub dataset hold, and how long a row may be.
 
 Invariants
-- No bytes make a reader raise anything but `DataError`, which names the file (or dataset) and the line or record.
+- Nothing makes a reader raise anything but `DataError`, which names the file (or dataset) and the line or record.
 - Rows keep their order and their number: the published splits count questions in file order.
-- A row and a file have bounds, beyond which they are refused before they are parsed.
+- A row has a bound, beyond which it is refused before it is parsed, as a file has (`reasoning.files.json_files`).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from reasoning.files.data_error import DataError, Gathering
+from reasoning.files.json_files import check_size, json_lines, kind_of_value, read_json
 from reasoning.records import Split
 from reasoning.tasks.rows import Row
 
 MAX_ROW = 2**20  # bytes of a line, characters of a question: no student reads a question of a mebibyte
-MAX_FILE = 2**30  # bytes
-
-_MEND = "mend or remove it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +55,15 @@ class HubDataset:
 def read_file(path: Path, split: Split | None = None) -> list[SourceRow]:
     """The rows of a JSONL file (one object a line, whatever its name) or a JSON file (a list, or an object with a list
     `examples`). Raises `DataError`, which tells all faults."""
-    data = read_bytes(path)
-    lines = data.split(b"\n")  # not splitlines: JSON strings may hold other line separators (U+2028) as they are
+    check_size(path)
     rows: list[SourceRow] = []
     faults = Gathering()
-    if path.suffix == ".jsonl" or (_is_object(lines[0]) and any(line.strip() for line in lines[1:])):
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                with faults.caught():
-                    rows.append(_row(_parsed_line(line, path, number), f"{path}, line {number}", split))
+    if path.suffix == ".jsonl" or _has_an_object_a_line(path):
+        for line in json_lines(path, MAX_ROW):
+            with faults.caught():
+                rows.append(_row(line.value(strict=True), line.place, split))
     else:
-        for number, content in enumerate(_listed(data, path)):
+        for number, content in enumerate(_listed(path)):
             with faults.caught():
                 rows.append(_row(content, f"{path}, record {number}", split))
     faults.raise_caught()
@@ -76,70 +72,17 @@ def read_file(path: Path, split: Split | None = None) -> list[SourceRow]:
     return rows
 
 
-def read_bytes(path: Path) -> bytes:
-    """A file's content without its byte order mark. Raises `DataError` when it is missing, unreadable or too large."""
+def _has_an_object_a_line(path: Path) -> bool:
+    """Whether the first line is an object of its own and others follow."""
+    begin = list(islice(json_lines(path, MAX_ROW), 2))
     try:
-        if path.stat().st_size > MAX_FILE:
-            raise DataError(str(path), f"it has more than {MAX_FILE >> 20} MiB", "give a part of it")
-        return path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    except FileNotFoundError as error:
-        raise DataError(str(path), "no such file", "check the path; the published files keep their names") from error
-    except OSError as error:
-        cure = "check the path and its permissions"
-        raise DataError(str(path), f"it cannot be read: {error.strerror}", cure) from error
-
-
-def read_text(path: Path) -> str:
-    """A file's text. Raises `DataError` when it cannot be read, or is not UTF-8 (naming the line)."""
-    return _decoded(read_bytes(path), path)
-
-
-def parsed(data: bytes, path: Path, line: int | None = None) -> Any:
-    """The JSON in `data`, the content of `path` or one `line` of it. Raises `DataError`, which names the line."""
-    try:
-        return _DECODER.decode(_decoded(data, path, line))
-    except json.JSONDecodeError as error:
-        what = f"malformed JSON: {error.msg} (column {error.colno})"
-        raise DataError(f"{path}, line {line or error.lineno}", what, "mend or remove that line") from error
-    except DataError:
-        raise
-    except (RecursionError, ValueError) as error:  # brackets without end, a number of thousands of digits, NaN
-        place = f"{path}, line {line}" if line else str(path)
-        raise DataError(place, f"JSON that cannot be read: {error}", _MEND) from error
-
-
-def _decoded(data: bytes, path: Path, line: int | None = None) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        number = line or data.count(b"\n", 0, error.start) + 1
-        cure = "save the file as UTF-8, or mend that line"
-        raise DataError(f"{path}, line {number}", "invalid UTF-8", cure) from error
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_no_number)
-
-
-def _is_object(line: bytes) -> bool:
-    try:
-        return len(line) <= MAX_ROW and isinstance(parsed(line, Path(), 1), dict)
+        return len(begin) == 2 and begin[0].number == 1 and isinstance(begin[0].value(strict=True), dict)
     except DataError:
         return False
 
 
-def _parsed_line(line: bytes, path: Path, number: int) -> Any:
-    if len(line) > MAX_ROW:
-        what = f"a line of {len(line) / 2**20:.1f} MiB, and a question has at most {MAX_ROW >> 20}"
-        raise DataError(f"{path}, line {number}", what, _MEND)
-    return parsed(line, path, number)
-
-
-def _listed(data: bytes, path: Path) -> list[Any]:
-    content = parsed(data, path)
+def _listed(path: Path) -> list[Any]:
+    content = read_json(path)
     rows = content.get("examples") if isinstance(content, dict) else content
     if not isinstance(rows, list):
         what = "it is neither a list of questions nor an object with a list 'examples'"
@@ -149,7 +92,7 @@ def _listed(data: bytes, path: Path) -> list[Any]:
 
 def _row(content: Any, place: str, split: Split | None) -> SourceRow:
     if not isinstance(content, dict):
-        raise DataError(place, f"a question is an object, this is a {type(content).__name__}", _MEND)
+        raise DataError(place, f"a question is an object, this is {kind_of_value(content)}", "mend or remove it")
     return SourceRow(content, place, split)
 
 

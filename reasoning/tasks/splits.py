@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from reasoning.files.data_error import DataError
-from reasoning.tasks.sources import parsed, read_bytes
+from reasoning.files.json_files import read_json
 
 Item = TypeVar("Item")
 Positions = tuple[list[int], list[int]]
@@ -81,7 +81,7 @@ def seeded_part(part: Sequence[Item], limit: int | None, seed: int) -> list[Item
 def read_splits(path: Path, count: int) -> Positions:
     """The train and test positions of a split file `{"train": [...], "test": [...]}`, counted from 0 over `count`
     questions. Raises `DataError` when a position is no such number, lies outside, or is there twice."""
-    content = parsed(read_bytes(path), path)
+    content = read_json(path)
     cure = f"give lists of positions 0 to {count - 1}, each at most once: " + '{"train": [...], "test": [...]}'
     parts: list[list[int]] = []
     for name in ("train", "test"):

@@ -13,7 +13,8 @@ import openai
 import pytest
 from pydantic import ValidationError
 
-from reasoning.offline.teacher import OfflineTeacher, RecordedTeacher, RecordingError
+from reasoning.files.data_error import DataError
+from reasoning.offline.teacher import OfflineTeacher, RecordedTeacher
 from reasoning.offline.word_tokens import count_tokens
 from reasoning.prompts.headings import read_reply
 from reasoning.records import Split
@@ -167,7 +168,7 @@ def test_impossible_arguments_are_refused(args: dict) -> None:
 
 
 def test_a_bad_recording_is_refused_before_anything_is_deployed(tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match=r"nowhere\.jsonl"):
+    with pytest.raises(DataError, match=r"nowhere\.jsonl"):
         build_app(TeacherArgs(kind="recorded", records=str(tmp_path / "nowhere.jsonl")))
 
 

@@ -141,9 +141,9 @@ def edited(change: Callable[[dict[str, Any]], None]) -> Callable[[str], str]:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda line: line[:-5], "no JSON"),
+        (lambda line: line[:-5], "malformed JSON"),
         (lambda line: "[1]", "no object with key, request"),
-        (lambda line: "[" * 99_999, "no JSON"),
+        (lambda line: "[" * 99_999, "JSON that cannot be read"),
         (edited(lambda line: line["request"].update(max_tokens=65)), "its key is"),
         (edited(lambda line: line["request"].update(max_tokens=64.0)), "request.max_tokens is no whole number"),
         (edited(lambda line: line["request"].update(temperature=float("nan"))), "request.temperature is no number"),
@@ -164,7 +164,7 @@ def edited(change: Callable[[dict[str, Any]], None]) -> Callable[[str], str]:
             ),
             "failure.kind 'timeout' is none that is final",
         ),
-        (lambda line: "\ud800", "codec can't decode"),
+        (lambda line: "\ud800", "invalid UTF-8"),
     ],
 )
 def test_one_bad_line_is_named_and_nothing_is_imported(
@@ -204,7 +204,7 @@ def test_a_journal_is_not_replaced_by_an_export(one: Path, tmp_path: Path) -> No
 def test_a_missing_file_and_a_file_of_something_else_are_told(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="no such journal"):
         export_journal(tmp_path / "none.sqlite", tmp_path / "out.jsonl")
-    with pytest.raises(DataError, match=r"none\.jsonl: it cannot be read"):
+    with pytest.raises(DataError, match=r"none\.jsonl: no such file"):
         import_journal(tmp_path / "none.jsonl", tmp_path / "other.sqlite")
     (tmp_path / "text").write_text("no journal at all, but longer than a header " * 99)
     with pytest.raises(JournalCorrupt, match="not a journal"):

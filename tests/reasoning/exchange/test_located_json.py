@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasoning.exchange.located_json import read_json, read_json_lines
+from reasoning.exchange.located_json import read_located
 from reasoning.files.data_error import DataError
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -30,11 +30,11 @@ def test_it_reads_what_the_standard_library_reads(
     value: object, indent: int | None, depth: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = file(tmp_path_factory.mktemp("json"), json.dumps(value, indent=indent))
-    assert read_json(path, depth).plain() == value
+    assert read_located(path, depth).plain() == value
 
 
 def test_every_node_knows_its_line(tmp_path: Path) -> None:
-    root = read_json(file(tmp_path, json.dumps({"a": [1, {"deep": "x\n"}], "b": 2}, indent=4)), depth=2)
+    root = read_located(file(tmp_path, json.dumps({"a": [1, {"deep": "x\n"}], "b": 2}, indent=4)), depth=2)
     assert root.members is not None
     (a, first), (b, second) = root.members
     assert (a, first.line, b, second.line) == ("a", 2, "b", 8)
@@ -43,12 +43,12 @@ def test_every_node_knows_its_line(tmp_path: Path) -> None:
 
 
 def test_a_repeated_key_is_seen_twice(tmp_path: Path) -> None:
-    root = read_json(file(tmp_path, '{"q": [1],\n "q": [2]}'), depth=1)
+    root = read_located(file(tmp_path, '{"q": [1],\n "q": [2]}'), depth=1)
     assert [(key, node.line, node.value) for key, node in root.members or ()] == [("q", 1, [1]), ("q", 2, [2])]
 
 
 def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
-    assert read_json(file(tmp_path, b"\xef\xbb\xbf[1]"), depth=0).plain() == [1]
+    assert read_located(file(tmp_path, b"\xef\xbb\xbf[1]"), depth=0).plain() == [1]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
 def test_a_damaged_file_is_refused_with_its_line(content: str | bytes, place: str, what: str, tmp_path: Path) -> None:
     path = file(tmp_path, content)
     with pytest.raises(DataError) as refused:
-        read_json(path, depth=2)
+        read_located(path, depth=2)
     assert f"{path}, {place}: " in str(refused.value) and what in str(refused.value)
 
 
@@ -82,19 +82,12 @@ def test_whatever_the_text_only_a_data_error_leaves(text: str, tmp_path_factory:
         expected = json.loads(text)
     except (ValueError, RecursionError):
         with pytest.raises(DataError):
-            read_json(path, depth=2)
+            read_located(path, depth=2)
     else:
-        node = read_json(path, depth=2)
+        node = read_located(path, depth=2)
         assert json.dumps(node.plain()) == json.dumps(expected)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
-        read_json(tmp_path / "nowhere.json", depth=1)
-
-
-def test_lines_are_counted_in_jsonl_too(tmp_path: Path) -> None:
-    path = file(tmp_path, '{"a": 1}\n\n{"b": "\u2028"}\n')
-    assert read_json_lines(path) == [(1, {"a": 1}), (3, {"b": "\u2028"})]
-    with pytest.raises(DataError, match="line 2: malformed JSON"):
-        read_json_lines(file(tmp_path, '{"a": 1}\n{"a"\n'))
+        read_located(tmp_path / "nowhere.json", depth=1)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reasoning.files.data_error import DataError
 from reasoning.offline.teacher import (
     CANNOT_SOLVE,
     OfflineTeacher,
     RecordedTeacher,
-    RecordingError,
     UnrecordedQuestionError,
     read_raw_prompt,
 )
@@ -190,28 +190,28 @@ def test_an_unrecorded_question_is_an_error_with_its_text(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("{not json", "is not JSON"),
-        ("[1, 2]", "is a list, not an object"),
+        ("{not json", "JSON"),
+        ("[1, 2]", "a recording is an object, this is a list"),
         ('{"question": "q", "rationale": "r"}', "has no text 'answer_completion'"),
         ('{"question": 3, "rationale": "r", "answer_completion": "a"}', "has no text 'question'"),
         ('{"question": " ", "rationale": "r", "answer_completion": "a"}', "empty 'question'"),
         ('{"question": "q", "rationale": "r", "answer_completion": "a", "answer_trigger": 1}', "'answer_trigger'"),
-        (b'{"question": "\xff"}', "is not UTF-8"),
-        ("[" * 100_000, "is not JSON"),
+        (b'{"question": "\xff"}', "invalid UTF-8"),
+        ("[" * 100_000, "JSON"),
     ],
 )
 def test_a_malformed_line_is_refused_with_file_and_line(tmp_path: Path, line: str | bytes, problem: str) -> None:
     path = recording(tmp_path, lines_of(RECORDS)[0], "", line)
-    with pytest.raises(RecordingError) as refused:
+    with pytest.raises(DataError) as refused:
         RecordedTeacher(path)
-    assert refused.value.line == 3
+    assert refused.value.place == f"{path}, line 3"
     assert f"{path}, line 3: " in str(refused.value) and problem in str(refused.value)
 
 
 def test_a_missing_or_empty_recording_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match=r"cannot be read \(No such file"):
+    with pytest.raises(DataError, match="no such file"):
         RecordedTeacher(tmp_path / "nowhere.jsonl")
-    with pytest.raises(RecordingError, match="holds no recording"):
+    with pytest.raises(DataError, match="holds no recording"):
         RecordedTeacher(recording(tmp_path, "", " "))
 
 

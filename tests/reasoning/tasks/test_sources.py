@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reasoning.files.data_error import DataError
 from reasoning.records import Split
-from reasoning.tasks.sources import MAX_ROW, HubDataset, read_file, read_hub, read_text
+from reasoning.tasks.sources import MAX_ROW, HubDataset, read_file, read_hub
 
 COIN = {"question": "Is the coin still heads up?", "answer": "yes"}
 
@@ -30,9 +30,9 @@ def jsonl(path: Path, *rows: object) -> Path:
         ("[" * 100_000, "cannot be read"),
         ('{"question": "Is it?", "answer": NaN}', "NaN is no number"),
         ('{"question": "Is it?", "answer": ' + "9" * 5000 + "}", "cannot be read"),
-        ("17", "a question is an object, this is a int"),
+        ("17", "a question is an object, this is a number"),
         ('{"question": "Is it?"} {"question": "Is it?"}', "malformed JSON: Extra data"),
-        ('{"question": "' + "x" * 10_000_000 + '"}', "a line of 9.5 MiB"),
+        ('{"question": "' + "x" * 10_000_000 + '"}', "a line of more than 1 MiB"),
     ],
 )
 def test_a_bad_line_is_named_with_its_number(tmp_path: Path, line: str, what: str) -> None:
@@ -58,8 +58,6 @@ def test_invalid_utf8_in_a_json_file_is_named_with_its_line(tmp_path: Path) -> N
     path.write_bytes(b'[\n{"question":\n"\xff"}]')
     with pytest.raises(DataError, match="line 3: invalid UTF-8"):
         read_file(path)
-    with pytest.raises(DataError, match="line 3: invalid UTF-8"):
-        read_text(path)
 
 
 def test_faults_of_whole_files(tmp_path: Path) -> None:
@@ -102,7 +100,7 @@ def test_a_row_at_the_bound_is_read(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "own.jsonl", {"question": "x" * (MAX_ROW - shell)})
     assert len(read_file(path)) == 1
     jsonl(path, {"question": "x" * (MAX_ROW - shell + 1)})
-    with pytest.raises(DataError, match=r"line 1: a line of 1\.0 MiB"):
+    with pytest.raises(DataError, match="line 1: a line of more than 1 MiB"):
         read_file(path)
 
 

@@ -1,0 +1,141 @@
+"""JSON files and JSON Lines files from outside: every fault is named by its file and line.
+
+Owns: the reading of bytes, text and JSON that somebody else wrote, and the bounds of what is read.
+
+Invariants
+- No bytes make a reader raise anything but `DataError`, which names the file and, where there is one, the line.
+- Lines end with a line feed alone: JSON strings may hold other line separators (U+2028) as they are. Blank lines are
+  passed over and counted. A byte order mark is not a fault.
+- A JSON Lines file is read line by line in bounded memory: of a line that is too long only the beginning is kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from reasoning.files.data_error import DataError
+
+MAX_FILE = 2**30  # bytes
+MAX_LINE = 2**26  # bytes: a request and its reply in a tenth of that are rare
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_MEND = "mend or remove that line"
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLine:
+    """One line that is not blank: its number from 1, its place ("FILE, line 3") and its bytes, at most one more than
+    `most_bytes`. `cure` is what a fault of this file says to do."""
+
+    number: int
+    place: str
+    raw: bytes
+    most_bytes: int
+    cure: str
+
+    def value(self, strict: bool = False) -> Any:
+        """The JSON value. `strict` refuses NaN and Infinity, which Python reads and JSON does not have. Raises
+        `DataError`."""
+        if len(self.raw) > self.most_bytes:
+            raise DataError(self.place, f"a line of more than {_size(self.most_bytes)}", self.cure)
+        return _value(
+            _decoded(self.raw, self.place, self.cure, whole=False), self.place, self.cure, strict, whole=False
+        )
+
+
+def json_lines(path: Path, most_bytes: int = MAX_LINE, cure: str = _MEND) -> Iterator[JsonLine]:
+    """The lines of the JSONL file at `path`, read as they are asked for; each is parsed by its `value`. Raises
+    `DataError` when the file is missing or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            number = 0
+            while raw := file.readline(most_bytes + 1):
+                number += 1
+                rest = raw
+                while len(rest) > most_bytes and not rest.endswith(b"\n"):
+                    rest = file.readline(most_bytes + 1)
+                content = raw.removesuffix(b"\n")
+                content = content.removeprefix(_BYTE_ORDER_MARK) if number == 1 else content
+                if content.strip():
+                    yield JsonLine(number, f"{path}, line {number}", content, most_bytes, cure)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def read_json(path: Path) -> Any:
+    """The value of the JSON file at `path`, strictly: NaN and Infinity are refused. Raises `DataError`."""
+    text = read_text(path)
+    return _value(text, str(path), "mend or remove that line", strict=True)
+
+
+def read_text(path: Path) -> str:
+    """A file's text without its byte order mark. Raises `DataError` when it is missing, cannot be read, is larger than
+    `MAX_FILE` or is not UTF-8 (naming the line)."""
+    check_size(path)
+    try:
+        data = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return _decoded(data, str(path), "mend that line")
+
+
+def check_size(path: Path) -> None:
+    """Raises `DataError` when the file is missing or larger than `MAX_FILE`, more than whoever keeps it whole can."""
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if size > MAX_FILE:
+        raise DataError(str(path), f"it has more than {_size(MAX_FILE)}", "give a part of it")
+
+
+def kind_of_value(value: object) -> str:
+    """What a JSON value is, in words: "an object", "a list", "a text", "true or false", "a number", "null"."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    names = {str: "a text", bool: "true or false", int: "a number", float: "a number"}
+    return names.get(type(value), "null")
+
+
+def _decoded(data: bytes, place: str, cure: str, whole: bool = True) -> str:
+    """`place` names a `whole` file, of which the line is added, or one line."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        at = f"{place}, line {line}" if whole else place
+        what = f"invalid UTF-8 (byte {error.start})"
+        raise DataError(at, what, f"save the file as UTF-8, or {cure}") from error
+
+
+def _value(text: str, place: str, cure: str, strict: bool, whole: bool = True) -> Any:
+    try:
+        return _STRICT.decode(text) if strict else json.loads(text)
+    except json.JSONDecodeError as error:
+        at = f"{place}, line {error.lineno}" if whole else place
+        raise DataError(at, f"malformed JSON: {error.msg} (column {error.colno})", cure) from error
+    except (RecursionError, ValueError) as error:  # brackets without end, a number of thousands of digits, NaN
+        raise DataError(place, f"JSON that cannot be read: {str(error)[:100]}", cure) from error
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    if isinstance(error, FileNotFoundError):
+        return DataError(str(path), "no such file", "check the path")
+    return DataError(str(path), f"it cannot be read: {error.strerror or error}", "check the path and its permissions")
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:g} MiB"
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+_STRICT = json.JSONDecoder(parse_constant=_no_number)
