@@ -60,7 +60,7 @@ def evaluate(
     console: Console,
 ) -> list[Attempt]:
     """Grades the student on the first `limit` questions of `split`: greedily, or `samples` sampled attempts each, asked
-    in its own form or in that of `prompt` (a name in `prompts/student`, or a path)."""
+    in its own form or in that of `prompt` (a name in `library/student`, or a path)."""
     who = examinee(target, data, round)
     if prompt is not None:
         student = who.recipe.student.model_copy(update={"prompt": prompt})

@@ -52,7 +52,7 @@ class PromptFile:
 
 
 def read_prompt(name_or_path: str, kind: Kind, base: Path | None = None) -> PromptFile:
-    """The prompt that a recipe names: one of `prompts/<kind>/`, by its name, or a file by its path (relative to
+    """The prompt that a recipe names: one of `library/<kind>/`, by its name, or a file by its path (relative to
     `base`, by default the working directory). Raises `PromptError`."""
     path = _find(name_or_path, kind, base)
     try:

@@ -7,7 +7,7 @@ Invariants
   that prompt and completion tokenise apart exactly as they do together. A chat prompt ends as its template does.
 - A completion's answer is the one it is given: reasoning and answer are filled in, never changed but for white space.
 
-Sources: the forms of papers A (2310.13332), without its trailing space, and B (2212.10071); see `prompts/student`.
+Sources: the forms of papers A (2310.13332), without its trailing space, and B (2212.10071); see `library/student`.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ Frame = Callable[[tuple[Message, ...]], str]
 def student_form(
     name: str = DEFAULT_FORM, demonstrations: Path | None = None, chat: Frame | None = None, base: Path | None = None
 ) -> StudentForm:
-    """The form of the prompt file `name` (of `prompts/student`, or a path). `chat` renders messages by the student's
+    """The form of the prompt file `name` (of `library/student`, or a path). `chat` renders messages by the student's
     chat template (see `chat_frame`); a form of messages needs it. Raises `PromptError`."""
     file = read_prompt(name, "student", base)
     keys: _Keys = checked(file, _Keys)

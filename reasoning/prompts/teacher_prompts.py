@@ -102,7 +102,7 @@ def joined_reply(rationale: str, answer: str) -> str:
 def teacher_prompt(
     name: str, demonstrations: Path | None = None, base: Path | None = None, *, count: int = 1
 ) -> TeacherPrompt:
-    """The prompt file `name` (of `prompts/teacher`, or a path). Raises `PromptError`."""
+    """The prompt file `name` (of `library/teacher`, or a path). Raises `PromptError`."""
     file = read_prompt(name, "teacher", base)
     keys: _Keys = checked(file, _Keys)
     text = "".join(message.content for message in (*keys.messages, *(keys.then or ())))
