@@ -18,13 +18,13 @@ from actors.starting import TeacherPool
 from actors.trainer import ProbeOrder, TrainingJob, epoch_version
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.tailored import Recipe
-from reasoning.rounds.classroom import Answering, Classroom, Outcome
+from reasoning.rounds.classroom import Answering, Classroom
 from reasoning.rounds.directory import RoundFiles, RunDirectory
 from reasoning.rounds.progress import ProgressBoard
 from reasoning.student.probe import Probe, load_probe, save_probe
 from reasoning.student.sampling import Completion, Sampling
 from reasoning.tasks.loading import TaskData
-from reasoning.teacher.calls import TeacherRequest
+from reasoning.teacher.calls import Outcome, TeacherRequest
 from reasoning.training.report import FineTuneReport
 
 PROBE_PROMPTS = 4

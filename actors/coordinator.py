@@ -34,7 +34,7 @@ from actors.teacher.pool import WorkersLost, permitted_per_second
 from actors.trainer import Trainer
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.tailored import Recipe
-from reasoning.recipe.teacher import EndpointSection
+from reasoning.recipe.teacher import TeacherSection
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.order import Finished, Phase, PhaseRecord, Step, best_round, next_step
 from reasoning.rounds.phases import perform
@@ -137,7 +137,7 @@ class AnyCoordinator(ABC, Generic[WorkT]):
             reporter=ray.get_runtime_context().current_actor,
         )
 
-    def _teacher_settings(self, section: EndpointSection) -> TeacherSettings:
+    def _teacher_settings(self, section: TeacherSection) -> TeacherSettings:
         return section.settings(self._base_urls, run=self._recipe.name, max_cost=self._recipe.teacher.max_cost)
 
     def _journal_path(self) -> Path:
@@ -202,7 +202,7 @@ async def show_teachers(
         cost=looks[0].spending.settled,
         reserved=looks[0].spending.reserved,
         max_cost=max_cost,
-        closed=tuple(sorted({name for look in looks for name in look.closed})),
+        open_circuits=tuple(sorted({name for look in looks for name in look.open_circuits})),
         eta_s=max(waits) if waits else None,
     )
     board.show(teacher=figures)

@@ -112,9 +112,9 @@ def start_pool(
     if any(endpoint.batch is not None for endpoint in settings.endpoints):
         if not all(endpoint.batch is not None for endpoint in settings.endpoints):
             raise ValueError(f"teacher {settings.name}: either all of its endpoints have batch settings, or none has")
-        batching = ray.remote(BatchWorker).options(**_MANY)
-        places = range(len(settings.endpoints))
-        return TeacherPool([batching.remote(settings, journal, mine=mine) for mine in places], [], journal, settings)
+        batch_worker = ray.remote(BatchWorker).options(**_MANY)
+        batching = [batch_worker.remote(settings, journal, number=number) for number in range(len(settings.endpoints))]
+        return TeacherPool(batching, [], journal, settings)
     limiters = limiters or Limiters(settings.endpoints)
     own = [limiters.of(endpoint) for endpoint in settings.endpoints]
     asking = [ray.remote(_WorkerProcess).options(**_MANY).remote(settings, journal, *own) for _ in range(workers)]

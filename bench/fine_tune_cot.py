@@ -36,13 +36,12 @@ from reasoning.offline.teacher import RecordedTeacher, UnrecordedQuestionError, 
 from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe, parse_cot_recipe
 from reasoning.recipe.tailored import Recipe
 from reasoning.records import Attempt, Problem
-from reasoning.rounds.classroom import Outcome
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.epochs import EpochAccuracy, best_epoch, read_epochs
 from reasoning.rounds.in_process import InProcessClassroom
 from reasoning.rounds.order import Finished
 from reasoning.tasks.loading import TaskData, load_problems
-from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherRequest
+from reasoning.teacher.calls import FailureKind, Outcome, TeacherFailure, TeacherRequest
 
 ARMS = {1: "Fine-tune-CoT", 0: "labels alone"}
 TEMPLATES = {1: Template.FT_COT_TOKEN, 0: Template.FT_TOKEN}

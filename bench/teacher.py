@@ -3,7 +3,7 @@
     python -m bench.teacher                                   # the pool over a bare asyncio loop on AsyncOpenAI
     python -m bench.teacher --curator CURATOR_ENV/bin/python  # and over bespokelabs-curator, installed there by itself
 
-Everyone asks the same questions of the same provider (`serve.provider.running`, in a process of its own), in a process
+Everyone asks the same questions of the same provider (`serve.provider.server`, in a process of its own), in a process
 of their own, in turns; a run's time is from the first question to the last answer, without imports, start and warm-up.
 The pool does all its work meanwhile: limiter, leases, a journal on disk with an fsync before any reply is used, two
 workers. The bare loop does none of it: a semaphore and the client as it comes, but for its time-out, which at 1,000 in
@@ -29,7 +29,7 @@ from typing import Any
 
 from serve.provider.args import ProviderArgs
 from serve.provider.faults import LatencyArgs
-from serve.provider.running import ProviderProcess
+from serve.provider.server import ProviderProcess
 
 LATENCY_S = 0.05
 MODEL = "faulty-teacher"

@@ -3,7 +3,7 @@
     python -m bench.teacher_limits            # every case, 120 s each
     python -m bench.teacher_limits --case tokens --seconds 60
 
-A provider (`serve.provider.running`, in a process of its own) permits R requests or T tokens a minute; the pool has
+A provider (`serve.provider.server`, in a process of its own) permits R requests or T tokens a minute; the pool has
 more to ask than that. After `--warm-up` seconds, in which the buckets run in and the estimate of tokens is learnt, a
 case prints the share of what is permitted that was used, and the share of arrivals that met a 429:
 
@@ -31,7 +31,7 @@ from pipelines.run.cluster import connect
 from reasoning.teacher.calls import EndpointSettings, TeacherRequest, TeacherSettings
 from serve.provider.args import ProviderArgs
 from serve.provider.faults import LatencyArgs
-from serve.provider.running import ProviderProcess
+from serve.provider.server import ProviderProcess
 
 MODEL = "faulty-teacher"
 MAX_TOKENS = 256

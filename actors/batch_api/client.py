@@ -22,7 +22,7 @@ from pydantic import BaseModel, ValidationError
 from actors.batch_api.files import TAG, URL, Page, RemoteBatch
 from actors.endpoint.api_keys import read_api_key, scrub
 from actors.endpoint.probe import make_client
-from actors.endpoint.replies import failure_kind, read_refusal
+from actors.endpoint.replies import failure_kind, read_error_response
 from actors.endpoint.wire import Response
 from actors.limits.headers import read_retry_after
 from actors.teacher.worker import backoff
@@ -157,10 +157,10 @@ class BatchClient:
             return await sending
         except openai.APIStatusError as error:
             response = Response(error.status_code, error.response.headers, error.response.content)
-            refusal = read_refusal(response)
+            error_response = read_error_response(response)
             raise CallFailed(
-                failure_kind(refusal),
-                scrub(str(refusal), self.api_key),
+                failure_kind(error_response),
+                scrub(str(error_response), self.api_key),
                 refused=error.status_code < 500 and error.status_code != 408,
                 retry_after_s=read_retry_after(response.headers, time.time()),
             ) from None

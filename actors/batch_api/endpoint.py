@@ -1,46 +1,22 @@
 """What all batches of a worker at one endpoint share.
 
-Owns: the endpoint's client, price and patience, and the count of what should not be cut short.
+Owns: the endpoint's client, price and patience. `critical` counts what should not be cut short: the handing over and
+the recording of batches.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from actors.batch_api.client import BatchClient
 from actors.endpoint.attempt import Endpoint
 from actors.teacher.metrics import TeacherMetrics
+from actors.teacher.wait_group import WaitGroup
 from reasoning.records import stable_id
 from reasoning.teacher.calls import TeacherSettings
 
 DAY_S = 86_400.0
-
-
-class Calm:
-    """Counts what should not be cut short: the handing over and the recording of batches."""
-
-    def __init__(self) -> None:
-        self._under_way = 0
-        self._nothing = asyncio.Event()
-        self._nothing.set()
-
-    @contextlib.contextmanager
-    def work(self) -> Iterator[None]:
-        self._under_way += 1
-        self._nothing.clear()
-        try:
-            yield
-        finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._nothing.set()
-
-    async def wait(self) -> None:
-        await self._nothing.wait()
 
 
 class BatchEndpoint:
@@ -48,7 +24,13 @@ class BatchEndpoint:
     within `hand_over_s` after it was made, or never."""
 
     def __init__(
-        self, settings: TeacherSettings, number: int, journal: Any, calm: Calm, backoff_s: float, hand_over_s: float
+        self,
+        settings: TeacherSettings,
+        number: int,
+        journal: Any,
+        critical: WaitGroup,
+        backoff_s: float,
+        hand_over_s: float,
     ) -> None:
         """Raises `ValueError` without batch settings, `AuthenticationRefused` when the key is missing."""
         endpoint = settings.endpoints[number]
@@ -62,7 +44,7 @@ class BatchEndpoint:
         self.price = endpoint.price
         self.window_s = _seconds(endpoint.batch.window)
         self.journal = journal
-        self.calm = calm
+        self.critical = critical
         self.backoff_s = backoff_s
         self.hand_over_s = hand_over_s
         self.metrics = TeacherMetrics(settings.name)

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, W
 
 from actors.endpoint.api_keys import scrub
 from actors.endpoint.attempt import Endpoint
-from actors.endpoint.replies import Refusal, Usage, failure_kind, read_refusal
+from actors.endpoint.replies import ErrorResponse, Usage, failure_kind, read_error_response
 from actors.endpoint.wire import Response
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 
@@ -40,13 +40,13 @@ _NOTHING = Usage()
 _ItemT = TypeVar("_ItemT")
 
 
-class Fate(StrEnum):
+class Disposition(StrEnum):
     """What a line's result means for its request."""
 
     FINAL = "final"  # the request ends with it
-    AGAIN = "again"  # it goes into another batch, and this was an attempt
-    AGAIN_FREE = "again_free"  # it goes into another batch, and this does not count as an attempt
-    TOO_MUCH = "too_much"  # more was handed over than the provider keeps at a time: again, when there is less
+    RETRY = "retry"  # it goes into another batch, and this was an attempt
+    RETRY_UNCOUNTED = "retry_uncounted"  # it goes into another batch, and this does not count as an attempt
+    OVER_CAPACITY = "over_capacity"  # more was handed over than the provider keeps at a time: again, when there is less
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class LineResult:
     """What came of one request in a batch. `usage` None: it may have cost its worst case."""
 
     outcome: TeacherReply | TeacherFailure
-    fate: Fate
+    disposition: Disposition
     usage: Usage | None = _NOTHING
 
 
@@ -108,7 +108,7 @@ class RemoteBatch(BaseModel):
         return isinstance(self.metadata, Mapping) and self.metadata.get(TAG) == id
 
     @property
-    def too_much(self) -> bool:
+    def over_capacity(self) -> bool:
         """It failed only because too much was handed over at a time."""
         errors = (self.errors and self.errors.data) or []
         return self.status == "failed" and any(error.code in _TOO_MUCH for error in errors)
@@ -187,7 +187,7 @@ class _Line(BaseModel):
     error: _LineError | None = None
 
 
-class Reading:
+class ResultReader:
     """The reading of one batch that has ended. `keys` are its requests'; `requests` those of them that are known."""
 
     def __init__(
@@ -231,10 +231,12 @@ class Reading:
         if cut_short and not unreadable:  # a line that was not begun may be in no file
             not_begun += open_keys
             open_keys = {}
-        fate = Fate.AGAIN_FREE if answered and self._batch.status != "cancelled" else Fate.AGAIN
+        disposition = (
+            Disposition.RETRY_UNCOUNTED if answered and self._batch.status != "cancelled" else Disposition.RETRY
+        )
         for key in not_begun:
             why = f"batch {self._batch.id} ended ({self._batch.status}) before this was answered"
-            yield self._failed(key, FailureKind.TIMEOUT, why, fate)
+            yield self._failed(key, FailureKind.TIMEOUT, why, disposition)
         for key in open_keys:
             why = f"batch {self._batch.id} ({self._batch.status}) holds no readable line for this request"
             yield self._failed(key, FailureKind.MALFORMED, why, usage=None)
@@ -243,37 +245,46 @@ class Reading:
         key = line.custom_id
         if line.response is None:
             error = line.error or _LineError(message="a line without a response")
-            kind = failure_kind(Refusal(0, error.code or "", "", error.message or ""))
+            kind = failure_kind(ErrorResponse(0, error.code or "", "", error.message or ""))
             told = error.message or error.code or "no reason given"
             return self._failed(key, FailureKind.SERVER if kind is FailureKind.BAD_REQUEST else kind, told)
         body = json.dumps(line.response.body).encode("ascii")
         if line.response.status_code != 200:
-            refusal = read_refusal(Response(line.response.status_code, {}, body))
-            return self._failed(key, failure_kind(refusal), str(refusal))
+            error_response = read_error_response(Response(line.response.status_code, {}, body))
+            return self._failed(key, failure_kind(error_response), str(error_response))
         sent = self._endpoint.read(self._requests.get(key) or _unknown(key), body)
         outcome = dataclasses.replace(sent.result, key=key)
         again = isinstance(outcome, TeacherFailure) and outcome.kind.transient
-        return LineResult(outcome, Fate.AGAIN if again else Fate.FINAL, sent.usage)
+        return LineResult(outcome, Disposition.RETRY if again else Disposition.FINAL, sent.usage)
 
     def _never_begun(self, key: str) -> LineResult:
         """Of a batch that the provider did not take: too large for now, or not valid."""
         words = f"batch {self._batch.id} failed: {self._batch.words}"
-        if self._batch.too_much:
-            return self._failed(key, FailureKind.RATE_LIMITED, words, Fate.TOO_MUCH)
+        if self._batch.over_capacity:
+            return self._failed(key, FailureKind.RATE_LIMITED, words, Disposition.OVER_CAPACITY)
         return self._failed(key, FailureKind.BAD_REQUEST, words)
 
     def _failed(
-        self, key: str, kind: FailureKind, message: str, fate: Fate | None = None, usage: Usage | None = _NOTHING
+        self,
+        key: str,
+        kind: FailureKind,
+        message: str,
+        disposition: Disposition | None = None,
+        usage: Usage | None = _NOTHING,
     ) -> LineResult:
-        return failed_line(key, kind, scrub(message, self._api_key), fate, usage)
+        return failed_line(key, kind, scrub(message, self._api_key), disposition, usage)
 
 
 def failed_line(
-    key: str, kind: FailureKind, message: str, fate: Fate | None = None, usage: Usage | None = _NOTHING
+    key: str,
+    kind: FailureKind,
+    message: str,
+    disposition: Disposition | None = None,
+    usage: Usage | None = _NOTHING,
 ) -> LineResult:
-    """A result that is a failure; asked again where its kind passes, unless `fate` says otherwise."""
+    """A result that is a failure; asked again where its kind passes, unless `disposition` says otherwise."""
     failure = TeacherFailure(key, kind, message[:_LONGEST_MESSAGE], attempts=1)
-    return LineResult(failure, fate or (Fate.AGAIN if kind.transient else Fate.FINAL), usage)
+    return LineResult(failure, disposition or (Disposition.RETRY if kind.transient else Disposition.FINAL), usage)
 
 
 def _unknown(key: str) -> TeacherRequest:

@@ -28,11 +28,11 @@ from actors.endpoint.replies import (
     failure_kind,
     outcome_of,
     read_completion,
-    read_refusal,
+    read_error_response,
 )
 from actors.endpoint.wire import Interrupted, NotReached, Response, Wire
 from actors.limits.headers import NOTHING, Observed, read_limits, read_retry_after
-from actors.limits.rules import Outcome
+from actors.limits.rules import LeaseOutcome
 from reasoning.teacher.calls import (
     EndpointSettings,
     FailureKind,
@@ -50,7 +50,7 @@ class Sent:
     """What came of one attempt, and what it says about the limits. `usage` None: it may have cost its worst case."""
 
     result: TeacherReply | TeacherFailure
-    outcome: Outcome
+    outcome: LeaseOutcome
     usage: Usage | None = NOTHING_USED
     retry_after_s: float | None = None
     observed: Observed = NOTHING
@@ -95,7 +95,7 @@ class Endpoint:
         except UnusableReply as error:
             failed = self._failed(request, error.kind, str(error), error.usage)
             return dataclasses.replace(failed, observed=observed)
-        return Sent(reply, Outcome.DONE, credible(request, reply), observed=observed)
+        return Sent(reply, LeaseOutcome.DONE, credible(request, reply), observed=observed)
 
     def body(self, request: TeacherRequest) -> dict[str, Any]:
         """The JSON that asks for `request`'s completion."""
@@ -112,9 +112,9 @@ class Endpoint:
         await self._wire.close()
 
     def _refused(self, request: TeacherRequest, response: Response) -> Sent:
-        refusal = read_refusal(response)
-        kind = failure_kind(refusal)
-        failed = self._failed(request, kind, str(refusal))
+        error_response = read_error_response(response)
+        kind = failure_kind(error_response)
+        failed = self._failed(request, kind, str(error_response))
         if kind is not FailureKind.RATE_LIMITED and kind is not FailureKind.SERVER:
             return failed
         return dataclasses.replace(
@@ -129,7 +129,7 @@ class Endpoint:
         kind: FailureKind,
         message: str,
         usage: Usage | None = NOTHING_USED,
-        outcome: Outcome | None = None,
+        outcome: LeaseOutcome | None = None,
     ) -> Sent:
         message = scrub(storable(message), self._api_key)[:_LONGEST_MESSAGE]
         return Sent(TeacherFailure(request.key, kind, message, attempts=1), outcome or outcome_of(kind), usage)

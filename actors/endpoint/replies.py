@@ -1,6 +1,6 @@
 """What an endpoint's response means: a reply, or a typed failure, and what it can have cost.
 
-Owns: the reading of bodies, and the words and codes of refusals. Nothing is sent here.
+Owns: the reading of bodies, and the words and codes of error responses. Nothing is sent here.
 
 Invariants
 - A body is read strictly and never trusted.
@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 from actors.endpoint.wire import Response
-from actors.limits.rules import Outcome
+from actors.limits.rules import LeaseOutcome
 from reasoning.teacher.calls import FailureKind, TeacherReply, TeacherRequest
 from reasoning.teacher.prices import most_prompt_tokens
 
@@ -86,8 +86,9 @@ def read_completion(request: TeacherRequest, body: bytes) -> TeacherReply:
     try:
         completion = _Completion.model_validate_json(body)
     except ValidationError as error:
-        if (refusal := _refusal_within(body)) is not None:
-            raise UnusableReply(failure_kind(refusal), f"status 200 with an error: {refusal.message}") from None
+        if (error_response := _error_within(body)) is not None:
+            why = f"status 200 with an error: {error_response.message}"
+            raise UnusableReply(failure_kind(error_response), why) from None
         problem = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in problem["loc"]) or "the body"
         raise UnusableReply(FailureKind.MALFORMED, f"not a chat completion: {where}: {problem['msg']}") from None
@@ -151,7 +152,7 @@ _FLAGGED = re.compile(r"\bmoderation\b|\bflagged\b", re.IGNORECASE)  # a router'
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ErrorResponse:
     """A status other than 200, with the endpoint's own words."""
 
     status: int
@@ -163,11 +164,13 @@ class Refusal:
         return f"status {self.status}: {self.message}"
 
 
-def read_refusal(response: Response) -> Refusal:
+def read_error_response(response: Response) -> ErrorResponse:
     """What a response that is no success says: OpenAI's error body, or whatever text there is."""
     if 300 <= response.status < 400:
         elsewhere = response.headers.get("Location", "another place")
-        return Refusal(response.status, "", "", f"the address redirects to {elsewhere}: give that one as base_url")
+        return ErrorResponse(
+            response.status, "", "", f"the address redirects to {elsewhere}: give that one as base_url"
+        )
     text = response.content[:10_000].decode("utf-8", "replace")
     try:
         error = json.loads(text)
@@ -178,7 +181,7 @@ def read_refusal(response: Response) -> Refusal:
         error if isinstance(error, dict) else {"message": error if isinstance(error, str) else " ".join(text.split())}
     )
     code, kind, message = (said.get(name) for name in ("code", "type", "message"))
-    return Refusal(
+    return ErrorResponse(
         response.status,
         code if isinstance(code, str) else "",
         kind if isinstance(kind, str) else "",
@@ -186,7 +189,7 @@ def read_refusal(response: Response) -> Refusal:
     )
 
 
-def _refusal_within(body: bytes) -> Refusal | None:
+def _error_within(body: bytes) -> ErrorResponse | None:
     """The error that an endpoint met after it had begun to answer, in a body with status 200: routers do so."""
     try:
         content = json.loads(body)
@@ -197,32 +200,32 @@ def _refusal_within(body: bytes) -> Refusal | None:
         return None
     code = error.get("code") if isinstance(error, dict) else None
     status = code if isinstance(code, int) and 400 <= code < 600 else 502
-    return read_refusal(Response(status, {}, json.dumps({"error": error}).encode()))
+    return read_error_response(Response(status, {}, json.dumps({"error": error}).encode()))
 
 
-def failure_kind(refusal: Refusal) -> FailureKind:
-    """What a refusal means: by the endpoint's own error code first, then by status, then by its words."""
-    for code in (refusal.code, refusal.type):
-        if refusal.status < 500 and code in _KIND_OF_CODE:
+def failure_kind(error: ErrorResponse) -> FailureKind:
+    """What an error response means: by the endpoint's own error code first, then by status, then by its words."""
+    for code in (error.code, error.type):
+        if error.status < 500 and code in _KIND_OF_CODE:
             return _KIND_OF_CODE[code]
-    if refusal.status == 403 and _FLAGGED.search(refusal.message):
+    if error.status == 403 and _FLAGGED.search(error.message):
         return FailureKind.CONTENT_FILTER
-    if refusal.status == 404 and _NO_ROUTE_YET in refusal.message:
+    if error.status == 404 and _NO_ROUTE_YET in error.message:
         return FailureKind.SERVER
-    if 300 <= refusal.status < 400:
+    if 300 <= error.status < 400:
         return FailureKind.NOT_FOUND
-    if refusal.status in _KIND_OF_STATUS:
-        return _KIND_OF_STATUS[refusal.status]
-    if refusal.status >= 500:
+    if error.status in _KIND_OF_STATUS:
+        return _KIND_OF_STATUS[error.status]
+    if error.status >= 500:
         return FailureKind.SERVER
-    return FailureKind.CONTEXT_TOO_LONG if _TOO_LONG.search(refusal.message) else FailureKind.BAD_REQUEST
+    return FailureKind.CONTEXT_TOO_LONG if _TOO_LONG.search(error.message) else FailureKind.BAD_REQUEST
 
 
-def outcome_of(kind: FailureKind) -> Outcome:
+def outcome_of(kind: FailureKind) -> LeaseOutcome:
     """What a failure says about its endpoint. One of the request's own says that the endpoint lives."""
     if kind is FailureKind.RATE_LIMITED:
-        return Outcome.RATE_LIMITED
+        return LeaseOutcome.RATE_LIMITED
     if kind.endpoint_wide:
-        return Outcome.BROKEN
+        return LeaseOutcome.BROKEN
     down = kind in (FailureKind.TRANSPORT, FailureKind.TIMEOUT, FailureKind.SERVER)
-    return Outcome.FAILED if down else Outcome.DONE
+    return LeaseOutcome.FAILED if down else LeaseOutcome.DONE

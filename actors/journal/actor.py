@@ -40,15 +40,14 @@ from actors.journal.reader import batch_of, parsed, reply_of
 from actors.journal.records import (
     Ended,
     OpenBatch,
-    Outcome,
-    Refusal,
     Sending,
     Spending,
+    StartRefusal,
     reply_json,
     sending_id,
 )
 from actors.journal.sums import JournalSums, sums_of
-from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, storable
+from reasoning.teacher.calls import FailureKind, Outcome, TeacherFailure, TeacherReply, storable
 from reasoning.teacher.prices import dollars
 
 __all__ = [
@@ -59,7 +58,7 @@ __all__ = [
     "JournalError",
     "JournalVersionMismatch",
     "OpenBatch",
-    "Refusal",
+    "StartRefusal",
     "Sending",
     "Spending",
     "sending_id",
@@ -94,12 +93,12 @@ class Journal:
         with self._file.errors():
             return [self._final(_row_of(self._file.db, key)) for key in keys]
 
-    def start(self, sendings: Sequence[Sending]) -> list[Outcome | Refusal | None]:
+    def start(self, sendings: Sequence[Sending]) -> list[Outcome | StartRefusal | None]:
         """Records what is about to be sent. For each: None, it may be sent; its outcome, it is answered already (that
         is counted) or has failed for good; or why it may not be sent now.
 
         Raises `JournalDiskFull` when a reply might not find room."""
-        self._file.weigh_down()
+        self._file.ensure_ballast()
         capped = any(sending.cap is not None for sending in sendings)  # what is booked must be there after a power cut
         with self._file.transaction(durable=capped) as db:
             books = _Books(db)
@@ -172,7 +171,7 @@ class Journal:
 
     # One row ---------------------------------------------------------------------------------------------------------
 
-    def _start(self, db: sqlite3.Connection, books: _Books, sending: Sending) -> Outcome | Refusal | None:
+    def _start(self, db: sqlite3.Connection, books: _Books, sending: Sending) -> Outcome | StartRefusal | None:
         row = _row_of(db, sending.key)
         outcome = self._final(row)
         if outcome is not None:
@@ -182,7 +181,7 @@ class Journal:
             return None  # announced before, by a call whose answer was lost
         unknown = row is not None and row.status == "started"
         if unknown and self._in_flight_elsewhere(db, sending.key):
-            return Refusal.IN_FLIGHT
+            return StartRefusal.IN_FLIGHT
         refused = self._refused_for_money(db, books, sending)
         if refused is not None:
             return refused
@@ -232,7 +231,7 @@ class Journal:
         ).fetchone()
         return found is not None and found[0] != self._file.writer and self._file.lives(found[0])
 
-    def _refused_for_money(self, db: sqlite3.Connection, books: _Books, sending: Sending) -> Refusal | None:
+    def _refused_for_money(self, db: sqlite3.Connection, books: _Books, sending: Sending) -> StartRefusal | None:
         if sending.cap is None:
             return None
         if books.booked(sending.run) + sending.worst_cost <= sending.cap:
@@ -240,7 +239,11 @@ class Journal:
         writers = db.execute(
             "SELECT DISTINCT writer FROM sends WHERE run = ? AND ended_at IS NULL", (sending.run,)
         ).fetchall()
-        return Refusal.NO_MONEY_YET if any(self._file.lives(writer) for (writer,) in writers) else Refusal.NO_MONEY
+        return (
+            StartRefusal.NO_MONEY_YET
+            if any(self._file.lives(writer) for (writer,) in writers)
+            else StartRefusal.NO_MONEY
+        )
 
     def _end_all(self, ended: Sequence[Ended]) -> None:
         with self._file.transaction(durable=True) as db:

@@ -149,7 +149,7 @@ class JournalFile:
                 with self._file_errors():
                     self._mark = self._make_mark()
                 self._sweep()
-                self.weigh_down()
+                self.ensure_ballast()
             except (sqlite3.Error, JournalError):
                 self._let_go()
                 raise
@@ -216,7 +216,7 @@ class JournalFile:
             os.close(mark)
         return False
 
-    def weigh_down(self) -> None:
+    def ensure_ballast(self) -> None:
         """Sees to it that the ballast is there. Raises `JournalDiskFull` when there is no room for it."""
         if not self._ballast_bytes:
             return

@@ -9,12 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reasoning.teacher.calls import TeacherFailure, TeacherReply, TeacherRequest
-
-Outcome = TeacherReply | TeacherFailure
+from reasoning.teacher.calls import Outcome, TeacherReply, TeacherRequest
 
 
-class Refusal(StrEnum):
+class StartRefusal(StrEnum):
     """Why a sending may not start now. None of them is for ever: they say what to wait for."""
 
     IN_FLIGHT = "in_flight"  # another living process has sent it: its outcome will be here

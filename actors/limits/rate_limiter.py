@@ -23,8 +23,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from actors.limits.breaker import Closed
-from actors.limits.rules import LimiterState, LimiterStats, Limits, Outcome, Release
+from actors.limits.circuit_breaker import OpenCircuit
+from actors.limits.rules import LeaseOutcome, LimiterState, LimiterStats, Limits, Release
 from reasoning.teacher.calls import EndpointSettings
 
 # A request holds its lease for at most its timeout; this is for what the journal and scheduling add.
@@ -34,11 +34,11 @@ _LEASE_MARGIN_S = 60.0
 @dataclass(frozen=True, slots=True)
 class Grant:
     """The answer to an `acquire`: leases for the first of the requests it was asked for; or why there is none, and then
-    nobody needs to wait for it: the endpoint is left alone (`closed`), or wants quiet for `paused_s`, longer than the
-    asker waits. Nothing of all that: the time that the asker gave is over."""
+    nobody needs to wait for it: the endpoint is left alone (`open_circuit`), or wants quiet for `paused_s`, longer than
+    the caller waits. Nothing of all that: the time that the caller gave is over."""
 
     leases: tuple[int, ...] = ()
-    closed: Closed | None = None
+    open_circuit: OpenCircuit | None = None
     paused_s: float | None = None
 
 
@@ -117,7 +117,7 @@ class RateLimiter:
         granted = waiter.granted
         if granted.done() and not granted.cancelled() and granted.exception() is None:
             for lease in granted.result().leases:
-                self._state.release(Release(lease, Outcome.UNUSED), self._clock())
+                self._state.release(Release(lease, LeaseOutcome.UNUSED), self._clock())
         self._move()
 
     def _move(self) -> None:
@@ -143,12 +143,12 @@ class RateLimiter:
     def _turn_away(self, now: float) -> None:
         """Tells those who need not wait: everybody while the endpoint is left alone, but for the one who may try it;
         the impatient while it wants quiet."""
-        pause_s, closed = self._state.paused_for(now), self._state.closed(now)
-        if not self._waiting or (pause_s <= 0 and closed is None):
+        pause_s, open_circuit = self._state.paused_for(now), self._state.open_circuit(now)
+        if not self._waiting or (pause_s <= 0 and open_circuit is None):
             return
-        if closed is not None and self._state.ready_in(now) > 0:
+        if open_circuit is not None and self._state.ready_in(now) > 0:
             for waiter in self._waiting:
-                _tell(waiter, Grant(closed=closed))
+                _answer(waiter, Grant(open_circuit=open_circuit))
             self._waiting.clear()
             return
         staying: deque[_Waiter] = deque()
@@ -156,10 +156,10 @@ class RateLimiter:
             if waiter.patience_s >= pause_s:
                 staying.append(waiter)
             else:
-                _tell(waiter, Grant(paused_s=pause_s))
+                _answer(waiter, Grant(paused_s=pause_s))
         self._waiting = staying
 
 
-def _tell(waiter: _Waiter, grant: Grant) -> None:
+def _answer(waiter: _Waiter, grant: Grant) -> None:
     if not waiter.granted.done():
         waiter.granted.set_result(grant)

@@ -27,8 +27,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from actors.limits.breaker import Breaker, Closed
 from actors.limits.buckets import Bucket
+from actors.limits.circuit_breaker import CircuitBreaker, OpenCircuit
 from actors.limits.headers import NOTHING, Allowance, Observed
 
 FIRST_WINDOW = 16  # requests in flight at the start; slow start doubles it with every round trip
@@ -40,7 +40,7 @@ _MINUTE_S = 61.0  # a limit that is whole again later than this is one of an hou
 _TOKEN_UNIT = 1e-3  # tokens are not counted one by one
 
 
-class Outcome(StrEnum):
+class LeaseOutcome(StrEnum):
     """How a leased request ended, as far as the limits are concerned."""
 
     DONE = "done"  # the endpoint served it, or refused it for its content: it lives
@@ -75,7 +75,7 @@ class Release:
     the endpoint said, `kind` and `message` those of a failure."""
 
     lease: int
-    outcome: Outcome
+    outcome: LeaseOutcome
     tokens: int | None = None
     retry_after_s: float | None = None
     observed: Observed = NOTHING
@@ -96,7 +96,7 @@ class LimiterStats:
     expired: int
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
-    closed: Closed | None = None
+    open_circuit: OpenCircuit | None = None
     waiting: int = 0
     busy_s: float = 0.0
 
@@ -118,7 +118,7 @@ class LimiterState:
         self._limits = limits
         self._requests = Bucket(limits.requests_per_minute, now, level=1.0) if limits.requests_per_minute else None
         self._tokens = self._token_bucket(limits.tokens_per_minute, now) if limits.tokens_per_minute else None
-        self._breaker = Breaker()
+        self._breaker = CircuitBreaker()
         self._window = float(min(limits.max_in_flight, FIRST_WINDOW))
         self._slow_start_until = math.inf
         self._leases: dict[int, _Held] = {}  # in order of granting
@@ -168,7 +168,7 @@ class LimiterState:
         """Seconds for which the endpoint wants quiet."""
         return max(0.0, self._quiet_until - now)
 
-    def closed(self, now: float) -> Closed | None:
+    def open_circuit(self, now: float) -> OpenCircuit | None:
         """Why the endpoint is left alone; None when it is not."""
         return self._breaker.why(now)
 
@@ -179,30 +179,30 @@ class LimiterState:
         told_to_wait = after is not None and after > 0  # "after 0 s" with a refusal is no advice
         if after is not None and told_to_wait:
             self._quiet_until = max(self._quiet_until, now + after)
-        if release.outcome is Outcome.RATE_LIMITED:
+        if release.outcome is LeaseOutcome.RATE_LIMITED:
             self._rate_limited += 1
         if held is None:
             return
         self._learn_limits(now, held, release.observed)
         self._reconcile(now, release, held)
         match release.outcome:
-            case Outcome.RATE_LIMITED:
+            case LeaseOutcome.RATE_LIMITED:
                 self._breaker.succeeded(now, held.granted_at)  # it lives
                 if held.granted_at > self._halved_at:
                     self._halve(now, pause=not told_to_wait)
-            case Outcome.DONE:
+            case LeaseOutcome.DONE:
                 self._breaker.succeeded(now, held.granted_at)
                 self._refusals_in_a_row = 0
                 more = 1.0 if self._window < self._slow_start_until else 1.0 / self._window
                 self._window = min(float(self._limits.max_in_flight), self._window + more)
-            case Outcome.UNUSED:
+            case LeaseOutcome.UNUSED:
                 self._breaker.unused(held.granted_at)
                 self._granted -= 1
                 # A refund after later permissions could let one too many into a minute.
                 if self._requests is not None and release.lease == self._next_lease - 1:
                     self._requests.take(now, -1)
-            case Outcome.FAILED | Outcome.BROKEN:
-                broken = release.outcome is Outcome.BROKEN
+            case LeaseOutcome.FAILED | LeaseOutcome.BROKEN:
+                broken = release.outcome is LeaseOutcome.BROKEN
                 self._breaker.failed(now, held.granted_at, release.kind, release.message, broken)
 
     def expire(self, now: float) -> tuple[int, ...]:
@@ -228,7 +228,7 @@ class LimiterState:
             expired=self._expired,
             requests_per_minute=self._requests.per_minute if self._requests else None,
             tokens_per_minute=self._tokens.per_minute if self._tokens else None,
-            closed=self.closed(now),
+            open_circuit=self.open_circuit(now),
         )
 
     def _halve(self, now: float, pause: bool) -> None:
@@ -243,7 +243,7 @@ class LimiterState:
 
     def _reconcile(self, now: float, release: Release, held: _Held) -> None:
         """Puts what a request used in the place of what was reserved for it."""
-        if release.outcome in (Outcome.UNUSED, Outcome.RATE_LIMITED):
+        if release.outcome in (LeaseOutcome.UNUSED, LeaseOutcome.RATE_LIMITED):
             self._take_tokens(now, -held.reserved)
         elif release.tokens is not None:
             self._take_tokens(now, release.tokens - held.reserved)

@@ -91,7 +91,7 @@ class TeacherGauges:
             "settled_dollars": figures.cost,
             "reserved_dollars": figures.reserved,
             "cap_dollars": figures.max_cost,
-            "endpoints_left_alone": len(figures.closed),
+            "endpoints_left_alone": len(figures.open_circuits),
         }
         for name, value in values.items():
             if value is not None:

@@ -27,9 +27,9 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from actors.journal.actor import Spending
 from actors.limits.rules import LimiterStats
-from actors.teacher.asker import Outcome, Unrecorded
 from actors.teacher.worker import backoff
-from reasoning.teacher.calls import TeacherFailure, TeacherRequest, TeacherSettings
+from actors.teacher.worker_base import Unrecorded
+from reasoning.teacher.calls import Outcome, TeacherFailure, TeacherRequest, TeacherSettings
 
 _WORKER_TRIES = 8  # restarts take seconds; eight tries with doubling waits are about a minute
 _REQUESTS_A_CALL = 64
@@ -69,7 +69,7 @@ class PoolProgress:
     per_second: float
     permitted: Mapping[str, float | None]
     spending: Spending
-    closed: tuple[str, ...]
+    open_circuits: tuple[str, ...]
     eta_s: float | None
 
 
@@ -168,14 +168,16 @@ class TeacherPool:
         tokens = (self._counts.prompt_tokens + self._counts.completion_tokens) / answered if answered else 0.0
         ids = [str(limiter) for limiter in self._limiters]
         names = [endpoint.name for endpoint in self._settings.endpoints] if self._settings else []
-        closed = [f"{name}: {one.closed.kind}" for name, one in zip(names, limits, strict=False) if one.closed]
+        open_circuits = [
+            f"{name}: {one.open_circuit.kind}" for name, one in zip(names, limits, strict=False) if one.open_circuit
+        ]
         open = len(self._asking)
         return PoolProgress(
             counts=self.counts,
             per_second=rate,
             permitted={id: _permitted(one, tokens) for id, one in zip(ids, limits, strict=True)},
             spending=spending,
-            closed=tuple(closed),
+            open_circuits=tuple(open_circuits),
             eta_s=open / rate if open and rate else None,
         )
 

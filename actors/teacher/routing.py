@@ -1,8 +1,8 @@
 """Which of a teacher's endpoints gets the next request.
 
-Owns: the order. Smooth weighted round robin: over any stretch in which the same endpoints are open, each gets its
-weight's share to within two requests, evenly mixed; one that is closed loses its turns to the others, and does not get
-them back when it opens.
+Owns: the order. Smooth weighted round robin: over any stretch in which the same endpoints are available, each gets its
+weight's share to within two requests, evenly mixed; one that is not loses its turns to the others, and does not get
+them back when it is again.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class WeightedTurns:
         self._weights = tuple(weights)
         self._credit = [0.0] * len(weights)
 
-    def next(self, open: Sequence[bool]) -> int | None:
-        """The number of the endpoint whose turn it is among the `open` ones; None when none is."""
-        candidates = [number for number, is_open in enumerate(open) if is_open]
+    def next(self, available: Sequence[bool]) -> int | None:
+        """The number of the endpoint whose turn it is among the `available` ones; None when none is."""
+        candidates = [number for number, is_available in enumerate(available) if is_available]
         if not candidates:
             return None
         for number in candidates:

@@ -29,10 +29,10 @@ from reasoning.files.tables import read_table
 from reasoning.grading.judging import mistakes_of
 from reasoning.prompts.teacher_prompts import joined_reply
 from reasoning.records import Attempt, Mistake, Problem
-from reasoning.rounds.classroom import Answering, Classroom, Outcome, TeacherRefused, gather_all
+from reasoning.rounds.classroom import Answering, Classroom, TeacherRefused, gather_all
 from reasoning.rounds.exam import exam_questions, first_questions
 from reasoning.rounds.order import Phase
-from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
+from reasoning.teacher.calls import FailureKind, Outcome, TeacherFailure, TeacherReply, TeacherRequest
 from reasoning.teacher.prices import most_prompt_tokens
 from reasoning.training.report import FineTuneReport
 

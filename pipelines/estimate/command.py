@@ -39,7 +39,7 @@ from reasoning.estimate.sums import Estimate, Pace, Row, Use, rates_of
 from reasoning.fine_tune_cot.directory import CotDirectory
 from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe
 from reasoning.recipe.tailored import Recipe
-from reasoning.recipe.teacher import EndpointSection
+from reasoning.recipe.teacher import TeacherSection
 from reasoning.rounds.classroom import TeacherRefused
 from reasoning.rounds.directory import ClaimedDirectory, RunDirectory, RunDirectoryError
 from reasoning.rounds.progress import ProgressBoard
@@ -129,7 +129,7 @@ def _cot(recipe: FineTuneCotRecipe, origin: str, sample: int) -> _Subject:
 
 def _there(recipe: Recipe, sample: int) -> Mapping[str, float]:
     """The resources to check against: those that there are, if a model is to be served for the sample."""
-    served = any(place.serve is not None for _, place in applications_of(recipe).values())
+    served = any(endpoint.serve is not None for _, endpoint in applications_of(recipe).values())
     return resources(recipe.cluster.address) if served and sample else _UNLIMITED
 
 
@@ -173,7 +173,7 @@ async def _sample(subject: _Subject, base_urls: Mapping[str, str], size: int) ->
     journal = start_journal(subject.journal)
     asking: list[tuple[TeacherSettings, TeacherPool]] = []
 
-    def pool_of(one: EndpointSection) -> TeacherPool:
+    def pool_of(one: TeacherSection) -> TeacherPool:
         settings = one.settings(base_urls, run=subject.recipe.name, max_cost=section.max_cost)
         at_once = tuple(replace(endpoint, batch=None) for endpoint in settings.endpoints)  # a batch takes hours
         pool = start_pool(replace(settings, endpoints=at_once), journal, section.workers)
@@ -227,7 +227,7 @@ def _told(subject: _Subject, sampled: Sampled, learnt: Limiters, before: float) 
     )
 
 
-def _section(recipe: Recipe, ask: Ask) -> EndpointSection:
+def _section(recipe: Recipe, ask: Ask) -> TeacherSection:
     return recipe.teacher.for_first if ask is Ask.RATIONALES else recipe.teacher
 
 

@@ -96,8 +96,8 @@ def _teacher(figures: TeacherFigures) -> list[str]:
         cap = f" of ${figures.max_cost:g}" if figures.max_cost is not None else ""
         reserved = f" + ${figures.reserved:.4f} reserved" if figures.reserved else ""
         parts.append(f"${figures.cost:.4f}{reserved}{cap}")
-    if figures.closed:
-        parts.append(f"left alone for now: {', '.join(figures.closed)}")
+    if figures.open_circuits:
+        parts.append(f"left alone for now: {', '.join(figures.open_circuits)}")
     return parts
 
 

@@ -23,7 +23,7 @@ from reasoning.offline.teacher import RecordedTeacher
 from reasoning.prompts.files import PromptError
 from reasoning.prompts.run_prompts import RunPrompts, run_prompts
 from reasoning.recipe.tailored import Recipe
-from reasoning.recipe.teacher import OPENAI_API, EndpointSection
+from reasoning.recipe.teacher import OPENAI_API, TeacherSection
 from reasoning.tasks.families import FAMILIES
 from reasoning.tasks.loading import TASKS, TaskData, load_problems, spec_of
 from reasoning.teacher.prices import PriceError
@@ -88,7 +88,7 @@ def _prompts(recipe: Recipe, faults: list[Fault]) -> RunPrompts | None:
         return None
 
 
-def _endpoints(recipe: Recipe) -> list[tuple[str, EndpointSection]]:
+def _endpoints(recipe: Recipe) -> list[tuple[str, TeacherSection]]:
     first = recipe.teacher.first
     return [("teacher", recipe.teacher), *([("teacher.first", first)] if first else [])]
 
@@ -97,11 +97,11 @@ def _endpoints(recipe: Recipe) -> list[tuple[str, EndpointSection]]:
 
 
 def _endpoint_faults(
-    path: str, section: EndpointSection, recipe: Recipe, data: TaskData | None, notes: list[str]
+    path: str, section: TeacherSection, recipe: Recipe, data: TaskData | None, notes: list[str]
 ) -> Iterator[Fault]:
     yield from _price_faults(path, section, recipe)
-    for number, place in enumerate(section.places):
-        if section.application(place) is None:
+    for number, endpoint in enumerate(section.all_endpoints):
+        if section.application(endpoint) is None:
             yield from _api_faults(path if number == 0 else f"{path}.endpoints.{number - 1}", section, number)
     if section.kind in ("openai", "serve"):
         return
@@ -111,7 +111,7 @@ def _endpoint_faults(
         yield from _offline_faults(path, recipe, data, notes)
 
 
-def _price_faults(path: str, section: EndpointSection, recipe: Recipe) -> Iterator[Fault]:
+def _price_faults(path: str, section: TeacherSection, recipe: Recipe) -> Iterator[Fault]:
     """A table of prices that cannot be read; a cap on spending without a price."""
     try:
         settings = section.settings()
@@ -127,18 +127,18 @@ def _price_faults(path: str, section: EndpointSection, recipe: Recipe) -> Iterat
             yield Fault(f"{place}.price", what, "Give its price: {input: DOLLARS, output: DOLLARS} per million tokens")
 
 
-def _api_faults(path: str, section: EndpointSection, number: int) -> Iterator[Fault]:
+def _api_faults(path: str, section: TeacherSection, number: int) -> Iterator[Fault]:
     from actors.endpoint.api_keys import AuthenticationRefused, EndpointError
     from actors.endpoint.probe import UnknownModel, probe_endpoint
 
-    place = section.places[number]
-    if place.api_key_env is None and place.base_url is None:
+    endpoint = section.all_endpoints[number]
+    if endpoint.api_key_env is None and endpoint.base_url is None:
         cure = "Name the environment variable that holds the key, for example api_key_env: OPENAI_API_KEY"
         yield Fault(f"{path}.api_key_env", "OpenAI's API needs a key", cure)
         return
     try:
-        model = section.model_at(place)
-        asyncio.run(probe_endpoint(place.at(section.labels()[number], place.base_url or OPENAI_API, model, {})))
+        model = section.model_at(endpoint)
+        asyncio.run(probe_endpoint(endpoint.at(section.labels()[number], endpoint.base_url or OPENAI_API, model, {})))
     except AuthenticationRefused as error:
         yield Fault(f"{path}.api_key_env", str(error), "The key is read from the environment, never from a recipe")
     except UnknownModel as error:
@@ -147,7 +147,7 @@ def _api_faults(path: str, section: EndpointSection, number: int) -> Iterator[Fa
         yield Fault(f"{path}.base_url", str(error), "Or use another teacher, such as kind: offline")
 
 
-def _recording_faults(path: str, section: EndpointSection, data: TaskData | None, notes: list[str]) -> Iterator[Fault]:
+def _recording_faults(path: str, section: TeacherSection, data: TaskData | None, notes: list[str]) -> Iterator[Fault]:
     try:
         recorded = {_spaced(question) for question in RecordedTeacher(section.recorded or "").questions}
     except DataError as error:
@@ -225,7 +225,11 @@ def _size_faults(recipe: Recipe, data: TaskData) -> Iterator[Fault]:
 
 def _served(recipe: Recipe, kind: str) -> float:
     """The CPUs or GPUs of the models that the run serves as teachers."""
-    places = {teacher.application(place): place.serve for _, teacher in _endpoints(recipe) for place in teacher.places}
+    places = {
+        teacher.application(endpoint): endpoint.serve
+        for _, teacher in _endpoints(recipe)
+        for endpoint in teacher.all_endpoints
+    }
     return sum(serve.replicas * getattr(serve, f"{kind}s") for serve in places.values() if serve is not None)
 
 

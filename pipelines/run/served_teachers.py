@@ -13,7 +13,7 @@ import ray
 
 from pipelines.run.cluster import runs_locally
 from reasoning.recipe.tailored import Recipe
-from reasoning.recipe.teacher import EndpointSection, PlaceSection
+from reasoning.recipe.teacher import EndpointSection, TeacherSection
 
 
 class NotDeployed(RuntimeError):
@@ -34,18 +34,18 @@ def deployed(recipe: Recipe) -> Iterator[dict[str, str]]:
         remove_teachers(recipe)
 
 
-def endpoints_of(recipe: Recipe) -> list[EndpointSection]:
+def endpoints_of(recipe: Recipe) -> list[TeacherSection]:
     """The recipe's teachers: the one that answers mistakes, and the one of round 0 when it is another."""
     return [recipe.teacher, *([recipe.teacher.first] if recipe.teacher.first else [])]
 
 
-def applications_of(recipe: Recipe) -> dict[str, tuple[EndpointSection, PlaceSection]]:
-    """What the run serves itself, by name: the teacher and its place."""
+def applications_of(recipe: Recipe) -> dict[str, tuple[TeacherSection, EndpointSection]]:
+    """What the run serves itself, by name: the teacher and its endpoint."""
     return {
-        name: (teacher, place)
+        name: (teacher, endpoint)
         for teacher in endpoints_of(recipe)
-        for place in teacher.places
-        if (name := teacher.application(place)) is not None
+        for endpoint in teacher.all_endpoints
+        if (name := teacher.application(endpoint)) is not None
     }
 
 
@@ -63,9 +63,9 @@ def deploy_teachers(recipe: Recipe, loopback: bool) -> dict[str, str]:
     port = start_serve(LOOPBACK if loopback else "0.0.0.0")
     host = LOOPBACK if loopback else _head_address()
     addresses: dict[str, str] = {}
-    for name, (teacher, place) in applications.items():
+    for name, (teacher, endpoint) in applications.items():
         serve.run(
-            _application(recipe, teacher, place),
+            _application(recipe, teacher, endpoint),
             name=application_name(recipe, name),
             route_prefix=f"/{recipe.name}/{name}",
             blocking=False,
@@ -80,13 +80,15 @@ def _head_address() -> str:
     )
 
 
-def _application(recipe: Recipe, teacher: EndpointSection, place: PlaceSection) -> ray.serve.Application:
-    if place.serve is not None:
+def _application(recipe: Recipe, teacher: TeacherSection, endpoint: EndpointSection) -> ray.serve.Application:
+    if endpoint.serve is not None:
         from serve.student import StudentServing, build_app
 
         return build_app(
             StudentServing(
-                checkpoint=teacher.model_at(place), model_name=teacher.model_at(place), **place.serve.model_dump()
+                checkpoint=teacher.model_at(endpoint),
+                model_name=teacher.model_at(endpoint),
+                **endpoint.serve.model_dump(),
             )
         )
     from serve.offline_teacher import TeacherArgs

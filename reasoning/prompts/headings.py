@@ -52,7 +52,7 @@ def count_asked_for(content: str) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class TeacherReply:
+class ReplyParts:
     """A reply in parts: what the teacher says is wrong ("" when it does not), its rationale, and the text in which the
     final answer is to be looked for (the answer line when there is one, else the whole reply)."""
 
@@ -66,7 +66,7 @@ _ANSWER = re.compile(rf"^\s*\**{ANSWER_HEADING}\**", re.MULTILINE | re.IGNORECAS
 _MISTAKE = re.compile(rf"^\s*\**{MISTAKE_HEADING}\**", re.MULTILINE | re.IGNORECASE)
 
 
-def read_reply(text: str) -> TeacherReply:
+def read_reply(text: str) -> ReplyParts:
     """Splits a reply at its headings. A missing heading is no error: what is there is used."""
     reasoning = _REASONING.search(text)
     preface = text[: reasoning.start()] if reasoning else ""
@@ -76,4 +76,4 @@ def read_reply(text: str) -> TeacherReply:
     answer_text = body[answers[-1].end() :].strip() if answers else text
     mistake_heading = _MISTAKE.search(preface)
     mistake = preface[mistake_heading.end() :] if mistake_heading else ""
-    return TeacherReply(one_block(mistake), one_block(rationale), answer_text)
+    return ReplyParts(one_block(mistake), one_block(rationale), answer_text)

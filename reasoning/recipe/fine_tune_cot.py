@@ -26,7 +26,7 @@ from reasoning.recipe.base import PositiveInt, Section
 from reasoning.recipe.learning import LearningSection
 from reasoning.recipe.student import StudentSection
 from reasoning.recipe.tailored import Recipe, RunRecipe, parse_as, parse_recipe, recipe_text
-from reasoning.recipe.teacher import THROUGHPUT_KEYS, RunTeacherSection, TeacherSection
+from reasoning.recipe.teacher import THROUGHPUT_KEYS, RunTeacherSection, TailoredTeacherSection
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 
 LABELS_ALONE = 0  # the degree of the baseline
@@ -199,7 +199,7 @@ class FineTuneCotRecipe(RunRecipe):
             seed=self.seed,
             task=self.task,
             student=self._student(degree),
-            teacher=TeacherSection(**teacher, first_prompt=self.teacher.prompt),
+            teacher=TailoredTeacherSection(**teacher, first_prompt=self.teacher.prompt),
             learning=LearningSection(**learning),
             cluster=self.cluster,
             storage=self.storage,

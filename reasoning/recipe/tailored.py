@@ -24,7 +24,7 @@ from reasoning.recipe.explaining import explain
 from reasoning.recipe.learning import LearningSection
 from reasoning.recipe.student import StudentSection
 from reasoning.recipe.task import TaskSection
-from reasoning.recipe.teacher import THROUGHPUT_KEYS, EndpointSection, TeacherSection
+from reasoning.recipe.teacher import THROUGHPUT_KEYS, TailoredTeacherSection, TeacherSection
 from reasoning.records import stable_id
 
 RecipeT = TypeVar("RecipeT", bound="RunRecipe")
@@ -45,7 +45,7 @@ class RunRecipe(Section):
     )
     task: TaskSection = TaskSection()
     student: StudentSection = StudentSection()
-    teacher: EndpointSection = EndpointSection()
+    teacher: TeacherSection = TeacherSection()
     cluster: ClusterSection = ClusterSection()
     storage: StorageSection = StorageSection()
 
@@ -72,7 +72,7 @@ class RunRecipe(Section):
 class Recipe(RunRecipe):
     """One run of tailored learning."""
 
-    teacher: TeacherSection = TeacherSection()
+    teacher: TailoredTeacherSection = TailoredTeacherSection()
     learning: LearningSection = LearningSection()
 
     def identity(self) -> dict[str, Any]:

@@ -104,8 +104,8 @@ class ServeSection(Section):
     )
 
 
-class PlaceSection(Section):
-    """One place where a teacher is reached: another key, another provider, or (`serve`) the cluster's own GPUs. `model`
+class EndpointSection(Section):
+    """One endpoint of a teacher: another key, another provider, or (`serve`) the cluster's own GPUs. `model`
     is the name it has there, by default the teacher's; `weight` its share of the requests while all have room."""
 
     base_url: str | None = Field(
@@ -117,7 +117,7 @@ class PlaceSection(Section):
         description=("The name of the environment variable that holds the key. The key itself is never written down."),
     )
     weight: Positive = Field(
-        default=1.0, description="The share of the requests that this place gets while all have room."
+        default=1.0, description="The share of the requests that this endpoint gets while all have room."
     )
     requests_per_minute: Positive | None = Field(
         default=None, description="The limit of requests. Default: learnt from what the API says."
@@ -140,7 +140,7 @@ class PlaceSection(Section):
     batch: BatchSection | None = Field(
         default=None,
         description=(
-            "Ask through the Batch API: cheaper, and answered within hours. All places of a teacher, or none."
+            "Ask through the Batch API: cheaper, and answered within hours. All endpoints of a teacher, or none."
         ),
     )
     serve: ServeSection | None = Field(
@@ -167,7 +167,7 @@ class PlaceSection(Section):
         return name
 
     @model_validator(mode="after")
-    def _is_in_one_place(self) -> PlaceSection:
+    def _is_in_one_place(self) -> EndpointSection:
         if self.serve is not None and (self.base_url is not None or self.api_key_env is not None):
             raise ValueError("a teacher that the run serves itself has no base_url and no api_key_env")
         if self.serve is not None and self.batch is not None:
@@ -175,7 +175,7 @@ class PlaceSection(Section):
         return self
 
     def at(self, name: str, base_url: str, model: str, table: Mapping[str, Price]) -> EndpointSettings:
-        """How the pool asks this place, which it shows as `name` and reaches at `base_url`."""
+        """How the pool asks this endpoint, which it shows as `name` and reaches at `base_url`."""
         return EndpointSettings(
             name=name,
             base_url=base_url,
@@ -194,9 +194,9 @@ class PlaceSection(Section):
         )
 
 
-class EndpointSection(PlaceSection):
+class TeacherSection(EndpointSection):
     """One teacher. `offline` and `recorded` are served by the run itself, `serve` is any model that vLLM runs, served
-    by the run itself; `openai` is any OpenAI-compatible API. `endpoints` are further places where it is reached."""
+    by the run itself; `openai` is any OpenAI-compatible API. `endpoints` are further ones."""
 
     kind: Literal["offline", "recorded", "openai", "serve"] = Field(
         default="offline",
@@ -221,11 +221,10 @@ class EndpointSection(PlaceSection):
         default=600.0, description="Seconds that a request may spend refused for its rate before it counts as failed."
     )
     prices: Path | None = Field(default=None, description="A table of prices to use instead of Tailor's own.")
-    endpoints: tuple[PlaceSection, ...] = Field(
+    endpoints: tuple[EndpointSection, ...] = Field(
         default=(),
         description=(
-            "Further places where the same teacher is reached: another key, another provider, or the "
-            "cluster's own GPUs."
+            "Further endpoints of the same teacher: another key, another provider, or the cluster's own GPUs."
         ),
     )
 
@@ -241,7 +240,7 @@ class EndpointSection(PlaceSection):
         return content
 
     @model_validator(mode="after")
-    def _kind_has_its_keys(self) -> EndpointSection:
+    def _kind_has_its_keys(self) -> TeacherSection:
         if self.kind == "recorded" and self.recorded is None:
             raise ValueError("kind: recorded needs recorded, a JSONL file of recorded completions")
         if self.kind != "recorded" and self.recorded is not None:
@@ -250,10 +249,12 @@ class EndpointSection(PlaceSection):
             raise ValueError(f"base_url and api_key_env need kind: openai (kind is {self.kind})")
         if self.kind != "openai" and self.batch is not None:
             raise ValueError(f"batch needs kind: openai (kind is {self.kind})")
-        if len({place.batch is None for place in self.places}) > 1:
-            raise ValueError("batch is for all places of a teacher or for none: give it here and in all of endpoints")
+        if len({endpoint.batch is None for endpoint in self.all_endpoints}) > 1:
+            raise ValueError(
+                "batch is for all endpoints of a teacher or for none: give it here and in all of endpoints"
+            )
         if self.kind != "serve" and self.serve is not None:
-            raise ValueError(f"serve needs kind: serve (kind is {self.kind}), or a place of its own in endpoints")
+            raise ValueError(f"serve needs kind: serve (kind is {self.kind}), or an endpoint of its own in endpoints")
         if self.kind != "offline" and (self.error_rate or self.latency_s):
             raise ValueError("error_rate and latency_s need kind: offline")
         if self.kind in ("openai", "serve") and self.model == OFFLINE_MODEL:
@@ -271,26 +272,26 @@ class EndpointSection(PlaceSection):
         return self.name, self.model
 
     @property
-    def places(self) -> tuple[PlaceSection, ...]:
-        """Where this teacher is reached: its own place first, then `endpoints`."""
+    def all_endpoints(self) -> tuple[EndpointSection, ...]:
+        """Where this teacher is reached: its own endpoint first, then `endpoints`."""
         return (self, *self.endpoints)
 
     def price_table(self) -> Mapping[str, Price]:
-        """The prices of models, for places without a price of their own. Raises `PriceError`."""
+        """The prices of models, for endpoints without a price of their own. Raises `PriceError`."""
         return load_prices(self.prices or DEFAULT_TABLE)
 
-    def model_at(self, place: PlaceSection) -> str:
-        """The name that this teacher has at `place`."""
-        return place.model or self.model
+    def model_at(self, endpoint: EndpointSection) -> str:
+        """The name that this teacher has at `endpoint`."""
+        return endpoint.model or self.model
 
-    def application(self, place: PlaceSection) -> str | None:
-        """The name of the Ray Serve application that answers at `place`, which is one of this run; None where somebody
-        else serves it. The same model served alike is one application, whichever teacher asks it."""
-        if place is self and self.kind in ("offline", "recorded"):
+    def application(self, endpoint: EndpointSection) -> str | None:
+        """The name of the Ray Serve application that answers at `endpoint`, which is one of this run; None where
+        somebody else serves it. The same model served alike is one application, whichever teacher asks it."""
+        if endpoint is self and self.kind in ("offline", "recorded"):
             return f"{self.kind}-{stable_id(self.model, self.error_rate, str(self.recorded), self.latency_s)[:8]}"
-        if place.serve is None:
+        if endpoint.serve is None:
             return None
-        return f"model-{stable_id(self.model_at(place), place.serve.model_dump())[:8]}"
+        return f"model-{stable_id(self.model_at(endpoint), endpoint.serve.model_dump())[:8]}"
 
     def settings(
         self, base_urls: Mapping[str, str] | None = None, *, run: str = "", max_cost: float | None = None
@@ -301,11 +302,11 @@ class EndpointSection(PlaceSection):
         Raises `PriceError` for a broken table, `ValueError` for a cap on spending without prices."""
         table = self.price_table()
         endpoints = []
-        for label, place in zip(self.labels(), self.places, strict=True):
-            application, model = self.application(place), self.model_at(place)
-            base_url = (base_urls or {}).get(application) if application else place.base_url
+        for label, endpoint in zip(self.labels(), self.all_endpoints, strict=True):
+            application, model = self.application(endpoint), self.model_at(endpoint)
+            base_url = (base_urls or {}).get(application) if application else endpoint.base_url
             prices = {model: Price(0.0, 0.0)} if application else table
-            endpoints.append(place.at(label, base_url or OPENAI_API, model, prices))
+            endpoints.append(endpoint.at(label, base_url or OPENAI_API, model, prices))
         return TeacherSettings(
             name=self.name,
             endpoints=tuple(endpoints),
@@ -316,19 +317,19 @@ class EndpointSection(PlaceSection):
         )
 
     def labels(self) -> list[str]:
-        """What the places are called in messages and metrics: each differently, none with a secret."""
+        """What the endpoints are called in messages and metrics: each differently, none with a secret."""
         further = [f"serve {self.model_at(p)}" if p.serve else p.base_url or OPENAI_API for p in self.endpoints]
         named = [self.name, *further]
         shared = Counter(named)
         keyed = [
-            f"{label} ({place.api_key_env or place.model or 'no key'})" if shared[label] > 1 else label
-            for label, place in zip(named, self.places, strict=True)
+            f"{label} ({endpoint.api_key_env or endpoint.model or 'no key'})" if shared[label] > 1 else label
+            for label, endpoint in zip(named, self.all_endpoints, strict=True)
         ]
         again = Counter(keyed)
         return [f"{label} #{number}" if again[label] > 1 else label for number, label in enumerate(keyed, 1)]
 
 
-class RunTeacherSection(EndpointSection):
+class RunTeacherSection(TeacherSection):
     """The teacher of a run, whatever the run teaches. `workers` are the processes that ask. `max_cost` is the most, in
     dollars, that the run may spend: it stops before it could pass it, and goes on when it is raised."""
 
@@ -345,18 +346,18 @@ class RunTeacherSection(EndpointSection):
     )
 
 
-class TeacherSection(RunTeacherSection):
+class TailoredTeacherSection(RunTeacherSection):
     """The teacher that answers mistakes; `first`, when given, is another one for round 0's rationales, and `max_cost`
     is for both."""
 
-    first: EndpointSection | None = Field(
+    first: TeacherSection | None = Field(
         default=None, description="Another teacher for round 0's rationales. Default: the same one."
     )
     first_prompt: str = Field(default="plain", description="The prompt that asks for round 0's rationales.")
     feedback_prompt: str = Field(default="tailored", description="The prompt that asks about a mistake.")
 
     @model_validator(mode="after")
-    def _answers_are_told_apart(self) -> TeacherSection:
+    def _answers_are_told_apart(self) -> TailoredTeacherSection:
         """Answers are filed by the teacher's kind and its model's name."""
         mine, first = self.application(self), self.first.application(self.first) if self.first is not None else None
         if mine and first and mine != first and self.first is not None and self.identity == self.first.identity:
@@ -367,5 +368,5 @@ class TeacherSection(RunTeacherSection):
         return self
 
     @property
-    def for_first(self) -> EndpointSection:
+    def for_first(self) -> TeacherSection:
         return self.first or self

@@ -19,17 +19,16 @@ from typing import Any, TypeVar
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.prompts.teacher_prompts import Messages, TeacherPrompt, joined_reply
 from reasoning.recipe.tailored import Recipe
-from reasoning.recipe.teacher import EndpointSection
+from reasoning.recipe.teacher import TeacherSection
 from reasoning.recipe.training import TrainingSection
 from reasoning.records import Mistake, Problem
 from reasoning.rounds.directory import RoundFiles, RunDirectory
 from reasoning.rounds.progress import ProgressBoard
 from reasoning.student.sampling import Completion, Sampling
 from reasoning.tasks.loading import TaskData, spec_of
-from reasoning.teacher.calls import TeacherFailure, TeacherReply, TeacherRequest
+from reasoning.teacher.calls import Outcome, TeacherFailure, TeacherReply, TeacherRequest
 from reasoning.training.report import FineTuneReport
 
-Outcome = TeacherReply | TeacherFailure
 Answering = Callable[[str, Sampling], Awaitable[list[Completion]]]
 T = TypeVar("T")
 
@@ -121,7 +120,7 @@ class Classroom(ABC):
         return [self.pending[request.key] for request in requests]
 
     def _request(self, messages: Messages, sample: int, first: bool, count: int = 1) -> TeacherRequest:
-        section: EndpointSection = self.recipe.teacher.for_first if first else self.recipe.teacher
+        section: TeacherSection = self.recipe.teacher.for_first if first else self.recipe.teacher
         return TeacherRequest(
             endpoint=section.name,
             model=section.model,

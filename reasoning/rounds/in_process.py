@@ -20,7 +20,7 @@ from reasoning.offline.word_tokens import count_tokens
 from reasoning.prompts.run_prompts import run_prompts
 from reasoning.recipe.tailored import Recipe
 from reasoning.records import Example
-from reasoning.rounds.classroom import Answering, Classroom, Outcome
+from reasoning.rounds.classroom import Answering, Classroom
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.order import Finished, PhaseRecord, next_step
 from reasoning.rounds.phases import perform
@@ -29,7 +29,7 @@ from reasoning.student.checkpoint import load_student, save_student
 from reasoning.student.generation import Generator
 from reasoning.student.sampling import Completion, Sampling
 from reasoning.tasks.loading import TaskData, load_problems
-from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
+from reasoning.teacher.calls import FailureKind, Outcome, TeacherFailure, TeacherReply, TeacherRequest
 from reasoning.training.fine_tuning import FineTuning, fine_tune
 from reasoning.training.report import FineTuneReport
 

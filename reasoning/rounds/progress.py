@@ -21,7 +21,7 @@ class TeacherFigures:
     cost: float = 0.0
     reserved: float = 0.0
     max_cost: float | None = None
-    closed: tuple[str, ...] = ()
+    open_circuits: tuple[str, ...] = ()
     eta_s: float | None = None
 
 

@@ -148,6 +148,9 @@ class TeacherFailure:
     attempts: int
 
 
+Outcome = TeacherReply | TeacherFailure  # what a request ends in
+
+
 @dataclass(frozen=True, slots=True)
 class BatchSettings:
     """How requests are gathered for a Batch API: a batch goes out when `max_requests` are there or none came for

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from serve.provider.admission import Cause
+from serve.provider.admission_control import Cause
 from serve.provider.chat_completion import Answer
 from serve.provider.faults import FaultKind
 

@@ -1,4 +1,4 @@
-"""The faulty provider over HTTP: an aiohttp application around a `Desk`.
+"""The faulty provider over HTTP: an aiohttp application around a `RequestHandler`.
 
 Owns: the routes, and how each fault looks on the wire. Invariants
 - Every refusal has OpenAI's body, also that of a wrong path; what breaks a body or a connection is a chosen fault.
@@ -19,9 +19,9 @@ from aiohttp import web
 from reasoning.offline.teacher import Teacher
 from serve.provider.args import ProviderArgs
 from serve.provider.batch_api import BatchApi, Handler
-from serve.provider.chat_completion import ApiRefusal, read_ask, read_json
-from serve.provider.desk import Desk, LimitRefusal, Order, fault_refusal
+from serve.provider.chat_completion import ApiError, read_chat_request, read_json
 from serve.provider.faults import FaultKind
+from serve.provider.request_handler import AdmittedRequest, RateLimitError, RequestHandler, fault_error
 
 MOST_BYTES = 256 * 1024**2
 PIECES = 50  # of a trickling answer
@@ -34,9 +34,9 @@ class ProviderApp:
 
     def __init__(self, args: ProviderArgs, teacher: Teacher) -> None:
         self._args = args
-        self._desk = Desk(args, teacher, time.monotonic, time.time)
+        self._handler = RequestHandler(args, teacher, time.monotonic, time.time)
         self._keys = None if args.api_keys is None else frozenset(f"Bearer {key}" for key in args.api_keys)
-        self._batches = BatchApi(args.batch_times(), self._desk.answer_line)
+        self._batches = BatchApi(args.batch_times(), self._handler.answer_line)
 
     def build(self) -> web.Application:
         app = web.Application(middlewares=[self._guard], client_max_size=MOST_BYTES)
@@ -61,60 +61,60 @@ class ProviderApp:
             if self._keys is not None and request.path.startswith("/v1/"):
                 self._check_key(request)
             return await handler(request)
-        except ApiRefusal as refusal:
-            return _refused(refusal, {})
+        except ApiError as refusal:
+            return _error_response(refusal, {})
         except web.HTTPException as error:
-            return _refused(ApiRefusal(error.status, error.reason, None), {})
+            return _error_response(ApiError(error.status, error.reason, None), {})
 
     def _check_key(self, request: web.Request) -> None:
         if self._keys is not None and request.headers.get("Authorization") not in self._keys:
             if request.path == "/v1/chat/completions":
-                self._desk.account.arrive_badly()
-            raise ApiRefusal(401, "Incorrect API key provided.", "invalid_api_key")
+                self._handler.account.arrive_badly()
+            raise ApiError(401, "Incorrect API key provided.", "invalid_api_key")
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         try:
-            ask = read_ask(read_json(await request.read()), self._args.model)
-        except ApiRefusal:
-            self._desk.account.arrive_badly()
+            ask = read_chat_request(read_json(await request.read()), self._args.model)
+        except ApiError:
+            self._handler.account.arrive_badly()
             raise
         try:
-            order = self._desk.take(ask)
-        except LimitRefusal as refusal:
-            return _refused(refusal, {**refusal.headers, **self._desk.headers()})
+            admitted = self._handler.take(ask)
+        except RateLimitError as refusal:
+            return _error_response(refusal, {**refusal.headers, **self._handler.headers()})
         try:
-            return await self._carry_out(order, request)
+            return await self._respond(admitted, request)
         except asyncio.CancelledError:
-            order.account.client_gone += 1
+            admitted.account.client_gone += 1
             raise
         finally:
-            self._desk.close()
+            self._handler.close()
 
-    async def _carry_out(self, order: Order, request: web.Request) -> web.StreamResponse:
-        fault, faults, headers = order.fault, self._args.faults, self._desk.headers()
+    async def _respond(self, admitted: AdmittedRequest, request: web.Request) -> web.StreamResponse:
+        fault, faults, headers = admitted.fault, self._args.faults, self._handler.headers()
         if fault is FaultKind.DROPPED:
             return _hang_up(request)
         if fault is FaultKind.RATE_LIMITED_WITH_HINT:
-            hint = self._desk.hint(faults.retry_after_s, always=True)
-            return _refused(fault_refusal(fault, self._args.model), {**hint, **headers})
+            hint = self._handler.hint(faults.retry_after_s, always=True)
+            return _error_response(fault_error(fault, self._args.model), {**hint, **headers})
         if fault is FaultKind.HTML:
             return web.Response(text=PAGE, content_type="text/html")
-        if order.given is None:
-            return _refused(fault_refusal(fault, self._args.model), headers)
-        if order.latency_s:
-            await asyncio.sleep(order.latency_s)
+        if admitted.given is None:
+            return _error_response(fault_error(fault, self._args.model), headers)
+        if admitted.latency_s:
+            await asyncio.sleep(admitted.latency_s)
         if fault is FaultKind.STALLED:
             await asyncio.sleep(faults.stall_s)
             return _hang_up(request)
-        body = self._desk.body(order)
+        body = self._handler.body(admitted)
         if fault is FaultKind.CUT_OFF:
             await _cut_off(request, body)
             return _hang_up(request)
         if fault is FaultKind.TRICKLING:
             response = await _trickle(request, body, faults.trickle_s)
-            self._desk.finish(order)
+            self._handler.finish(admitted)
             return response
-        self._desk.finish(order)
+        self._handler.finish(admitted)
         return web.Response(body=body, headers={**headers, "Content-Type": "application/json"})
 
     async def _models(self, _: web.Request) -> web.Response:
@@ -122,27 +122,27 @@ class ProviderApp:
 
     async def _model(self, request: web.Request) -> web.Response:
         if request.match_info["model"] != self._args.model:
-            raise ApiRefusal(404, f"The model '{request.match_info['model']}' does not exist.", "model_not_found")
+            raise ApiError(404, f"The model '{request.match_info['model']}' does not exist.", "model_not_found")
         return web.json_response(self._card())
 
     def _card(self) -> dict[str, object]:
         return {"id": self._args.model, "object": "model", "created": 0, "owned_by": "tailor"}
 
     async def _stats(self, _: web.Request) -> web.Response:
-        return web.json_response(asdict(self._desk.stats()))
+        return web.json_response(asdict(self._handler.stats()))
 
     async def _served(self, _: web.Request) -> web.Response:
-        return web.json_response(self._desk.account.served)
+        return web.json_response(self._handler.account.served)
 
     async def _reset(self, _: web.Request) -> web.Response:
-        self._desk.reset()
+        self._handler.reset()
         return web.json_response({})
 
     async def _close(self, _: web.Application) -> None:
         await self._batches.close()
 
 
-def _refused(refusal: ApiRefusal, headers: dict[str, str]) -> web.Response:
+def _error_response(refusal: ApiError, headers: dict[str, str]) -> web.Response:
     return web.Response(text=refusal.text(), status=refusal.status, headers=headers, content_type="application/json")
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from reasoning.offline.teacher import OfflineTeacher, Teacher
 from serve.provider.account import Prices
-from serve.provider.admission import Algorithm, Limits, RetryAfter
+from serve.provider.admission_control import Algorithm, ProviderLimits, RetryAfter
 from serve.provider.batch_api import BatchTimes
 from serve.provider.chat_completion import EchoTeacher
 from serve.provider.faults import FaultArgs, LatencyArgs
@@ -61,8 +61,8 @@ class ProviderArgs(BaseModel):
     def build_teacher(self) -> Teacher:
         return EchoTeacher() if self.teacher == "echo" else OfflineTeacher(self.error_rate, self.seed)
 
-    def limits(self) -> Limits:
-        return Limits(
+    def limits(self) -> ProviderLimits:
+        return ProviderLimits(
             requests_per_minute=self.requests_per_minute,
             tokens_per_minute=self.tokens_per_minute,
             max_concurrent=self.max_concurrent,

@@ -21,7 +21,7 @@ from serve.provider.faults import FaultKind
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 
 
-class ApiRefusal(Exception):
+class ApiError(Exception):
     """An error that the client sees as it is. `kind` is OpenAI's `type`."""
 
     def __init__(
@@ -38,7 +38,7 @@ class ApiRefusal(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ChatAsk:
+class ChatRequest:
     """A request that was read. `asked`: the last message of the user; `prompt`: all messages, as they are counted."""
 
     identity: str
@@ -71,23 +71,23 @@ class EchoTeacher:
 
 
 def read_json(raw: bytes) -> object:
-    """Errors: `ApiRefusal`."""
+    """Errors: `ApiError`."""
     try:
         return json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise ApiRefusal(400, f"We could not parse the JSON body of your request: {error}", None) from error
+        raise ApiError(400, f"We could not parse the JSON body of your request: {error}", None) from error
 
 
-def read_ask(sent: object, model: str) -> ChatAsk:
-    """The request in a JSON body. Errors: `ApiRefusal`, naming the first value that is wrong."""
+def read_chat_request(sent: object, model: str) -> ChatRequest:
+    """The request in a JSON body. Errors: `ApiError`, naming the first value that is wrong."""
     if not isinstance(sent, dict):
-        raise ApiRefusal(400, "The body must be a JSON object.", "invalid_value", "body")
+        raise ApiError(400, "The body must be a JSON object.", "invalid_value", "body")
     if not isinstance(named := sent.get("model"), str):
         raise _wrong("model", "a text is needed")
     if named != model:
-        raise ApiRefusal(404, f"The model '{named}' does not exist; this server has '{model}'.", "model_not_found")
+        raise ApiError(404, f"The model '{named}' does not exist; this server has '{model}'.", "model_not_found")
     if sent.get("stream"):
-        raise ApiRefusal(400, "Streaming is not offered; send stream=false.", "unsupported_value", "stream")
+        raise ApiError(400, "Streaming is not offered; send stream=false.", "unsupported_value", "stream")
     messages = sent.get("messages")
     if not isinstance(messages, list) or not messages:
         raise _wrong("messages", "a list of at least one message is needed")
@@ -102,7 +102,7 @@ def read_ask(sent: object, model: str) -> ChatAsk:
     seed = _integer(sent, "seed")
     limit = _integer(sent, "max_completion_tokens", 1) or _integer(sent, "max_tokens", 1)
     canonical = _CANONICAL.encode((model, messages, temperature, limit, seed))
-    return ChatAsk(
+    return ChatRequest(
         identity=hashlib.blake2b(canonical.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
         asked=asked,
         prompt=said[0][1] if len(said) == 1 else "\n".join(text for _, text in said),
@@ -149,18 +149,18 @@ def _integer(sent: dict[str, Any], name: str, least: int | None = None, most: in
     return value
 
 
-def _wrong(param: str, problem: str) -> ApiRefusal:
-    return ApiRefusal(400, f"Invalid '{param}': {problem}.", "invalid_value", param)
+def _wrong(param: str, problem: str) -> ApiError:
+    return ApiError(400, f"Invalid '{param}': {problem}.", "invalid_value", param)
 
 
-def answer(teacher: Teacher, ask: ChatAsk, prompt_tokens: int) -> Answer:
+def answer(teacher: Teacher, ask: ChatRequest, prompt_tokens: int) -> Answer:
     """What the teacher says, up to the first stop sequence and to the limit. Errors: the teacher's own."""
     ended = [_finish(text, ask) for text in teacher.complete(ask.asked, ask.n, ask.temperature, ask.seed)]
     choices = tuple((text, why) for text, why, _ in ended)
     return Answer(choices, prompt_tokens, sum(tokens for _, _, tokens in ended))
 
 
-def _finish(text: str, ask: ChatAsk) -> tuple[str, str, int]:
+def _finish(text: str, ask: ChatRequest) -> tuple[str, str, int]:
     """The text, why it ends there, and its tokens."""
     if ask.stops:
         found = [at for at in (text.find(stop) for stop in ask.stops) if at >= 0]
@@ -171,7 +171,7 @@ def _finish(text: str, ask: ChatAsk) -> tuple[str, str, int]:
     return cut_to(text, ask.limit) or text, "length", ask.limit
 
 
-def bent(given: Answer, fault: FaultKind | None) -> Answer:
+def altered(given: Answer, fault: FaultKind | None) -> Answer:
     """The answer as a fault leaves it. Text that was made and then withheld is billed; text that was never made is
     not."""
     if fault is FaultKind.EMPTY:

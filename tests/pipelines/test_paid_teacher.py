@@ -11,7 +11,7 @@ import pytest
 
 from reasoning.rounds.directory import RunDirectory
 from serve.provider.args import ProviderArgs
-from serve.provider.running import Provider
+from serve.provider.server import Provider
 from tests.conftest import ROOT
 from tests.pipelines.micro_run import RECIPE
 

@@ -9,19 +9,18 @@ from actors.journal.actor import Journal
 from reasoning.teacher.calls import (
     BatchSettings,
     EndpointSettings,
-    TeacherFailure,
+    Outcome,
     TeacherReply,
     TeacherRequest,
     TeacherSettings,
 )
 from reasoning.teacher.prices import Price, dollars
 from serve.provider.args import ProviderArgs
-from serve.provider.running import Provider
+from serve.provider.server import Provider
 from tests.actors.in_process import Handle
 
 MODEL = "faulty-teacher"
 OF_THE_TEACHER = ("attempts", "rate_limit_patience_s", "max_cost", "run")
-Outcome = TeacherReply | TeacherFailure
 
 
 def provider(**knobs: Any) -> Provider:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actors.batch_api import endpoint as batch_endpoint
-from actors.batch_api import flight as batch_flight
+from actors.batch_api import job as batch_job
 from actors.batch_api.client import BatchClient, CallFailed
 from actors.batch_api.files import RemoteBatch
 from actors.batch_api.worker import BatchWorker
@@ -17,7 +17,7 @@ from actors.journal.actor import Journal
 from actors.starting import close_journal, start_journal, start_pool
 from reasoning.teacher.calls import FailureKind, TeacherReply, TeacherSettings
 from reasoning.teacher.prices import Price
-from serve.provider.running import Provider
+from serve.provider.server import Provider
 from tests.actors.batch_api.batches import (
     Outcome,
     ask,
@@ -135,7 +135,7 @@ def test_an_unreachable_provider_is_told_and_its_batch_is_fetched_later(
 
 def test_a_batch_that_never_ends_is_told_and_waited_for(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """A day after the provider's own time for it, those who wait hear of it. The batch stays open."""
-    monkeypatch.setattr(batch_flight, "DAY_S", 0.2)
+    monkeypatch.setattr(batch_job, "DAY_S", 0.2)
     monkeypatch.setattr(batch_endpoint, "_seconds", lambda _: 0.2)
     requests = some(3)
     with provider(batch_seconds=3.0) as there:
@@ -152,8 +152,8 @@ def test_what_a_dead_worker_of_another_endpoint_sent_is_not_sent_again(journal: 
     requests = some(10)
     with provider(batch_seconds=0.4) as one, provider() as other:
         both = TeacherSettings("offline", (endpoint(one, "one"), endpoint(other, "other")))
-        crash(both, journal, requests[:6], is_waiting, mine=0)
-        assert_answers(requests, ask(both, journal, requests, mine=1))
+        crash(both, journal, requests[:6], is_waiting, number=0)
+        assert_answers(requests, ask(both, journal, requests, number=1))
         assert (one.stats().batch_lines, other.stats().batch_lines) == (6, 4)
         assert journal.open_batches("one") == journal.open_batches("other") == []
         assert journal.spending().settled == pytest.approx(one.stats().cost + other.stats().cost, abs=1e-7)
@@ -215,7 +215,7 @@ def test_a_pool_on_ray_spreads_over_endpoints_and_loses_nothing_with_a_worker(
         ray.kill(victim, no_restart=False)
         assert_answers(requests, await asking)
         progress = await pool.progress()
-        assert progress.counts.answered == 40 and progress.spending.reserved == 0 and progress.closed == ()
+        assert progress.counts.answered == 40 and progress.spending.reserved == 0 and progress.open_circuits == ()
         assert progress.spending.settled == pytest.approx(one.stats().cost + other.stats().cost, abs=1e-6)
         assert min(one.stats().batch_lines, other.stats().batch_lines) > 5
         assert one.stats().batch_billed + other.stats().batch_billed == 40

@@ -9,7 +9,7 @@ import pytest
 from actors.batch_api.client import BatchClient
 from actors.batch_api.files import Page, RemoteBatch, fitting, input_line, read_input
 from reasoning.teacher.calls import TeacherRequest
-from serve.provider.running import Provider
+from serve.provider.server import Provider
 from tests.actors.batch_api.batches import endpoint, provider
 
 

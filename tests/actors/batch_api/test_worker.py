@@ -14,7 +14,7 @@ import serve.provider.batch_api
 from actors.batch_api.worker import BatchWorker
 from actors.journal.actor import Journal
 from actors.starting import start_pool
-from reasoning.recipe.teacher import EndpointSection
+from reasoning.recipe.teacher import TeacherSection
 from reasoning.teacher.calls import (
     BatchSettings,
     EndpointSettings,
@@ -24,7 +24,7 @@ from reasoning.teacher.calls import (
     TeacherSettings,
 )
 from reasoning.teacher.prices import Price
-from serve.provider.chat_completion import ApiRefusal
+from serve.provider.chat_completion import ApiError
 from serve.provider.faults import FaultArgs, FaultKind
 from tests.actors.batch_api.batches import (
     ask,
@@ -156,7 +156,7 @@ def test_a_spent_quota_fails_the_requests_and_costs_nothing(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     async def refuse(*_: object) -> None:
-        raise ApiRefusal(429, "You exceeded your current quota.", "insufficient_quota")
+        raise ApiError(429, "You exceeded your current quota.", "insufficient_quota")
 
     monkeypatch.setattr(serve.provider.batch_api.BatchApi, path, refuse)
     with provider() as there:
@@ -184,7 +184,7 @@ def test_a_refused_key_is_told_and_not_shown(
     monkeypatch.setenv("TEACHER_KEY", SECRET)
 
     async def echo(*_: object) -> None:
-        raise ApiRefusal(401, f"Incorrect API key provided: {SECRET}", "invalid_api_key")
+        raise ApiError(401, f"Incorrect API key provided: {SECRET}", "invalid_api_key")
 
     journal = Journal(tmp_path / "journal.sqlite")
     with provider(api_keys=("another",)) as there:
@@ -261,6 +261,6 @@ def test_a_mix_of_batches_and_single_calls_is_refused() -> None:
     with pytest.raises(ValueError, match="no batch settings"):
         BatchWorker(TeacherSettings("t", (plain,)), None)
     further = {"base_url": "https://api.example/v1"}
-    with pytest.raises(ValueError, match="for all places of a teacher or for none"):
-        EndpointSection(kind="openai", model="m", batch={}, endpoints=(further,))
-    EndpointSection(kind="openai", model="m", batch={}, endpoints=({**further, "batch": {}},))
+    with pytest.raises(ValueError, match="for all endpoints of a teacher or for none"):
+        TeacherSection(kind="openai", model="m", batch={}, endpoints=(further,))
+    TeacherSection(kind="openai", model="m", batch={}, endpoints=({**further, "batch": {}},))

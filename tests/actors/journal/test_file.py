@@ -97,7 +97,7 @@ for number in range(40):
     file = JournalFile(sys.argv[1], ballast_bytes=4096)
     with file.transaction(durable=False) as db:
         db.execute("INSERT INTO journal VALUES (?, '')", (f"{sys.argv[2]} {number}",))
-    file.weigh_down()
+    file.ensure_ballast()
     file.close()
 """
 
@@ -225,11 +225,11 @@ def test_a_journal_cannot_be_made_on_a_full_disk_and_says_so(small_disk: Path) -
 def test_the_ballast_makes_room_once_and_comes_back_when_there_is_room(small_disk: Path) -> None:
     file = JournalFile(small_disk / "journal.sqlite", ballast_bytes=1024**2)
     filler = fill(small_disk)
-    file.weigh_down()  # it is there
+    file.ensure_ballast()  # it is there
     assert file.drop_ballast() and not file.drop_ballast()
     (small_disk / "reply").write_bytes(b"x" * 1024**2)
     with pytest.raises(JournalDiskFull):
-        file.weigh_down()
+        file.ensure_ballast()
     filler.unlink()
-    file.weigh_down()
+    file.ensure_ballast()
     assert (small_disk / "journal.sqlite.ballast").stat().st_size == 1024**2

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.journal.actor import Ended, Journal, Refusal, Sending, Spending
+from actors.journal.actor import Ended, Journal, Sending, Spending, StartRefusal
 from reasoning.teacher.calls import FailureKind, TeacherReply
 from reasoning.teacher.prices import NANO
 from tests.actors.journal.entries import answer, failure, reply, request, sending, started
@@ -15,12 +15,12 @@ from tests.actors.journal.entries import answer, failure, reply, request, sendin
 def test_a_cap_is_kept_with_the_worst_case_of_what_is_in_flight(path: Path) -> None:
     journal = Journal(path)
     first, second, third = (sending(request(number), worst=40, cap=100) for number in range(3))
-    assert journal.start([first, second, third]) == [None, None, Refusal.NO_MONEY_YET]
+    assert journal.start([first, second, third]) == [None, None, StartRefusal.NO_MONEY_YET]
     journal.end([Ended(first.id, reply(request(0)), cost=20)])
     assert journal.start([third]) == [None]
     journal.end([Ended(second.id, reply(request(1)), cost=40), Ended(third.id, failure(request(2)), cost=30)])
     dear = sending(request(2), worst=11, cap=100)
-    assert journal.start([dear]) == [Refusal.NO_MONEY]  # nothing is in flight that might turn out cheaper
+    assert journal.start([dear]) == [StartRefusal.NO_MONEY]  # nothing is in flight that might turn out cheaper
     assert journal.spending("r") == Spending(90 / NANO, 0.0)
     assert journal.start([sending(request(2), worst=11, cap=101)]) == [None]  # the cap was raised
     assert journal.sums().all.sendings == 4
@@ -30,7 +30,7 @@ def test_runs_have_caps_of_their_own(path: Path) -> None:
     journal = Journal(path)
     one, other = (sending(request(n), worst=60, cap=100, run=run) for n, run in enumerate(("one", "other")))
     assert journal.start([one, other]) == [None, None]
-    assert journal.start([sending(request(2), worst=50, cap=100, run="one")]) == [Refusal.NO_MONEY_YET]
+    assert journal.start([sending(request(2), worst=50, cap=100, run="one")]) == [StartRefusal.NO_MONEY_YET]
     journal.end([Ended(one.id, reply(request(0)), cost=5)])
     assert journal.spending("one") == Spending(5 / NANO, 0.0)
     assert (journal.sums("one").all.settled, journal.sums("one").all.reserved) == (5, 0)
@@ -85,7 +85,7 @@ def test_no_sequence_of_events_passes_the_cap(cap: int, steps: list[tuple]) -> N
                         reserved += one.worst_cost
                         in_flight.append(one)
                     else:
-                        assert told is (Refusal.NO_MONEY_YET if in_flight else Refusal.NO_MONEY)
+                        assert told is (StartRefusal.NO_MONEY_YET if in_flight else StartRefusal.NO_MONEY)
             elif in_flight:
                 _, which, share, answered = step
                 one = in_flight.pop(which % len(in_flight))

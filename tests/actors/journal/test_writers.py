@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.journal.actor import Ended, Journal, JournalBusy, Refusal, Spending
+from actors.journal.actor import Ended, Journal, JournalBusy, Spending, StartRefusal
 from reasoning.teacher.calls import TeacherReply, TeacherRequest
 from reasoning.teacher.prices import NANO
 from tests.actors.journal.entries import reply, request, sending, started
@@ -64,7 +64,7 @@ def test_a_recorded_reply_survives_sigkill_at_any_instant(path: Path) -> None:
 RIVAL = """
 import os, random, sys, time, uuid
 from pathlib import Path
-from actors.journal.actor import Ended, Journal, Refusal, Sending
+from actors.journal.actor import Ended, Journal, StartRefusal, Sending
 from reasoning.teacher.calls import TeacherReply, TeacherRequest
 journal, floor, chance = Journal(sys.argv[1]), Path(sys.argv[2]), random.Random(0)
 todo = [TeacherRequest("offline", "m", (("user", str(number)),), 0.0, 64) for number in range(120)]
@@ -78,7 +78,7 @@ while todo:
         if told is None:
             (floor / one.key).touch(exist_ok=False)  # raises when the other one is sending it at this moment
             going.append(one)
-        elif told is Refusal.IN_FLIGHT:
+        elif told is StartRefusal.IN_FLIGHT:
             met += 1
         else:
             todo.remove(one.request)
@@ -139,8 +139,8 @@ def test_what_another_process_has_sent_is_not_sent_while_it_lives_but_after_it_w
     holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None and holder.stdout.readline() == "sent\n"
     again = sending(request(), worst=30, cap=100)
-    assert journal.start([again, sending(request(1))]) == [Refusal.IN_FLIGHT, None]
-    assert journal.start([sending(request(2), worst=40, cap=100)]) == [Refusal.NO_MONEY_YET]  # it may cost less
+    assert journal.start([again, sending(request(1))]) == [StartRefusal.IN_FLIGHT, None]
+    assert journal.start([sending(request(2), worst=40, cap=100)]) == [StartRefusal.NO_MONEY_YET]  # it may cost less
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     assert journal.start([again]) == [None]
@@ -169,9 +169,9 @@ def test_a_restarted_journal_keeps_what_was_in_flight(path: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     back, other = Journal(path, writer="w"), Journal(path)
-    assert other.start([sending(request(0))]) == [Refusal.IN_FLIGHT]
+    assert other.start([sending(request(0))]) == [StartRefusal.IN_FLIGHT]
     more = sending(request(1), worst=50, cap=100)
-    assert back.start([more]) == [Refusal.NO_MONEY_YET]
+    assert back.start([more]) == [StartRefusal.NO_MONEY_YET]
     back.end([Ended("first", reply(request(0)), 11, 7, 5)])
     assert back.start([more]) == [None]
     assert isinstance(other.start([sending(request(0))])[0], TeacherReply)

@@ -1,6 +1,6 @@
 """Leases of the limiter, taken and ended on a clock that the tests move."""
 
-from actors.limits.rules import LimiterState, Limits, Outcome, Release
+from actors.limits.rules import LeaseOutcome, LimiterState, Limits, Release
 
 
 def grant(state: LimiterState, now: float, wanted: int = 1, worst_tokens: int = 0) -> list[int]:
@@ -11,7 +11,7 @@ def grant(state: LimiterState, now: float, wanted: int = 1, worst_tokens: int = 
 def end(
     state: LimiterState,
     lease: int,
-    outcome: Outcome,
+    outcome: LeaseOutcome,
     now: float,
     after_s: float | None = None,
     tokens: int | None = None,
@@ -27,6 +27,6 @@ def opened_wide(max_in_flight: int, per_minute: float | None = None, lease_timeo
     for number in range(max_in_flight):
         now = -1e6 + 600.0 * (number + 1)
         (lease,) = grant(state, now)
-        end(state, lease, Outcome.DONE, now)
+        end(state, lease, LeaseOutcome.DONE, now)
     assert state.stats(0.0).window == max_in_flight
     return state

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.limits.headers import Allowance, Observed
-from actors.limits.rules import LimiterState, Limits, Outcome, Release
+from actors.limits.rules import LeaseOutcome, LimiterState, Limits, Release
 from tests.actors.limits.leases import end, grant
 from tests.actors.limits.minutes import most_in_a_minute
 
 
-def told(state: LimiterState, now: float, observed: Observed, outcome: Outcome = Outcome.DONE) -> None:
+def told(state: LimiterState, now: float, observed: Observed, outcome: LeaseOutcome = LeaseOutcome.DONE) -> None:
     """One request, whose response tells `observed`."""
     now += state.ready_in(now)
     (lease,) = grant(state, now)
@@ -28,7 +28,7 @@ def test_limits_that_nobody_set_are_learnt() -> None:
         sent += [(now, 1.0)] * len(grant(state, now, 10))
         now += max(0.01, min(1.0, state.ready_in(now)))
         for lease in range(1, len(sent) + 2):
-            end(state, lease, Outcome.DONE, now)
+            end(state, lease, LeaseOutcome.DONE, now)
     assert len(sent) >= 0.95 * 180
     assert most_in_a_minute(sent) <= 60
 
@@ -56,7 +56,7 @@ def test_a_limit_that_was_set_is_not_exceeded_because_a_header_permits_more(
         for lease in grant(state, now, wanted):
             sent.append((now, 1.0))
             observed = Observed(Allowance(limit, remaining, 1.0), Allowance(1e9, 1e9, 1.0))
-            state.release(Release(lease, Outcome.DONE, observed=observed), now)
+            state.release(Release(lease, LeaseOutcome.DONE, observed=observed), now)
             assert state.stats(now).requests_per_minute == min(configured, limit)
     assert most_in_a_minute(sent) <= configured
 
@@ -73,7 +73,7 @@ def test_what_is_left_counts_from_when_the_request_was_sent_and_without_what_was
     state = LimiterState(Limits(60_000, 1000, 1000), now=0.0)
     first, *_ = grant(state, 100.0, 11)
     left = Observed(Allowance(60_000, 10, 1.0))  # of which the ten that were sent with it are gone by now
-    state.release(Release(first, Outcome.DONE, observed=left), 100.0)
+    state.release(Release(first, LeaseOutcome.DONE, observed=left), 100.0)
     assert state.ready_in(100.0) > 0
     assert grant(state, 100.1, 10)
 

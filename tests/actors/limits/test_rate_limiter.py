@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from actors.limits.breaker import FAILURES_IN_A_ROW
+from actors.limits.circuit_breaker import FAILURES_IN_A_ROW
 from actors.limits.rate_limiter import Grant, RateLimiter
-from actors.limits.rules import Outcome, Release
+from actors.limits.rules import LeaseOutcome, Release
 from reasoning.teacher.calls import EndpointSettings
 
 
@@ -31,7 +31,9 @@ async def one_lease(gate: RateLimiter) -> int:
     return lease
 
 
-async def end(gate: RateLimiter, *leases: int, outcome: Outcome = Outcome.DONE, after_s: float | None = None) -> None:
+async def end(
+    gate: RateLimiter, *leases: int, outcome: LeaseOutcome = LeaseOutcome.DONE, after_s: float | None = None
+) -> None:
     await gate.release(
         [Release(lease, outcome, retry_after_s=after_s, kind="server", message="its words") for lease in leases]
     )
@@ -148,9 +150,9 @@ def test_a_pause_holds_everybody_and_turns_away_who_cannot_wait_that_long() -> N
         gate = limiter(max_in_flight=2)
         lease = await one_lease(gate)
         began = time.monotonic()
-        await end(gate, lease, outcome=Outcome.RATE_LIMITED, after_s=0.3)
+        await end(gate, lease, outcome=LeaseOutcome.RATE_LIMITED, after_s=0.3)
         away = await gate.acquire(patience_s=0.1)
-        assert not away.leases and away.closed is None
+        assert not away.leases and away.open_circuit is None
         assert away.paused_s == pytest.approx(0.3, abs=0.1)
         assert (await gate.acquire(patience_s=10)).leases
         assert 0.29 <= time.monotonic() - began < 5
@@ -164,7 +166,7 @@ def test_a_long_pause_turns_away_those_who_wait_already() -> None:
         lease = await one_lease(gate)
         waiting = asyncio.create_task(gate.acquire(patience_s=600))
         await asyncio.sleep(0)
-        await end(gate, lease, outcome=Outcome.RATE_LIMITED, after_s=86_400)
+        await end(gate, lease, outcome=LeaseOutcome.RATE_LIMITED, after_s=86_400)
         assert (await asyncio.wait_for(waiting, 5)).paused_s == pytest.approx(86_400, rel=0.01)
 
     asyncio.run(scenario())
@@ -176,11 +178,11 @@ def test_nobody_waits_for_an_endpoint_that_is_down() -> None:
         leases = (await gate.acquire([0] * FAILURES_IN_A_ROW)).leases
         waiting = [asyncio.create_task(gate.acquire()) for _ in range(3)]
         await asyncio.sleep(0)
-        await end(gate, *leases, outcome=Outcome.FAILED)
+        await end(gate, *leases, outcome=LeaseOutcome.FAILED)
         for grant in await asyncio.wait_for(asyncio.gather(*waiting, gate.acquire()), 5):
-            assert not grant.leases and grant.closed is not None
-            assert (grant.closed.kind, grant.closed.message) == ("server", "its words")
-        assert (await gate.stats()).closed is not None
+            assert not grant.leases and grant.open_circuit is not None
+            assert (grant.open_circuit.kind, grant.open_circuit.message) == ("server", "its words")
+        assert (await gate.stats()).open_circuit is not None
 
     asyncio.run(scenario())
 
@@ -190,10 +192,10 @@ def test_one_tries_an_endpoint_that_was_down_and_everybody_follows() -> None:
         now = 0.0
         settings = EndpointSettings("offline", "http://127.0.0.1:1/v1", "m", max_in_flight=FAILURES_IN_A_ROW)
         gate = RateLimiter(settings, clock=lambda: now)
-        await end(gate, *(await gate.acquire([0] * FAILURES_IN_A_ROW)).leases, outcome=Outcome.FAILED)
+        await end(gate, *(await gate.acquire([0] * FAILURES_IN_A_ROW)).leases, outcome=LeaseOutcome.FAILED)
         now = 1.5
         (trial,) = (await gate.acquire([0] * 5)).leases
-        assert (await gate.acquire()).closed is not None
+        assert (await gate.acquire()).open_circuit is not None
         await end(gate, trial)
         assert len((await gate.acquire([0] * 5)).leases) == 5
 

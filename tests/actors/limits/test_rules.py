@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.limits.rules import FIRST_WINDOW, LimiterState, Limits, Outcome
+from actors.limits.rules import FIRST_WINDOW, LeaseOutcome, LimiterState, Limits
 from tests.actors.limits.leases import end, grant, opened_wide
 from tests.actors.limits.minutes import most_in_a_minute
 
@@ -17,18 +17,18 @@ from tests.actors.limits.minutes import most_in_a_minute
 @given(
     per_minute=st.one_of(st.integers(1, 3000).map(float), st.floats(0.2, 300)),
     steps=st.lists(
-        st.tuples(st.floats(0, 40), st.integers(1, 200), st.sampled_from(Outcome), st.booleans()), max_size=60
+        st.tuples(st.floats(0, 40), st.integers(1, 200), st.sampled_from(LeaseOutcome), st.booleans()), max_size=60
     ),
 )
 def test_no_minute_ever_sees_more_than_is_permitted(
-    per_minute: float, steps: list[tuple[float, int, Outcome, bool]]
+    per_minute: float, steps: list[tuple[float, int, LeaseOutcome, bool]]
 ) -> None:
     state = LimiterState(Limits(per_minute, 10_000, lease_timeout_s=1000), now=0.0)
     now, sent = 0.0, []
     for wait, wanted, outcome, hold in steps:
         now += wait
         for lease in reversed(grant(state, now, wanted)):
-            if outcome is not Outcome.UNUSED:
+            if outcome is not LeaseOutcome.UNUSED:
                 sent.append((now, 1.0))
             if not hold:
                 end(state, lease, outcome, now)
@@ -43,7 +43,7 @@ def test_the_greediest_asker_gets_almost_all_of_every_minute_and_never_more(per_
     while now < start + 300:
         for lease in grant(state, now, 10_000):
             sent.append((now, 1.0))
-            end(state, lease, Outcome.DONE, now)
+            end(state, lease, LeaseOutcome.DONE, now)
         now += state.ready_in(now)
     assert len(sent) >= 0.95 * 5 * per_minute
     assert most_in_a_minute(sent) <= per_minute
@@ -54,10 +54,12 @@ def test_the_greediest_asker_gets_almost_all_of_every_minute_and_never_more(per_
 
 @given(
     max_in_flight=st.integers(1, 40),
-    steps=st.lists(st.tuples(st.floats(0, 5), st.sampled_from([*Outcome, None]), st.integers(0, 39)), max_size=120),
+    steps=st.lists(
+        st.tuples(st.floats(0, 5), st.sampled_from([*LeaseOutcome, None]), st.integers(0, 39)), max_size=120
+    ),
 )
 def test_leases_held_never_outnumber_the_limit(
-    max_in_flight: int, steps: list[tuple[float, Outcome | None, int]]
+    max_in_flight: int, steps: list[tuple[float, LeaseOutcome | None, int]]
 ) -> None:
     state = LimiterState(Limits(None, max_in_flight, lease_timeout_s=1000), now=0.0)
     now, held = 0.0, []
@@ -79,7 +81,15 @@ def test_leases_held_never_outnumber_the_limit(
     requests=st.lists(
         st.tuples(
             st.floats(0.01, 3),
-            st.sampled_from([Outcome.DONE, Outcome.DONE, Outcome.FAILED, Outcome.BROKEN, Outcome.RATE_LIMITED]),
+            st.sampled_from(
+                [
+                    LeaseOutcome.DONE,
+                    LeaseOutcome.DONE,
+                    LeaseOutcome.FAILED,
+                    LeaseOutcome.BROKEN,
+                    LeaseOutcome.RATE_LIMITED,
+                ]
+            ),
             st.one_of(st.none(), st.floats(0, 5)),
             st.booleans(),
             st.integers(0, 1000),
@@ -92,14 +102,14 @@ def test_every_request_gets_its_turn_in_bounded_time(
     per_minute: float | None,
     tokens_per_minute: float | None,
     max_in_flight: int,
-    requests: list[tuple[float, Outcome, float | None, bool, int]],
+    requests: list[tuple[float, LeaseOutcome, float | None, bool, int]],
 ) -> None:
     """Whatever happens to those before it, and even when holders die: waiting exactly as long as `ready_in` says, or
     until the next release, always gets there."""
     timeout_s = 20.0
     state = LimiterState(Limits(per_minute, max_in_flight, timeout_s, tokens_per_minute), now=0.0)
     now, pending = 0.0, list(requests)
-    running: list[tuple[float, int, Outcome, float | None]] = []
+    running: list[tuple[float, int, LeaseOutcome, float | None]] = []
     for _ in range(20 * len(requests) + 20):
         while pending and (leases := grant(state, now, worst_tokens=pending[-1][4])):
             latency, outcome, after_s, dies, _ = pending.pop()
@@ -115,7 +125,7 @@ def test_every_request_gets_its_turn_in_bounded_time(
             assert wake > now
             now = wake
     assert not pending
-    assert now <= len(requests) * (timeout_s + 60.0 + 60.0) + 60.0  # a holder's death, a closed breaker, its tokens
+    assert now <= len(requests) * (timeout_s + 60.0 + 60.0) + 60.0  # a holder's death, an open breaker, its tokens
 
 
 def test_the_lease_of_a_dead_holder_comes_back() -> None:
@@ -124,7 +134,7 @@ def test_the_lease_of_a_dead_holder_comes_back() -> None:
     assert not grant(state, 9.9)
     assert state.ready_in(4.0) == pytest.approx(6.0)
     (fresh,) = grant(state, 10.0)
-    end(state, dead, Outcome.DONE, 11.0)  # it was only slow: too late
+    end(state, dead, LeaseOutcome.DONE, 11.0)  # it was only slow: too late
     stats = state.stats(11.0)
     assert stats.in_flight == 1 and stats.expired == 1 and fresh != dead
 
@@ -132,7 +142,7 @@ def test_the_lease_of_a_dead_holder_comes_back() -> None:
 def test_a_permission_not_used_is_handed_back() -> None:
     state = LimiterState(Limits(1, 8, 1000, tokens_per_minute=1000), now=0.0)
     (lease,) = grant(state, 0.0, worst_tokens=20)
-    end(state, lease, Outcome.UNUSED, 0.0)
+    end(state, lease, LeaseOutcome.UNUSED, 0.0)
     assert state.stats(0.0).granted == 0
     assert grant(state, 0.0, worst_tokens=20) and not grant(state, 1.0, worst_tokens=20)
 
@@ -141,15 +151,15 @@ def test_a_permission_handed_back_late_is_no_extra_one() -> None:
     state = LimiterState(Limits(1, 8, 1000), now=0.0)
     (first,) = grant(state, 0.0)
     assert grant(state, 60.0)
-    end(state, first, Outcome.UNUSED, 60.0)
+    end(state, first, LeaseOutcome.UNUSED, 60.0)
     assert not grant(state, 61.0)
 
 
 def test_a_lease_ended_twice_ends_once() -> None:
     state = LimiterState(Limits(None, 4, 1000), now=0.0)
     first, *_ = grant(state, 0.0, 4)
-    end(state, first, Outcome.DONE, 0.0)
-    end(state, first, Outcome.DONE, 0.0)
+    end(state, first, LeaseOutcome.DONE, 0.0)
+    end(state, first, LeaseOutcome.DONE, 0.0)
     assert len(grant(state, 0.0, 4)) == 1
 
 
@@ -172,16 +182,16 @@ def test_the_window_doubles_with_every_round_trip_until_the_first_refusal_and_th
         leases = grant(state, now, 1000)
         now += 1.0
         for lease in leases:
-            end(state, lease, Outcome.DONE, now)
+            end(state, lease, LeaseOutcome.DONE, now)
         return len(leases)
 
     windows = [round_trip() for _ in range(4)]
     assert windows == [FIRST_WINDOW * 2**number for number in range(4)]
     leases = grant(state, now, 1000)
     assert len(leases) == 16 * FIRST_WINDOW
-    end(state, leases[0], Outcome.RATE_LIMITED, now)  # half of what was in flight, and a pause of a second
+    end(state, leases[0], LeaseOutcome.RATE_LIMITED, now)  # half of what was in flight, and a pause of a second
     for lease in leases[1:]:
-        end(state, lease, Outcome.UNUSED, now)
+        end(state, lease, LeaseOutcome.UNUSED, now)
     now += 1.0
     windows = [round_trip() for _ in range(4)]
     assert windows == [pytest.approx(8 * FIRST_WINDOW + more, abs=1) for more in range(4)]
@@ -192,7 +202,7 @@ def test_a_burst_of_refusals_halves_the_window_once_and_successes_open_it_again(
     leases = grant(state, 0.0, 100)
     assert len(leases) == 64
     for lease in leases:
-        end(state, lease, Outcome.RATE_LIMITED, 1.0)
+        end(state, lease, LeaseOutcome.RATE_LIMITED, 1.0)
     assert state.stats(1.0).window == 32 and state.stats(1.0).rate_limited == 64
     assert not grant(state, 1.5) and state.ready_in(1.5) == pytest.approx(0.5)  # a second's pause for everybody
     now = 2.0
@@ -200,14 +210,14 @@ def test_a_burst_of_refusals_halves_the_window_once_and_successes_open_it_again(
         served = grant(state, now, 100)
         now += 0.1
         for lease in served:
-            end(state, lease, Outcome.DONE, now)
+            end(state, lease, LeaseOutcome.DONE, now)
     assert len(grant(state, now, 100)) == 64
 
 
 def test_a_window_that_the_pace_never_filled_is_cut_to_half_of_what_was_in_flight() -> None:
     state = opened_wide(64)
     leases = grant(state, 0.0, 10)
-    end(state, leases[0], Outcome.RATE_LIMITED, 1.0)
+    end(state, leases[0], LeaseOutcome.RATE_LIMITED, 1.0)
     assert state.stats(1.0).window == 5
 
 
@@ -217,22 +227,22 @@ def test_refusals_after_refusals_pause_longer_and_longer_until_one_is_served() -
     for _ in range(7):
         (lease,) = grant(state, now)
         now += 0.01
-        end(state, lease, Outcome.RATE_LIMITED, now)
+        end(state, lease, LeaseOutcome.RATE_LIMITED, now)
         pauses.append(state.ready_in(now))
         now += pauses[-1]
     assert pauses == pytest.approx([1, 2, 4, 8, 16, 30, 30])
     (lease,) = grant(state, now)
-    end(state, lease, Outcome.DONE, now)
+    end(state, lease, LeaseOutcome.DONE, now)
     (lease,) = grant(state, now)
-    end(state, lease, Outcome.RATE_LIMITED, now)
+    end(state, lease, LeaseOutcome.RATE_LIMITED, now)
     assert state.ready_in(now) == pytest.approx(1)
 
 
 def test_retry_after_stops_everybody_until_then() -> None:
     state = LimiterState(Limits(None, 8, 1000), now=0.0)
     first, second = grant(state, 0.0, 2)
-    end(state, first, Outcome.RATE_LIMITED, 1.0, after_s=20)
-    end(state, second, Outcome.DONE, 2.0)
+    end(state, first, LeaseOutcome.RATE_LIMITED, 1.0, after_s=20)
+    end(state, second, LeaseOutcome.DONE, 2.0)
     assert not grant(state, 20.9)
     assert state.ready_in(2.0) == state.paused_for(2.0) == pytest.approx(19.0)
     assert grant(state, 21.0)
@@ -241,12 +251,12 @@ def test_retry_after_stops_everybody_until_then() -> None:
 def test_a_server_in_trouble_may_ask_for_quiet_too_without_losing_the_window() -> None:
     state = LimiterState(Limits(None, 8, 1000), now=0.0)
     (lease,) = grant(state, 0.0)
-    end(state, lease, Outcome.FAILED, 0.0, after_s=3)
+    end(state, lease, LeaseOutcome.FAILED, 0.0, after_s=3)
     assert state.ready_in(0.0) == pytest.approx(3) and state.stats(0.0).window == 8
 
 
 def test_a_refusal_that_asks_for_no_wait_is_waited_out_all_the_same() -> None:
     state = LimiterState(Limits(None, 8, 1000), now=0.0)
     (lease,) = grant(state, 0.0)
-    end(state, lease, Outcome.RATE_LIMITED, 0.0, after_s=0.0)
+    end(state, lease, LeaseOutcome.RATE_LIMITED, 0.0, after_s=0.0)
     assert state.ready_in(0.0) == pytest.approx(1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.limits.rules import LimiterState, Limits, Outcome
+from actors.limits.rules import LeaseOutcome, LimiterState, Limits
 from tests.actors.limits.leases import end, grant
 from tests.actors.limits.minutes import most_in_a_minute
 
@@ -28,7 +28,7 @@ def test_no_minute_sees_more_tokens_than_are_permitted_when_the_estimates_are_ri
         now += wait
         while running and running[0][0] <= now:
             at, lease, used = heappop(running)
-            end(state, lease, Outcome.DONE, at, tokens=used)
+            end(state, lease, LeaseOutcome.DONE, at, tokens=used)
         wanted = [int(share * per_minute / 50) for share in shares]  # none larger than what may be taken at once
         for lease, worst in zip(state.grant(now, wanted), wanted, strict=False):
             sent.append((now, float(worst)))
@@ -42,7 +42,7 @@ def test_what_fails_for_nothing_says_nothing_of_what_replies_need() -> None:
     now = 0.0
     for _ in range(60):
         for lease in grant(state, now, 8, worst_tokens=100):
-            end(state, lease, Outcome.DONE, now, tokens=0)  # refused for a reason of its own
+            end(state, lease, LeaseOutcome.DONE, now, tokens=0)  # refused for a reason of its own
         now += 1.0
     at_once = grant(state, now, 1000, worst_tokens=1000)
     assert 0 < len(at_once) <= 100
@@ -65,7 +65,7 @@ def test_almost_all_tokens_of_a_minute_are_used_though_requests_need_a_third_of_
         wake = now + state.ready_in(now, worst_tokens)
         if running and running[0][0] <= wake:
             now, lease, used = heappop(running)
-            end(state, lease, Outcome.DONE, now, tokens=used)
+            end(state, lease, LeaseOutcome.DONE, now, tokens=used)
         else:
             now = wake
     steady = sum(used for at, used in used_at if 180.0 <= at < 600.0) / 7
@@ -76,12 +76,12 @@ def test_what_was_reserved_and_not_used_comes_back_when_the_request_ends() -> No
     state = LimiterState(Limits(None, 100, 1000, tokens_per_minute=100_000), now=0.0)  # 1000 at once
     (lease,) = grant(state, 0.0, 1, worst_tokens=1000)
     assert not grant(state, 0.0, 1, worst_tokens=500)
-    end(state, lease, Outcome.DONE, 0.0, tokens=400)
+    end(state, lease, LeaseOutcome.DONE, 0.0, tokens=400)
     assert grant(state, 0.0, 1, worst_tokens=500)
 
 
-@pytest.mark.parametrize("outcome", [Outcome.UNUSED, Outcome.RATE_LIMITED])
-def test_what_was_not_served_used_no_tokens(outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", [LeaseOutcome.UNUSED, LeaseOutcome.RATE_LIMITED])
+def test_what_was_not_served_used_no_tokens(outcome: LeaseOutcome) -> None:
     state = LimiterState(Limits(None, 100, 1000, tokens_per_minute=50_000), now=0.0)
     (lease,) = grant(state, 0.0, 1, worst_tokens=1000)
     end(state, lease, outcome, 0.0)
@@ -92,7 +92,7 @@ def test_what_was_not_served_used_no_tokens(outcome: Outcome) -> None:
 def test_a_failure_of_unknown_use_counts_with_what_was_reserved() -> None:
     state = LimiterState(Limits(None, 100, 1000, tokens_per_minute=50_000), now=0.0)
     (lease,) = grant(state, 0.0, 1, worst_tokens=1000)
-    end(state, lease, Outcome.FAILED, 0.0)
+    end(state, lease, LeaseOutcome.FAILED, 0.0)
     assert state.ready_in(0.0, 1000) > 1.0
 
 

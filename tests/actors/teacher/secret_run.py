@@ -30,7 +30,9 @@ async def main(folder: str, base_url: str) -> None:
         print(await pool.ask(TeacherRequest("teacher", "faulty-teacher", (("user", f"{n}"),), 0.7, 64)))
     progress = await pool.progress()
     print(progress)
-    TeacherGauges("run").show(TeacherFigures(cost=progress.spending.settled, max_cost=1.0, closed=progress.closed))
+    TeacherGauges("run").show(
+        TeacherFigures(cost=progress.spending.settled, max_cost=1.0, open_circuits=progress.open_circuits)
+    )
     node = ray.nodes()[0]
     print(metrics(f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"))
     await pool.close()

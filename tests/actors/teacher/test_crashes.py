@@ -20,7 +20,7 @@ import pytest
 from actors.journal.audit import audit
 from serve.provider.args import ProviderArgs
 from serve.provider.faults import LatencyArgs
-from serve.provider.running import ProviderProcess
+from serve.provider.server import ProviderProcess
 from tests.conftest import ROOT
 from tests.pipelines.test_tailored import kill_tree
 

@@ -18,7 +18,7 @@ from reasoning.teacher.calls import EndpointSettings, FailureKind, TeacherFailur
 from reasoning.teacher.prices import Price
 from serve.provider.args import ProviderArgs
 from serve.provider.faults import FaultArgs, FaultKind, LatencyArgs
-from serve.provider.running import Provider
+from serve.provider.server import Provider
 from tests.actors.in_process import pool_here, request, run
 from tests.actors.scripted_server import Server, dropped, error
 

@@ -11,7 +11,7 @@ import pytest
 
 from serve.provider.args import ProviderArgs
 from serve.provider.faults import FaultArgs
-from serve.provider.running import Provider
+from serve.provider.server import Provider
 from tests.conftest import ROOT
 
 SECRET, WRONG = "tk-7f3a9c51e8d2", "tk-wrong-55b1c0de"

@@ -23,7 +23,7 @@ from reasoning.rounds.order import Metrics, Phase, PhaseRecord
 from reasoning.rounds.phases import feedback
 from reasoning.rounds.progress import ProgressBoard
 from serve.provider.args import ProviderArgs
-from serve.provider.running import Provider
+from serve.provider.server import Provider
 from tests.pipelines.micro_run import start_run, write_recipe
 
 RUNNER = CliRunner()

@@ -55,7 +55,7 @@ def test_the_live_line_tells_how_asking_the_teacher_goes() -> None:
             cost=0.4321,
             reserved=0.05,
             max_cost=5.0,
-            closed=("https://api.example/v1: quota",),
+            open_circuits=("https://api.example/v1: quota",),
             eta_s=125.0,
         )
     )

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from reasoning.recipe.tailored import RecipeError, parse_recipe
-from reasoning.recipe.teacher import OPENAI_API, THROUGHPUT_KEYS, EndpointSection, TeacherSection
+from reasoning.recipe.teacher import OPENAI_API, THROUGHPUT_KEYS, TailoredTeacherSection, TeacherSection
 from reasoning.teacher.calls import BatchSettings
 from reasoning.teacher.prices import Price, PriceError
 
 
-def teacher(**keys: Any) -> EndpointSection:
-    return EndpointSection.model_validate(keys)
+def teacher(**keys: Any) -> TeacherSection:
+    return TeacherSection.model_validate(keys)
 
 
-def openai(**keys: Any) -> EndpointSection:
+def openai(**keys: Any) -> TeacherSection:
     return teacher(kind="openai", **{"model": "gpt-4o-mini", **keys})
 
 
@@ -54,7 +54,7 @@ def test_further_places_answer_for_the_same_teacher() -> None:
             {"serve": {"gpus": 1}, "model": "Qwen/Qwen3-8B"},
         ],
     )
-    served = section.application(section.places[3])
+    served = section.application(section.all_endpoints[3])
     assert served is not None
     first, other, far, own = section.settings({served: "http://127.0.0.1:9000/v1"}).endpoints
     assert (first.name, other.name) == (f"{OPENAI_API} (ONE)", f"{OPENAI_API} (OTHER)")
@@ -70,7 +70,7 @@ def test_the_same_model_served_alike_is_one_application_whoever_asks() -> None:
     unlike = teacher(kind="serve", model="m", serve={"replicas": 3})
     other = teacher(kind="serve", model="n", serve={"replicas": 2})
     name = one.application(one)
-    assert name is not None and name == same.application(same.places[1])
+    assert name is not None and name == same.application(same.all_endpoints[1])
     assert len({name, unlike.application(unlike), other.application(other)}) == 3
 
 
@@ -95,10 +95,10 @@ def test_a_recorded_teacher_is_called_so(tmp_path: Path) -> None:
 def test_two_teachers_of_the_run_must_be_told_apart_in_the_journal() -> None:
     first = {"error_rate": 0.3}
     with pytest.raises(ValueError, match=r"first is another offline teacher.*a model name of its own"):
-        TeacherSection.model_validate({"first": first})
-    two = TeacherSection.model_validate({"first": {**first, "model": "other"}})
+        TailoredTeacherSection.model_validate({"first": first})
+    two = TailoredTeacherSection.model_validate({"first": {**first, "model": "other"}})
     assert two.first is not None and two.application(two) != two.first.application(two.first)
-    TeacherSection.model_validate({"first": {"temperature": 0.0}})  # the same, asked otherwise
+    TailoredTeacherSection.model_validate({"first": {"temperature": 0.0}})  # the same, asked otherwise
 
 
 places = st.fixed_dictionaries(
@@ -115,7 +115,7 @@ places = st.fixed_dictionaries(
 def test_every_place_is_called_differently(further: list[dict[str, Any]]) -> None:
     section = openai(endpoints=further)
     labels = section.labels()
-    assert len(set(labels)) == len(labels) == len(section.places)
+    assert len(set(labels)) == len(labels) == len(section.all_endpoints)
     assert [endpoint.name for endpoint in section.settings().endpoints] == labels
 
 
@@ -220,11 +220,11 @@ def test_how_fast_and_for_how_much_a_teacher_is_asked_is_no_part_of_a_run_s_iden
 
 
 def test_every_key_that_is_no_part_of_the_identity_is_a_key() -> None:
-    assert set(THROUGHPUT_KEYS) <= set(TeacherSection.model_fields)
+    assert set(THROUGHPUT_KEYS) <= set(TailoredTeacherSection.model_fields)
 
 
 def test_the_first_teacher_is_the_other_one_unless_it_is_given() -> None:
-    section = TeacherSection()
+    section = TailoredTeacherSection()
     assert section.for_first is section
-    section = TeacherSection.model_validate({"first": {"kind": "openai", "model": "m"}})
+    section = TailoredTeacherSection.model_validate({"first": {"kind": "openai", "model": "m"}})
     assert section.for_first.name == OPENAI_API

@@ -15,7 +15,7 @@ from reasoning.records import Split
 from reasoning.tasks.families import FAMILIES, problems
 from serve.provider.args import ProviderArgs
 from serve.provider.faults import UNBILLED, FaultArgs, FaultKind, LatencyArgs
-from serve.provider.running import Provider, ProviderProcess, main, read_overrides
+from serve.provider.server import Provider, ProviderProcess, main, read_overrides
 from tests.teacher_requests import plain_content
 
 MODEL = "faulty-teacher"
@@ -171,7 +171,7 @@ def test_wrong_usage_comes_in_every_form_and_the_count_stays_right() -> None:
 def test_faults_do_not_depend_on_the_order_of_arrival() -> None:
     args = ECHO.model_copy(update={"seed": 5, "faults": FaultArgs(share=0.5, stall_s=0.05, trickle_s=0.05)})
 
-    def run(order: list[int]) -> dict[int, int | str]:
+    def run(admitted: list[int]) -> dict[int, int | str]:
         async def one(client: openai.AsyncOpenAI, number: int) -> int | str:
             try:
                 response = await client.chat.completions.with_raw_response.create(
@@ -184,10 +184,10 @@ def test_faults_do_not_depend_on_the_order_of_arrival() -> None:
             return response.http_response.status_code
 
         async def all_of(client: openai.AsyncOpenAI) -> list[int | str]:
-            return await asyncio.gather(*(one(client, number) for number in order))
+            return await asyncio.gather(*(one(client, number) for number in admitted))
 
         with Provider(args) as provider:
-            return dict(sorted(zip(order, with_client(provider, all_of), strict=True)))
+            return dict(sorted(zip(admitted, with_client(provider, all_of), strict=True)))
 
     first = run(list(range(60)))
     assert first == run(list(reversed(range(60))))

@@ -1,4 +1,4 @@
-"""The fault plan and the latencies: by seed, as often as asked for, whatever the order."""
+"""The fault plan and the latencies: by seed, as often as asked for, whatever the admitted."""
 
 from collections import Counter
 from random import Random

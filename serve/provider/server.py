@@ -5,7 +5,7 @@ Owns: the lifetime of the server, and how a test or benchmark asks it what reall
 - A process ends with the one that started it: it reads its settings from its standard input and stops at its end.
   Keys travel there too, so they are seen in no list of processes.
 
-    python -m serve.provider.running --port 8000 teacher=echo faults.share=0.2 requests_per_minute=600
+    python -m serve.provider --port 8000 teacher=echo faults.share=0.2 requests_per_minute=600
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class _Running:
         return ProviderStats(**self._call("GET", "/stats"))
 
     def served(self) -> list[tuple[float, int]]:
-        """Unix time and tokens of every answer that went out, in order."""
+        """Unix time and tokens of every answer that went out, in admitted."""
         return [(at, tokens) for at, tokens in self._call("GET", "/served")]
 
     def reset(self) -> None:
@@ -127,7 +127,7 @@ class ProviderProcess(_Running):
 
     def __enter__(self) -> ProviderProcess:
         """Errors: `RuntimeError` when the server does not start; what it wrote is on standard error."""
-        command = [sys.executable, "-m", "serve.provider.running", "--stdin", "--port", str(self.port)]
+        command = [sys.executable, "-m", "serve.provider", "--stdin", "--port", str(self.port)]
         root = Path(__file__).resolve().parents[2]
         self._process = subprocess.Popen(
             command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -181,9 +181,7 @@ def read_overrides(texts: Sequence[str]) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command: prints its port as the first line, then serves until it is told to end. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m serve.provider.running", description="A faulty OpenAI-compatible provider"
-    )
+    parser = argparse.ArgumentParser(prog="python -m serve.provider", description="A faulty OpenAI-compatible provider")
     parser.add_argument("settings", nargs="*", metavar="name=value", help="of serve.provider.args.ProviderArgs")
     parser.add_argument("--host", default=LOOPBACK)
     parser.add_argument("--port", type=int, default=0, help="0, the default: a free one")
@@ -224,7 +222,3 @@ async def _serve(args: ProviderArgs, host: str, port: int, until_stdin_ends: boo
         threading.Thread(target=watch, daemon=True).start()
     await ended.wait()
     await runner.cleanup()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from actors.teacher.batching import Batched
+from actors.teacher.coalesced_calls import CoalescedCalls
 
 
 class Recorder:
@@ -28,7 +28,7 @@ class Recorder:
 def test_everybody_gets_its_own_result_in_few_calls_one_at_a_time() -> None:
     async def scenario() -> Recorder:
         recorder = Recorder()
-        batched = Batched(recorder.double, most=16)
+        batched = CoalescedCalls(recorder.double, most=16)
         assert await asyncio.gather(*(batched(number) for number in range(100))) == [2 * n for n in range(100)]
         return recorder
 
@@ -41,7 +41,7 @@ def test_everybody_gets_its_own_result_in_few_calls_one_at_a_time() -> None:
 def test_what_comes_during_a_call_goes_together_into_the_next() -> None:
     async def scenario() -> list[list[int]]:
         recorder = Recorder()
-        batched = Batched(recorder.double)
+        batched = CoalescedCalls(recorder.double)
         first = asyncio.create_task(batched(1))
         await recorder.begun.wait()
         later = [asyncio.create_task(batched(number)) for number in (2, 3, 4)]
@@ -59,7 +59,7 @@ def test_an_error_reaches_those_whose_call_it_was_and_nobody_else() -> None:
         return items
 
     async def scenario() -> list[int | BaseException]:
-        batched = Batched(call, most=2)
+        batched = CoalescedCalls(call, most=2)
         return await asyncio.gather(*(batched(number) for number in range(6)), return_exceptions=True)
 
     results = asyncio.run(scenario())
@@ -71,7 +71,7 @@ def test_an_answer_of_the_wrong_length_is_an_error_and_not_a_wait_for_ever() -> 
         return items[1:]
 
     async def scenario() -> None:
-        batched = Batched(call)
+        batched = CoalescedCalls(call)
         results = await asyncio.wait_for(asyncio.gather(batched(1), batched(2), return_exceptions=True), 5)
         assert all(isinstance(result, ValueError) for result in results)
 
@@ -85,7 +85,7 @@ def test_a_call_without_results_tells_that_it_is_done() -> None:
         done.extend(items)
 
     async def scenario() -> None:
-        batched: Batched[int, None] = Batched(call)
+        batched: CoalescedCalls[int, None] = CoalescedCalls(call)
         batched.post(1)  # nobody waits for this one
         assert await batched(2) is None  # type: ignore[func-returns-value]
 
@@ -97,7 +97,7 @@ def test_a_call_without_results_tells_that_it_is_done() -> None:
 def test_one_who_goes_away_costs_the_others_nothing() -> None:
     async def scenario() -> None:
         recorder = Recorder()
-        batched = Batched(recorder.double)
+        batched = CoalescedCalls(recorder.double)
         leaving, staying = asyncio.create_task(batched(1)), asyncio.create_task(batched(2))
         await asyncio.sleep(0.001)
         leaving.cancel()

@@ -33,7 +33,7 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Rejection:
     """`wait_s`: when it would be admitted if nothing else came; infinite: never."""
 
     cause: Cause
@@ -51,7 +51,7 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ProviderLimits:
     """None: no limit. `quota_cost` in dollars."""
 
     requests_per_minute: int | None = None
@@ -145,10 +145,10 @@ class SlidingWindow:
             self._used -= self._taken.popleft()[1]
 
 
-class Admission:
+class AdmissionControl:
     """Admits or refuses. Whoever was admitted is in flight until `release`."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ProviderLimits) -> None:
         self.limits = limits
         self.in_flight = 0
         self.reset()
@@ -162,19 +162,19 @@ class Admission:
         self._spent_requests, self._spent_tokens, self._spent_cost = 0, 0, 0.0
         self._quota_ended = False
 
-    def admit(self, now: float, charge: Callable[[], Charge]) -> Charge | Refusal:
+    def admit(self, now: float, charge: Callable[[], Charge]) -> Charge | Rejection:
         """The charge, counted, or a refusal. `charge` is called when nothing cheaper than it refuses."""
         if self._quota_ended:
-            return Refusal(Cause.QUOTA, math.inf)
+            return Rejection(Cause.QUOTA, math.inf)
         if self.limits.max_concurrent is not None and self.in_flight >= self.limits.max_concurrent:
-            return Refusal(Cause.CONCURRENT, 1.0)  # nobody knows how long the others take
+            return Rejection(Cause.CONCURRENT, 1.0)  # nobody knows how long the others take
         if self._requests is not None and (wait_s := self._requests.wait_s(now, 1)) > 0:
-            return Refusal(Cause.REQUESTS, wait_s)
+            return Rejection(Cause.REQUESTS, wait_s)
         asked = charge()
         if self._tokens is not None and (wait_s := self._tokens.wait_s(now, asked.counted_tokens)) > 0:
-            return Refusal(Cause.TOKENS, wait_s)
+            return Rejection(Cause.TOKENS, wait_s)
         if not self.spend(asked):
-            return Refusal(Cause.QUOTA, math.inf)
+            return Rejection(Cause.QUOTA, math.inf)
         if self._requests is not None:
             self._requests.take(now, 1)
         if self._tokens is not None:

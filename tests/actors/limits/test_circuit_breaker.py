@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.limits.breaker import FAILURES_IN_A_ROW, Breaker
+from actors.limits.circuit_breaker import FAILURES_IN_A_ROW, CircuitBreaker
 
 
-def failed(breaker: Breaker, now: float, sent_at: float, broken: bool = False) -> None:
+def failed(breaker: CircuitBreaker, now: float, sent_at: float, broken: bool = False) -> None:
     breaker.failed(now, sent_at, "authentication" if broken else "server", "its words", broken)
 
 
-def opened(now: float = 0.0) -> Breaker:
-    breaker = Breaker()
+def opened(now: float = 0.0) -> CircuitBreaker:
+    breaker = CircuitBreaker()
     for _ in range(FAILURES_IN_A_ROW):
         failed(breaker, now, sent_at=now)
     assert not breaker.is_closed
@@ -22,7 +22,7 @@ def opened(now: float = 0.0) -> Breaker:
 
 
 def test_a_row_of_failures_opens_it_and_it_says_why() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for number in range(FAILURES_IN_A_ROW):
         assert breaker.is_closed and breaker.ready_in(number) == 0 and breaker.why(number) is None
         failed(breaker, float(number), sent_at=float(number))
@@ -32,7 +32,7 @@ def test_a_row_of_failures_opens_it_and_it_says_why() -> None:
 
 
 def test_failures_among_successes_do_not_open_it() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for number in range(100):
         for _ in range(FAILURES_IN_A_ROW - 1):
             failed(breaker, float(number), sent_at=float(number))
@@ -50,7 +50,7 @@ def test_one_at_a_time_tries_it_out_and_one_success_closes_it() -> None:
 
 
 def test_a_success_that_is_older_than_the_outage_does_not_end_it() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     failed(breaker, 5.0, sent_at=4.0, broken=True)  # a wrong key
     breaker.succeeded(5.1, sent_at=4.5)
     assert not breaker.is_closed and breaker.ready_in(5.1) == pytest.approx(59.9)
@@ -67,7 +67,7 @@ def test_trials_that_fail_are_further_and_further_apart_up_to_a_minute() -> None
 
 
 def test_a_burst_of_failures_is_one_opening() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for _ in range(500):
         failed(breaker, 10.0, sent_at=9.0)
     assert breaker.ready_in(10.0) == pytest.approx(1.0)
@@ -77,7 +77,7 @@ def test_a_burst_of_failures_is_one_opening() -> None:
 
 
 def test_an_endpoint_that_fails_everybody_is_left_alone_at_once_and_for_long() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     failed(breaker, 0.0, sent_at=0.0, broken=True)
     why = breaker.why(0.0)
     assert why is not None and why.broken and why.kind == "authentication"
@@ -102,7 +102,7 @@ def test_somebody_else_s_unused_permission_is_not_the_trial_s() -> None:
     st.lists(st.tuples(st.floats(0, 100), st.sampled_from(["failed", "broken", "unused", "succeeded"])), max_size=60)
 )
 def test_it_never_opens_for_longer_than_a_minute_nor_closes_without_a_success(steps: list[tuple[float, str]]) -> None:
-    breaker, now = Breaker(failures_in_a_row=3), 0.0
+    breaker, now = CircuitBreaker(failures_in_a_row=3), 0.0
     for wait, what in steps:
         now += wait
         was_closed = breaker.is_closed

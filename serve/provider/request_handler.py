@@ -17,17 +17,17 @@ from typing import NoReturn
 from reasoning.offline.teacher import Teacher, UnrecordedQuestionError
 from reasoning.offline.word_tokens import count_tokens
 from serve.provider.account import Account, ProviderStats
-from serve.provider.admission import Admission, Cause, Charge, Refusal, retry_headers
+from serve.provider.admission_control import AdmissionControl, Cause, Charge, Rejection, retry_headers
 from serve.provider.args import ProviderArgs
 from serve.provider.batch_api import LineReply
-from serve.provider.chat_completion import Answer, ApiRefusal, ChatAsk, answer, bent, completion, read_ask
+from serve.provider.chat_completion import Answer, ApiError, ChatRequest, altered, answer, completion, read_chat_request
 from serve.provider.faults import ANSWERED, BATCH_KINDS, UNBILLED, FaultKind, FaultPlan, chance
 
 DEFAULT_RESERVED = 16  # tokens of a request without max_tokens, as OpenAI reserves them
 Clock = Callable[[], float]
 
 
-class LimitRefusal(ApiRefusal):
+class RateLimitError(ApiError):
     """A 429, with what the client is told about coming back."""
 
     def __init__(self, message: str, code: str, kind: str, headers: dict[str, str]) -> None:
@@ -36,11 +36,11 @@ class LimitRefusal(ApiRefusal):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class AdmittedRequest:
     """A request that was admitted. `given`: None where the fault keeps it from the model. `account`: the one it is in,
     also after a reset."""
 
-    ask: ChatAsk
+    ask: ChatRequest
     arrival: int
     fault: FaultKind | None
     given: Answer | None
@@ -48,7 +48,7 @@ class Order:
     account: Account
 
 
-class Desk:
+class RequestHandler:
     """`monotonic` never goes back and paces the limits; `unix` is the time of day."""
 
     def __init__(self, args: ProviderArgs, teacher: Teacher, monotonic: Clock, unix: Clock) -> None:
@@ -56,7 +56,7 @@ class Desk:
         self._teacher, self._monotonic, self._unix = teacher, monotonic, unix
         self._plan = FaultPlan(args.faults, args.seed)
         self._batch_plan = FaultPlan(args.batch_faults(), args.seed, BATCH_KINDS)
-        self._admission = Admission(args.limits())
+        self._admission = AdmissionControl(args.limits())
         self.reset()
 
     def reset(self) -> None:
@@ -68,8 +68,8 @@ class Desk:
     def stats(self) -> ProviderStats:
         return self.account.stats(self._admission.in_flight)
 
-    def take(self, ask: ChatAsk) -> Order:
-        """Admits and books a request; it is in flight until `close`. Errors: `LimitRefusal`; `ApiRefusal` when the
+    def take(self, ask: ChatRequest) -> AdmittedRequest:
+        """Admits and books a request; it is in flight until `close`. Errors: `RateLimitError`; `ApiError` when the
         teacher knows no answer."""
         account = self.account
         account.arrive(ask.identity, self._unix())
@@ -84,13 +84,13 @@ class Desk:
             by_reserve = self.args.count_tokens == "reserved"
             if fault in UNBILLED:
                 return Charge(reserved if by_reserve else 0, 0, 0, 0.0)
-            given = bent(self._answer(ask, prompt_tokens), fault)
+            given = altered(self._answer(ask, prompt_tokens), fault)
             used = given.prompt_tokens + given.completion_tokens
             cost = account.prices.cost(given.prompt_tokens, given.completion_tokens)
             return Charge(reserved if by_reserve else used, 1, used, cost)
 
         admitted = self._admission.admit(self._monotonic(), charge)
-        if isinstance(admitted, Refusal):
+        if isinstance(admitted, Rejection):
             account.refused[admitted.cause] += 1
             self._refuse(admitted)
         self._arrivals[ask.identity] += 1
@@ -99,17 +99,17 @@ class Desk:
             account.live.add(given)
         latency = self.args.latency
         at = chance(self.args.seed, "latency", ask.identity, arrival) if latency.median_s else 0.0
-        return Order(ask, arrival, fault, given, latency.seconds(at), account)
+        return AdmittedRequest(ask, arrival, fault, given, latency.seconds(at), account)
 
-    def body(self, order: Order) -> bytes:
-        """The reply to an order that reached the model."""
-        assert order.given is not None
-        return self._completion(order.ask, order.arrival, order.given, order.fault)
+    def body(self, admitted: AdmittedRequest) -> bytes:
+        """The reply to an admitted that reached the model."""
+        assert admitted.given is not None
+        return self._completion(admitted.ask, admitted.arrival, admitted.given, admitted.fault)
 
-    def finish(self, order: Order) -> None:
+    def finish(self, admitted: AdmittedRequest) -> None:
         """Its answer goes out."""
-        if order.given is not None:
-            order.account.serve(order.ask.identity, self._unix(), order.given, order.fault in ANSWERED)
+        if admitted.given is not None:
+            admitted.account.serve(admitted.ask.identity, self._unix(), admitted.given, admitted.fault in ANSWERED)
 
     def close(self) -> None:
         """It is no longer in flight."""
@@ -128,7 +128,7 @@ class Desk:
         account = self.account
         account.batch_lines += 1
         try:
-            ask = read_ask(sent, self.args.model)
+            ask = read_chat_request(sent, self.args.model)
             account.arrive_in_batch(ask.identity)
             arrival = self._arrivals[ask.identity]
             self._arrivals[ask.identity] += 1
@@ -138,14 +138,14 @@ class Desk:
             if fault is FaultKind.DROPPED:
                 return None
             if fault in UNBILLED:
-                raise fault_refusal(fault, self.args.model)
-            given = bent(self._answer(ask, count_tokens(ask.prompt)), fault)
+                raise fault_error(fault, self.args.model)
+            given = altered(self._answer(ask, count_tokens(ask.prompt)), fault)
             tokens = given.prompt_tokens + given.completion_tokens
             cost = account.prices.cost(given.prompt_tokens, given.completion_tokens, batch=True)
             if not self._admission.spend(Charge(0, 1, tokens, cost)):
                 account.refused[Cause.QUOTA] += 1
-                self._refuse(Refusal(Cause.QUOTA, float("inf")))
-        except ApiRefusal as refusal:
+                self._refuse(Rejection(Cause.QUOTA, float("inf")))
+        except ApiError as refusal:
             return LineReply(refusal.status, refusal.text())
         account.batch.add(given)
         if fault in ANSWERED:
@@ -153,36 +153,36 @@ class Desk:
         body = self._completion(ask, arrival, given, fault).decode()
         return LineReply(200, body, malformed=fault is FaultKind.MALFORMED)
 
-    def _answer(self, ask: ChatAsk, prompt_tokens: int) -> Answer:
+    def _answer(self, ask: ChatRequest, prompt_tokens: int) -> Answer:
         try:
             return answer(self._teacher, ask, prompt_tokens)
         except UnrecordedQuestionError as error:
-            raise ApiRefusal(404, str(error), "question_not_recorded") from error
+            raise ApiError(404, str(error), "question_not_recorded") from error
 
-    def _completion(self, ask: ChatAsk, arrival: int, given: Answer, fault: FaultKind | None) -> bytes:
+    def _completion(self, ask: ChatRequest, arrival: int, given: Answer, fault: FaultKind | None) -> bytes:
         at = chance(self.args.seed, "usage", ask.identity, arrival) if fault is FaultKind.WRONG_USAGE else 0.0
         return completion(f"{ask.identity}{arrival}", self.args.model, int(self._unix()), given, fault, at)
 
-    def _refuse(self, refusal: Refusal) -> NoReturn:
+    def _refuse(self, refusal: Rejection) -> NoReturn:
         if refusal.cause is Cause.QUOTA:
             message = "You exceeded your current quota, please check your plan and billing details."
-            raise LimitRefusal(message, "insufficient_quota", "insufficient_quota", {})
+            raise RateLimitError(message, "insufficient_quota", "insufficient_quota", {})
         what = {Cause.REQUESTS: "requests per min (RPM)", Cause.TOKENS: "tokens per min (TPM)"}
         where = f"Rate limit reached for {self.args.model} on {what.get(refusal.cause, 'concurrent requests')}"
         late = "Please try again later." if self.args.retry_after == "none" else "Please try again when told."
         message = f"{where}. {late}" if refusal.wait_s < float("inf") else f"{where}: the request is too large."
-        raise LimitRefusal(message, "rate_limit_exceeded", refusal.cause.value, self.hint(refusal.wait_s))
+        raise RateLimitError(message, "rate_limit_exceeded", refusal.cause.value, self.hint(refusal.wait_s))
 
 
-def fault_refusal(fault: FaultKind | None, model: str) -> ApiRefusal:
+def fault_error(fault: FaultKind | None, model: str) -> ApiError:
     """The error that a fault is, with OpenAI's words."""
     if fault is FaultKind.CONTEXT_TOO_LONG:
         message = "This model's maximum context length was exceeded. Please reduce the length of the messages."
-        return ApiRefusal(400, message, "context_length_exceeded", "messages")
+        return ApiError(400, message, "context_length_exceeded", "messages")
     if fault is FaultKind.SERVER_ERROR:
         message = "The server had an error while processing your request. Sorry about that!"
-        return ApiRefusal(500, message, None, None, "server_error")
+        return ApiError(500, message, None, None, "server_error")
     if fault is FaultKind.UNAVAILABLE:
-        return ApiRefusal(503, "The server is overloaded or not ready yet.", None, None, "server_error")
+        return ApiError(503, "The server is overloaded or not ready yet.", None, None, "server_error")
     message = f"Rate limit reached for {model}. Please slow down."
-    return ApiRefusal(429, message, "rate_limit_exceeded", None, "requests")
+    return ApiError(429, message, "rate_limit_exceeded", None, "requests")

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.provider.admission import (
-    Admission,
+from serve.provider.admission_control import (
+    AdmissionControl,
     Cause,
     Charge,
-    Limits,
-    Refusal,
+    ProviderLimits,
+    Rejection,
     SlidingWindow,
     TokenBucket,
     duration,
@@ -26,12 +26,12 @@ def charge(tokens: int = 1, cost: float = 0.0) -> Charge:
     return Charge(tokens, 1, tokens, cost)
 
 
-def admit_all(admission: Admission, arrivals: list[tuple[float, int]]) -> list[tuple[float, int]]:
+def admit_all(admission: AdmissionControl, arrivals: list[tuple[float, int]]) -> list[tuple[float, int]]:
     """Time and tokens of those admitted; arrivals give the seconds since the one before."""
     now, admitted = 0.0, []
     for pause, tokens in arrivals:
         now += pause
-        if not isinstance(admission.admit(now, lambda tokens=tokens: charge(tokens)), Refusal):  # type: ignore[misc]
+        if not isinstance(admission.admit(now, lambda tokens=tokens: charge(tokens)), Rejection):  # type: ignore[misc]
             admission.release()
             admitted.append((now, tokens))
     return admitted
@@ -39,8 +39,8 @@ def admit_all(admission: Admission, arrivals: list[tuple[float, int]]) -> list[t
 
 @given(ARRIVALS)
 def test_no_sliding_minute_of_a_window_holds_more_than_the_limits(arrivals: list[tuple[float, int]]) -> None:
-    limits = Limits(requests_per_minute=5, tokens_per_minute=100, algorithm="window")
-    admitted = admit_all(Admission(limits), arrivals)
+    limits = ProviderLimits(requests_per_minute=5, tokens_per_minute=100, algorithm="window")
+    admitted = admit_all(AdmissionControl(limits), arrivals)
     for start, _ in admitted:
         inside = [tokens for at, tokens in admitted if start <= at and at < start + 60]
         assert len(inside) <= 5 and sum(inside) <= 100
@@ -48,8 +48,8 @@ def test_no_sliding_minute_of_a_window_holds_more_than_the_limits(arrivals: list
 
 @given(ARRIVALS)
 def test_a_bucket_never_gives_more_than_it_held_and_what_flowed_in(arrivals: list[tuple[float, int]]) -> None:
-    limits = Limits(requests_per_minute=5, tokens_per_minute=100)
-    admitted = admit_all(Admission(limits), arrivals)
+    limits = ProviderLimits(requests_per_minute=5, tokens_per_minute=100)
+    admitted = admit_all(AdmissionControl(limits), arrivals)
     for i, (start, _) in enumerate(admitted):
         for j in range(i, len(admitted)):
             inside, passed = admitted[i : j + 1], admitted[j][0] - start
@@ -77,52 +77,54 @@ def test_whoever_waits_as_told_is_admitted_and_no_sooner(
 
 
 def test_a_bucket_lets_a_minute_through_at_once_and_then_one_at_a_time() -> None:
-    admission = Admission(Limits(requests_per_minute=60))
+    admission = AdmissionControl(ProviderLimits(requests_per_minute=60))
     assert len(admit_all(admission, [(0.0, 1)] * 100)) == 60
     refused = admission.admit(0.0, charge)
-    assert refused == Refusal(Cause.REQUESTS, pytest.approx(1.0))
-    assert not isinstance(admission.admit(1.0, charge), Refusal)
-    assert isinstance(admission.admit(1.5, charge), Refusal)
+    assert refused == Rejection(Cause.REQUESTS, pytest.approx(1.0))
+    assert not isinstance(admission.admit(1.0, charge), Rejection)
+    assert isinstance(admission.admit(1.5, charge), Rejection)
 
 
 def test_what_is_refused_takes_nothing() -> None:
-    admission = Admission(Limits(requests_per_minute=2, tokens_per_minute=10, algorithm="window"))
+    admission = AdmissionControl(ProviderLimits(requests_per_minute=2, tokens_per_minute=10, algorithm="window"))
     assert admission.admit(0.0, lambda: charge(8)) == charge(8)
-    assert admission.admit(1.0, lambda: charge(5)) == Refusal(Cause.TOKENS, 59.0)
+    assert admission.admit(1.0, lambda: charge(5)) == Rejection(Cause.TOKENS, 59.0)
     assert admission.admit(2.0, lambda: charge(2)) == charge(2)
-    assert admission.admit(3.0, lambda: charge(1)) == Refusal(Cause.REQUESTS, 57.0)
+    assert admission.admit(3.0, lambda: charge(1)) == Rejection(Cause.REQUESTS, 57.0)
 
 
 def test_a_request_above_the_limit_is_never_admitted() -> None:
     for algorithm in ("bucket", "window"):
-        limits = Limits(tokens_per_minute=10, algorithm=algorithm)  # type: ignore[arg-type]
-        assert Admission(limits).admit(0.0, lambda: charge(11)) == Refusal(Cause.TOKENS, math.inf)
+        limits = ProviderLimits(tokens_per_minute=10, algorithm=algorithm)  # type: ignore[arg-type]
+        assert AdmissionControl(limits).admit(0.0, lambda: charge(11)) == Rejection(Cause.TOKENS, math.inf)
 
 
 def test_so_many_at_once_and_no_more() -> None:
-    admission = Admission(Limits(max_concurrent=2))
-    assert not isinstance(admission.admit(0.0, charge), Refusal)
-    assert not isinstance(admission.admit(0.0, charge), Refusal)
+    admission = AdmissionControl(ProviderLimits(max_concurrent=2))
+    assert not isinstance(admission.admit(0.0, charge), Rejection)
+    assert not isinstance(admission.admit(0.0, charge), Rejection)
     refused = admission.admit(0.0, charge)
-    assert isinstance(refused, Refusal) and refused.cause is Cause.CONCURRENT
+    assert isinstance(refused, Rejection) and refused.cause is Cause.CONCURRENT
     admission.release()
-    assert not isinstance(admission.admit(0.0, charge), Refusal)
+    assert not isinstance(admission.admit(0.0, charge), Rejection)
 
 
-@pytest.mark.parametrize("limits", [Limits(quota_requests=3), Limits(quota_tokens=30), Limits(quota_cost=0.3)])
-def test_a_quota_is_used_up_to_the_last_and_then_ends(limits: Limits) -> None:
-    admission = Admission(limits)
+@pytest.mark.parametrize(
+    "limits", [ProviderLimits(quota_requests=3), ProviderLimits(quota_tokens=30), ProviderLimits(quota_cost=0.3)]
+)
+def test_a_quota_is_used_up_to_the_last_and_then_ends(limits: ProviderLimits) -> None:
+    admission = AdmissionControl(limits)
     for _ in range(3):
-        assert not isinstance(admission.admit(0.0, lambda: charge(10, 0.1)), Refusal)
-    assert admission.admit(0.0, lambda: charge(10, 0.1)) == Refusal(Cause.QUOTA, math.inf)
-    assert isinstance(admission.admit(9e9, lambda: Charge(0, 0, 0, 0.0)), Refusal)
+        assert not isinstance(admission.admit(0.0, lambda: charge(10, 0.1)), Rejection)
+    assert admission.admit(0.0, lambda: charge(10, 0.1)) == Rejection(Cause.QUOTA, math.inf)
+    assert isinstance(admission.admit(9e9, lambda: Charge(0, 0, 0, 0.0)), Rejection)
     assert not admission.spend(charge())
     admission.reset()
-    assert not isinstance(admission.admit(0.0, charge), Refusal)
+    assert not isinstance(admission.admit(0.0, charge), Rejection)
 
 
 def test_headers_say_what_is_left() -> None:
-    admission = Admission(Limits(requests_per_minute=10, tokens_per_minute=600))
+    admission = AdmissionControl(ProviderLimits(requests_per_minute=10, tokens_per_minute=600))
     admission.admit(0.0, lambda: charge(15))
     assert admission.headers(0.0) == {
         "x-ratelimit-limit-requests": "10",
@@ -132,7 +134,7 @@ def test_headers_say_what_is_left() -> None:
         "x-ratelimit-remaining-tokens": "585",
         "x-ratelimit-reset-tokens": "1.5s",
     }
-    assert Admission(Limits()).headers(0.0) == {}
+    assert AdmissionControl(ProviderLimits()).headers(0.0) == {}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 ItemT = TypeVar("ItemT")
 
 
-class Gathering(Generic[ItemT]):
+class Accumulator(Generic[ItemT]):
     """`go` takes what was gathered, and raises nothing."""
 
     def __init__(

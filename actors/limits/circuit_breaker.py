@@ -21,7 +21,7 @@ _BROKEN_PAUSE_S = 60.0  # a wrong key or an empty account: a person has to act
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class OpenCircuit:
     """Why nothing is sent to an endpoint now. `kind` is that of the failure (a `FailureKind`'s value), `message` its
     words, `retry_in_s` when it is tried again. `broken`: it fails every request alike until a person acts."""
 
@@ -31,7 +31,7 @@ class Closed:
     broken: bool
 
 
-class Breaker:
+class CircuitBreaker:
     def __init__(self, failures_in_a_row: int = FAILURES_IN_A_ROW) -> None:
         self._limit = failures_in_a_row
         self._failures = 0
@@ -52,10 +52,10 @@ class Breaker:
             return 0.0
         return math.inf if self._trial_out else max(0.0, self._open_until - now)
 
-    def why(self, now: float) -> Closed | None:
+    def why(self, now: float) -> OpenCircuit | None:
         """Why it is not closed; None when it is."""
         kind, message, broken = self._why
-        return None if self.is_closed else Closed(kind, message, max(0.0, self._open_until - now), broken)
+        return None if self.is_closed else OpenCircuit(kind, message, max(0.0, self._open_until - now), broken)
 
     def sent(self) -> None:
         """A request was permitted: when not closed, that is the trial."""

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 from actors.batch_api.client import CallFailed
 from actors.batch_api.endpoint import DAY_S, BatchEndpoint
-from actors.batch_api.files import Fate, LineResult, Reading, RemoteBatch, failed_line, read_input
+from actors.batch_api.files import Disposition, LineResult, RemoteBatch, ResultReader, failed_line, read_input
 from actors.endpoint.replies import Usage
 from actors.journal.actor import Ended, OpenBatch
 from actors.teacher.worker import backoff
@@ -46,7 +46,7 @@ class BatchStatus:
     since: float
 
 
-class Flight:
+class BatchJob:
     """One batch, as the journal has it."""
 
     def __init__(self, at: BatchEndpoint, batch: OpenBatch, content: bytes | None = None, until: float = 0.0) -> None:
@@ -54,7 +54,7 @@ class Flight:
         made before, by whomever."""
         self.id = batch.id
         self.sends = batch.sends
-        self.too_much = False
+        self.over_capacity = False
         self._open = set(batch.sends)
         self._at = at
         self._made_at = batch.created_at
@@ -89,7 +89,7 @@ class Flight:
         self._requests[key], self._numbers[key] = request, sends
         self._waiting[key] = came
 
-    async def fly(self) -> None:
+    async def run(self) -> None:
         """All of it. Raises `JournalError`."""
         content, self._content = self._content, None
         if content is not None:
@@ -99,17 +99,17 @@ class Flight:
             await self._look_for_it()
         if not self._open:
             return
-        ended = await self._persist(self._look)
+        ended = await self._poll(self._look)
         if ended is None:
             await self._give_up(f"the provider no longer knows batch {self._remote_id}", None)
             return
-        files = await self._persist(lambda: self._download(ended))
+        files = await self._poll(lambda: self._download(ended))
         if files is None:
             await self._give_up(f"the provider no longer has the results of batch {self._remote_id}", None)
             return
         await self._read(ended, files)
 
-    def lose(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
         """Tells everybody who waits that nothing could be recorded."""
         waiting, self._waiting, self._open = self._waiting, {}, set()
         for future in waiting.values():
@@ -120,7 +120,7 @@ class Flight:
     # Handing over -----------------------------------------------------------------------------------------------------
 
     async def _hand_over(self, content: bytes) -> None:
-        with self._at.calm.work():
+        with self._at.critical.task():
             try:
                 batch = await self._at.client.hand_over(self.id, content, self._made_at, self._until)
             except CallFailed as failed:  # it surely does not exist
@@ -142,7 +142,7 @@ class Flight:
                 return True
             return False if late else None
 
-        found = await self._persist(look)
+        found = await self._poll(look)
         if found is None:
             await self._give_up("the provider shows no list in which this batch could be found", None)
         elif not found:
@@ -172,7 +172,7 @@ class Flight:
             self._requests = {**read_input(content, self._at.teacher.name), **self._requests}
         return files
 
-    async def _persist(self, look: Callable[[], Awaitable[_FoundT | None]]) -> _FoundT | None:
+    async def _poll(self, look: Callable[[], Awaitable[_FoundT | None]]) -> _FoundT | None:
         """What `look` finds, however often it must be asked. None: the provider has no such thing any more.
 
         Whoever waits is told when the provider refuses to say, or cannot be asked for longer than the settings'
@@ -189,7 +189,7 @@ class Flight:
                 failing_since, failures = None, 0
                 if self._is_history():
                     late = f"nothing has come of the batch by now (its status: {self._status})"
-                    self._tell_why_not(CallFailed(FailureKind.TIMEOUT, late, refused=False))
+                    self._resolve_failed(CallFailed(FailureKind.TIMEOUT, late, refused=False))
             except CallFailed as failed:
                 if failed.kind is FailureKind.NOT_FOUND and self._is_history():
                     return None
@@ -197,7 +197,7 @@ class Flight:
                 now = time.monotonic()
                 failing_since = now if failing_since is None else failing_since
                 if not failed.kind.transient or now - failing_since >= patience_s:
-                    self._tell_why_not(failed)
+                    self._resolve_failed(failed)
                 asked_s = min(failed.retry_after_s or 0.0, patience_s)
                 wait_s = max(min(wait_s, backoff(self._at.backoff_s, failures)), asked_s)
             await asyncio.sleep(wait_s)
@@ -210,18 +210,18 @@ class Flight:
         """Whether nothing of this batch can be running any more."""
         return time.time() > self._made_at + self._at.window_s + DAY_S
 
-    def _tell_why_not(self, failed: CallFailed) -> None:
+    def _resolve_failed(self, failed: CallFailed) -> None:
         shown = self._remote_id or f"that is called {self.id} in its metadata"
         why = f"{failed} (batch {shown} goes on at {self._at.name}; its results are fetched when this is mended)"
         for key in list(self._waiting):
-            self._tell(failed_line(key, failed.kind, why, Fate.FINAL))
+            self._resolve(failed_line(key, failed.kind, why, Disposition.FINAL))
 
     # Recording --------------------------------------------------------------------------------------------------------
 
     async def _read(self, ended: RemoteBatch, files: Sequence[bytes]) -> None:
-        at, self.too_much = self._at, ended.too_much
-        reading = Reading(at.endpoint, at.client.api_key, ended, list(self.sends), self._requests)
-        with at.calm.work():
+        at, self.over_capacity = self._at, ended.over_capacity
+        reading = ResultReader(at.endpoint, at.client.api_key, ended, list(self.sends), self._requests)
+        with at.critical.task():
             await self._end_with(reading.results(files))
 
     async def _give_up(self, why: str, usage: Usage | None) -> None:
@@ -251,7 +251,7 @@ class Flight:
         for result, one in zip(results, ended, strict=True):
             self._at.metrics.sent(self._at.name, result.outcome, result.usage, one.cost or 0, seconds)
             self._open.discard(result.outcome.key)
-            self._tell(result)
+            self._resolve(result)
 
     def _cost(self, usage: Usage | None) -> int | None:
         """Nanodollars; None where only the worst case is known."""
@@ -262,7 +262,7 @@ class Flight:
             return 0 if self._priced and price is None else None
         return price.cost(usage.prompt_tokens, usage.completion_tokens, batch=True)
 
-    def _tell(self, result: LineResult) -> None:
+    def _resolve(self, result: LineResult) -> None:
         future = self._waiting.pop(result.outcome.key, None)
         if future is not None and not future.done():
             future.set_result(result)

@@ -18,10 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from actors.teacher.batching import Batched
-from reasoning.teacher.calls import TeacherFailure, TeacherReply, TeacherRequest
+from actors.teacher.coalesced_calls import CoalescedCalls
+from reasoning.teacher.calls import Outcome, TeacherRequest
 
-Outcome = TeacherReply | TeacherFailure
 _MOST_AT_ONCE = 256  # outcomes in one journey
 
 
@@ -33,13 +32,13 @@ class Unrecorded:
     error: Exception
 
 
-class Asker(ABC):
+class WorkerBase(ABC):
     """Answers requests of one teacher. Run as an actor with many concurrent calls."""
 
     def __init__(self, teacher: str, journal: Any) -> None:
         """`teacher` is the name that requests call it by; `journal` is an actor handle."""
         self._teacher = teacher
-        self.look_up: Batched[str, Outcome | None] = Batched(lambda keys: journal.lookup.remote(keys))
+        self.look_up: CoalescedCalls[str, Outcome | None] = CoalescedCalls(lambda keys: journal.lookup.remote(keys))
         self._asking: dict[str, asyncio.Task[Outcome]] = {}
         self._done: list[Outcome | Unrecorded] = []
         self._some_done = asyncio.Event()
@@ -70,10 +69,10 @@ class Asker(ABC):
     async def drain(self, grace_s: float) -> int:
         """Begins nothing new and waits for what is in flight, at most `grace_s`. Returns how many did not end."""
         self._draining.set()
-        return await self._wait_for_flights(grace_s)
+        return await self._wait_until_recorded(grace_s)
 
     @abstractmethod
-    async def _wait_for_flights(self, grace_s: float) -> int:
+    async def _wait_until_recorded(self, grace_s: float) -> int:
         """Waits until nothing that was sent is without a recorded outcome; the number that still is after `grace_s`."""
 
     def _task(self, request: TeacherRequest) -> asyncio.Task[Outcome]:

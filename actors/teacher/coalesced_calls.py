@@ -18,7 +18,7 @@ ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 
-class Batched(Generic[ItemT, ResultT]):
+class CoalescedCalls(Generic[ItemT, ResultT]):
     """`call` takes a list of items and returns their results in order (or None, when there are none to return)."""
 
     def __init__(self, call: Callable[[list[ItemT]], Awaitable[Sequence[ResultT] | None]], most: int = 64) -> None:

@@ -17,17 +17,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors.endpoint.attempt import Endpoint, Sent
-from actors.limits.breaker import Closed
+from actors.limits.circuit_breaker import OpenCircuit
 from actors.limits.rate_limiter import Grant
-from actors.limits.rules import Outcome, Release
-from actors.teacher.batching import Batched
+from actors.limits.rules import LeaseOutcome, Release
+from actors.teacher.coalesced_calls import CoalescedCalls
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherRequest
 
 _LEASES_A_CALL = 64
 _BOUNDED_WAIT_S = 0.25  # with other endpoints about, nobody queues at one for longer without looking around
 _CROWDED_S = 0.05
-_LONGEST_CLOSED_S = 60.0
-_LEAST_CLOSED_S = 0.2  # while one request tries an endpoint out, the others look again so often
+_LONGEST_OPEN_S = 60.0
+_LEAST_OPEN_S = 0.2  # while one request tries an endpoint out, the others look again so often
 
 
 @dataclass(slots=True, eq=False)
@@ -36,7 +36,7 @@ class _Wanted:
     lease: asyncio.Future[int | None]
 
 
-class Lane:
+class EndpointQueue:
     """`limiter` is an actor handle. `alone`: there is no other endpoint to look around for."""
 
     def __init__(self, endpoint: Endpoint, limiter: Any, patience_s: float, alone: bool) -> None:
@@ -47,32 +47,32 @@ class Lane:
         self._room = None if alone else 2 * _LEASES_A_CALL
         self._queue: deque[_Wanted] = deque()
         self._pump: asyncio.Task[None] | None = None
-        self._closed: Closed | None = None
-        self._closed_until = -math.inf
-        self._closed_since: float | None = None
+        self._circuit: OpenCircuit | None = None
+        self._open_until = -math.inf
+        self._open_since: float | None = None
         self._crowded_until = -math.inf
-        self._releases: Batched[Release, None] = Batched(self._release_all)
+        self._releases: CoalescedCalls[Release, None] = CoalescedCalls(self._release_all)
 
     @property
     def name(self) -> str:
         return self.endpoint.settings.name
 
-    def is_open(self, now: float) -> bool:
+    def accepts(self, now: float) -> bool:
         """Whether a request may queue here: `now` is monotonic time."""
         room = self._room is None or (len(self._queue) < self._room and now >= self._crowded_until)
-        return room and now >= self._closed_until
+        return room and now >= self._open_until
 
-    def closed(self, now: float) -> Closed | None:
+    def open_circuit(self, now: float) -> OpenCircuit | None:
         """Why the endpoint is left alone, as far as this worker knows."""
-        return self._closed if now < self._closed_until else None
+        return self._circuit if now < self._open_until else None
 
-    def closed_for(self, now: float) -> float:
-        """Seconds since this worker first found the endpoint closed; it has served nothing here since. (There may have
+    def open_for(self, now: float) -> float:
+        """Seconds since this worker first found the circuit open; it has served nothing here since. (There may have
         been leases: one request at a time tries an endpoint out.)"""
-        return now - self._closed_since if self._closed_since is not None else 0.0
+        return now - self._open_since if self._open_since is not None else 0.0
 
     async def lease(self, worst_tokens: int) -> int | None:
-        """Waits for a lease. None: there is none now, look around; `closed` says whether the endpoint is left alone."""
+        """Waits for a lease. None: there is none now, look around; `open_circuit` says whether it may be asked."""
         wanted = _Wanted(worst_tokens, asyncio.get_running_loop().create_future())
         self._queue.append(wanted)
         if self._pump is None:
@@ -82,17 +82,19 @@ class Lane:
         except asyncio.CancelledError:
             lease = wanted.lease.result() if wanted.lease.done() and not wanted.lease.cancelled() else None
             if lease is not None:
-                self.release(Release(lease, Outcome.UNUSED))
+                self.release(Release(lease, LeaseOutcome.UNUSED))
             raise
 
     async def send(self, request: TeacherRequest, lease: int) -> Sent:
         """One sending under `lease`, which is released whatever happens."""
-        ended = Release(lease, Outcome.FAILED, kind=FailureKind.TRANSPORT.value, message="the sending was given up")
+        ended = Release(
+            lease, LeaseOutcome.FAILED, kind=FailureKind.TRANSPORT.value, message="the sending was given up"
+        )
         try:
             sent = await self.endpoint.send(request)
             ended = _release_of(lease, sent)
-            if sent.outcome in (Outcome.DONE, Outcome.RATE_LIMITED):
-                self._closed_since = None
+            if sent.outcome in (LeaseOutcome.DONE, LeaseOutcome.RATE_LIMITED):
+                self._open_since = None
             return sent
         finally:
             self.release(ended)
@@ -132,16 +134,16 @@ class Lane:
                 self._hand_out(lease)
             return
         now = time.monotonic()
-        closed = grant.closed or self._paused(grant.paused_s)
-        if closed is not None:
-            self._closed = closed
-            self._closed_since = now if self._closed_since is None else self._closed_since
-            self._closed_until = now + max(_LEAST_CLOSED_S, min(closed.retry_in_s, _LONGEST_CLOSED_S))
+        circuit = grant.open_circuit or self._paused(grant.paused_s)
+        if circuit is not None:
+            self._circuit = circuit
+            self._open_since = now if self._open_since is None else self._open_since
+            self._open_until = now + max(_LEAST_OPEN_S, min(circuit.retry_in_s, _LONGEST_OPEN_S))
         else:
             self._crowded_until = now + _CROWDED_S
         self._empty(None)
 
-    def _paused(self, paused_s: float | None) -> Closed | None:
+    def _paused(self, paused_s: float | None) -> OpenCircuit | None:
         """A pause that nobody waits out is an endpoint that fails everybody alike."""
         if paused_s is None:
             return None
@@ -149,7 +151,7 @@ class Lane:
             f"the endpoint asks for a pause of {paused_s:.0f} s, longer than the {self._patience_s:.0f} s that a "
             "request waits (rate_limit_patience_s); run again later"
         )
-        return Closed(FailureKind.RATE_LIMITED.value, message, paused_s, broken=True)
+        return OpenCircuit(FailureKind.RATE_LIMITED.value, message, paused_s, broken=True)
 
     def _hand_out(self, lease: int) -> None:
         while self._queue:
@@ -157,7 +159,7 @@ class Lane:
             if not wanted.lease.done():
                 wanted.lease.set_result(lease)
                 return
-        self.release(Release(lease, Outcome.UNUSED))
+        self.release(Release(lease, LeaseOutcome.UNUSED))
 
     def _empty(self, answer: Exception | None) -> None:
         while self._queue:
