@@ -23,7 +23,7 @@ from pipelines.errors import RunFailed
 from pipelines.journal.view import journal_at
 from pipelines.run.live import LiveView
 from pipelines.run.preflight import Checked
-from pipelines.run.served_teachers import NotDeployed, deployed, endpoints_of
+from pipelines.run.served_teachers import NotDeployed, deployed, teachers_of
 from reasoning.recipe.tailored import Recipe, RunRecipe
 from reasoning.rounds.directory import ClaimedDirectory
 from reasoning.rounds.order import PhaseRecord
@@ -74,7 +74,7 @@ def coordinate(
 def _refuse_to_pay_twice(recipe: Recipe, directory: ClaimedDirectory[Any]) -> None:
     """A run that asks at once does not know what an earlier one has handed over in batches."""
     waiting = in_open_batches(journal_at(directory.path), recipe.name)
-    if waiting and not all(teacher.batch is not None for teacher in endpoints_of(recipe)):
+    if waiting and not all(teacher.batch is not None for teacher in teachers_of(recipe)):
         raise RunFailed(
             f"{directory.path}: {waiting} requests are in a batch at the provider, and would be asked and paid for "
             "again. Go on with the recipe's `batch` until they are fetched, and change it then"

@@ -69,7 +69,7 @@ def check(recipe: Recipe, origin: str, resources: Mapping[str, float], teacher: 
             faults += _size_faults(recipe, data)
             faults += _imported_faults(recipe, data, notes)
         taught = prompts is None or prompts.form.reasons  # labels alone need no teacher
-        for path, section in _endpoints(recipe) if taught else ():
+        for path, section in _teachers(recipe) if taught else ():
             faults += _endpoint_faults(path, section, recipe, data, notes)
     if faults or data is None or prompts is None:
         raise PreflightError(origin, faults)
@@ -88,7 +88,7 @@ def _prompts(recipe: Recipe, faults: list[Fault]) -> RunPrompts | None:
         return None
 
 
-def _endpoints(recipe: Recipe) -> list[tuple[str, TeacherSection]]:
+def _teachers(recipe: Recipe) -> list[tuple[str, TeacherSection]]:
     first = recipe.teacher.first
     return [("teacher", recipe.teacher), *([("teacher.first", first)] if first else [])]
 
@@ -227,7 +227,7 @@ def _served(recipe: Recipe, kind: str) -> float:
     """The CPUs or GPUs of the models that the run serves as teachers."""
     places = {
         teacher.application(endpoint): endpoint.serve
-        for _, teacher in _endpoints(recipe)
+        for _, teacher in _teachers(recipe)
         for endpoint in teacher.all_endpoints
     }
     return sum(serve.replicas * getattr(serve, f"{kind}s") for serve in places.values() if serve is not None)

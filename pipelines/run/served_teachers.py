@@ -34,7 +34,7 @@ def deployed(recipe: Recipe) -> Iterator[dict[str, str]]:
         remove_teachers(recipe)
 
 
-def endpoints_of(recipe: Recipe) -> list[TeacherSection]:
+def teachers_of(recipe: Recipe) -> list[TeacherSection]:
     """The recipe's teachers: the one that answers mistakes, and the one of round 0 when it is another."""
     return [recipe.teacher, *([recipe.teacher.first] if recipe.teacher.first else [])]
 
@@ -43,7 +43,7 @@ def applications_of(recipe: Recipe) -> dict[str, tuple[TeacherSection, EndpointS
     """What the run serves itself, by name: the teacher and its endpoint."""
     return {
         name: (teacher, endpoint)
-        for teacher in endpoints_of(recipe)
+        for teacher in teachers_of(recipe)
         for endpoint in teacher.all_endpoints
         if (name := teacher.application(endpoint)) is not None
     }
