@@ -1,5 +1,5 @@
-"""The command line: `tailor run | fine-tune-cot | estimate | eval | grade | serve | report | import | export`, and
-`tailor journal` (`pipelines.journal.cli`).
+"""The command line: `tailor init | run | fine-tune-cot | estimate | eval | grade | serve | report | import |
+export`, and `tailor journal` (`pipelines.journal.cli`).
 
 Owns: arguments. Exit codes: 0 done, 1 the run stopped (resumable), 2 bad input (nothing was started), 130 interrupted;
 how an error becomes one of them, and a line for a person, is `pipelines.errors`.
@@ -19,6 +19,7 @@ from pipelines import fine_tune_cot, tailored
 from pipelines.errors import told_plainly
 from pipelines.grading import GraderName
 from pipelines.journal import cli as journal_cli
+from pipelines.recipe.init import init
 from pipelines.run.options import DataOption, NameOption, SeedOption, StorageOption
 from reasoning.exchange.formats import ExportFormat, Format
 from reasoning.exchange.paper_b_finetune import Platform
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 console = Console()
 app.add_typer(journal_cli.app, name="journal")
+app.command()(init)
 
 app.command("run")(tailored.command)
 app.command("fine-tune-cot")(fine_tune_cot.command)

@@ -82,11 +82,12 @@ ARROWS: dict[str, dict[str, set[str]]] = {
         "estimate": {"errors", "run"},
         "exchange": {"errors"},
         "grading": {"errors"},
+        "recipe": {"errors"},
         "pretrain": set(),
         "demo": {"errors", "run", "serving"},
         "cli": {
             *("errors", "run", "tailored", "fine_tune_cot", "serving", "evaluation", "estimate", "exchange"),
-            *("grading", "journal", "report"),
+            *("grading", "journal", "recipe", "report"),
         },
     },
 }

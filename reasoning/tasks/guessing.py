@@ -1,0 +1,179 @@
+"""A guess of how rows of somebody's own state a question: which fields, what kind of answer.
+
+Owns: the guess, and the words for what is unsure about it. Every guess is tried with the reader that a run uses
+(`reasoning.tasks.rows`), so that what is guessed can be read.
+
+Invariants
+- The same rows give the same guess.
+- A guess reads most of the rows, or there is none; which rows it does not read is told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reasoning.records import AnswerKind
+from reasoning.tasks.rows import Fields, Row, read_row
+from reasoning.tasks.sources import SourceRow
+
+LOOKED_AT = 1000  # rows, from the first
+MOST = 0.8  # of the rows must be read
+OFTEN = 3  # times that each answer is given at least, on average, where all answers together are the options
+SHORT = 60  # characters of an answer that is compared as it stands
+
+_QUESTIONS = ("question", "problem", "query", "prompt", "input", "instruction", "text", "sentence", "stem")
+_ANSWERS = ("answer", "gold", "target", "label", "correct", "solution", "output", "response", "result", "category")
+_CHOICES = ("choices", "options", "candidates", "endings")
+_BEFORE_A_QUESTION = ("context", "passage", "body", "story", "premise", "background", "paragraph", "facts")
+_NOT_ASKED = ("id", "idx", "index", "key", "source", "split", "explanation", "rationale", "reasoning", "url")
+_MARKS = ("####", "Answer:", "answer is")
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """How rows may be read: `fields` as `kind`. `read` of `rows` are; `unread` says of the first few others why not.
+    `unsure` is what a person should check, a sentence each."""
+
+    fields: Fields
+    kind: AnswerKind
+    rows: int
+    read: int
+    unread: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
+
+
+def guess_form(rows: Sequence[SourceRow]) -> Guess | None:
+    """The likeliest way to read `rows`; None where no two of their fields are a question and its answer."""
+    looked_at = rows[:LOOKED_AT]
+    contents = [row.content for row in looked_at]
+    for answer in _ranked(contents, _ANSWERS, long=False):
+        for question in _questions(contents, answer):
+            tried = (_tried(looked_at, fields, kind) for fields, kind in _ways(contents, question, answer))
+            good = [guess for guess in tried if guess.read >= MOST * len(looked_at)]
+            if good:  # of those that read most, the first; anything can be read as text, so that comes last
+                best = max(good, key=lambda guess: (guess.kind is not AnswerKind.TEXT, guess.read))
+                return replace(best, unsure=tuple(_doubts(contents, best)))
+    return None
+
+
+def field_names(rows: Sequence[Row]) -> list[str]:
+    """The fields that most of the rows have, in their order; `a.b` is field b of the object a."""
+    found = Counter(name for row in rows for name in _names(row))
+    return [name for name, count in found.items() if count >= MOST * len(rows)]
+
+
+def _names(row: Row) -> Iterator[str]:
+    for name, value in row.items():
+        yield name
+        if isinstance(value, Mapping):
+            yield from (f"{name}.{inner}" for inner in value)
+
+
+# Fields -------------------------------------------------------------------------------------------------------------
+
+
+def _questions(rows: Sequence[Row], answer: str) -> Iterator[tuple[str, ...]]:
+    texts = [n for n in _ranked(rows, _QUESTIONS, long=True) if n != answer and _all_text(rows, n)]
+    before = [n for n in texts if _score(n, _BEFORE_A_QUESTION)]
+    for name in texts:
+        if before and name not in before:
+            yield (before[0], name)
+        yield (name,)
+
+
+def _ranked(rows: Sequence[Row], wanted: Sequence[str], long: bool) -> list[str]:
+    """Fields, the likeliest first: by their names, then by the length of what they hold."""
+    names = [name for name in field_names(rows) if not _score(name, _NOT_ASKED) or _score(name, wanted)]
+    lengths = {name: sum(len(str(_value(row, name))) for row in rows) for name in names}
+    return sorted(names, key=lambda n: (-_score(n, wanted), -lengths[n] if long else lengths[n]))
+
+
+def _score(name: str, wanted: Sequence[str]) -> int:
+    """How well a field's name fits: the whole of it, or one of its words; earlier words of `wanted` fit better."""
+    last = name.rpartition(".")[2]
+    words = [word.lower().removesuffix("s") for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+", last)]
+    for place, word in enumerate(wanted):
+        if last.lower() in (word, f"{word}s"):
+            return 2 * len(wanted) - place
+        if word.removesuffix("s") in words:
+            return len(wanted) - place
+    return 0
+
+
+def _value(row: Row, name: str) -> Any:
+    """What a field holds; None where the row has not got it."""
+    if name in row:
+        return row[name]
+    head, _, rest = name.partition(".")
+    inner = row.get(head)
+    return inner.get(rest) if isinstance(inner, Mapping) else None
+
+
+def _all_text(rows: Sequence[Row], name: str) -> bool:
+    return sum(isinstance(_value(row, name), str) for row in rows) >= MOST * len(rows)
+
+
+# Kinds of answer ----------------------------------------------------------------------------------------------------
+
+
+def _ways(rows: Sequence[Row], question: tuple[str, ...], answer: str) -> Iterator[tuple[Fields, AnswerKind]]:
+    """The ways to read an answer, those that fit the fewest rows by chance first."""
+    fields = Fields(question, answer)
+    for choices in _ranked(rows, _CHOICES, long=True):
+        if choices not in (*question, answer) and any(isinstance(_value(row, choices), list | Mapping) for row in rows):
+            for answer_as in (None, "letter", "text", "index"):
+                yield replace(fields, choices=choices, answer_as=answer_as), AnswerKind.CHOICE
+    yield fields, AnswerKind.YES_NO
+    yield fields, AnswerKind.NUMBER
+    for mark in _MARKS:
+        yield replace(fields, answer_after=mark), AnswerKind.NUMBER
+        yield replace(fields, answer_after=mark), AnswerKind.YES_NO
+    yield fields, AnswerKind.CHOICE  # the options stand in the question
+    if options := _same_options(rows, answer):
+        yield replace(fields, same_choices=options), AnswerKind.CHOICE
+    if all(isinstance(_value(row, answer), str | int | float) for row in rows):
+        yield fields, AnswerKind.TEXT
+
+
+def _same_options(rows: Sequence[Row], answer: str) -> tuple[str, ...]:
+    """All answers, where they are so few that they are the options of every question."""
+    given = [_value(row, answer) for row in rows]
+    texts = Counter(value.strip() for value in given if isinstance(value, str) and value.strip())
+    few = 2 <= len(texts) <= 26 and len(texts) * OFTEN <= len(rows)
+    return tuple(sorted(texts)) if few and all(len(text) <= SHORT for text in texts) else ()
+
+
+def _tried(rows: Sequence[SourceRow], fields: Fields, kind: AnswerKind) -> Guess:
+    read, unread = 0, []
+    for row in rows:
+        try:
+            read_row(row.content, (fields,), kind)
+            read += 1
+        except ValueError as error:
+            unread.append(f"{row.place}: {error}")
+    return Guess(fields, kind, len(rows), read, tuple(unread[:3]))
+
+
+# Doubts -------------------------------------------------------------------------------------------------------------
+
+
+def _doubts(rows: Sequence[Row], guess: Guess) -> Iterator[str]:
+    fields = guess.fields
+    if not _score(fields.question[-1], _QUESTIONS):
+        yield f"The question is taken from {fields.question[-1]!r}, because it is the longest text."
+    if not _score(fields.answer, _ANSWERS):
+        yield f"The answer is taken from {fields.answer!r}; no field has a usual name for an answer."
+    if fields.same_choices:
+        yield f"The rows have only {len(fields.same_choices)} different answers, which are taken as the choices."
+    if guess.kind is AnswerKind.TEXT:
+        yield "An answer of kind text is right only when it is the same text, but for case and punctuation."
+        if any(len(str(_value(row, fields.answer))) > SHORT for row in rows):
+            yield "Some answers are long; keep the final answer in a field of its own, or name answer_after."
+    if guess.kind is AnswerKind.NUMBER and {str(_value(row, fields.answer)) for row in rows} <= {"0", "1"}:
+        yield "All answers are 0 or 1. If they mean no and yes, write true and false in the file, with kind: yes_no."
+    if guess.read < guess.rows:
+        yield f"{guess.rows - guess.read} of {guess.rows} rows cannot be read so; a run refuses them."

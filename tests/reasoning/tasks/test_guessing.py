@@ -1,0 +1,108 @@
+"""The look at rows of somebody's own: which fields are taken for question, options and answer, and of what kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reasoning.records import AnswerKind
+from reasoning.tasks.guessing import Guess, field_names, guess_form
+from reasoning.tasks.sources import SourceRow
+
+
+def guess(*rows: dict[str, Any]) -> Guess:
+    found = guess_form([SourceRow(row, f"own.jsonl, line {number}") for number, row in enumerate(rows, 1)])
+    assert found is not None
+    return found
+
+
+def shape(found: Guess) -> tuple[tuple[str, ...], str, str]:
+    return found.fields.question, found.fields.answer, found.kind.value
+
+
+def test_numbers_behind_a_mark() -> None:
+    found = guess(*({"question": f"How many are {n}?", "answer": f"Count {n}.\n#### {n}"} for n in range(20)))
+    assert shape(found) == (("question",), "answer", "number")
+    assert found.fields.answer_after == "####" and not found.unsure
+
+
+def test_a_body_before_a_question_and_fields_that_are_not_asked() -> None:
+    rows = (
+        {"ID": f"q-{n}", "Body": f"There are {n} birds on a long fence.", "Question": "How many?", "Answer": float(n)}
+        for n in range(20)
+    )
+    assert shape(guess(*rows)) == (("Body", "Question"), "Answer", "number")
+
+
+def test_yes_and_no_may_be_true_and_false() -> None:
+    rows = ({"id": n, "passage": f"A passage about {n}.", "question": f"Is it {n}", "answer": n > 5} for n in range(20))
+    assert shape(guess(*rows)) == (("passage", "question"), "answer", "yes_no")
+
+
+@pytest.mark.parametrize(
+    ("row", "question", "answer", "choices"),
+    [
+        (
+            {"question": "q?", "options": ["A)1", "B)2"], "rationale": "r", "correct": "B"},
+            "question",
+            "correct",
+            "options",
+        ),
+        (
+            {"question": {"stem": "q?", "choices": [{"label": "A", "text": "x"}, {"label": "B", "text": "y"}]}}
+            | {"id": "7", "answerKey": "B"},
+            *("question.stem", "answerKey", "question.choices"),
+        ),
+        ({"ctx": "He goes", "endings": ["left", "right"], "label": 1}, "ctx", "label", "endings"),
+        ({"prompt": "Pick one", "choices": {"A": "x", "B": "y"}, "gold": "x"}, "prompt", "gold", "choices"),
+    ],
+)
+def test_options_in_every_shape(row: dict[str, Any], question: str, answer: str, choices: str) -> None:
+    found = guess(*[row] * 5)
+    assert shape(found) == ((question,), answer, "choice") and found.fields.choices == choices
+    assert found.read == 5
+
+
+def test_options_that_stand_in_the_question() -> None:
+    found = guess(*({"problem": f"Which is {n}? (A) one (B) two", "label": "(B)"} for n in range(5)))
+    assert shape(found) == (("problem",), "label", "choice") and found.fields.choices is None
+
+
+def test_few_answers_are_the_options_and_that_is_told() -> None:
+    desks = ("billing", "shipping", "account")
+    found = guess(*({"ticket": f"My order {n} is late.", "desk": desks[n % 3]} for n in range(30)))
+    assert shape(found) == (("ticket",), "desk", "choice")
+    assert found.fields.same_choices == ("account", "billing", "shipping")
+    assert "3 different answers" in " ".join(found.unsure) and "'desk'" in " ".join(found.unsure)
+
+
+def test_answers_that_are_nothing_else_are_text() -> None:
+    found = guess(*({"input": f"Last letters of {n}", "output": f"ab{n}"} for n in range(10)))
+    assert shape(found) == (("input",), "output", "text") and "same text" in found.unsure[0]
+    long = guess(*({"input": f"Why {n}?", "output": f"because {n} " * 20} for n in range(10)))
+    assert "answers are long" in " ".join(long.unsure)
+
+
+def test_a_letter_that_is_also_another_options_text_is_said_to_be_a_letter() -> None:
+    rows = ({"question": f"Which {n}?", "choices": ["B", "A", "C"], "answer": "AB"[n % 2]} for n in range(6))
+    found = guess(*rows)
+    assert found.kind is AnswerKind.CHOICE and found.fields.answer_as is not None and found.read == 6
+
+
+def test_rows_that_do_not_fit_are_named() -> None:
+    rows = [{"question": f"How many {n}?", "answer": n} for n in range(9)]
+    found = guess(*rows, {"question": "What colour?", "answer": "violet"})
+    assert found.kind is AnswerKind.NUMBER and (found.read, found.rows) == (9, 10)
+    assert found.unread[0].startswith("own.jsonl, line 10:") and "violet" in found.unread[0]
+    assert "1 of 10 rows" in found.unsure[-1]
+
+
+@pytest.mark.parametrize("rows", [[{"x": [1]}], [{"question": "only"}], [{"a": 1, "b": 2}], [{}]])
+def test_no_question_and_answer_is_no_guess(rows: list[dict[str, Any]]) -> None:
+    assert guess_form([SourceRow(row, "here") for row in rows * 5]) is None
+
+
+def test_field_names_are_those_that_most_rows_have() -> None:
+    rows = [{"q": {"stem": "s"}, "a": 1}] * 9 + [{"q": {"stem": "s"}, "a": 1, "odd": 2}]
+    assert field_names(rows) == ["q", "q.stem", "a"]
