@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 
 from rich.console import Console
 
 from pipelines.errors import told_plainly
 from pipelines.serving import curl_line, graduate_of
+from reasoning.files.resources import resource
 
-RECIPE = Path(__file__).resolve().parent.parent / "recipes" / "quickstart.yaml"
+RECIPE = resource("recipes", "quickstart.yaml")
 QUESTIONS = 3
 
 
