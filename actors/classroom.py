@@ -20,7 +20,7 @@ from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.tailored import Recipe
 from reasoning.rounds.classroom import Answering, Classroom
 from reasoning.rounds.directory import RoundFiles, RunDirectory
-from reasoning.rounds.progress import ProgressBoard
+from reasoning.rounds.progress import Progress
 from reasoning.student.probe import Probe, load_probe, save_probe
 from reasoning.student.sampling import Completion, Sampling
 from reasoning.tasks.loading import TaskData
@@ -39,14 +39,14 @@ class ClusterClassroom(Classroom):
         directory: RunDirectory,
         data: TaskData,
         prompts: RunPrompts,
-        board: ProgressBoard,
+        progress: Progress,
         *,
         teacher: TeacherPool,
         first_teacher: TeacherPool,
         trainer: Any,
         reporter: Any,
     ) -> None:
-        super().__init__(recipe, directory, data, prompts, board)
+        super().__init__(recipe, directory, data, prompts, progress)
         self.teacher = teacher
         self.first_teacher = first_teacher
         self.trainer = trainer

@@ -38,7 +38,7 @@ from reasoning.recipe.teacher import TeacherSection
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.order import Finished, Phase, PhaseRecord, Step, best_round, next_step
 from reasoning.rounds.phases import perform
-from reasoning.rounds.progress import ProgressBoard, Snapshot, TeacherFigures
+from reasoning.rounds.progress import Progress, Snapshot, TeacherFigures
 from reasoning.tasks.loading import TaskData
 from reasoning.teacher.calls import TeacherSettings
 from reasoning.training.report import LossPoint
@@ -76,7 +76,7 @@ class AnyCoordinator(ABC, Generic[WorkT]):
         self._data = data
         self._prompts = prompts
         self._base_urls = dict(base_urls)
-        self._board = ProgressBoard()
+        self._progress = Progress()
         self._journal: Any = None
         self._room: ClusterClassroom | None = None
 
@@ -94,11 +94,11 @@ class AnyCoordinator(ABC, Generic[WorkT]):
 
     async def progress(self) -> Snapshot:
         """What the run is doing now."""
-        return self._board.snapshot
+        return self._progress.snapshot
 
     async def training_point(self, point: LossPoint) -> None:
         """Called by the training workers after a step, fire and forget."""
-        self._board.show(done=point.step, total=point.steps, loss=point.total, tokens_per_s=point.tokens_per_s)
+        self._progress.show(done=point.step, total=point.steps, loss=point.total, tokens_per_s=point.tokens_per_s)
 
     async def finish(self) -> tuple[str, JournalSums]:
         """Does all that is left. Returns why nothing is left, and the journal's account."""
@@ -130,7 +130,7 @@ class AnyCoordinator(ABC, Generic[WorkT]):
             self._directory,
             self._data,
             self._prompts,
-            self._board,
+            self._progress,
             teacher=pools[0],
             first_teacher=pools[-1],
             trainer=ray.remote(Trainer).options(num_cpus=0).remote(),
@@ -144,13 +144,13 @@ class AnyCoordinator(ABC, Generic[WorkT]):
         return self._recipe.storage.journal or self._directory.journal
 
     async def _watch_teachers(self) -> None:
-        """Keeps the board's figures of the teachers fresh."""
+        """Keeps the shown figures of the teachers fresh."""
         gauges = TeacherGauges(self._recipe.name)
         while True:
             await asyncio.sleep(_LOOK_S)
             if self._room is not None and self._journal is not None:
                 with contextlib.suppress(ray.exceptions.RayError, WorkersLost):
-                    await show_teachers(self._board, gauges, self._room, self._recipe.teacher.max_cost)
+                    await show_teachers(self._progress, gauges, self._room, self._recipe.teacher.max_cost)
 
     async def _stop(self) -> None:
         room, self._room = self._room, None
@@ -189,9 +189,9 @@ class Coordinator(AnyCoordinator[Step]):
 
 
 async def show_teachers(
-    board: ProgressBoard, gauges: TeacherGauges, room: ClusterClassroom, max_cost: float | None
+    progress: Progress, gauges: TeacherGauges, room: ClusterClassroom, max_cost: float | None
 ) -> None:
-    """Puts the figures of the run's teachers on its board, and into Ray's metrics. The money is that of the run,
+    """Puts the figures of the run's teachers into its progress, and into Ray's metrics. The money is that of the run,
     whichever teacher spent it."""
     looks = [await pool.progress() for pool in {room.teacher, room.first_teacher}]
     waits = [look.eta_s for look in looks if look.eta_s is not None]
@@ -205,5 +205,5 @@ async def show_teachers(
         open_circuits=tuple(sorted({name for look in looks for name in look.open_circuits})),
         eta_s=max(waits) if waits else None,
     )
-    board.show(teacher=figures)
+    progress.show(teacher=figures)
     gauges.show(figures)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import Refused
-from reasoning.files.data_error import DataError, Gathering
+from reasoning.files.data_error import DataError, ErrorCollector
 from reasoning.files.durable import new_file
 from reasoning.files.json_files import json_lines, kind_of_value
 from reasoning.grading.answers import How, is_answer, is_right, judged_answer, judged_part, mentions
@@ -193,7 +193,7 @@ def read_answered(path: Path, task: str, fields: Sequence[str], grader: GraderNa
     that there is nothing to grade."""
     kind = kind_of(task)
     found: list[Answered] = []
-    faults = Gathering()
+    faults = ErrorCollector()
     for line in json_lines(path, MOST_BYTES):
         with faults.caught():
             row = line.value()

@@ -35,14 +35,14 @@ from pipelines.run.fine_tune_cot import check_cot, fitted
 from pipelines.run.preflight import check
 from pipelines.run.served_teachers import NotDeployed, applications_of, deployed
 from reasoning.estimate.call_plan import Ask, Planned, collection_plan, missed, run_plan
-from reasoning.estimate.sums import Estimate, Pace, Row, Use, rates_of
+from reasoning.estimate.sums import CallEstimate, Estimate, Pace, Use, rates_of
 from reasoning.fine_tune_cot.directory import CotDirectory
 from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.teacher import TeacherSection
 from reasoning.rounds.classroom import TeacherRefused
 from reasoning.rounds.directory import ClaimedDirectory, RunDirectory, RunDirectoryError
-from reasoning.rounds.progress import ProgressBoard
+from reasoning.rounds.progress import Progress
 from reasoning.teacher.calls import EndpointSettings, TeacherSettings
 from reasoning.teacher.prices import dollars
 
@@ -106,7 +106,7 @@ def _tailored(recipe: Recipe, origin: str, sample: int, share: float | None) -> 
     directory = RunDirectory(storage_folder(recipe) / recipe.name)
     checked = check(recipe, origin, _there(recipe, sample))
     _refuse_another(directory, recipe)
-    enquiry = Enquiry(recipe, directory, checked.data, checked.prompts, ProgressBoard())
+    enquiry = Enquiry(recipe, directory, checked.data, checked.prompts, Progress())
     done = directory.finished()
     found = missed(recipe.learning, done, share)
     planned = run_plan(recipe.learning, checked.prompts, len(checked.data.train), done, found)
@@ -121,7 +121,7 @@ def _cot(recipe: FineTuneCotRecipe, origin: str, sample: int) -> _Subject:
     _refuse_another(directory, recipe)
     train = len(checked.data.train)
     shared = recipe.at_degree(wanted, train)
-    enquiry = Enquiry(shared, directory.collection, checked.data, checked.prompts, ProgressBoard())
+    enquiry = Enquiry(shared, directory.collection, checked.data, checked.prompts, Progress())
     collected = directory.collected()
     planned = collection_plan(train, wanted, checked.prompts) if collected < wanted else []
     return _Subject(enquiry, planned, lambda: directory.claim(recipe), checked.notes)
@@ -209,7 +209,7 @@ def _told(subject: _Subject, sampled: Sampled, learnt: Limiters, before: float) 
         known = subject.enquiry.known(planned, subject.journal)
         uses: dict[str, Use] = sampled.uses.get((planned.ask, planned.step), {}) | known
         size = subject.enquiry.size(planned, uses.values())
-        rows.append(Row(planned, size, rates_of(endpoints[planned.ask]), tuple(known.values())))
+        rows.append(CallEstimate(planned, size, rates_of(endpoints[planned.ask]), tuple(known.values())))
     reckoned = Estimate(tuple(rows))
     spent = _booked(subject)
     return Told(

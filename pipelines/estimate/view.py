@@ -17,7 +17,7 @@ from rich.table import Table
 
 from pipelines.estimate.asking import Sampled
 from reasoning.estimate.call_plan import Calls
-from reasoning.estimate.sums import CHARACTERS_A_TOKEN, Estimate, Row
+from reasoning.estimate.sums import CHARACTERS_A_TOKEN, CallEstimate, Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def _sample(told: Told) -> list[str]:
     return lines
 
 
-def _tokens(row: Row) -> str:
+def _tokens(row: CallEstimate) -> str:
     size, bounds = row.size, row.size.intervals()
     if not size.measured:
         source = f"{CHARACTERS_A_TOKEN} characters a token; max_tokens, an upper bound"
@@ -211,7 +211,7 @@ def as_json(told: Told) -> dict[str, Any]:
     }
 
 
-def _sums(one: Estimate | Row) -> dict[str, Any]:
+def _sums(one: Estimate | CallEstimate) -> dict[str, Any]:
     calls = one.calls if isinstance(one, Estimate) else one.planned.calls
     return {
         "calls": {"least": calls.least, "expected": calls.expected, "most": calls.most},
@@ -222,7 +222,7 @@ def _sums(one: Estimate | Row) -> dict[str, Any]:
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: CallEstimate) -> dict[str, Any]:
     bounds = row.size.intervals()
     parts = ("prompt_tokens", "completion_tokens")
     each = {

@@ -27,7 +27,7 @@ from reasoning.fine_tune_cot.directory import CotDirectory, is_cot_directory
 from reasoning.grading.judging import mistakes_of
 from reasoning.records import Attempt, Mistake, Problem, Rationale
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
-from reasoning.rounds.new_questions.agreement import Fate, NewProblem
+from reasoning.rounds.new_questions.agreement import NewProblem, ProposalOutcome
 from reasoning.tasks.loading import TaskData, load_problems
 from reasoning.tasks.rows import Stated
 
@@ -123,7 +123,7 @@ class _Run:
 
     def _new_problems(self) -> list[Problem]:
         new = [one for number in range(self.last + 1) for one in self._read(number, "new_problems", NewProblem)]
-        return [one.problem for one in new if one.fate is Fate.KEPT]
+        return [one.problem for one in new if one.fate is ProposalOutcome.KEPT]
 
     def _read(self, number: int, name: str, kind: type[Any]) -> list[Any]:
         path: Path = getattr(self.directory.round(number), name)

@@ -26,7 +26,7 @@ from reasoning.records import Attempt, Rationale, RationaleSource, Verdict
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.epochs import read_epochs
 from reasoning.rounds.new_questions.agreement import NewProblem
-from reasoning.rounds.new_questions.proposals import Fate
+from reasoning.rounds.new_questions.proposals import ProposalOutcome
 from reasoning.rounds.order import Phase, PhaseRecord, best_round, evaluations
 
 if TYPE_CHECKING:
@@ -199,14 +199,14 @@ def _practice(directory: RunDirectory, records: Sequence[PhaseRecord]) -> list[P
     """Up to three new questions that were kept, from the last round that has any."""
     for record in reversed([r for r in records if r.metrics.get("new_kept")]):
         new = read_table(directory.round(record.round).new_problems, NewProblem)
-        kept = [one for one in new if one.fate is Fate.KEPT]
+        kept = [one for one in new if one.fate is ProposalOutcome.KEPT]
         return [Practice(one.question, one.answer, one.agreed, one.asked) for one in kept[:3]]
     return []
 
 
 def _fates(records: Sequence[PhaseRecord]) -> list[tuple[str, int]]:
     """What became of the new questions of all rounds, as (words, count), none when none were proposed."""
-    totals = {fate: sum(int(record.metrics.get(f"new_{fate}", 0)) for record in records) for fate in Fate}
+    totals = {fate: sum(int(record.metrics.get(f"new_{fate}", 0)) for record in records) for fate in ProposalOutcome}
     return [(fate.replace("_", " "), count) for fate, count in totals.items() if count]
 
 

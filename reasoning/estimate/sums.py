@@ -92,7 +92,7 @@ def _dollars(price: Price, prompt_tokens: float, completion_tokens: float) -> fl
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CallEstimate:
     """Calls of one kind with their tokens and their cost. `known` are those whose replies are in the journal: paid for,
     and not asked again. Costs are dollars, None without a price."""
 
@@ -145,7 +145,7 @@ class Row:
 class Estimate:
     """All that a run has still to ask, row by row, and its sums."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[CallEstimate, ...]
 
     @property
     def calls(self) -> Calls:

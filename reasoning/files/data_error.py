@@ -1,6 +1,6 @@
 """Data that cannot be used: what is wrong, where, and what to do; several faults told at once.
 
-Owns: the error of everything that reads questions, the gathering of faults, and the fault that is told and not raised.
+Owns: the error of everything that reads questions, their collection, and the fault that is told and not raised.
 
 Invariant: every fault names its place (file and line or record, dataset and record, or the recipe's key). A message
 shows at most ten of them, and says how many there are.
@@ -50,8 +50,8 @@ class ManyDataErrors(DataError):
         self.args = ("\n".join(str(fault) for fault in self.faults),)
 
 
-class Gathering:
-    """Faults caught one after the other, and raised together."""
+class ErrorCollector:
+    """Errors caught one after another, and raised together."""
 
     def __init__(self) -> None:
         self._shown: list[DataError] = []

@@ -36,43 +36,45 @@ def work_left(recipe: FineTuneCotRecipe, directory: CotDirectory) -> Collect | D
     return next_work(directory.collected(), recipe.fine_tuning.collected, done)
 
 
-async def do(room: Classroom, recipe: FineTuneCotRecipe, directory: CotDirectory, work: Collect | DegreeStep) -> None:
+async def do(
+    classroom: Classroom, recipe: FineTuneCotRecipe, directory: CotDirectory, work: Collect | DegreeStep
+) -> None:
     """Does one step to its end and records it."""
     started = time.monotonic()
-    room.board.show(label=degree_name(work.degree) if isinstance(work, DegreeStep) else "teacher")
+    classroom.progress.show(label=degree_name(work.degree) if isinstance(work, DegreeStep) else "teacher")
     if isinstance(work, Collect):
-        metrics = await _collect(room, recipe, directory, work.samples)
+        metrics = await _collect(classroom, recipe, directory, work.samples)
         directory.append(PhaseRecord(0, Phase.FEEDBACK, time.monotonic() - started, metrics))
         return
-    own = recipe.at_degree(work.degree, len(room.data.train))
+    own = recipe.at_degree(work.degree, len(classroom.data.train))
     home = directory.degree(work.degree)
     home.claim(own)
-    room.turn_to(own, home, run_prompts(own))
+    classroom.turn_to(own, home, run_prompts(own))
     if work.phase is Phase.FEEDBACK:
-        metrics = _take(room, directory, work.degree)
+        metrics = _take(classroom, directory, work.degree)
     else:
-        metrics = await perform(room, 0, work.phase)
+        metrics = await perform(classroom, 0, work.phase)
     home.append(PhaseRecord(0, work.phase, time.monotonic() - started, metrics))
 
 
-async def _collect(room: Classroom, recipe: FineTuneCotRecipe, directory: CotDirectory, samples: int) -> Metrics:
+async def _collect(classroom: Classroom, recipe: FineTuneCotRecipe, directory: CotDirectory, samples: int) -> Metrics:
     """Asks for `samples` rationales of every training question; those that are journaled are not asked for again."""
-    own = recipe.at_degree(samples, len(room.data.train))
-    room.turn_to(own, directory.collection, run_prompts(own))
-    return {**await feedback(room, 0), "samples": samples}
+    own = recipe.at_degree(samples, len(classroom.data.train))
+    classroom.turn_to(own, directory.collection, run_prompts(own))
+    return {**await feedback(classroom, 0), "samples": samples}
 
 
-def _take(room: Classroom, directory: CotDirectory, degree: int) -> Metrics:
+def _take(classroom: Classroom, directory: CotDirectory, degree: int) -> Metrics:
     """A degree's share of what was collected, as the feedback of its round."""
-    files = room.files(0)
+    files = classroom.files(0)
     files.folder.mkdir(parents=True, exist_ok=True)
     collected = read_table(directory.rationales, Rationale) if degree != LABELS_ALONE else []
     taken = [rationale for rationale in collected if rationale.sample < degree]
     write_table(files.rationales, taken, Rationale)
     kept = [rationale for rationale in taken if rationale.kept]
     return {
-        "asked": degree * len(room.data.train),
-        "failed": degree * len(room.data.train) - len(taken),
+        "asked": degree * len(classroom.data.train),
+        "failed": degree * len(classroom.data.train) - len(taken),
         "kept": len(kept),
         "filtered_out": len(taken) - len(kept),
         "questions_kept": len({rationale.problem_id for rationale in kept}),

@@ -23,7 +23,7 @@ from reasoning.recipe.teacher import TeacherSection
 from reasoning.recipe.training import TrainingSection
 from reasoning.records import Mistake, Problem
 from reasoning.rounds.directory import RoundFiles, RunDirectory
-from reasoning.rounds.progress import ProgressBoard
+from reasoning.rounds.progress import Progress
 from reasoning.student.sampling import Completion, Sampling
 from reasoning.tasks.loading import TaskData, spec_of
 from reasoning.teacher.calls import Outcome, TeacherFailure, TeacherReply, TeacherRequest
@@ -42,13 +42,13 @@ class Classroom(ABC):
     """One run's people and papers."""
 
     def __init__(
-        self, recipe: Recipe, directory: RunDirectory, data: TaskData, prompts: RunPrompts, board: ProgressBoard
+        self, recipe: Recipe, directory: RunDirectory, data: TaskData, prompts: RunPrompts, progress: Progress
     ) -> None:
         self.recipe = recipe
         self.directory = directory
         self.data = data
         self.prompts = prompts
-        self.board = board
+        self.progress = progress
         self.pending: dict[str, asyncio.Task[Outcome]] = {}
         self.train_by_id = {problem.id: problem for problem in data.train}
 
@@ -149,12 +149,14 @@ class Classroom(ABC):
         )
 
     async def _ask_once(self, request: TeacherRequest, first: bool) -> Outcome:
-        self.board.add(teacher_asked=1)
+        self.progress.add(teacher_asked=1)
         outcome = await self.ask(request, first=first)
         if isinstance(outcome, TeacherReply):
-            self.board.add(teacher_answered=1, teacher_tokens_total=outcome.prompt_tokens + outcome.completion_tokens)
+            self.progress.add(
+                teacher_answered=1, teacher_tokens_total=outcome.prompt_tokens + outcome.completion_tokens
+            )
             return outcome
-        self.board.fail(outcome.kind.value)
+        self.progress.fail(outcome.kind.value)
         if outcome.kind.ends_the_run:
             raise TeacherRefused(f"{request.endpoint}: {outcome.kind}: {outcome.message}")
         return outcome

@@ -29,28 +29,28 @@ from reasoning.rounds.order import Metrics, Phase
 from reasoning.student.sampling import Completion, Sampling
 
 
-async def evaluate(room: Classroom, round: int) -> Metrics:
+async def evaluate(classroom: Classroom, round: int) -> Metrics:
     """Greedy accuracy on validation (which decides) and on test (which is only reported), with 95 % intervals."""
-    if room.training(round).epoch == "best":
-        return await _evaluate_epochs(room, round)
-    problems = _problems(room)
-    room.board.begin(round, Phase.EVALUATE, len(problems))
-    attempts = await _sit(room, round, await room.student_at(round))
-    write_table(room.files(round).evaluation, attempts, Attempt)
+    if classroom.training(round).epoch == "best":
+        return await _evaluate_epochs(classroom, round)
+    problems = _problems(classroom)
+    classroom.progress.begin(round, Phase.EVALUATE, len(problems))
+    attempts = await _sit(classroom, round, await classroom.student_at(round))
+    write_table(classroom.files(round).evaluation, attempts, Attempt)
     return _metrics(problems, attempts)
 
 
-async def _evaluate_epochs(room: Classroom, round: int) -> Metrics:
-    files, problems, epochs = room.files(round), _problems(room), room.training(round).epochs
-    room.board.begin(round, Phase.EVALUATE, len(problems) * epochs)
+async def _evaluate_epochs(classroom: Classroom, round: int) -> Metrics:
+    files, problems, epochs = classroom.files(round), _problems(classroom), classroom.training(round).epochs
+    classroom.progress.begin(round, Phase.EVALUATE, len(problems) * epochs)
     accuracies = []
     for epoch in range(1, epochs + 1):
         own = files.after(epoch)
         if own.evaluation.exists():
             attempts = read_table(own.evaluation, Attempt)
-            room.board.add(done=len(attempts))
+            classroom.progress.add(done=len(attempts))
         else:
-            attempts = await _sit(room, round, await room.student_after(round, epoch))
+            attempts = await _sit(classroom, round, await classroom.student_after(round, epoch))
             write_table(own.evaluation, attempts, Attempt)
         accuracies.append(_accuracy(epoch, problems, attempts))
     best = best_epoch(accuracies).epoch
@@ -75,21 +75,23 @@ def _promote(files: RoundFiles, best: int, epochs: int) -> None:
         files.after(epoch).probe.unlink(missing_ok=True)
 
 
-def _problems(room: Classroom) -> list[Problem]:
-    return [*room.data.validation, *room.data.test]
+def _problems(classroom: Classroom) -> list[Problem]:
+    return [*classroom.data.validation, *classroom.data.test]
 
 
-async def _sit(room: Classroom, round: int, answering: Answering) -> list[Attempt]:
-    greedy = Sampling(samples=1, temperature=0.0, top_p=1.0, max_new_tokens=room.max_new_tokens, seed=None, stop=())
+async def _sit(classroom: Classroom, round: int, answering: Answering) -> list[Attempt]:
+    greedy = Sampling(
+        samples=1, temperature=0.0, top_p=1.0, max_new_tokens=classroom.max_new_tokens, seed=None, stop=()
+    )
 
     async def one(problem: Problem) -> Attempt:
-        (completion,) = await ask_student(answering, room.prompts.form, problem.question, greedy)
+        (completion,) = await ask_student(answering, classroom.prompts.form, problem.question, greedy)
         attempt = graded_attempt(problem, round, 0, completion)
         right = attempt.verdict is Verdict.CORRECT
-        room.board.add(done=1, graded=1, correct=int(right), student_tokens_total=attempt.tokens)
+        classroom.progress.add(done=1, graded=1, correct=int(right), student_tokens_total=attempt.tokens)
         return attempt
 
-    return await gather_all(one(problem) for problem in _problems(room))
+    return await gather_all(one(problem) for problem in _problems(classroom))
 
 
 def graded_attempt(problem: Problem, round: int, sample: int, completion: Completion) -> Attempt:

@@ -24,7 +24,7 @@ from reasoning.rounds.classroom import Answering, Classroom
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.order import Finished, PhaseRecord, next_step
 from reasoning.rounds.phases import perform
-from reasoning.rounds.progress import ProgressBoard
+from reasoning.rounds.progress import Progress
 from reasoning.student.checkpoint import load_student, save_student
 from reasoning.student.generation import Generator
 from reasoning.student.sampling import Completion, Sampling
@@ -63,7 +63,7 @@ class InProcessClassroom(Classroom):
     def __init__(
         self, recipe: Recipe, directory: RunDirectory, data: TaskData, teacher_tokens: int | None = None
     ) -> None:
-        super().__init__(recipe, directory, data, run_prompts(recipe), ProgressBoard())
+        super().__init__(recipe, directory, data, run_prompts(recipe), Progress())
         self._teacher: Teacher = OfflineTeacher(recipe.teacher.error_rate, recipe.seed)
         self._budget = teacher_tokens
         self._student: tuple[str, _Collected] | None = None
@@ -126,17 +126,17 @@ def run_in_process(recipe: Recipe, folder: Path, teacher_tokens: int | None = No
     torch.manual_seed(recipe.seed)
     directory = RunDirectory(folder)
     directory.claim(recipe)
-    room = InProcessClassroom(recipe, directory, load_problems(recipe.task, recipe.seed), teacher_tokens)
-    return asyncio.run(_run(room)), room.spent
+    classroom = InProcessClassroom(recipe, directory, load_problems(recipe.task, recipe.seed), teacher_tokens)
+    return asyncio.run(_run(classroom)), classroom.spent
 
 
-async def _run(room: InProcessClassroom) -> list[PhaseRecord]:
+async def _run(classroom: InProcessClassroom) -> list[PhaseRecord]:
     done: list[PhaseRecord] = []
-    learning: Any = room.recipe.learning
+    learning: Any = classroom.recipe.learning
     while not isinstance(step := next_step(done, learning.rounds, learning.patience), Finished):
-        room.current_round = step.round
+        classroom.current_round = step.round
         started = time.monotonic()
-        metrics = await perform(room, step.round, step.phase)
+        metrics = await perform(classroom, step.round, step.phase)
         done.append(PhaseRecord(step.round, step.phase, time.monotonic() - started, metrics))
-        room.directory.append(done[-1])
+        classroom.directory.append(done[-1])
     return done

@@ -28,14 +28,14 @@ from reasoning.rounds.directory import RoundFiles
 from reasoning.rounds.evaluation import evaluate, graded_attempt
 from reasoning.rounds.exam import exam_questions, first_questions
 from reasoning.rounds.new_questions.agreement import NewProblem, new_question_metrics
-from reasoning.rounds.new_questions.gathering import practise, practised
+from reasoning.rounds.new_questions.asking import ask_new_questions, kept_new_problems
 from reasoning.rounds.order import Metrics, Phase
 from reasoning.rounds.selection import label_examples, select
 from reasoning.student.sampling import Sampling
 from reasoning.teacher.calls import TeacherFailure, TeacherReply
 
 
-async def perform(room: Classroom, round: int, phase: Phase) -> Metrics:
+async def perform(classroom: Classroom, round: int, phase: Phase) -> Metrics:
     """Runs one phase to its end and returns its metrics. Source: Tailored Learning, one round (arXiv 2310.13332)."""
     programs = {
         Phase.EXAM: exam,
@@ -44,25 +44,25 @@ async def perform(room: Classroom, round: int, phase: Phase) -> Metrics:
         Phase.TRAIN: train,
         Phase.EVALUATE: evaluate,
     }
-    room.files(round).folder.mkdir(parents=True, exist_ok=True)
-    return await programs[phase](room, round)
+    classroom.files(round).folder.mkdir(parents=True, exist_ok=True)
+    return await programs[phase](classroom, round)
 
 
-async def exam(room: Classroom, round: int) -> Metrics:
+async def exam(classroom: Classroom, round: int) -> Metrics:
     """The student answers training questions by sampling; each wrong answer goes to the teacher at once."""
-    files, learning = room.files(round), room.recipe.learning
-    problems = exam_questions(room.data.train, learning, room.recipe.seed, round)
-    room.board.begin(round, Phase.EXAM, len(problems))
-    answering = await room.student_at(round - 1)
+    files, learning = classroom.files(round), classroom.recipe.learning
+    problems = exam_questions(classroom.data.train, learning, classroom.recipe.seed, round)
+    classroom.progress.begin(round, Phase.EXAM, len(problems))
+    answering = await classroom.student_at(round - 1)
     attempts = _logged_attempts(files, learning.exam.samples)
 
     def take(problem: Problem) -> None:
         graded = attempts[problem.id]
-        for mistake in _shown(room, graded):
-            room.board.add(mistakes=1)
-            room.ask_teacher(problem, mistake, learning.rationales_per_mistake)
+        for mistake in _shown(classroom, graded):
+            classroom.progress.add(mistakes=1)
+            classroom.ask_teacher(problem, mistake, learning.rationales_per_mistake)
         right = sum(attempt.verdict is Verdict.CORRECT for attempt in graded)
-        room.board.add(done=1, graded=len(graded), correct=right)
+        classroom.progress.add(done=1, graded=len(graded), correct=right)
 
     unanswered = [problem for problem in problems if problem.id not in attempts]
     for problem in problems:
@@ -71,44 +71,44 @@ async def exam(room: Classroom, round: int) -> Metrics:
     with files.exam_log.open("a", encoding="utf-8") as log:
 
         async def sit(problem: Problem) -> None:
-            sampling = _exam_sampling(room, problem, round)
-            completions = await ask_student(answering, room.prompts.form, problem.question, sampling)
+            sampling = _exam_sampling(classroom, problem, round)
+            completions = await ask_student(answering, classroom.prompts.form, problem.question, sampling)
             graded = [graded_attempt(problem, round, sample, one) for sample, one in enumerate(completions)]
             log.write("".join(json.dumps(asdict(attempt), ensure_ascii=False) + "\n" for attempt in graded))
             log.flush()
             attempts[problem.id] = graded
-            room.board.add(student_tokens_total=sum(attempt.tokens for attempt in graded))
+            classroom.progress.add(student_tokens_total=sum(attempt.tokens for attempt in graded))
             take(problem)
 
         await gather_all(sit(problem) for problem in unanswered)
     ordered = [attempt for problem in problems for attempt in attempts[problem.id]]
     write_table(files.exam, ordered, Attempt)
-    return _exam_metrics(ordered, len(_all_shown(room, ordered)))
+    return _exam_metrics(ordered, len(_all_shown(classroom, ordered)))
 
 
-async def feedback(room: Classroom, round: int) -> Metrics:
+async def feedback(classroom: Classroom, round: int) -> Metrics:
     """The teacher's rationales: plain ones in round 0, afterwards one answer to each mistake of the exam."""
-    learning = room.recipe.learning
-    room.files(round).exam_log.unlink(missing_ok=True)  # the exam is whole, and recorded so
+    learning = classroom.recipe.learning
+    classroom.files(round).exam_log.unlink(missing_ok=True)  # the exam is whole, and recorded so
     asked: list[tuple[Problem, Mistake | None]]
     if round == 0:
-        asked = [(problem, None) for problem in first_questions(room.data.train, learning, room.recipe.seed)]
-        if not room.prompts.form.reasons:
+        asked = [(problem, None) for problem in first_questions(classroom.data.train, learning, classroom.recipe.seed)]
+        if not classroom.prompts.form.reasons:
             asked = []  # labels are learnt, and those are known
-        samples, prompt = learning.first_rationales, room.prompts.first
+        samples, prompt = learning.first_rationales, classroom.prompts.first
     else:
-        mistakes = _all_shown(room, read_table(room.files(round).exam, Attempt))
-        asked = [(room.train_by_id[mistake.problem_id], mistake) for mistake in mistakes]
-        samples, prompt = learning.rationales_per_mistake, room.prompts.feedback
-    room.board.begin(round, Phase.FEEDBACK, len(asked) * samples)
+        mistakes = _all_shown(classroom, read_table(classroom.files(round).exam, Attempt))
+        asked = [(classroom.train_by_id[mistake.problem_id], mistake) for mistake in mistakes]
+        samples, prompt = learning.rationales_per_mistake, classroom.prompts.feedback
+    classroom.progress.begin(round, Phase.FEEDBACK, len(asked) * samples)
 
     async def one(problem: Problem, mistake: Mistake | None) -> list[Rationale | TeacherFailure]:
         found: list[Rationale | TeacherFailure] = []
-        for sample, task in enumerate(room.ask_teacher(problem, mistake, samples)):
+        for sample, task in enumerate(classroom.ask_teacher(problem, mistake, samples)):
             outcome = await task
-            room.board.add(done=1)
+            classroom.progress.add(done=1)
             if isinstance(outcome, TeacherReply):
-                found.append(_rationale(room, outcome, problem, mistake, prompt, round, sample))
+                found.append(_rationale(classroom, outcome, problem, mistake, prompt, round, sample))
             else:
                 found.append(outcome)
         return found
@@ -119,28 +119,28 @@ async def feedback(room: Classroom, round: int) -> Metrics:
     if failures and not rationales:
         last = failures[-1]
         raise TeacherRefused(f"none of {len(outcomes)} questions was answered; the last failure: {last.message}")
-    practice: Metrics = {}
+    new_question_counts: Metrics = {}
     if round and learning.new_questions is not None:
         shown = [mistake for _, mistake in asked if mistake is not None]
-        new, told = await practise(room, round, shown, learning.new_questions)
-        write_table(room.files(round).new_problems, new, NewProblem)
-        practice = new_question_metrics(new)
+        new, told = await ask_new_questions(classroom, round, shown, learning.new_questions)
+        write_table(classroom.files(round).new_problems, new, NewProblem)
+        new_question_counts = new_question_metrics(new)
         rationales += told
-    room.pending.clear()
-    write_table(room.files(round).rationales, rationales, Rationale)
+    classroom.pending.clear()
+    write_table(classroom.files(round).rationales, rationales, Rationale)
     kept = sum(rationale.kept for rationale in rationales)
     return {
         "asked": len(outcomes),
         "failed": len(failures),
         "kept": kept,
         "filtered_out": len(rationales) - kept,
-        "teacher_tokens_total": room.board.snapshot.teacher_tokens_total,
-        **practice,
+        "teacher_tokens_total": classroom.progress.snapshot.teacher_tokens_total,
+        **new_question_counts,
     }
 
 
 def _rationale(
-    room: Classroom,
+    classroom: Classroom,
     reply: TeacherReply,
     problem: Problem,
     mistake: Mistake | None,
@@ -148,7 +148,7 @@ def _rationale(
     round: int,
     sample: int,
 ) -> Rationale:
-    teacher = room.recipe.teacher
+    teacher = classroom.recipe.teacher
     return keep(
         reply.text,
         problem,
@@ -158,34 +158,35 @@ def _rationale(
         model=teacher.model if round else teacher.for_first.model,
         mistake_id=mistake.id if mistake else "",
         complete=not reply.truncated,
-        any_answer=room.recipe.learning.filter == "none",
+        any_answer=classroom.recipe.learning.filter == "none",
         sample=sample,
     )
 
 
-async def select_examples(room: Classroom, round: int) -> Metrics:
+async def select_examples(classroom: Classroom, round: int) -> Metrics:
     """What is learnt this round, from all rationales and mistakes so far."""
-    room.board.begin(round, Phase.SELECT, 1)
-    own = room.recipe.learning.imported
-    imported = imported_records(own.rationales, own.mistakes, room.data.train)
+    classroom.progress.begin(round, Phase.SELECT, 1)
+    own = classroom.recipe.learning.imported
+    imported = imported_records(own.rationales, own.mistakes, classroom.data.train)
     rationales = [
         *imported.rationales,
-        *(r for i in range(round + 1) for r in read_table(room.files(i).rationales, Rationale)),
+        *(r for i in range(round + 1) for r in read_table(classroom.files(i).rationales, Rationale)),
     ]
-    attempts = [a for i in range(1, round + 1) for a in read_table(room.files(i).exam, Attempt)]
+    attempts = [a for i in range(1, round + 1) for a in read_table(classroom.files(i).exam, Attempt)]
     mistakes = [*imported.mistakes, *mistakes_of(attempts)]
-    learning, seed, form = room.recipe.learning, room.recipe.seed, room.prompts.form
+    learning, seed, form = classroom.recipe.learning, classroom.recipe.seed, classroom.prompts.form
     if form.reasons:
-        problems = [*room.data.train, *practised(room, round)]
+        problems = [*classroom.data.train, *kept_new_problems(classroom, round)]
         examples = select(problems, rationales, mistakes, learning, round, seed, form)
     else:
-        examples = label_examples(first_questions(room.data.train, learning, seed), form)
+        examples = label_examples(first_questions(classroom.data.train, learning, seed), form)
     if not examples:
         raise TeacherRefused(
-            f"round {round}: no rationale passed the filter, so there is nothing to learn from. Look at "
-            f"{room.files(round).rationales}; a better teacher or more questions (learning.first_questions) may help."
+            f"round {round}: no rationale passed the filter, so there is nothing to learn from. "
+            f"Look at {classroom.files(round).rationales}; "
+            "a better teacher or more questions (learning.first_questions) may help."
         )
-    write_table(room.files(round).examples, examples, Example)
+    write_table(classroom.files(round).examples, examples, Example)
     return {
         "examples": len(examples),
         "positives": sum(len(example.positives) for example in examples),
@@ -193,11 +194,11 @@ async def select_examples(room: Classroom, round: int) -> Metrics:
     }
 
 
-async def train(room: Classroom, round: int) -> Metrics:
+async def train(classroom: Classroom, round: int) -> Metrics:
     """Fine-tunes the checkpoint of the round before on this round's examples."""
-    files = room.files(round)
-    room.board.begin(round, Phase.TRAIN, 0)
-    report = await room.fine_tune(round)
+    files = classroom.files(round)
+    classroom.progress.begin(round, Phase.TRAIN, 0)
+    report = await classroom.fine_tune(round)
     with files.losses.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(asdict(point)) + "\n" for point in report.losses)
     return {
@@ -225,28 +226,28 @@ def _exam_metrics(attempts: Sequence[Attempt], mistakes: int) -> Metrics:
     }
 
 
-def _exam_sampling(room: Classroom, problem: Problem, round: int) -> Sampling:
-    section = room.recipe.learning.exam
+def _exam_sampling(classroom: Classroom, problem: Problem, round: int) -> Sampling:
+    section = classroom.recipe.learning.exam
     return Sampling(
         samples=section.samples,
         temperature=section.temperature,
         top_p=section.top_p,
-        max_new_tokens=room.max_new_tokens,
-        seed=int(stable_id(room.recipe.seed, round, problem.id)[:7], 16),
+        max_new_tokens=classroom.max_new_tokens,
+        seed=int(stable_id(classroom.recipe.seed, round, problem.id)[:7], 16),
         stop=(),
     )
 
 
-def _shown(room: Classroom, attempts: Sequence[Attempt]) -> list[Mistake]:
+def _shown(classroom: Classroom, attempts: Sequence[Attempt]) -> list[Mistake]:
     """The mistakes of one question that the teacher is shown."""
-    return mistakes_of(attempts)[: room.recipe.learning.mistakes_per_question]
+    return mistakes_of(attempts)[: classroom.recipe.learning.mistakes_per_question]
 
 
-def _all_shown(room: Classroom, attempts: Sequence[Attempt]) -> list[Mistake]:
+def _all_shown(classroom: Classroom, attempts: Sequence[Attempt]) -> list[Mistake]:
     by_question: dict[str, list[Attempt]] = {}
     for attempt in attempts:
         by_question.setdefault(attempt.problem_id, []).append(attempt)
-    return [mistake for group in by_question.values() for mistake in _shown(room, group)]
+    return [mistake for group in by_question.values() for mistake in _shown(classroom, group)]
 
 
 def _logged_attempts(files: RoundFiles, samples: int) -> dict[str, list[Attempt]]:

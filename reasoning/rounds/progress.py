@@ -1,4 +1,4 @@
-"""What a run is doing now: a board the coordinator writes and the driver reads.
+"""What a run is doing now: figures that the coordinator writes and the driver reads.
 
 Owns: the numbers shown while a run works. They are a view: nothing is decided from them and losing them loses nothing.
 """
@@ -49,7 +49,7 @@ class Snapshot:
     phase_started: float = field(default_factory=time.time)
 
 
-class ProgressBoard:
+class Progress:
     """The coordinator's side: named updates to one `Snapshot`."""
 
     def __init__(self) -> None:

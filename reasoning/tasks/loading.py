@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reasoning.files.data_error import DataError, Gathering
+from reasoning.files.data_error import DataError, ErrorCollector
 from reasoning.grading.answers import is_answer
 from reasoning.recipe.task import TaskSection
 from reasoning.records import AnswerKind, Problem, Split
@@ -103,7 +103,7 @@ def _generated(spec: TaskSpec, task: TaskSection, seed: int) -> TaskData:
 
 def _from_files(spec: TaskSpec, task: TaskSection, learns: bool) -> list[SourceRow]:
     rows: list[SourceRow] = []
-    faults = Gathering()
+    faults = ErrorCollector()
     for path, split in _files(spec, task, learns):
         with faults.caught():
             rows += read_file(path, split)
@@ -196,7 +196,7 @@ def _split(spec: TaskSpec, task: TaskSection, rows: list[SourceRow]) -> tuple[Po
 def _records(spec: TaskSpec, rows: list[SourceRow], positions: Sequence[int]) -> dict[int, Record]:
     shuffle = random.Random(spec.option_seed) if spec.option_seed is not None else None
     records: dict[int, Record] = {}
-    faults = Gathering()
+    faults = ErrorCollector()
     for position in positions:
         row = rows[position]
         with faults.caught():

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reasoning.files.data_error import DataError, Gathering
+from reasoning.files.data_error import DataError, ErrorCollector
 from reasoning.tasks.rows import Stated
 
 _SHOWN = 3
@@ -51,7 +51,7 @@ def without_repetitions(
     tested = [(position, record, first.setdefault(record.key, record)) for position, record in test.items()]
     learnt = [(position, record, first.setdefault(record.key, record)) for position, record in train.items()]
     unclear = [(record, known) for _, record, known in learnt if record.stated.answer != known.stated.answer]
-    faults = Gathering()
+    faults = ErrorCollector()
     for record, known in [(record, known) for _, record, known in tested] + ([] if published else unclear):
         if record.stated.answer != known.stated.answer:
             faults.add(_contradiction(record, known))

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from reasoning.files.data_error import DataError, Gathering
+from reasoning.files.data_error import DataError, ErrorCollector
 from reasoning.files.json_files import check_size, json_lines, kind_of_value, read_json
 from reasoning.records import Split
 from reasoning.tasks.rows import Row
@@ -57,7 +57,7 @@ def read_file(path: Path, split: Split | None = None) -> list[SourceRow]:
     `examples`). Raises `DataError`, which tells all faults."""
     check_size(path)
     rows: list[SourceRow] = []
-    faults = Gathering()
+    faults = ErrorCollector()
     if path.suffix == ".jsonl" or _has_an_object_a_line(path):
         for line in json_lines(path, MAX_ROW):
             with faults.caught():

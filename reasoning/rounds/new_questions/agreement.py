@@ -22,7 +22,7 @@ from reasoning.grading.answers import same_answer
 from reasoning.grading.judging import keep
 from reasoning.prompts.headings import one_block
 from reasoning.records import AnswerKind, Mistake, Problem, Rationale, RationaleSource, Split, stable_id
-from reasoning.rounds.new_questions.proposals import Fate, Proposal
+from reasoning.rounds.new_questions.proposals import Proposal, ProposalOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class NewProblem:
     mistake_id: str
     prompt: str
     model: str
-    fate: Fate
+    fate: ProposalOutcome
     agreed: int = 0
     asked: int = 0
     id: str = field(init=False)
@@ -89,13 +89,13 @@ class NewProblem:
     @property
     def problem(self) -> Problem:
         """The training problem it is. Raises `ValueError` for one that was not kept."""
-        if self.fate is not Fate.KEPT:
+        if self.fate is not ProposalOutcome.KEPT:
             raise ValueError(f"new question {self.id} was not kept ({self.fate}), so it is no problem to learn from")
         return Problem(self.task, self.question, self.answer, self.answer_kind, Split.TRAIN, self.choices)
 
 
-def not_admitted(proposal: Proposal, origin: Origin, fault: Fate) -> NewProblem:
-    """The record of a proposal that `Admission` found a fault with."""
+def not_admitted(proposal: Proposal, origin: Origin, fault: ProposalOutcome) -> NewProblem:
+    """The record of a proposal that `ProposalFilter` found a fault with."""
     return _record(proposal, origin, fault, proposal.answer)
 
 
@@ -125,7 +125,11 @@ def settle(
     found = agreement([proposal.answer, *(rationale.answer for rationale in answers)], kind)
     kept = bool(found.answer) and found.agreed >= needed
     record = _record(
-        proposal, origin, Fate.KEPT if kept else Fate.NOT_AGREED, found.answer if kept else proposal.answer, found
+        proposal,
+        origin,
+        ProposalOutcome.KEPT if kept else ProposalOutcome.NOT_AGREED,
+        found.answer if kept else proposal.answer,
+        found,
     )
     own = Rationale(
         problem_id=record.id,
@@ -145,10 +149,12 @@ def settle(
 def new_question_metrics(records: Iterable[NewProblem]) -> dict[str, int]:
     """How many new questions were proposed, and how many met each fate."""
     fates = Counter(record.fate for record in records)
-    return {"new_proposed": sum(fates.values()), **{f"new_{fate}": fates[fate] for fate in Fate}}
+    return {"new_proposed": sum(fates.values()), **{f"new_{fate}": fates[fate] for fate in ProposalOutcome}}
 
 
-def _record(proposal: Proposal, origin: Origin, fate: Fate, answer: str, found: Agreement | None = None) -> NewProblem:
+def _record(
+    proposal: Proposal, origin: Origin, fate: ProposalOutcome, answer: str, found: Agreement | None = None
+) -> NewProblem:
     return NewProblem(
         task=origin.problem.task,
         question=proposal.question,

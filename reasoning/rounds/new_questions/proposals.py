@@ -119,10 +119,10 @@ def _in_task_form(said: str, problem: Problem) -> str:
     return bare if same_answer(bare, found, AnswerKind.TEXT) else found
 
 
-# Admission -------------------------------------------------------------------------------------------------------
+# Filtering --------------------------------------------------------------------------------------------------------
 
 
-class Fate(StrEnum):
+class ProposalOutcome(StrEnum):
     """What became of a proposal: kept, or why not."""
 
     KEPT = "kept"
@@ -142,7 +142,7 @@ _BEFORE_CHOICES = re.compile(r"\s*(?:answer )?(?:choices|options)$")
 _IN_NO_QUESTION = (_UNREADABLE, "\0", f"\n{MISTAKE_HEADING}", f"\n{ATTEMPT_HEADING}")
 
 
-class Admission:
+class ProposalFilter:
     """Judges proposals one after another, and remembers those that it admitted."""
 
     def __init__(self, known: Iterable[Problem], own_split: Callable[[str], Split] | None = None) -> None:
@@ -159,7 +159,7 @@ class Admission:
                 self._splits[key] = problem.split
         self._longest = max(_ALWAYS_SHORT_ENOUGH, _MOST_TIMES_LONGER * longest)
 
-    def fault(self, proposal: Proposal) -> Fate | None:
+    def fault(self, proposal: Proposal) -> ProposalOutcome | None:
         """Why `proposal` is not admitted; None, and its question is known from now on, when it is."""
         key = question_key(proposal.question, proposal.answer_kind)
         fault = self._fault(proposal, key)
@@ -167,21 +167,21 @@ class Admission:
             self._splits[key] = Split.TRAIN
         return fault
 
-    def _fault(self, proposal: Proposal, key: str) -> Fate | None:
+    def _fault(self, proposal: Proposal, key: str) -> ProposalOutcome | None:
         if not key or any(text in f"\n{proposal.question}" for text in _IN_NO_QUESTION):
-            return Fate.MALFORMED
+            return ProposalOutcome.MALFORMED
         if len(proposal.question) > self._longest or len(proposal.answer) > self._longest:
-            return Fate.TOO_LONG
+            return ProposalOutcome.TOO_LONG
         split = self._splits.get(key)
         if split is Split.TRAIN:
-            return Fate.REPEATED
+            return ProposalOutcome.REPEATED
         if split is not None or self._is_held_out(proposal.question):
-            return Fate.HELD_OUT
+            return ProposalOutcome.HELD_OUT
         if proposal.answer_kind is AnswerKind.CHOICE and not _differ(proposal.choices):
-            return Fate.NO_CHOICES
+            return ProposalOutcome.NO_CHOICES
         if not is_answer(proposal.answer, proposal.answer_kind, proposal.choices):
-            return Fate.NO_ANSWER
-        return Fate.MALFORMED if _UNREADABLE in proposal.answer + proposal.rationale else None
+            return ProposalOutcome.NO_ANSWER
+        return ProposalOutcome.MALFORMED if _UNREADABLE in proposal.answer + proposal.rationale else None
 
     def _is_held_out(self, question: str) -> bool:
         return self._own_split is not None and self._own_split(" ".join(question.split())) is not Split.TRAIN

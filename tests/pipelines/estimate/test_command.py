@@ -21,7 +21,7 @@ from reasoning.records import Attempt, Verdict
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.order import Metrics, Phase, PhaseRecord
 from reasoning.rounds.phases import feedback
-from reasoning.rounds.progress import ProgressBoard
+from reasoning.rounds.progress import Progress
 from serve.provider.args import ProviderArgs
 from serve.provider.server import Provider
 from tests.pipelines.micro_run import start_run, write_recipe
@@ -69,7 +69,7 @@ def round_zero(path: Path) -> tuple[Metrics, JournalSums]:
     directory = RunDirectory(path.parent / "runs" / recipe.name)
     assert directory.claim(recipe)  # the estimate has claimed it for this very recipe
     checked = check(recipe, "test", {"CPU": 4.0, "GPU": 0.0})
-    room = Enquiry(recipe, directory, checked.data, checked.prompts, ProgressBoard())
+    room = Enquiry(recipe, directory, checked.data, checked.prompts, Progress())
     room.files(0).folder.mkdir()
 
     async def ask() -> tuple[Metrics, JournalSums]:

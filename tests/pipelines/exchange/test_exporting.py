@@ -13,7 +13,7 @@ from reasoning.recipe.tailored import parse_recipe
 from reasoning.records import AnswerKind, Attempt, Problem, Rationale, RationaleSource, Verdict
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.new_questions.agreement import NewProblem
-from reasoning.rounds.new_questions.proposals import Fate
+from reasoning.rounds.new_questions.proposals import ProposalOutcome
 from reasoning.rounds.order import Phase, PhaseRecord
 from reasoning.tasks.loading import TaskData, load_problems
 from tests.pipelines.exchange.commands import RECIPE, other, said, task
@@ -29,7 +29,7 @@ def finished_run(folder: Path) -> tuple[Path, TaskData, list[Rationale]]:
     first, second = data.train[0], data.train[1]
     new = NewProblem(
         *("coin_flip", "A coin is heads up. Nobody flips it. Is it heads up?", "yes", AnswerKind.YES_NO, (), 1),
-        *(second.id, "m", "new_questions", "a-teacher", Fate.KEPT, 3, 3),
+        *(second.id, "m", "new_questions", "a-teacher", ProposalOutcome.KEPT, 3, 3),
     )
     rationales = [
         _rationale(first, 0, RationaleSource.PLAIN),

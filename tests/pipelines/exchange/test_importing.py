@@ -20,7 +20,7 @@ from reasoning.records import Example, Mistake, Rationale
 from reasoning.rounds.classroom import Answering, Classroom
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.phases import feedback, select_examples
-from reasoning.rounds.progress import ProgressBoard
+from reasoning.rounds.progress import Progress
 from reasoning.tasks.loading import load_problems
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 from reasoning.training.report import FineTuneReport
@@ -59,7 +59,7 @@ def test_what_was_paid_for_teaches_a_run_without_asking_anyone(prompt: str, tmp_
     assert "36 recordings of 12 questions of coin_flip" in output
     chosen = parse_recipe(path.read_text(encoding="utf-8"), str(path))
     data = load_problems(chosen.task, chosen.seed)
-    room = Room(chosen, RunDirectory(tmp_path / "run"), data, run_prompts(chosen), ProgressBoard())
+    room = Room(chosen, RunDirectory(tmp_path / "run"), data, run_prompts(chosen), Progress())
     room.recorded = RecordedTeacher(recorded)
     room.files(0).folder.mkdir(parents=True)
 

@@ -11,7 +11,7 @@ from reasoning.recipe.tailored import parse_recipe
 from reasoning.records import AnswerKind, Attempt, Mistake, Rationale, RationaleSource, Verdict
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.new_questions.agreement import NewProblem
-from reasoning.rounds.new_questions.proposals import Fate
+from reasoning.rounds.new_questions.proposals import ProposalOutcome
 from reasoning.rounds.order import Phase, PhaseRecord
 from tests.pipelines.run.test_live import EXAM, ROUND_0
 
@@ -64,7 +64,7 @@ def test_new_questions_are_shown_with_what_became_of_them(tmp_path: Path) -> Non
     directory.rounds_file.write_text(directory.rounds_file.read_text().replace(line, changed))
     new = NewProblem(
         *("coin_flip", f"Is it {SCRIPT}?", "yes", AnswerKind.YES_NO, (), 1, "p1", "m1", "new_questions-1", "m"),
-        *(Fate.KEPT, 3, 4),
+        *(ProposalOutcome.KEPT, 3, 4),
     )
     write_table(directory.round(1).new_problems, [new], NewProblem)
     page = write_report(directory).read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from pipelines.run.live import LiveView, describe, summarise
 from reasoning.rounds.order import Phase, PhaseRecord
-from reasoning.rounds.progress import ProgressBoard, Snapshot, TeacherFigures
+from reasoning.rounds.progress import Progress, Snapshot, TeacherFigures
 
 ROUND_0 = [
     PhaseRecord(0, Phase.FEEDBACK, 4.0, {"kept": 90, "filtered_out": 8, "failed": 2, "asked": 100}),
@@ -31,23 +31,23 @@ EXAM = PhaseRecord(
 
 
 def test_the_live_line_tells_phase_questions_mistakes_teacher_tokens_and_loss() -> None:
-    board = ProgressBoard()
-    board.begin(2, "exam", 300)
-    board.add(done=120, graded=480, correct=240, mistakes=80, teacher_asked=80, teacher_answered=64)
-    board.add(student_tokens_total=12_345, teacher_tokens_total=6_789)
-    line = describe(board.snapshot)
+    progress = Progress()
+    progress.begin(2, "exam", 300)
+    progress.add(done=120, graded=480, correct=240, mistakes=80, teacher_asked=80, teacher_answered=64)
+    progress.add(student_tokens_total=12_345, teacher_tokens_total=6_789)
+    line = describe(progress.snapshot)
     for part in ("round 2", "exam", "120/300", "50 % right", "80 mistakes", "teacher 64/80", "12,345", "6,789"):
         assert part in line
     assert "loss 0.125" in describe(Snapshot(phase="train", done=3, total=9, loss=0.125))
 
 
 def test_the_live_line_tells_how_asking_the_teacher_goes() -> None:
-    board = ProgressBoard()
-    board.begin(1, "feedback", 100)
-    board.add(teacher_asked=90, teacher_answered=50)
+    progress = Progress()
+    progress.begin(1, "feedback", 100)
+    progress.add(teacher_asked=90, teacher_answered=50)
     for kind in ("server", "content_filter", "content_filter"):
-        board.fail(kind)
-    board.show(
+        progress.fail(kind)
+    progress.show(
         teacher=TeacherFigures(
             open=37,
             per_second=7.5,
@@ -59,25 +59,25 @@ def test_the_live_line_tells_how_asking_the_teacher_goes() -> None:
             eta_s=125.0,
         )
     )
-    line = describe(board.snapshot)
+    line = describe(progress.snapshot)
     assert "teacher 50/90, 3 failed (2 content filter, 1 server)" in line
     assert "7.5 of 8.33/s, 2 min 5 s left" in line and "$0.4321 + $0.0500 reserved of $5" in line
     assert "left alone for now: https://api.example/v1: quota" in line
-    board.begin(2, "exam", 100)
-    assert "failed" not in describe(board.snapshot)
-    board.add(teacher_asked=1)
-    board.fail("timeout")
-    assert "1 failed (1 timeout)" in describe(board.snapshot)  # of this round
+    progress.begin(2, "exam", 100)
+    assert "failed" not in describe(progress.snapshot)
+    progress.add(teacher_asked=1)
+    progress.fail("timeout")
+    assert "1 failed (1 timeout)" in describe(progress.snapshot)  # of this round
 
 
 def test_counts_start_anew_with_a_phase_and_totals_stay() -> None:
-    board = ProgressBoard()
-    board.begin(1, "exam", 10)
-    board.add(done=10, mistakes=7, teacher_asked=7, teacher_tokens_total=70)
-    board.begin(1, "feedback", 7)
-    assert (board.snapshot.done, board.snapshot.mistakes, board.snapshot.teacher_asked) == (0, 7, 7)
-    board.begin(2, "exam", 10)
-    assert (board.snapshot.mistakes, board.snapshot.teacher_tokens_total) == (0, 70)
+    progress = Progress()
+    progress.begin(1, "exam", 10)
+    progress.add(done=10, mistakes=7, teacher_asked=7, teacher_tokens_total=70)
+    progress.begin(1, "feedback", 7)
+    assert (progress.snapshot.done, progress.snapshot.mistakes, progress.snapshot.teacher_asked) == (0, 7, 7)
+    progress.begin(2, "exam", 10)
+    assert (progress.snapshot.mistakes, progress.snapshot.teacher_tokens_total) == (0, 70)
 
 
 def test_every_phase_has_its_line_and_a_log_holds_no_control_characters() -> None:

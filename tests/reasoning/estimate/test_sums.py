@@ -6,7 +6,7 @@ import pytest
 
 from reasoning.estimate.call_plan import Ask, Calls, Planned, collection_plan, missed, run_plan
 from reasoning.estimate.stand_ins import stand_in, wrong_answer
-from reasoning.estimate.sums import CallSize, Estimate, Pace, Rates, Row, Use, rates_of
+from reasoning.estimate.sums import CallEstimate, CallSize, Estimate, Pace, Rates, Use, rates_of
 from reasoning.prompts.run_prompts import RunPrompts, run_prompts
 from reasoning.prompts.student_forms import default_form
 from reasoning.recipe.learning import LearningSection
@@ -115,8 +115,8 @@ CHEAP = Price(1.0, 2.0)  # dollars for a million tokens
 RATES = Rates(CHEAP, Price(2.0, 4.0))
 
 
-def row(calls: Calls, size: CallSize, known: tuple[Use, ...] = (), rates: Rates | None = RATES) -> Row:
-    return Row(Planned(Ask.RATIONALES, 1, (0,), calls, "exact"), size, rates, known)
+def row(calls: Calls, size: CallSize, known: tuple[Use, ...] = (), rates: Rates | None = RATES) -> CallEstimate:
+    return CallEstimate(Planned(Ask.RATIONALES, 1, (0,), calls, "exact"), size, rates, known)
 
 
 def test_a_sample_gives_the_mean_and_the_limits_give_the_most() -> None:
@@ -172,7 +172,7 @@ def test_several_places_are_expected_by_weight_and_bounded_by_the_dearest() -> N
 def test_the_time_is_that_of_the_tighter_limit_and_two_teachers_take_turns() -> None:
     size = CallSize(400, 500, 300, (Use(100, 100),))
     first = row(Calls.of(60), size)
-    later = Row(Planned(Ask.FEEDBACK, 1, (1,), Calls.of(30), "exact"), size, RATES)
+    later = CallEstimate(Planned(Ask.FEEDBACK, 1, (1,), Calls.of(30), "exact"), size, RATES)
     slow, fast = Pace(60, 4000), Pace(30, None)
     assert Estimate((first,)).minutes({Ask.RATIONALES: slow}) == pytest.approx(3.0)  # 12000 tokens; 1 by requests
     assert Estimate((first, later)).minutes({Ask.RATIONALES: slow, Ask.FEEDBACK: fast}) == pytest.approx(4.0)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from reasoning.files.data_error import DataError, Gathering, ManyDataErrors
+from reasoning.files.data_error import DataError, ErrorCollector, ManyDataErrors
 
 
-def gathered(count: int) -> Gathering:
-    faults = Gathering()
+def gathered(count: int) -> ErrorCollector:
+    faults = ErrorCollector()
     for number in range(count):
         with faults.caught():
             raise DataError(f"file, line {number}", "bad", "mend it")
@@ -33,7 +33,7 @@ def test_several_are_told_together_and_the_rest_is_counted() -> None:
 
 
 def test_gathered_faults_can_be_gathered_again() -> None:
-    both = Gathering()
+    both = ErrorCollector()
     for count in (8, 30):
         with both.caught():
             gathered(count).raise_caught()
@@ -43,5 +43,5 @@ def test_gathered_faults_can_be_gathered_again() -> None:
 
 
 def test_what_is_no_fault_of_the_data_passes_through() -> None:
-    with pytest.raises(ZeroDivisionError), Gathering().caught():
+    with pytest.raises(ZeroDivisionError), ErrorCollector().caught():
         raise ZeroDivisionError

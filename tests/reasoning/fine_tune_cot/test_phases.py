@@ -23,7 +23,7 @@ from reasoning.rounds.classroom import Answering, Classroom
 from reasoning.rounds.directory import RunDirectoryError
 from reasoning.rounds.epochs import read_epochs
 from reasoning.rounds.order import Finished, Phase
-from reasoning.rounds.progress import ProgressBoard
+from reasoning.rounds.progress import Progress
 from reasoning.student.sampling import Completion, Sampling
 from reasoning.tasks.loading import load_problems
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
@@ -101,7 +101,7 @@ def finish(
     directory.claim(wanted)
     shared = wanted.at_degree(wanted.fine_tuning.collected)
     data = load_problems(shared.task, shared.seed)
-    room = Room(shared, directory.collection, data, run_prompts(shared), ProgressBoard())
+    room = Room(shared, directory.collection, data, run_prompts(shared), Progress())
     room.journal, room.teacher = journal, teacher or OfflineTeacher(0.25)
     for name, value in limits.items():
         setattr(room, name, value)

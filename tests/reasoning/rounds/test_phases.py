@@ -21,9 +21,9 @@ from reasoning.records import Attempt, Example, Rationale, RationaleSource, Verd
 from reasoning.rounds.classroom import Answering, Classroom, TeacherRefused
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.new_questions.agreement import NewProblem
-from reasoning.rounds.new_questions.proposals import Fate
+from reasoning.rounds.new_questions.proposals import ProposalOutcome
 from reasoning.rounds.phases import exam, feedback, select_examples
-from reasoning.rounds.progress import ProgressBoard
+from reasoning.rounds.progress import Progress
 from reasoning.student.sampling import Completion, Sampling
 from reasoning.tasks.families import FAMILIES
 from reasoning.tasks.loading import load_problems
@@ -89,7 +89,7 @@ class Room(Classroom):
 def classroom(folder: Path, student: Student, teacher: Teacher, recipe_text: str = RECIPE) -> Classroom:
     recipe = parse_recipe(recipe_text, "test")
     data = load_problems(recipe.task, recipe.seed)
-    room = Room(recipe, RunDirectory(folder), data, run_prompts(recipe), ProgressBoard())
+    room = Room(recipe, RunDirectory(folder), data, run_prompts(recipe), Progress())
     room.student, room.teacher = student, teacher
     for round in (0, 1):
         room.files(round).folder.mkdir(parents=True, exist_ok=True)
@@ -215,7 +215,7 @@ def test_new_questions_are_practised_with_their_own_rationales(tmp_path: Path) -
     room = classroom(tmp_path, Student(), Teacher(), new)
     rounds(room)
     records = read_table(room.files(1).new_problems, NewProblem)
-    kept = {record.id: record for record in records if record.fate is Fate.KEPT}
+    kept = {record.id: record for record in records if record.fate is ProposalOutcome.KEPT}
     assert len(kept) > 5 and all(
         r.agreed >= 2 and r.mistake_id and r.prompt.startswith("new_questions-") for r in records
     )

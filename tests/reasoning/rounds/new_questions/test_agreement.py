@@ -26,7 +26,7 @@ from reasoning.rounds.new_questions.agreement import (
     not_admitted,
     settle,
 )
-from reasoning.rounds.new_questions.proposals import Admission, Fate, Proposal, read_new_questions
+from reasoning.rounds.new_questions.proposals import Proposal, ProposalFilter, ProposalOutcome, read_new_questions
 from reasoning.rounds.selection import select
 from reasoning.tasks.families import FAMILIES, problems, split_of
 from tests.teacher_requests import plain_content
@@ -75,7 +75,7 @@ def test_the_order_of_answers_does_not_count(answers: list[str], rng: random.Ran
 
 def test_an_agreed_question_is_a_training_problem_and_teaches_what_agreed() -> None:
     record, rationales = settle(MARY, ORIGIN, [answered(RIGHT), answered(WRONG)], needed=2)
-    assert (record.fate, record.answer, record.agreed, record.asked) == (Fate.KEPT, "7", 2, 3)
+    assert (record.fate, record.answer, record.agreed, record.asked) == (ProposalOutcome.KEPT, "7", 2, 3)
     assert (record.from_problem_id, record.mistake_id, record.round) == (PROBLEM.id, ORIGIN.mistake.id, 2)
     assert record.problem == Problem("task", MARY.question, "7", NUMBER, Split.TRAIN)
     assert {rationale.problem_id for rationale in rationales} == {record.problem.id}
@@ -88,13 +88,13 @@ def test_an_agreed_question_is_a_training_problem_and_teaches_what_agreed() -> N
 
 def test_the_teachers_own_answer_may_be_outvoted() -> None:
     record, rationales = settle(replace(MARY, answer="9"), ORIGIN, [answered(RIGHT), answered(RIGHT)], needed=2)
-    assert (record.fate, record.problem.answer) == (Fate.KEPT, "7")
+    assert (record.fate, record.problem.answer) == (ProposalOutcome.KEPT, "7")
     assert [rationale.kept for rationale in rationales] == [False, True, True]
 
 
 def test_a_question_without_agreement_teaches_nothing() -> None:
     record, rationales = settle(MARY, ORIGIN, [answered(RIGHT), answered(WRONG)], needed=3)
-    assert (record.fate, record.agreed, record.asked) == (Fate.NOT_AGREED, 2, 3)
+    assert (record.fate, record.agreed, record.asked) == (ProposalOutcome.NOT_AGREED, 2, 3)
     assert not any(rationale.kept for rationale in rationales)
     with pytest.raises(ValueError, match="not_agreed"):
         record.problem  # noqa: B018
@@ -102,13 +102,13 @@ def test_a_question_without_agreement_teaches_nothing() -> None:
 
 def test_a_reply_that_was_cut_off_has_no_voice() -> None:
     record, rationales = settle(MARY, ORIGIN, [answered(RIGHT), answered(RIGHT, complete=False)], needed=3)
-    assert (record.fate, record.agreed, record.asked) == (Fate.NOT_AGREED, 2, 3)
+    assert (record.fate, record.agreed, record.asked) == (ProposalOutcome.NOT_AGREED, 2, 3)
     assert rationales[-1].answer == ""
 
 
 def test_a_missing_rationale_of_the_teachers_own_is_none() -> None:
     record, rationales = settle(replace(MARY, rationale=""), ORIGIN, [answered(RIGHT)], needed=2)
-    assert record.fate is Fate.KEPT
+    assert record.fate is ProposalOutcome.KEPT
     assert [rationale.source for rationale in rationales] == [RationaleSource.PLAIN]
 
 
@@ -120,7 +120,7 @@ def test_a_text_is_written_as_the_teacher_wrote_it_first() -> None:
 
 def test_new_problems_and_their_rationales_are_tables(tmp_path: Path) -> None:
     kept, rationales = settle(MARY, ORIGIN, [answered(RIGHT), answered(RIGHT)], needed=3)
-    refused = not_admitted(replace(MARY, answer=""), ORIGIN, Fate.NO_ANSWER)
+    refused = not_admitted(replace(MARY, answer=""), ORIGIN, ProposalOutcome.NO_ANSWER)
     write_table(tmp_path / "new.parquet", [kept, refused], NewProblem)
     write_table(tmp_path / "rationales.parquet", rationales, Rationale)
     assert read_table(tmp_path / "new.parquet", NewProblem) == [kept, refused]
@@ -172,11 +172,11 @@ def proposed(teacher: OfflineTeacher, name: str, count: int, each: int) -> list[
 def test_what_the_offline_teacher_proposes_is_right_new_and_needs_the_missed_step(name: str) -> None:
     family = FAMILIES[name]
     drawn = [p for split in Split for seed in (0, 5) for p in problems(family, seed, split, 60)]
-    admission = Admission(drawn, split_of)
+    proposal_filter = ProposalFilter(drawn, split_of)
     found = proposed(OfflineTeacher(), name, 15, each=3)
     assert len(found) == 45
     for problem, mistake, proposal in found:
-        assert admission.fault(proposal) is None
+        assert proposal_filter.fault(proposal) is None
         assert split_of(proposal.question) is Split.TRAIN
         assert proposal.choices == family.choices(proposal.question)
         assert proposal.answer == family.solve(proposal.question).answer
@@ -197,7 +197,7 @@ def test_what_a_teacher_that_errs_agrees_on_is_right_much_more_often(name: str) 
         asked = plain_content(proposal.question)
         replies = [teacher.complete(asked, temperature=0.7, seed=sample)[0] for sample in range(2)]
         kept.append(settle(proposal, ORIGIN, [answered(reply, proposal) for reply in replies], needed=3)[0])
-    kept = [record for record in kept if record.fate is Fate.KEPT]
+    kept = [record for record in kept if record.fate is ProposalOutcome.KEPT]
     right_proposals = sum(one.answer == family.solve(one.question).answer for one in proposals) / len(proposals)
     right_kept = sum(one.answer == family.solve(one.question).answer for one in kept) / len(kept)
     assert 0.58 < right_proposals < 0.82

@@ -16,9 +16,9 @@ from reasoning.prompts.teacher_prompts import teacher_prompt
 from reasoning.recipe.task import TaskSection
 from reasoning.records import AnswerKind, Mistake, Problem, Split
 from reasoning.rounds.new_questions.proposals import (
-    Admission,
-    Fate,
     Proposal,
+    ProposalFilter,
+    ProposalOutcome,
     choices_in,
     question_key,
     read_new_questions,
@@ -182,14 +182,14 @@ def test_a_long_reply_is_read_in_one_pass(text: str) -> None:
     assert not any(proposal.answer for proposal in read_new_questions(text, CHOICE))
 
 
-# Admission -----------------------------------------------------------------------------------------------------------
+# Filtering ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_new_question_is_admitted_once() -> None:
-    admission = Admission([train()])
-    assert admission.fault(MARY) is None
-    assert admission.fault(MARY) is Fate.REPEATED
-    assert admission.fault(replace(MARY, question=f"  {MARY.question.upper()} ")) is Fate.REPEATED
+    proposal_filter = ProposalFilter([train()])
+    assert proposal_filter.fault(MARY) is None
+    assert proposal_filter.fault(MARY) is ProposalOutcome.REPEATED
+    assert proposal_filter.fault(replace(MARY, question=f"  {MARY.question.upper()} ")) is ProposalOutcome.REPEATED
 
 
 @pytest.mark.parametrize(
@@ -197,51 +197,56 @@ def test_a_new_question_is_admitted_once() -> None:
     [APPLES, APPLES.lower(), APPLES.replace(" ", "\n "), f"“{APPLES}”", APPLES.replace(".", ","), APPLES[:-1]],
 )
 @pytest.mark.parametrize(
-    ("split", "fate"), [(Split.TRAIN, Fate.REPEATED), (Split.VALIDATION, Fate.HELD_OUT), (Split.TEST, Fate.HELD_OUT)]
+    ("split", "fate"),
+    [
+        (Split.TRAIN, ProposalOutcome.REPEATED),
+        (Split.VALIDATION, ProposalOutcome.HELD_OUT),
+        (Split.TEST, ProposalOutcome.HELD_OUT),
+    ],
 )
-def test_a_known_question_is_known_in_whatever_dress(question: str, split: Split, fate: Fate) -> None:
-    admission = Admission([train(split=split), train(split=split)])
-    assert admission.fault(replace(MARY, question=question)) is fate
-    assert admission.fault(replace(MARY, question=APPLES.replace("3", "30"))) is None
+def test_a_known_question_is_known_in_whatever_dress(question: str, split: Split, fate: ProposalOutcome) -> None:
+    proposal_filter = ProposalFilter([train(split=split), train(split=split)])
+    assert proposal_filter.fault(replace(MARY, question=question)) is fate
+    assert proposal_filter.fault(replace(MARY, question=APPLES.replace("3", "30"))) is None
 
 
 def test_a_held_out_question_stays_so_when_it_is_also_a_training_question() -> None:
     for known in ([train(), train(split=Split.TEST)], [train(split=Split.TEST), train()]):
-        assert Admission(known).fault(replace(MARY, question=APPLES)) is Fate.HELD_OUT
+        assert ProposalFilter(known).fault(replace(MARY, question=APPLES)) is ProposalOutcome.HELD_OUT
 
 
 def test_other_choices_do_not_make_another_question() -> None:
     known = train("Who ran? Answer Choices: (A) Ann. (B) Bob.", "A", CHOICE, choices=("Ann", "Bob"), split=Split.TEST)
     for asked in ("Who ran? (A) Bob (B) Ann", "Who ran?\nAnswer choices:\n(A) Cleo\n(B) Bob", known.question):
         other = Proposal(asked, "r.", "A", CHOICE, choices_in(asked))
-        assert Admission([known]).fault(other) is Fate.HELD_OUT
+        assert ProposalFilter([known]).fault(other) is ProposalOutcome.HELD_OUT
     other = Proposal("Who sat? (A) Ann (B) Bob", "r.", "A", CHOICE, ("Ann", "Bob"))
-    assert Admission([known]).fault(other) is None
+    assert ProposalFilter([known]).fault(other) is None
 
 
 @pytest.mark.parametrize(
     ("proposal", "fate"),
     [
-        (replace(MARY, question=""), Fate.MALFORMED),
-        (replace(MARY, question="?!"), Fate.MALFORMED),
-        (replace(MARY, question="What is it?\nThe student's reasoning: 7"), Fate.MALFORMED),
-        (replace(MARY, question="Mistake: What is it?"), Fate.MALFORMED),
-        (replace(MARY, question="What is \ufffd?"), Fate.MALFORMED),
-        (replace(MARY, rationale="\ufffd"), Fate.MALFORMED),
-        (replace(MARY, question="What is it? " * 100), Fate.TOO_LONG),
-        (replace(MARY, answer=""), Fate.NO_ANSWER),
-        (replace(MARY, answer="maybe"), Fate.NO_ANSWER),
-        (replace(MARY, answer="maybe", answer_kind=YES_NO), Fate.NO_ANSWER),
-        (Proposal("Who?", "r.", "A", CHOICE), Fate.NO_CHOICES),
-        (Proposal("Who?", "r.", "A", CHOICE, ("Ann", " ann")), Fate.NO_CHOICES),
-        (Proposal("Who?", "r.", "C", CHOICE, ("Ann", "Bob")), Fate.NO_ANSWER),
-        (Proposal("Spell it.", "r.", "x" * 500, TEXT), Fate.TOO_LONG),
+        (replace(MARY, question=""), ProposalOutcome.MALFORMED),
+        (replace(MARY, question="?!"), ProposalOutcome.MALFORMED),
+        (replace(MARY, question="What is it?\nThe student's reasoning: 7"), ProposalOutcome.MALFORMED),
+        (replace(MARY, question="Mistake: What is it?"), ProposalOutcome.MALFORMED),
+        (replace(MARY, question="What is \ufffd?"), ProposalOutcome.MALFORMED),
+        (replace(MARY, rationale="\ufffd"), ProposalOutcome.MALFORMED),
+        (replace(MARY, question="What is it? " * 100), ProposalOutcome.TOO_LONG),
+        (replace(MARY, answer=""), ProposalOutcome.NO_ANSWER),
+        (replace(MARY, answer="maybe"), ProposalOutcome.NO_ANSWER),
+        (replace(MARY, answer="maybe", answer_kind=YES_NO), ProposalOutcome.NO_ANSWER),
+        (Proposal("Who?", "r.", "A", CHOICE), ProposalOutcome.NO_CHOICES),
+        (Proposal("Who?", "r.", "A", CHOICE, ("Ann", " ann")), ProposalOutcome.NO_CHOICES),
+        (Proposal("Who?", "r.", "C", CHOICE, ("Ann", "Bob")), ProposalOutcome.NO_ANSWER),
+        (Proposal("Spell it.", "r.", "x" * 500, TEXT), ProposalOutcome.TOO_LONG),
     ],
 )
-def test_what_cannot_be_learnt_from_is_not_admitted(proposal: Proposal, fate: Fate) -> None:
-    admission = Admission([train()])
-    assert admission.fault(proposal) is fate
-    assert admission.fault(MARY) is None  # and nothing else is turned away for it
+def test_what_cannot_be_learnt_from_is_not_admitted(proposal: Proposal, fate: ProposalOutcome) -> None:
+    proposal_filter = ProposalFilter([train()])
+    assert proposal_filter.fault(proposal) is fate
+    assert proposal_filter.fault(MARY) is None  # and nothing else is turned away for it
 
 
 def test_a_question_that_a_generated_task_would_draw_for_its_test_is_held_out() -> None:
@@ -251,8 +256,8 @@ def test_a_question_that_a_generated_task_would_draw_for_its_test_is_held_out() 
     for problem in undrawn:
         for question in (problem.question, problem.question.replace(" ", "\n", 3)):
             proposal = Proposal(question, "r.", problem.answer, YES_NO)
-            assert Admission(drawn, split_of).fault(proposal) is Fate.HELD_OUT
-            assert Admission(drawn).fault(proposal) is None
+            assert ProposalFilter(drawn, split_of).fault(proposal) is ProposalOutcome.HELD_OUT
+            assert ProposalFilter(drawn).fault(proposal) is None
 
 
 @settings(max_examples=200, deadline=None)
@@ -266,22 +271,22 @@ def test_a_question_that_a_generated_task_would_draw_for_its_test_is_held_out() 
 )
 def test_whatever_is_admitted_can_be_learnt_from(question, answer, kind, choices, known, dress) -> None:
     held = [train(text, kind=kind, split=split) for text, split in known]
-    admission = Admission(held)
+    proposal_filter = ProposalFilter(held)
     proposal = Proposal(question, "r.", answer, kind, tuple(choices))
-    if admission.fault(proposal) is None:
+    if proposal_filter.fault(proposal) is None:
         assert is_answer(answer, kind, proposal.choices)
         keys = {question_key(problem.question, kind) for problem in held}
         assert question_key(question, kind) not in keys
-        assert admission.fault(proposal) is Fate.REPEATED
+        assert proposal_filter.fault(proposal) is ProposalOutcome.REPEATED
     for problem in held:
         said = dress(problem.question.lower()) if problem.question.isascii() else problem.question
         again = " ".join(said) if isinstance(said, list) else said
-        assert admission.fault(replace(proposal, question=again)) is not None
+        assert proposal_filter.fault(replace(proposal, question=again)) is not None
 
 
 def test_every_order_of_proposals_admits_the_same_questions() -> None:
     proposals = [replace(MARY, question=f"What is {number % 7} and one?") for number in range(20)]
     for seed in range(5):
         random.Random(seed).shuffle(proposals)
-        admission = Admission([train()])
-        assert sum(admission.fault(proposal) is None for proposal in proposals) == 7
+        proposal_filter = ProposalFilter([train()])
+        assert sum(proposal_filter.fault(proposal) is None for proposal in proposals) == 7

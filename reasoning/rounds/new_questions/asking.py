@@ -19,60 +19,65 @@ from reasoning.recipe.learning import NewQuestionsSection
 from reasoning.records import Mistake, Problem, Rationale
 from reasoning.rounds.classroom import Classroom, gather_all
 from reasoning.rounds.new_questions.agreement import NewProblem, Origin, independent_answer, not_admitted, settle
-from reasoning.rounds.new_questions.proposals import Admission, Fate, Proposal, read_new_questions
+from reasoning.rounds.new_questions.proposals import Proposal, ProposalFilter, ProposalOutcome, read_new_questions
 from reasoning.tasks.families import split_of
 from reasoning.teacher.calls import TeacherReply
 
 
-async def practise(
-    room: Classroom, round: int, mistakes: Sequence[Mistake], section: NewQuestionsSection
+async def ask_new_questions(
+    classroom: Classroom, round: int, mistakes: Sequence[Mistake], section: NewQuestionsSection
 ) -> tuple[list[NewProblem], list[Rationale]]:
     """New questions for `mistakes`: a record of every proposal, and the rationales of those that were admitted.
 
     A few mistakes at a time, as many as the teacher takes requests: one that stops answering (its limit, its budget)
     leaves whole new questions behind, not proposals that nobody answered."""
-    known = [*room.data.train, *room.data.validation, *room.data.test, *practised(room, round - 1)]
-    admission = Admission(known, split_of if room.recipe.task.source == "generated" else None)
+    known = [
+        *classroom.data.train,
+        *classroom.data.validation,
+        *classroom.data.test,
+        *kept_new_problems(classroom, round - 1),
+    ]
+    proposal_filter = ProposalFilter(known, split_of if classroom.recipe.task.source == "generated" else None)
     records: list[NewProblem] = []
     rationales: list[Rationale] = []
-    at_once = room.recipe.teacher.max_in_flight
+    at_once = classroom.recipe.teacher.max_in_flight
     for start in range(0, len(mistakes), at_once):
         proposed = await gather_all(
-            _proposals(room, round, mistake, section) for mistake in mistakes[start : start + at_once]
+            _proposals(classroom, round, mistake, section) for mistake in mistakes[start : start + at_once]
         )
         admitted: list[tuple[Proposal, Origin]] = []
         for origin, proposals in proposed:
             for proposal in proposals:
-                fault = admission.fault(proposal)
+                fault = proposal_filter.fault(proposal)
                 if fault is None:
                     admitted.append((proposal, origin))
                 else:
                     records.append(not_admitted(proposal, origin, fault))
-        for record, told in await gather_all(_settled(room, *pair, section) for pair in admitted):
+        for record, told in await gather_all(_settled(classroom, *pair, section) for pair in admitted):
             records.append(record)
             rationales += told
     return records, rationales
 
 
-def practised(room: Classroom, last: int) -> list[Problem]:
+def kept_new_problems(classroom: Classroom, last: int) -> list[Problem]:
     """The new questions that were kept in the rounds up to `last`, as problems to learn from."""
-    files = [room.files(round).new_problems for round in range(1, last + 1)]
+    files = [classroom.files(round).new_problems for round in range(1, last + 1)]
     return [
         record.problem
         for file in files
         if Path(file).exists()
         for record in read_table(file, NewProblem)
-        if record.fate is Fate.KEPT
+        if record.fate is ProposalOutcome.KEPT
     ]
 
 
 async def _proposals(
-    room: Classroom, round: int, mistake: Mistake, section: NewQuestionsSection
+    classroom: Classroom, round: int, mistake: Mistake, section: NewQuestionsSection
 ) -> tuple[Origin, list[Proposal]]:
-    problem, prompt = room.train_by_id[mistake.problem_id], room.prompts.new_questions
+    problem, prompt = classroom.train_by_id[mistake.problem_id], classroom.prompts.new_questions
     assert prompt is not None  # the recipe has the section, so it has the prompt
-    origin = Origin(problem, mistake, round, prompt.id, room.recipe.teacher.model)
-    (task,) = room.ask_samples(prompt, problem, mistake, 1, first=False)
+    origin = Origin(problem, mistake, round, prompt.id, classroom.recipe.teacher.model)
+    (task,) = classroom.ask_samples(prompt, problem, mistake, 1, first=False)
     reply = await task
     if not isinstance(reply, TeacherReply):
         return origin, []
@@ -81,11 +86,11 @@ async def _proposals(
 
 
 async def _settled(
-    room: Classroom, proposal: Proposal, origin: Origin, section: NewQuestionsSection
+    classroom: Classroom, proposal: Proposal, origin: Origin, section: NewQuestionsSection
 ) -> tuple[NewProblem, list[Rationale]]:
     """Asks the new question alone, as often as the recipe wants, and lets the answers decide."""
-    prompt = room.prompts.plain
-    asked = room.ask_samples(prompt, proposal.problem(origin.problem.task), None, section.answers, first=False)
+    prompt = classroom.prompts.plain
+    asked = classroom.ask_samples(prompt, proposal.problem(origin.problem.task), None, section.answers, first=False)
     replies = [await task for task in asked]
     answers = [
         independent_answer(
