@@ -13,7 +13,7 @@ Invariants
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -22,33 +22,22 @@ from statistics import fmean
 from actors.journal.file import JournalCorrupt
 from actors.journal.reader import parsed, reading, reply_of
 from actors.teacher.pool import TeacherPool
-from reasoning.estimate.call_plan import Ask, Planned, prompt_of
+from reasoning.estimate.call_plan import Planned
 from reasoning.estimate.stand_ins import stand_in
 from reasoning.estimate.sums import CHARACTERS_A_TOKEN, CallSize, Use
 from reasoning.files.tables import read_table
-from reasoning.grading.judging import mistakes_of
 from reasoning.prompts.teacher_prompts import joined_reply
 from reasoning.records import Attempt, Mistake, Problem
-from reasoning.rounds.classroom import Answering, Classroom, TeacherRefused, gather_all
+from reasoning.rounds.classroom import TeacherRefused, TeacherSession, gather_all
 from reasoning.rounds.exam import exam_questions, first_questions
 from reasoning.rounds.order import Phase
+from reasoning.rounds.requests import Ask, Query, prompt_of, shown_mistakes
 from reasoning.teacher.calls import FailureKind, Outcome, TeacherFailure, TeacherReply, TeacherRequest
 from reasoning.teacher.prices import most_prompt_tokens
-from reasoning.training.report import FineTuneReport
 
 _KEYS_A_LOOK = 500
 _LONGER_QUESTION = 2  # a new question is at most so many times as long as the longest one,
 _SHORT_QUESTION = 200  # or has so many characters (`reasoning.rounds.new_questions.proposals`)
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What the run asks in one request, or in two when its prompt has two steps."""
-
-    ask: Ask
-    problem: Problem
-    mistake: Mistake | None = None
-    sample: int = 0
 
 
 @dataclass(slots=True)
@@ -70,18 +59,12 @@ class Sampled:
         self.uses.setdefault((query.ask, step), {})[reply.key] = _use(reply)
 
 
-class Enquiry(Classroom):
-    """A run's classroom in which there is only its teacher: `teacher`, and `first_teacher` for round 0, when they are
+class Enquiry(TeacherSession):
+    """A run whose teacher alone is there: `teacher`, and `first_teacher` for round 0, when they are
     to be asked."""
 
     teacher: TeacherPool | None = None
     first_teacher: TeacherPool | None = None
-
-    async def student_at(self, round: int) -> Answering:
-        raise NotImplementedError("an estimate asks no student")
-
-    async def fine_tune(self, round: int) -> FineTuneReport:
-        raise NotImplementedError("an estimate trains no student")
 
     async def ask(self, request: TeacherRequest, *, first: bool) -> Outcome:
         pool = self.first_teacher if first else self.teacher
@@ -92,40 +75,25 @@ class Enquiry(Classroom):
 
     def request(self, query: Query, reply: str | None = None) -> TeacherRequest:
         """The first request of `query`; with the reply to that, the second one."""
-        prompt, first = prompt_of(self.prompts, query.ask), query.ask is Ask.RATIONALES
-        mistake = query.mistake if prompt.shows_mistake else None
-        if reply is not None:
-            return self._request(prompt.second(query.problem, mistake, reply), query.sample, first)
-        return self._request(prompt.first(query.problem, mistake), query.sample, first, prompt.count)
+        return self.requests.first(query) if reply is None else self.requests.second(query, reply)
 
-    def queries(self, planned: Planned) -> Iterator[Query]:
+    def queries(self, planned: Planned) -> list[Query]:
         """All of `planned` where they are known by now: each question once, then each again. Otherwise none."""
-        learning = self.recipe.learning
         if planned.ask is Ask.RATIONALES:
-            problems = first_questions(self.data.train, learning, self.recipe.seed)
-            for sample in range(learning.first_rationales):
-                yield from (Query(planned.ask, problem, None, sample) for problem in problems)
-        elif planned.calls.exact and planned.ask is not Ask.NEW_ANSWERS:
-            (round,) = planned.rounds
-            yield from self._about(planned.ask, self.mistakes(round))
+            return sorted(self.requests.plain(), key=lambda query: query.sample)
+        if not planned.calls.exact or planned.ask is Ask.NEW_ANSWERS:
+            return []
+        (round,) = planned.rounds
+        return self._about(planned.ask, self.mistakes(round))
 
     def mistakes(self, round: int) -> list[Mistake]:
         """The mistakes of the exam of `round` that the teacher is shown."""
-        attempts: dict[str, list[Attempt]] = {}
-        for attempt in read_table(self.files(round).exam, Attempt):
-            attempts.setdefault(attempt.problem_id, []).append(attempt)
-        shown = self.recipe.learning.mistakes_per_question
-        return [mistake for group in attempts.values() for mistake in mistakes_of(group)[:shown]]
+        return shown_mistakes(read_table(self.files(round).exam, Attempt), self.recipe.learning.mistakes_per_question)
 
-    def _about(self, ask: Ask, mistakes: Iterable[Mistake]) -> Iterator[Query]:
-        learning, prompt = self.recipe.learning, prompt_of(self.prompts, ask)
-        samples = learning.rationales_per_mistake if ask is Ask.FEEDBACK else 1
-        for mistake in mistakes:
-            start = 0
-            if ask is Ask.FEEDBACK and not prompt.shows_mistake:  # as `Classroom.ask_teacher` numbers them
-                start = learning.first_rationales + (max(1, mistake.round) - 1) * samples
-            problem = self.train_by_id[mistake.problem_id]
-            yield from (Query(ask, problem, mistake, start + n) for n in range(samples))
+    def _about(self, ask: Ask, mistakes: Iterable[Mistake]) -> list[Query]:
+        if ask is Ask.FEEDBACK:
+            return list(self.requests.feedback_on(mistakes))
+        return [self.requests.new_questions_for(mistake) for mistake in mistakes]
 
     # Sizes ------------------------------------------------------------------------------------------------------------
 

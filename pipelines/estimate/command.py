@@ -34,7 +34,7 @@ from pipelines.run.cluster import connect, resources, storage_folder
 from pipelines.run.fine_tune_cot import check_cot, fitted
 from pipelines.run.preflight import check
 from pipelines.run.served_teachers import NotDeployed, applications_of, deployed
-from reasoning.estimate.call_plan import Ask, Planned, collection_plan, missed, run_plan
+from reasoning.estimate.call_plan import Planned, collection_plan, missed, run_plan
 from reasoning.estimate.sums import CallEstimate, Estimate, Pace, Use, rates_of
 from reasoning.fine_tune_cot.directory import CotDirectory
 from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe
@@ -43,6 +43,7 @@ from reasoning.recipe.teacher import TeacherSection
 from reasoning.rounds.classroom import TeacherRefused
 from reasoning.rounds.directory import ClaimedDirectory, RunDirectory, RunDirectoryError
 from reasoning.rounds.progress import Progress
+from reasoning.rounds.requests import Ask
 from reasoning.teacher.calls import EndpointSettings, TeacherSettings
 from reasoning.teacher.prices import dollars
 

@@ -13,32 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from reasoning.prompts.run_prompts import RunPrompts
-from reasoning.prompts.teacher_prompts import TeacherPrompt
 from reasoning.recipe.learning import LearningSection
 from reasoning.rounds.order import Finished, Metrics, Phase, PhaseRecord, next_step
+from reasoning.rounds.requests import Ask, prompt_of
 
 ASSUMED_MISSED = 0.5
-
-
-class Ask(StrEnum):
-    """What a teacher is asked for."""
-
-    RATIONALES = "rationales"
-    FEEDBACK = "feedback"
-    NEW_QUESTIONS = "new questions"
-    NEW_ANSWERS = "answers to new questions"
-
-
-def prompt_of(prompts: RunPrompts, ask: Ask) -> TeacherPrompt:
-    """The prompt that asks for it. Raises `ValueError` where the run has none."""
-    if ask is Ask.NEW_QUESTIONS:
-        if prompts.new_questions is None:
-            raise ValueError("this run asks for no new questions")
-        return prompts.new_questions
-    return {Ask.RATIONALES: prompts.first, Ask.FEEDBACK: prompts.feedback, Ask.NEW_ANSWERS: prompts.plain}[ask]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from reasoning.estimate.call_plan import Ask, Calls, Planned
+from reasoning.estimate.call_plan import Calls, Planned
 from reasoning.grading.intervals import Interval, mean_interval
+from reasoning.rounds.requests import Ask
 from reasoning.teacher.calls import EndpointSettings
 from reasoning.teacher.prices import Price
 

@@ -17,13 +17,12 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from reasoning.prompts.run_prompts import RunPrompts
-from reasoning.prompts.teacher_prompts import Messages, TeacherPrompt, joined_reply
+from reasoning.prompts.teacher_prompts import joined_reply
 from reasoning.recipe.tailored import Recipe
-from reasoning.recipe.teacher import TeacherSection
 from reasoning.recipe.training import TrainingSection
-from reasoning.records import Mistake, Problem
 from reasoning.rounds.directory import RoundFiles, RunDirectory
 from reasoning.rounds.progress import Progress
+from reasoning.rounds.requests import Ask, Query, RequestBuilder, prompt_of
 from reasoning.student.sampling import Completion, Sampling
 from reasoning.tasks.loading import TaskData, spec_of
 from reasoning.teacher.calls import Outcome, TeacherFailure, TeacherReply, TeacherRequest
@@ -38,8 +37,8 @@ class TeacherRefused(RuntimeError):
     goes on from there once the cause is mended."""
 
 
-class Classroom(ABC):
-    """One run's people and papers."""
+class TeacherSession(ABC):
+    """A run as far as it needs its teacher alone: its files and prompts, and the way to ask."""
 
     def __init__(
         self, recipe: Recipe, directory: RunDirectory, data: TaskData, prompts: RunPrompts, progress: Progress
@@ -53,20 +52,8 @@ class Classroom(ABC):
         self.train_by_id = {problem.id: problem for problem in data.train}
 
     @abstractmethod
-    async def student_at(self, round: int) -> Answering:
-        """What asks the student with the checkpoint of `round` (-1: the recipe's own)."""
-
-    @abstractmethod
     async def ask(self, request: TeacherRequest, *, first: bool) -> Outcome:
         """The teacher's answer to one request; `first`: of the teacher of round 0's rationales."""
-
-    @abstractmethod
-    async def fine_tune(self, round: int) -> FineTuneReport:
-        """Trains the checkpoint of the round before on the examples of `round`, into the student of `round`."""
-
-    async def student_after(self, round: int, epoch: int) -> Answering:
-        """What asks the student as it was after `epoch` (from 1) of the training of `round`."""
-        raise NotImplementedError(f"{type(self).__name__} keeps no student of a single epoch")
 
     def turn_to(self, recipe: Recipe, directory: RunDirectory, prompts: RunPrompts) -> None:
         """Goes on with the papers of another run on the same problems, whose base student and teacher are the same."""
@@ -88,56 +75,24 @@ class Classroom(ABC):
         """The student at the end of `round`; before round 0, the recipe's own."""
         return str(self.files(round).student) if round >= 0 else self.recipe.student.source
 
-    def ask_teacher(self, problem: Problem, mistake: Mistake | None, samples: int) -> list[asyncio.Task[Outcome]]:
-        """Starts (or joins) the teacher's `samples` answers to a mistake, or to the bare question when it is None.
+    @property
+    def requests(self) -> RequestBuilder:
+        """What this run asks its teacher."""
+        return RequestBuilder(self.recipe, self.prompts, self.data.train, self.train_by_id)
 
-        Feedback that does not show the mistake is a further sample of the bare question's answer each round."""
-        if mistake is None:
-            return self.ask_samples(self.prompts.first, problem, None, samples, first=True)
-        prompt = self.prompts.feedback
-        if prompt.shows_mistake:
-            return self.ask_samples(prompt, problem, mistake, samples, first=False)
-        start = self.recipe.learning.first_rationales + (mistake.round - 1) * samples
-        return self.ask_samples(prompt, problem, None, samples, first=False, start=start)
+    def start_asking(self, query: Query) -> asyncio.Task[Outcome]:
+        """Starts (or joins) the teacher's answer to `query`."""
+        request = self.requests.first(query)
+        if request.key not in self.pending:
+            self.pending[request.key] = asyncio.create_task(self._ask(request, query))
+        return self.pending[request.key]
 
-    def ask_samples(
-        self,
-        prompt: TeacherPrompt,
-        problem: Problem,
-        mistake: Mistake | None,
-        samples: int,
-        *,
-        first: bool,
-        start: int = 0,
-    ) -> list[asyncio.Task[Outcome]]:
-        """Starts (or joins) `samples` answers to `prompt`, numbered from `start`."""
-        messages = prompt.first(problem, mistake)
-        requests = [self._request(messages, n, first, prompt.count) for n in range(start, start + samples)]
-        for request in requests:
-            if request.key not in self.pending:
-                asked = self._ask(request, prompt, problem, mistake, first)
-                self.pending[request.key] = asyncio.create_task(asked)
-        return [self.pending[request.key] for request in requests]
-
-    def _request(self, messages: Messages, sample: int, first: bool, count: int = 1) -> TeacherRequest:
-        section: TeacherSection = self.recipe.teacher.for_first if first else self.recipe.teacher
-        return TeacherRequest(
-            endpoint=section.name,
-            model=section.model,
-            messages=messages,
-            temperature=section.temperature,
-            max_tokens=section.max_tokens * count,  # of each of the new questions that it asks for
-            sample=sample,
-        )
-
-    async def _ask(
-        self, request: TeacherRequest, prompt: TeacherPrompt, problem: Problem, mistake: Mistake | None, first: bool
-    ) -> Outcome:
+    async def _ask(self, request: TeacherRequest, query: Query) -> Outcome:
+        first = query.ask is Ask.RATIONALES
         reasoned = await self._ask_once(request, first)
-        if prompt.then is None or isinstance(reasoned, TeacherFailure):
+        if prompt_of(self.prompts, query.ask).then is None or isinstance(reasoned, TeacherFailure):
             return reasoned
-        asks_answer = self._request(prompt.second(problem, mistake, reasoned.text), request.sample, first)
-        answered = await self._ask_once(asks_answer, first)
+        answered = await self._ask_once(self.requests.second(query, reasoned.text), first)
         if isinstance(answered, TeacherFailure):
             return answered
         return replace(
@@ -160,6 +115,22 @@ class Classroom(ABC):
         if outcome.kind.ends_the_run:
             raise TeacherRefused(f"{request.endpoint}: {outcome.kind}: {outcome.message}")
         return outcome
+
+
+class Classroom(TeacherSession):
+    """A run with a teacher to ask and a student to examine and to train."""
+
+    @abstractmethod
+    async def student_at(self, round: int) -> Answering:
+        """What asks the student with the checkpoint of `round` (-1: the recipe's own)."""
+
+    @abstractmethod
+    async def fine_tune(self, round: int) -> FineTuneReport:
+        """Trains the checkpoint of the round before on the examples of `round`, into the student of `round`."""
+
+    @abstractmethod
+    async def student_after(self, round: int, epoch: int) -> Answering:
+        """What asks the student as it was after `epoch` (from 1) of the training of `round`."""
 
 
 async def gather_all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -23,13 +23,14 @@ from reasoning.grading.judging import keep, mistakes_of
 from reasoning.prompts.teacher_prompts import TeacherPrompt
 from reasoning.records import Attempt, Example, Mistake, Problem, Rationale, Verdict, stable_id
 from reasoning.rounds.asking import ask_student
-from reasoning.rounds.classroom import Classroom, TeacherRefused, gather_all
+from reasoning.rounds.classroom import Classroom, TeacherRefused, TeacherSession, gather_all
 from reasoning.rounds.directory import RoundFiles
 from reasoning.rounds.evaluation import evaluate, graded_attempt
 from reasoning.rounds.exam import exam_questions, first_questions
 from reasoning.rounds.new_questions.agreement import NewProblem, new_question_metrics
 from reasoning.rounds.new_questions.asking import ask_new_questions, kept_new_problems
 from reasoning.rounds.order import Metrics, Phase
+from reasoning.rounds.requests import Ask, Query, shown_mistakes
 from reasoning.rounds.selection import label_examples, select
 from reasoning.student.sampling import Sampling
 from reasoning.teacher.calls import TeacherFailure, TeacherReply
@@ -60,7 +61,8 @@ async def exam(classroom: Classroom, round: int) -> Metrics:
         graded = attempts[problem.id]
         for mistake in _shown(classroom, graded):
             classroom.progress.add(mistakes=1)
-            classroom.ask_teacher(problem, mistake, learning.rationales_per_mistake)
+            for query in classroom.requests.feedback_on([mistake]):
+                classroom.start_asking(query)
         right = sum(attempt.verdict is Verdict.CORRECT for attempt in graded)
         classroom.progress.add(done=1, graded=len(graded), correct=right)
 
@@ -83,37 +85,29 @@ async def exam(classroom: Classroom, round: int) -> Metrics:
         await gather_all(sit(problem) for problem in unanswered)
     ordered = [attempt for problem in problems for attempt in attempts[problem.id]]
     write_table(files.exam, ordered, Attempt)
-    return _exam_metrics(ordered, len(_all_shown(classroom, ordered)))
+    return _exam_metrics(ordered, len(shown_mistakes(ordered, learning.mistakes_per_question)))
 
 
-async def feedback(classroom: Classroom, round: int) -> Metrics:
+async def feedback(classroom: TeacherSession, round: int) -> Metrics:
     """The teacher's rationales: plain ones in round 0, afterwards one answer to each mistake of the exam."""
     learning = classroom.recipe.learning
     classroom.files(round).exam_log.unlink(missing_ok=True)  # the exam is whole, and recorded so
-    asked: list[tuple[Problem, Mistake | None]]
-    if round == 0:
-        asked = [(problem, None) for problem in first_questions(classroom.data.train, learning, classroom.recipe.seed)]
-        if not classroom.prompts.form.reasons:
-            asked = []  # labels are learnt, and those are known
-        samples, prompt = learning.first_rationales, classroom.prompts.first
-    else:
-        mistakes = _all_shown(classroom, read_table(classroom.files(round).exam, Attempt))
-        asked = [(classroom.train_by_id[mistake.problem_id], mistake) for mistake in mistakes]
-        samples, prompt = learning.rationales_per_mistake, classroom.prompts.feedback
-    classroom.progress.begin(round, Phase.FEEDBACK, len(asked) * samples)
+    shown = []
+    if round:
+        shown = shown_mistakes(read_table(classroom.files(round).exam, Attempt), learning.mistakes_per_question)
+    asked = [query for query in classroom.requests.queries_of(round, shown) if query.ask is not Ask.NEW_QUESTIONS]
+    samples = learning.rationales_per_mistake if round else learning.first_rationales
+    prompt = classroom.prompts.feedback if round else classroom.prompts.first
+    classroom.progress.begin(round, Phase.FEEDBACK, len(asked))
 
-    async def one(problem: Problem, mistake: Mistake | None) -> list[Rationale | TeacherFailure]:
-        found: list[Rationale | TeacherFailure] = []
-        for sample, task in enumerate(classroom.ask_teacher(problem, mistake, samples)):
-            outcome = await task
-            classroom.progress.add(done=1)
-            if isinstance(outcome, TeacherReply):
-                found.append(_rationale(classroom, outcome, problem, mistake, prompt, round, sample))
-            else:
-                found.append(outcome)
-        return found
+    async def one(number: int, query: Query) -> Rationale | TeacherFailure:
+        outcome = await classroom.start_asking(query)
+        classroom.progress.add(done=1)
+        if isinstance(outcome, TeacherFailure):
+            return outcome
+        return _rationale(classroom, outcome, query.problem, query.mistake, prompt, round, number % samples)
 
-    outcomes = [outcome for found in await gather_all(one(*pair) for pair in asked) for outcome in found]
+    outcomes = await gather_all(one(*numbered) for numbered in enumerate(asked))
     rationales = [outcome for outcome in outcomes if isinstance(outcome, Rationale)]
     failures = [outcome for outcome in outcomes if isinstance(outcome, TeacherFailure)]
     if failures and not rationales:
@@ -121,7 +115,6 @@ async def feedback(classroom: Classroom, round: int) -> Metrics:
         raise TeacherRefused(f"none of {len(outcomes)} questions was answered; the last failure: {last.message}")
     new_question_counts: Metrics = {}
     if round and learning.new_questions is not None:
-        shown = [mistake for _, mistake in asked if mistake is not None]
         new, told = await ask_new_questions(classroom, round, shown, learning.new_questions)
         write_table(classroom.files(round).new_problems, new, NewProblem)
         new_question_counts = new_question_metrics(new)
@@ -140,7 +133,7 @@ async def feedback(classroom: Classroom, round: int) -> Metrics:
 
 
 def _rationale(
-    classroom: Classroom,
+    classroom: TeacherSession,
     reply: TeacherReply,
     problem: Problem,
     mistake: Mistake | None,
@@ -163,7 +156,7 @@ def _rationale(
     )
 
 
-async def select_examples(classroom: Classroom, round: int) -> Metrics:
+async def select_examples(classroom: TeacherSession, round: int) -> Metrics:
     """What is learnt this round, from all rationales and mistakes so far."""
     classroom.progress.begin(round, Phase.SELECT, 1)
     own = classroom.recipe.learning.imported
@@ -241,13 +234,6 @@ def _exam_sampling(classroom: Classroom, problem: Problem, round: int) -> Sampli
 def _shown(classroom: Classroom, attempts: Sequence[Attempt]) -> list[Mistake]:
     """The mistakes of one question that the teacher is shown."""
     return mistakes_of(attempts)[: classroom.recipe.learning.mistakes_per_question]
-
-
-def _all_shown(classroom: Classroom, attempts: Sequence[Attempt]) -> list[Mistake]:
-    by_question: dict[str, list[Attempt]] = {}
-    for attempt in attempts:
-        by_question.setdefault(attempt.problem_id, []).append(attempt)
-    return [mistake for group in by_question.values() for mistake in _shown(classroom, group)]
 
 
 def _logged_attempts(files: RoundFiles, samples: int) -> dict[str, list[Attempt]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from reasoning.files.tables import read_table
 from reasoning.recipe.learning import NewQuestionsSection
 from reasoning.records import Mistake, Problem, Rationale
-from reasoning.rounds.classroom import Classroom, gather_all
+from reasoning.rounds.classroom import TeacherSession, gather_all
 from reasoning.rounds.new_questions.agreement import NewProblem, Origin, independent_answer, not_admitted, settle
 from reasoning.rounds.new_questions.proposals import Proposal, ProposalFilter, ProposalOutcome, read_new_questions
 from reasoning.tasks.families import split_of
@@ -25,7 +25,7 @@ from reasoning.teacher.calls import TeacherReply
 
 
 async def ask_new_questions(
-    classroom: Classroom, round: int, mistakes: Sequence[Mistake], section: NewQuestionsSection
+    classroom: TeacherSession, round: int, mistakes: Sequence[Mistake], section: NewQuestionsSection
 ) -> tuple[list[NewProblem], list[Rationale]]:
     """New questions for `mistakes`: a record of every proposal, and the rationales of those that were admitted.
 
@@ -59,7 +59,7 @@ async def ask_new_questions(
     return records, rationales
 
 
-def kept_new_problems(classroom: Classroom, last: int) -> list[Problem]:
+def kept_new_problems(classroom: TeacherSession, last: int) -> list[Problem]:
     """The new questions that were kept in the rounds up to `last`, as problems to learn from."""
     files = [classroom.files(round).new_problems for round in range(1, last + 1)]
     return [
@@ -72,13 +72,12 @@ def kept_new_problems(classroom: Classroom, last: int) -> list[Problem]:
 
 
 async def _proposals(
-    classroom: Classroom, round: int, mistake: Mistake, section: NewQuestionsSection
+    classroom: TeacherSession, round: int, mistake: Mistake, section: NewQuestionsSection
 ) -> tuple[Origin, list[Proposal]]:
     problem, prompt = classroom.train_by_id[mistake.problem_id], classroom.prompts.new_questions
     assert prompt is not None  # the recipe has the section, so it has the prompt
     origin = Origin(problem, mistake, round, prompt.id, classroom.recipe.teacher.model)
-    (task,) = classroom.ask_samples(prompt, problem, mistake, 1, first=False)
-    reply = await task
+    reply = await classroom.start_asking(classroom.requests.new_questions_for(mistake))
     if not isinstance(reply, TeacherReply):
         return origin, []
     kind, complete = problem.answer_kind, not reply.truncated
@@ -86,11 +85,12 @@ async def _proposals(
 
 
 async def _settled(
-    classroom: Classroom, proposal: Proposal, origin: Origin, section: NewQuestionsSection
+    classroom: TeacherSession, proposal: Proposal, origin: Origin, section: NewQuestionsSection
 ) -> tuple[NewProblem, list[Rationale]]:
     """Asks the new question alone, as often as the recipe wants, and lets the answers decide."""
     prompt = classroom.prompts.plain
-    asked = classroom.ask_samples(prompt, proposal.problem(origin.problem.task), None, section.answers, first=False)
+    queries = classroom.requests.answers_to(proposal.problem(origin.problem.task))
+    asked = [classroom.start_asking(query) for query in queries]
     replies = [await task for task in asked]
     answers = [
         independent_answer(

@@ -17,27 +17,20 @@ from reasoning.prompts.demonstrations import read_demonstrations
 from reasoning.prompts.run_prompts import run_prompts
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.records import Example, Mistake, Rationale
-from reasoning.rounds.classroom import Answering, Classroom
+from reasoning.rounds.classroom import TeacherSession
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.phases import feedback, select_examples
 from reasoning.rounds.progress import Progress
 from reasoning.tasks.loading import load_problems
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
-from reasoning.training.report import FineTuneReport
 from tests.pipelines.exchange.commands import other, paid_for, recipe, said, task
 from tests.reasoning.exchange.samples import completion, completion_file, write
 
 
-class Room(Classroom):
-    """A classroom whose teacher is a recorded one."""
+class Session(TeacherSession):
+    """A run whose teacher is a recorded one."""
 
     recorded: RecordedTeacher
-
-    async def student_at(self, round: int) -> Answering:
-        raise NotImplementedError
-
-    async def fine_tune(self, round: int) -> FineTuneReport:
-        raise NotImplementedError
 
     async def ask(self, request: TeacherRequest, *, first: bool) -> TeacherReply | TeacherFailure:
         try:
@@ -59,17 +52,17 @@ def test_what_was_paid_for_teaches_a_run_without_asking_anyone(prompt: str, tmp_
     assert "36 recordings of 12 questions of coin_flip" in output
     chosen = parse_recipe(path.read_text(encoding="utf-8"), str(path))
     data = load_problems(chosen.task, chosen.seed)
-    room = Room(chosen, RunDirectory(tmp_path / "run"), data, run_prompts(chosen), Progress())
-    room.recorded = RecordedTeacher(recorded)
-    room.files(0).folder.mkdir(parents=True)
+    session = Session(chosen, RunDirectory(tmp_path / "run"), data, run_prompts(chosen), Progress())
+    session.recorded = RecordedTeacher(recorded)
+    session.files(0).folder.mkdir(parents=True)
 
     async def round_0() -> None:
-        metrics = await feedback(room, 0)
+        metrics = await feedback(session, 0)
         assert (metrics["asked"], metrics["kept"], metrics["filtered_out"]) == (36, 24, 12)
-        await select_examples(room, 0)
+        await select_examples(session, 0)
 
     asyncio.run(round_0())
-    examples = read_table(room.files(0).examples, Example)
+    examples = read_table(session.files(0).examples, Example)
     assert len(examples) == 12
     assert all(len(example.positives) == 2 for example in examples)
     answers = {problem.id: problem.answer for problem in data.train}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reasoning.estimate.call_plan import Ask, Calls, Planned, collection_plan, missed, run_plan
+from reasoning.estimate.call_plan import Calls, Planned, collection_plan, missed, run_plan
 from reasoning.estimate.stand_ins import stand_in, wrong_answer
 from reasoning.estimate.sums import CallEstimate, CallSize, Estimate, Pace, Rates, Use, rates_of
 from reasoning.prompts.run_prompts import RunPrompts, run_prompts
@@ -13,6 +13,7 @@ from reasoning.recipe.learning import LearningSection
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.records import AnswerKind, Problem, Split
 from reasoning.rounds.order import Phase, PhaseRecord, phases_of
+from reasoning.rounds.requests import Ask
 from reasoning.teacher.calls import BatchSettings, EndpointSettings
 from reasoning.teacher.prices import Price
 

@@ -79,6 +79,9 @@ class Room(Classroom):
     async def student_at(self, round: int) -> Answering:
         return lambda prompt, sampling: self.student.answer(str(round), prompt, sampling)
 
+    async def student_after(self, round: int, epoch: int) -> Answering:
+        return await self.student_at(round)
+
     async def ask(self, request: TeacherRequest, *, first: bool) -> TeacherReply | TeacherFailure:
         return await self.teacher.ask(request)
 

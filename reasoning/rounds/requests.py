@@ -1,0 +1,140 @@
+"""What a round asks the teacher: pure functions from its records and its recipe to requests.
+
+Owns: which requests those are, and how each is formed. The phases send these and no others; `tailor estimate` counts
+and samples these. That both read them here is why a reply that the estimate has paid for is never paid for again.
+
+Invariants
+- The same records and recipe give the same requests, with the same keys in the journal.
+- Samples of one question differ in their number alone. Feedback that does not show the mistake is a further sample of
+  the bare question in each round, after those of round 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reasoning.grading.judging import mistakes_of
+from reasoning.prompts.run_prompts import RunPrompts
+from reasoning.prompts.teacher_prompts import Messages, TeacherPrompt
+from reasoning.recipe.tailored import Recipe
+from reasoning.records import Attempt, Mistake, Problem
+from reasoning.rounds.exam import first_questions
+from reasoning.teacher.calls import TeacherRequest
+
+
+class Ask(StrEnum):
+    """What a teacher is asked for."""
+
+    RATIONALES = "rationales"
+    FEEDBACK = "feedback"
+    NEW_QUESTIONS = "new questions"
+    NEW_ANSWERS = "answers to new questions"
+
+
+def prompt_of(prompts: RunPrompts, ask: Ask) -> TeacherPrompt:
+    """The prompt that asks for it. Raises `ValueError` where the run has none."""
+    if ask is Ask.NEW_QUESTIONS:
+        if prompts.new_questions is None:
+            raise ValueError("this run asks for no new questions")
+        return prompts.new_questions
+    return {Ask.RATIONALES: prompts.first, Ask.FEEDBACK: prompts.feedback, Ask.NEW_ANSWERS: prompts.plain}[ask]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One thing to ask the teacher, in one request, or in two when its prompt has two steps. `mistake` is what it is
+    about, whether or not the prompt shows it."""
+
+    ask: Ask
+    problem: Problem
+    mistake: Mistake | None = None
+    sample: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBuilder:
+    """The requests of one run: its recipe, its prompts and its training questions, and nothing else, decide them."""
+
+    recipe: Recipe
+    prompts: RunPrompts
+    train: Sequence[Problem]
+    train_by_id: Mapping[str, Problem]
+
+    def requests_of(
+        self, round: int, mistakes: Sequence[Mistake] = (), new_problems: Iterable[Problem] = ()
+    ) -> list[TeacherRequest]:
+        """All first requests of `round`, given the `mistakes` of its exam that are shown and the `new_problems` that
+        were admitted. Of Fine-tune-CoT, round 0 is the collection. The second request of a prompt with two steps
+        follows from the reply to the first (`second`)."""
+        queries = [*self.queries_of(round, mistakes), *(q for one in new_problems for q in self.answers_to(one))]
+        return list({request.key: request for request in map(self.first, queries)}.values())
+
+    def queries_of(self, round: int, mistakes: Sequence[Mistake] = ()) -> list[Query]:
+        """What `round` asks before any new question is known: plain rationales in round 0; later, feedback on
+        `mistakes`, and new questions for them when the recipe wants such."""
+        if round == 0:
+            return list(self.plain())
+        new = mistakes if self.recipe.learning.new_questions is not None else ()
+        return [*self.feedback_on(mistakes), *map(self.new_questions_for, new)]
+
+    def plain(self) -> Iterator[Query]:
+        """Round 0: `first_rationales` of each of its questions; nothing for a student that learns labels alone."""
+        learning = self.recipe.learning
+        if self.prompts.form.reasons:
+            for problem in first_questions(self.train, learning, self.recipe.seed):
+                yield from (Query(Ask.RATIONALES, problem, None, n) for n in range(learning.first_rationales))
+
+    def feedback_on(self, mistakes: Iterable[Mistake]) -> Iterator[Query]:
+        """`rationales_per_mistake` answers to each of `mistakes`."""
+        learning = self.recipe.learning
+        samples = learning.rationales_per_mistake
+        for mistake in mistakes:
+            start = 0
+            if not self.prompts.feedback.shows_mistake:
+                start = learning.first_rationales + (max(1, mistake.round) - 1) * samples
+            problem = self.train_by_id[mistake.problem_id]
+            yield from (Query(Ask.FEEDBACK, problem, mistake, start + n) for n in range(samples))
+
+    def new_questions_for(self, mistake: Mistake) -> Query:
+        """New questions that need the step that was missed."""
+        return Query(Ask.NEW_QUESTIONS, self.train_by_id[mistake.problem_id], mistake)
+
+    def answers_to(self, new: Problem) -> Iterator[Query]:
+        """Independent answers to an admitted new question."""
+        section = self.recipe.learning.new_questions
+        yield from (Query(Ask.NEW_ANSWERS, new, None, n) for n in range(section.answers if section else 0))
+
+    def first(self, query: Query) -> TeacherRequest:
+        """The first request of `query`, and of most prompts the only one."""
+        prompt = prompt_of(self.prompts, query.ask)
+        return self._request(query, prompt.first(query.problem, self._shown(query)), prompt.count)
+
+    def second(self, query: Query, reply: str) -> TeacherRequest:
+        """The second request of a prompt with two steps, after the `reply` to the first."""
+        prompt = prompt_of(self.prompts, query.ask)
+        return self._request(query, prompt.second(query.problem, self._shown(query), reply), 1)
+
+    def _shown(self, query: Query) -> Mistake | None:
+        return query.mistake if prompt_of(self.prompts, query.ask).shows_mistake else None
+
+    def _request(self, query: Query, messages: Messages, count: int) -> TeacherRequest:
+        teacher = self.recipe.teacher
+        section = teacher.for_first if query.ask is Ask.RATIONALES else teacher
+        return TeacherRequest(
+            endpoint=section.name,
+            model=section.model,
+            messages=messages,
+            temperature=section.temperature,
+            max_tokens=section.max_tokens * count,  # of each of the new questions that it asks for
+            sample=query.sample,
+        )
+
+
+def shown_mistakes(attempts: Iterable[Attempt], at_most: int) -> list[Mistake]:
+    """The mistakes of an exam that the teacher is shown: `at_most` of each question, in the exam's order."""
+    by_question: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        by_question.setdefault(attempt.problem_id, []).append(attempt)
+    return [mistake for group in by_question.values() for mistake in mistakes_of(group)[:at_most]]
