@@ -22,6 +22,7 @@ from pathlib import Path
 
 from pipelines.grading import GraderName, kind_of, read_answered
 from reasoning.grading.answers import is_right, judged_answer
+from reasoning.grading.kinds import KINDS
 from reasoning.records import AnswerKind
 
 ANSWER, WHOLE = ("answer_completion",), ("rationale", "answer_trigger", "answer_completion")
@@ -63,7 +64,7 @@ def made(count: int = 500, seed: int = 0) -> list[Workload]:
     loads = []
     for kind, gold in golds.items():
         rows = [(" ".join(draw.sample(steps, 6)), gold()) for _ in range(count)]
-        shown = choices if kind is AnswerKind.CHOICE else ()
+        shown = choices if KINDS[kind].has_options else ()
         anchored = tuple((f"{text}\nTherefore, the answer is {gold}.", gold, shown) for text, gold in rows)
         loads.append(Workload(f"{kind}, anchored", kind, anchored))
         if kind is AnswerKind.NUMBER:

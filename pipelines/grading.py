@@ -21,18 +21,14 @@ from pipelines.errors import Refused
 from reasoning.files.data_error import DataError, ErrorCollector
 from reasoning.files.durable import new_file
 from reasoning.files.json_files import json_lines, kind_of_value
-from reasoning.grading.answers import How, is_answer, is_right, judged_answer, judged_part, mentions
-from reasoning.grading.extractors.choices import LETTERS, OptionsError, stated_choices
+from reasoning.grading.answers import is_right, judged_answer, judged_part, mentions
+from reasoning.grading.extraction.found_answer import How
+from reasoning.grading.kinds import KINDS
+from reasoning.grading.options import LETTERS, OptionsError, stated_choices
 from reasoning.grading.paper_grader import OPTION_LETTERS, PAPER_TASKS, Template, is_paper_gold, paper_grade
 from reasoning.records import AnswerKind
 
 MOST_BYTES = 4 * 1024**2  # of one line; a completion of a million characters is far below
-_WANTED = {
-    AnswerKind.NUMBER: "a number, such as 18, -3.5 or 1,080",
-    AnswerKind.YES_NO: "yes or no",
-    AnswerKind.CHOICE: "an option's capital letter",
-    AnswerKind.TEXT: "a text",
-}
 
 
 class GraderName(StrEnum):
@@ -227,13 +223,13 @@ def _answered(
     if not row["question"].strip():
         raise DataError(place, "its question is empty", "state the question, or remove that line")
     try:
-        choices = stated_choices(row["question"]) if kind is AnswerKind.CHOICE else ()
+        choices = stated_choices(row["question"]) if KINDS[kind].has_options else ()
     except OptionsError as error:
         raise DataError(place, f"its options cannot be told apart: {error}", "mend the question") from error
     gold = (row["gold"] if isinstance(row["gold"], str) else repr(row["gold"]).removesuffix(".0")).strip()
     what = _gold_fault(gold, task, kind, choices, grader)
     if what:
-        raise DataError(place, what, f"a gold answer of {task} is {_WANTED[kind]}")
+        raise DataError(place, what, f"a gold answer of {task} is {KINDS[kind].description}")
     reason = row.get("finish_reason")
     completion = "".join(row[field] for field in fields)
     return Answered(number, gold, completion, choices, reason if reason is None else str(reason))
@@ -244,13 +240,13 @@ def _gold_fault(gold: str, task: str, kind: AnswerKind, choices: tuple[str, ...]
     shown = repr(gold[:40])
     if not gold:
         return "its gold answer is empty"
-    if kind is AnswerKind.CHOICE:
+    rules = KINDS[kind]
+    if rules.has_options:  # where the question does not state them, the task's published set says how many there are
         letters = LETTERS[: len(choices)] if choices else OPTION_LETTERS.get(task, LETTERS)
-        if len(gold) == 1 and gold in letters:
-            return ""
-        return f"its gold answer {shown} is not among the choices ({letters[0]} to {letters[-1]})"
-    if not is_answer(gold.lower() if kind is AnswerKind.YES_NO else gold, kind):
-        return f"its gold answer {shown} is not {_WANTED[kind]}"
+        if not rules.is_gold(gold, tuple(letters)):
+            return f"its gold answer {shown} is not among the choices ({letters[0]} to {letters[-1]})"
+    elif not rules.is_gold(gold, ()) and not rules.is_gold(gold.lower(), ()):  # "YES" is published, too
+        return f"its gold answer {shown} is not {rules.description}"
     if grader is GraderName.PAPER and not is_paper_gold(gold, task):
         return f"its gold answer {shown} is none that paper B's rule can read"
     return ""

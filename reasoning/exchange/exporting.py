@@ -21,8 +21,9 @@ from reasoning.exchange.paper_b_completions import Completion, Template
 from reasoning.exchange.paper_b_finetune import Sample
 from reasoning.exchange.solutions import Solution
 from reasoning.grading.answers import extract, same_answer
+from reasoning.grading.kinds import KINDS
 from reasoning.prompts.headings import ANSWER_HEADING
-from reasoning.records import AnswerKind, Attempt, Mistake, Problem, Rationale
+from reasoning.records import Attempt, Mistake, Problem, Rationale
 
 _STEP_BY_STEP = "A: Let's think step by step."
 _TRIGGER = "Therefore, the answer is"
@@ -182,22 +183,16 @@ def _stated(rationale: Rationale, problem: Problem) -> str:
     found = extract(rationale.text, problem.answer_kind, problem.choices)
     if same_answer(found, problem.answer, problem.answer_kind):
         return rationale.text
-    return f"{_ended(rationale.text)} {_TRIGGER} {_named(problem.answer, problem)}."
+    named = KINDS[problem.answer_kind].in_a_sentence(problem.answer, problem.choices)
+    return f"{_ended(rationale.text)} {_TRIGGER} {named}."
 
 
 def _own_mistake(mistake: Mistake, problem: Problem) -> str:
     text, heading, _ = mistake.text.rpartition(f"\n{ANSWER_HEADING}")
-    if not heading or problem.answer_kind is not AnswerKind.CHOICE:
+    rules = KINDS[problem.answer_kind]
+    if not heading or not rules.has_options:
         return mistake.text
-    return f"{_ended(text)} {_TRIGGER} {_named(mistake.prediction, problem)}."
-
-
-def _named(answer: str, problem: Problem) -> str:
-    """An answer as a sentence names it: an option by its text and its letter, small and in brackets."""
-    index = ord(answer[0]) - ord("A") if len(answer) == 1 else -1
-    if problem.answer_kind is not AnswerKind.CHOICE or not 0 <= index < len(problem.choices):
-        return answer
-    return f"{problem.choices[index].rstrip('.')} ({answer.lower()})"
+    return f"{_ended(text)} {_TRIGGER} {rules.in_a_sentence(mistake.prediction, problem.choices)}."
 
 
 def _ended(text: str) -> str:

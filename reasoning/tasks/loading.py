@@ -19,8 +19,9 @@ from pathlib import Path
 
 from reasoning.files.data_error import DataError, ErrorCollector
 from reasoning.grading.answers import is_answer
+from reasoning.grading.kinds import KINDS
 from reasoning.recipe.task import TaskSection
-from reasoning.records import AnswerKind, Problem, Split
+from reasoning.records import Problem, Split
 from reasoning.tasks.families import FAMILIES, FamilyExhaustedError, problems
 from reasoning.tasks.repetitions import Kept, Record, without_repetitions
 from reasoning.tasks.rows import Stated, read_row
@@ -218,8 +219,7 @@ def _stated(spec: TaskSpec, row: SourceRow, shuffle: random.Random | None) -> St
         what = f"a question of {len(text) / 2**20:.1f} MiB, and it has at most {MAX_ROW >> 20}"
         raise DataError(row.place, what, cure)
     if not is_answer(stated.answer, spec.answer_kind, stated.choices):
-        wanted = {AnswerKind.YES_NO: "yes or no", AnswerKind.CHOICE: "the letter of one of its choices"}
-        what = f"its answer {stated.answer[:40]!r} is not {wanted.get(spec.answer_kind, f'a {spec.answer_kind}')}"
+        what = f"its answer {stated.answer[:40]!r} is not {KINDS[spec.answer_kind].description}"
         raise DataError(row.place, what, cure)
     return stated
 

@@ -5,29 +5,25 @@ Owns: the one way in which rows are read, the twelve tasks' and a user's own ali
 Invariants
 - A row becomes a question with an answer, or a `ValueError` says what is wrong with it; nothing else is raised.
 - Options are worded "Answer Choices: (A) ... (B) ..." behind the question, as Kojima et al. (2205.11916) do.
-- An answer that could be two things (a letter and another option's text) is refused, not guessed.
+- An answer is read by the rules of its kind, and refused where it could be two things.
 """
 
 from __future__ import annotations
 
-import math
 import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
+from reasoning.grading.extraction.numbers import number_text
+from reasoning.grading.kinds import KINDS, AnswerRules
+from reasoning.grading.options import LETTERS, OPTIONS_HEADING, AnswerAs, RowOptions, given
 from reasoning.records import AnswerKind
 
 Row = Mapping[str, Any]
-AnswerAs = Literal["letter", "index", "text"]
-
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-CHOICES_HEADING = "Answer Choices:"
 SHUFFLES = 3  # Kojima et al. shuffle a row's options three times over
 
-_NUMBER = re.compile(r"-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?")
 _SHOWN_LETTER = re.compile(r"(?<!\S)\(([A-Z])\)\s")
 _SPACES = re.compile(r"\s+")
 
@@ -83,9 +79,10 @@ class Fields:
         if self.ending:
             stem = f"{stem} {self.ending}"
         answer = self._answer(_at(row, self.answer))
-        if kind is AnswerKind.CHOICE:
-            return self._choice(row, stem, answer, shuffle)
-        return Stated(stem, _ANSWERS[kind](answer), (), stem)
+        rules = KINDS[kind]
+        if rules.has_options:
+            return self._with_options(row, stem, answer, rules, shuffle)
+        return Stated(stem, rules.gold_in_row(answer), (), stem)
 
     def _answer(self, value: Any) -> Any:
         if self.answer_after and isinstance(value, str):
@@ -96,13 +93,15 @@ class Fields:
             raise ValueError("its answer is empty")
         return value
 
-    def _choice(self, row: Row, stem: str, answer: Any, shuffle: random.Random | None) -> Stated:
+    def _with_options(
+        self, row: Row, stem: str, answer: Any, rules: AnswerRules, shuffle: random.Random | None
+    ) -> Stated:
         if self.choices is None and not self.same_choices:
             bare, options = _options_in(stem)
-            letter = LETTERS[_position(answer, LETTERS, options, self.answer_as)]
+            letter = rules.gold_in_row(answer, RowOptions(LETTERS, options, self.answer_as))
             return Stated(stem, letter, _texts(options), bare)
         labels, options = _options(_at(row, self.choices)) if self.choices else (LETTERS, self.same_choices)
-        right = _position(answer, labels, options, self.answer_as)
+        right = LETTERS.index(rules.gold_in_row(answer, RowOptions(labels, options, self.answer_as)))
         if self.spaced_brackets:
             options = tuple(_SPACES.sub(" ", o.replace("(", " (").replace(")", ") ")).strip() for o in options)
         order = list(range(len(options)))
@@ -111,7 +110,7 @@ class Fields:
                 shuffle.shuffle(order)
         options = tuple(options[i] for i in order)
         shown = " ".join(f"({letter}) {option}" for letter, option in zip(LETTERS, options, strict=False))
-        return Stated(f"{stem} {CHOICES_HEADING} {shown}", LETTERS[order.index(right)], _texts(options), stem)
+        return Stated(f"{stem} {OPTIONS_HEADING} {shown}", LETTERS[order.index(right)], _texts(options), stem)
 
 
 def read_row(row: Row, forms: tuple[Fields, ...], kind: AnswerKind, shuffle: random.Random | None = None) -> Stated:
@@ -165,7 +164,7 @@ def _labels_and_texts(value: Any) -> tuple[Any, list[Any]]:
     if isinstance(value, Mapping):
         if isinstance(value.get("text"), list) and isinstance(value.get("label"), list):
             return value["label"], value["text"]
-        value = _given(value)
+        value = given(value)
         if value and all(isinstance(text, str) for text in value.values()):
             return list(value), list(value.values())
         return LETTERS, list(value)  # {text: score}
@@ -176,15 +175,10 @@ def _labels_and_texts(value: Any) -> tuple[Any, list[Any]]:
     raise ValueError(f"its options are no list but {type(value).__name__}")
 
 
-def _given(options: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """`options` without those of other rows, which a table of one schema has in every row, as null."""
-    return {key: value for key, value in options.items() if value is not None}
-
-
 def _option_text(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError(f"one of its options is no text but {type(value).__name__}")
-    text = (value if isinstance(value, str) else _number_text(value)).strip()
+    text = (value if isinstance(value, str) else number_text(value)).strip()
     if not text:
         raise ValueError("one of its options is empty")
     return text
@@ -197,7 +191,7 @@ def _texts(options: tuple[str, ...]) -> tuple[str, ...]:
 def _options_in(question: str) -> tuple[str, tuple[str, ...]]:
     """The question before its options, and the options that stand in it as (A) ... (B) ...; an option may name others
     that came before it."""
-    behind = question.rfind(CHOICES_HEADING)
+    behind = question.rfind(OPTIONS_HEADING)
     found = list(_SHOWN_LETTER.finditer(question + " ", max(behind, 0)))
     marks: list[re.Match[str]] = []
     for mark in found:
@@ -215,77 +209,3 @@ def _options_in(question: str) -> tuple[str, tuple[str, ...]]:
         f"its options do not stand in the question as (A) ... (B) ... (found: {letters}); look for an "
         "unpaired bracket, or name the field that has them with form.choices"
     )
-
-
-def _position(answer: Any, labels: Any, options: tuple[str, ...], answer_as: AnswerAs | None) -> int:
-    """Which option the answer is, counted from 0."""
-    if isinstance(answer, Mapping | list):
-        return _scored(answer, len(options))
-    if isinstance(answer, bool) or not isinstance(answer, str | int):
-        raise ValueError(f"its answer is no letter, index or text but {type(answer).__name__}")
-    text = str(answer).strip()
-    bare = text.strip("() .").lower()
-    readings = {
-        "letter": [i for i, label in zip(range(len(options)), labels, strict=False) if str(label).lower() == bare],
-        "index": [i for i in range(len(options)) if text == str(i)],
-        "text": [i for i, option in enumerate(options) if option == text],
-    }
-    if answer_as is None and isinstance(answer, str):
-        readings["index"] = []  # a text is no index unless the recipe says so
-    found = {i for way, positions in readings.items() if answer_as in (None, way) for i in positions}
-    if not found:
-        raise ValueError(f"its answer {text[:40]!r} is not among its {len(options)} options")
-    if len(found) > 1:
-        several = " or ".join(f"({LETTERS[i]})" for i in sorted(found))
-        raise ValueError(
-            f"its answer {text[:40]!r} can be {several}; say which with form.answer_as: letter, index, text"
-        )
-    return found.pop()
-
-
-def _scored(scores: Mapping[Any, Any] | list[Any], count: int) -> int:
-    given = list(_given(scores).values()) if isinstance(scores, Mapping) else scores
-    if len(given) != count or given.count(1) != 1 or given.count(0) != count - 1:
-        raise ValueError("its scores must give one option 1 and the others 0")
-    return given.index(1)
-
-
-# Answers of the other kinds -----------------------------------------------------------------------------------------
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"its answer is no number but {type(value).__name__}")
-    text = value.strip() if isinstance(value, str) else _number_text(value)
-    if not _NUMBER.fullmatch(text):
-        raise ValueError(f"its answer is no number: {text[:40]!r}")
-    return text.replace(",", "").removesuffix(".0")
-
-
-def _number_text(value: float) -> str:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"a number that is none: {value}")
-    return format(Decimal(repr(value)), "f").removesuffix(".0")
-
-
-def _yes_no(value: Any) -> str:
-    if isinstance(value, Mapping):
-        right = [word for word, score in value.items() if score == 1]
-        value = right[0] if len(right) == 1 else ""
-    said = {"true": "yes", "false": "no"}
-    word = str(value).strip(" .\n").lower() if isinstance(value, str | bool) else ""
-    word = said.get(word, word)
-    if word not in ("yes", "no"):
-        raise ValueError(f"its answer {str(value)[:40]!r} is not yes or no")
-    return word
-
-
-def _free_text(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"its answer is no text but {type(value).__name__}")
-    return value.strip() if isinstance(value, str) else _number_text(value)
-
-
-_ANSWERS = {AnswerKind.NUMBER: _number, AnswerKind.YES_NO: _yes_no, AnswerKind.TEXT: _free_text}

@@ -219,9 +219,10 @@ def spec_of(task: TaskSection) -> TaskSpec:
     known, form = TASKS.get(task.name), task.form
     if form is None:
         if known is None:
+            *kinds, last = AnswerKind
             cure = (
                 f"known are {', '.join(sorted(TASKS))}; a task of your own says how its rows are read: "
-                "task.form: {question: FIELD, answer: FIELD, kind: number, yes_no, choice or text}"
+                f"task.form: {{question: FIELD, answer: FIELD, kind: {', '.join(kinds)} or {last}}}"
             )
             raise DataError("task.name", f"no task {task.name!r}", cure)
         return known

@@ -21,7 +21,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reasoning.grading.answers import answer_of_reply, is_answer, same_answer
+from reasoning.grading.answers import answer_of_reply, is_answer
+from reasoning.grading.kinds import KINDS
+from reasoning.grading.options import LETTERS
 from reasoning.prompts.headings import ATTEMPT_HEADING, MISTAKE_HEADING, one_block
 from reasoning.records import AnswerKind, Problem, Split
 
@@ -54,8 +56,6 @@ _HEADING = re.compile(
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _UNREADABLE = "\ufffd"
 _OPTION = re.compile(r"(?<!\w)\(([A-Z])\)")
-_DECORATION = " \t\r\n*_`\"'“”‘’"
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def read_new_questions(
@@ -97,26 +97,22 @@ def _option_marks(question: str) -> list[re.Match[str]]:
     for mark in _OPTION.finditer(question):
         if mark[1] == "A":
             marks = [mark]
-        elif marks and mark[1] == _LETTERS[len(marks) % len(_LETTERS)]:
+        elif marks and mark[1] == LETTERS[len(marks) % len(LETTERS)]:
             marks.append(mark)
     return marks
 
 
 def _proposal(block: dict[str, str], kind: AnswerKind) -> Proposal:
     question = one_block(block["question"]).strip("*_ \n")
-    choices = choices_in(question) if kind is AnswerKind.CHOICE else ()
+    choices = choices_in(question) if KINDS[kind].has_options else ()
     answer = _in_task_form(block["answer"], Problem("", question, "", kind, Split.TRAIN, choices))
     return Proposal(question, one_block(block["reasoning"]).strip("*_ \n"), answer, kind, choices)
 
 
 def _in_task_form(said: str, problem: Problem) -> str:
-    """The answer of an answer line; a text keeps its capitals and spaces, as a student is to write it so."""
+    """The answer of an answer line, as a student is to write it."""
     line = said.strip().partition("\n")[0]
-    found = answer_of_reply(line, problem)
-    if problem.answer_kind is not AnswerKind.TEXT:
-        return found
-    bare = line.strip(_DECORATION).removesuffix(".").strip(_DECORATION)
-    return bare if same_answer(bare, found, AnswerKind.TEXT) else found
+    return KINDS[problem.answer_kind].as_written(line, answer_of_reply(line, problem))
 
 
 # Filtering --------------------------------------------------------------------------------------------------------
@@ -177,7 +173,7 @@ class ProposalFilter:
             return ProposalOutcome.REPEATED
         if split is not None or self._is_held_out(proposal.question):
             return ProposalOutcome.HELD_OUT
-        if proposal.answer_kind is AnswerKind.CHOICE and not _differ(proposal.choices):
+        if KINDS[proposal.answer_kind].has_options and not _differ(proposal.choices):
             return ProposalOutcome.NO_CHOICES
         if not is_answer(proposal.answer, proposal.answer_kind, proposal.choices):
             return ProposalOutcome.NO_ANSWER
@@ -190,7 +186,7 @@ class ProposalFilter:
 def question_key(question: str, kind: AnswerKind) -> str:
     """What two questions have in common that are the same one: their words, numbers and signs of calculation. Case,
     spaces and punctuation do not count, and of a multiple-choice question only what stands before its choices."""
-    marks = _option_marks(question) if kind is AnswerKind.CHOICE else []
+    marks = _option_marks(question) if KINDS[kind].has_options else []
     story = question[: marks[0].start()] if marks else question
     plain = unicodedata.normalize("NFKC", story).casefold()
     words = " ".join(_PUNCTUATION.sub("", plain).split())

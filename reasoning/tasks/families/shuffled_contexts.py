@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_LETTERS = "ABCDEFGHIJ"
+from reasoning.grading.options import LETTERS
+
 _ORDER = ("First", "Then", "Next", "After that")
 
 
@@ -40,7 +41,7 @@ class Context:
         for index, (first, second) in enumerate(swaps):
             when = "Finally" if index == len(swaps) - 1 and index else _ORDER[index % len(_ORDER)]
             told.append(f"{when}, {players[first]} and {players[second]} {self.swap}.")
-        options = " ".join(f"({letter}) {choice}." for letter, choice in zip(_LETTERS, choices, strict=False))
+        options = " ".join(f"({letter}) {choice}." for letter, choice in zip(LETTERS, choices, strict=False))
         return (
             f"{_listed(list(players))} are {self.people}. {self.start}: {holds}. {self.during}. {' '.join(told)} "
             f"{self.end}, {players[asked]} {self.verb} Which choice is true ? Answer Choices: {options}"

@@ -14,12 +14,13 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import combinations
 
+from reasoning.grading.options import LETTERS
 from reasoning.records import AnswerKind
 from reasoning.tasks.families.family import Claim, Family, Solution, Step, Worked, mentions, one_line
 from reasoning.tasks.families.names import distinct_names
 from reasoning.tasks.families.shuffled_contexts import CONTEXTS
 
-_LETTERS = "ABCDEFGHIJ"
+_MOST_OPTIONS = 10  # and as many people
 _QUESTION = re.compile(r"(?P<story>.+?) (?:Which choice is true ?\? )?Answer Choices: (?P<choices>\(A\).+)")
 _STORY = re.compile(r"(?P<players>[^.:]+?) are [^.]+\. [^.:]+: (?P<start>[^.]+)\. (?P<rest>.+)")
 _END = re.compile(r"At the end of [^,.]+, (?P<rest>[^.]+)")
@@ -141,7 +142,7 @@ class ShuffledObjects(Family[ShuffleProblem]):
         else:
             wrong, told = len(problem.swaps) + 1, problem.states()
             right = _letter(problem, told[-1])
-            letter = rng.choice([other for other in _LETTERS[: len(problem.choices)] if other != right])
+            letter = rng.choice([other for other in LETTERS[: len(problem.choices)] if other != right])
         solution = _told(problem, told, letter)
         return Worked(" ".join(rng.choice(step.wordings) for step in solution.steps), letter, wrong)
 
@@ -199,12 +200,12 @@ def _swapped(state: tuple[str, ...], pair: tuple[int, int]) -> tuple[str, ...]:
 
 
 def _letter(problem: ShuffleProblem, state: tuple[str, ...]) -> str:
-    return _LETTERS[problem.choices.index(state[problem.asked])]
+    return LETTERS[problem.choices.index(state[problem.asked])]
 
 
 def _starting(players: tuple[str, ...], choices: tuple[str, ...], start: str) -> tuple[str, ...] | None:
     """Who holds what at the start, read from its list; None unless every player holds exactly one of the choices."""
-    if len(set(players)) != len(players) or not len(players) == len(set(choices)) <= len(_LETTERS):
+    if len(set(players)) != len(players) or not len(players) == len(set(choices)) <= _MOST_OPTIONS:
         return None
     held: dict[str, str] = {}
     for part in re.split(r", and |, ", start):
@@ -239,7 +240,7 @@ def _told(problem: ShuffleProblem, states: tuple[tuple[str, ...], ...], letter: 
     )
     small = (
         f"At the end {asked} {verb} {item}.",
-        *(f"Choice {choice} is {option}." for choice, option in zip(_LETTERS, problem.choices, strict=False)),
+        *(f"Choice {choice} is {option}." for choice, option in zip(LETTERS, problem.choices, strict=False)),
         f"So the answer is choice {letter}.",
     )
     steps.append(Step(end, small, "of the conclusion", tuple(range(len(steps))), optional=True))

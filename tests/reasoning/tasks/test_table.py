@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from reasoning.files.data_error import DataError
+from reasoning.grading.options import LETTERS
 from reasoning.recipe.task import TaskSection
 from reasoning.records import AnswerKind, Split
 from reasoning.tasks.families import FAMILIES
 from reasoning.tasks.loading import TaskData, load_problems, questions_in_order
-from reasoning.tasks.rows import LETTERS
 from reasoning.tasks.sources import read_file
 from reasoning.tasks.splits import shot_order
 from reasoning.tasks.table import TASKS, answer_limit, spec_of

@@ -1,4 +1,4 @@
-"""Numbers: in any dress, in calculations and in words.
+"""Numbers in a text: in any dress, in calculations and in words.
 
 Owns: what of a statement is the number meant. Normal form: no commas, currency or trailing zeros, "." before decimals.
 
@@ -10,21 +10,21 @@ Invariants
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterator
+from decimal import Decimal
 from fractions import Fraction
 
-from reasoning.grading.extractors.found import Extractor, FoundAnswer, How, first_line, settled
-from reasoning.grading.extractors.mathematics import decimal, plain, worked_out
-from reasoning.grading.extractors.number_words import words_to_number
+from reasoning.grading.extraction.found_answer import FoundAnswer, How, first_line
+from reasoning.grading.extraction.mathematics import decimal, plain, worked_out
+from reasoning.grading.extraction.number_words import words_to_number
 
 _NUMBER = re.compile(
     r"((?<![\w)\]%])[-−](?=[$€£]?\.?[0-9]))?[$€£]?"
     r"(?:([0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(\.[0-9]+)?|(?<!\w)(\.[0-9]+))"
 )
-_ALONE = re.compile(r"[\s:*$]*(-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?)[\s.*$]*\Z")
-_NORMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?")
 _STOPS = frozenset(("", ".", "\n", ")", ";", ":", "*", "?", "!"))
 _DIGIT = re.compile(r"[0-9]")
 _MORE = re.compile(
@@ -56,21 +56,11 @@ _RESTATED = re.compile(
 _LONGEST_EXACT = 30  # digits of a number that arithmetic is done with
 _LONGEST_UPPER = 30
 _LONGEST_NUMBER = 400  # characters looked back from a text's last digit
-_LONGEST_ANSWER = 400
 _TAIL = 120
 
 
-def _first(said: str, choices: tuple[str, ...], how: How) -> FoundAnswer | None:
-    alone = _ALONE.match(said)
-    if alone:
-        answer = alone[1]
-        return FoundAnswer("0" if answer == "-0" else answer, how)
-    corrected = settled(said)
-    found = _stated(corrected, how)
-    return _stated(said, how) if found is None and corrected is not said else found
-
-
-def _stated(said: str, how: How) -> FoundAnswer | None:
+def stated_number(said: str, how: How) -> FoundAnswer | None:
+    """The number that a statement comes to: its first one, or what its calculation or equation leads to."""
     if "\\" in said or "{,}" in said:
         said = plain(said)
     line = first_line(said)
@@ -83,7 +73,7 @@ def _stated(said: str, how: How) -> FoundAnswer | None:
     if found is None:
         return _without_digits(line, how)
     if "=" in line and _UNKNOWN.search(line):
-        return _last_number(said, how)
+        return last_number(said, how)
     if _GOES_ON.match(line, found.end()):
         return _result(line, found, how)
     answer = _dressed(line, found, how)
@@ -175,11 +165,7 @@ def _without_digits(line: str, how: How) -> FoundAnswer | None:
     return None if spoken is None else FoundAnswer(decimal(spoken), How.NUMBER_WORDS)
 
 
-def _last(text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
-    return _last_number(text, How.LAST_CANDIDATE)
-
-
-def _last_number(text: str, how: How) -> FoundAnswer | None:
+def last_number(text: str, how: How) -> FoundAnswer | None:
     """The last number of a text: the one that its last digit belongs to."""
     digit = _DIGIT.search(text[: -_TAIL - 1 : -1]) or _DIGIT.search(text[::-1])  # read from its end
     if digit is None:
@@ -189,7 +175,7 @@ def _last_number(text: str, how: How) -> FoundAnswer | None:
     start = end - len(word)
     if "\\" in word or "{" in word:
         tail = text[max(0, end - _TAIL) : end + _TAIL].rpartition("=")[2].strip(" $]}")
-        stated = _stated(tail, how)
+        stated = stated_number(tail, how)
         if stated:
             return FoundAnswer(stated.answer, how, stated.also)
     found = None
@@ -214,12 +200,8 @@ def _number(found: re.Match[str] | None) -> str:
     return f"-{value}" if sign and value != "0" else value
 
 
-def _bare(line: str, choices: tuple[str, ...]) -> bool:
-    found = _NUMBER.search(line)
-    return found is not None and not f"{line[: found.start()]}{line[found.end() :]}".strip(" .*$%!_\r")
-
-
-def _every(text: str, choices: tuple[str, ...]) -> Iterator[str]:
+def every_number(text: str) -> Iterator[str]:
+    """All numbers of a text, in both readings where there are two."""
     for found in _NUMBER.finditer(text):
         dressed = _dressed(text, found, How.LAST_CANDIDATE)
         yield dressed.answer
@@ -227,11 +209,25 @@ def _every(text: str, choices: tuple[str, ...]) -> Iterator[str]:
             yield dressed.also
 
 
-def _normal(answer: str) -> str:
-    if _NORMAL.fullmatch(answer):
-        return "0" if answer == "-0" else answer
-    found = _first(answer[:_LONGEST_ANSWER], (), How.ANCHORED)
-    return found.answer if found else ""
+def is_number_alone(line: str) -> bool:
+    """Whether `line` is a number and its marks, and nothing else."""
+    found = _NUMBER.search(line)
+    return found is not None and not f"{line[: found.start()]}{line[found.end() :]}".strip(" .*$%!_\r")
 
 
-NUMBERS = Extractor(first=_first, last=_last, bare=_bare, every=_every, normal=_normal)
+# Numbers as data ----------------------------------------------------------------------------------------------------
+
+
+def number_text(value: float) -> str:
+    """A number of a row of data in decimal digits. Raises `ValueError` for one that is not finite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"a number that is none: {value}")
+    return format(Decimal(repr(value)), "f").removesuffix(".0")
+
+
+def with_another_digit(text: str) -> str:
+    """`text` with another last digit; as it is when it has none."""
+    *_, last = [None, *_DIGIT.finditer(text)]
+    if last is None:
+        return text
+    return f"{text[: last.start()]}{(int(last[0]) + 1) % 10}{text[last.end() :]}"

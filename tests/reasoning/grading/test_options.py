@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasoning.grading.extractors.choices import OptionsError, stated_choices
+from reasoning.grading.options import OptionsError, stated_choices
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasoning.grading.extractors.mathematics import decimal, plain, worked_out
-from reasoning.grading.extractors.number_words import words_to_number
+from reasoning.grading.extraction.mathematics import decimal, plain, worked_out
 
 
 @pytest.mark.parametrize(
@@ -76,25 +75,3 @@ def test_dress_is_taken_off(said: str, text: str) -> None:
 @given(st.fractions(min_value=-(10**6), max_value=10**6))
 def test_decimals_are_near_enough(value: Fraction) -> None:
     assert abs(Fraction(decimal(value)) - value) <= abs(value) * Fraction(1, 10**15)
-
-
-@pytest.mark.parametrize(
-    ("words", "value"),
-    [
-        ("eleven", Fraction(11)),
-        ("Two hundred and thirty-five dollars", Fraction(235)),
-        ("twenty-seven thousand and four", Fraction(27004)),
-        ("one million two hundred thousand", Fraction(1200000)),
-        ("a dozen", Fraction(12)),
-        ("a hundred", Fraction(100)),
-        ("fifty-two point six two", Fraction("52.62")),
-        ("three quarters", Fraction(3, 4)),
-        ("minus seven", Fraction(-7)),
-        ("one of them", None),
-        ("no one", None),
-        ("nothing", None),
-        ("", None),
-    ],
-)
-def test_numbers_in_words(words: str, value: Fraction | None) -> None:
-    assert words_to_number(words) == value

@@ -1,15 +1,14 @@
-"""An answer found in a text, how it was found, and what every extractor offers.
+"""An answer found in a text and how it was found; what a speaker takes back; the search from a text's end.
 
-Owns: the records that extractors and `reasoning.grading.answers` share, and the search from a text's end.
+Owns: the record that every kind of answer hands to `reasoning.grading.answers`, and the reading that kinds share.
 
-Invariant: extractors are total: they accept every string, never raise, and take time linear in its length.
+Invariant: total: every function accepts every string, never raises, and takes time linear in its length.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -42,23 +41,7 @@ class FoundAnswer:
 NO_ANSWER = FoundAnswer("", How.NONE)
 
 
-@dataclass(frozen=True, slots=True)
-class Extractor:
-    """How one kind of answer is read.
-
-    `first` reads what was said after an anchor, of at most a few hundred characters: its first answer, or the last one
-    after second thoughts; `NO_ANSWER` where it says that there is none, None where it says nothing. `last` reads a text
-    without an anchor. `bare` says whether a line is an answer and nothing else. `every` gives all candidates of a text.
-    `normal` is the normal form of an answer given alone, "" when it is none. With `settles`, words after "the answer
-    is" that hold no answer say that there is none, whatever was said before ("The answer is not known.")."""
-
-    first: Callable[[str, tuple[str, ...], How], FoundAnswer | None]
-    last: Callable[[str, tuple[str, ...]], FoundAnswer | None]
-    bare: Callable[[str, tuple[str, ...]], bool]
-    every: Callable[[str, tuple[str, ...]], Iterable[str]]
-    normal: Callable[[str], str]
-    settles: bool = False
-
+LONGEST_ANSWER = 400  # characters in which one answer is looked for
 
 _SECOND_THOUGHT = re.compile(
     r"(?:wait|actually|correction|scratch that|hold on|oops|i meant?|sorry|on second thought|(?<=[.?!] )no,)(?!\w)"

@@ -1,0 +1,89 @@
+"""A number, in digits or in words. Normal form: no commas, currency or trailing zeros, "." before decimals.
+
+Owns: what counts as a number given as an answer. How a number is found in a text is
+`reasoning.grading.extraction.numbers`.
+
+Invariant: numbers compare as numbers: 18.00 is 18.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, FoundAnswer, How, settled
+from reasoning.grading.extraction.numbers import (
+    every_number,
+    is_number_alone,
+    last_number,
+    number_text,
+    stated_number,
+    with_another_digit,
+)
+from reasoning.grading.kinds.rules import AnswerRules
+from reasoning.grading.options import NO_OPTIONS, RowOptions
+
+_ALONE = re.compile(r"[\s:*$]*(-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?)[\s.*$]*\Z")
+_NORMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?")
+_GOLD = re.compile(r"[-−]?[$€£]?(?:(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)")
+_IN_ROW = re.compile(r"-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Number(AnswerRules):
+    """A number. Decimal fractions are the same within `tolerance`; paper B compares floats so."""
+
+    description = "a number, such as 18, -3.5 or 1,080"
+
+    tolerance: float = 1e-6
+
+    def first(self, said: str, choices: tuple[str, ...], how: How) -> FoundAnswer | None:
+        alone = _ALONE.match(said)
+        if alone:
+            answer = alone[1]
+            return FoundAnswer("0" if answer == "-0" else answer, how)
+        corrected = settled(said)
+        found = stated_number(corrected, how)
+        return stated_number(said, how) if found is None and corrected is not said else found
+
+    def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
+        return last_number(text, How.LAST_CANDIDATE)
+
+    def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
+        return every_number(text)
+
+    def is_bare(self, line: str, choices: tuple[str, ...]) -> bool:
+        return is_number_alone(line)
+
+    def normal(self, answer: str) -> str:
+        if _NORMAL.fullmatch(answer):
+            return "0" if answer == "-0" else answer
+        found = self.first(answer[:LONGEST_ANSWER], (), How.ANCHORED)
+        return found.answer if found else ""
+
+    def same(self, left: str, right: str) -> bool:
+        if not left or not right:
+            return False
+        if left == right:
+            return True
+        if not ("." in left or "." in right):  # whole numbers beyond a float's digits differ
+            return False
+        return abs(float(left) - float(right)) <= self.tolerance
+
+    def is_gold(self, answer: str, choices: tuple[str, ...]) -> bool:
+        return _GOLD.fullmatch(answer) is not None
+
+    def gold_in_row(self, value: Any, options: RowOptions = NO_OPTIONS) -> str:
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError(f"its answer is no number but {type(value).__name__}")
+        text = value.strip() if isinstance(value, str) else number_text(value)
+        if not _IN_ROW.fullmatch(text):
+            raise ValueError(f"its answer is no number: {text[:40]!r}")
+        return text.replace(",", "").removesuffix(".0")
+
+    def wrong(self, answer: str, choices: tuple[str, ...]) -> str:
+        return with_another_digit(answer)

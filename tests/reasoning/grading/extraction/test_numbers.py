@@ -1,0 +1,55 @@
+"""The parts of reading numbers that kinds share; whole answers are read in `kinds/test_number.py`."""
+
+from __future__ import annotations
+
+import pytest
+
+from reasoning.grading.extraction.found_answer import How
+from reasoning.grading.extraction.numbers import (
+    every_number,
+    is_number_alone,
+    last_number,
+    number_text,
+    stated_number,
+    with_another_digit,
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"), [("16 - 3 = 13 eggs", "13"), ("2x = 36, x = 18", "18"), ("minus 7", "-7"), ("half of it", "")]
+)
+def test_a_statement_comes_to_a_number(said: str, answer: str) -> None:
+    found = stated_number(said, How.ANCHORED)
+    assert (found.answer if found else "") == answer
+
+
+@pytest.mark.parametrize(("text", "answer"), [("He ate 5 of 12", "12"), ("so 1 / 2.", "0.5"), ("none", "")])
+def test_the_last_number_is_read_from_the_end(text: str, answer: str) -> None:
+    found = last_number(text, How.LAST_CANDIDATE)
+    assert (found.answer if found else "") == answer
+
+
+def test_every_number_has_both_its_readings() -> None:
+    assert list(every_number("1,080 of 50%, -3.50")) == ["1080", "50", "0.5", "-3.5"]
+
+
+def test_a_number_alone_on_a_line() -> None:
+    assert is_number_alone(" **$1,080.** ") and not is_number_alone("5 apples") and not is_number_alone("")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(18, "18"), (43.0, "43"), (1e-7, "0.0000001"), (1e22, "10000000000000000000000")]
+)
+def test_a_number_of_data_in_digits(value: float, text: str) -> None:
+    assert number_text(value) == text
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_of_data_that_is_none(value: float) -> None:
+    with pytest.raises(ValueError, match="that is none"):
+        number_text(value)
+
+
+def test_another_digit() -> None:
+    assert with_another_digit("3 and 15 make 18.") == "3 and 15 make 19."
+    assert with_another_digit("9") == "0" and with_another_digit("none") == "none"
