@@ -30,7 +30,9 @@ from reasoning.student.checkpoint import Student, load_student
 from reasoning.student.embedded.architecture import student_config
 from reasoning.student.embedded.tokenizer import train_tokenizer
 from reasoning.training.fine_tuning import FineTuning
-from reasoning.training.losses import prompt_weight, triplet_losses
+from reasoning.training.losses.table import terms_of
+from reasoning.training.losses.term import TokenWeights, merged
+from reasoning.training.losses.triplet import triplet_losses
 from reasoning.training.samples import Sample, draw_pass, tokenize_examples
 
 TURNS = 3
@@ -115,7 +117,7 @@ def our_step(load: Workload, examples: list[Example], objective: ObjectiveSectio
     student.model.train()
 
     def step(batch: tuple[Sample, ...]) -> None:
-        run.learn(batch, 1e-4).tolist()
+        run.learn(batch, 1e-4)[1].tolist()
 
     return step
 
@@ -125,7 +127,7 @@ def plain_step(load: Workload, objective: ObjectiveSection) -> Step:
     `labels`, torch's default AdamW steps. With a triplet loss, three sequences a sample and a fused AdamW."""
     student = make_student(load)
     student.model.train()
-    triplets, trains_language = objective.contrastive_weight > 0, objective.loss != "contrastive"
+    triplets, trains_language = objective.contrastive_weight > 0, token_weights(objective).trained
     optimizer = torch.optim.AdamW(student.model.parameters(), lr=1e-4, weight_decay=0.01, fused=triplets or None)
     read = plain_reader(load, student, objective)
 
@@ -150,6 +152,10 @@ def plain_step(load: Workload, objective: ObjectiveSection) -> Step:
     return step
 
 
+def token_weights(objective: ObjectiveSection) -> TokenWeights:
+    return merged(terms_of(objective)).cross_entropy or TokenWeights(prompt=0.0, trained=False)
+
+
 def plain_reader(load: Workload, student: Student, objective: ObjectiveSection) -> Callable[..., tuple[Any, Any]]:
     """Reads pairs of prompt and completion: their loss with `labels`, each completion's last hidden state with
     `vectors`."""
@@ -158,7 +164,7 @@ def plain_reader(load: Workload, student: Student, objective: ObjectiveSection) 
     model = student.model
     encodes = model.config.is_encoder_decoder
     collator = DataCollatorForSeq2Seq(student.tokenizer, model=model if encodes else None)
-    hides_prompt = prompt_weight(objective) == 0.0
+    hides_prompt = token_weights(objective).prompt == 0.0
 
     def features(prompt: Any, text: Any) -> dict[str, list[int]]:
         if encodes:

@@ -27,6 +27,7 @@ from reasoning.recipe.teacher import OPENAI_API, TeacherSection
 from reasoning.tasks.families import FAMILIES
 from reasoning.tasks.loading import TASKS, TaskData, load_problems, spec_of
 from reasoning.teacher.prices import PriceError
+from reasoning.training.losses.table import learns_from_triplets_alone, terms_of
 
 
 class PreflightError(Refused):
@@ -201,8 +202,8 @@ def _imported_faults(recipe: Recipe, data: TaskData, notes: list[str]) -> Iterat
 def _size_faults(recipe: Recipe, data: TaskData) -> Iterator[Fault]:
     """Numbers of questions that a person asked for and that there are not. Defaults adapt by themselves."""
     learning, there = recipe.learning, len(data.train)
-    if learning.objective.loss == "contrastive" and learning.imported.mistakes is None:
-        what = "contrastive learns from mistakes alone, and round 0 has none"
+    if learns_from_triplets_alone(terms_of(learning.objective)) and learning.imported.mistakes is None:
+        what = f"{learning.objective.loss} learns from mistakes alone, and round 0 has none"
         yield Fault("learning.objective.loss", what, "Take another loss, or name learning.imported.mistakes")
     if learning.new_questions is not None and recipe.teacher.temperature == 0:
         what = "at temperature 0 all answers to a new question are one answer, and one answer agrees with itself"

@@ -7,7 +7,6 @@ Invariants: no weights are loaded, and torch is imported only for an architectur
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 from reasoning.recipe.tailored import Recipe
 from reasoning.student.config import config_file, read_config
 from reasoning.tasks.table import answer_limit
+from reasoning.training.transformers_internals import has_code_of, loads_as_student
 
 # What vLLM's attention on CPU can do; it does not refuse others, it crashes.
 CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
@@ -106,18 +106,10 @@ def _hub_config(source: str) -> Path | Fault:
 def _architecture_faults(config: dict[str, Any], source: str) -> Iterator[Fault]:
     kind = str(config.get("model_type", ""))
     named = [str(name) for name in config["architectures"]] if isinstance(config.get("architectures"), list) else []
-    package = importlib.util.find_spec("transformers")
-    folders = (package.submodule_search_locations or []) if package else []
-    known = bool(kind) and any((Path(folder) / "models" / kind.replace("-", "_")).is_dir() for folder in folders)
     apart = bool(config.get("is_encoder_decoder"))
-    if known and any((_ENCODER_DECODER if apart else _DECODER).search(name) for name in named):
+    if has_code_of(kind) and any((_ENCODER_DECODER if apart else _DECODER).search(name) for name in named):
         return
-    from transformers.models.auto.modeling_auto import (  # imports torch: only now
-        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-        MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
-    )
-
-    if kind not in (MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES if apart else MODEL_FOR_CAUSAL_LM_MAPPING_NAMES):
+    if not loads_as_student(kind, encoder_decoder=apart):  # imports torch: only now
         what = f"{source} is a {', '.join(named) or kind or 'model without a type'}"
         cure = "A student is what AutoModelForCausalLM or AutoModelForSeq2SeqLM of `transformers` loads"
         yield Fault("student.model", what, cure)

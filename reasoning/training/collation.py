@@ -35,7 +35,7 @@ class Segment(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class PaddedSamples:
     """A group of samples as tensors of shape (rows, columns); the first `anchor_columns` hold prompt and anchor."""
 
     tokens_BT: Tensor
@@ -69,7 +69,7 @@ class Rows:
         return mask_BTK.masked_fill(~seen_BTK, torch.finfo(dtype).min)[:, None]
 
 
-def collate(samples: Sequence[Sample], pad: int, device: torch.device, *, triplets: bool) -> Rows:
+def collate(samples: Sequence[Sample], pad: int, device: torch.device, *, triplets: bool) -> PaddedSamples:
     """Rows for `samples`, each block padded on the right to its longest member with token `pad`.
 
     With `triplets`, positives and negatives of those samples that have both are laid beside their anchors."""
@@ -79,7 +79,7 @@ def collate(samples: Sequence[Sample], pad: int, device: torch.device, *, triple
     return _rows(samples, blocks, pad, device, prompts=True)
 
 
-def collate_after_prompts(samples: Sequence[Sample], pad: int, device: torch.device) -> Rows:
+def collate_after_prompts(samples: Sequence[Sample], pad: int, device: torch.device) -> PaddedSamples:
     """Rows of the three completions of those samples that are triplets, at the positions after their prompts."""
     blocks = _completions(samples, (Segment.ANCHOR, Segment.POSITIVE, Segment.NEGATIVE))
     return _rows(samples, blocks, pad, device, prompts=False)
@@ -102,7 +102,9 @@ def _completions(samples: Sequence[Sample], segments: Sequence[Segment]) -> list
     ]
 
 
-def _rows(samples: Sequence[Sample], blocks: list[_Block], pad: int, device: torch.device, *, prompts: bool) -> Rows:
+def _rows(
+    samples: Sequence[Sample], blocks: list[_Block], pad: int, device: torch.device, *, prompts: bool
+) -> PaddedSamples:
     tokens, positions, segments = [], [], []
     for row, sample in enumerate(samples):
         tokens.append([token for block in blocks for token in block.tokens(row, pad)])
@@ -111,7 +113,7 @@ def _rows(samples: Sequence[Sample], blocks: list[_Block], pad: int, device: tor
         if prompts:
             segments[-1][: len(sample.prompt)] = [Segment.PROMPT] * len(sample.prompt)
     made = _to([tokens, positions, segments], device)
-    return Rows(made[0], made[1], made[2], blocks[0].width)
+    return PaddedSamples(made[0], made[1], made[2], blocks[0].width)
 
 
 def _to(lists: list[list[list[int]]], device: torch.device) -> Tensor:

@@ -27,7 +27,8 @@ from torch import Tensor, nn
 from reasoning.files.durable import new_file
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id
-from reasoning.training.losses import total_loss
+from reasoning.training.losses.table import learns_from_triplets_alone, terms_of, total
+from reasoning.training.losses.term import Representations, merged
 from reasoning.training.objectives import Objective, can_share_prompts
 from reasoning.training.report import FineTuneReport, LossPoint
 from reasoning.training.samples import (
@@ -120,20 +121,22 @@ class FineTuning:
         self.data = tokenize_examples(examples, tokenizer, limit, encoder_decoder=model.config.is_encoder_decoder)
         if not self.data.examples:
             raise TrainingError(_nothing_fits(self.data, len(examples), limit))
-        if objective.loss == "contrastive":
-            self.data = _only_triplets(self.data)
-        self.model, self.training, self.objective, self.seed = model, training, objective, seed
+        terms = terms_of(objective)
+        if learns_from_triplets_alone(terms):
+            self.data = _only_triplets(self.data, objective)
+        self.model, self.training, self.seed = model, training, seed
         self.rank, self.world_size = rank, world_size
         self.passes = 0
         self.points: list[LossPoint] = []
         self.device = next(model.parameters()).device
         pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-        self.wants_triplets = objective.contrastive_weight > 0 and any(e.has_triplet for e in self.data.examples)
-        shares = self.wants_triplets and _shares_prompts(model, limit, objective)
-        self.losses = Objective(model, objective, pad, shares_prompt=shares)
+        needs = merged(terms)
+        compared = needs.representations if any(e.has_triplet for e in self.data.examples) else None
+        shares = compared is not None and _shares_prompts(model, limit, compared)
+        self.losses = Objective(model, terms, pad, shares_prompt=shares)
         self.module: nn.Module = self.losses
         if world_size > 1:  # representations need no output embedding
-            unused = objective.loss == "contrastive"
+            unused = needs.cross_entropy is None or not needs.cross_entropy.trained
             self.module = nn.parallel.DistributedDataParallel(self.losses, find_unused_parameters=unused)
         self.max_padded = max(1, min(MAX_PADDED_TOKENS, MAX_LOGITS // model.config.vocab_size))
         self.min_padded = MIN_PADDED_TOKENS.get(self.device.type, MAX_PADDED_TOKENS)
@@ -144,7 +147,7 @@ class FineTuning:
             [e.id for e in examples], training.model_dump(mode="json"), objective.model_dump(mode="json"), seed
         )
         self._tokens = 0
-        self._unread: list[tuple[int, int, float, bool, Tensor]] = []
+        self._unread: list[tuple[int, int, float, tuple[int, ...], Tensor]] = []
         self._started = self._read_at = time.perf_counter()
         self._unread_tokens = 0
 
@@ -156,31 +159,32 @@ class FineTuning:
         for index, batch in enumerate(batches):
             step = epoch * len(batches) + index
             rate = learning_rate(step, self.steps, self.training)
-            losses = self.learn(batch, rate)
-            has_triplet = self.wants_triplets and any(sample.is_triplet for sample in batch)
-            self._unread.append((step, epoch, rate, has_triplet, losses))
+            counts, losses = self.learn(batch, rate)
+            self._unread.append((step, epoch, rate, counts, losses))
             self._unread_tokens += sum(sample.length for sample in batch)
             # Workers read at the same steps, or one would stop at a loss that is no number and the others wait for it.
             if self.world_size > 1 or time.perf_counter() - self._read_at > REPORT_SECONDS or index + 1 == len(batches):
                 self._read_losses(on_step)
         self.passes = epoch + 1
 
-    def learn(self, batch: tuple[Sample, ...], rate: float) -> Tensor:
-        """One step on `batch`; returns its (language-model, triplet) losses over all workers, on the device."""
+    def learn(self, batch: tuple[Sample, ...], rate: float) -> tuple[tuple[int, ...], Tensor]:
+        """One step on `batch`; returns, for each term of the loss, its count and its loss over all workers, the latter
+        on the device."""
         mine = share(batch, self.rank, self.world_size)
         idle = not mine  # fewer samples than workers: go through the motions, at no weight
-        triplets = sum(sample.is_triplet for sample in batch) if self.wants_triplets else 0
-        parts = micro_batches(mine or batch[:1], self.max_padded, self.min_padded, triplets=triplets > 0)
-        sums = torch.zeros(2, device=self.device)
+        counts = self.losses.counts(batch)
+        triplets = self.losses.reads_triplets(counts)
+        parts = micro_batches(mine or batch[:1], self.max_padded, self.min_padded, triplets=triplets)
+        sums = torch.zeros(len(counts), device=self.device)
         for number, part in enumerate(parts):
             last = number + 1 == len(parts)
             with contextlib.nullcontext() if last or self.world_size == 1 else self.module.no_sync():  # type: ignore[operator]
                 with self.autocast():
-                    loss, language, contrast = self.module(part, self.losses.predicted_tokens(batch), triplets)
+                    loss, of_part = self.module(part, counts)
                 # The wrapper averages gradients over workers, and the losses are parts of a sum.
                 (loss * (0.0 if idle else float(self.world_size))).backward()
             if not idle:
-                sums += torch.stack([language, contrast]).to(sums.dtype)
+                sums += of_part.to(sums.dtype)
         if self.training.max_grad_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.training.max_grad_norm)
         for group in self.optimizer.param_groups:
@@ -189,21 +193,24 @@ class FineTuning:
         self.optimizer.zero_grad(set_to_none=True)
         if self.world_size > 1:
             torch.distributed.all_reduce(sums)
-        return sums
+        return counts, sums
 
     def _read_losses(self, on_step: Callable[[LossPoint], None] | None) -> None:
         values = torch.stack([losses for *_, losses in self._unread]).tolist()
         now = time.perf_counter()
         speed = self._unread_tokens / max(now - self._read_at, 1e-9)
         self._tokens += self._unread_tokens
-        for (step, epoch, rate, has_triplet, _), (language, contrast) in zip(self._unread, values, strict=True):
-            total = total_loss(language, contrast, self.objective)
-            if not math.isfinite(total):
+        terms = self.losses.terms
+        for (step, epoch, rate, counts, _), losses in zip(self._unread, values, strict=True):
+            whole = total(terms, losses)
+            if not math.isfinite(whole):
                 raise TrainingError(
-                    f"the loss of step {step} (epoch {epoch}) is {total}, not a number: the training has diverged. "
+                    f"the loss of step {step} (epoch {epoch}) is {whole}, not a number: the training has diverged. "
                     f"Lower learning_rate (it was {rate:.2g}) or max_grad_norm, or give it more warmup_steps"
                 )
-            point = LossPoint(step, epoch, language, contrast if has_triplet else None, total, rate, speed, self.steps)
+            named = {term.name: loss for term, count, loss in zip(terms, counts, losses, strict=True) if count > 0}
+            lm, triplet = named.get("lm", 0.0), named.get("triplet")
+            point = LossPoint(step, epoch, lm, triplet, whole, rate, speed, self.steps)
             self.points.append(point)
             if on_step is not None:
                 on_step(point)
@@ -251,22 +258,22 @@ class FineTuning:
         )
 
 
-def _only_triplets(data: TokenizedData) -> TokenizedData:
-    """What the triplet loss alone can learn from. Raises `TrainingError` when that is nothing."""
+def _only_triplets(data: TokenizedData, objective: ObjectiveSection) -> TokenizedData:
+    """What a loss of triplets alone can learn from. Raises `TrainingError` when that is nothing."""
     examples = tuple(example for example in data.examples if example.has_triplet)
     if not examples:
         raise TrainingError(
-            f"loss: contrastive learns from questions with two different rationales and a mistake, and none of "
+            f"loss: {objective.loss} learns from questions with two different rationales and a mistake, and none of "
             f"{len(data.examples)} has them: use another objective.loss, or ask for more rationales per question"
         )
     return replace(data, examples=examples)
 
 
-def _shares_prompts(model: Any, max_tokens: int, objective: ObjectiveSection) -> bool:
+def _shares_prompts(model: Any, max_tokens: int, compared: Representations) -> bool:
     if model.config.is_encoder_decoder:
         return False  # its encoder's states are shared anyhow
-    shares = can_share_prompts(model, max_tokens, prompt_gradient=objective.prompt_gradient)
-    if not shares and not objective.prompt_gradient:
+    shares = can_share_prompts(model, max_tokens, prompt_gradient=compared.prompt_gradient)
+    if not shares and not compared.prompt_gradient:
         raise TrainingError(
             f"prompt_gradient: false needs a student whose prompts can be cached and shared, and this one "
             f"({model.config.model_type}) cannot: its attention has a window below {max_tokens} tokens, or it keeps "

@@ -1,6 +1,6 @@
 """What a student is trained to do: imitate rationales, and tell them from its own mistakes.
 
-Owns: the module that turns a group of samples into the loss to train on, and which students may share prompts.
+Owns: the module that turns a micro-batch into the loss to train on, and which students may share prompts.
 
 Invariants
 - Values and gradients equal those of the plain computation: every sequence alone, no shared prompt, no padding.
@@ -19,41 +19,48 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reasoning.recipe.training import ObjectiveSection
-from reasoning.training.losses import MIN_COUNT, predicted_tokens, total_loss, triplet_losses
+from reasoning.training.losses.language_model import LanguageModel
+from reasoning.training.losses.table import total
+from reasoning.training.losses.term import Representations, Term, merged
+from reasoning.training.losses.triplet import Triplet
 from reasoning.training.readers import make_reader
 from reasoning.training.samples import Sample
 
+MIN_COUNT = 1e-6  # a term of which the whole batch has nothing is 0, not 0 / 0
+
 
 class Objective(nn.Module):
-    """A student and its loss: one module, so that data-parallel training wraps every forward pass at once.
+    """A student and the terms of its loss: one module, so that data-parallel training wraps every forward pass at once.
 
     `shares_prompt` is of decoders: each prompt is read once for its completions, which not every student allows (see
     `can_share_prompts`). The numbers are the same, but only a student that does can do without `prompt_gradient`."""
 
-    def __init__(self, student: Any, objective: ObjectiveSection, pad: int, *, shares_prompt: bool) -> None:
+    def __init__(self, student: Any, terms: Sequence[Term], pad: int, *, shares_prompt: bool) -> None:
         super().__init__()
         self.student = student
-        self.objective = objective
-        self.reader = make_reader(student, objective, pad, shares_prompt=shares_prompt)
+        self.terms = tuple(terms)
+        self.needs = merged(self.terms)
+        self.reader = make_reader(student, self.needs, pad, shares_prompt=shares_prompt)
 
-    def predicted_tokens(self, batch: Sequence[Sample]) -> int:
-        """What the language-model loss of `batch` is divided by."""
-        return predicted_tokens(batch, self.objective, encoder_decoder=self.student.config.is_encoder_decoder)
+    def counts(self, batch: Sequence[Sample]) -> tuple[int, ...]:
+        """What each term's sum over `batch` is divided by."""
+        apart = self.student.config.is_encoder_decoder
+        return tuple(sum(term.count(sample, encoder_decoder=apart) for sample in batch) for term in self.terms)
 
-    def forward(self, samples: tuple[Sample, ...], tokens: int, triplets: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Loss of `samples` as their part of a batch with `tokens` predicted tokens and `triplets` triplets in all.
+    def reads_triplets(self, counts: Sequence[int]) -> bool:
+        """Whether completions are compared in a batch with these `counts`."""
+        return any(
+            count > 0 and term.needs.representations is not None for term, count in zip(self.terms, counts, strict=True)
+        )
 
-        Returns (to back-propagate, language-model loss, triplet loss), the last two detached: summed over the batch's
-        parts they are the batch's losses. With `triplets` 0 or no contrastive weight no triplet is computed."""
-        reading = self.reader.read(samples, triplets=triplets > 0 and self.objective.contrastive_weight > 0)
-        language = reading.language / max(tokens, MIN_COUNT)
-        contrast = language.new_zeros(())
-        if reading.vectors:
-            anchor_RD, positive_RD, negative_RD = reading.vectors
-            losses_R = triplet_losses(anchor_RD, positive_RD, negative_RD, self.objective.margin)
-            contrast = losses_R.sum() / max(triplets, MIN_COUNT)
-        return total_loss(language, contrast, self.objective), language.detach(), contrast.detach()
+    def forward(self, samples: tuple[Sample, ...], counts: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """Loss of `samples` as their part of a batch with `counts`, one a term.
+
+        Returns the loss to back-propagate and the terms' own losses, detached, shape (terms,): summed over the batch's
+        parts they are the batch's losses. Where no triplet counts, none is computed."""
+        output = self.reader.read(samples, triplets=self.reads_triplets(counts))
+        losses = [term.sum(output) / max(count, MIN_COUNT) for term, count in zip(self.terms, counts, strict=True)]
+        return total(self.terms, losses), torch.stack([loss.detach() for loss in losses])
 
 
 def can_share_prompts(student: Any, max_tokens: int, *, prompt_gradient: bool = True) -> bool:
@@ -69,15 +76,16 @@ def can_share_prompts(student: Any, max_tokens: int, *, prompt_gradient: bool = 
         Sample(tuple(ids[:5]), tuple(ids[5:9]), tuple(ids[9:15]), tuple(ids[15:18])),
         Sample(tuple(ids[3:5]), tuple(ids[5:12]), tuple(ids[18:20]), tuple(ids[10:14])),
     )
-    section = ObjectiveSection(
-        loss="full", contrastive_weight=1.0, margin=2.0, representation="mean", prompt_gradient=prompt_gradient
+    terms = (
+        LanguageModel(prompt_weight=1.0, counts_prompt=True),
+        Triplet(weight=1.0, margin=2.0, representations=Representations("mean", prompt_gradient)),
     )
     was_training = student.training
     student.eval()
     try:
         with torch.no_grad():
             losses = [
-                Objective(student, section, ids[0], shares_prompt=shared)(trial, 1, 1)[0] for shared in (True, False)
+                Objective(student, terms, ids[0], shares_prompt=shared)(trial, (1, 1))[0] for shared in (True, False)
             ]
     except (TypeError, ValueError, RuntimeError, IndexError, KeyError, AttributeError, NotImplementedError):
         return False  # a model that refuses the form is read sequence by sequence

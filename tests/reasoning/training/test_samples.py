@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasoning.prompts.student_forms import student_completion, student_prompt
 from reasoning.records import Example
-from reasoning.training.collation import collate
 from reasoning.training.samples import (
     Sample,
     TokenizedExample,
@@ -169,16 +167,6 @@ def test_long_and_short_samples_are_not_padded_together_once_there_are_enough() 
     samples = [Sample((1,), tuple(range(length))) for length in (99, 9, 99, 9, 99, 9)]
     assert [len(group) for group in micro_batches(samples, 1000, 200, triplets=False)] == [3, 3]
     assert [len(group) for group in micro_batches(samples, 1000, 600, triplets=False)] == [6]
-
-
-@settings(deadline=None)
-@given(datasets(), sizes)
-def test_a_group_is_padded_to_its_own_longest_sample(examples: list[TokenizedExample], size: int) -> None:
-    """Paper B's code pads every sample to the longest of the whole set."""
-    for batch in draw_pass(examples, size, 0, 0):
-        for group in micro_batches(batch, 60, 20, triplets=True):
-            rows = collate(group, 0, torch.device("cpu"), triplets=False)
-            assert rows.tokens_BT.shape == (len(group), max(sample.length for sample in group))
 
 
 def test_tokens_are_those_of_prompt_and_completion_and_an_end() -> None:

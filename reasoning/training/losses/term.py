@@ -1,0 +1,94 @@
+"""What a term of a loss is: one summand, what it needs of the student, and what it is called in reports.
+
+Owns: the contract between losses, readers and the training loop. No torch when imported: a recipe is checked with it.
+
+A quantity that no term needs yet (say, the log-probability of a completion) becomes a field of `Needs`, a field of
+`StudentOutput`, and a computation in the readers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from reasoning.training.samples import Sample
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Stated = TypeVar("Stated")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenWeights:
+    """The weights of the cross entropies that are summed: `prompt` for a token of the prompt, 1 for one of the anchor.
+
+    `trained`: whether a gradient is wanted. Without one the sum is only measured."""
+
+    prompt: float
+    trained: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Representations:
+    """One vector for each completion of a triplet, made by `kind` (see `representation`).
+
+    `prompt_gradient`: whether their gradient flows through what the student makes of the prompt."""
+
+    kind: str = "last"
+    prompt_gradient: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What is computed of the student's outputs; None is not computed."""
+
+    cross_entropy: TokenWeights | None = None
+    representations: Representations | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StudentOutput:
+    """What a reader computes of samples: the sum of weighted cross entropies over the tokens that the student predicts;
+    and of the R samples that are triplets the representations of anchor, positive and negative, (R, D) each. These are
+    missing when no sample is a triplet, or when none of the batch's is asked for."""
+
+    cross_entropy: Tensor
+    representations: tuple[Tensor, ...] = ()
+
+
+class Term(Protocol):
+    """One summand of a loss: `weight` * `sum` / the `count` of the whole batch."""
+
+    @property
+    def name(self) -> str:
+        """The field of `report.LossPoint` that reports it."""
+
+    @property
+    def weight(self) -> float:
+        """What it counts in the loss that is trained; 0: it is measured, not trained."""
+
+    @property
+    def needs(self) -> Needs: ...
+
+    def count(self, sample: Sample, *, encoder_decoder: bool) -> int:
+        """What `sample` adds to the count that the sum is divided by: 0 when the sample has nothing for this term."""
+
+    def sum(self, output: StudentOutput) -> Tensor:
+        """Its sum over the samples that were read, a scalar; zero without gradient when there is nothing to sum."""
+
+
+def merged(terms: Sequence[Term]) -> Needs:
+    """What `terms` need together: the student is read once for all. Raises `ValueError` when two disagree."""
+    return Needs(
+        _agreed([term.needs.cross_entropy for term in terms]),
+        _agreed([term.needs.representations for term in terms]),
+    )
+
+
+def _agreed(stated: list[Stated | None]) -> Stated | None:
+    distinct = list(dict.fromkeys(one for one in stated if one is not None))
+    if len(distinct) > 1:
+        raise ValueError(f"terms of one loss need different things of one reading: {distinct[0]} and {distinct[1]}")
+    return distinct[0] if distinct else None
