@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from actors.journal.actor import Journal, Spending
-from actors.limits import breaker
+from actors.limits import circuit_breaker
 from actors.limits import rules as limits
-from actors.teacher import lane
+from actors.teacher import endpoint_queue
 from actors.teacher.pool import PoolCounts, PoolProgress, TeacherPool, permitted_per_second
 from reasoning.teacher.calls import EndpointSettings, FailureKind, TeacherFailure, TeacherReply, TeacherSettings
 from reasoning.teacher.prices import Price
@@ -203,7 +203,7 @@ def test_an_outage_is_waited_out_and_costs_no_request_its_attempts(
 ) -> None:
     """The endpoint drops every connection for a while. Without the breaker, each of the requests would have used up its
     attempts on it."""
-    monkeypatch.setattr(breaker, "_FIRST_PAUSE_S", 0.2)
+    monkeypatch.setattr(circuit_breaker, "_FIRST_PAUSE_S", 0.2)
     with Server() as server:
         server.faults.extend([dropped] * 14)
         pool = pool_here(at(server.base_url, attempts=4, max_in_flight=10), journal)[0]
@@ -217,9 +217,9 @@ def test_a_provider_that_stays_down_ends_with_the_patience(
     workers: int, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is tried out many times within the patience, and no trial starts the waiting anew."""
-    monkeypatch.setattr(breaker, "_FIRST_PAUSE_S", 0.02)
-    monkeypatch.setattr(breaker, "_LONGEST_PAUSE_S", 0.1)
-    monkeypatch.setattr(lane, "_LEAST_CLOSED_S", 0.02)
+    monkeypatch.setattr(circuit_breaker, "_FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr(circuit_breaker, "_LONGEST_PAUSE_S", 0.1)
+    monkeypatch.setattr(endpoint_queue, "_LEAST_OPEN_S", 0.02)
     settings = at("http://127.0.0.1:1/v1", rate_limit_patience_s=2.0, attempts=1000)
     began = time.monotonic()
     outcomes = run(ask_all(pool_here(settings, journal, workers, backoff_s=0.01)[0], range(40)))
