@@ -7,27 +7,19 @@ Invariant: a sampler is asked only after its weights were proven by the probe of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-import ray
-
+from actors.sampler.pool import SamplerPool
 from actors.sampler.start import start_samplers
-from actors.sampler.vllm import SamplerPool
+from actors.sampler.sync import bring_to, probe_prompts
 from actors.starting import TeacherPool
-from actors.trainer import ProbeOrder, TrainingJob, epoch_version
+from actors.trainer import ProbeOrder, ReporterHandle, TrainerHandle, TrainingJob, epoch_version
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.tailored import Recipe
 from reasoning.rounds.classroom import Answering, Classroom
 from reasoning.rounds.directory import RoundFiles, RunDirectory
 from reasoning.rounds.progress import Progress
-from reasoning.student.probe import Probe, load_probe, save_probe
-from reasoning.student.sampling import Completion, Sampling
 from reasoning.tasks.loading import TaskData
 from reasoning.teacher.calls import Outcome, TeacherRequest
 from reasoning.training.report import FineTuneReport
-
-PROBE_PROMPTS = 4
 
 
 class ClusterClassroom(Classroom):
@@ -43,8 +35,8 @@ class ClusterClassroom(Classroom):
         *,
         teacher: TeacherPool,
         first_teacher: TeacherPool,
-        trainer: Any,
-        reporter: Any,
+        trainer: TrainerHandle,
+        reporter: ReporterHandle,
     ) -> None:
         super().__init__(recipe, directory, data, prompts, progress)
         self.teacher = teacher
@@ -52,12 +44,12 @@ class ClusterClassroom(Classroom):
         self.trainer = trainer
         self.reporter = reporter
         self.sampler: SamplerPool | None = None
-        self._synced = ""
+        self._synced: tuple[str, Answering] | None = None  # the version the samplers hold, and what asks them
 
     @property
     def probe_prompts(self) -> tuple[str, ...]:
         """What a sampler is asked to prove that it holds the right weights."""
-        return tuple(self.prompts.form.prompt(problem.question) for problem in self.data.train[:PROBE_PROMPTS])
+        return probe_prompts(self.prompts.form, self.data.train)
 
     async def ask(self, request: TeacherRequest, *, first: bool) -> Outcome:
         return await (self.first_teacher if first else self.teacher).ask(request)
@@ -78,23 +70,11 @@ class ClusterClassroom(Classroom):
     async def _student(self, version: str, checkpoint: str, files: RoundFiles | None) -> Answering:
         if self.sampler is None:
             self.sampler = await start_samplers(self.recipe)
-        pool = self.sampler
-        if self._synced != version:
-            await pool.sync(version, checkpoint, await self._probe(files, checkpoint, version))
-            self._synced = version
-
-        async def answer(prompt: str, sampling: Sampling) -> list[Completion]:
-            return await pool.answer(version, prompt, sampling)
-
-        return answer
-
-    async def _probe(self, files: RoundFiles | None, checkpoint: str, version: str) -> Probe:
-        if files is not None and files.probe.exists():
-            return load_probe(files.probe)
-        probe: Probe = await probe_in_own_process.remote(checkpoint, version, self.probe_prompts)
-        if files is not None:
-            save_probe(probe, files.probe)
-        return probe
+        if self._synced is None or self._synced[0] != version:
+            kept = files.probe if files is not None else None
+            answering = await bring_to(self.sampler, version, checkpoint, self.probe_prompts, kept)
+            self._synced = version, answering
+        return self._synced[1]
 
     async def fine_tune(self, round: int) -> FineTuneReport:
         files, training, cluster = self.files(round), self.training(round), self.recipe.cluster
@@ -115,19 +95,10 @@ class ClusterClassroom(Classroom):
             reporter=self.reporter,
             probe=ProbeOrder(self.version(round), self.probe_prompts, str(files.probe)),
         )
-        report: FineTuneReport = await self.trainer.train.remote(job)
-        return report
+        return await self.trainer.train.remote(job)
 
     async def stop_samplers(self) -> None:
         """Ends the samplers and gives their GPUs back. Nothing happens when none is up."""
-        pool, self.sampler, self._synced = self.sampler, None, ""
+        pool, self.sampler, self._synced = self.sampler, None, None
         if pool is not None:
             await pool.shutdown()
-
-
-@ray.remote(num_cpus=0)
-def probe_in_own_process(checkpoint: str, version: str, prompts: Sequence[str]) -> Probe:
-    """`make_probe` in a process of its own: torch and the reference model stay out of the caller's."""
-    from reasoning.student.probe import make_probe
-
-    return make_probe(checkpoint, version, prompts)

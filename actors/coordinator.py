@@ -21,7 +21,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import ray
 
@@ -31,7 +31,7 @@ from actors.run_lock import RunLock
 from actors.starting import Limiters, close_journal, start_journal, start_pool
 from actors.teacher.metrics import TeacherGauges
 from actors.teacher.pool import WorkersLost, permitted_per_second
-from actors.trainer import Trainer
+from actors.trainer import Trainer, TrainerHandle
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.teacher import TeacherSection
@@ -42,6 +42,9 @@ from reasoning.rounds.progress import Progress, Snapshot, TeacherFigures
 from reasoning.tasks.loading import TaskData
 from reasoning.teacher.calls import TeacherSettings
 from reasoning.training.report import LossPoint
+
+if TYPE_CHECKING:
+    from ray.actor import ActorHandle
 
 _LOOK_S = 1.0
 
@@ -133,7 +136,7 @@ class AnyCoordinator(ABC, Generic[WorkT]):
             self._progress,
             teacher=pools[0],
             first_teacher=pools[-1],
-            trainer=ray.remote(Trainer).options(num_cpus=0).remote(),
+            trainer=cast(TrainerHandle, ray.remote(Trainer).options(num_cpus=0).remote()),
             reporter=ray.get_runtime_context().current_actor,
         )
 
@@ -160,7 +163,7 @@ class AnyCoordinator(ABC, Generic[WorkT]):
             with contextlib.suppress(ray.exceptions.RayError):
                 await room.stop_samplers()
             await asyncio.gather(*(pool.close() for pool in {room.teacher, room.first_teacher}))
-            ray.kill(room.trainer)
+            ray.kill(cast("ActorHandle[Trainer]", room.trainer))
         if self._journal is not None:
             ray.kill(self._journal)
 

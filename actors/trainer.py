@@ -25,10 +25,12 @@ import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Protocol
 
 import ray
 
+from actors.handles import RemoteMethod
+from reasoning.recipe.engine import Dtype
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id
 from reasoning.rounds.directory import RoundFiles
@@ -51,6 +53,12 @@ class TrainingRefused(TrainingFailed):
     """A job that was not started: the cluster lacks what it asks for, or its files are not there."""
 
 
+class ReporterHandle(Protocol):
+    """The handle of the actor that is sent a training's losses."""
+
+    training_point: RemoteMethod[[LossPoint], None]
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeOrder:
     """A probe of the new checkpoint wanted with it: its version, its prompts, and the file it is written to. The worker
@@ -69,7 +77,7 @@ class TrainingJob:
 
     `run_name` names the round (unique to it) below `storage`, Ray Train's own folder; `checkpoint_in` is a folder or a
     hub id, `checkpoint_out` the folder to write; `examples` is a table of `Example`s. `workers` take `cpus` and `gpus`
-    each. `reporter`, an actor, is sent every step's losses by `reporter.training_point.remote(point)`, unawaited."""
+    each. `reporter` is sent every step's losses, unawaited."""
 
     run_name: str
     storage: str
@@ -82,8 +90,8 @@ class TrainingJob:
     workers: int = 1
     cpus: float = 1.0
     gpus: float = 0.0
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    reporter: Any = None
+    dtype: Dtype = "auto"
+    reporter: ReporterHandle | None = None
     probe: ProbeOrder | None = None
     epochs_out: str | None = None
 
@@ -92,6 +100,12 @@ class TrainingJob:
         content = hashlib.blake2b(Path(self.examples).read_bytes(), digest_size=16).hexdigest()
         sections = [self.training.model_dump(mode="json"), self.objective.model_dump(mode="json")]
         return stable_id(sections, self.seed, self.dtype, self.checkpoint_in, content)
+
+
+class TrainerHandle(Protocol):
+    """The handle of a `Trainer` that is an actor."""
+
+    train: RemoteMethod[[TrainingJob], FineTuneReport]
 
 
 class Trainer:

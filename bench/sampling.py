@@ -68,7 +68,7 @@ def plain_generate(student: Student) -> Answer:
     return answer
 
 
-def vllm(source: str, dtype: str, device: str) -> Answer:
+def vllm(source: str, dtype: Any, device: str) -> Answer:
     settings = EngineSettings(model=source, dtype=dtype, gpus=0 if device == "cpu" else 1, gpu_memory_utilization=0.5)
     prepare_process(settings)
     from vllm import LLM, SamplingParams

@@ -96,7 +96,9 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     replicas: Annotated[int, typer.Option(min=1)] = 1,
-    gpus: Annotated[float, typer.Option(min=0, help="GPUs a replica.")] = 0.0,
+    gpus: Annotated[
+        float | None, typer.Option(min=0, help="GPUs a replica; default: as many as a sampler had.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the served model; default: the run's name.")] = None,
 ) -> None:
     """Serve a run's student with an OpenAI-compatible endpoint, until interrupted."""

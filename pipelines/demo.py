@@ -12,8 +12,12 @@ import time
 from rich.console import Console
 
 from pipelines.errors import told_plainly
+<<<<<<< HEAD
 from pipelines.serving import curl_line, graduate_of
 from reasoning.files.resources import resource
+=======
+from pipelines.serving import curl_line, graduate_of, serving_of
+>>>>>>> e3c5d3d (One set of engine settings: declared once, a student is served as it was sampled, CUDA graphs on GPUs; the sampler pool, the way to bring samplers to a checkpoint, and vLLM's and Serve's insides each have a module)
 
 RECIPE = resource("recipes", "quickstart.yaml")
 QUESTIONS = 3
@@ -28,7 +32,7 @@ def demo(console: Console) -> None:
     from reasoning.grading.answers import grade
     from reasoning.recipe.tailored import load_recipe
     from reasoning.tasks.loading import load_problems, spec_of
-    from serve.student import QUESTION, StudentServing, deploy_student
+    from serve.student import deploy_student
 
     started = time.monotonic()
     recipe = load_recipe(RECIPE)
@@ -36,10 +40,7 @@ def demo(console: Console) -> None:
     graduate = graduate_of(finished.directory, None)
     console.print(f"\nServing the student of round {graduate.round} with Ray Serve ...", soft_wrap=True)
     form = finished.directory.form()
-    settings = StudentServing(
-        checkpoint=str(graduate.checkpoint), model_name=graduate.name, prompt=form.prompt(QUESTION)
-    )
-    base_url = deploy_student(settings)
+    base_url = deploy_student(serving_of(finished.directory, graduate))
     try:
         client = openai.OpenAI(base_url=base_url, api_key="none", timeout=60)
         problems = load_problems(recipe.task, recipe.seed).test[:QUESTIONS]

@@ -84,12 +84,12 @@ def evaluate(
 async def _sit(
     who: Examinee, problems: list[Problem], samples: int, form: StudentForm, console: Console
 ) -> list[Attempt]:
-    from actors.classroom import PROBE_PROMPTS, probe_in_own_process
     from actors.sampler.start import start_samplers
-    from reasoning.grading.answers import grade
+    from actors.sampler.sync import bring_to, probe_prompts
     from reasoning.rounds.asking import ask_student
     from reasoning.rounds.classroom import gather_all
-    from reasoning.student.sampling import Completion, Sampling
+    from reasoning.rounds.evaluation import graded_attempt
+    from reasoning.student.sampling import Sampling
     from reasoning.tasks.loading import spec_of
 
     exam = who.recipe.learning.exam
@@ -105,21 +105,13 @@ async def _sit(
         bar = progress.add_task("starting the sampler", total=len(problems))
         pool = await start_samplers(who.recipe)
         try:
-            prompts = [form.prompt(problem.question) for problem in problems[:PROBE_PROMPTS]]
-            probe = await probe_in_own_process.remote(who.checkpoint, "evaluated", prompts)
-            await pool.sync("evaluated", who.checkpoint, probe)
+            answering = await bring_to(pool, "evaluated", who.checkpoint, probe_prompts(form, problems))
             progress.update(bar, description="answering")
-
-            async def answering(prompt: str, sampling: Sampling) -> list[Completion]:
-                return await pool.answer("evaluated", prompt, sampling)
 
             async def sit(problem: Problem) -> list[Attempt]:
                 completions = await ask_student(answering, form, problem.question, sampling)
                 progress.advance(bar)
-                return [
-                    Attempt(problem.id, 0, i, c.text, c.complete, c.tokens, *grade(c.text, c.complete, problem))
-                    for i, c in enumerate(completions)
-                ]
+                return [graded_attempt(problem, 0, i, completion) for i, completion in enumerate(completions)]
 
             groups = await gather_all(sit(problem) for problem in problems)
         finally:

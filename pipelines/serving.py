@@ -1,6 +1,8 @@
 """Serving a run's student: which checkpoint, under what name, and what a person is told about it.
 
-Owns: the choice of the round, and the words. The application itself is `serve.student`.
+Owns: the choice of the round, how its student is set up, and the words. The application itself is `serve.student`.
+
+Invariant: a student is served as it was sampled, with the engine's keys of its run's recipe.
 """
 
 from __future__ import annotations
@@ -10,14 +12,20 @@ import signal
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import ray
 from rich.console import Console
 
+from pipelines.errors import Refused
 from pipelines.run.cluster import connect
 from reasoning.fine_tune_cot.directory import student_directory
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
 from reasoning.rounds.order import best_round, evaluations
 from reasoning.student.config import is_encoder_decoder
+
+if TYPE_CHECKING:
+    from serve.student import StudentServing
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,30 @@ def graduate_of(directory: RunDirectory, round: int | None) -> Graduate:
     return Graduate(directory.round(chosen).student, chosen, recipe.name)
 
 
+def serving_of(
+    directory: RunDirectory,
+    graduate: Graduate,
+    *,
+    name: str | None = None,
+    replicas: int = 1,
+    gpus: float | None = None,
+) -> StudentServing:
+    """How the graduate is served: with the form and the engine's settings of the run's recipe. `gpus` a replica,
+    by default as many as a sampler had."""
+    from serve.student import QUESTION, StudentServing
+
+    recipe = directory.recipe()
+    return StudentServing(
+        checkpoint=str(graduate.checkpoint),
+        model_name=name or graduate.name,
+        prompt=directory.form().prompt(QUESTION),
+        replicas=replicas,
+        gpus=recipe.cluster.sampler_gpus if gpus is None else gpus,
+        cpus=recipe.cluster.sampler_cpus,
+        **recipe.student_engine().engine_keys(),
+    )
+
+
 def curl_line(base_url: str, model: str, prompt: str) -> str:
     """A `curl` command that has the served student continue `prompt`."""
     body = {"model": model, "prompt": prompt, "max_tokens": 256, "temperature": 0}
@@ -55,14 +87,15 @@ def serve_run(
     host: str,
     port: int,
     replicas: int,
-    gpus: float,
+    gpus: float | None,
     name: str | None,
     console: Console,
 ) -> None:
-    """Serves until SIGINT or SIGTERM, then shuts down."""
+    """Serves until SIGINT or SIGTERM, then shuts down. `gpus` a replica, by default as many as a sampler had. Raises
+    `RunDirectoryError`, and `Refused` where there are fewer GPUs than that."""
     from ray import serve as ray_serve
 
-    from serve.student import QUESTION, StudentServing, deploy_student
+    from serve.student import deploy_student
 
     directory = student_directory(path.resolve())
     graduate = graduate_of(directory, round)
@@ -71,21 +104,18 @@ def serve_run(
             f"{graduate.checkpoint}: an encoder-decoder, which vLLM does not serve; `tailor eval {path}` examines it, "
             "and AutoModelForSeq2SeqLM of `transformers` loads it"
         )
-    recipe = directory.recipe()
-    connect(recipe.cluster.address)
-    served = name or graduate.name
-    form = directory.form()
-    settings = StudentServing(
-        checkpoint=str(graduate.checkpoint),
-        model_name=served,
-        prompt=form.prompt(QUESTION),
-        replicas=replicas,
-        gpus=gpus,
-        dtype=recipe.student.dtype,
-    )
-    base_url = deploy_student(settings, host=host, port=port)
+    settings = serving_of(directory, graduate, name=name, replicas=replicas, gpus=gpus)
+    connect(directory.recipe().cluster.address)
+    there = ray.cluster_resources().get("GPU", 0.0)
+    if settings.gpus * replicas > there:
+        raise Refused(
+            f"{graduate.checkpoint}: {replicas} x {settings.gpus:g} GPUs are needed to serve it, and Ray has {there:g} "
+            "here; give --gpus (0 serves on CPUs)"
+        )
+    base_url, served = deploy_student(settings, host=host, port=port), settings.model_name
     console.print(f"Student of round {graduate.round} is served as [bold]{served}[/bold] at {base_url}", soft_wrap=True)
-    console.print(curl_line(base_url, served, form.prompt("...")), highlight=False, markup=False, soft_wrap=True)
+    asked = directory.form().prompt("...")
+    console.print(curl_line(base_url, served, asked), highlight=False, markup=False, soft_wrap=True)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

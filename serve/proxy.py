@@ -10,6 +10,8 @@ import socket
 
 from ray import serve
 
+from serve.internals import running_port
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -17,19 +19,18 @@ def start_serve(host: str = LOOPBACK, port: int | None = None) -> int:
     """Starts Ray Serve on `port` (default: a free one) in the Ray this process is connected to, and returns the port.
 
     One proxy, on the head node. A Serve that runs already is kept, and its port returned."""
-    from ray.serve.context import _get_global_client
-
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
-    client = _get_global_client(raise_if_no_controller_running=False)
-    if client is None:
-        serve.start(
-            proxy_location="HeadOnly",
-            http_options={"host": host, "port": port or free_port()},
-            logging_config={"log_level": "WARNING", "enable_access_log": False},
-        )
-        client = _get_global_client()
-        assert client is not None  # serve.start has just made sure
-    return int(client.http_config.port)
+    running = running_port()
+    if running is not None:
+        return running
+    serve.start(
+        proxy_location="HeadOnly",
+        http_options={"host": host, "port": port or free_port()},
+        logging_config={"log_level": "WARNING", "enable_access_log": False},
+    )
+    started = running_port()
+    assert started is not None  # serve.start has just made sure; somebody else may have been faster, on another port
+    return started
 
 
 def free_port() -> int:

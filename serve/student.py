@@ -19,40 +19,35 @@ a Serve config file. (No `from __future__ import annotations` here: Serve reads 
 """
 
 import json
-import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 from ray import serve
 from ray.serve import Application
 
 from reasoning.prompts.student_forms import student_prompt
+from reasoning.recipe.base import NotNegative, Positive, PositiveInt
+from reasoning.recipe.engine import EngineSection
 from reasoning.student.config import is_encoder_decoder
 from reasoning.student.engine import EngineSettings, engine_options, prepare_process
+from reasoning.student.vllm_internals import end_with_this_process, server_application, server_arguments
 from serve.proxy import LOOPBACK, start_serve
 
 QUESTION = "{question}"
 
 
-class StudentServing(BaseModel):
+class StudentServing(EngineSection):
     """What is served and on how much. `checkpoint` is a folder in Hugging Face format or a hub id; `model_name` is the
     `model` of requests; `prompt` is the form it was trained on, with {question} in it; `gpus` and `cpus` are per
-    replica."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    replica; how the engine is set up are a recipe's keys."""
 
     checkpoint: str
     model_name: Annotated[str, Field(min_length=1)] = "student"
     prompt: str | None = None
-    replicas: Annotated[int, Field(ge=1)] = 1
-    gpus: Annotated[float, Field(ge=0.0)] = 0.0
-    cpus: Annotated[float, Field(gt=0.0)] = 1.0
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    max_model_len: Annotated[int, Field(ge=1)] | None = None
-    kv_cache_gib: Annotated[float, Field(gt=0.0)] = 1.0
-    gpu_memory_utilization: Annotated[float, Field(gt=0.0, le=1.0)] = 0.85
-    enforce_eager: bool = True
+    replicas: PositiveInt = 1
+    gpus: NotNegative = 0.0
+    cpus: Positive = 1.0
 
     @field_validator("checkpoint")
     @classmethod
@@ -76,15 +71,7 @@ class StudentServing(BaseModel):
         return prompt
 
     def engine(self) -> EngineSettings:
-        return EngineSettings(
-            model=self.checkpoint,
-            dtype=self.dtype,
-            max_model_len=self.max_model_len,
-            kv_cache_gib=self.kv_cache_gib,
-            gpu_memory_utilization=self.gpu_memory_utilization,
-            enforce_eager=self.enforce_eager,
-            gpus=self.gpus,
-        )
+        return EngineSettings(model=self.checkpoint, gpus=self.gpus, **self.engine_keys())
 
 
 def chat_template(tokenizer: Any, prompt: str | None = None) -> str | None:
@@ -116,28 +103,15 @@ class StudentServer:
         self._prompt = serving.prompt
         settings = serving.engine()
         prepare_process(settings)
-        from vllm import AsyncEngineArgs
-        from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
-        from vllm.utils.argparse_utils import FlexibleArgumentParser
-        from vllm.v1.engine.async_llm import AsyncLLM
+        from vllm import AsyncEngineArgs, AsyncLLMEngine
 
-        self._arguments = make_arg_parser(FlexibleArgumentParser()).parse_args([])
-        for name, value in engine_options(settings).items():
-            setattr(self._arguments, name, value)
-        self._arguments.served_model_name = [serving.model_name]
-        validate_parsed_serve_args(self._arguments)
-        self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs.from_cli_args(self._arguments))
+        self._arguments = server_arguments(engine_options(settings), serving.model_name)
+        self._engine = AsyncLLMEngine.from_engine_args(AsyncEngineArgs.from_cli_args(self._arguments))
 
     async def __serve_build_asgi_app__(self) -> Any:
-        from vllm.entrypoints.launchers.api_server.app_state import init_app_state
-        from vllm.entrypoints.launchers.app import build_app as build_vllm_app
-
-        await self._engine.collective_rpc("exit_with", args=(os.getpid(),))
+        await end_with_this_process(self._engine)
         self._arguments.chat_template = chat_template(self._engine.get_tokenizer(), self._prompt)
-        tasks = await self._engine.get_supported_tasks()
-        app = build_vllm_app(self._arguments, tasks, self._engine.model_config)
-        await init_app_state(self._engine, app.state, self._arguments, tasks)
-        return app
+        return await server_application(self._engine, self._arguments)
 
     async def check_health(self) -> None:
         await self._engine.check_health()

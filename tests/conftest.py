@@ -36,12 +36,14 @@ def ray_cluster() -> Iterator[None]:
         ray.shutdown()
 
 
-@pytest.fixture(scope="module")
-def serve_afterwards_gone(ray_cluster: None) -> Iterator[None]:
-    """Whoever starts Ray Serve takes it down again: others start it on a port of theirs."""
+@pytest.fixture(scope="session")
+def serve_port(ray_cluster: None) -> Iterator[int]:
+    """The port of this session's one Ray Serve. Whoever deploys an application takes it away again."""
     from ray import serve
 
-    yield
+    from serve.proxy import start_serve
+
+    yield start_serve()
     serve.shutdown()
 
 

@@ -17,8 +17,9 @@ import asyncio
 import logging
 import os
 from abc import ABC, abstractmethod
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
+from actors.handles import RemoteMethod
 from reasoning.student.engine import EngineSettings
 from reasoning.student.probe import Probe, ProbeReport
 from reasoning.student.sampling import Completion, Sampling, StaleWeights, SyncFailed
@@ -127,6 +128,16 @@ class SamplerReplica(ABC):
     @abstractmethod
     def _is_death(self, error: Exception) -> bool:
         """Whether after `error` this process can answer nothing any more."""
+
+
+class ReplicaHandle(Protocol):
+    """The handle of a `SamplerReplica` that is an actor. Its methods raise `RayActorError` when the process is gone."""
+
+    start: RemoteMethod[[], None]
+    version: RemoteMethod[[], str]
+    sync: RemoteMethod[[str, str, Probe], ProbeReport]
+    answer: RemoteMethod[[str, str, Sampling], list[Completion]]
+    shutdown: RemoteMethod[[], None]
 
 
 def _exit(error: BaseException) -> NoReturn:

@@ -1,56 +1,46 @@
-"""The student sampler on vLLM: an engine in an actor; and the pool that callers of any sampler talk to.
+"""The student sampler on vLLM: an engine in an actor.
 
-Owns: one vLLM engine (`StudentSampler`); which replica gets a request, and bringing a lost replica back
-(`SamplerPool`). Versions and swaps are `actors.sampler.replica`'s.
-
-Invariant: no request is lost by the death of a replica, the pool asks again.
+Owns: one vLLM engine, how weights get into it, and what it is asked to prove them. Versions and the order of a swap are
+`actors.sampler.replica`'s; what vLLM does not promise to keep is in `reasoning.student.vllm_internals`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from actors.sampler.replica import SamplerReplica
 from reasoning.records import stable_id
 from reasoning.student.engine import EngineSettings, engine_options, prepare_process
 from reasoning.student.probe import Probe, ProbeReport, compare, tolerance
-from reasoning.student.sampling import Completion, PromptRefused, SamplersLost, Sampling, StaleWeights, SyncFailed
+from reasoning.student.sampling import Completion, PromptRefused, Sampling, SyncFailed
+from reasoning.student.vllm_internals import end_with_this_process, is_engine_death, take_weights
 
 if TYPE_CHECKING:
-    from vllm import RequestOutput, SamplingParams
-
-logger = logging.getLogger(__name__)
-
-SamplerSettings = EngineSettings
+    from vllm import AsyncLLMEngine, RequestOutput, SamplingParams
 
 RESET_S = 5.0  # how long the prefix cache may refuse to be reset: a finished request's blocks are freed a step later
-REVIVAL_PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # between attempts to bring a replica back; then it is lost
 
 
-class StudentSampler(SamplerReplica):
+class VllmSampler(SamplerReplica):
     """One replica on vLLM."""
 
-    def __init__(self, settings: SamplerSettings) -> None:
+    _engine: AsyncLLMEngine  # there from the start on
+
+    def __init__(self, settings: EngineSettings) -> None:
         super().__init__(settings)
-        self._engine: Any = None
         self._request_ids = itertools.count()
 
     async def _start(self) -> None:
         await self._start_engine(self._settings)
 
-    async def _start_engine(self, settings: SamplerSettings) -> None:
+    async def _start_engine(self, settings: EngineSettings) -> None:
         prepare_process(settings)
-        from vllm import AsyncEngineArgs
-        from vllm.v1.engine.async_llm import AsyncLLM
+        from vllm import AsyncEngineArgs, AsyncLLMEngine
 
-        engine = AsyncLLM.from_engine_args(AsyncEngineArgs(disable_log_stats=True, **engine_options(settings)))
-        await engine.collective_rpc("exit_with", args=(os.getpid(),))
+        engine = AsyncLLMEngine.from_engine_args(AsyncEngineArgs(disable_log_stats=True, **engine_options(settings)))
+        await end_with_this_process(engine)
         self._engine = engine
 
     async def _complete(self, prompt: str, sampling: Sampling) -> list[Completion]:
@@ -66,13 +56,10 @@ class StudentSampler(SamplerReplica):
         ]
 
     async def _stop(self) -> None:
-        engine, self._engine = self._engine, None
-        engine.shutdown()
+        self._engine.shutdown()
 
     def _is_death(self, error: Exception) -> bool:
-        from vllm.v1.engine.exceptions import EngineDeadError
-
-        return isinstance(error, EngineDeadError)
+        return is_engine_death(error)
 
     async def _load(self, version: str, checkpoint: str) -> None:
         await self._take_weights(checkpoint)
@@ -82,10 +69,9 @@ class StudentSampler(SamplerReplica):
         if _vocabulary(checkpoint) != self._engine.model_config.hf_config.get_text_config().vocab_size:
             # Training gave the student a padding token: an engine's embeddings have the size it was started with.
             self._engine.shutdown()
-            await self._start_engine(replace(self._settings, model=checkpoint))
+            await self._start_engine(self._settings.model_copy(update={"model": checkpoint}))
             return
-        await self._engine.collective_rpc("reload_weights", kwargs={"weights_path": checkpoint})
-        await self._engine.collective_rpc("refresh_heads")
+        await take_weights(self._engine, checkpoint)
 
     async def _reset_prefix_cache(self, version: str, checkpoint: str) -> None:
         for _ in range(int(RESET_S / 0.05)):
@@ -151,97 +137,3 @@ def _parameters(prompt: str, sampling: Sampling) -> SamplingParams:
         stop=list(sampling.stop),
         output_kind=RequestOutputKind.FINAL_ONLY,
     )
-
-
-@dataclass(slots=True)
-class _Replica:
-    """One actor as its caller sees it. `lives` counts how often it was brought back, so that the many requests that
-    one death loses bring it back once."""
-
-    handle: Any
-    outstanding: int = 0
-    lives: int = 0
-    lost: bool = False
-    bringing_up: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-class SamplerPool:
-    """The caller's side of `replicas` (handles of `SamplerReplica` actors): spreads requests, brings back the lost.
-
-    Lives in one event loop. The pool owns its replicas' lifecycle; whoever created the actors kills them after
-    `shutdown`."""
-
-    def __init__(self, replicas: Sequence[Any]) -> None:
-        if not replicas:
-            raise ValueError("a sampler pool needs at least one replica")
-        self._replicas = [_Replica(handle) for handle in replicas]
-        self._synced: tuple[str, str, Probe] | None = None
-
-    async def start(self) -> None:
-        """Starts every engine; `sync` does so too. Raises what starting an engine raises."""
-        await asyncio.gather(*(replica.handle.start.remote() for replica in self._replicas))
-
-    async def sync(self, version: str, checkpoint: str, probe: Probe) -> list[ProbeReport]:
-        """Takes every replica to `version`; one report a replica. Raises `SyncFailed`, `SamplersLost`."""
-        self._synced = (version, checkpoint, probe)
-        reports = await asyncio.gather(*(self._bring_up(replica, None) for replica in self._replicas))
-        self._least_busy()  # raises when none is left
-        return [report for report in reports if report is not None]
-
-    async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
-        """`SamplerReplica.answer` by the replica with the least to do. A request lost with its replica goes again.
-
-        Raises `StaleWeights` when the pool itself was not synced to `version`, `SamplersLost`, `PromptRefused`."""
-        from ray.exceptions import RayActorError
-
-        while True:
-            if self._synced is None or self._synced[0] != version:
-                raise StaleWeights(version, self._synced[0] if self._synced else "")
-            replica = self._least_busy()
-            lives = replica.lives
-            replica.outstanding += 1
-            try:
-                completions: list[Completion] = await replica.handle.answer.remote(version, prompt, sampling)
-                return completions
-            except (StaleWeights, RayActorError):
-                await self._bring_up(replica, lives)
-            finally:
-                replica.outstanding -= 1
-
-    async def shutdown(self) -> None:
-        """Stops every engine that still runs."""
-        results = await asyncio.gather(
-            *(replica.handle.shutdown.remote() for replica in self._replicas if not replica.lost),
-            return_exceptions=True,
-        )
-        for result in results:
-            if isinstance(result, BaseException):
-                logger.warning("a sampler could not be shut down: %s", result)
-
-    def _least_busy(self) -> _Replica:
-        living = [replica for replica in self._replicas if not replica.lost]
-        if not living:
-            raise SamplersLost("every sampler is lost and its restarts are used up; run the same command again")
-        return min(living, key=lambda replica: (replica.bringing_up.locked(), replica.outstanding))
-
-    async def _bring_up(self, replica: _Replica, lives: int | None) -> ProbeReport | None:
-        """Starts and syncs a replica, unless (with `lives`) another request has brought it up since that was read.
-        None when there was nothing to do, or the replica is lost."""
-        from ray.exceptions import RayActorError
-
-        assert self._synced is not None
-        async with replica.bringing_up:
-            for pause in REVIVAL_PAUSES_S:
-                if replica.lost or lives not in (None, replica.lives):
-                    return None
-                try:
-                    await replica.handle.start.remote()
-                    report: ProbeReport = await replica.handle.sync.remote(*self._synced)
-                except RayActorError as error:
-                    logger.warning("a sampler is gone (%s); bringing it back", type(error).__name__)
-                    await asyncio.sleep(pause)
-                else:
-                    replica.lives += 1
-                    return report
-            replica.lost = True
-            return None

@@ -6,14 +6,15 @@ Owns: their defaults and bounds: no GPU, and a folder of this machine. They are 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator
 
 from reasoning.recipe.base import NotNegative, Positive, PositiveInt, Section
+from reasoning.recipe.engine import CapacitySection
 
 
-class ClusterSection(Section):
+class ClusterSection(CapacitySection):
     """Where a run happens, and with how many processes, CPU cores and GPUs."""
 
     address: str | None = Field(
@@ -38,16 +39,6 @@ class ClusterSection(Section):
         description=(
             "`dedicated`: samplers and trainers have GPUs of their own. `shared`: they take turns on the same ones."
         ),
-    )
-    gpu_memory_utilization: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
-        default=0.85, description="The share of a GPU's memory that vLLM takes."
-    )
-    kv_cache_gib: Annotated[float, Field(gt=0.0)] = Field(
-        default=1.0, description="On a CPU: memory for vLLM's key-value cache, in GiB."
-    )
-    enforce_eager: bool = Field(
-        default=True,
-        description="Run vLLM without compilation and CUDA graphs: it starts sooner and answers more slowly.",
     )
 
 

@@ -6,17 +6,17 @@ Owns: their defaults and bounds. The default is the embedded student, which need
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
 from reasoning.files.resources import resource
-from reasoning.recipe.base import PositiveInt, Section
+from reasoning.recipe.base import PositiveInt
+from reasoning.recipe.engine import PrecisionSection
 
 EMBEDDED_STUDENT = resource("reasoning.student.embedded", "weights")
 
 
-class StudentSection(Section):
+class StudentSection(PrecisionSection):
     """The model that learns, and how it is asked."""
 
     model: str = Field(
@@ -33,14 +33,8 @@ class StudentSection(Section):
     demonstrations: Path | None = Field(
         default=None, description="A file of few-shot examples, for a prompt that shows them."
     )
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        default="auto", description="The number format of the weights. `auto` is the checkpoint's own."
-    )
     max_new_tokens: PositiveInt | None = Field(
         default=None, description="The longest answer, in tokens. Default: the task's own limit."
-    )
-    max_model_len: PositiveInt | None = Field(
-        default=None, description="The longest prompt and answer together, in tokens. Default: what the model holds."
     )
 
     @property

@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError
 
 from reasoning.recipe.base import Section, yaml_problem
 from reasoning.recipe.cluster import ClusterSection, StorageSection
+from reasoning.recipe.engine import EngineSection
 from reasoning.recipe.explaining import explain
 from reasoning.recipe.learning import LearningSection
 from reasoning.recipe.student import StudentSection
@@ -59,6 +60,10 @@ class RunRecipe(Section):
             return type(self).model_validate(content)
         except ValidationError as error:
             raise RecipeError(explain(error, "command line", type(self))) from error
+
+    def student_engine(self) -> EngineSection:
+        """How an engine that answers with the student is set up, sampled or served."""
+        return EngineSection.of(self.student, self.cluster)
 
     def fingerprint(self) -> str:
         """What makes a run directory this recipe's: a hash of `identity()`."""

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from reasoning.recipe.base import Fraction, NotNegative, Positive, PositiveInt, Section
+from reasoning.recipe.engine import EngineSection
 from reasoning.records import stable_id
 from reasoning.teacher.calls import BatchSettings, EndpointSettings, TeacherSettings
 from reasoning.teacher.prices import DEFAULT_TABLE, Price, load_prices, price_of
@@ -81,27 +82,13 @@ class BatchSection(Section):
         return BatchSettings(self.max_requests, self.linger_s, self.poll_s, self.window)
 
 
-class ServeSection(Section):
+class ServeSection(EngineSection):
     """A teacher that the run serves itself on the cluster's own GPUs, by Ray Serve and vLLM; `gpus` and `cpus` are per
     replica."""
 
     replicas: PositiveInt = Field(default=1, description="How many copies of the model are served.")
     gpus: NotNegative = Field(default=0.0, description="GPUs of each replica.")
     cpus: Positive = Field(default=1.0, description="CPU cores of each replica.")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        default="auto", description="The number format of the weights. `auto` is the checkpoint's own."
-    )
-    max_model_len: PositiveInt | None = Field(
-        default=None, description="The longest prompt and answer together, in tokens. Default: what the model holds."
-    )
-    gpu_memory_utilization: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
-        default=0.85, description="The share of a GPU's memory that vLLM takes."
-    )
-    kv_cache_gib: Positive = Field(default=1.0, description="On a CPU: memory for vLLM's key-value cache, in GiB.")
-    enforce_eager: bool = Field(
-        default=True,
-        description="Run vLLM without compilation and CUDA graphs: it starts sooner and answers more slowly.",
-    )
 
 
 class EndpointSection(Section):

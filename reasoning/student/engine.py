@@ -1,11 +1,10 @@
 """How vLLM is set up for a student, on CPU or GPU: the one place that knows, for the sampler and for serving.
 
-Owns: the process environment and engine options for a student, and the extension that runs inside the engine's worker.
+Owns: the process environment and the engine options for a student. The keys are `reasoning.recipe.engine`'s.
 
 Invariants
 - `prepare_process` runs before the first import of vLLM in a process; a variable that the user has set is kept.
 - No remote code, no usage statistics, no chatter below ERROR.
-- An engine never outlives the process that started it, however that one died.
 - This module needs neither vLLM nor torch to be imported.
 
 `AsyncLLM` runs its engine in a process of its own and, on CPU, the worker in a third. There, with
@@ -17,23 +16,24 @@ and 11,000 tokens/s instead of 10,000.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any
 
+from reasoning.recipe.base import NotNegative
+from reasoning.recipe.engine import EngineSection
+from reasoning.student.vllm_internals import WorkerExtension
 
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """One engine. `model` is a folder or hub id; `gpus` is how many this engine has (0 = CPU); `kv_cache_gib` counts
-    on CPU, `gpu_memory_utilization` (share of each GPU's memory) on GPU; `dtype` "auto" is the checkpoint's own."""
+
+class EngineSettings(EngineSection):
+    """One engine. `model` is a folder or hub id; `gpus` is how many GPUs this engine has (0 = CPU)."""
 
     model: str
-    dtype: str = "auto"
-    max_model_len: int | None = None
-    kv_cache_gib: float = 1.0
-    gpu_memory_utilization: float = 0.85
-    enforce_eager: bool = True
+    gpus: NotNegative = 0.0
     seed: int = 0
-    gpus: float = 0.0
+
+    @property
+    def eager(self) -> bool:
+        """Whether it runs without CUDA graphs: as told, otherwise on a CPU only. They make a small student fast."""
+        return not self.gpus if self.enforce_eager is None else self.enforce_eager
 
 
 def prepare_process(settings: EngineSettings) -> None:
@@ -61,7 +61,7 @@ def engine_options(settings: EngineSettings) -> dict[str, Any]:
         "model": settings.model,
         "dtype": checkpoint_dtype(settings.model) if settings.dtype == "auto" else settings.dtype,
         "max_model_len": settings.max_model_len,
-        "enforce_eager": settings.enforce_eager,
+        "enforce_eager": settings.eager,
         "seed": settings.seed,
         "trust_remote_code": False,
         "enable_prefix_caching": True,
@@ -78,37 +78,3 @@ def engine_options(settings: EngineSettings) -> dict[str, Any]:
         # offset", vLLM 0.29), so prompts are prefilled whole.
         options["enable_chunked_prefill"] = False
     return options
-
-
-class WorkerExtension:
-    """Methods that vLLM mixes into its worker, called through `collective_rpc`."""
-
-    def exit_with(self, owner: int) -> None:
-        """Ends this process soon after process `owner`, which started the engine, is gone: a SIGKILL there cleans
-        nothing up, and an engine left behind keeps its memory. (An engine with several workers ends with them.)"""
-        import threading
-        import time
-
-        def watch() -> None:
-            try:
-                while True:
-                    os.kill(owner, 0)
-                    time.sleep(1.0)
-            except ProcessLookupError:
-                os._exit(1)
-
-        threading.Thread(target=watch, name="exit-with-owner", daemon=True).start()
-
-    def refresh_heads(self) -> None:
-        """Rebuilds what the CPU backend derived from output embeddings when it first loaded them.
-
-        After `reload_weights` an output embedding that is tied to the input one keeps computing with the old weights
-        there (vLLM 0.29), silently. Harmless elsewhere."""
-        from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
-        from vllm.platforms import current_platform
-
-        if not current_platform.is_cpu():
-            return
-        for module in self.model_runner.get_model().modules():  # type: ignore[attr-defined]
-            if isinstance(module, ParallelLMHead):
-                module.quant_method.process_weights_after_loading(module)

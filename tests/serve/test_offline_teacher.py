@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -173,16 +172,12 @@ def test_a_bad_recording_is_refused_before_anything_is_deployed(tmp_path: Path) 
 
 
 @pytest.fixture(scope="module")
-def served(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def served(serve_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Both teachers under one Ray Serve; yields the server's address."""
     from ray import serve
 
     records = tmp_path_factory.mktemp("recorded") / "recorded.jsonl"
     records.write_text(json.dumps(RECORD))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    serve.start(http_options={"host": "127.0.0.1", "port": port})
     offline = build_app(TeacherArgs(error_rate=0.0))
     recorded = build_app(TeacherArgs(kind="recorded", model="recorded-teacher", records=str(records)))
     serve.run_many(
@@ -191,8 +186,9 @@ def served(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
             serve.RunTarget(recorded, name="recorded", route_prefix="/recorded"),
         ]
     )
-    yield f"http://127.0.0.1:{port}"
-    serve.shutdown()
+    yield f"http://127.0.0.1:{serve_port}"
+    for name in ("offline", "recorded"):
+        serve.delete(name)
 
 
 def test_the_stock_client_talks_to_both_teachers_side_by_side(served: str) -> None:

@@ -47,21 +47,10 @@ def engines() -> list[int]:
     return found
 
 
-@pytest.fixture(scope="module")
-def port(ray_cluster: None) -> Iterator[int]:
-    import socket
-
-    from ray import serve
-
-    with socket.socket() as candidate:
-        candidate.bind(("127.0.0.1", 0))
-        free = candidate.getsockname()[1]
-    yield int(free)
-    serve.shutdown()
-
-
 @pytest.fixture(scope="module", params=["untied", pytest.param("tied", marks=pytest.mark.slow)])
-def served(request: pytest.FixtureRequest, port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(
+    request: pytest.FixtureRequest, serve_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
     from ray import serve
 
     student = ascii_student(seed=3, tied=request.param == "tied")
@@ -69,7 +58,8 @@ def served(request: pytest.FixtureRequest, port: int, tmp_path_factory: pytest.T
     save_student(student.model, student.tokenizer, folder)
     serving = StudentServing(checkpoint=str(folder), model_name="tiny", kv_cache_gib=0.25)
     before = set(engines())
-    base_url = deploy_student(serving, port=port)
+    base_url = deploy_student(serving, route_prefix="/tiny")
+    assert base_url == f"http://127.0.0.1:{serve_port}/tiny/v1"
     deadline = time.monotonic() + 20
     while not set(engines()) - before and time.monotonic() < deadline:
         time.sleep(0.2)

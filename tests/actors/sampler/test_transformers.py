@@ -13,10 +13,8 @@ from typing import Any
 
 import pytest
 
-from actors.sampler.start import back_end
+from actors.sampler.pool import SamplerPool
 from actors.sampler.transformers import TransformersSampler
-from actors.sampler.vllm import SamplerPool
-from reasoning.recipe.tailored import parse_recipe
 from reasoning.student.engine import EngineSettings
 from reasoning.student.probe import Probe, make_probe
 from reasoning.student.sampling import Completion, PromptRefused, Sampling, StaleWeights, SyncFailed
@@ -218,13 +216,3 @@ def test_a_pool_brings_a_killed_replica_back_and_loses_no_request(
         return said
 
     assert run(exam()) == expected(checkpoints["A"], PROMPTS, sampling)
-
-
-def test_the_back_end_follows_the_recipe_and_the_student(checkpoints: dict[str, str]) -> None:
-    def name(model: str, sampler: str) -> str:
-        text = f"student: {{model: '{model}'}}\ncluster: {{sampler: {sampler}}}"
-        return back_end(parse_recipe(text, "mine.yaml")).__name__
-
-    assert name(checkpoints["A"], "auto") == name(checkpoints["A"], "transformers") == "TransformersSampler"
-    assert name(checkpoints["decoder"], "auto") == name(checkpoints["decoder"], "vllm") == "StudentSampler"
-    assert name(checkpoints["decoder"], "transformers") == "TransformersSampler"

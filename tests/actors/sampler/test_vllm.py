@@ -1,4 +1,4 @@
-"""The sampler answers with the weights it was asked for, proven, on a real engine; the pool loses no request.
+"""The sampler on vLLM answers with the weights it was asked for, proven, on a real engine.
 
 Slow parts (about 25 s each on two cores): the engine starts once for the module, once after its process was killed,
 and once for each of two students with another vocabulary. (torch is imported in functions: every actor here imports
@@ -17,26 +17,18 @@ from typing import Any
 import psutil
 import pytest
 
-from actors.sampler import vllm as sampler_module
-from actors.sampler.vllm import (
-    Completion,
-    PromptRefused,
-    SamplerPool,
-    SamplerSettings,
-    SamplersLost,
-    Sampling,
-    StaleWeights,
-    StudentSampler,
-    SyncFailed,
-)
+from actors.sampler.pool import SamplerPool
+from actors.sampler.vllm import VllmSampler
 from reasoning.prompts.student_forms import student_prompt
-from reasoning.student.probe import Probe, ProbeReport, make_probe
+from reasoning.student.engine import EngineSettings
+from reasoning.student.probe import Probe, make_probe
+from reasoning.student.sampling import Completion, PromptRefused, Sampling, StaleWeights, SyncFailed
 
 PROMPTS = [f"Question: {i} apples and {i * 7 % 5} pears?\nReasoning:" for i in range(20)]
 GREEDY = Sampling(max_new_tokens=24)
 
 
-class Switchable(StudentSampler):
+class Switchable(VllmSampler):
     """A sampler whose cure for tied embeddings on CPU can be switched off, and that tells its engine's process."""
 
     cured = True
@@ -81,7 +73,7 @@ def probes(checkpoints: dict[str, str]) -> dict[str, Probe]:
 def replica(ray_cluster: None, checkpoints: dict[str, str]) -> Iterator[Any]:
     import ray
 
-    settings = SamplerSettings(model=checkpoints["A"], max_model_len=512, kv_cache_gib=0.25)
+    settings = EngineSettings(model=checkpoints["A"], max_model_len=512, kv_cache_gib=0.25)
     handle = ray.remote(Switchable).options(num_cpus=1, max_restarts=2, max_concurrency=1000).remote(settings)
     ray.get(handle.start.remote())
     yield handle
@@ -254,80 +246,3 @@ def test_both_back_ends_say_the_same_for_the_embedded_student(replica: Any, embe
         said = run(ask(replica, "embedded", prompts, sampling))
         assert said == generator.answer(prompts, sampling)
         assert {completion.complete for (completion,) in said} >= {True}
-
-
-class Parrot:
-    """An actor with a sampler's methods and no engine: it answers with its process, and dies when told to."""
-
-    def __init__(self) -> None:
-        self.held = ""
-
-    async def start(self) -> None: ...
-
-    async def shutdown(self) -> None: ...
-
-    async def sync(self, version: str, checkpoint: str, probe: Probe) -> ProbeReport:
-        self.held = version
-        return ProbeReport(True, "")
-
-    async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
-        if version != self.held:
-            raise StaleWeights(version, self.held)
-        if prompt == "die" and not self.has_died_before(sampling.stop):
-            os._exit(1)
-        return [Completion(str(os.getpid()), True, 1)]
-
-    @staticmethod
-    def has_died_before(stop: tuple[str, ...]) -> bool:
-        """`stop` names the file that remembers a death, and asks with a second word to die always."""
-        memory = Path(stop[0])
-        if memory.exists():
-            return True
-        if len(stop) == 1:
-            memory.touch()
-        return False
-
-
-@pytest.fixture
-def parrots(ray_cluster: None) -> Iterator[list[Any]]:
-    import ray
-
-    handles = [ray.remote(Parrot).options(num_cpus=0.1, max_restarts=1, max_concurrency=100).remote() for _ in range(2)]
-    yield handles
-    for handle in handles:
-        ray.kill(handle)
-
-
-NOTHING = Probe("v1", "float32", (), (), (), ())
-
-
-def test_pool_spreads_requests_and_repeats_those_of_a_dead_replica(parrots: list[Any], tmp_path: Path) -> None:
-    async def exam() -> None:
-        pool = SamplerPool(parrots)
-        with pytest.raises(StaleWeights):
-            await pool.answer("v1", "hello", GREEDY)
-        assert [report.ok for report in await pool.sync("v1", "", NOTHING)] == [True, True]
-        pids = [one.text for (one,) in await ask(pool, "v1", ["hello"] * 20, GREEDY)]
-        assert sorted(map(pids.count, set(pids))) == [10, 10]
-        with pytest.raises(StaleWeights, match="'v1'"):
-            await pool.answer("v2", "hello", GREEDY)
-        await pool.answer("v1", "die", Sampling(stop=(str(tmp_path / "died"),)))
-        assert (tmp_path / "died").exists()
-        assert len(await ask(pool, "v1", ["hello"] * 20, GREEDY)) == 20
-        await pool.shutdown()
-
-    run(exam())
-
-
-def test_pool_says_when_every_replica_is_lost(
-    parrots: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sampler_module, "REVIVAL_PAUSES_S", (0.1, 0.1))
-
-    async def exam() -> None:
-        pool = SamplerPool(parrots)
-        await pool.sync("v1", "", NOTHING)
-        with pytest.raises(SamplersLost):
-            await pool.answer("v1", "die", Sampling(stop=(str(tmp_path / "never"), "always")))
-
-    run(exam())

@@ -16,9 +16,7 @@ from tests.actors.scripted_server import Server
 
 @pytest.mark.slow
 @pytest.mark.engine
-def test_a_model_of_ones_own_is_just_another_endpoint(
-    serve_afterwards_gone: None, embedded_student: Path, tmp_path: Path
-) -> None:
+def test_a_model_of_ones_own_is_just_another_endpoint(serve_port: int, embedded_student: Path, tmp_path: Path) -> None:
     """vLLM behind Ray Serve, and a plain server: both are asked, in the name of one teacher. About a minute."""
     with Server() as other:
         recipe = Recipe.model_validate(

@@ -10,7 +10,7 @@ from pipelines.run import served_teachers as endpoints
 from pipelines.run.served_teachers import NotDeployed, deployed
 from reasoning.recipe.tailored import Recipe
 
-pytestmark = pytest.mark.usefixtures("serve_afterwards_gone")
+pytestmark = pytest.mark.usefixtures("serve_port")
 
 
 def recipe(name: str, **teacher: object) -> Recipe:

@@ -1,0 +1,99 @@
+"""What Tailor uses of vLLM that vLLM does not promise to keep: everything such is here, and nowhere else.
+
+Owns: the names under which vLLM's insides are reached, and why each is needed.
+
+Invariants
+- An engine never outlives the process that started it, however that one died.
+- After a swap of weights no part of the engine computes with the old ones.
+- Importing this module imports neither vLLM nor torch; each function imports what it needs.
+
+An upgrade of vLLM that moves one of them fails `tests/reasoning/student/test_vllm_internals.py`, which names it.
+"""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vllm import AsyncLLMEngine
+
+
+def is_engine_death(error: BaseException) -> bool:
+    """Whether `error` says that the engine's process is gone. vLLM exports its other errors, not this one."""
+    from vllm.v1.engine.exceptions import EngineDeadError
+
+    return isinstance(error, EngineDeadError)
+
+
+async def end_with_this_process(engine: AsyncLLMEngine) -> None:
+    """Has the engine's processes end when this one does: vLLM leaves them behind after a SIGKILL."""
+    await engine.collective_rpc("exit_with", args=(os.getpid(),))
+
+
+async def take_weights(engine: AsyncLLMEngine, checkpoint: str) -> None:
+    """Swaps the engine's weights for those in `checkpoint`, of the same shapes. vLLM's public way needs the weights in
+    this process, or an engine that was put to sleep; `reload_weights` is its worker's own."""
+    await engine.collective_rpc("reload_weights", kwargs={"weights_path": checkpoint})
+    await engine.collective_rpc("refresh_heads")
+
+
+def server_arguments(options: dict[str, Any], model_name: str) -> Namespace:
+    """The arguments of vLLM's OpenAI-compatible server for an engine of these options. Their defaults are to be had
+    from the command line's parser only."""
+    from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+    arguments: Namespace = make_arg_parser(FlexibleArgumentParser()).parse_args([])
+    for name, value in options.items():
+        setattr(arguments, name, value)
+    arguments.served_model_name = [model_name]
+    validate_parsed_serve_args(arguments)
+    return arguments
+
+
+async def server_application(engine: AsyncLLMEngine, arguments: Namespace) -> Any:
+    """vLLM's OpenAI-compatible server over `engine`, as an ASGI application. The public way, `vllm serve`, listens on a
+    port of its own, which Ray Serve's replicas must not."""
+    from vllm.entrypoints.launchers.api_server.app_state import init_app_state
+    from vllm.entrypoints.launchers.app import build_app
+
+    tasks = await engine.get_supported_tasks()
+    app = build_app(arguments, tasks, engine.model_config)
+    await init_app_state(engine, app.state, arguments, tasks)
+    return app
+
+
+class WorkerExtension:
+    """Methods that vLLM mixes into its worker (`worker_extension_cls`), called through `collective_rpc`."""
+
+    def exit_with(self, owner: int) -> None:
+        """Ends this process soon after process `owner`, which started the engine, is gone: a SIGKILL there cleans
+        nothing up, and an engine left behind keeps its memory. (An engine with several workers ends with them.)"""
+        import threading
+        import time
+
+        def watch() -> None:
+            try:
+                while True:
+                    os.kill(owner, 0)
+                    time.sleep(1.0)
+            except ProcessLookupError:
+                os._exit(1)
+
+        threading.Thread(target=watch, name="exit-with-owner", daemon=True).start()
+
+    def refresh_heads(self) -> None:
+        """Rebuilds what the CPU backend derived from output embeddings when it first loaded them.
+
+        After `reload_weights` an output embedding that is tied to the input one keeps computing with the old weights
+        there (vLLM 0.29), silently. Harmless elsewhere."""
+        from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
+        from vllm.platforms import current_platform
+
+        if not current_platform.is_cpu():
+            return
+        for module in self.model_runner.get_model().modules():  # type: ignore[attr-defined]
+            if isinstance(module, ParallelLMHead):
+                module.quant_method.process_weights_after_loading(module)

@@ -1,0 +1,68 @@
+"""Samplers are brought to a checkpoint with the probe that is kept beside it, or one that is made and kept."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from actors.sampler.pool import SamplerPool
+from actors.sampler.sync import PROBE_PROMPTS, bring_to, probe_prompts
+from reasoning.prompts.run_prompts import form_of
+from reasoning.recipe.student import StudentSection
+from reasoning.records import Split
+from reasoning.student.probe import Probe, ProbeReport, load_probe, save_probe
+from reasoning.student.sampling import Completion, Sampling, StaleWeights
+from reasoning.tasks.families import FAMILIES, problems
+from tests.actors.in_process import Handle
+
+
+class Recorder:
+    """A sampler that keeps what it is synced with."""
+
+    def __init__(self) -> None:
+        self.synced: list[tuple[str, str, Probe]] = []
+
+    async def start(self) -> None: ...
+
+    async def sync(self, version: str, checkpoint: str, probe: Probe) -> ProbeReport:
+        self.synced.append((version, checkpoint, probe))
+        return ProbeReport(True, "")
+
+    async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
+        return [Completion(f"{version}: {prompt}", True, 1)]
+
+
+def test_a_kept_probe_is_the_one_that_proves(tmp_path: Path) -> None:
+    kept = Probe("v1", "float32", ((1, 2),), ((3,),), ((-0.5,),), ((-1.0,),))
+    save_probe(kept, tmp_path / "probe.json")
+    sampler = Recorder()
+
+    async def scenario() -> list[Completion]:
+        pool = SamplerPool([Handle(sampler)])  # type: ignore[list-item]
+        answering = await bring_to(pool, "v1", "nowhere", ["?"], tmp_path / "probe.json")
+        said = await answering("1 + 1?", Sampling())
+        await pool.sync("v2", "nowhere", kept)
+        with pytest.raises(StaleWeights):
+            await answering("1 + 1?", Sampling())
+        return said
+
+    assert asyncio.run(scenario())[0].text == "v1: 1 + 1?"
+    assert sampler.synced[0] == ("v1", "nowhere", kept)
+
+
+def test_a_probe_is_made_of_the_checkpoint_and_kept(ray_cluster: None, embedded_student: Path, tmp_path: Path) -> None:
+    """About 10 s: a process that imports torch."""
+    sampler, form = Recorder(), form_of(StudentSection())
+    prompts = probe_prompts(form, problems(FAMILIES["coin_flip"], 20, Split.TRAIN, 1))
+    assert len(prompts) == PROBE_PROMPTS
+
+    async def scenario() -> None:
+        pool = SamplerPool([Handle(sampler)])  # type: ignore[list-item]
+        await bring_to(pool, "base", str(embedded_student), prompts, tmp_path / "probe.json")
+
+    asyncio.run(scenario())
+    ((version, _, probe),) = sampler.synced
+    assert version == probe.version == "base" and len(probe.prompts) == PROBE_PROMPTS
+    assert load_probe(tmp_path / "probe.json") == probe

@@ -1,0 +1,83 @@
+"""What Tailor uses of vLLM's insides is still there; a name that an upgrade moved is named here.
+
+About 10 s: vLLM is imported."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+
+import pytest
+
+from reasoning.student import vllm_internals
+from tests.conftest import ROOT
+
+# vLLM's own public face: what its documentation shows, and the modules of its exported types.
+PUBLIC = {"vllm", "vllm.sampling_params", "vllm.exceptions"}
+OWNER = "reasoning/student/vllm_internals.py"
+
+
+def names_of_vllm(path: str) -> list[tuple[str, str]]:
+    """Module and name of everything that the file imports from vLLM, anywhere in it."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    return [
+        (node.module, alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "vllm"
+        for alias in node.names
+    ]
+
+
+@pytest.mark.parametrize(("module", "name"), sorted(set(names_of_vllm(OWNER))))
+def test_a_name_inside_vllm_is_where_it_was(module: str, name: str) -> None:
+    assert hasattr(importlib.import_module(module), name), f"vLLM has moved {module}.{name}, which {OWNER} needs"
+
+
+@pytest.mark.parametrize(
+    ("module", "owner", "method", "parameters"),
+    [
+        ("vllm", "AsyncLLMEngine", "from_engine_args", {"engine_args"}),
+        ("vllm", "AsyncLLMEngine", "collective_rpc", {"method", "args", "kwargs"}),
+        ("vllm", "AsyncLLMEngine", "reset_prefix_cache", set()),
+        ("vllm", "AsyncLLMEngine", "get_supported_tasks", set()),
+        ("vllm", "AsyncLLMEngine", "get_tokenizer", set()),
+        ("vllm", "AsyncLLMEngine", "check_health", set()),
+        ("vllm", "AsyncLLMEngine", "shutdown", set()),
+        ("vllm.v1.worker.gpu_worker", "Worker", "reload_weights", set()),
+        ("vllm.v1.worker.gpu_model_runner", "GPUModelRunner", "reload_weights", {"weights_path"}),
+        ("vllm.v1.worker.gpu_model_runner", "GPUModelRunner", "get_model", set()),
+    ],
+)
+def test_a_method_of_vllm_takes_what_it_took(module: str, owner: str, method: str, parameters: set[str]) -> None:
+    found = getattr(getattr(importlib.import_module(module), owner), method, None)
+    assert found is not None, f"vLLM has moved {module}.{owner}.{method}"
+    missing = parameters - set(inspect.signature(found).parameters)
+    assert not missing, f"{module}.{owner}.{method} no longer takes {sorted(missing)}"
+
+
+def test_the_servers_arguments_are_those_of_the_engine() -> None:
+    options = {"model": "org/name", "max_model_len": 64, "enforce_eager": False}
+    arguments = vllm_internals.server_arguments(options, "mine")
+    assert options.items() <= vars(arguments).items()
+    assert arguments.served_model_name == ["mine"]
+    assert hasattr(arguments, "chat_template"), "vLLM's server has another name for its chat template"
+
+
+def test_a_dead_engine_is_told_from_other_errors() -> None:
+    from vllm.v1.engine.exceptions import EngineDeadError
+
+    assert vllm_internals.is_engine_death(EngineDeadError())
+    assert not vllm_internals.is_engine_death(ValueError("too long a prompt"))
+
+
+def test_nobody_else_reaches_into_vllm() -> None:
+    reached = [
+        f"{path.relative_to(ROOT)} imports {module}.{name}"
+        for package in ("reasoning", "actors", "serve", "pipelines", "bench")
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if str(path.relative_to(ROOT)) != OWNER
+        for module, name in names_of_vllm(str(path.relative_to(ROOT)))
+        if module not in PUBLIC
+    ]
+    assert not reached, "\n".join(reached)
