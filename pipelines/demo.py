@@ -12,12 +12,8 @@ import time
 from rich.console import Console
 
 from pipelines.errors import told_plainly
-<<<<<<< HEAD
-from pipelines.serving import curl_line, graduate_of
-from reasoning.files.resources import resource
-=======
 from pipelines.serving import curl_line, graduate_of, serving_of
->>>>>>> e3c5d3d (One set of engine settings: declared once, a student is served as it was sampled, CUDA graphs on GPUs; the sampler pool, the way to bring samplers to a checkpoint, and vLLM's and Serve's insides each have a module)
+from reasoning.files.resources import resource
 
 RECIPE = resource("recipes", "quickstart.yaml")
 QUESTIONS = 3
