@@ -55,7 +55,7 @@ def test_a_kept_probe_is_the_one_that_proves(tmp_path: Path) -> None:
 def test_a_probe_is_made_of_the_checkpoint_and_kept(ray_cluster: None, embedded_student: Path, tmp_path: Path) -> None:
     """About 10 s: a process that imports torch."""
     sampler, form = Recorder(), form_of(StudentSection())
-    prompts = probe_prompts(form, problems(FAMILIES["coin_flip"], 20, Split.TRAIN, 1))
+    prompts = probe_prompts(form, problems(FAMILIES["coin_flip"], 1, Split.TRAIN, 20))
     assert len(prompts) == PROBE_PROMPTS
 
     async def scenario() -> None:
