@@ -85,7 +85,6 @@ ARROWS: dict[str, dict[str, set[str]]] = {
         "exchange": {"errors"},
         "grading": {"errors"},
         "recipe": {"errors"},
-        "pretrain": set(),
         "demo": {"errors", "run", "serving"},
         "cli": {
             *("errors", "run", "tailored", "fine_tune_cot", "serving", "evaluation", "estimate", "exchange"),
@@ -100,7 +99,7 @@ ABOUT_TENSORS = (
     *(f"reasoning.training.{name}" for name in ("collation", "fine_tuning", "losses", "objectives", "readers")),
     *(f"reasoning.student.{name}" for name in ("checkpoint", "decoding", "generation")),
     "reasoning.rounds.in_process",
-    "pipelines.pretrain",
+    "reasoning.student.embedded.pretraining",
 )
 
 # Whole processes that hold no torch, so that they claim no GPU memory and start at once.

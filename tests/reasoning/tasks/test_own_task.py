@@ -173,7 +173,7 @@ def test_the_recipe_of_the_repository_runs_on_its_own_data(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{name: x, source: file, path: f, form: {question: q, answer: a}}", ["task.form.kind", "required"]),
+        ("{name: x, source: file, path: f, form: {question: q, answer: a}}", ["task.form.kind", "missing"]),
         (
             "{name: x, source: file, path: f, form: {question: q, answer: a, kind: maths}}",
             ["task.form.kind", "'choice'"],

@@ -1,4 +1,6 @@
-"""Pretrains the embedded student: `python -m pipelines.pretrain --out reasoning/student/embedded/weights --seed 0`.
+"""Pretrains the embedded student, once: this is how its weights were made.
+
+    python -m reasoning.student.embedded.pretraining --out reasoning/student/embedded/weights --seed 0
 
 Owns: the training loop, its checkpoints and what it prints. Invariants
 - Text, first weights and order depend on the seed alone; a resumed run sees the same steps as one that never stopped.

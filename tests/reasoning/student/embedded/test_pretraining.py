@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from pipelines.pretrain import Plan, main, pretrain
+from reasoning.student.embedded.pretraining import Plan, main, pretrain
 
 TINY = Plan(steps=8, rows=4, length=32, warmup=2, hidden=32, layers=1, intermediate=32, tokenizer_passages=300)
 
