@@ -30,6 +30,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import ray
 
 from actors.handles import RemoteMethod
+from actors.nodes import live_nodes, on_one_node
+from actors.ray_internals import CLEANER_CALLBACK, DATASETS_CALLBACK, torch_trainer_without
 from reasoning.recipe.engine import Dtype
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id
@@ -117,7 +119,7 @@ class Trainer:
         # Ray Train asks its workers how they are every two seconds and learns only then that they have finished.
         os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
         os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "600")
-        if _on_one_node():  # nobody takes this node away and leaves us running
+        if on_one_node():  # nobody takes this node away and leaves us running
             os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
         import ray.train.torch  # noqa: F401  (seconds, spent while the exam is sat)
 
@@ -144,7 +146,6 @@ class Trainer:
 
     def _fit(self, job: TrainingJob, identity: str) -> None:
         import ray.train.torch
-        from ray.train.v2.api.config import LoggingConfig
 
         train: Any = ray.train  # its annotations are those of Ray Train V1, its classes those of V2
         Path(job.storage).mkdir(parents=True, exist_ok=True)
@@ -161,7 +162,7 @@ class Trainer:
                 storage_path=job.storage,
                 failure_config=train.FailureConfig(max_failures=RETRIES),
                 checkpoint_config=train.CheckpointConfig(num_to_keep=1),
-                logging_config=LoggingConfig(log_level="WARNING"),
+                logging_config=train.LoggingConfig(log_level="WARNING"),
             ),
         )
         try:
@@ -176,28 +177,11 @@ class Trainer:
             raise TrainingFailed(f"{job.run_name}: {result.return_value}")
 
 
-def _on_one_node() -> bool:
-    return sum(node["Alive"] for node in _nodes()) == 1
-
-
-def _nodes() -> list[dict[str, Any]]:
-    return ray.nodes()  # type: ignore[no-untyped-call]
-
-
 def _torch_trainer() -> Any:
     """Ray Train's `TorchTrainer` without what this project does not use and each round would pay for with a process of
     its own: the manager of Ray Data sets, and on one node the actor that gives workers' machines back should the run's
     controller die (the end of the job gives them back, and without a dashboard that actor cannot do its work)."""
-    import ray.train.torch
-
-    TorchTrainer: Any = ray.train.torch.TorchTrainer
-    left_out = {"DatasetsCallback"} | ({"PlacementGroupCleanerCallback"} if _on_one_node() else set())
-
-    class RoundTrainer(TorchTrainer):  # type: ignore[misc]
-        def _create_default_callbacks(self) -> list[Any]:
-            return [c for c in super()._create_default_callbacks() if type(c).__name__ not in left_out]
-
-    return RoundTrainer
+    return torch_trainer_without({DATASETS_CALLBACK} | ({CLEANER_CALLBACK} if on_one_node() else set()))
 
 
 def finished_report(folder: Path, identity: str) -> FineTuneReport | None:
@@ -214,7 +198,7 @@ def finished_report(folder: Path, identity: str) -> FineTuneReport | None:
 
 def check_resources(job: TrainingJob) -> None:
     """Raises `TrainingRefused` when the cluster's nodes, were they idle, could not hold the job's workers."""
-    nodes = [node["Resources"] for node in _nodes() if node["Alive"]]
+    nodes = [node["Resources"] for node in live_nodes()]
     needs = {"CPU": job.cpus, "GPU": job.gpus}
     places = sum(
         min(int(node.get(kind, 0.0) / need + 1e-6) for kind, need in needs.items() if need > 0) for node in nodes

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import ray
 
+from actors.ray_internals import AUTHENTICATION_LOGGER, machine_resources
 from pipelines.errors import Refused
 from reasoning.recipe.tailored import RunRecipe
 
@@ -25,7 +26,7 @@ def connect(address: str | None) -> None:
     one without a dashboard. Does nothing when this process is connected already. Raises `ClusterError`."""
     if ray.is_initialized():
         return
-    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)  # "token authentication is enabled"
+    logging.getLogger(AUTHENTICATION_LOGGER).setLevel(logging.ERROR)  # "token authentication is enabled"
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"ray\..*")
     wanted = address or os.environ.get("RAY_ADDRESS")
     try:
@@ -52,18 +53,7 @@ def resources(address: str | None) -> dict[str, float]:
     if address or os.environ.get("RAY_ADDRESS") or ray.is_initialized():
         connect(address)
         return dict(ray.cluster_resources())
-    from ray._private.accelerators import NvidiaGPUAcceleratorManager
-    from ray._private.utils import get_num_cpus
-
-    gpus = NvidiaGPUAcceleratorManager.get_current_node_num_accelerators()
-    visible = NvidiaGPUAcceleratorManager.get_current_process_visible_accelerator_ids()  # None: all of them
-    gpus = gpus if visible is None else min(gpus, len(visible))
-    return {"CPU": float(get_num_cpus()), "GPU": float(gpus)}  # a container's quota counts
-
-
-def runs_locally() -> bool:
-    """Whether the cluster is this machine alone."""
-    return sum(node["Alive"] for node in ray.nodes()) == 1
+    return machine_resources()
 
 
 def storage_folder(recipe: RunRecipe) -> Path:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 import ray
 
-from pipelines.run.cluster import runs_locally
+from actors.nodes import on_one_node
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.teacher import EndpointSection, TeacherSection
 
@@ -26,7 +26,7 @@ def deployed(recipe: Recipe) -> Iterator[dict[str, str]]:
     they did not come up. Raises `NotDeployed`."""
     try:
         try:
-            addresses = deploy_teachers(recipe, loopback=runs_locally())
+            addresses = deploy_teachers(recipe, loopback=on_one_node())
         except RuntimeError as error:
             raise NotDeployed(f"a teacher that the run serves itself did not start: {error}") from error
         yield addresses

@@ -1,0 +1,45 @@
+"""Private parts of Ray that actors and pipelines use, each with its reason.
+
+Owns: these uses. A test fails and names the part when an upgrade moves it.
+
+- `AUTHENTICATION_LOGGER`: a local cluster logs "token authentication is enabled" at each start, before any public
+  setting of Ray's logging applies.
+- `machine_resources`: what `ray.init` will count on this machine, known before a cluster is started. Ray has no public
+  way to ask; counting by hand would miss containers' quotas and CUDA_VISIBLE_DEVICES.
+- `torch_trainer_without`: Ray Train has a public way to add callbacks, none to remove default ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+AUTHENTICATION_LOGGER = "ray._private.authentication"
+DATASETS_CALLBACK = "DatasetsCallback"  # starts a process that manages Ray Data sets
+CLEANER_CALLBACK = (
+    "PlacementGroupCleanerCallback"  # starts an actor that frees workers' resources when the controller dies
+)
+
+
+def machine_resources() -> dict[str, float]:
+    """This machine's CPUs and visible NVIDIA GPUs, as a local cluster will count them."""
+    from ray._private.accelerators import NvidiaGPUAcceleratorManager
+    from ray._private.utils import get_num_cpus
+
+    gpus = NvidiaGPUAcceleratorManager.get_current_node_num_accelerators()
+    visible = NvidiaGPUAcceleratorManager.get_current_process_visible_accelerator_ids()  # None: all of them
+    gpus = gpus if visible is None else min(gpus, len(visible))
+    return {"CPU": float(get_num_cpus()), "GPU": float(gpus)}  # a container's quota counts
+
+
+def torch_trainer_without(callbacks: Collection[str]) -> Any:
+    """Ray Train's `TorchTrainer` without the default callbacks of these class names."""
+    import ray.train.torch
+
+    TorchTrainer: Any = ray.train.torch.TorchTrainer
+
+    class TrimmedTrainer(TorchTrainer):  # type: ignore[misc]
+        def _create_default_callbacks(self) -> list[Any]:
+            return [one for one in super()._create_default_callbacks() if type(one).__name__ not in callbacks]
+
+    return TrimmedTrainer

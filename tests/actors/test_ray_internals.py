@@ -1,0 +1,88 @@
+"""Every private name of Ray that the project uses is still where it was, and is used in one module only."""
+
+import importlib
+import inspect
+import os
+from pathlib import Path
+
+import pytest
+from ray._private.accelerators import NvidiaGPUAcceleratorManager
+
+from actors.ray_internals import (
+    AUTHENTICATION_LOGGER,
+    CLEANER_CALLBACK,
+    DATASETS_CALLBACK,
+    machine_resources,
+    torch_trainer_without,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+PRIVATE = [
+    ("ray._private.utils", "get_num_cpus"),
+    ("ray._private.accelerators", "NvidiaGPUAcceleratorManager.get_current_node_num_accelerators"),
+    ("ray._private.accelerators", "NvidiaGPUAcceleratorManager.get_current_process_visible_accelerator_ids"),
+    ("ray.train.torch", "TorchTrainer._create_default_callbacks"),
+    ("ray._private.node", "Node.get_session_dir_path"),  # tests/actors/teacher/secret_run.py
+    ("ray.autoscaler._private.util", "prepare_config"),  # tests/test_recipes.py
+    ("ray.autoscaler._private.util", "validate_config"),
+]
+
+
+@pytest.mark.parametrize(("module", "name"), PRIVATE, ids=[name for _, name in PRIVATE])
+def test_ray_still_has_it(module: str, name: str) -> None:
+    found = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    assert callable(found), f"Ray moved {module}.{name}: update its user (actors/ray_internals.py, unless noted here)"
+
+
+def test_no_other_module_uses_a_private_name_of_ray() -> None:
+    users = {
+        str(path.relative_to(ROOT))
+        for package in ("actors", "pipelines")
+        for path in (ROOT / package).rglob("*.py")
+        if "ray._private" in path.read_text(encoding="utf-8")
+    }
+    assert users == {"actors/ray_internals.py"}
+
+
+def test_ray_still_logs_authentication_under_that_name() -> None:
+    importlib.import_module(AUTHENTICATION_LOGGER)
+
+
+@pytest.mark.parametrize("name", [DATASETS_CALLBACK, CLEANER_CALLBACK])
+def test_ray_train_still_has_the_callback_that_is_left_out(name: str) -> None:
+    import ray.train.torch
+
+    module = importlib.import_module(
+        next(cls.__module__ for cls in ray.train.torch.TorchTrainer.__mro__ if "_create_default_callbacks" in vars(cls))
+    )
+    assert name in inspect.getsource(module), f"Ray Train no longer names {name}: update actors/ray_internals.py"
+
+
+@pytest.mark.parametrize(("visible", "gpus"), [(None, 8.0), ("0", 1.0), ("2,5,7", 3.0), ("", 0.0)])
+def test_only_visible_gpus_and_permitted_cpus_count(
+    visible: str | None, gpus: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Ray counts them once it is started: a container's quota of CPUs holds."""
+    monkeypatch.setattr(NvidiaGPUAcceleratorManager, "get_current_node_num_accelerators", staticmethod(lambda: 8))
+    monkeypatch.setattr("ray._private.utils.get_num_cpus", lambda: 3)
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setitem(os.environ, "CUDA_VISIBLE_DEVICES", visible)
+    assert machine_resources() == {"CPU": 3.0, "GPU": gpus}
+
+
+def test_callbacks_that_are_not_wanted_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray.train.torch
+
+    class Kept: ...
+
+    class LeftOut: ...
+
+    monkeypatch.setattr(
+        ray.train.torch.TorchTrainer, "_create_default_callbacks", lambda self: [Kept(), LeftOut()], raising=True
+    )
+    trainer = torch_trainer_without({"LeftOut"})
+    assert [type(one) for one in trainer._create_default_callbacks(object.__new__(trainer))] == [Kept]
