@@ -7,13 +7,29 @@ BIN    := $(VENV)/bin
 LOCK   ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo locks/gpu.txt || echo locks/cpu.txt)
 STAMP  := $(VENV)/.installed-$(notdir $(basename $(LOCK)))
 
-.PHONY: demo test test-all check docs format install clean
+.PHONY: demo quick test test-all check docs format install clean
 
 demo: install
 	$(BIN)/python -m pipelines.demo
 
+# Lint, types and every test that needs no Ray, no engine and no training: the loop of a minute.
+quick: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m quick --durations=5
+
 test: install check
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --durations=20
+
+# make test-grading: the tests of every room of that name, such as tests/reasoning/grading.
+test-%: install
+	@rooms=$$(find tests -type d -name '$*' | sort); \
+	if [ -z "$$rooms" ]; then \
+	  echo "There is no room '$*' in tests/. The rooms are:" >&2; \
+	  find tests -mindepth 1 -type d -not -name '__*' -printf '%f\n' | sort -u | paste -sd' ' | fold -s -w 100 >&2; exit 2; \
+	fi; \
+	echo $$rooms; $(BIN)/python -m pytest -m "not slow" $$rooms
 
 test-all: install check
 	$(BIN)/python -m pytest
@@ -22,7 +38,7 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy --strict --allow-untyped-calls reasoning  # transformers and tokenizers carry few types
+	$(BIN)/mypy --strict --allow-untyped-calls --cache-dir .mypy_cache/strict reasoning  # transformers and tokenizers carry few types
 
 docs: install
 	$(BIN)/python -m pipelines.recipe.reference

@@ -1,9 +1,15 @@
-"""Shared parts of the tests: one Ray, the embedded student, the real data where it is at hand."""
+"""Shared parts of the tests: one Ray, the embedded student, the real data where it is at hand.
+
+Owns also which tests are quick: all but those marked `slow`, `engine`, `training` or `cluster`. Whoever asks for the
+fixture `ray_cluster` is marked `cluster` here; a quick test that starts Ray, loads vLLM or trains fails and is told the
+marker it needs.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +20,57 @@ os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+NOT_QUICK = ("slow", "engine", "training", "cluster")
+MOST_STEPS = 20  # of an optimizer in a quick test: enough to see that a loss falls
+
+_steps = 0
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` selects
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and "ray_cluster" in item.fixturenames:
+            item.add_marker("cluster")
+        if not any(item.get_closest_marker(name) for name in NOT_QUICK):
+            item.add_marker("quick")
+
+
+def pytest_collection_finish() -> None:
+    if "torch" in sys.modules:
+        from torch.optim.optimizer import register_optimizer_step_post_hook
+
+        register_optimizer_step_post_hook(_count_step)
+
+
+def _count_step(*_: object) -> None:
+    global _steps
+    _steps += 1
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fails a quick test that was none, and names the marker that it needs."""
+    before, steps = _heavy_parts(), _steps
+    result = yield
+    if item.get_closest_marker("quick") is None:
+        return result
+    for marker, what in (_heavy_parts() - before) | (_trained(_steps - steps)):
+        pytest.fail(f"a quick test {what}: mark it with pytest.mark.{marker}, or ask for the fixture that does")
+    return result
+
+
+def _heavy_parts() -> set[tuple[str, str]]:
+    found = set()
+    if "ray" in sys.modules and sys.modules["ray"].is_initialized():
+        found.add(("cluster", "starts Ray"))
+    if "vllm" in sys.modules:
+        found.add(("engine", "loads vLLM"))
+    return found
+
+
+def _trained(steps: int) -> set[tuple[str, str]]:
+    return {("training", f"trains for {steps} steps")} if steps > MOST_STEPS else set()
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,8 @@ from tests.ascii_students import ascii_student
 from tests.tiny_students import byte_tokenizer, tiny_llama
 from tests.tiny_t5 import tiny_t5_student
 
+pytestmark = pytest.mark.training
+
 PROMPTS = [f"Question: {'very ' * (i * 5 % 7)}{i}?\nReasoning:" for i in range(12)]
 EXAM = Sampling(samples=3, temperature=2.0, max_new_tokens=14, seed=5)
 GREEDY = Sampling(max_new_tokens=20)

@@ -19,6 +19,8 @@ from reasoning.student.embedded.tokenizer import train_tokenizer
 from reasoning.tasks.families import FAMILIES, problems, split_of
 from reasoning.tasks.families.small_steps import calculate
 
+pytestmark = pytest.mark.training
+
 STUDENT = EMBEDDED_STUDENT
 _EQUATION = re.compile(r"(\d+) ([-+×÷]) (\d+) = (\d+)")
 

@@ -6,10 +6,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
 from reasoning.student.embedded.pretraining import Plan, main, pretrain
+
+pytestmark = pytest.mark.training
 
 TINY = Plan(steps=8, rows=4, length=32, warmup=2, hidden=32, layers=1, intermediate=32, tokenizer_passages=300)
 
