@@ -18,6 +18,8 @@ from reasoning.recipe.student import EMBEDDED_STUDENT
 
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Tiny models: a second thread only waits for the first, and spins while other processes need the core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,7 +57,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     result = yield
     if item.get_closest_marker("quick") is None:
         return result
-    for marker, what in (_heavy_parts() - before) | (_trained(_steps - steps)):
+    for marker, what in (_heavy_parts() - before) | _trained(_steps - steps):
         pytest.fail(f"a quick test {what}: mark it with pytest.mark.{marker}, or ask for the fixture that does")
     return result
 

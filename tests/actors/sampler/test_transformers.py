@@ -19,6 +19,8 @@ from reasoning.student.engine import EngineSettings
 from reasoning.student.probe import Probe, make_probe
 from reasoning.student.sampling import Completion, PromptRefused, Sampling, StaleWeights, SyncFailed
 
+pytestmark = pytest.mark.training
+
 PROMPTS = [f"Question: {i} apples and {i * 7 % 5} pears?\nReasoning:" for i in range(20)]
 GREEDY = Sampling(max_new_tokens=12)
 EXAM = Sampling(samples=4, temperature=1.5, max_new_tokens=12, seed=1)

@@ -29,6 +29,8 @@ from reasoning.training.samples import draw_pass
 from tests.tiny_students import tiny_student
 from tests.tiny_t5 import tiny_t5_student
 
+pytestmark = pytest.mark.training
+
 OBJECTIVE = ObjectiveSection()
 
 
