@@ -17,7 +17,7 @@ quick: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m quick --durations=5
+	$(BIN)/python -m pytest -m quick -n 2 --dist worksteal
 
 test: install check
 	$(BIN)/python -m pytest -m "not slow" --durations=20

@@ -1,8 +1,8 @@
 """Shared parts of the tests: one Ray, the embedded student, the real data where it is at hand.
 
-Owns also which tests are quick: all but those marked `slow`, `engine`, `training` or `cluster`. Whoever asks for the
-fixture `ray_cluster` is marked `cluster` here; a quick test that starts Ray, loads vLLM or trains fails and is told the
-marker it needs.
+Owns also which tests are quick: all that carry none of the markers in NOT_QUICK. A test that asks for the fixture
+`ray_cluster` is marked `cluster` here; a quick test that starts Ray, loads vLLM or trains fails and is told the marker
+it needs.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Tiny models: a second thread only waits for the first, and spins while other processes need the core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["COLUMNS"] = "120"  # of the tables that tests read, whatever terminal they run in
 
 ROOT = Path(__file__).resolve().parent.parent
 
-NOT_QUICK = ("slow", "engine", "training", "cluster")
+NOT_QUICK = ("slow", "engine", "training", "packaging", "cluster")
 MOST_STEPS = 20  # of an optimizer in a quick test: enough to see that a loss falls
 
 _steps = 0

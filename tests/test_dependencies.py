@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 PACKAGES = ("reasoning", "actors", "pipelines", "serve", "recipes")  # what a wheel holds
 OTHERS = ("bench", "tests")
 
-PROGRAMS = {"pytest-timeout", "ruff", "mypy", "types-pyyaml", "setuptools"}  # used, but by no import
+PROGRAMS = {"pytest-timeout", "pytest-xdist", "ruff", "mypy", "types-pyyaml", "setuptools"}  # used, but by no import
 # A peer that is measured in an environment of its own.
 NOT_OURS = {"bench/curator_peer.py"}
 

@@ -25,6 +25,7 @@ learning:
 """
 
 
+@pytest.mark.training
 def test_a_loop_in_one_process_spends_its_budget_round_by_round(tmp_path: Path) -> None:
     records, spent = run_in_process(parse_recipe(SMALL, "small"), tmp_path / "run", teacher_tokens=4_000)
     assert [record.phase for record in records][:4] == ["feedback", "select", "train", "evaluate"] and len(records) == 9

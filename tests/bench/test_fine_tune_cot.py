@@ -81,6 +81,7 @@ def test_seeds_are_pooled_by_epoch_and_the_plot_is_the_same_twice(tmp_path: Path
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
+@pytest.mark.training
 def test_with_a_real_student_the_graduate_is_the_epoch_that_was_examined(tmp_path: Path) -> None:
     """Real training and real sampling in this process, as small as they can be: seconds."""
     text = """

@@ -10,8 +10,11 @@ import inspect
 
 import pytest
 
+
 from reasoning.student import vllm_internals
 from tests.conftest import ROOT
+
+pytestmark = pytest.mark.engine
 
 # vLLM's own public face: what its documentation shows, and the modules of its exported types.
 PUBLIC = {"vllm", "vllm.sampling_params", "vllm.exceptions"}

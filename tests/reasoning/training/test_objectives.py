@@ -31,6 +31,7 @@ from tests.tiny_students import byte_tokenizer, tiny_llama
 from tests.tiny_t5 import tiny_t5, tiny_t5_student
 
 
+@pytest.mark.training
 @settings(deadline=None, max_examples=80)
 @given(batches, sections(), st.booleans(), st.integers(0, 3))
 def test_losses_and_gradients_equal_the_plain_computation(
@@ -39,6 +40,7 @@ def test_losses_and_gradients_equal_the_plain_computation(
     assert_as_plain(tiny_model(), batch, section, shared=shared or not section.prompt_gradient, pad=pad)
 
 
+@pytest.mark.training
 @settings(deadline=None, max_examples=80)
 @given(batches, sections(), st.booleans(), st.integers(0, 3))
 def test_an_encoder_decoder_has_the_losses_and_gradients_of_the_plain_computation(
