@@ -81,7 +81,7 @@ class AnyCoordinator(ABC, Generic[WorkT]):
         self._base_urls = dict(base_urls)
         self._progress = Progress()
         self._journal: Any = None
-        self._room: ClusterClassroom | None = None
+        self._classroom: ClusterClassroom | None = None
 
     @abstractmethod
     def next_work(self) -> WorkT | Finished:
@@ -92,7 +92,7 @@ class AnyCoordinator(ABC, Generic[WorkT]):
         """Whether `work` needs the trainer's machines."""
 
     @abstractmethod
-    async def do(self, room: ClusterClassroom, work: WorkT) -> None:
+    async def do(self, classroom: ClusterClassroom, work: WorkT) -> None:
         """Does one piece of work to its end and records it."""
 
     async def progress(self) -> Snapshot:
@@ -110,10 +110,10 @@ class AnyCoordinator(ABC, Generic[WorkT]):
         try:
             self._journal = start_journal(self._journal_path())
             while not isinstance(work := self.next_work(), Finished):
-                room = self._room = self._room or self._open_classroom()
+                classroom = self._classroom = self._classroom or self._open_classroom()
                 if self.trains(work) and self._recipe.cluster.placement == "shared":
-                    await room.stop_samplers()
-                await self.do(room, work)
+                    await classroom.stop_samplers()
+                await self.do(classroom, work)
             journal, self._journal = self._journal, None
             return work.reason, await close_journal(journal, self._recipe.name)
         finally:
@@ -151,19 +151,19 @@ class AnyCoordinator(ABC, Generic[WorkT]):
         gauges = TeacherGauges(self._recipe.name)
         while True:
             await asyncio.sleep(_LOOK_S)
-            if self._room is not None and self._journal is not None:
+            if self._classroom is not None and self._journal is not None:
                 with contextlib.suppress(ray.exceptions.RayError, WorkersLost):
-                    await show_teachers(self._progress, gauges, self._room, self._recipe.teacher.max_cost)
+                    await show_teachers(self._progress, gauges, self._classroom, self._recipe.teacher.max_cost)
 
     async def _stop(self) -> None:
-        room, self._room = self._room, None
-        if room is not None:
-            for task in room.pending.values():
+        classroom, self._classroom = self._classroom, None
+        if classroom is not None:
+            for task in classroom.pending.values():
                 task.cancel()
             with contextlib.suppress(ray.exceptions.RayError):
-                await room.stop_samplers()
-            await asyncio.gather(*(pool.close() for pool in {room.teacher, room.first_teacher}))
-            ray.kill(cast("ActorHandle[Trainer]", room.trainer))
+                await classroom.stop_samplers()
+            await asyncio.gather(*(pool.close() for pool in {classroom.teacher, classroom.first_teacher}))
+            ray.kill(cast("ActorHandle[Trainer]", classroom.trainer))
         if self._journal is not None:
             ray.kill(self._journal)
 
@@ -185,18 +185,18 @@ class Coordinator(AnyCoordinator[Step]):
     def trains(self, work: Step) -> bool:
         return work.phase is Phase.TRAIN
 
-    async def do(self, room: ClusterClassroom, work: Step) -> None:
+    async def do(self, classroom: ClusterClassroom, work: Step) -> None:
         started = time.monotonic()
-        metrics = await perform(room, work.round, work.phase)
+        metrics = await perform(classroom, work.round, work.phase)
         self._directory.append(PhaseRecord(work.round, work.phase, time.monotonic() - started, metrics))
 
 
 async def show_teachers(
-    progress: Progress, gauges: TeacherGauges, room: ClusterClassroom, max_cost: float | None
+    progress: Progress, gauges: TeacherGauges, classroom: ClusterClassroom, max_cost: float | None
 ) -> None:
     """Puts the figures of the run's teachers into its progress, and into Ray's metrics. The money is that of the run,
     whichever teacher spent it."""
-    looks = [await pool.progress() for pool in {room.teacher, room.first_teacher}]
+    looks = [await pool.progress() for pool in {classroom.teacher, classroom.first_teacher}]
     waits = [look.eta_s for look in looks if look.eta_s is not None]
     figures = TeacherFigures(
         open=sum(look.counts.open for look in looks),

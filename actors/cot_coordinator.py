@@ -56,5 +56,5 @@ class CotCoordinator(AnyCoordinator[Collect | DegreeStep]):
     def trains(self, work: Collect | DegreeStep) -> bool:
         return isinstance(work, DegreeStep) and work.phase is Phase.TRAIN
 
-    async def do(self, room: ClusterClassroom, work: Collect | DegreeStep) -> None:
-        await do(room, self._own_recipe, self._own_directory, work)
+    async def do(self, classroom: ClusterClassroom, work: Collect | DegreeStep) -> None:
+        await do(classroom, self._own_recipe, self._own_directory, work)

@@ -67,7 +67,7 @@ PUBLISHED = (
 )
 
 
-class RecordedRoom(InProcessClassroom):
+class RecordedClassroom(InProcessClassroom):
     """The teacher's answers are looked up."""
 
     def __init__(self, recipe: Recipe, directory: RunDirectory, data: TaskData, recorded: Path) -> None:
@@ -108,12 +108,12 @@ def run(wanted: FineTuneCotRecipe, folder: Path) -> None:
         return
     shared = wanted.at_degree(wanted.fine_tuning.collected)
     data = load_problems(wanted.task, wanted.seed)
-    room = RecordedRoom(shared, directory.collection, data, Path(wanted.teacher.recorded or ""))
+    classroom = RecordedClassroom(shared, directory.collection, data, Path(wanted.teacher.recorded or ""))
 
     async def to_the_end() -> None:
         while not isinstance(work := work_left(wanted, directory), Finished):
             print(f"{wanted.name}: {work}", flush=True)
-            await do(room, wanted, directory, work)
+            await do(classroom, wanted, directory, work)
 
     asyncio.run(to_the_end())
 

@@ -30,7 +30,7 @@ from reasoning.student.sampling import Completion, Sampling
 if TYPE_CHECKING:
     import torch
 
-    from reasoning.student.decoding import Row
+    from reasoning.student.decoding import SampleRow
     from reasoning.student.generation import Generator
 
 GATHER_S = 0.005  # how long a request that comes to an idle sampler waits for company
@@ -42,7 +42,7 @@ T = TypeVar("T")
 class _Waiting:
     """One completion that somebody waits for."""
 
-    row: Row
+    row: SampleRow
     future: asyncio.Future[Completion]
 
 

@@ -41,7 +41,7 @@ _SHORT_QUESTION = 200  # or has so many characters (`reasoning.rounds.new_questi
 
 
 @dataclass(slots=True)
-class Sampled:
+class TeacherSample:
     """What a sample came to: tokens of replies by kind and step, under their keys; failures; whether stand-ins were
     shown as mistakes."""
 
@@ -59,7 +59,7 @@ class Sampled:
         self.uses.setdefault((query.ask, step), {})[reply.key] = _use(reply)
 
 
-class Enquiry(TeacherSession):
+class TeacherSampler(TeacherSession):
     """A run whose teacher alone is there: `teacher`, and `first_teacher` for round 0, when they are
     to be asked."""
 
@@ -143,9 +143,9 @@ class Enquiry(TeacherSession):
 
     # The sample -------------------------------------------------------------------------------------------------------
 
-    async def sample(self, planned: Sequence[Planned], size: int) -> Sampled:
+    async def sample(self, planned: Sequence[Planned], size: int) -> TeacherSample:
         """Asks for up to `size` replies of each kind of `planned`. Raises `TeacherRefused`."""
-        sampled = Sampled()
+        sampled = TeacherSample()
         wanted = {one.ask: one for one in planned}
         later = [ask for ask in wanted if ask is not Ask.RATIONALES]
         mistakes = self._last_mistakes() if later else []
@@ -177,20 +177,20 @@ class Enquiry(TeacherSession):
             said = {problem.id: (problem, problem.question) for problem in problems}
         return [stand_in(problem, text, self.prompts.form, self.max_new_tokens) for problem, text in said.values()]
 
-    async def _ask_all(self, sampled: Sampled, queries: Sequence[Query]) -> list[tuple[Query, str]]:
+    async def _ask_all(self, sampled: TeacherSample, queries: Sequence[Query]) -> list[tuple[Query, str]]:
         """Asks, and returns what was answered, both steps in one text."""
         sampled.questions = max(sampled.questions, len({query.problem.id for query in queries}))
         texts = await gather_all(self._ask_whole(sampled, query) for query in queries)
         return [(query, text) for query, text in zip(queries, texts, strict=True) if text is not None]
 
-    async def _ask_whole(self, sampled: Sampled, query: Query) -> str | None:
+    async def _ask_whole(self, sampled: TeacherSample, query: Query) -> str | None:
         first = await self._take(sampled, query, 1, self.request(query))
         if first is None or prompt_of(self.prompts, query.ask).then is None:
             return first
         second = await self._take(sampled, query, 2, self.request(query, first))
         return first if second is None else joined_reply(first, second)
 
-    async def _take(self, sampled: Sampled, query: Query, step: int, request: TeacherRequest) -> str | None:
+    async def _take(self, sampled: TeacherSample, query: Query, step: int, request: TeacherRequest) -> str | None:
         outcome = await self.ask(request, first=query.ask is Ask.RATIONALES)
         if isinstance(outcome, TeacherFailure):
             sampled.failed[outcome.kind] += 1

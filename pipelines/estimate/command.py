@@ -1,4 +1,4 @@
-"""What a run will cost, told before it starts: `tailor estimate RECIPE`.
+"""What a run will cost, estimated before it starts: `tailor estimate RECIPE`.
 
 Owns: the order check -> claim the directory -> ask a sample -> reckon -> tell, for both kinds of recipe.
 
@@ -28,8 +28,8 @@ from actors.run_lock import RunInProgress, RunLock
 from actors.starting import close_journal, start_journal, start_pool
 from actors.teacher.pool import TeacherPool
 from pipelines.errors import RunFailed
-from pipelines.estimate.asking import Enquiry, Sampled
-from pipelines.estimate.view import Told, show, show_json
+from pipelines.estimate.asking import TeacherSample, TeacherSampler
+from pipelines.estimate.view import EstimateReport, show, show_json
 from pipelines.run.cluster import connect, resources, storage_folder
 from pipelines.run.fine_tune_cot import check_cot, fitted
 from pipelines.run.preflight import check
@@ -56,27 +56,27 @@ _UNLIMITED = {"CPU": math.inf, "GPU": math.inf}  # no student is sampled or trai
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """The run in question: as a run of tailored learning (`enquiry.recipe`), what it has still to ask, and the claim
-    that makes its directory its own."""
+    """The run to estimate: `sampler` knows it as a run of tailored learning, `planned` is what it still has to ask, and
+    `claim` makes its directory its own."""
 
-    enquiry: Enquiry
+    sampler: TeacherSampler
     planned: list[Planned]
     claim: Callable[[], bool]
     notes: tuple[str, ...]
 
     @property
     def recipe(self) -> Recipe:
-        return self.enquiry.recipe
+        return self.sampler.recipe
 
     @property
     def journal(self) -> Path:
         shared = self.recipe.storage.journal
-        return shared.expanduser() if shared is not None else self.enquiry.directory.journal
+        return shared.expanduser() if shared is not None else self.sampler.directory.journal
 
 
 def estimate(
     recipe: Recipe | FineTuneCotRecipe, origin: str, sample: int, share: float | None, as_json: bool, console: Console
-) -> Told:
+) -> EstimateReport:
     """Tells what `recipe` will still ask and cost: from up to `sample` replies of each kind, and with `share` of an
     exam's questions missed (None: not known).
 
@@ -89,29 +89,29 @@ def estimate(
             else _tailored(recipe, origin, sample, share)
         )
         before = _booked(subject)
-        sampled, learnt = Sampled(), _NOTHING_LEARNT
+        sampled, learnt = TeacherSample(), _NOTHING_LEARNT
         if sample and subject.planned:
             subject.claim()
             if not as_json:
                 console.print(f"Asking the teacher for a sample of {sample}, as the run will ask it ...")
             sampled, learnt = _with_teachers(subject, sample)
-        told = _told(subject, sampled, learnt, before)
+        report = _report(subject, sampled, learnt, before)
         if as_json:
-            show_json(told, out)
+            show_json(report, out)
     if not as_json:
-        show(told, console)
-    return told
+        show(report, console)
+    return report
 
 
 def _tailored(recipe: Recipe, origin: str, sample: int, share: float | None) -> _Subject:
     directory = RunDirectory(storage_folder(recipe) / recipe.name)
     checked = check(recipe, origin, _there(recipe, sample))
     _refuse_another(directory, recipe)
-    enquiry = Enquiry(recipe, directory, checked.data, checked.prompts, Progress())
+    sampler = TeacherSampler(recipe, directory, checked.data, checked.prompts, Progress())
     done = directory.finished()
     found = missed(recipe.learning, done, share)
     planned = run_plan(recipe.learning, checked.prompts, len(checked.data.train), done, found)
-    return _Subject(enquiry, planned, lambda: directory.claim(recipe), checked.notes)
+    return _Subject(sampler, planned, lambda: directory.claim(recipe), checked.notes)
 
 
 def _cot(recipe: FineTuneCotRecipe, origin: str, sample: int) -> _Subject:
@@ -122,10 +122,10 @@ def _cot(recipe: FineTuneCotRecipe, origin: str, sample: int) -> _Subject:
     _refuse_another(directory, recipe)
     train = len(checked.data.train)
     shared = recipe.at_degree(wanted, train)
-    enquiry = Enquiry(shared, directory.collection, checked.data, checked.prompts, Progress())
+    sampler = TeacherSampler(shared, directory.collection, checked.data, checked.prompts, Progress())
     collected = directory.collected()
     planned = collection_plan(train, wanted, checked.prompts) if collected < wanted else []
-    return _Subject(enquiry, planned, lambda: directory.claim(recipe), checked.notes)
+    return _Subject(sampler, planned, lambda: directory.claim(recipe), checked.notes)
 
 
 def _there(recipe: Recipe, sample: int) -> Mapping[str, float]:
@@ -142,16 +142,16 @@ def _refuse_another(directory: ClaimedDirectory, recipe: Recipe | FineTuneCotRec
 # The sample ---------------------------------------------------------------------------------------------------------
 
 
-def _with_teachers(subject: _Subject, size: int) -> tuple[Sampled, Limiters]:
+def _with_teachers(subject: _Subject, size: int) -> tuple[TeacherSample, Limiters]:
     recipe, ours = subject.recipe, not ray.is_initialized()
     waiting = in_open_batches(subject.journal, recipe.name)
     if waiting:
         raise RunDirectoryError(
-            f"{subject.enquiry.directory.path}: {waiting} requests are in a batch at the provider, and the sample "
+            f"{subject.sampler.directory.path}: {waiting} requests are in a batch at the provider, and the sample "
             "would ask and pay for some of them again. `--sample 0` asks nobody; or let the run fetch them first"
         )
     try:
-        lock = RunLock(subject.enquiry.directory.path)
+        lock = RunLock(subject.sampler.directory.path)
     except RunInProgress as error:
         raise RunDirectoryError(f"{error}. `--sample 0` asks nobody, and may be told meanwhile") from error
     try:
@@ -160,7 +160,7 @@ def _with_teachers(subject: _Subject, size: int) -> tuple[Sampled, Limiters]:
             return asyncio.run(_sample(subject, base_urls, size))
     except (TeacherRefused, NotDeployed) as error:
         raise RunFailed(
-            f"{subject.enquiry.directory.path}: the sample stopped: {error}\nWhat was answered is kept. A smaller "
+            f"{subject.sampler.directory.path}: the sample stopped: {error}\nWhat was answered is kept. A smaller "
             "--sample asks for less, --sample 0 for nothing."
         ) from error
     finally:
@@ -169,8 +169,8 @@ def _with_teachers(subject: _Subject, size: int) -> tuple[Sampled, Limiters]:
             ray.shutdown()
 
 
-async def _sample(subject: _Subject, base_urls: Mapping[str, str], size: int) -> tuple[Sampled, Limiters]:
-    enquiry, section = subject.enquiry, subject.recipe.teacher
+async def _sample(subject: _Subject, base_urls: Mapping[str, str], size: int) -> tuple[TeacherSample, Limiters]:
+    sampler, section = subject.sampler, subject.recipe.teacher
     journal = start_journal(subject.journal)
     asking: list[tuple[TeacherSettings, TeacherPool]] = []
 
@@ -182,10 +182,10 @@ async def _sample(subject: _Subject, base_urls: Mapping[str, str], size: int) ->
         return pool
 
     try:
-        enquiry.teacher = enquiry.first_teacher = pool_of(section)
+        sampler.teacher = sampler.first_teacher = pool_of(section)
         if section.first is not None:
-            enquiry.first_teacher = pool_of(section.first)
-        sampled = await enquiry.sample(subject.planned, size)
+            sampler.first_teacher = pool_of(section.first)
+        sampled = await sampler.sample(subject.planned, size)
         if not sampled.replies:
             kinds = ", ".join(f"{kind} {count}" for kind, count in sampled.failed.items()) or "no question to ask"
             raise TeacherRefused(f"no request of the sample was answered ({kinds})")
@@ -203,25 +203,25 @@ async def _sample(subject: _Subject, base_urls: Mapping[str, str], size: int) ->
 # Reckoning ----------------------------------------------------------------------------------------------------------
 
 
-def _told(subject: _Subject, sampled: Sampled, learnt: Limiters, before: float) -> Told:
+def _report(subject: _Subject, sampled: TeacherSample, learnt: Limiters, before: float) -> EstimateReport:
     teacher, rows = subject.recipe.teacher, []
     endpoints = {ask: _endpoints(subject.recipe, ask) for ask in Ask}
     for planned in subject.planned:
-        known = subject.enquiry.known(planned, subject.journal)
+        known = subject.sampler.known(planned, subject.journal)
         uses: dict[str, Use] = sampled.uses.get((planned.ask, planned.step), {}) | known
-        size = subject.enquiry.size(planned, uses.values())
+        size = subject.sampler.size(planned, uses.values())
         rows.append(CallEstimate(planned, size, rates_of(endpoints[planned.ask]), tuple(known.values())))
-    reckoned = Estimate(tuple(rows))
+    estimated = Estimate(tuple(rows))
     spent = _booked(subject)
-    return Told(
-        name=subject.enquiry.directory.path.name,
-        directory=subject.enquiry.directory.path,
-        estimate=reckoned,
+    return EstimateReport(
+        name=subject.sampler.directory.path.name,
+        directory=subject.sampler.directory.path,
+        estimate=estimated,
         sampled=sampled,
         sample_cost=spent - before if all(row.rates for row in rows) else None,
         spent=spent,
         max_cost=teacher.max_cost,
-        minutes=reckoned.minutes({ask: _pace(endpoints[ask], learnt) for ask in Ask}),
+        minutes=estimated.minutes({ask: _pace(endpoints[ask], learnt) for ask in Ask}),
         batch=any(endpoint.batch is not None for row in rows for endpoint in endpoints[row.planned.ask]),
         unpriced=_unpriced(subject.recipe, {row.planned.ask for row in rows}),
         notes=subject.notes,

@@ -1,4 +1,4 @@
-"""How an estimate is told: a table and a few lines, or one JSON object.
+"""How an estimate is shown: a table and a few lines, or one JSON object.
 
 Owns: the words. The numbers are of `reasoning.estimate.sums`.
 """
@@ -15,21 +15,23 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.estimate.asking import Sampled
+from pipelines.estimate.asking import TeacherSample
 from reasoning.estimate.call_plan import Calls
 from reasoning.estimate.sums import CHARACTERS_A_TOKEN, CallEstimate, Estimate
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """All that is told. Dollars, None where a price is missing: `sample_cost` is what the sample cost, `spent` what the
-    run has booked so far, the sample included. `minutes` is the time at the permitted rate, None where that is not
-    known. `unpriced` are the recipe's keys that lack a price."""
+class EstimateReport:
+    """Everything that an estimate shows.
+
+    Amounts are in dollars, None where a price is missing: `sample_cost` is the cost of the sample, `spent` what the run
+    has spent so far, including the sample. `minutes` is the shortest time at the permitted rate, None when that is
+    unknown. `unpriced` lists the recipe keys that lack a price."""
 
     name: str
     directory: Path
     estimate: Estimate
-    sampled: Sampled
+    sampled: TeacherSample
     sample_cost: float | None
     spent: float
     max_cost: float | None
@@ -55,44 +57,44 @@ class Told:
         )
 
 
-def show(told: Told, console: Console) -> None:
+def show(report: EstimateReport, console: Console) -> None:
     """Prints the table and the lines under it."""
 
     def say(line: str) -> None:
         console.print(line, soft_wrap=True, highlight=False)
 
-    for note in told.notes:
+    for note in report.notes:
         say(f"  {escape(note)}")
-    if not told.estimate.rows:
-        say(f"Run {escape(told.name)} has nothing left to ask its teacher.")
+    if not report.estimate.rows:
+        say(f"Run {escape(report.name)} has nothing left to ask its teacher.")
         return
-    console.print(_table(told))
-    for line in (*_totals(told), _cap(told), _time(told), *_sample(told), *map(_tokens, told.estimate.rows)):
+    console.print(_table(report))
+    for line in (*_totals(report), _cap(report), _time(report), *_sample(report), *map(_tokens, report.estimate.rows)):
         say(line)
 
 
-def _table(told: Told) -> Table:
-    table = Table(title=f"What {escape(told.name)} has to ask its teacher", title_justify="left")
+def _table(report: EstimateReport) -> Table:
+    table = Table(title=f"What {escape(report.name)} has to ask its teacher", title_justify="left")
     for heading in ("phase", "calls are"):
         table.add_column(heading)
     for heading in ("calls", "prompt tokens", "completion tokens", "$ expected", "$ at most"):
         table.add_column(heading, justify="right", no_wrap=heading != "completion tokens")
-    for row in told.estimate.rows:
+    for row in report.estimate.rows:
         planned = row.planned
         numbers = (_count(row.prompt_tokens), _count(row.completion_tokens), _money(row.expected), _money(row.most))
         table.add_row(planned.label, planned.basis, _calls(planned.calls), *numbers)
-    one = told.estimate
+    one = report.estimate
     table.add_section()
     numbers = (_count(one.prompt_tokens), _count(one.completion_tokens), _money(one.expected), _money(one.most))
     table.add_row("in all", "", _calls(one.calls), *numbers)
     return table
 
 
-def _totals(told: Told) -> list[str]:
-    one = told.estimate
+def _totals(report: EstimateReport) -> list[str]:
+    one = report.estimate
     known = f" {one.known_calls:,} of the calls are in the journal and not paid for again;" if one.known_calls else ""
     if one.expected is None:
-        keys = " and ".join(told.unpriced)
+        keys = " and ".join(report.unpriced)
         return [
             f"A price is missing:{known} set {keys} to {{input: DOLLARS, output: DOLLARS}} per million tokens, or name "
             "a table by teacher.prices, to see dollars."
@@ -103,14 +105,14 @@ def _totals(told: Told) -> list[str]:
     ]
 
 
-def _cap(told: Told) -> str:
-    cap, expected, most = told.max_cost, told.in_all, told.most_in_all
+def _cap(report: EstimateReport) -> str:
+    cap, expected, most = report.max_cost, report.in_all, report.most_in_all
     if cap is None:
         return "teacher.max_cost is not set: nothing stops the run from costing more."
-    so_far = f" ({_money(told.spent)} of it spent)" if told.spent else ""
+    so_far = f" ({_money(report.spent)} of it spent)" if report.spent else ""
     if expected is None or most is None:
         return f"teacher.max_cost is ${cap:g}."
-    if told.cap_is_too_low:
+    if report.cap_is_too_low:
         return (
             f"[yellow]warning:[/yellow] teacher.max_cost ${cap:g} is not above the expected {_money(expected)}{so_far}:"
             " the run would stop there, and go on once it is raised."
@@ -119,19 +121,19 @@ def _cap(told: Told) -> str:
     return f"teacher.max_cost ${cap:g} is above the expected {_money(expected)}{so_far}, {above}."
 
 
-def _time(told: Told) -> str:
-    if told.batch:
+def _time(report: EstimateReport) -> str:
+    if report.batch:
         return "Time: batches are answered within the provider's window (teacher.batch.window), round by round."
-    if told.minutes is None:
+    if report.minutes is None:
         return "Time: not known; teacher.requests_per_minute and teacher.tokens_per_minute would say what is permitted."
-    return f"Time: at least {_duration(told.minutes)} at the permitted rate, for what is still to ask."
+    return f"Time: at least {_duration(report.minutes)} at the permitted rate, for what is still to ask."
 
 
-def _sample(told: Told) -> list[str]:
-    sampled = told.sampled
+def _sample(report: EstimateReport) -> list[str]:
+    sampled = report.sampled
     if not sampled.replies:
         return ["No sample was taken: tokens are those of the prompts' length and of replies as long as permitted."]
-    cost = "" if told.sample_cost is None else f", for {_money(told.sample_cost)}"
+    cost = "" if report.sample_cost is None else f", for {_money(report.sample_cost)}"
     again = f" ({sampled.from_journal} from the journal)" if sampled.from_journal else ""
     failed = "".join(f", {count} failed: {kind}" for kind, count in sampled.failed.items())
     lines = [f"Sample: {sampled.questions} questions, {sampled.replies} replies{again}{cost}{failed}."]
@@ -140,7 +142,7 @@ def _sample(told: Told) -> list[str]:
             "No exam was sat yet: as mistakes the sample shows stand-ins, the teacher's own solutions with another "
             "last number, and the replies to them are of no use to the run."
         )
-    if told.batch:
+    if report.batch:
         lines.append("The sample was asked at once, at the full price, and not in a batch.")
     return lines
 
@@ -181,17 +183,17 @@ def _duration(minutes: float) -> str:
 # JSON ---------------------------------------------------------------------------------------------------------------
 
 
-def show_json(told: Told, out: TextIO) -> None:
+def show_json(report: EstimateReport, out: TextIO) -> None:
     """Writes one JSON object, on a line."""
-    typer.echo(json.dumps(as_json(told)), file=out)
+    typer.echo(json.dumps(as_json(report)), file=out)
 
 
-def as_json(told: Told) -> dict[str, Any]:
+def as_json(report: EstimateReport) -> dict[str, Any]:
     """All of it as plain values; dollars are null where a price is missing."""
-    one, sampled = told.estimate, told.sampled
+    one, sampled = report.estimate, report.sampled
     return {
-        "run": told.name,
-        "directory": str(told.directory),
+        "run": report.name,
+        "directory": str(report.directory),
         "phases": [_row(row) for row in one.rows],
         "total": {**_sums(one), "to_pay": one.to_pay, "most_to_pay": one.most_to_pay, "in_journal": one.known_calls},
         "sample": {
@@ -200,14 +202,14 @@ def as_json(told: Told) -> dict[str, Any]:
             "from_journal": sampled.from_journal,
             "failed": {str(kind): count for kind, count in sampled.failed.items()},
             "stand_ins": sampled.stand_ins,
-            "cost": told.sample_cost,
+            "cost": report.sample_cost,
         },
-        "spent": told.spent,
-        "max_cost": told.max_cost,
-        "max_cost_too_low": told.cap_is_too_low,
-        "minutes_at_least": told.minutes,
-        "unpriced": list(told.unpriced),
-        "notes": list(told.notes),
+        "spent": report.spent,
+        "max_cost": report.max_cost,
+        "max_cost_too_low": report.cap_is_too_low,
+        "minutes_at_least": report.minutes,
+        "unpriced": list(report.unpriced),
+        "notes": list(report.notes),
     }
 
 

@@ -18,7 +18,7 @@ from reasoning.exchange import exporting
 from reasoning.exchange.formats import ExportFormat
 from reasoning.exchange.order import stated_in_order
 from reasoning.exchange.paper_a import write_answers
-from reasoning.exchange.paper_b_completions import Completion, Template, write_completions
+from reasoning.exchange.paper_b_completions import PublishedCompletion, Template, write_completions
 from reasoning.exchange.paper_b_dataset import write_dataset
 from reasoning.exchange.paper_b_finetune import Platform, write_finetune
 from reasoning.exchange.recordings import write_recordings
@@ -156,7 +156,12 @@ def _export_dataset(run: _Run, out: Path) -> str:
 
 
 def _write_for_paper_b(
-    run: _Run, out: Path, model: str, template: Template, completions: list[Completion], train_key: str | None = None
+    run: _Run,
+    out: Path,
+    model: str,
+    template: Template,
+    completions: list[PublishedCompletion],
+    train_key: str | None = None,
 ) -> None:
     metadata = exporting.completion_metadata(run.task.name, model, template, train_key)
     write_completions(out, metadata, completions)

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from reasoning.exchange.matching import stem_of
-from reasoning.exchange.paper_b_completions import Completion, Template
+from reasoning.exchange.paper_b_completions import PublishedCompletion, Template
 from reasoning.exchange.paper_b_finetune import Sample
 from reasoning.exchange.solutions import Solution
 from reasoning.grading.answers import extract, same_answer
@@ -54,7 +54,7 @@ def mistakes_for_paper_a(mistakes: Iterable[Mistake], problems: Problems) -> dic
 
 def completions_for_paper_b(
     rationales: Iterable[Rationale], problems: Problems, positions: Mapping[str, int]
-) -> list[Completion]:
+) -> list[PublishedCompletion]:
     """Every rationale that has an answer, kept or not, as a completion of zero-shot chain of thought (that paper
     filters when it reads). `positions` are the problems' sample indices."""
     answered = [rationale for rationale in rationales if rationale.answer]
@@ -67,7 +67,9 @@ def completions_for_paper_b(
     )
 
 
-def completions_of(pairs: Iterable[tuple[Solution, Problem]], positions: Mapping[str, int]) -> list[Completion]:
+def completions_of(
+    pairs: Iterable[tuple[Solution, Problem]], positions: Mapping[str, int]
+) -> list[PublishedCompletion]:
     """Solutions, word for word, as completions of zero-shot chain of thought, in the order of the data set."""
     counted: Counter[int] = Counter()
     found = []
@@ -75,7 +77,7 @@ def completions_of(pairs: Iterable[tuple[Solution, Problem]], positions: Mapping
         position = positions[problem.id]
         asked = f"Q: {problem.question.strip()}\n{_STEP_BY_STEP}"
         found.append(
-            Completion(
+            PublishedCompletion(
                 sample_index=position,
                 completion_index=counted[position],
                 question=problem.question,
@@ -94,7 +96,7 @@ def completions_of(pairs: Iterable[tuple[Solution, Problem]], positions: Mapping
 
 def attempts_for_paper_b(
     attempts: Iterable[Attempt], problems: Problems, positions: Mapping[str, int]
-) -> list[Completion]:
+) -> list[PublishedCompletion]:
     """A student's attempts as completions of fine-tuned chain of thought: the answer line becomes " --> {answer}"."""
     counted: Counter[int] = Counter()
     found = []
@@ -103,7 +105,7 @@ def attempts_for_paper_b(
         rationale, heading, answer = attempt.text.rpartition(f"\n{ANSWER_HEADING}")
         text = f" {rationale.strip()} --> {answer.strip()}" if heading else attempt.text
         found.append(
-            Completion(
+            PublishedCompletion(
                 sample_index=position,
                 completion_index=counted[position],
                 question=problem.question,

@@ -56,7 +56,7 @@ class Template(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Completion:
+class PublishedCompletion:
     """One completion, every key as in the file (None: the key is not there). `other` holds keys of no name here."""
 
     sample_index: int
@@ -78,7 +78,7 @@ class CompletionFile:
     """A whole file: its metadata as it is, and its completions in order."""
 
     metadata: Mapping[str, Any]
-    completions: tuple[Completion, ...]
+    completions: tuple[PublishedCompletion, ...]
     path: Path = Path()
     faults: tuple[Fault, ...] = ()
 
@@ -104,7 +104,7 @@ def read_completions(path: Path) -> CompletionFile:
     metadata, data = parts.get("metadata"), parts.get("data")
     if metadata is None or metadata.members is None or data is None or data.members is None:
         raise DataError(f"{path}, line {root.line}", "it has no objects 'metadata' and 'data'", _SHAPE)
-    found: list[Completion | Fault] = []
+    found: list[PublishedCompletion | Fault] = []
     seen: dict[str, int] = {}
     for key, node in data.members:
         place = f"{path}, line {node.line}"
@@ -121,7 +121,7 @@ def read_completions(path: Path) -> CompletionFile:
     return CompletionFile(metadata.plain(), completions, path, faults)
 
 
-def write_completions(path: Path, metadata: Mapping[str, Any], completions: Sequence[Completion]) -> None:
+def write_completions(path: Path, metadata: Mapping[str, Any], completions: Sequence[PublishedCompletion]) -> None:
     """Writes a completion file, byte for byte as paper B's `json.dump(..., indent=4)` does."""
     data: dict[int, list[dict[str, Any]]] = {}
     for one in completions:
@@ -151,7 +151,7 @@ def solutions_of(file: CompletionFile) -> SolutionFile:
     return SolutionFile(file.path, solutions, (*file.faults, *faults))
 
 
-def _two_step(one: Completion, model: str) -> Solution | Fault:
+def _two_step(one: PublishedCompletion, model: str) -> Solution | Fault:
     what = text_fault(one.reasoning_completion, "'reasoning_completion'") or text_fault(one.completion, "'completion'")
     if what is not None:
         return Fault(one.place, f"{what} (sample {one.sample_index})")
@@ -160,7 +160,7 @@ def _two_step(one: Completion, model: str) -> Solution | Fault:
     return _solution(one, model, "zs_cot", one.reasoning_completion, one.completion, trigger)
 
 
-def _one_step(one: Completion, model: str) -> Solution | Fault:
+def _one_step(one: PublishedCompletion, model: str) -> Solution | Fault:
     what = text_fault(one.completion, "'completion'")
     if what is not None:
         return Fault(one.place, f"{what} (sample {one.sample_index})")
@@ -168,7 +168,7 @@ def _one_step(one: Completion, model: str) -> Solution | Fault:
 
 
 def _solution(
-    one: Completion, model: str, prompt: str, rationale: str | None, answer_text: str | None, trigger: str
+    one: PublishedCompletion, model: str, prompt: str, rationale: str | None, answer_text: str | None, trigger: str
 ) -> Solution:
     return Solution(
         place=one.place,
@@ -185,7 +185,7 @@ def _solution(
     )
 
 
-def _completion(path: Path, sample_index: int, position: int, node: Node) -> Completion | Fault:
+def _completion(path: Path, sample_index: int, position: int, node: Node) -> PublishedCompletion | Fault:
     place, entry = f"{path}, line {node.line}", node.value
     if not isinstance(entry, dict):
         return Fault(place, f"a completion is an object, this is {node.kind}")
@@ -204,7 +204,7 @@ def _completion(path: Path, sample_index: int, position: int, node: Node) -> Com
     known = {"sample_index", "completion_index", *_TEXTS, *_REASONING_TEXTS}
     texts: dict[str, Any] = {name: entry.get(name) for name in (*_TEXTS, *_REASONING_TEXTS)}
     other = {name: value for name, value in entry.items() if name not in known}
-    return Completion(sample_index, index, **texts, other=other, place=place)
+    return PublishedCompletion(sample_index, index, **texts, other=other, place=place)
 
 
 def _said(metadata: Mapping[str, Any], key: str) -> str:

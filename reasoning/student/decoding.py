@@ -43,16 +43,16 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SampleRow:
     """One completion to be made: number `sample` (from 0) of `request`'s."""
 
     request: Request
     sample: int
 
 
-def rows_of(requests: Iterable[Request]) -> list[Row]:
+def rows_of(requests: Iterable[Request]) -> list[SampleRow]:
     """One row a sample, those of a request side by side."""
-    return [Row(request, sample) for request in requests for sample in range(request.sampling.samples)]
+    return [SampleRow(request, sample) for request in requests for sample in range(request.sampling.samples)]
 
 
 def logits_processors(sampling: Sampling, drawing: Draw) -> LogitsProcessorList:
@@ -71,7 +71,7 @@ class Draw(LogitsProcessor):
     """Draws each row's token from its distribution with the row's own random numbers: one a step, in [0, 1), at which
     the cumulative distribution is inverted. The token drawn keeps the score 0, all others get minus infinity."""
 
-    def __init__(self, rows: Sequence[Row], width: int, device: torch.device) -> None:
+    def __init__(self, rows: Sequence[SampleRow], width: int, device: torch.device) -> None:
         """`width`: columns of the tokens before the first drawn one."""
         self._width = width
         self._uniform_BS = torch.zeros(len(rows), max(row.request.limit for row in rows))
@@ -96,7 +96,7 @@ def draw(scores_BV: Tensor, uniform_B1: Tensor) -> Tensor:
     return drawn_B1.clamp(max=scores_BV.shape[1] - 1)  # scores that are no numbers crash nothing
 
 
-def _uniform(row: Row) -> Tensor:
+def _uniform(row: SampleRow) -> Tensor:
     sampling = row.request.sampling
     generator = torch.Generator()
     if sampling.seed is None:
@@ -114,10 +114,10 @@ class Ending(StoppingCriteria):
 
     def __init__(
         self,
-        rows: Sequence[Row],
+        rows: Sequence[SampleRow],
         width: int,
         ends: Sequence[int],
-        has_stop: Callable[[Row, list[int]], bool] | None,
+        has_stop: Callable[[SampleRow, list[int]], bool] | None,
         device: torch.device,
     ) -> None:
         self._rows, self._width, self._has_stop = rows, width, has_stop

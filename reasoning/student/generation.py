@@ -31,7 +31,7 @@ from transformers.cache_utils import Cache
 from transformers.modeling_outputs import BaseModelOutput
 
 from reasoning.student.checkpoint import Student
-from reasoning.student.decoding import Draw, Ending, Request, Row, logits_processors, rows_of
+from reasoning.student.decoding import Draw, Ending, Request, SampleRow, logits_processors, rows_of
 from reasoning.student.probe import Probe, ProbeReport, compare, end_tokens, tolerance
 from reasoning.student.sampling import Completion, PromptRefused, Sampling
 
@@ -41,7 +41,7 @@ TOKENS_AT_ONCE = {"cpu": 16_384, "cuda": 131_072}
 TAIL = 6  # tokens of the prompt that are decoded with a completion: a text's first white space may be dropped
 
 
-def batches(rows: Sequence[Row], tokens_at_once: int) -> list[list[int]]:
+def batches(rows: Sequence[SampleRow], tokens_at_once: int) -> list[list[int]]:
     """Indices of `rows` in groups to generate together: alike in temperature, top_p and stops, near in prompt length,
     at most `tokens_at_once` padded tokens each (or one row)."""
     kinds: dict[object, list[int]] = {}
@@ -63,7 +63,7 @@ def batches(rows: Sequence[Row], tokens_at_once: int) -> list[list[int]]:
     return groups
 
 
-def padded_tokens(rows: Sequence[Row]) -> int:
+def padded_tokens(rows: Sequence[SampleRow]) -> int:
     """How many tokens a batch of `rows` holds at most, padding counted."""
     longest = max(len(row.request.tokens) for row in rows) + max(row.request.limit for row in rows)
     return len(rows) * longest
@@ -109,7 +109,7 @@ class Generator:
             raise PromptRefused("the prompt is empty")
         return Request(prompt, tokens, sampling, limit)
 
-    def generate(self, rows: Sequence[Row]) -> list[Completion]:
+    def generate(self, rows: Sequence[SampleRow]) -> list[Completion]:
         """The completions of one group of `batches`, in order.
 
         A group that a GPU's memory does not hold is answered in halves, and later ones should be made by the smaller
@@ -141,7 +141,7 @@ class Generator:
             atol=tolerance(probe.dtype, str(self._model.dtype).removeprefix("torch.")),
         )
 
-    def _generate(self, rows: Sequence[Row]) -> list[Completion]:
+    def _generate(self, rows: Sequence[SampleRow]) -> list[Completion]:
         prompts = list(dict.fromkeys(row.request.tokens for row in rows))
         place = {prompt: index for index, prompt in enumerate(prompts)}
         which_B = torch.tensor([place[row.request.tokens] for row in rows], device=self._device)
@@ -224,17 +224,17 @@ class Generator:
             self._model.generation_config = own
             self._model.train(training)
 
-    def _ending(self, rows: Sequence[Row], width: int) -> Ending:
+    def _ending(self, rows: Sequence[SampleRow], width: int) -> Ending:
         stop = rows[0].request.sampling.stop
         return Ending(rows, width, self._ends, self._has_stop if stop else None, self._device)
 
-    def _has_stop(self, row: Row, tokens: list[int]) -> bool:
+    def _has_stop(self, row: SampleRow, tokens: list[int]) -> bool:
         stops = row.request.sampling.stop
         window = max(len(stop.encode()) for stop in stops) + TAIL  # a token is a byte or more
         tail = self._tokenizer.decode(tokens[-window:], skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return any(stop in tail for stop in stops) and any(stop in self._text(row, tokens) for stop in stops)
 
-    def _completion(self, row: Row, tokens: list[int]) -> Completion:
+    def _completion(self, row: SampleRow, tokens: list[int]) -> Completion:
         ended = tokens[-1] in self._ends
         text = self._text(row, tokens[:-1] if ended else tokens)
         found = [(text.find(stop) + len(stop), len(stop)) for stop in row.request.sampling.stop if stop in text]
@@ -243,7 +243,7 @@ class Generator:
             text = text[: end - length]
         return Completion(text, ended or bool(found), len(tokens))
 
-    def _text(self, row: Row, tokens: list[int]) -> str:
+    def _text(self, row: SampleRow, tokens: list[int]) -> str:
         before = [] if self._reads_apart else list(row.request.tokens[-TAIL:])
         prefix, text = (
             self._tokenizer.decode(part, skip_special_tokens=True, clean_up_tokenization_spaces=False)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reasoning.records import AnswerKind
-from reasoning.tasks.rows import Fields, Row, read_row
+from reasoning.tasks.rows import DataRow, Fields, read_row
 from reasoning.tasks.sources import SourceRow
 
 LOOKED_AT = 1000  # rows, from the first
@@ -60,13 +60,13 @@ def guess_form(rows: Sequence[SourceRow]) -> Guess | None:
     return None
 
 
-def field_names(rows: Sequence[Row]) -> list[str]:
+def field_names(rows: Sequence[DataRow]) -> list[str]:
     """The fields that most of the rows have, in their order; `a.b` is field b of the object a."""
     found = Counter(name for row in rows for name in _names(row))
     return [name for name, count in found.items() if count >= MOST * len(rows)]
 
 
-def _names(row: Row) -> Iterator[str]:
+def _names(row: DataRow) -> Iterator[str]:
     for name, value in row.items():
         yield name
         if isinstance(value, Mapping):
@@ -76,7 +76,7 @@ def _names(row: Row) -> Iterator[str]:
 # Fields -------------------------------------------------------------------------------------------------------------
 
 
-def _questions(rows: Sequence[Row], answer: str) -> Iterator[tuple[str, ...]]:
+def _questions(rows: Sequence[DataRow], answer: str) -> Iterator[tuple[str, ...]]:
     texts = [n for n in _ranked(rows, _QUESTIONS, long=True) if n != answer and _all_text(rows, n)]
     before = [n for n in texts if _score(n, _BEFORE_A_QUESTION)]
     for name in texts:
@@ -85,7 +85,7 @@ def _questions(rows: Sequence[Row], answer: str) -> Iterator[tuple[str, ...]]:
         yield (name,)
 
 
-def _ranked(rows: Sequence[Row], wanted: Sequence[str], long: bool) -> list[str]:
+def _ranked(rows: Sequence[DataRow], wanted: Sequence[str], long: bool) -> list[str]:
     """Fields, the likeliest first: by their names, then by the length of what they hold."""
     names = [name for name in field_names(rows) if not _score(name, _NOT_ASKED) or _score(name, wanted)]
     lengths = {name: sum(len(str(_value(row, name))) for row in rows) for name in names}
@@ -104,7 +104,7 @@ def _score(name: str, wanted: Sequence[str]) -> int:
     return 0
 
 
-def _value(row: Row, name: str) -> Any:
+def _value(row: DataRow, name: str) -> Any:
     """What a field holds; None where the row has not got it."""
     if name in row:
         return row[name]
@@ -113,14 +113,14 @@ def _value(row: Row, name: str) -> Any:
     return inner.get(rest) if isinstance(inner, Mapping) else None
 
 
-def _all_text(rows: Sequence[Row], name: str) -> bool:
+def _all_text(rows: Sequence[DataRow], name: str) -> bool:
     return sum(isinstance(_value(row, name), str) for row in rows) >= MOST * len(rows)
 
 
 # Kinds of answer ----------------------------------------------------------------------------------------------------
 
 
-def _ways(rows: Sequence[Row], question: tuple[str, ...], answer: str) -> Iterator[tuple[Fields, AnswerKind]]:
+def _ways(rows: Sequence[DataRow], question: tuple[str, ...], answer: str) -> Iterator[tuple[Fields, AnswerKind]]:
     """The ways to read an answer, those that fit the fewest rows by chance first."""
     fields = Fields(question, answer)
     for choices in _ranked(rows, _CHOICES, long=True):
@@ -139,7 +139,7 @@ def _ways(rows: Sequence[Row], question: tuple[str, ...], answer: str) -> Iterat
         yield fields, AnswerKind.TEXT
 
 
-def _same_options(rows: Sequence[Row], answer: str) -> tuple[str, ...]:
+def _same_options(rows: Sequence[DataRow], answer: str) -> tuple[str, ...]:
     """All answers, where they are so few that they are the options of every question."""
     given = [_value(row, answer) for row in rows]
     texts = Counter(value.strip() for value in given if isinstance(value, str) and value.strip())
@@ -161,7 +161,7 @@ def _tried(rows: Sequence[SourceRow], fields: Fields, kind: AnswerKind) -> Guess
 # Doubts -------------------------------------------------------------------------------------------------------------
 
 
-def _doubts(rows: Sequence[Row], guess: Guess) -> Iterator[str]:
+def _doubts(rows: Sequence[DataRow], guess: Guess) -> Iterator[str]:
     fields = guess.fields
     if not _score(fields.question[-1], _QUESTIONS):
         yield f"The question is taken from {fields.question[-1]!r}, because it is the longest text."

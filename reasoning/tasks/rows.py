@@ -21,7 +21,7 @@ from reasoning.grading.kinds import KINDS, AnswerRules
 from reasoning.grading.options import LETTERS, OPTIONS_HEADING, AnswerAs, RowOptions, given
 from reasoning.records import AnswerKind
 
-Row = Mapping[str, Any]
+DataRow = Mapping[str, Any]
 SHUFFLES = 3  # Kojima et al. shuffle a row's options three times over
 
 _SHOWN_LETTER = re.compile(r"(?<!\S)\(([A-Z])\)\s")
@@ -65,10 +65,10 @@ class Fields:
     def names(self) -> tuple[str, ...]:
         return (*self.question, self.answer, *([self.choices] if self.choices else []))
 
-    def are_in(self, row: Row) -> bool:
+    def are_in(self, row: DataRow) -> bool:
         return all(_has(row, name) for name in self.names)
 
-    def read(self, row: Row, kind: AnswerKind, shuffle: random.Random | None = None) -> Stated:
+    def read(self, row: DataRow, kind: AnswerKind, shuffle: random.Random | None = None) -> Stated:
         """The question of `row`. `shuffle` puts its options in another order, in which letters are given anew."""
         stem = " ".join(_text(_at(row, name), name) for name in self.question)
         if self.dressed:
@@ -94,7 +94,7 @@ class Fields:
         return value
 
     def _with_options(
-        self, row: Row, stem: str, answer: Any, rules: AnswerRules, shuffle: random.Random | None
+        self, row: DataRow, stem: str, answer: Any, rules: AnswerRules, shuffle: random.Random | None
     ) -> Stated:
         if self.choices is None and not self.same_choices:
             bare, options = _options_in(stem)
@@ -113,7 +113,7 @@ class Fields:
         return Stated(f"{stem} {OPTIONS_HEADING} {shown}", LETTERS[order.index(right)], _texts(options), stem)
 
 
-def read_row(row: Row, forms: tuple[Fields, ...], kind: AnswerKind, shuffle: random.Random | None = None) -> Stated:
+def read_row(row: DataRow, forms: tuple[Fields, ...], kind: AnswerKind, shuffle: random.Random | None = None) -> Stated:
     """The question of `row` by the first of `forms` whose fields it has. Raises `ValueError`."""
     for fields in forms:
         if fields.are_in(row):
@@ -125,7 +125,7 @@ def read_row(row: Row, forms: tuple[Fields, ...], kind: AnswerKind, shuffle: ran
 # Fields -------------------------------------------------------------------------------------------------------------
 
 
-def _at(row: Row, name: str) -> Any:
+def _at(row: DataRow, name: str) -> Any:
     if name in row:
         return row[name]
     head, _, rest = name.partition(".")

@@ -19,7 +19,7 @@ from typing import Any
 from reasoning.files.data_error import DataError, ErrorCollector
 from reasoning.files.json_files import check_size, json_lines, kind_of_value, read_json
 from reasoning.records import Split
-from reasoning.tasks.rows import Row
+from reasoning.tasks.rows import DataRow
 
 MAX_ROW = 2**20  # bytes of a line, characters of a question: no student reads a question of a mebibyte
 
@@ -28,7 +28,7 @@ MAX_ROW = 2**20  # bytes of a line, characters of a question: no student reads a
 class SourceRow:
     """One row: what it holds, where it stands and, where the source says so, in which split."""
 
-    content: Row
+    content: DataRow
     place: str
     split: Split | None = None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.fine_tune_cot import PUBLISHED, Cell, RecordedRoom, plot, pooled, recipe, table, teacher_on_test
+from bench.fine_tune_cot import PUBLISHED, Cell, RecordedClassroom, plot, pooled, recipe, table, teacher_on_test
 from reasoning.files.tables import read_table
 from reasoning.fine_tune_cot.directory import CotDirectory
 from reasoning.fine_tune_cot.order import Collect, DegreeStep
@@ -49,12 +49,12 @@ def test_two_step_questions_are_answered_from_the_recording(tmp_path: Path, real
     data = load_problems(wanted.task, 0)
     recorded = wanted.teacher.recorded
     assert recorded is not None
-    room = RecordedRoom(wanted.at_degree(1), directory.collection, data, recorded)
+    classroom = RecordedClassroom(wanted.at_degree(1), directory.collection, data, recorded)
 
     async def until_selected() -> None:
-        await do(room, wanted, directory, Collect(1))
+        await do(classroom, wanted, directory, Collect(1))
         for phase in (Phase.FEEDBACK, Phase.SELECT):
-            await do(room, wanted, directory, DegreeStep(1, phase))
+            await do(classroom, wanted, directory, DegreeStep(1, phase))
 
     asyncio.run(until_selected())
     rationales = read_table(directory.rationales, Rationale)
@@ -94,11 +94,11 @@ def test_with_a_real_student_the_graduate_is_the_epoch_that_was_examined(tmp_pat
     directory = CotDirectory(tmp_path / "small")
     directory.claim(wanted)
     data = load_problems(wanted.task, wanted.seed)
-    room = InProcessClassroom(wanted.at_degree(2), directory.collection, data)
+    classroom = InProcessClassroom(wanted.at_degree(2), directory.collection, data)
 
     async def to_the_end() -> None:
         while not isinstance(work := work_left(wanted, directory), Finished):
-            await do(room, wanted, directory, work)
+            await do(classroom, wanted, directory, work)
 
     asyncio.run(to_the_end())
     for degree in (0, 2):

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from actors.journal.sums import JournalSums
 from actors.starting import close_journal, start_journal, start_pool
 from pipelines.cli import app
-from pipelines.estimate.asking import Enquiry
+from pipelines.estimate.asking import TeacherSampler
 from pipelines.run.preflight import check
 from reasoning.files.tables import write_table
 from reasoning.recipe.tailored import Recipe, load_recipe
@@ -55,7 +55,7 @@ def estimate(recipe: Path, *arguments: str) -> tuple[int, str, str]:
     return result.exit_code, " ".join(result.stdout.split()), " ".join(result.stderr.split())
 
 
-def reckoned(recipe: Path, *arguments: str) -> dict[str, Any]:
+def estimated(recipe: Path, *arguments: str) -> dict[str, Any]:
     code, output, errors = estimate(recipe, "--json", *arguments)
     assert code == 0, errors
     found: dict[str, Any] = json.loads(output)
@@ -69,16 +69,16 @@ def round_zero(path: Path) -> tuple[Metrics, JournalSums]:
     directory = RunDirectory(path.parent / "runs" / recipe.name)
     assert directory.claim(recipe)  # the estimate has claimed it for this very recipe
     checked = check(recipe, "test", {"CPU": 4.0, "GPU": 0.0})
-    room = Enquiry(recipe, directory, checked.data, checked.prompts, Progress())
-    room.files(0).folder.mkdir()
+    session = TeacherSampler(recipe, directory, checked.data, checked.prompts, Progress())
+    session.files(0).folder.mkdir()
 
     async def ask() -> tuple[Metrics, JournalSums]:
         journal = start_journal(directory.journal)
-        room.teacher = room.first_teacher = start_pool(recipe.teacher.settings(run=recipe.name), journal)
+        session.teacher = session.first_teacher = start_pool(recipe.teacher.settings(run=recipe.name), journal)
         try:
-            return await feedback(room, 0), await journal.sums.remote(recipe.name)
+            return await feedback(session, 0), await journal.sums.remote(recipe.name)
         finally:
-            await room.teacher.close()
+            await session.teacher.close()
             await close_journal(journal)
 
     return asyncio.run(ask())
@@ -88,26 +88,26 @@ def round_zero(path: Path) -> tuple[Metrics, JournalSums]:
 def test_the_estimate_is_what_round_0_then_pays(ray_cluster: None, tmp_path: Path) -> None:
     with Provider(PRICED) as provider:
         recipe = recipe_at(tmp_path, provider.base_url, ROUND_0)
-        told = reckoned(recipe, "--sample", "8")
+        report = estimated(recipe, "--sample", "8")
         sample = provider.stats()
-        assert sample.billed == told["sample"]["replies"] == 8
-        assert told["sample"]["cost"] == pytest.approx(sample.cost) == pytest.approx(told["spent"])
-        assert told["total"]["calls"] == {"least": 24, "expected": 24.0, "most": 24}
-        assert told["total"]["in_journal"] == 8
-        assert told["total"]["to_pay"] == pytest.approx(told["total"]["expected"] - sample.cost)
+        assert sample.billed == report["sample"]["replies"] == 8
+        assert report["sample"]["cost"] == pytest.approx(sample.cost) == pytest.approx(report["spent"])
+        assert report["total"]["calls"] == {"least": 24, "expected": 24.0, "most": 24}
+        assert report["total"]["in_journal"] == 8
+        assert report["total"]["to_pay"] == pytest.approx(report["total"]["expected"] - sample.cost)
 
         metrics, account = round_zero(recipe)
         paid = provider.stats()
         assert metrics["asked"] == paid.billed == paid.distinct == 24  # the sample is part of it
         assert paid.sent_more_than_once == account.requests.refused == 0
-        assert told["total"]["expected"] == pytest.approx(paid.cost, rel=0.1) and paid.cost < told["total"]["most"]
-        assert told["total"]["prompt_tokens"] == pytest.approx(paid.prompt_tokens, rel=0.1)
-        (phase,) = told["phases"]
+        assert report["total"]["expected"] == pytest.approx(paid.cost, rel=0.1) and paid.cost < report["total"]["most"]
+        assert report["total"]["prompt_tokens"] == pytest.approx(paid.prompt_tokens, rel=0.1)
+        (phase,) = report["phases"]
         for part, actual in (("prompt_tokens", paid.prompt_tokens), ("completion_tokens", paid.completion_tokens)):
             low, high = phase["tokens_a_call"][part]["interval"]
             assert low < actual / 24 < high  # of this seed; one in twenty lies outside
 
-        whole = reckoned(recipe, "--sample", "24")
+        whole = estimated(recipe, "--sample", "24")
         assert whole["total"]["expected"] == whole["total"]["most"] == pytest.approx(paid.cost)
         assert whole["total"]["prompt_tokens"] == paid.prompt_tokens
         assert whole["total"]["completion_tokens"] == paid.completion_tokens
@@ -122,13 +122,13 @@ def test_feedback_is_sampled_on_stand_ins_and_bounded_by_every_question_missed(
     limits = f"requests_per_minute: 6000, max_cost: 1.0, {PRICE}"
     with Provider(PRICED) as provider:
         recipe = recipe_at(tmp_path, provider.base_url, TWO_ROUNDS, limits)
-        told = reckoned(recipe, "--sample", "4", "--missed", "0.25")
-        assert provider.stats().billed == 8 and told["sample"]["stand_ins"]
-        assert told["sample"]["cost"] == pytest.approx(provider.stats().cost)
-        first, later = told["phases"]
+        report = estimated(recipe, "--sample", "4", "--missed", "0.25")
+        assert provider.stats().billed == 8 and report["sample"]["stand_ins"]
+        assert report["sample"]["cost"] == pytest.approx(provider.stats().cost)
+        first, later = report["phases"]
         assert later["calls"] == {"least": 0, "expected": 6.0, "most": 24}
         assert later["tokens_a_call"]["prompt_tokens"]["mean"] > first["tokens_a_call"]["prompt_tokens"]["mean"] + 50
-        assert told["minutes_at_least"] == pytest.approx((24 - 4 + 6) / 6000)
+        assert report["minutes_at_least"] == pytest.approx((24 - 4 + 6) / 6000)
         code, output, _ = estimate(recipe, "--sample", "4")
         assert code == 0 and provider.stats().billed == 8  # the very same requests
         for part in ("12 (0 – 24)", "50% missed (assumed)", "4 questions, 8 replies (8 from the journal)"):
@@ -141,11 +141,11 @@ def test_feedback_is_sampled_on_stand_ins_and_bounded_by_every_question_missed(
 def test_fine_tune_cot_is_estimated_in_both_its_requests(ray_cluster: None, tmp_path: Path) -> None:
     with Provider(PRICED) as provider:
         recipe = recipe_at(tmp_path, provider.base_url, "fine_tuning: {degrees: [0, 2]}\n")
-        told = reckoned(recipe, "--sample", "5")
-        assert [(phase["request"], phase["calls"]["most"]) for phase in told["phases"]] == [(1, 120), (2, 120)]
-        assert [phase["in_journal"] for phase in told["phases"]] == [5, 5]
-        assert provider.stats().billed == told["sample"]["replies"] == 10
-        assert told["sample"]["cost"] == pytest.approx(provider.stats().cost)
+        report = estimated(recipe, "--sample", "5")
+        assert [(phase["request"], phase["calls"]["most"]) for phase in report["phases"]] == [(1, 120), (2, 120)]
+        assert [phase["in_journal"] for phase in report["phases"]] == [5, 5]
+        assert provider.stats().billed == report["sample"]["replies"] == 10
+        assert report["sample"]["cost"] == pytest.approx(provider.stats().cost)
         assert estimate(recipe, "--missed", "0.5")[0] == 2
 
 
@@ -162,12 +162,12 @@ def test_the_cap_on_spending_holds_for_the_sample(ray_cluster: None, tmp_path: P
 def test_without_a_sample_nobody_is_asked_and_nothing_is_written(tmp_path: Path) -> None:
     with Provider(PRICED) as provider:
         recipe = recipe_at(tmp_path, provider.base_url, TWO_ROUNDS)
-        told = reckoned(recipe, "--sample", "0")
+        report = estimated(recipe, "--sample", "0")
         assert provider.stats().arrived == 0
     assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]
-    assert told["phases"][0]["completion_tokens"] == 24 * 512
-    assert told["total"]["expected"] < told["total"]["most"]
-    assert told["phases"][0]["tokens_a_call"]["measured"] == 0
+    assert report["phases"][0]["completion_tokens"] == 24 * 512
+    assert report["total"]["expected"] < report["total"]["most"]
+    assert report["phases"][0]["tokens_a_call"]["measured"] == 0
 
 
 def test_a_missing_price_names_the_key_that_would_say_it(tmp_path: Path) -> None:
@@ -176,9 +176,9 @@ def test_a_missing_price_names_the_key_that_would_say_it(tmp_path: Path) -> None
         recipe = recipe_at(tmp_path, provider.base_url, TWO_ROUNDS, other)
         code, output, _ = estimate(recipe, "--sample", "0")
         assert code == 0 and "set teacher.first.price to {input: DOLLARS" in output
-        told = reckoned(recipe, "--sample", "0")
-    assert told["unpriced"] == ["teacher.first.price"] and told["total"]["expected"] is None
-    assert told["total"]["prompt_tokens"] > 0 and told["phases"][1]["expected"] > 0
+        report = estimated(recipe, "--sample", "0")
+    assert report["unpriced"] == ["teacher.first.price"] and report["total"]["expected"] is None
+    assert report["total"]["prompt_tokens"] > 0 and report["phases"][1]["expected"] > 0
 
 
 def test_bad_input_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
@@ -205,9 +205,9 @@ def test_a_run_that_is_under_way_is_estimated_from_its_last_exam(tmp_path: Path)
         for phase in (Phase.FEEDBACK, Phase.SELECT, Phase.TRAIN, Phase.EVALUATE):
             directory.append(PhaseRecord(0, phase, 1.0, {"validation_accuracy": 0.5}))
         directory.append(PhaseRecord(1, Phase.EXAM, 1.0, {"questions": 12, "mistakes": 3}))
-        told = reckoned(path, "--sample", "0")
+        report = estimated(path, "--sample", "0")
         assert provider.stats().arrived == 0
-        assert [(one["phase"], one["calls"]["expected"], one["calls"]["most"]) for one in told["phases"]] == [
+        assert [(one["phase"], one["calls"]["expected"], one["calls"]["most"]) for one in report["phases"]] == [
             ("round 1: feedback", 3.0, 3),
             ("round 2: feedback", 3.0, 12),
         ]
@@ -223,8 +223,8 @@ def test_a_whole_run_goes_on_from_the_sample(ray_cluster: None, tmp_path: Path) 
     """About a minute: a run of round 0 alone, in which every part meets every other."""
     recipe = write_recipe(tmp_path, epochs=1)
     recipe.write_text(recipe.read_text().replace("rounds: 1", "rounds: 0"))
-    told = reckoned(recipe, "--sample", "6")
-    assert told["total"]["calls"]["most"] == 24 and told["total"]["in_journal"] == 6
+    report = estimated(recipe, "--sample", "6")
+    assert report["total"]["calls"]["most"] == 24 and report["total"]["in_journal"] == 6
     assert start_run(recipe, tmp_path / "runs", tmp_path / "run.log").wait(800) == 0
     said = " ".join((tmp_path / "run.log").read_text(encoding="utf-8").split())
     assert "Teacher: 24 answers" in said and "; 0 requests sent again" in said

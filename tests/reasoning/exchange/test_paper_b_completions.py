@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasoning.exchange.paper_b_completions import (
-    Completion,
+    PublishedCompletion,
     Template,
     read_completions,
     solutions_of,
@@ -140,7 +140,7 @@ def test_what_is_written_is_read_again(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     completions = tuple(
-        Completion(index, i, question, answer, prompt, said, None, None, reasoning, other={"temperature": 0.7})
+        PublishedCompletion(index, i, question, answer, prompt, said, None, None, reasoning, other={"temperature": 0.7})
         for index, samples in entries.items()
         for i, (question, answer, prompt, said, reasoning) in enumerate(samples)
     )

@@ -35,7 +35,7 @@ SKILLS = [(2, 9), (7, 3), (5, 10)]  # right answers on validation and test after
 Journal = dict[str, TeacherReply]
 
 
-class Room(Classroom):
+class LocalClassroom(Classroom):
     """A classroom in this process; `journal` outlives it, as a run's does. Its student answers `patience` questions."""
 
     journal: Journal
@@ -95,23 +95,23 @@ def recipe(degrees: str, **keys: str) -> FineTuneCotRecipe:
 
 def finish(
     folder: Path, wanted: FineTuneCotRecipe, journal: Journal, teacher: Teacher | None = None, **limits: Any
-) -> Room:
-    """Runs `wanted` from wherever `folder` stands to its end, in a room of its own."""
+) -> LocalClassroom:
+    """Runs `wanted` from wherever `folder` stands to its end, in a classroom of its own."""
     directory = CotDirectory(folder)
     directory.claim(wanted)
     shared = wanted.at_degree(wanted.fine_tuning.collected)
     data = load_problems(shared.task, shared.seed)
-    room = Room(shared, directory.collection, data, run_prompts(shared), Progress())
-    room.journal, room.teacher = journal, teacher or OfflineTeacher(0.25)
+    classroom = LocalClassroom(shared, directory.collection, data, run_prompts(shared), Progress())
+    classroom.journal, classroom.teacher = journal, teacher or OfflineTeacher(0.25)
     for name, value in limits.items():
-        setattr(room, name, value)
+        setattr(classroom, name, value)
 
     async def run() -> None:
         while not isinstance(work := work_left(wanted, directory), Finished):
-            await do(room, wanted, directory, work)
+            await do(classroom, wanted, directory, work)
 
     asyncio.run(run())
-    return room
+    return classroom
 
 
 def positives(folder: Path, degree: int) -> dict[str, tuple[str, ...]]:
@@ -120,10 +120,10 @@ def positives(folder: Path, degree: int) -> dict[str, tuple[str, ...]]:
 
 
 def test_a_degree_learns_the_first_so_many_of_what_was_collected_once(tmp_path: Path) -> None:
-    room = finish(tmp_path, recipe("[1, 2, 4]"), {})
+    classroom = finish(tmp_path, recipe("[1, 2, 4]"), {})
     collected = read_table(CotDirectory(tmp_path).rationales, Rationale)
     assert len(collected) == 12 * 4 and {r.sample for r in collected} == {0, 1, 2, 3}
-    assert room.sent <= 2 * len(collected)  # two steps each; nothing is asked for twice
+    assert classroom.sent <= 2 * len(collected)  # two steps each; nothing is asked for twice
     assert 0 < sum(r.kept for r in collected) < len(collected)
     for degree in (1, 2, 4):
         kept: dict[str, list[str]] = {}
@@ -161,9 +161,9 @@ def test_the_filter_may_be_left_out(tmp_path: Path) -> None:
 
 
 def test_labels_alone_are_learnt_without_a_teacher(tmp_path: Path) -> None:
-    room = finish(tmp_path, recipe("[0]"), {})
-    assert room.sent == 0 and not CotDirectory(tmp_path).rationales.exists()
-    problems = {p.id: p for p in room.data.train}
+    classroom = finish(tmp_path, recipe("[0]"), {})
+    assert classroom.sent == 0 and not CotDirectory(tmp_path).rationales.exists()
+    problems = {p.id: p for p in classroom.data.train}
     assert positives(tmp_path, 0) == {id: (f" {problem.answer}",) for id, problem in problems.items()}
 
 
@@ -185,8 +185,8 @@ def test_the_graduate_is_the_epoch_that_validation_chose(tmp_path: Path) -> None
 
 
 def test_every_student_answers_the_same_questions(tmp_path: Path) -> None:
-    room = finish(tmp_path, recipe("[0, 1, 2]"), {})
-    held_out = [p.id for p in (*room.data.validation, *room.data.test)]
+    classroom = finish(tmp_path, recipe("[0, 1, 2]"), {})
+    held_out = [p.id for p in (*classroom.data.validation, *classroom.data.test)]
     for degree in (0, 1, 2):
         files = CotDirectory(tmp_path).degree(degree).round(0)
         for table in [files.evaluation, *(files.after(epoch).evaluation for epoch in (1, 2, 3))]:
@@ -197,8 +197,8 @@ def test_an_evaluation_that_was_killed_asks_only_the_epochs_that_are_left(tmp_pa
     journal: Journal = {}
     with pytest.raises(ConnectionError):
         finish(tmp_path, recipe("[1]"), journal, patience=25)  # in the middle of the second of three epochs
-    room = finish(tmp_path, recipe("[1]"), journal)
-    assert room.answered == 40 and room.sent == 0
+    classroom = finish(tmp_path, recipe("[1]"), journal)
+    assert classroom.answered == 40 and classroom.sent == 0
     assert CotDirectory(tmp_path).degree(1).finished()[-1].metrics["best_epoch"] == 2
 
 
@@ -207,8 +207,8 @@ def test_killed_while_the_best_epoch_takes_its_place_nothing_is_lost(tmp_path: P
     home = CotDirectory(tmp_path).degree(1)
     lines = home.rounds_file.read_text().splitlines(keepends=True)
     home.rounds_file.write_text("".join(lines[:-1]))  # the phase was over, but not recorded yet
-    room = finish(tmp_path, recipe("[1]"), {})
-    assert room.answered == 0
+    classroom = finish(tmp_path, recipe("[1]"), {})
+    assert classroom.answered == 0
     assert json.loads((home.round(0).student / "skill").read_text()) == [7, 3]
     # killed between the removal of the last epoch's student and the move of the best one's
     home.rounds_file.write_text("".join(lines[:-1]))

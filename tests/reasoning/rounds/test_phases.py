@@ -70,7 +70,7 @@ class Teacher:
         return TeacherReply(request.key, text, "stop", 10, 20, request.model, False)
 
 
-class Room(Classroom):
+class LocalClassroom(Classroom):
     """A classroom in this process."""
 
     student: Student
@@ -89,14 +89,14 @@ class Room(Classroom):
         raise NotImplementedError
 
 
-def classroom(folder: Path, student: Student, teacher: Teacher, recipe_text: str = RECIPE) -> Classroom:
+def classroom_at(folder: Path, student: Student, teacher: Teacher, recipe_text: str = RECIPE) -> Classroom:
     recipe = parse_recipe(recipe_text, "test")
     data = load_problems(recipe.task, recipe.seed)
-    room = Room(recipe, RunDirectory(folder), data, run_prompts(recipe), Progress())
-    room.student, room.teacher = student, teacher
+    classroom = LocalClassroom(recipe, RunDirectory(folder), data, run_prompts(recipe), Progress())
+    classroom.student, classroom.teacher = student, teacher
     for round in (0, 1):
-        room.files(round).folder.mkdir(parents=True, exist_ok=True)
-    return room
+        classroom.files(round).folder.mkdir(parents=True, exist_ok=True)
+    return classroom
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -118,7 +118,7 @@ def test_a_mistake_reaches_the_teacher_while_the_exam_is_still_sat(tmp_path: Pat
                 asked_before_the_last_answer = len(teacher.asked)
             return await super().answer(version, prompt, sampling)
 
-    metrics = run(exam(classroom(tmp_path, SlowAtTheEnd(), teacher), 1))
+    metrics = run(exam(classroom_at(tmp_path, SlowAtTheEnd(), teacher), 1))
     assert metrics["questions"] == 10 and metrics["attempts"] == 30
     assert metrics["correct"] == 20 and metrics["wrong"] == 10
     assert asked_before_the_last_answer == 9
@@ -127,38 +127,38 @@ def test_a_mistake_reaches_the_teacher_while_the_exam_is_still_sat(tmp_path: Pat
 def test_an_exam_that_was_cut_off_asks_only_the_rest_and_shows_the_same_mistakes(tmp_path: Path) -> None:
     teacher = Teacher()
     with pytest.raises(ConnectionError):
-        run(exam(classroom(tmp_path, Student(patience=4), teacher), 1))
+        run(exam(classroom_at(tmp_path, Student(patience=4), teacher), 1))
     log = RunDirectory(tmp_path).round(1).exam_log
     log.write_bytes(log.read_bytes() + b'{"problem_id": "cut o')
     first_keys = {request.key for request in teacher.asked}
     again, second_teacher = Student(), Teacher()
-    room = classroom(tmp_path, again, second_teacher)
-    metrics = run(exam(room, 1))
+    classroom = classroom_at(tmp_path, again, second_teacher)
+    metrics = run(exam(classroom, 1))
     assert len(again.asked) == 6 and metrics["questions"] == 10
     assert first_keys <= {request.key for request in second_teacher.asked}
-    attempts = read_table(room.files(1).exam, Attempt)
+    attempts = read_table(classroom.files(1).exam, Attempt)
     assert len(attempts) == 30 and len({(a.problem_id, a.sample) for a in attempts}) == 30
 
 
 def test_each_mistake_is_answered_once_and_becomes_an_example_with_its_negative(tmp_path: Path) -> None:
     student, teacher = Student(), Teacher()
-    room = classroom(tmp_path, student, teacher)
+    classroom = classroom_at(tmp_path, student, teacher)
 
     async def two_rounds() -> None:
-        await feedback(room, 0)
+        await feedback(classroom, 0)
         assert len(teacher.asked) == 12
-        await exam(room, 1)
-        await feedback(room, 1)
-        await select_examples(room, 1)
+        await exam(classroom, 1)
+        await feedback(classroom, 1)
+        await select_examples(classroom, 1)
 
     run(two_rounds())
     tailored = teacher.asked[12:]
     assert len({request.key for request in tailored}) == len(tailored)  # under way once, awaited twice
-    rationales = read_table(room.files(1).rationales, Rationale)
-    wrong = [a for a in read_table(room.files(1).exam, Attempt) if a.verdict is Verdict.WRONG]
+    rationales = read_table(classroom.files(1).rationales, Rationale)
+    wrong = [a for a in read_table(classroom.files(1).exam, Attempt) if a.verdict is Verdict.WRONG]
     assert len(rationales) == len(tailored) == len(wrong)
     assert all(r.kept and r.source is RationaleSource.TAILORED and r.mistake_id for r in rationales)
-    examples = {e.problem_id: e for e in read_table(room.files(1).examples, Example)}
+    examples = {e.problem_id: e for e in read_table(classroom.files(1).examples, Example)}
     for attempt in wrong:
         example = examples[attempt.problem_id]
         assert attempt.text in example.negatives
@@ -167,31 +167,31 @@ def test_each_mistake_is_answered_once_and_becomes_an_example_with_its_negative(
 
 def test_a_teacher_that_refuses_everything_stops_the_run_and_loses_nothing(tmp_path: Path) -> None:
     for kind in (FailureKind.AUTHENTICATION, FailureKind.QUOTA, FailureKind.NOT_FOUND, FailureKind.BUDGET):
-        room = classroom(tmp_path, Student(), Teacher(kind))
+        classroom = classroom_at(tmp_path, Student(), Teacher(kind))
         with pytest.raises(TeacherRefused, match=f"{kind}"):
-            run(feedback(room, 0))
-        assert not room.files(0).rationales.exists()
-    room = classroom(tmp_path, Student(), Teacher(FailureKind.SERVER))
+            run(feedback(classroom, 0))
+        assert not classroom.files(0).rationales.exists()
+    classroom = classroom_at(tmp_path, Student(), Teacher(FailureKind.SERVER))
     with pytest.raises(TeacherRefused, match="none of 12"):
-        run(feedback(room, 0))
+        run(feedback(classroom, 0))
 
 
 def test_without_a_single_kept_rationale_there_is_nothing_to_learn(tmp_path: Path) -> None:
-    room = classroom(tmp_path, Student(), Teacher())
-    room.files(0).rationales.parent.mkdir(exist_ok=True)
+    classroom = classroom_at(tmp_path, Student(), Teacher())
+    classroom.files(0).rationales.parent.mkdir(exist_ok=True)
     from reasoning.files.tables import write_table
 
-    write_table(room.files(0).rationales, [], Rationale)
+    write_table(classroom.files(0).rationales, [], Rationale)
     with pytest.raises(TeacherRefused, match="nothing to learn"):
-        run(select_examples(room, 0))
+        run(select_examples(classroom, 0))
 
 
-def rounds(room: Classroom) -> None:
+def rounds(classroom: Classroom) -> None:
     async def two() -> None:
-        await feedback(room, 0)
-        await exam(room, 1)
-        await feedback(room, 1)
-        await select_examples(room, 1)
+        await feedback(classroom, 0)
+        await exam(classroom, 1)
+        await feedback(classroom, 1)
+        await select_examples(classroom, 1)
 
     run(two())
 
@@ -199,32 +199,38 @@ def rounds(room: Classroom) -> None:
 def test_feedback_without_the_mistake_is_another_sample_of_the_plain_answer(tmp_path: Path) -> None:
     plain = RECIPE + "\nteacher: {feedback_prompt: plain}\n"
     teacher = Teacher()
-    room = classroom(tmp_path, Student(), teacher, plain)
-    rounds(room)
+    classroom = classroom_at(tmp_path, Student(), teacher, plain)
+    rounds(classroom)
     assert all("The student's reasoning" not in content for request in teacher.asked for _, content in request.messages)
     assert len({request.key for request in teacher.asked}) == len(teacher.asked)  # none is a first one asked again
-    assert {r.source for r in read_table(room.files(1).rationales, Rationale)} == {RationaleSource.PLAIN}
+    assert {r.source for r in read_table(classroom.files(1).rationales, Rationale)} == {RationaleSource.PLAIN}
 
 
 def test_without_self_reflection_no_mistake_is_learnt_from(tmp_path: Path) -> None:
-    room = classroom(tmp_path, Student(), Teacher(), RECIPE.replace("{first_q", "{self_reflection: false, first_q"))
-    rounds(room)
-    examples = read_table(room.files(1).examples, Example)
+    classroom = classroom_at(
+        tmp_path, Student(), Teacher(), RECIPE.replace("{first_q", "{self_reflection: false, first_q")
+    )
+    rounds(classroom)
+    examples = read_table(classroom.files(1).examples, Example)
     assert examples and not any(example.negatives for example in examples)
 
 
 def test_new_questions_are_practised_with_their_own_rationales(tmp_path: Path) -> None:
     new = RECIPE.replace("{first_q", "{new_questions: {per_mistake: 2, answers: 2, agreement: 2}, first_q")
-    room = classroom(tmp_path, Student(), Teacher(), new)
-    rounds(room)
-    records = read_table(room.files(1).new_problems, NewProblem)
+    classroom = classroom_at(tmp_path, Student(), Teacher(), new)
+    rounds(classroom)
+    records = read_table(classroom.files(1).new_problems, NewProblem)
     kept = {record.id: record for record in records if record.fate is ProposalOutcome.KEPT}
     assert len(kept) > 5 and all(
         r.agreed >= 2 and r.mistake_id and r.prompt.startswith("new_questions-") for r in records
     )
-    known = {problem.id for part in (room.data.train, room.data.validation, room.data.test) for problem in part}
+    known = {
+        problem.id
+        for part in (classroom.data.train, classroom.data.validation, classroom.data.test)
+        for problem in part
+    }
     assert not known & set(kept)
-    examples = {e.problem_id: e for e in read_table(room.files(1).examples, Example)}
+    examples = {e.problem_id: e for e in read_table(classroom.files(1).examples, Example)}
     for record in kept.values():
         example = examples[record.id]
         assert record.question in example.prompt and not example.negatives
@@ -233,25 +239,25 @@ def test_new_questions_are_practised_with_their_own_rationales(tmp_path: Path) -
 
 def test_labels_alone_need_no_teacher(tmp_path: Path) -> None:
     teacher = Teacher()
-    room = classroom(tmp_path, Student(), teacher, RECIPE + "\nstudent: {prompt: label}\n")
+    classroom = classroom_at(tmp_path, Student(), teacher, RECIPE + "\nstudent: {prompt: label}\n")
 
     async def first_round() -> None:
-        await feedback(room, 0)
-        await select_examples(room, 0)
+        await feedback(classroom, 0)
+        await select_examples(classroom, 0)
 
     run(first_round())
-    examples = read_table(room.files(0).examples, Example)
+    examples = read_table(classroom.files(0).examples, Example)
     assert len(examples) == 12 and not teacher.asked
     assert {text for example in examples for text in example.positives} == {" yes", " no"}
 
 
 def test_two_steps_ask_for_the_reasoning_and_then_for_its_answer(tmp_path: Path) -> None:
     teacher = Teacher()
-    room = classroom(tmp_path, Student(), teacher, RECIPE + "\nteacher: {first_prompt: zero_shot_cot}\n")
-    metrics = run(feedback(room, 0))
+    classroom = classroom_at(tmp_path, Student(), teacher, RECIPE + "\nteacher: {first_prompt: zero_shot_cot}\n")
+    metrics = run(feedback(classroom, 0))
     assert len(teacher.asked) == 24 and metrics["asked"] == 12
     assert sum(request.messages[0][1].endswith("Therefore, the answer is") for request in teacher.asked) == 12
-    rationales = read_table(room.files(0).rationales, Rationale)
+    rationales = read_table(classroom.files(0).rationales, Rationale)
     assert all(r.kept and r.prompt.startswith("zero_shot_cot-") for r in rationales)
 
 
@@ -267,13 +273,13 @@ def test_what_others_paid_for_is_learnt_from_in_round_0(tmp_path: Path) -> None:
     wanted = f"{{rationales: {tmp_path}/round1.json, mistakes: {tmp_path}/round0.neg4.json}}"
     text = RECIPE.replace("first_questions: 12", f"first_questions: 0, imported: {wanted}")
     teacher = Teacher()
-    room = classroom(tmp_path / "run", Student(), teacher, text)
+    classroom = classroom_at(tmp_path / "run", Student(), teacher, text)
 
     async def first_round() -> None:
-        await feedback(room, 0)
-        await select_examples(room, 0)
+        await feedback(classroom, 0)
+        await select_examples(classroom, 0)
 
     run(first_round())
-    examples = {example.problem_id: example for example in read_table(room.files(0).examples, Example)}
+    examples = {example.problem_id: example for example in read_table(classroom.files(0).examples, Example)}
     assert not teacher.asked and set(examples) == {problem.id for problem in train[:3]}
     assert [len(examples[problem.id].negatives) for problem in train[:3]] == [1, 1, 0]

@@ -12,21 +12,21 @@ from reasoning.rounds.classroom import Classroom
 from reasoning.rounds.new_questions.agreement import NewProblem
 from reasoning.rounds.new_questions.proposals import ProposalOutcome
 from reasoning.rounds.requests import shown_mistakes
-from tests.reasoning.rounds.test_phases import RECIPE, Student, Teacher, classroom, rounds
+from tests.reasoning.rounds.test_phases import RECIPE, Student, Teacher, classroom_at, rounds
 
 NEW_QUESTIONS = RECIPE.replace("{first_q", "{new_questions: {per_mistake: 2, answers: 2, agreement: 2}, first_q")
 ADMITTED = (ProposalOutcome.KEPT, ProposalOutcome.NOT_AGREED)
 
 
-def said(room: Classroom) -> list[str]:
+def said(classroom: Classroom) -> list[str]:
     """The keys of the requests of rounds 0 and 1, from what is in their files."""
-    files, new = room.files(1), []
+    files, new = classroom.files(1), []
     if files.new_problems.exists():
         records = [record for record in read_table(files.new_problems, NewProblem) if record.fate in ADMITTED]
         train, kind = Split.TRAIN, AnswerKind.YES_NO
         new = [Problem(record.task, record.question, record.answer, kind, train) for record in records]
-    mistakes = shown_mistakes(read_table(files.exam, Attempt), room.recipe.learning.mistakes_per_question)
-    every = [*room.requests.requests_of(0), *room.requests.requests_of(1, mistakes, new)]
+    mistakes = shown_mistakes(read_table(files.exam, Attempt), classroom.recipe.learning.mistakes_per_question)
+    every = [*classroom.requests.requests_of(0), *classroom.requests.requests_of(1, mistakes, new)]
     return [request.key for request in every]
 
 
@@ -37,8 +37,8 @@ def said(room: Classroom) -> list[str]:
 )
 def test_the_phases_ask_exactly_what_the_round_is_said_to_ask(recipe: str, tmp_path: Path) -> None:
     teacher = Teacher()
-    room = classroom(tmp_path, Student(), teacher, recipe)
-    rounds(room)
+    classroom = classroom_at(tmp_path, Student(), teacher, recipe)
+    rounds(classroom)
     asked = [request.key for request in teacher.asked]
     assert len(set(asked)) == len(asked)  # nothing is asked twice
-    assert set(said(room)) == set(asked) and len(said(room)) == len(asked)
+    assert set(said(classroom)) == set(asked) and len(said(classroom)) == len(asked)

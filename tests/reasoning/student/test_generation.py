@@ -24,7 +24,7 @@ from transformers import (
 )
 
 from reasoning.student.checkpoint import Student, save_student
-from reasoning.student.decoding import Request, Row, draw
+from reasoning.student.decoding import Request, SampleRow, draw
 from reasoning.student.generation import Generator, batches, padded_tokens
 from reasoning.student.probe import make_probe
 from reasoning.student.sampling import Completion, PromptRefused, Sampling
@@ -265,7 +265,7 @@ class Cramped(Generator):
 
     rows_at_once = 3
 
-    def _generate(self, rows: Sequence[Row]) -> list[Completion]:
+    def _generate(self, rows: Sequence[SampleRow]) -> list[Completion]:
         if len(rows) > self.rows_at_once:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return super()._generate(rows)
@@ -274,7 +274,10 @@ class Cramped(Generator):
 def test_what_does_not_fit_the_memory_is_answered_in_smaller_batches() -> None:
     generator = Cramped(student("llama"))
     assert generator.answer(PROMPTS, EXAM) == Generator(student("llama")).answer(PROMPTS, EXAM)
-    assert max(map(len, batches([Row(generator.request(p, EXAM), 0) for p in PROMPTS], generator.tokens_at_once))) <= 3
+    assert (
+        max(map(len, batches([SampleRow(generator.request(p, EXAM), 0) for p in PROMPTS], generator.tokens_at_once)))
+        <= 3
+    )
     generator.rows_at_once = 0
     with pytest.raises(torch.OutOfMemoryError):
         generator.answer(PROMPTS, EXAM)
@@ -313,7 +316,7 @@ def test_white_space_that_an_answer_begins_with_is_kept() -> None:
 )
 def test_batches_hold_each_row_once_alike_and_within_bounds(shapes: list[tuple[int, int, float]], bound: int) -> None:
     rows = [
-        Row(Request("", (1,) * length, Sampling(temperature=temperature), limit), 0)
+        SampleRow(Request("", (1,) * length, Sampling(temperature=temperature), limit), 0)
         for length, limit, temperature in shapes
     ]
     groups = batches(rows, bound)
