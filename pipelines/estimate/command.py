@@ -1,12 +1,12 @@
 """What a run will cost, estimated before it starts: `tailor estimate RECIPE`.
 
-Owns: the order check -> claim the directory -> ask a sample -> reckon -> tell, for both kinds of recipe.
+Owns: the order check -> claim the directory -> ask for a sample -> estimate -> show, for both kinds of recipe.
 
 Invariants
 - Bad input is refused before anything is spent. The cap on spending holds for the sample as for the run.
 - The sample goes into the run's own journal, in the run's own directory: the run goes on from there.
-- Without a sample nobody is asked and nothing is written.
-- Whatever was started is stopped, whichever way it ends.
+- Without a sample, nothing is asked and nothing is written.
+- Everything that was started is stopped, even after an error.
 """
 
 from __future__ import annotations
@@ -23,19 +23,22 @@ import ray
 from rich.console import Console
 
 from actors.journal.sums import in_open_batches, sums_of
-from actors.limits.rules import LimiterStats
 from actors.run_lock import RunInProgress, RunLock
 from actors.starting import close_journal, start_journal, start_pool
 from actors.teacher.pool import TeacherPool
 from pipelines.errors import RunFailed
-from pipelines.estimate.asking import TeacherSample, TeacherSampler
-from pipelines.estimate.view import EstimateReport, show, show_json
+from pipelines.estimate.asking import TeacherSampler
+from pipelines.estimate.view import show, show_json
 from pipelines.run.cluster import connect, resources, storage_folder
 from pipelines.run.fine_tune_cot import check_cot, fitted
 from pipelines.run.preflight import check
 from pipelines.run.served_teachers import NotDeployed, applications_of, deployed
 from reasoning.estimate.call_plan import Planned, collection_plan, missed, run_plan
+from reasoning.estimate.call_sizes import call_size
+from reasoning.estimate.report import EstimateReport
+from reasoning.estimate.samples import TeacherSample
 from reasoning.estimate.sums import CallEstimate, Estimate, Pace, Use, rates_of
+from reasoning.estimate.teachers import endpoints_of, pace_of, unpriced_keys
 from reasoning.fine_tune_cot.directory import CotDirectory
 from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe
 from reasoning.recipe.tailored import Recipe
@@ -44,14 +47,14 @@ from reasoning.rounds.classroom import TeacherRefused
 from reasoning.rounds.directory import ClaimedDirectory, RunDirectory, RunDirectoryError
 from reasoning.rounds.progress import Progress
 from reasoning.rounds.requests import Ask
-from reasoning.teacher.calls import EndpointSettings, TeacherSettings
+from reasoning.teacher.calls import TeacherSettings
 from reasoning.teacher.prices import dollars
 
-# What a sample taught about an endpoint, by its name and model: another teacher may be reached at the same place.
-Limiters = Mapping[tuple[str, str], LimiterStats]
+# Limits that endpoints reported during the sample, by name and model: two teachers may share an address.
+Paces = Mapping[tuple[str, str], Pace]
 
-_NOTHING_LEARNT: Limiters = {}
-_UNLIMITED = {"CPU": math.inf, "GPU": math.inf}  # no student is sampled or trained here
+_NOTHING_LEARNT: Paces = {}
+_UNLIMITED = {"CPU": math.inf, "GPU": math.inf}  # an estimate neither samples nor trains a student
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +80,12 @@ class _Subject:
 def estimate(
     recipe: Recipe | FineTuneCotRecipe, origin: str, sample: int, share: float | None, as_json: bool, console: Console
 ) -> EstimateReport:
-    """Tells what `recipe` will still ask and cost: from up to `sample` replies of each kind, and with `share` of an
-    exam's questions missed (None: not known).
+    """Shows what `recipe` will still ask and cost, from up to `sample` replies of each kind. `share` is the expected
+    share of missed exam questions (None: unknown).
 
     Raises `PreflightError` or `RunDirectoryError` before anything is asked, `RunFailed` when the teacher refuses."""
     out = sys.stdout
-    with redirect_stdout(sys.stderr) if as_json else nullcontext():  # what Ray has to say is no part of the object
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():  # keeps Ray's output out of the JSON
         subject = (
             _cot(recipe, origin, sample)
             if isinstance(recipe, FineTuneCotRecipe)
@@ -129,39 +132,39 @@ def _cot(recipe: FineTuneCotRecipe, origin: str, sample: int) -> _Subject:
 
 
 def _there(recipe: Recipe, sample: int) -> Mapping[str, float]:
-    """The resources to check against: those that there are, if a model is to be served for the sample."""
+    """The resources to check against: the cluster's, if the sample needs a model to be served there."""
     served = any(endpoint.serve is not None for _, endpoint in applications_of(recipe).values())
     return resources(recipe.cluster.address) if served and sample else _UNLIMITED
 
 
 def _refuse_another(directory: ClaimedDirectory, recipe: Recipe | FineTuneCotRecipe) -> None:
     if directory.recipe_file.is_file() and directory.recipe().fingerprint() != recipe.fingerprint():
-        directory.claim(recipe)  # says in which keys they differ, and what to do
+        directory.claim(recipe)  # raises, naming the keys that differ
 
 
 # The sample ---------------------------------------------------------------------------------------------------------
 
 
-def _with_teachers(subject: _Subject, size: int) -> tuple[TeacherSample, Limiters]:
+def _with_teachers(subject: _Subject, size: int) -> tuple[TeacherSample, Paces]:
     recipe, ours = subject.recipe, not ray.is_initialized()
     waiting = in_open_batches(subject.journal, recipe.name)
     if waiting:
         raise RunDirectoryError(
             f"{subject.sampler.directory.path}: {waiting} requests are in a batch at the provider, and the sample "
-            "would ask and pay for some of them again. `--sample 0` asks nobody; or let the run fetch them first"
+            "would ask and pay for some of them again. Use `--sample 0` to ask nothing, or let the run fetch them first"
         )
     try:
         lock = RunLock(subject.sampler.directory.path)
     except RunInProgress as error:
-        raise RunDirectoryError(f"{error}. `--sample 0` asks nobody, and may be told meanwhile") from error
+        raise RunDirectoryError(f"{error}. Use `--sample 0` to estimate while it runs") from error
     try:
         connect(recipe.cluster.address)
         with deployed(recipe) as base_urls:
             return asyncio.run(_sample(subject, base_urls, size))
     except (TeacherRefused, NotDeployed) as error:
         raise RunFailed(
-            f"{subject.sampler.directory.path}: the sample stopped: {error}\nWhat was answered is kept. A smaller "
-            "--sample asks for less, --sample 0 for nothing."
+            f"{subject.sampler.directory.path}: the sample stopped: {error}\nReplies so far are kept. Use a smaller "
+            "--sample to ask for less, or --sample 0 to ask nothing."
         ) from error
     finally:
         lock.release()
@@ -169,7 +172,7 @@ def _with_teachers(subject: _Subject, size: int) -> tuple[TeacherSample, Limiter
             ray.shutdown()
 
 
-async def _sample(subject: _Subject, base_urls: Mapping[str, str], size: int) -> tuple[TeacherSample, Limiters]:
+async def _sample(subject: _Subject, base_urls: Mapping[str, str], size: int) -> tuple[TeacherSample, Paces]:
     sampler, section = subject.sampler, subject.recipe.teacher
     journal = start_journal(subject.journal)
     asking: list[tuple[TeacherSettings, TeacherPool]] = []
@@ -188,11 +191,11 @@ async def _sample(subject: _Subject, base_urls: Mapping[str, str], size: int) ->
         sampled = await sampler.sample(subject.planned, size)
         if not sampled.replies:
             kinds = ", ".join(f"{kind} {count}" for kind, count in sampled.failed.items()) or "no question to ask"
-            raise TeacherRefused(f"no request of the sample was answered ({kinds})")
-        learnt: dict[tuple[str, str], LimiterStats] = {}
+            raise TeacherRefused(f"the teacher answered no request of the sample ({kinds})")
+        learnt: dict[tuple[str, str], Pace] = {}
         for settings, pool in asking:
             for endpoint, stats in zip(settings.endpoints, await pool.limiter_stats(), strict=True):
-                learnt[endpoint.name, endpoint.model] = stats
+                learnt[endpoint.name, endpoint.model] = Pace(stats.requests_per_minute, stats.tokens_per_minute)
         return sampled, learnt
     finally:
         for _, pool in asking:
@@ -200,68 +203,36 @@ async def _sample(subject: _Subject, base_urls: Mapping[str, str], size: int) ->
         await close_journal(journal)
 
 
-# Reckoning ----------------------------------------------------------------------------------------------------------
+# The report ----------------------------------------------------------------------------------------------------------
 
 
-def _report(subject: _Subject, sampled: TeacherSample, learnt: Limiters, before: float) -> EstimateReport:
-    teacher, rows = subject.recipe.teacher, []
-    endpoints = {ask: _endpoints(subject.recipe, ask) for ask in Ask}
+def _report(subject: _Subject, sampled: TeacherSample, learnt: Paces, before: float) -> EstimateReport:
+    sampler, rows = subject.sampler, []
+    endpoints = {ask: endpoints_of(subject.recipe, ask) for ask in Ask}
     for planned in subject.planned:
-        known = subject.sampler.known(planned, subject.journal)
+        known = sampler.known(planned, subject.journal)
         uses: dict[str, Use] = sampled.uses.get((planned.ask, planned.step), {}) | known
-        size = subject.sampler.size(planned, uses.values())
+        size = call_size(planned, sampler.requests, sampler.data, sampler.max_new_tokens, uses.values())
         rows.append(CallEstimate(planned, size, rates_of(endpoints[planned.ask]), tuple(known.values())))
     estimated = Estimate(tuple(rows))
     spent = _booked(subject)
     return EstimateReport(
-        name=subject.sampler.directory.path.name,
-        directory=subject.sampler.directory.path,
+        name=sampler.directory.path.name,
+        directory=sampler.directory.path,
         estimate=estimated,
         sampled=sampled,
         sample_cost=spent - before if all(row.rates for row in rows) else None,
         spent=spent,
-        max_cost=teacher.max_cost,
-        minutes=estimated.minutes({ask: _pace(endpoints[ask], learnt) for ask in Ask}),
+        max_cost=subject.recipe.teacher.max_cost,
+        minutes=estimated.minutes({ask: pace_of(endpoints[ask], learnt) for ask in Ask}),
         batch=any(endpoint.batch is not None for row in rows for endpoint in endpoints[row.planned.ask]),
-        unpriced=_unpriced(subject.recipe, {row.planned.ask for row in rows}),
+        unpriced=unpriced_keys(subject.recipe, {row.planned.ask for row in rows}),
         notes=subject.notes,
     )
 
 
-def _section(recipe: Recipe, ask: Ask) -> TeacherSection:
-    return recipe.teacher.for_first if ask is Ask.RATIONALES else recipe.teacher
-
-
-def _endpoints(recipe: Recipe, ask: Ask) -> tuple[EndpointSettings, ...]:
-    return _section(recipe, ask).settings().endpoints
-
-
-def _unpriced(recipe: Recipe, asks: set[Ask]) -> tuple[str, ...]:
-    """The recipe's keys that would say what is missing."""
-    keys: dict[str, None] = {}
-    for ask in sorted(asks):
-        first = ask is Ask.RATIONALES and recipe.teacher.first is not None
-        path = "teacher.first" if first else "teacher"
-        for number, endpoint in enumerate(_endpoints(recipe, ask)):
-            if endpoint.price is None:
-                keys[f"{path}.price" if number == 0 else f"{path}.endpoints.{number - 1}.price"] = None
-    return tuple(keys)
-
-
-def _pace(endpoints: tuple[EndpointSettings, ...], learnt: Limiters) -> Pace:
-    """What the endpoints permit together, by the recipe or by what they said themselves."""
-    if any(endpoint.batch is not None for endpoint in endpoints):
-        return Pace(None, None)  # a batch has limits of its own
-
-    def together(name: str) -> float | None:
-        limits = [getattr(learnt.get((endpoint.name, endpoint.model), endpoint), name) for endpoint in endpoints]
-        return None if None in limits else sum(limits)
-
-    return Pace(together("requests_per_minute"), together("tokens_per_minute"))
-
-
 def _booked(subject: _Subject) -> float:
-    """Dollars that are booked in the run's name."""
+    """Dollars that the journal has booked for the run."""
     if not subject.journal.is_file():
         return 0.0
     sums = sums_of(subject.journal, subject.recipe.name).all

@@ -1,13 +1,11 @@
 """How an estimate is shown: a table and a few lines, or one JSON object.
 
-Owns: the words. The numbers are of `reasoning.estimate.sums`.
+Owns: the words. The numbers come from `reasoning.estimate`.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TextIO
 
 import typer
@@ -15,46 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.estimate.asking import TeacherSample
 from reasoning.estimate.call_plan import Calls
+from reasoning.estimate.report import EstimateReport
 from reasoning.estimate.sums import CHARACTERS_A_TOKEN, CallEstimate, Estimate
-
-
-@dataclass(frozen=True, slots=True)
-class EstimateReport:
-    """Everything that an estimate shows.
-
-    Amounts are in dollars, None where a price is missing: `sample_cost` is the cost of the sample, `spent` what the run
-    has spent so far, including the sample. `minutes` is the shortest time at the permitted rate, None when that is
-    unknown. `unpriced` lists the recipe keys that lack a price."""
-
-    name: str
-    directory: Path
-    estimate: Estimate
-    sampled: TeacherSample
-    sample_cost: float | None
-    spent: float
-    max_cost: float | None
-    minutes: float | None
-    batch: bool
-    unpriced: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def in_all(self) -> float | None:
-        """What the run will have spent at its end, as expected."""
-        return None if self.estimate.to_pay is None else self.spent + self.estimate.to_pay
-
-    @property
-    def most_in_all(self) -> float | None:
-        return None if self.estimate.most_to_pay is None else self.spent + self.estimate.most_to_pay
-
-    @property
-    def cap_is_too_low(self) -> bool:
-        """The cap on spending is not above what is expected."""
-        return (
-            self.max_cost is not None and self.in_all is not None and self.in_all > 0 and self.max_cost <= self.in_all
-        )
 
 
 def show(report: EstimateReport, console: Console) -> None:
@@ -115,7 +76,7 @@ def _cap(report: EstimateReport) -> str:
     if report.cap_is_too_low:
         return (
             f"[yellow]warning:[/yellow] teacher.max_cost ${cap:g} is not above the expected {_money(expected)}{so_far}:"
-            " the run would stop there, and go on once it is raised."
+            " the run would stop there and continue once you raise it."
         )
     above = "and above the most" if cap >= most else f"and below the most, {_money(most)}"
     return f"teacher.max_cost ${cap:g} is above the expected {_money(expected)}{so_far}, {above}."
@@ -125,25 +86,25 @@ def _time(report: EstimateReport) -> str:
     if report.batch:
         return "Time: batches are answered within the provider's window (teacher.batch.window), round by round."
     if report.minutes is None:
-        return "Time: not known; teacher.requests_per_minute and teacher.tokens_per_minute would say what is permitted."
+        return "Time: unknown. Set teacher.requests_per_minute and teacher.tokens_per_minute to see it."
     return f"Time: at least {_duration(report.minutes)} at the permitted rate, for what is still to ask."
 
 
 def _sample(report: EstimateReport) -> list[str]:
     sampled = report.sampled
     if not sampled.replies:
-        return ["No sample was taken: tokens are those of the prompts' length and of replies as long as permitted."]
+        return ["No sample was taken: tokens are estimated from prompt lengths and the longest permitted replies."]
     cost = "" if report.sample_cost is None else f", for {_money(report.sample_cost)}"
     again = f" ({sampled.from_journal} from the journal)" if sampled.from_journal else ""
     failed = "".join(f", {count} failed: {kind}" for kind, count in sampled.failed.items())
     lines = [f"Sample: {sampled.questions} questions, {sampled.replies} replies{again}{cost}{failed}."]
     if sampled.stand_ins:
         lines.append(
-            "No exam was sat yet: as mistakes the sample shows stand-ins, the teacher's own solutions with another "
-            "last number, and the replies to them are of no use to the run."
+            "There was no exam yet, so the sample shows stand-ins as mistakes: the teacher's own solutions with the "
+            "last number changed. The run cannot use the replies to them."
         )
     if report.batch:
-        lines.append("The sample was asked at once, at the full price, and not in a batch.")
+        lines.append("The sample was asked directly at full price, without a batch.")
     return lines
 
 
@@ -184,12 +145,12 @@ def _duration(minutes: float) -> str:
 
 
 def show_json(report: EstimateReport, out: TextIO) -> None:
-    """Writes one JSON object, on a line."""
+    """Writes the report as one line of JSON."""
     typer.echo(json.dumps(as_json(report)), file=out)
 
 
 def as_json(report: EstimateReport) -> dict[str, Any]:
-    """All of it as plain values; dollars are null where a price is missing."""
+    """The report as plain values. Dollars are null where a price is missing."""
     one, sampled = report.estimate, report.sampled
     return {
         "run": report.name,

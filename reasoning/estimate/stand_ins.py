@@ -6,6 +6,8 @@ is used to count tokens, and never learnt from.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from reasoning.grading.extraction.numbers import with_another_digit
 from reasoning.grading.kinds import KINDS
 from reasoning.prompts.headings import one_block, read_reply
@@ -22,6 +24,11 @@ def stand_in(problem: Problem, solution: str, form: StudentForm, max_new_tokens:
     wrong = wrong_answer(problem)
     text = one_block(form.completion(with_another_digit(rationale), wrong))
     return Mistake(problem.id, 0, text[: CHARACTERS_A_TOKEN * max_new_tokens], wrong)
+
+
+def stand_ins(solutions: Iterable[tuple[Problem, str]], form: StudentForm, max_new_tokens: int) -> list[Mistake]:
+    """A stand-in for each problem and its solution."""
+    return [stand_in(problem, solution, form, max_new_tokens) for problem, solution in solutions]
 
 
 def wrong_answer(problem: Problem) -> str:

@@ -1,7 +1,18 @@
-"""A classroom in this very process: no Ray, no HTTP, no vLLM. Measurements of the method run in it, many side by side.
+"""The whole method in one process: teacher, student and training, without Ray, HTTP or vLLM. Start reading here.
 
-The phases, prompts, filters, batches and objectives are those of every run; what differs is who carries a question: the
-offline teacher is called, the student is sampled by `transformers`, and it is trained here.
+A run is a sequence of rounds, and a round is five phases. Each reads the files of the phases before it and writes its
+own (`reasoning.rounds.phases`; source: Tailored Learning, arXiv 2310.13332):
+
+1. `exam`: the student answers training questions by sampling. Wrong answers are its mistakes. Round 0 has no exam.
+2. `feedback`: the teacher explains each mistake. In round 0 it answers questions without seeing any.
+3. `select_examples`: correct rationales become positives, the student's wrong answers negatives.
+4. `train`: the student of the round before is fine-tuned on these examples.
+5. `evaluate` (`reasoning.rounds.evaluation`): the new student answers validation and test questions greedily.
+
+`run_in_process` sets up a run, `run_phases` is the loop, `next_step` (`reasoning.rounds.order`) says which phase comes
+next and when to stop, and `perform` does it. A phase asks its student and its teacher through a classroom.
+`InProcessClassroom` is the simplest one: it calls the offline teacher, samples the student with `transformers`, and
+trains it here. A run on a cluster has the same loop and the same phases, and another classroom (`actors.classroom`).
 """
 
 from __future__ import annotations
@@ -9,7 +20,6 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers.utils.logging import disable_progress_bar
@@ -34,31 +44,37 @@ from reasoning.training.fine_tuning import FineTuning, fine_tune
 from reasoning.training.report import FineTuneReport
 
 
-class _Collected:
-    """Answers together all prompts that were asked for before the event loop came back to it."""
+def run_in_process(recipe: Recipe, folder: Path, teacher_tokens: int | None = None) -> tuple[list[PhaseRecord], int]:
+    """Runs `recipe` to its end in the new `folder`. Returns the finished phases and the teacher tokens spent.
 
-    def __init__(self, generator: Generator) -> None:
-        self._generator = generator
-        self._waiting: list[tuple[str, Sampling, asyncio.Future[list[Completion]]]] = []
+    `teacher_tokens` limits those tokens (see `InProcessClassroom`)."""
+    disable_progress_bar()
+    torch.manual_seed(recipe.seed)
+    directory = RunDirectory(folder)
+    directory.claim(recipe)
+    classroom = InProcessClassroom(recipe, directory, load_problems(recipe.task, recipe.seed), teacher_tokens)
+    return asyncio.run(run_phases(classroom)), classroom.spent
 
-    async def answer(self, prompt: str, sampling: Sampling) -> list[Completion]:
-        loop = asyncio.get_running_loop()
-        if not self._waiting:
-            loop.call_soon(self._answer_all)
-        future: asyncio.Future[list[Completion]] = loop.create_future()
-        self._waiting.append((prompt, sampling, future))
-        return await future
 
-    def _answer_all(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        answers = self._generator.answer([prompt for prompt, _, _ in waiting], [sampling for _, sampling, _ in waiting])
-        for (_, _, future), completions in zip(waiting, answers, strict=True):
-            future.set_result(completions)
+async def run_phases(classroom: InProcessClassroom) -> list[PhaseRecord]:
+    """Does one phase after another, from the first of round 0, until the recipe has nothing left to do."""
+    done: list[PhaseRecord] = []
+    learning = classroom.recipe.learning
+    while not isinstance(step := next_step(done, learning.rounds, learning.patience), Finished):
+        classroom.current_round = step.round
+        started = time.monotonic()
+        metrics = await perform(classroom, step.round, step.phase)
+        done.append(PhaseRecord(step.round, step.phase, time.monotonic() - started, metrics))
+        classroom.directory.append(done[-1])
+    return done
 
 
 class InProcessClassroom(Classroom):
-    """`teacher_tokens` is what the teacher may be paid for in the whole run, prompts and completions together: an equal
-    share for each round, what a round leaves going to the next. A request that would pass it is refused unasked."""
+    """Asks the offline teacher, samples the student with `transformers`, and trains it, all in this process.
+
+    `teacher_tokens` limits the tokens of the whole run, prompts and completions together. Each round gets an equal
+    share plus what earlier rounds left. A request that would exceed it fails as rate limited. `spent` counts the
+    tokens so far; the limit in force is that of `current_round`."""
 
     def __init__(
         self, recipe: Recipe, directory: RunDirectory, data: TaskData, teacher_tokens: int | None = None
@@ -66,9 +82,11 @@ class InProcessClassroom(Classroom):
         super().__init__(recipe, directory, data, run_prompts(recipe), Progress())
         self._teacher: Teacher = OfflineTeacher(recipe.teacher.error_rate, recipe.seed)
         self._budget = teacher_tokens
-        self._student: tuple[str, _Collected] | None = None
+        self._student: tuple[str, _PromptBatcher] | None = None
         self.spent = 0
         self.current_round = 0
+
+    # The teacher
 
     async def ask(self, request: TeacherRequest, *, first: bool) -> Outcome:
         content = request.messages[-1][1]
@@ -81,6 +99,8 @@ class InProcessClassroom(Classroom):
         self.spent += asked + answered
         return TeacherReply(request.key, text, "stop", asked, answered, request.model)
 
+    # The student
+
     async def student_at(self, round: int) -> Answering:
         return self._answering(self.checkpoint(round))
 
@@ -88,18 +108,21 @@ class InProcessClassroom(Classroom):
         return self._answering(str(self.files(round).after(epoch).student))
 
     def _answering(self, checkpoint: str) -> Answering:
+        """Loads the student at `checkpoint`, unless it is the one in memory."""
         if self._student is None or self._student[0] != checkpoint:
             student = load_student(checkpoint)
             student.model.eval()
-            self._student = (checkpoint, _Collected(Generator(student)))
+            self._student = (checkpoint, _PromptBatcher(Generator(student)))
         return self._student[1].answer
+
+    # Training
 
     async def fine_tune(self, round: int) -> FineTuneReport:
         learning, training, files = self.recipe.learning, self.training(round), self.files(round)
         student = load_student(self.checkpoint(round - 1))
         state = files.epochs / "state.pt"
 
-        def keep(run: FineTuning) -> None:
+        def keep(run: FineTuning) -> None:  # after each pass, so that the best one can be chosen, and training resumed
             if training.epoch == "best":
                 save_student(student.model, student.tokenizer, files.after(run.passes).student)
                 run.save(state)
@@ -120,23 +143,23 @@ class InProcessClassroom(Classroom):
         return report
 
 
-def run_in_process(recipe: Recipe, folder: Path, teacher_tokens: int | None = None) -> tuple[list[PhaseRecord], int]:
-    """Runs `recipe` to its end in `folder`; returns its phases and the teacher tokens that were spent."""
-    disable_progress_bar()
-    torch.manual_seed(recipe.seed)
-    directory = RunDirectory(folder)
-    directory.claim(recipe)
-    classroom = InProcessClassroom(recipe, directory, load_problems(recipe.task, recipe.seed), teacher_tokens)
-    return asyncio.run(_run(classroom)), classroom.spent
+class _PromptBatcher:
+    """Batches prompts: answers all those that arrived in one turn of the event loop in one call of the generator."""
 
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+        self._waiting: list[tuple[str, Sampling, asyncio.Future[list[Completion]]]] = []
 
-async def _run(classroom: InProcessClassroom) -> list[PhaseRecord]:
-    done: list[PhaseRecord] = []
-    learning: Any = classroom.recipe.learning
-    while not isinstance(step := next_step(done, learning.rounds, learning.patience), Finished):
-        classroom.current_round = step.round
-        started = time.monotonic()
-        metrics = await perform(classroom, step.round, step.phase)
-        done.append(PhaseRecord(step.round, step.phase, time.monotonic() - started, metrics))
-        classroom.directory.append(done[-1])
-    return done
+    async def answer(self, prompt: str, sampling: Sampling) -> list[Completion]:
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._answer_all)
+        future: asyncio.Future[list[Completion]] = loop.create_future()
+        self._waiting.append((prompt, sampling, future))
+        return await future
+
+    def _answer_all(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        answers = self._generator.answer([prompt for prompt, _, _ in waiting], [sampling for _, sampling, _ in waiting])
+        for (_, _, future), completions in zip(waiting, answers, strict=True):
+            future.set_result(completions)

@@ -106,6 +106,10 @@ class RequestBuilder:
         section = self.recipe.learning.new_questions
         yield from (Query(Ask.NEW_ANSWERS, new, None, n) for n in range(section.answers if section else 0))
 
+    def at_step(self, query: Query, reply: str | None = None) -> TeacherRequest:
+        """The first request of `query`; given the reply to that, the second one."""
+        return self.first(query) if reply is None else self.second(query, reply)
+
     def first(self, query: Query) -> TeacherRequest:
         """The first request of `query`, and of most prompts the only one."""
         prompt = prompt_of(self.prompts, query.ask)

@@ -20,7 +20,6 @@ from reasoning.prompts.run_prompts import run_prompts
 from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe, parse_cot_recipe
 from reasoning.records import Attempt, Example, Rationale
 from reasoning.rounds.classroom import Answering, Classroom
-from reasoning.rounds.directory import RunDirectoryError
 from reasoning.rounds.epochs import read_epochs
 from reasoning.rounds.order import Finished, Phase
 from reasoning.rounds.progress import Progress
@@ -232,18 +231,3 @@ def test_questions_that_are_not_recorded_are_left_out_and_counted(tmp_path: Path
     feedback = CotDirectory(tmp_path / "run").degree(1).finished()[0].metrics
     assert (feedback["kept"], feedback["failed"], feedback["asked"]) == (8, 4, 12)
     assert set(positives(tmp_path / "run", 1)) == {problem.id for problem in train[:8]}
-
-
-def test_a_run_without_a_finished_degree_has_no_student(tmp_path: Path) -> None:
-    directory = CotDirectory(tmp_path / "run")
-    directory.claim(recipe("[1]"))
-    with pytest.raises(RunDirectoryError, match="no degree is finished"):
-        student_directory(directory.path)
-
-
-def test_another_recipe_is_refused_and_further_degrees_are_not(tmp_path: Path) -> None:
-    directory = CotDirectory(tmp_path / "run")
-    assert not directory.claim(recipe("[2]"))
-    assert directory.claim(recipe("[0, 2, 8]"))
-    with pytest.raises(RunDirectoryError, match=r"differs in: teacher\.temperature"):
-        directory.claim(recipe("[1]"))  # one rationale is asked for at temperature 0

@@ -1,0 +1,78 @@
+"""How a run asks its teacher: each request once, in one step or two, and what stops the run."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from reasoning.rounds.classroom import TeacherRefused, gather_all
+from reasoning.rounds.requests import Ask, Query
+from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply
+from tests.reasoning.rounds.test_phases import RECIPE, Student, Teacher, classroom_at, run
+
+
+def test_a_query_that_is_under_way_is_joined_and_not_asked_again(tmp_path: Path) -> None:
+    teacher = Teacher()
+    classroom = classroom_at(tmp_path, Student(), teacher)
+    query = Query(Ask.RATIONALES, classroom.data.train[0])
+
+    async def twice() -> bool:
+        first, second = classroom.start_asking(query), classroom.start_asking(query)
+        await first
+        return first is second
+
+    assert run(twice()) and len(teacher.asked) == 1
+    assert classroom.progress.snapshot.teacher_tokens_total == 30
+
+
+def test_a_prompt_in_two_steps_gives_one_reply_with_the_tokens_of_both(tmp_path: Path) -> None:
+    teacher = Teacher()
+    classroom = classroom_at(tmp_path, Student(), teacher, RECIPE + "\nteacher: {first_prompt: zero_shot_cot}\n")
+    query = Query(Ask.RATIONALES, classroom.data.train[0])
+
+    async def ask() -> TeacherReply | TeacherFailure:
+        return await classroom.start_asking(query)
+
+    reply = run(ask())
+    assert isinstance(reply, TeacherReply) and len(teacher.asked) == 2
+    assert reply.key == teacher.asked[0].key and (reply.prompt_tokens, reply.completion_tokens) == (20, 40)
+
+
+def test_a_failure_is_counted_and_one_that_ends_the_run_is_raised(tmp_path: Path) -> None:
+    async def ask(kind: FailureKind) -> TeacherReply | TeacherFailure:
+        classroom = classroom_at(tmp_path, Student(), Teacher(kind))
+        outcome = await classroom.start_asking(Query(Ask.RATIONALES, classroom.data.train[0]))
+        assert classroom.progress.snapshot.teacher_failed == ((kind.value, 1),)
+        return outcome
+
+    assert isinstance(run(ask(FailureKind.SERVER)), TeacherFailure)
+    with pytest.raises(TeacherRefused, match="authentication"):
+        run(ask(FailureKind.AUTHENTICATION))
+
+
+def test_the_first_failure_cancels_the_rest_before_it_is_raised() -> None:
+    ended = []
+
+    async def slow() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("slow")
+
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise ConnectionError("gone")
+
+    with pytest.raises(ConnectionError, match="gone"):
+        asyncio.run(gather_all([slow(), fails()]))
+    assert ended == ["slow"]
+
+
+def test_results_come_in_the_order_of_the_work() -> None:
+    async def after(seconds: float) -> float:
+        await asyncio.sleep(seconds)
+        return seconds
+
+    assert asyncio.run(gather_all(after(s) for s in (0.02, 0.0, 0.01))) == [0.02, 0.0, 0.01]
