@@ -10,7 +10,6 @@ import inspect
 
 import pytest
 
-
 from reasoning.student import vllm_internals
 from tests.conftest import ROOT
 
