@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 import ray
 
 from actors.nodes import on_one_node
+from reasoning.recipe.endpoint import EndpointSection
 from reasoning.recipe.tailored import Recipe
-from reasoning.recipe.teacher import EndpointSection, TeacherSection
+from reasoning.recipe.teacher import TeacherSection
 
 
 class NotDeployed(RuntimeError):

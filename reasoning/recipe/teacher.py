@@ -1,9 +1,9 @@
 """The teacher's sections of a recipe: who is asked, where, how fast, and for how much money.
 
 Owns: the keys of `teacher`, their defaults, bounds and cross-checks, and the settings of the pool that they come to.
+The keys of one endpoint are in `reasoning.recipe.endpoint`.
 
 Invariants
-- No section holds a secret: keys are named by environment variable, and an address with a password is refused.
 - Where a teacher is reached, how fast and at what price changes nothing about what it answers: those keys are no part
   of a run's identity (`THROUGHPUT_KEYS`), nor of any request's key.
 - A cap on spending is refused where a price is missing.
@@ -11,20 +11,18 @@ Invariants
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from reasoning.recipe.base import Fraction, NotNegative, Positive, PositiveInt, Section
-from reasoning.recipe.engine import EngineSection
+from reasoning.recipe.base import Fraction, NotNegative, Positive, PositiveInt
+from reasoning.recipe.endpoint import EndpointSection
 from reasoning.records import stable_id
-from reasoning.teacher.calls import BatchSettings, EndpointSettings, TeacherSettings
-from reasoning.teacher.prices import DEFAULT_TABLE, Price, load_prices, price_of
+from reasoning.teacher.calls import TeacherSettings
+from reasoning.teacher.prices import DEFAULT_TABLE, Price, load_prices
 
 OPENAI_API = "https://api.openai.com/v1"
 OFFLINE_MODEL = "offline-teacher"
@@ -50,135 +48,6 @@ THROUGHPUT_KEYS = (
     "send_temperature",
     "max_tokens_key",
 )
-
-
-class PriceSection(Section):
-    """Dollars for a million tokens; `batch_share` of it by the Batch API (OpenAI: 0.5)."""
-
-    input: NotNegative = Field(description="Dollars per million tokens sent.")
-    output: NotNegative = Field(description="Dollars per million tokens received.")
-    batch_share: Fraction = Field(
-        default=1.0, description="The share of these prices that the Batch API asks (OpenAI: 0.5)."
-    )
-
-    def price(self) -> Price:
-        return Price(self.input, self.output, self.batch_share)
-
-
-class BatchSection(Section):
-    """The Batch API: cheaper, within hours. A batch goes out when `max_requests` are gathered, or none came for
-    `linger_s`; it is looked at every `poll_s`."""
-
-    max_requests: Annotated[int, Field(ge=1, le=50_000)] = Field(
-        default=50_000, description="A batch is sent when it has this many requests."
-    )
-    linger_s: NotNegative = Field(
-        default=10.0, description="A batch is also sent when no request was added for this many seconds."
-    )
-    poll_s: Positive = Field(default=30.0, description="Seconds between two looks at a batch that was sent.")
-    window: str = Field(default="24h", description="The time within which the API promises to answer.")
-
-    def settings(self) -> BatchSettings:
-        return BatchSettings(self.max_requests, self.linger_s, self.poll_s, self.window)
-
-
-class ServeSection(EngineSection):
-    """A teacher that the run serves itself on the cluster's own GPUs, by Ray Serve and vLLM; `gpus` and `cpus` are per
-    replica."""
-
-    replicas: PositiveInt = Field(default=1, description="How many copies of the model are served.")
-    gpus: NotNegative = Field(default=0.0, description="GPUs of each replica.")
-    cpus: Positive = Field(default=1.0, description="CPU cores of each replica.")
-
-
-class EndpointSection(Section):
-    """One endpoint of a teacher: another key, another provider, or (`serve`) the cluster's own GPUs. `model`
-    is the name it has there, by default the teacher's; `weight` its share of the requests while all have room."""
-
-    base_url: str | None = Field(
-        default=None, description="The API's address, such as `http://host:8000/v1`. Default: OpenAI's."
-    )
-    model: str | None = Field(default=None, description="The model's name there. Default: the teacher's.")
-    api_key_env: str | None = Field(
-        default=None,
-        description=("The name of the environment variable that holds the key. The key itself is never written down."),
-    )
-    weight: Positive = Field(
-        default=1.0, description="The share of the requests that this endpoint gets while all have room."
-    )
-    requests_per_minute: Positive | None = Field(
-        default=None, description="The limit of requests. Default: learnt from what the API says."
-    )
-    tokens_per_minute: Positive | None = Field(
-        default=None, description="The limit of tokens. Default: learnt from what the API says."
-    )
-    max_in_flight: PositiveInt = Field(default=256, description="At most this many requests at once.")
-    timeout_s: Positive = Field(default=120.0, description="Seconds to wait for a reply.")
-    send_seed: bool = Field(
-        default=True, description="Send each request's seed. Set it to false for an API that refuses one."
-    )
-    send_temperature: bool = Field(
-        default=True, description="Send the temperature. Set it to false for a model that refuses one."
-    )
-    max_tokens_key: Literal["max_tokens", "max_completion_tokens"] = Field(
-        default="max_tokens", description="The name by which the API knows the limit of a reply's tokens."
-    )
-    price: PriceSection | None = Field(default=None, description="What it costs. Default: from the table of prices.")
-    batch: BatchSection | None = Field(
-        default=None,
-        description=(
-            "Ask through the Batch API: cheaper, and answered within hours. All endpoints of a teacher, or none."
-        ),
-    )
-    serve: ServeSection | None = Field(
-        default=None, description="Serve the model in this run, on the cluster's own GPUs."
-    )
-
-    @field_validator("base_url")
-    @classmethod
-    def _address_without_secrets(cls, base_url: str | None) -> str | None:
-        if base_url is not None:
-            parts = urlsplit(base_url)
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError("an address that begins with http:// or https:// is needed")
-            if parts.username or parts.password or parts.query:
-                # shown neither here nor anywhere: an address is written to journal and log
-                raise ValueError("an address holds no user, password or query; give the key by api_key_env")
-        return base_url
-
-    @field_validator("api_key_env")
-    @classmethod
-    def _a_variable_and_no_key(cls, name: str | None) -> str | None:
-        if name is not None and re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) is None:
-            raise ValueError("the name of an environment variable, in capitals, is needed here, never the key itself")
-        return name
-
-    @model_validator(mode="after")
-    def _is_in_one_place(self) -> EndpointSection:
-        if self.serve is not None and (self.base_url is not None or self.api_key_env is not None):
-            raise ValueError("a teacher that the run serves itself has no base_url and no api_key_env")
-        if self.serve is not None and self.batch is not None:
-            raise ValueError("batch is for an API: a teacher that the run serves itself answers at once")
-        return self
-
-    def at(self, name: str, base_url: str, model: str, table: Mapping[str, Price]) -> EndpointSettings:
-        """How the pool asks this endpoint, which it shows as `name` and reaches at `base_url`."""
-        return EndpointSettings(
-            name=name,
-            base_url=base_url,
-            model=model,
-            api_key_env=self.api_key_env,
-            weight=self.weight,
-            requests_per_minute=self.requests_per_minute,
-            tokens_per_minute=self.tokens_per_minute,
-            max_in_flight=self.max_in_flight,
-            timeout_s=self.timeout_s,
-            send_seed=self.send_seed,
-            send_temperature=self.send_temperature,
-            max_tokens_key=self.max_tokens_key,
-            price=self.price.price() if self.price else price_of(model, table),
-            batch=self.batch.settings() if self.batch else None,
-        )
 
 
 class TeacherSection(EndpointSection):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from reasoning.recipe.cluster import ClusterSection
+from reasoning.recipe.endpoint import ServeSection
 from reasoning.recipe.engine import CapacitySection, EngineSection, PrecisionSection
 from reasoning.recipe.student import StudentSection
 from reasoning.recipe.tailored import RecipeError, parse_recipe
-from reasoning.recipe.teacher import ServeSection
 
 
 def test_student_and_cluster_together_have_the_keys_of_one_engine() -> None:
