@@ -126,7 +126,7 @@ def kind_of(task: str) -> AnswerKind:
     from reasoning.tasks.loading import TASKS
 
     if task not in TASKS:
-        raise GradingError(f"unknown task {task!r}; there are {', '.join(sorted(TASKS))}")
+        raise GradingError(f"unknown task {task!r}; known are {', '.join(sorted(TASKS))}")
     return TASKS[task].answer_kind
 
 
@@ -198,7 +198,7 @@ def read_answered(path: Path, task: str, fields: Sequence[str], grader: GraderNa
             found.append(_answered(row, line.number, line.place, task, kind, fields, grader))
     faults.raise_caught()
     if not found:
-        raise DataError(str(path), "it holds no completions", "give a JSONL file, one object a line")
+        raise DataError(str(path), "the file contains no completions", "give a JSONL file, one object a line")
     return found
 
 
@@ -219,7 +219,7 @@ def _answered(
         raise DataError(place, f"it has no {wanted}, only {has}", "add it, or name the field with --field")
     for name in names:
         if not isinstance(row[name], str) and not (name == "gold" and _is_number(row[name])):
-            raise DataError(place, f"its {name!r} is no text but {kind_of_value(row[name])}", "write it as a text")
+            raise DataError(place, f"its {name!r} is not a text but {kind_of_value(row[name])}", "write it as a text")
     if not row["question"].strip():
         raise DataError(place, "its question is empty", "state the question, or remove that line")
     try:
@@ -248,7 +248,7 @@ def _gold_fault(gold: str, task: str, kind: AnswerKind, choices: tuple[str, ...]
     elif not rules.is_gold(gold, ()) and not rules.is_gold(gold.lower(), ()):  # "YES" is published, too
         return f"its gold answer {shown} is not {rules.description}"
     if grader is GraderName.PAPER and not is_paper_gold(gold, task):
-        return f"its gold answer {shown} is none that paper B's rule can read"
+        return f"its gold answer {shown} cannot be read by paper B's rule"
     return ""
 
 

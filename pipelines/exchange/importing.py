@@ -95,7 +95,7 @@ def task_of(target: str, data: Path | None) -> tuple[TaskSection, int]:
         nested = data / "datasets"
         return TaskSection(name=target, source="file", path=nested if nested.is_dir() else data), 0
     if not path.is_file():
-        what = "there is no such recipe or run's folder, and no task of that name"
+        what = "no recipe, run folder or task of that name exists"
         raise DataError(f"--task {target}", what, f"tasks are {', '.join(sorted(TASKS))}")
     recipe = parse_recipe(_task_part(recipe_text(path)), str(path), data)
     return recipe.task, recipe.seed
@@ -128,7 +128,9 @@ def _import_demonstrations(file: Path, task: str, out: Path, data: Path | None, 
 def _import_questions(file: Path, format: Format, task: str, out: Path, console: Console) -> None:
     """The questions of a data set, or of completions that cover one, as a file that a recipe's `task.path` names."""
     if format not in (Format.B_DATASET, Format.B_COMPLETIONS):
-        raise DataError(str(file), f"a file of {format} does not hold a task's questions", "name --out otherwise")
+        raise DataError(
+            str(file), f"a file of {format} does not contain a task's questions", "give --out another ending"
+        )
     questions = read_dataset(file) if format is Format.B_DATASET else questions_of(read_completions(file))
     write_questions(out, questions)
     console.print(f"{out}: {len(questions)} questions", soft_wrap=True, markup=False)

@@ -43,8 +43,8 @@ def journal_at(path: Path) -> Path:
         return shared.expanduser() if shared is not None else directory.journal
     if not directory.journal.is_file():
         raise JournalError(
-            f"{path}: is no run's folder (no recipe.yaml) and holds no {directory.journal.name}. Give the journal's "
-            "file"
+            f"{path}: not a run's folder (no recipe.yaml), and it contains no {directory.journal.name}. "
+            "Give the journal's file"
         )
     return directory.journal
 

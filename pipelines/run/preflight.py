@@ -124,7 +124,7 @@ def _price_faults(path: str, section: TeacherSection, recipe: Recipe) -> Iterato
     for number, endpoint in enumerate(settings.endpoints):
         if endpoint.price is None:
             place = path if number == 0 else f"{path}.endpoints.{number - 1}"
-            what = f"teacher.max_cost is set, and the table of prices does not know {endpoint.model!r}"
+            what = f"teacher.max_cost is set, but the table of prices has no entry for {endpoint.model!r}"
             yield Fault(f"{place}.price", what, "Give its price: {input: DOLLARS, output: DOLLARS} per million tokens")
 
 
@@ -214,13 +214,15 @@ def _size_faults(recipe: Recipe, data: TaskData) -> Iterator[Fault]:
     for key, value in asked.items():
         if value is not None and value > there:
             cure = f"Set at most {there}" + (", or a larger task.train" if recipe.task.source == "generated" else "")
-            yield Fault(key, f"{value} questions are asked for, and there are {there} for training", cure)
+            yield Fault(key, f"{value} questions are requested, but only {there} are available for training", cure)
     for key, training in (("first_training", learning.first_training), ("training", learning.training)):
         if training.batch_size < recipe.cluster.trainers:
             what = f"a batch of {training.batch_size} questions cannot be shared by {recipe.cluster.trainers} trainers"
             yield Fault(f"learning.{key}.batch_size", what, f"Set at least {recipe.cluster.trainers}")
         if "batch_size" in training.model_fields_set and training.batch_size > there:
-            what = f"a batch holds a question once, and there are {there} for training, not {training.batch_size}"
+            what = (
+                f"a batch of {training.batch_size} needs as many questions, but only {there} are available for training"
+            )
             yield Fault(f"learning.{key}.batch_size", what, f"Set at most {there}")
 
 
@@ -252,7 +254,7 @@ def _cluster_faults(recipe: Recipe, resources: Mapping[str, float], trains: bool
             parts += f" and {cluster.trainers} trainers with {trainer:g} each" if trains else ""
             turns = " in turns" if cluster.placement == "shared" else ""
             turns += f", and {served:g} for the teacher that the run serves" if served else ""
-            what = f"{wanted:g} {kind}s are asked for ({parts}{turns}), and the cluster has {there:g}"
+            what = f"{wanted:g} {kind}s are requested ({parts}{turns}), but the cluster has {there:g}"
             less = "Ask for fewer samplers, trainers or " + f"{kind}s, or run on a larger cluster (cluster.address)"
             shared = ", or let them take turns with cluster.placement: shared"
             helps = cluster.placement == "dedicated" and trains and max(sides) + served <= there
@@ -260,5 +262,7 @@ def _cluster_faults(recipe: Recipe, resources: Mapping[str, float], trains: bool
     for key, gpus in (("sampler_gpus", cluster.sampler_gpus), ("trainer_gpus", cluster.trainer_gpus)):
         if gpus > 1 and gpus != int(gpus):
             yield Fault(
-                f"cluster.{key}", f"{gpus:g} GPUs: above one, only whole GPUs can be had", f"Set {math.ceil(gpus)}"
+                f"cluster.{key}",
+                f"{gpus:g} GPUs: above one, only whole numbers of GPUs can be requested",
+                f"Set {math.ceil(gpus)}",
             )

@@ -45,7 +45,7 @@ def student_faults(recipe: Recipe) -> Iterator[Fault]:
         yield from faults
         config = None if faults else read_config(folder / "config.json")
     elif recipe.student.model == "embedded":
-        yield Fault("student.model", f"the embedded student is not at {source}", "Take it from the repository again")
+        yield Fault("student.model", f"the embedded student is not at {source}", "Restore it from the repository")
         return
     elif not _HUB_ID.fullmatch(source):
         yield Fault("student.model", f"no folder {source}", "Give a folder in Hugging Face format, or a hub id")
@@ -100,7 +100,9 @@ def _hub_config(source: str) -> Path | Fault:
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0][:200]
         cure = "Check the name and the connection (for a gated model, HF_TOKEN), or give a local folder"
-        return Fault("student.model", f"{source} is no folder here, and the hub does not give it: {reason}", cure)
+        return Fault(
+            "student.model", f"{source} is not a local folder, and the hub does not provide it: {reason}", cure
+        )
 
 
 def _architecture_faults(config: dict[str, Any], source: str) -> Iterator[Fault]:

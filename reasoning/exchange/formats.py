@@ -85,6 +85,4 @@ def _of_object(path: Path, root: Node, if_paper_a: Format | None) -> Format:
 def _unknown(path: Path, keys: set[str]) -> DataError:
     shown = ", ".join(json.dumps(key[:40], ensure_ascii=False) for key in sorted(keys)[:5]) or "nothing"
     names = ", ".join(Format)
-    return DataError(
-        str(path), f"it is of no format known here (its keys: {shown})", f"name one with --format: {names}"
-    )
+    return DataError(str(path), f"its format is not recognized (its keys: {shown})", f"name one with --format: {names}")

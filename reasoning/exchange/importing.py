@@ -112,7 +112,11 @@ def rationales_of(
         samples[problem.id] += 1
         found.append(rationale)
     wrong = sum(not rationale.kept for rationale in found)
-    notes = [f"{wrong} of {len(found)} rationales do not end in the right answer and teach nothing."] if wrong else []
+    notes = (
+        [f"{wrong} of {len(found)} rationales do not end in the right answer, so they are not learned from."]
+        if wrong
+        else []
+    )
     return Imported(rationales=tuple(found), faults=matched.faults, notes=(*matched.notes, *notes))
 
 
@@ -125,7 +129,7 @@ def mistakes_in(matched: Matched, round: int = 0) -> Imported:
         if not prediction or not _STATES.search(text):
             tally.counts["texts left out that state no answer: they may have been cut off."] += 1
         elif same_answer(prediction, problem.answer, problem.answer_kind):
-            tally.fault(one.place, f"it is no mistake: it answers {prediction!r}, which is right")
+            tally.fault(one.place, f"it is not a mistake: it answers {prediction!r}, which is right")
         else:
             found.append(Mistake(problem.id, round, text, prediction))
     return Imported(

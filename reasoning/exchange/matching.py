@@ -66,16 +66,16 @@ class Catalog:
             return alike[0]
         same_stem = self._stems.get(shape.stem, [])
         if not same_stem:
-            return Unmatched(f"it is no question of this task: {excerpt(question)!r}")
+            return Unmatched(f"it is not a question of this task: {excerpt(question)!r}")
         if not shape.options and len(same_stem) == 1:
             return same_stem[0][0]
         if len(alike) > 1 or not shape.options:
-            return Unmatched(f"several questions of this task begin so: {excerpt(question)!r}")
+            return Unmatched(f"several questions of this task begin like this: {excerpt(question)!r}")
         if any(sorted(other.options) == sorted(shape.options) for _, other in same_stem):
             return Unmatched(
                 f"its choices are those of the task in another order, so its letters mean others: {excerpt(question)!r}"
             )
-        return Unmatched(f"its choices are not those of the task: {excerpt(question)!r}")
+        return Unmatched(f"its choices differ from the task's: {excerpt(question)!r}")
 
 
 def stem_of(question: str) -> str:

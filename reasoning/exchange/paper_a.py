@@ -68,7 +68,7 @@ def _texts(path: Path, question: str, elements: Sequence[Node]) -> Iterator[Solu
         own, gold = entry.get("question") or question, entry.get("final_ans") or ""
         what = text_fault(entry.get("answer"), "text") or text_fault(own, "question")
         if what is None and not isinstance(gold, str):
-            what = "its 'final_ans' is no text"
+            what = "its 'final_ans' is not a text"
         if what is not None:
             yield Fault(place, f"{what} (question {excerpt(question)!r})")
         else:

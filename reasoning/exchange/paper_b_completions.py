@@ -110,7 +110,7 @@ def read_completions(path: Path) -> CompletionFile:
         place = f"{path}, line {node.line}"
         if not (key.isascii() and key.isdecimal()) or node.elements is None:
             found.append(
-                Fault(place, f"{excerpt(key)!r} with {node.kind} is no sample index with a list of completions")
+                Fault(place, f"{excerpt(key)!r} with {node.kind} is not a sample index with a list of completions")
             )
         elif key in seen:
             found.append(Fault(place, f"the sample index {key} a second time (first on line {seen[key]})"))
@@ -144,7 +144,7 @@ def solutions_of(file: CompletionFile) -> SolutionFile:
     template = file.template
     if template is None or not template.of_teacher:
         said = _said(file.metadata, "prediction_template") or "none"
-        what = f"its prediction_template is {said!r}, so its completions are no teacher's rationales"
+        what = f"its prediction_template is {said!r}, so its completions are not a teacher's rationales"
         raise DataError(str(file.path), what, "give a file of zs_cot or fs_cot; a student's are read as attempts")
     read = _two_step if template is Template.ZERO_SHOT_COT else _one_step
     solutions, faults = parted(read(one, file.model) for one in file.completions)
@@ -194,7 +194,7 @@ def _completion(path: Path, sample_index: int, position: int, node: Node) -> Pub
     stated = entry.get("sample_index", sample_index)
     index = entry.get("completion_index", position)
     if what is None and wrong:
-        what = f"its {wrong[0]!r} is no text"
+        what = f"its {wrong[0]!r} is not a text"
     if what is None and stated != sample_index:
         what = f"it says sample_index {stated!r} and stands under {sample_index}"
     if what is None and not (type(index) is int and index >= 0):

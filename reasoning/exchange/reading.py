@@ -43,7 +43,7 @@ def read_solutions(path: Path, format: Format) -> SolutionFile:
         case Format.RECORDED:
             return read_recorded_solutions(path)
         case Format.B_PROMPTS:
-            what = "worked examples for a few-shot prompt, which are no solutions of a task's questions"
+            what = "worked examples for a few-shot prompt, which are not solutions to a task's questions"
             raise DataError(str(path), what, "import it as demonstrations: --out NAME.yaml")
         case Format.B_DATASET:
             raise DataError(str(path), "questions without solutions", "import it as a task's file: --out NAME.json")
@@ -105,7 +105,7 @@ def _table(path: Path, wanted: str) -> Imported:
             return Imported(rationales=tuple(read_table(path, Rationale)))
         return Imported(mistakes=tuple(read_table(path, Mistake)))
     except TableError as error:
-        raise DataError(str(path), f"no table of {wanted} ({error})", "write it with tailor import") from error
+        raise DataError(str(path), f"not a table of {wanted} ({error})", "write it with tailor import") from error
 
 
 def _of_problems(found: Imported, wanted: str, ids: set[str], path: Path) -> Imported:

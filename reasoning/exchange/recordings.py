@@ -52,10 +52,10 @@ def read_recorded_solutions(path: Path) -> SolutionFile:
     for line in json_lines(path):
         place, row = line.place, line.value()
         if not isinstance(row, dict) or not {"question", "rationale", "answer_completion"} <= row.keys():
-            raise DataError(place, "it is no recording", _SHAPE)
+            raise DataError(place, "it is not a recording", _SHAPE)
         what = text_fault(row["question"], "question") or text_fault(row["rationale"], "rationale")
         if what is None and not isinstance(row["answer_completion"], str):
-            what = "its answer_completion is no text"
+            what = "its answer_completion is not a text"
         if what is not None:
             faults.append(Fault(place, what))
             continue

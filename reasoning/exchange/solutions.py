@@ -64,7 +64,7 @@ def parted(found: Iterable[T | Fault]) -> tuple[tuple[T, ...], tuple[Fault, ...]
 def text_fault(value: Any, name: str) -> str | None:
     """Why `value` cannot be the text `name`, None when it can."""
     if not isinstance(value, str):
-        return f"its {name} is no text"
+        return f"its {name} is not a text"
     if not value.strip():
         return f"its {name} is empty"
     if len(value) > LONGEST_TEXT:
@@ -72,7 +72,7 @@ def text_fault(value: Any, name: str) -> str | None:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        return f"its {name} holds half a surrogate pair, which is no text"
+        return f"its {name} contains an unpaired surrogate, which is not valid text"
     return None
 
 

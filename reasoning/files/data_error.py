@@ -45,7 +45,7 @@ class ManyDataErrors(DataError):
         super().__init__(shown[0].place, shown[0].what, shown[0].cure)
         self.shown, self.count = shown, count
         left = count - len(shown)
-        rest = (DataError("the data", f"{left} more faults like these", "mend these and look again"),) if left else ()
+        rest = (DataError("the data", f"{left} more faults like these", "fix these and try again"),) if left else ()
         self.faults = (*shown, *rest)
         self.args = ("\n".join(str(fault) for fault in self.faults),)
 

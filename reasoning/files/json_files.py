@@ -135,7 +135,7 @@ def _size(count: int) -> str:
 
 
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a valid number")
 
 
 _STRICT = json.JSONDecoder(parse_constant=_no_number)

@@ -267,7 +267,7 @@ def read_recordings(path: Path) -> list[Recording]:
     """All recordings of a JSONL file. Raises `DataError`."""
     found = [_recording(line.place, line.value()) for line in json_lines(path, cure=_SHAPE)]
     if not found:
-        raise DataError(str(path), "it holds no recording", _SHAPE)
+        raise DataError(str(path), "the file contains no recordings", _SHAPE)
     return found
 
 

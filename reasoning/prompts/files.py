@@ -95,7 +95,7 @@ def _find(name_or_path: str, kind: Kind, base: Path | None) -> Path:
     if path.is_file():
         return path.resolve()
     raise PromptError(
-        f"{kind} prompt {name_or_path!r}: no file of that path, and no prompt of that name; there are "
+        f"{kind} prompt {name_or_path!r}: no file at that path and no prompt of that name; known are "
         f"{', '.join(_names(kind))}"
     )
 

@@ -67,7 +67,7 @@ class _Keys(BaseModel):
                 named = ", ".join(f"{{{name}}}" for name in sorted(strange))
                 raise ValueError(f"unknown place {named}; known here: {', '.join(sorted(known))}")
         if self.prompt is not None and self.prompt != self.prompt.rstrip():
-            raise ValueError("prompt must not end in white space, which would tokenise otherwise than in training")
+            raise ValueError("prompt must not end in white space, which would be tokenized differently from training")
         if self.prompt is not None and not self.completion[0].isspace():
             raise ValueError("completion must begin with a space or a line end, as prompt ends without one")
         return self

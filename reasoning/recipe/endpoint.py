@@ -110,17 +110,19 @@ class EndpointSection(Section):
         if base_url is not None:
             parts = urlsplit(base_url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError("an address that begins with http:// or https:// is needed")
+                raise ValueError("the address must begin with http:// or https://")
             if parts.username or parts.password or parts.query:
                 # shown neither here nor anywhere: an address is written to journal and log
-                raise ValueError("an address holds no user, password or query; give the key by api_key_env")
+                raise ValueError(
+                    "an address must not contain a user, password or query; name the key's variable in api_key_env"
+                )
         return base_url
 
     @field_validator("api_key_env")
     @classmethod
     def _a_variable_and_no_key(cls, name: str | None) -> str | None:
         if name is not None and re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) is None:
-            raise ValueError("the name of an environment variable, in capitals, is needed here, never the key itself")
+            raise ValueError("give the name of an environment variable, in capitals, never the key itself")
         return name
 
     @model_validator(mode="after")
@@ -128,7 +130,7 @@ class EndpointSection(Section):
         if self.serve is not None and (self.base_url is not None or self.api_key_env is not None):
             raise ValueError("a teacher that the run serves itself has no base_url and no api_key_env")
         if self.serve is not None and self.batch is not None:
-            raise ValueError("batch is for an API: a teacher that the run serves itself answers at once")
+            raise ValueError("batch is for an API: a teacher that the run serves itself answers immediately")
         return self
 
     def at(self, name: str, base_url: str, model: str, table: Mapping[str, Price]) -> EndpointSettings:

@@ -160,7 +160,7 @@ class FineTuneCotRecipe(RunRecipe):
                 f"(fine_tuning): leave it out ({DIVERSE_TEMPERATURE}), or ask for degree 1"
             )
         if many and self.teacher.kind == "recorded":
-            raise ValueError("teacher.kind recorded says the same whenever it is asked: it is good for degree 1 alone")
+            raise ValueError("teacher.kind recorded always gives the same answer: it can be used for degree 1 only")
         return self
 
     def identity(self) -> dict[str, Any]:

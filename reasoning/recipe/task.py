@@ -55,9 +55,11 @@ class FormSection(Section):
         if self.kind is not AnswerKind.CHOICE and (self.choices is not None or self.answer_as is not None):
             raise ValueError(f"choices and answer_as need kind: choice (kind is {self.kind})")
         if isinstance(self.choices, tuple) and not 2 <= len(self.choices) <= 26:
-            raise ValueError("choices, when listed here, are 2 to 26 texts; a field's name is no list")
+            raise ValueError(
+                "choices, when listed here, must be 2 to 26 texts; to name a field, give its name alone, not a list"
+            )
         if isinstance(self.choices, tuple) and not all(choice.strip() for choice in self.choices):
-            raise ValueError("choices holds an empty text")
+            raise ValueError("choices contains an empty text")
         if self.question in ("", ()):
             raise ValueError("question names the field that has the question")
         return self

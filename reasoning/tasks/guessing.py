@@ -170,10 +170,10 @@ def _doubts(rows: Sequence[DataRow], guess: Guess) -> Iterator[str]:
     if fields.same_choices:
         yield f"The rows have only {len(fields.same_choices)} different answers, which are taken as the choices."
     if guess.kind is AnswerKind.TEXT:
-        yield "An answer of kind text is right only when it is the same text, but for case and punctuation."
+        yield "An answer of kind text is right only when it is the same text, ignoring case and punctuation."
         if any(len(str(_value(row, fields.answer))) > SHORT for row in rows):
             yield "Some answers are long; keep the final answer in a field of its own, or name answer_after."
     if guess.kind is AnswerKind.NUMBER and {str(_value(row, fields.answer)) for row in rows} <= {"0", "1"}:
         yield "All answers are 0 or 1. If they mean no and yes, write true and false in the file, with kind: yes_no."
     if guess.read < guess.rows:
-        yield f"{guess.rows - guess.read} of {guess.rows} rows cannot be read so; a run refuses them."
+        yield f"{guess.rows - guess.read} of {guess.rows} rows cannot be read this way; a run refuses them."

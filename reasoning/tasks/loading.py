@@ -121,9 +121,7 @@ def _files(spec: TaskSpec, task: TaskSection, learns: bool) -> list[tuple[Path, 
     if not spec.own and not spec.files:
         raise DataError("task.source", f"{spec.name} has no published file", "use source: generated")
     if spec.own and path.is_dir():
-        raise DataError(
-            str(path), "it is a folder", "name the file; test questions that stand apart are task.test_path"
-        )
+        raise DataError(str(path), "it is a folder", "name the file; give separate test questions as task.test_path")
     sets = [files for files in (spec.files, spec.other_files) if files]
     folder = path if path.is_dir() else path.parent
     if not path.is_dir():
@@ -212,7 +210,7 @@ def _stated(spec: TaskSpec, row: SourceRow, shuffle: random.Random | None) -> St
         stated = read_row(row.content, spec.forms, spec.answer_kind, shuffle)
         text = f"{stated.question}{stated.answer}".encode()
     except UnicodeEncodeError as error:
-        raise DataError(row.place, "it holds half a surrogate pair, which is no text", cure) from error
+        raise DataError(row.place, "it contains an unpaired surrogate, which is not valid text", cure) from error
     except ValueError as error:
         raise DataError(row.place, str(error), cure) from error
     if len(text) > MAX_ROW:
@@ -236,20 +234,25 @@ def _data(
     test = [_problem(spec, record, Split.TEST, occurrence) for record, occurrence in kept.test]
     tested = tuple(seeded_part(test, task.test, _TEST_SEED))
     if not kept.train and test and not learns:
-        return TaskData((), (), tested, (*notes, "There are test questions alone, to be examined, not to learn from."))
+        return TaskData(
+            (),
+            (),
+            tested,
+            (*notes, "The data has test questions only: it can be used for evaluation, not for training."),
+        )
     train = {position: _problem(spec, record, Split.TRAIN) for position, record in kept.train.items()}
     if len(train) < 2 or not test:
         what = f"{len(train)} training and {len(test)} test questions are too few to learn and to judge"
         raise DataError(f"task {task.name}", what, "give more questions, or another split file")
     if task.shots and task.shots >= len(train):
-        cure = f"set at most {len(train) - 1}: validation is cut from the training questions that are no shots"
+        cure = f"set at most {len(train) - 1}: validation is cut from the training questions that are not shots"
         raise DataError("task.shots", f"{task.shots} shots of {len(train)} training questions", cure)
     chosen = set(shots)
     free = [problem for position, problem in train.items() if position not in chosen]
     most = len(free) if shots else len(free) // 2
     wanted = task.validation or max(1, round(len(train) * VALIDATION_SHARE))
     if wanted > most:
-        part = "all training questions that are no shots" if shots else "half of train"
+        part = "all training questions that are not shots" if shots else "half of train"
         notes.append(f"Validation is {most} questions, {part}, instead of {wanted}.")
     validation = seeded_part(free, min(wanted, most), seed)
     held_out = {problem.id for problem in validation}

@@ -76,7 +76,9 @@ def without_repetitions(
 
 def _contradiction(record: Record, known: Record) -> DataError:
     answers = f"{record.stated.answer[:40]!r} here, {known.stated.answer[:40]!r} in {known.place}"
-    return DataError(record.place, f"a question that is there twice, its answer {answers}", "remove the wrong one")
+    return DataError(
+        record.place, f"the question appears twice with different answers: {answers}", "remove the wrong one"
+    )
 
 
 def _repetitions(repeated: list[tuple[Record, Record]], train: int, test: int, all_of_test: bool) -> str:

@@ -119,7 +119,7 @@ def read_row(row: DataRow, forms: tuple[Fields, ...], kind: AnswerKind, shuffle:
         if fields.are_in(row):
             return fields.read(row, kind, shuffle)
     wanted = ", or ".join(" and ".join(repr(name) for name in fields.names) for fields in forms)
-    raise ValueError(f"it has not the fields {wanted}, only {', '.join(map(repr, row))[:200] or 'none'}")
+    raise ValueError(f"it lacks the fields {wanted}, only {', '.join(map(repr, row))[:200] or 'none'}")
 
 
 # Fields -------------------------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def _has(row: Any, name: str) -> bool:
 
 def _text(value: Any, name: str) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"its {name!r} is no text but {type(value).__name__}")
+        raise ValueError(f"its {name!r} is not a text but {type(value).__name__}")
     return value
 
 
@@ -172,12 +172,12 @@ def _labels_and_texts(value: Any) -> tuple[Any, list[Any]]:
         if value and all(isinstance(option, Mapping) and {"label", "text"} <= option.keys() for option in value):
             return [option["label"] for option in value], [option["text"] for option in value]
         return LETTERS, list(value)
-    raise ValueError(f"its options are no list but {type(value).__name__}")
+    raise ValueError(f"its options are not a list but {type(value).__name__}")
 
 
 def _option_text(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"one of its options is no text but {type(value).__name__}")
+        raise ValueError(f"one of its options is not a text but {type(value).__name__}")
     text = (value if isinstance(value, str) else number_text(value)).strip()
     if not text:
         raise ValueError("one of its options is empty")
@@ -206,6 +206,6 @@ def _options_in(question: str) -> tuple[str, tuple[str, ...]]:
             return question[: behind if behind >= 0 else marks[0].start()].strip(), options
     letters = ", ".join(mark[1] for mark in found) or "none"
     raise ValueError(
-        f"its options do not stand in the question as (A) ... (B) ... (found: {letters}); look for an "
+        f"its question does not list its options as (A) ... (B) ... (found: {letters}); look for an "
         "unpaired bracket, or name the field that has them with form.choices"
     )

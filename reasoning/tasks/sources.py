@@ -68,7 +68,7 @@ def read_file(path: Path, split: Split | None = None) -> list[SourceRow]:
                 rows.append(_row(content, f"{path}, record {number}", split))
     faults.raise_caught()
     if not rows:
-        raise DataError(str(path), "the file holds no questions", "give the task's file")
+        raise DataError(str(path), "the file contains no questions", "give the task's file")
     return rows
 
 

@@ -91,9 +91,9 @@ def read_splits(path: Path, count: int) -> Positions:
         for position in positions:
             if type(position) is not int or not 0 <= position < count:
                 raise DataError(
-                    str(path), f"{name!r} holds {repr(position)[:40]}, and there are {count} questions", cure
+                    str(path), f"{name!r} holds {repr(position)[:40]}, but there are only {count} questions", cure
                 )
         parts.append(positions)
     if len(set(parts[0]) | set(parts[1])) < len(parts[0]) + len(parts[1]):
-        raise DataError(str(path), "a position is there twice, or in both train and test", cure)
+        raise DataError(str(path), "a position appears twice, or in both train and test", cure)
     return parts[0], parts[1]

@@ -99,11 +99,11 @@ FAULTS = {
     "null": ("null", "a line is an object, this one is null"),
     "a missing field": (line(completion=None), "it has no 'completion'"),
     "two missing fields": (line(gold=None, completion=None), "it has no 'gold' and no 'completion'"),
-    "no text": (line(completion=["18"]), "its 'completion' is no text but a list"),
+    "no text": (line(completion=["18"]), "its 'completion' is not a text but a list"),
     "an empty question": (line(question=" \n"), "its question is empty"),
     "an empty gold answer": (line(gold=" "), "its gold answer is empty"),
     "a gold answer of another kind": (line(gold="eighteen"), "its gold answer 'eighteen' is not a number"),
-    "true as a number": (line(gold=True), "its 'gold' is no text but true or false"),
+    "true as a number": (line(gold=True), "its 'gold' is not a text but true or false"),
     "invalid UTF-8": (b'{"question": "\xff\xfe"}', "invalid UTF-8"),
     "ten megabytes": (line(completion="1" * 10_000_000), "a line of more than 4 MiB"),
 }

@@ -133,7 +133,7 @@ def test_a_folder_stands_for_the_journal_of_its_run(tmp_path: Path) -> None:
 def test_what_is_no_journal_is_told_in_one_message(tmp_path: Path) -> None:
     for command in ("stats", "verify"):
         code, output = tailor(command, tmp_path)
-        assert code == 2 and "is no run's folder" in output and "Traceback" not in output
+        assert code == 2 and "not a run's folder" in output and "Traceback" not in output
         assert tailor(command, tmp_path / "none.sqlite")[0] == 2
     (tmp_path / "text.sqlite").write_text("words " * 999)
     for arguments in (("verify",), ("stats",), ("export", tmp_path / "out.jsonl")):

@@ -236,5 +236,5 @@ def test_every_place_of_a_teacher_is_looked_at(student: Path, api: str, monkeypa
 def test_a_teacher_of_ones_own_counts_among_the_machines(student: Path) -> None:
     text = f"{SMALL}teacher: {{kind: serve, model: a/model, serve: {{gpus: 1, replicas: 2}}}}"
     fault = only(text, student, {"CPU": 8.0, "GPU": 1.0})
-    assert "2 GPUs are asked for" in fault.what and "for the teacher that the run serves" in fault.what
+    assert "2 GPUs are requested" in fault.what and "for the teacher that the run serves" in fault.what
     checked(text, student, {"CPU": 8.0, "GPU": 2.0})

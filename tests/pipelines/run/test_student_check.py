@@ -82,5 +82,5 @@ def test_more_tokens_than_positions(student: Path) -> None:
 
 def test_a_hub_student_without_a_hub(student: Path) -> None:
     """Offline, as the whole test session is; the library says so at once."""
-    with pytest.raises(PreflightError, match=r"student\.model: nobody/nothing is no folder here"):
+    with pytest.raises(PreflightError, match=r"student\.model: nobody/nothing is not a local folder"):
         check(parse_recipe(f"{SMALL}student: {{model: nobody/nothing}}", "mine.yaml"), "mine.yaml", LAPTOP)

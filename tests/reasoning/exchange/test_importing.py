@@ -132,7 +132,7 @@ def test_what_paper_a_took_for_mistakes_and_is_none_is_left_out(tmp_path: Path) 
     }
     found = read_imported(write(tmp_path / "student_wrong.json", texts), NUMBERS)
     assert not found.mistakes
-    assert [fault.what for fault in found.faults] == ["it is no mistake: it answers '1003', which is right"]
+    assert [fault.what for fault in found.faults] == ["it is not a mistake: it answers '1003', which is right"]
     assert found.notes == ("1 texts left out that state no answer: they may have been cut off.",)
 
 

@@ -90,10 +90,10 @@ def test_faulty_entries_are_named_and_the_rest_is_read(tmp_path: Path) -> None:
         "'question' is empty (sample 0)",
         "it says sample_index 5 and stands under 0",
         "completion_index is -1",
-        "'one' with a list is no sample index",
-        "'2' with an object is no sample index",
-        "'completion' is no text (sample 3)",
-        "'completion' is no text (sample 4)",
+        "'one' with a list is not a sample index",
+        "'2' with an object is not a sample index",
+        "'completion' is not a text (sample 3)",
+        "'completion' is not a text (sample 4)",
     ):
         assert what in told, told
     assert all(f"{path}, line " in str(fault) for fault in file.faults)

@@ -44,7 +44,7 @@ def test_a_file_of_which_nothing_can_be_used_is_refused(tmp_path: Path) -> None:
     write_table(tmp_path / "r.parquet", [], Rationale)
     with pytest.raises(DataError, match="none of its rationales"):
         imported_records(tmp_path / "r.parquet", None, [EGGS])
-    with pytest.raises(DataError, match=r"no table of mistakes.*holds Rationale, not Mistake"):
+    with pytest.raises(DataError, match=r"not a table of mistakes.*holds Rationale, not Mistake"):
         imported_records(None, tmp_path / "r.parquet", [EGGS])
 
 

@@ -70,7 +70,7 @@ def test_not_a_number_is_read_as_python_writes_it_and_refused_strictly(tmp_path:
     (line,) = json_lines(path)
     assert str(line.value()) == "nan"
     for read in (lambda: line.value(strict=True), lambda: read_json(path)):
-        with pytest.raises(DataError, match="NaN is no number"):
+        with pytest.raises(DataError, match="NaN is not a valid number"):
             read()
 
 

@@ -211,7 +211,7 @@ def test_a_malformed_line_is_refused_with_file_and_line(tmp_path: Path, line: st
 def test_a_missing_or_empty_recording_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         RecordedTeacher(tmp_path / "nowhere.jsonl")
-    with pytest.raises(DataError, match="holds no recording"):
+    with pytest.raises(DataError, match="contains no recordings"):
         RecordedTeacher(recording(tmp_path, "", " "))
 
 

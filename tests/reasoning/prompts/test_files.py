@@ -20,7 +20,7 @@ def test_what_is_filled_in_is_text(value: str, other: str) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(PromptError, match="there are chat, few_shot_cot"):
+    with pytest.raises(PromptError, match="known are chat, few_shot_cot"):
         student_form("reasonning")
 
 

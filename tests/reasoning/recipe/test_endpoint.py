@@ -24,7 +24,7 @@ def test_a_batch_api_is_asked_as_its_section_says() -> None:
         ({"kind": "openai", "model": "m", "base_url": "api.example/v1"}, "http:// or https://"),
         ({"kind": "openai", "model": "m", "base_url": "ftp://api.example"}, "http:// or https://"),
         ({"endpoints": [{"serve": {}, "base_url": "https://a.example/v1"}]}, "no base_url"),
-        ({"endpoints": [{"serve": {}, "batch": {}}]}, "answers at once"),
+        ({"endpoints": [{"serve": {}, "batch": {}}]}, "answers immediately"),
         ({"endpoints": [{"weight": 0}]}, "weight"),
         ({"endpoints": [{"kind": "openai"}]}, "kind"),
         ({"tokens_per_minute": 0}, "tokens_per_minute"),

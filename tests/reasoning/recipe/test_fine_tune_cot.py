@@ -66,7 +66,7 @@ def test_degree_zero_is_labels_in_a_form_without_reasoning() -> None:
         ("{fine_tuning: {degrees: [4]}, teacher: {temperature: 0}}", "one rationale a question, and 4 are wanted"),
         (
             "{fine_tuning: {degrees: [2]}, teacher: {kind: recorded, recorded: a.jsonl}}",
-            "good for degree 1 alone",
+            "can be used for degree 1 only",
         ),
         (
             "fine_tuning: {epoch: best}",

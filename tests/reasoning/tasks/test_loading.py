@@ -83,7 +83,7 @@ def test_all_bad_questions_are_told_with_their_places(tmp_path: Path) -> None:
     assert places[:4] == [f"{path}, record {i}" for i in range(4)]
     assert [fault.what for fault in caught.value.faults[1:4:2]] == [
         "its question is empty",
-        "it holds half a surrogate pair, which is no text",
+        "it contains an unpaired surrogate, which is not valid text",
     ]
     assert "its answer 'perhaps' is not yes or no" in str(caught.value) and "4 more faults" in str(caught.value)
 
@@ -165,7 +165,7 @@ def test_shots_are_paper_bs_subset_and_validation_is_cut_beside_them(tmp_path: P
     other = load_problems(file_task(path, shots=8, validation=20), 4)
     assert other.train == data.train and other.test == data.test and len(other.validation) == 20
     assert load_problems(file_task(path, shots=68), 3).notes == (
-        "Validation is 2 questions, all training questions that are no shots, instead of 7.",
+        "Validation is 2 questions, all training questions that are not shots, instead of 7.",
     )
     with pytest.raises(DataError, match="70 shots of 70 training questions; set at most 69"):
         load_problems(file_task(path, shots=70), 3)

@@ -106,8 +106,8 @@ def test_faults_of_two_files_are_told_together_with_their_lines(tmp_path: Path) 
         ({"q": "", "a": "red"}, "question is empty"),
         ({"q": "Which?", "a": "violet"}, "'violet' is not among its 2 options"),
         ({"q": "Which?", "a": ""}, "answer is empty"),
-        ({"question": "Which?", "a": "red"}, "not the fields 'q' and 'a', only 'question', 'a'"),
-        ({"q": "Is 3 it?", "a": "green"}, "there twice, its answer 'B' here, 'A' in"),
+        ({"question": "Which?", "a": "red"}, "lacks the fields 'q' and 'a', only 'question', 'a'"),
+        ({"q": "Is 3 it?", "a": "green"}, "appears twice with different answers: 'B' here, 'A' in"),
     ],
 )
 def test_a_bad_row_is_named_with_its_line(tmp_path: Path, bad: dict[str, str], what: str) -> None:

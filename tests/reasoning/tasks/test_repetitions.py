@@ -35,7 +35,7 @@ def test_contradicting_questions_of_the_test_are_refused(tmp_path: Path) -> None
     path = coin_file(tmp_path, 20, row_5={"question": question, "answer": "yes"})
     splits = tmp_path / "splits.json"
     splits.write_text(json.dumps({"train": [1, 2, 3], "test": [0, 5]}), encoding="utf-8")
-    with pytest.raises(DataError, match="there twice") as caught:
+    with pytest.raises(DataError, match="appears twice") as caught:
         load_problems(file_task(path, splits=splits), 0)
     assert "record 5" in str(caught.value) and "record 0" in str(caught.value)
 

@@ -28,7 +28,7 @@ def jsonl(path: Path, *rows: object) -> Path:
         ('{"question": "Half a line', "malformed JSON"),
         ('{"question": "Is it?", "answer": ["yes"}', "malformed JSON"),
         ("[" * 100_000, "cannot be read"),
-        ('{"question": "Is it?", "answer": NaN}', "NaN is no number"),
+        ('{"question": "Is it?", "answer": NaN}', "NaN is not a valid number"),
         ('{"question": "Is it?", "answer": ' + "9" * 5000 + "}", "cannot be read"),
         ("17", "a question is an object, this is a number"),
         ('{"question": "Is it?"} {"question": "Is it?"}', "malformed JSON: Extra data"),
@@ -65,7 +65,7 @@ def test_faults_of_whole_files(tmp_path: Path) -> None:
         read_file(tmp_path / "absent.json")
     with pytest.raises(DataError, match="cannot be read"):
         read_file(tmp_path)
-    with pytest.raises(DataError, match="holds no questions"):
+    with pytest.raises(DataError, match="contains no questions"):
         read_file(jsonl(tmp_path / "empty.jsonl"))
     cut = tmp_path / "cut.json"
     cut.write_text('{"examples": [\n' + json.dumps(COIN) + ",\n", encoding="utf-8")
