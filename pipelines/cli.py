@@ -2,9 +2,9 @@
 export`, and `tailor journal` (`pipelines.journal.cli`).
 
 Owns: arguments. Exit codes: 0 done, 1 the run stopped (resumable), 2 bad input (nothing was started), 130 interrupted;
-how an error becomes one of them, and a line for a person, is `pipelines.errors`.
+how an error becomes one of them, and a line for the user, is `pipelines.errors`.
 
-Invariant: nothing heavy is imported before a command needs it, so `tailor --help` answers at once.
+Invariant: nothing heavy is imported before a command needs it, so `tailor --help` answers immediately.
 """
 
 from __future__ import annotations

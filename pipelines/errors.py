@@ -1,9 +1,10 @@
-"""Errors told to a person: one message, and an exit code that says what it means.
+"""Errors shown to the user: one message, and an exit code for its kind.
 
-Owns: which of the project's errors is told with which exit code: 1 the run stopped (resumable), 2 bad input (nothing
-was started), 130 interrupted; and the two errors that say so themselves.
+Owns: which of the project's errors has which exit code: 1 the run stopped (resumable), 2 bad input (nothing
+was started), 130 interrupted; and the two errors that carry those meanings themselves.
 
-Invariant: only the project's own errors, which say what, where and what to do, are told so; any other shows its trace.
+Invariant: only the project's own errors, which say what, where and what to do, are shown this way; any other error
+shows its traceback.
 """
 
 from __future__ import annotations

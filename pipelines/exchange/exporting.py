@@ -2,7 +2,7 @@
 
 Owns: `tailor export`: which records of a run go into which format. The formats are `reasoning.exchange`.
 
-Invariant: a run is only read; what a format has no place for is left out and told.
+Invariant: a run is only read; what a format has no place for is left out and reported.
 """
 
 from __future__ import annotations

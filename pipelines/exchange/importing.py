@@ -5,7 +5,7 @@ are `reasoning.exchange`.
 
 Invariants
 - Nothing is written when nothing of a file can be used.
-- What is left out is told: the first entries by their place, all of them by number.
+- What is left out is reported: the first entries by their place, and how many there are in all.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Owns: which file a path stands for, and the words. The work on the file is `actors.journal.sums`,
 `actors.journal.transfer` and `actors.journal.audit`.
 
-Invariant: whatever stands in a journal (names of runs, messages) is printed as it is, never as markup.
+Invariant: text from a journal (names of runs, messages) is printed literally, never as markup.
 """
 
 from __future__ import annotations

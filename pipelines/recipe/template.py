@@ -107,5 +107,5 @@ def _form(guess: Guess) -> Iterator[str]:
 
 
 def _quoted(value: str | list[str]) -> str:
-    """JSON, which YAML reads as it is: a name that YAML would take for a number or a yes stays a text."""
+    """JSON, which is also YAML: a name that YAML would take for a number or a yes stays a text."""
     return json.dumps(value, ensure_ascii=False)

@@ -215,7 +215,7 @@ def _losses(file: Path) -> list[dict[str, float]]:
 
 
 def svg_address(figure: Figure) -> str:
-    """The figure as a data address that holds all of it."""
+    """The whole figure as a data URI."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg")
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,4 +1,4 @@
-"""The Ray cluster a program runs on: the one it is told of, the one its job belongs to, or one of its own.
+"""The Ray cluster a program runs on: one given by its address, the one of its Ray job, or a new local one.
 
 Owns: connecting, and where a run's directory lies when the program runs as a Ray job.
 """
@@ -18,7 +18,7 @@ from reasoning.recipe.tailored import RunRecipe
 
 
 class ClusterError(Refused):
-    """The cluster cannot be reached: says which address and what to do."""
+    """The cluster cannot be reached. The message names the address and what to do."""
 
 
 def connect(address: str | None) -> None:

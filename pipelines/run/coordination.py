@@ -1,9 +1,9 @@
-"""A run watched from its first process to its last line, whatever kind of run it is.
+"""Runs a coordinator and watches it from its first process to its last line, for either kind of run.
 
 Owns: serving the run's own teachers while its coordinator works, the refusal to run one directory twice or to pay for
 requests twice, what a person sees meanwhile and at the end.
 
-Invariant: whatever way a run stops, it stops with a message that says what is kept and how it goes on.
+Invariant: however a run stops, its last message says what is kept and how to resume.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def coordinate(
     while name in {actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True)}:
         if time.monotonic() > until:
             raise RunFailed(
-                f"{directory.path} is being run on this cluster already: wait until that run has ended or stop it, or "
-                "give this one another name"
+                f"{directory.path} is already running on this cluster: wait until that run ends, stop it, or "
+                "give this run another name"
             )
         time.sleep(POLL_S)
     if teachers is not None:

@@ -1,7 +1,7 @@
 """A run of Fine-tune-CoT, from its recipe to its report.
 
-Owns: the order check -> claim the directory -> start -> watch -> report, as tailored learning has it, and what a person
-is told. The same call again resumes; with more degrees it makes those, from what is collected already.
+Owns: the order check -> claim the directory -> start -> watch -> report, as in tailored learning, and the
+messages. The same call again resumes; with more degrees it trains those, from what was already collected.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A run as a person sees it while it works: one line that lives, one lasting line for each finished phase.
+"""The terminal view of a run in progress: one line that is updated, and one permanent line per finished phase.
 
 Owns: the words and numbers on the terminal. Invariant: on a terminal the view is redrawn in place; in a log file each
 change of phase, and a sign of life every half minute, is one plain line.

@@ -1,11 +1,11 @@
-"""Everything that can be known to be wrong before a run starts, found and told at once.
+"""Finds everything that is known to be wrong before a run starts, and reports it together.
 
 Owns: the checks of a recipe against the world: its data, its student, its teachers, the cluster's resources.
 
 Invariants
 - Nothing is started and nothing is spent: files are read, one list of models is asked of each teacher's API.
 - Every fault found is reported, each with the key (or file) it belongs to, what is wrong and what to do; no message
-  holds a secret.
+  contains a secret.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ def _imported_faults(recipe: Recipe, data: TaskData, notes: list[str]) -> Iterat
 
 
 def _size_faults(recipe: Recipe, data: TaskData) -> Iterator[Fault]:
-    """Numbers of questions that a person asked for and that there are not. Defaults adapt by themselves."""
+    """Requested numbers of questions that exceed what is available. Defaults adapt by themselves."""
     learning, there = recipe.learning, len(data.train)
     if learns_from_triplets_alone(terms_of(learning.objective)) and learning.imported.mistakes is None:
         what = f"{learning.objective.loss} learns from mistakes alone, and round 0 has none"

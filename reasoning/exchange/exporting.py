@@ -1,4 +1,4 @@
-"""From a run's records to the papers' files: what each format holds of a rationale, a mistake, an attempt.
+"""From a run's records to the papers' files: what each format stores of a rationale, a mistake, an attempt.
 
 Owns: the wording of exported texts. The files' shapes are those of `paper_a`, `paper_b_completions`, `paper_b_finetune`
 and `paper_b_dataset`.
@@ -181,7 +181,7 @@ def positions_of(questions: Sequence[str], problems: Iterable[Problem]) -> dict[
 
 
 def _stated(rationale: Rationale, problem: Problem) -> str:
-    """The rationale's text, which states its answer itself: as it is when it does."""
+    """The rationale's text, with its answer stated; unchanged when it already states it."""
     found = extract(rationale.text, problem.answer_kind, problem.choices)
     if same_answer(found, problem.answer, problem.answer_kind):
         return rationale.text

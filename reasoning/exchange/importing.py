@@ -54,7 +54,7 @@ class Matched:
 
 @dataclass
 class _Tally:
-    """What is left out, gathered as it is found."""
+    """Collects what is left out, in the order found."""
 
     faults: list[Fault] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)

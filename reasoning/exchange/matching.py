@@ -79,7 +79,7 @@ class Catalog:
 
 
 def stem_of(question: str) -> str:
-    """A multiple-choice question without its choices, any other as it is: how paper A names CommonsenseQA's."""
+    """A multiple-choice question without its choices, any other unchanged: how paper A names CommonsenseQA's."""
     head, *_ = _CHOICES.split(question, maxsplit=1)
     return head.strip() if head.strip() else question
 

@@ -57,7 +57,7 @@ class Template(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PublishedCompletion:
-    """One completion, every key as in the file (None: the key is not there). `other` holds keys of no name here."""
+    """One completion, every key as in the file (None: the key is not there). `other` has all other keys."""
 
     sample_index: int
     completion_index: int
@@ -75,7 +75,7 @@ class PublishedCompletion:
 
 @dataclass(frozen=True, slots=True)
 class CompletionFile:
-    """A whole file: its metadata as it is, and its completions in order."""
+    """A whole file: its metadata unchanged, and its completions in order."""
 
     metadata: Mapping[str, Any]
     completions: tuple[PublishedCompletion, ...]

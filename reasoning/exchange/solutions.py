@@ -1,4 +1,4 @@
-"""A worked solution as a published file holds it, and what cannot be used of a file.
+"""A worked solution in a published file, and the entries of a file that cannot be used.
 
 Owns: the one shape that every format is read into before its questions are matched with a task's problems.
 
@@ -46,7 +46,7 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class SolutionFile:
-    """What a file holds: its solutions in order, and the entries that are none."""
+    """A file's content: its solutions in order, and the entries that are not solutions."""
 
     path: Path
     solutions: tuple[Solution, ...]

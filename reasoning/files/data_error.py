@@ -1,4 +1,4 @@
-"""Data that cannot be used: what is wrong, where, and what to do; several faults told at once.
+"""Data that cannot be used: what is wrong, where, and what to do; several faults reported together.
 
 Owns: the error of everything that reads questions, their collection, and the fault that is told and not raised.
 
@@ -39,7 +39,7 @@ class DataError(ValueError):
 
 
 class ManyDataErrors(DataError):
-    """`count` faults in one, of which `shown` are told. Place, what and cure are those of the first."""
+    """`count` faults in one, of which `shown` are listed. Place, what and cure are those of the first."""
 
     def __init__(self, shown: tuple[DataError, ...], count: int) -> None:
         super().__init__(shown[0].place, shown[0].what, shown[0].cure)

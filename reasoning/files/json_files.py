@@ -84,7 +84,7 @@ def read_text(path: Path) -> str:
 
 
 def check_size(path: Path) -> None:
-    """Raises `DataError` when the file is missing or larger than `MAX_FILE`, more than whoever keeps it whole can."""
+    """Raises `DataError` when the file is missing or larger than `MAX_FILE`, which is too large to keep in memory."""
     try:
         size = path.stat().st_size
     except OSError as error:

@@ -61,7 +61,7 @@ def read_table(path: Path, record_type: type[RecordT]) -> list[RecordT]:
     """Reads every record of the Parquet file at `path`, in order.
 
     Raises `TableError` when the file is missing, is not Parquet, holds another record type or other columns, or has a
-    row that is no such record (an unknown enumeration value, a missing value, an id that its content does not have)."""
+    row that is not a valid record (unknown enumeration value, a missing value, an id unlike its content)."""
     columns = _columns(record_type)
     try:
         table = pq.read_table(path)

@@ -67,7 +67,7 @@ _MISTAKE = re.compile(rf"^\s*\**{MISTAKE_HEADING}\**", re.MULTILINE | re.IGNOREC
 
 
 def read_reply(text: str) -> ReplyParts:
-    """Splits a reply at its headings. A missing heading is no error: what is there is used."""
+    """Splits a reply at its headings. A missing heading is not an error: the parts that exist are used."""
     reasoning = _REASONING.search(text)
     preface = text[: reasoning.start()] if reasoning else ""
     body = text[reasoning.end() :] if reasoning else text

@@ -150,7 +150,7 @@ def is_chat(name: str, base: Path | None = None) -> bool:
 
 def chat_frame(source: str) -> Frame:
     """What renders messages by the chat template of the student at `source` (folder or hub id), up to where the student
-    begins to answer. The opening token is left out: whoever tokenises a prompt adds it. Raises `PromptError`."""
+    begins to answer. The opening token is left out: it is added when the prompt is tokenized. Raises `PromptError`."""
     from transformers import AutoTokenizer
 
     tokenizer: Any = AutoTokenizer.from_pretrained(source)

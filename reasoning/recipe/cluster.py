@@ -28,7 +28,7 @@ class ClusterSection(CapacitySection):
             "encoder-decoders, which vLLM lacks."
         ),
     )
-    samplers: PositiveInt = Field(default=1, description="How many samplers answer at once.")
+    samplers: PositiveInt = Field(default=1, description="How many samplers work in parallel.")
     sampler_gpus: NotNegative = Field(default=0.0, description="GPUs of each sampler.")
     sampler_cpus: Positive = Field(default=1.0, description="CPU cores of each sampler.")
     trainers: PositiveInt = Field(default=1, description="How many processes train together.")

@@ -28,7 +28,7 @@ class PrecisionSection(Section):
         default="auto", description="The number format of the weights. `auto` is the checkpoint's own."
     )
     max_model_len: PositiveInt | None = Field(
-        default=None, description="The longest prompt and answer together, in tokens. Default: what the model holds."
+        default=None, description="The longest prompt and answer together, in tokens. Default: the model's own limit."
     )
 
 

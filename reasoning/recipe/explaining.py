@@ -1,9 +1,9 @@
-"""What is wrong with a recipe, told to the person who wrote it: every fault by its key's path, and what would be right.
+"""Explains what is wrong with a recipe: every fault by its key's path, and what would be right.
 
 Owns: the words for what pydantic finds, and the guess of what a misspelt key or choice was meant to be.
 
 Invariants
-- Every fault is told, each in one line.
+- Every fault is reported, each in one line.
 - What may hold a secret by mistake (an address, the name of a key's variable) is never repeated.
 """
 

@@ -37,7 +37,7 @@ Degree = Annotated[int, Field(ge=0, le=64)]
 
 
 class CotStudentSection(StudentSection):
-    """The model that learns, and how it is asked. By default `max_new_tokens` is 1024, or what its context holds."""
+    """The model that learns, and how it is asked. `max_new_tokens` is 1024, less if its context is shorter."""
 
     prompt: str = Field(
         default="fine_tune_cot",
@@ -58,7 +58,7 @@ class CotTeacherSection(RunTeacherSection):
 class CotTrainingSection(TrainingSection):
     """How each degree's fine-tuning runs, with AdamW."""
 
-    epochs: PositiveInt = Field(default=20, description="How often the examples are gone through.")
+    epochs: PositiveInt = Field(default=20, description="How many passes are made over the examples.")
     batch_size: PositiveInt = Field(
         default=8, description="Questions in one step of the optimizer, over all trainers together."
     )
@@ -68,14 +68,14 @@ class CotTrainingSection(TrainingSection):
     schedule: Literal["constant", "linear", "cosine"] = Field(
         default="constant",
         description=(
-            "How the learning rate goes on after the warm-up: down to zero along a cosine or a line, or not at all."
+            "The learning rate after the warm-up: it falls to zero along a cosine or a line, or stays constant."
         ),
     )
     warmup_steps: Annotated[int, Field(ge=0)] = Field(
         default=0, description="Steps in which the learning rate rises from zero."
     )
     max_grad_norm: Annotated[float, Field(gt=0.0)] | None = Field(
-        default=None, description="Gradients are scaled down to this norm. `null` leaves them as they are."
+        default=None, description="Gradients are scaled down to this norm. `null` turns clipping off."
     )
     epoch: Literal["last", "best"] = Field(
         default="best",
@@ -234,7 +234,7 @@ def load_any_recipe(path: Path, data_folder: Path | None = None) -> Recipe | Fin
 
 
 def is_cot_recipe(text: str) -> bool:
-    """Whether `text` is a recipe of Fine-tune-CoT. False for what is no YAML, which its reader refuses."""
+    """Whether `text` is a recipe of Fine-tune-CoT. False when it is not YAML; the reader refuses it later."""
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError:

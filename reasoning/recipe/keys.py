@@ -28,7 +28,7 @@ class SectionAt:
 
 
 def sections(kind: type[BaseModel], path: str = "") -> Iterator[SectionAt]:
-    """The recipe `kind` and all sections below it, each before those that it holds."""
+    """The recipe `kind` and all sections below it, each before the sections inside it."""
     here = SectionAt(path, kind)
     yield here
     for name, field in kind.model_fields.items():
@@ -38,14 +38,14 @@ def sections(kind: type[BaseModel], path: str = "") -> Iterator[SectionAt]:
 
 
 def section_in(annotation: Any) -> type[BaseModel] | None:
-    """The section that a key of this type holds, itself, as a list, or perhaps; None where it holds a value."""
+    """The section that a key of this type contains, directly, in a list or as an option; None for a plain value."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((model for part in get_args(annotation) if (model := section_in(part)) is not None), None)
 
 
 def is_list(annotation: Any) -> bool:
-    """Whether a key of this type holds a list."""
+    """Whether the value of a key of this type is a list."""
     return getattr(annotation, "__origin__", None) is tuple
 
 

@@ -100,7 +100,7 @@ class LearningSection(Section):
         description="Which rationales are kept: those whose answer is right (`answer`), or all (`none`).",
     )
     new_questions: NewQuestionsSection | None = Field(
-        default=None, description="Ask the teacher for new questions about old mistakes. Default: it is not asked."
+        default=None, description="Ask the teacher for new questions about old mistakes. Default: off."
     )
     imported: ImportedSection = ImportedSection()
     exam: ExamSection = ExamSection()

@@ -108,7 +108,7 @@ def _section(page: _Page, model: type[BaseModel], found: list[SectionAt]) -> Ite
         yield f"As in {page.link(alike)}{without}: {same}.\n"
         rows = {name: row for name, row in rows.items() if name not in shared}
     if rows:
-        yield "| key | holds | default | meaning |\n|---|---|---|---|"
+        yield "| key | type | default | meaning |\n|---|---|---|---|"
         yield from (row.markdown() for row in rows.values())
         yield ""
 

@@ -72,9 +72,12 @@ class TeacherSection(EndpointSection):
         default=0.7, description="The sampling temperature of its replies."
     )
     max_tokens: PositiveInt = Field(default=512, description="The longest reply, in tokens.")
-    attempts: PositiveInt = Field(default=5, description="How often a request is tried before it counts as failed.")
+    attempts: PositiveInt = Field(
+        default=5, description="How many times a request is tried before it counts as failed."
+    )
     rate_limit_patience_s: Positive = Field(
-        default=600.0, description="Seconds that a request may spend refused for its rate before it counts as failed."
+        default=600.0,
+        description="Seconds that a request may keep being refused for rate limits before it counts as failed.",
     )
     prices: Path | None = Field(default=None, description="A table of prices to use instead of Tailor's own.")
     endpoints: tuple[EndpointSection, ...] = Field(
@@ -114,7 +117,7 @@ class TeacherSection(EndpointSection):
         if self.kind != "offline" and (self.error_rate or self.latency_s):
             raise ValueError("error_rate and latency_s need kind: offline")
         if self.kind in ("openai", "serve") and self.model == OFFLINE_MODEL:
-            raise ValueError(f"kind: {self.kind} needs model, the name the teacher is known by")
+            raise ValueError(f"kind: {self.kind} needs model, the model's name")
         return self
 
     @property

@@ -63,7 +63,7 @@ class ObjectiveSection(Section):
 class TrainingSection(Section):
     """How a round's fine-tuning runs, with AdamW."""
 
-    epochs: PositiveInt = Field(default=4, description="How often the examples are gone through.")
+    epochs: PositiveInt = Field(default=4, description="How many passes are made over the examples.")
     batch_size: PositiveInt = Field(
         default=16, description="Questions in one step of the optimizer, over all trainers together."
     )
@@ -73,7 +73,7 @@ class TrainingSection(Section):
     schedule: Literal["constant", "linear", "cosine"] = Field(
         default="cosine",
         description=(
-            "How the learning rate goes on after the warm-up: down to zero along a cosine or a line, or not at all."
+            "The learning rate after the warm-up: it falls to zero along a cosine or a line, or stays constant."
         ),
     )
     warmup_steps: Annotated[int, Field(ge=0)] = Field(
@@ -81,7 +81,7 @@ class TrainingSection(Section):
     )
     weight_decay: NotNegative = Field(default=0.01, description="AdamW's weight decay.")
     max_grad_norm: Annotated[float, Field(gt=0.0)] | None = Field(
-        default=1.0, description="Gradients are scaled down to this norm. `null` leaves them as they are."
+        default=1.0, description="Gradients are scaled down to this norm. `null` turns clipping off."
     )
     max_tokens: PositiveInt = Field(
         default=512,

@@ -1,4 +1,4 @@
-"""A guess of how rows of somebody's own state a question: which fields, what kind of answer.
+"""Guesses how the rows of a user's file state a question: which fields, what kind of answer.
 
 Owns: the guess, and the words for what is unsure about it. Every guess is tried with the reader that a run uses
 (`reasoning.tasks.rows`), so that what is guessed can be read.
@@ -105,7 +105,7 @@ def _score(name: str, wanted: Sequence[str]) -> int:
 
 
 def _value(row: DataRow, name: str) -> Any:
-    """What a field holds; None where the row has not got it."""
+    """A field's value; None where the row lacks the field."""
     if name in row:
         return row[name]
     head, _, rest = name.partition(".")

@@ -1,6 +1,6 @@
-"""Questions that a set repeats: kept once, never in both train and test, and told with their places.
+"""Questions that a set repeats: kept once, never in both train and test, and reported with their places.
 
-Owns: what becomes of repeated and of contradicting questions. Invariants: no question of train is in test; none is in
+Owns: how repeated and contradicting questions are resolved. Invariants: no question of train is in test; none is in
 train twice; a question's problems have different ids.
 """
 

@@ -119,7 +119,7 @@ def read_row(row: DataRow, forms: tuple[Fields, ...], kind: AnswerKind, shuffle:
         if fields.are_in(row):
             return fields.read(row, kind, shuffle)
     wanted = ", or ".join(" and ".join(repr(name) for name in fields.names) for fields in forms)
-    raise ValueError(f"it lacks the fields {wanted}, only {', '.join(map(repr, row))[:200] or 'none'}")
+    raise ValueError(f"it lacks the fields {wanted}; it has only {', '.join(map(repr, row))[:200] or 'none'}")
 
 
 # Fields -------------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ MAX_ROW = 2**20  # bytes of a line, characters of a question: no student reads a
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One row: what it holds, where it stands and, where the source says so, in which split."""
+    """One row: its content, its place and, where the source names one, its split."""
 
     content: DataRow
     place: str

@@ -80,7 +80,7 @@ def seeded_part(part: Sequence[Item], limit: int | None, seed: int) -> list[Item
 
 def read_splits(path: Path, count: int) -> Positions:
     """The train and test positions of a split file `{"train": [...], "test": [...]}`, counted from 0 over `count`
-    questions. Raises `DataError` when a position is no such number, lies outside, or is there twice."""
+    questions. Raises `DataError` when a position is not such a number, is out of range, or appears twice."""
     content = read_json(path)
     cure = f"give lists of positions 0 to {count - 1}, each at most once: " + '{"train": [...], "test": [...]}'
     parts: list[list[int]] = []

@@ -217,7 +217,7 @@ def test_any_completion_is_graded(
 def test_the_paper_grader_needs_a_gold_answer_it_can_read(tmp_path: Path) -> None:
     path = file_of(tmp_path, line(gold="$18"))
     assert grade_file("svamp", path).accuracy == 100.0
-    with pytest.raises(DataError, match="none that paper B's rule can read"):
+    with pytest.raises(DataError, match="cannot be read by paper B's rule"):
         grade_file("svamp", path, grader=GraderName.PAPER)
     with pytest.raises(GradingError):
         grade_file("arithmetic", path, grader=GraderName.PAPER)

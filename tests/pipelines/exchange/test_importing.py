@@ -127,8 +127,18 @@ def test_a_data_set_in_its_own_wording_becomes_a_tasks_file(tmp_path: Path) -> N
         ("x.json", b'{"q":\n ["\xff"]}', (), ("x.json, line 2", "UTF-8")),
         ("x.json", b'{"q": ["a"]}', (), ("--format a-rationales or --format a-mistakes",)),
         ("x.json", b'{"q": ["a"]}', ("--format", "c-rationales"), ("is not one of", "b-completions")),
-        ("train.round1.json", b'{"Who are you?": ["a"]}', (), ("nothing in it", "line 1", "no question of this task")),
-        ("train.round1.json", b'{"q": ["a"]}', ("--task", "sudoku"), ("sudoku", "no task of that name", "coin_flip")),
+        (
+            "train.round1.json",
+            b'{"Who are you?": ["a"]}',
+            (),
+            ("nothing in it", "line 1", "not a question of this task"),
+        ),
+        (
+            "train.round1.json",
+            b'{"q": ["a"]}',
+            ("--task", "sudoku"),
+            ("sudoku", "no recipe, run folder or task of that name", "coin_flip"),
+        ),
         ("missing.json", None, (), ("missing.json: no such file",)),
     ],
 )

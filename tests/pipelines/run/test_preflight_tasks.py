@@ -51,6 +51,6 @@ def test_test_questions_alone_are_for_an_exam(tmp_path: Path) -> None:
     (tmp_path / "gsm8k_test.jsonl").write_text(text, encoding="utf-8")
     recipe = parse_recipe(f"task: {{name: gsm8k, source: file, path: {tmp_path}}}", "mine.yaml")
     checked = check(recipe, "mine.yaml", RESOURCES, teacher=False)
-    assert len(checked.data.test) == 5 and not checked.data.train and "alone" in checked.notes[0]
+    assert len(checked.data.test) == 5 and not checked.data.train and "test questions only" in checked.notes[0]
     with pytest.raises(PreflightError, match=r"gsm8k_train\.jsonl: no such file"):
         check(recipe, "mine.yaml", RESOURCES)

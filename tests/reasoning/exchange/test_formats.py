@@ -36,7 +36,7 @@ def test_a_format_is_seen(name: str, content: object, format: Format, tmp_path: 
 def test_what_could_be_two_formats_or_none_is_asked_about(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--format a-rationales or --format a-mistakes"):
         detect(write(tmp_path / "data.json", {"q": ["a"]}))
-    with pytest.raises(DataError, match=r"no format known here \(its keys: \"answer\", \"question\"\)"):
+    with pytest.raises(DataError, match=r"its format is not recognized \(its keys: \"answer\", \"question\"\)"):
         detect(write(tmp_path / "data.json", {"question": "q", "answer": "a"}))
     for empty in ("data.jsonl", "data.json"):
         (tmp_path / empty).write_text("{}", encoding="utf-8")

@@ -33,7 +33,7 @@ def test_paper_as_rationales_pass_the_live_filter(tmp_path: Path) -> None:
     assert right.text == "2 x 9 = 18. Therefore, the answer is 18."  # as that paper's trainer shows it to the student
     assert (right.model, right.prompt, right.round) == ("unknown", "paper-a", 0)
     assert (wrong.answer, wrong.kept, wrong.sample) == ("11", False, 1)
-    assert found.notes == ("1 of 2 rationales do not end in the right answer and teach nothing.",)
+    assert found.notes == ("1 of 2 rationales do not end in the right answer, so they are not learned from.",)
 
 
 def test_paper_as_commonsense_questions_have_no_choices_and_small_letters(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_repetitions_are_counted_not_learnt_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("problems", "question", "answer", "what"),
     [
-        (NUMBERS, "Who are you?", "1", "no question of this task: 'Who are you?'"),
+        (NUMBERS, "Who are you?", "1", "not a question of this task: 'Who are you?'"),
         (NUMBERS, EGGS.question, "19", "its answer '19' is not the task's, '18'"),
         (CHOICES, INK.question, "E", "its answer 'E' is not among the 3 choices"),
         (CHOICES, INK.question, "A", "its answer 'A' is not the task's, 'C'"),

@@ -58,9 +58,9 @@ def test_what_cannot_be_used_is_named_and_the_rest_is_read(tmp_path: Path) -> No
         (
             "question is empty",
             "text is empty",
-            "no text",
-            "no text",
-            "no text",
+            "not a text",
+            "not a text",
+            "not a text",
             "200,000 characters",
             "surrogate",
             "list",

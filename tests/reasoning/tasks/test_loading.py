@@ -135,7 +135,11 @@ def test_test_questions_alone_can_be_examined_and_not_learnt_from(tmp_path: Path
     with pytest.raises(DataError, match=r"gsm8k_train\.jsonl: no such file; .*`tailor eval`"):
         load_problems(task, 0)
     data = load_problems(task, 0, learns=False)
-    assert (len(data.train), len(data.validation), len(data.test)) == (0, 0, 10) and "alone" in data.notes[0]
+    assert (len(data.train), len(data.validation), len(data.test)) == (
+        0,
+        0,
+        10,
+    ) and "test questions only" in data.notes[0]
     alone = TaskSection(name="gsm8k", source="file", test_path=folder / "gsm8k_test.jsonl")
     assert load_problems(alone, 0, learns=False) == data
     with pytest.raises(DataError, match="0 training and 10 test questions"):

@@ -106,7 +106,7 @@ def test_faults_of_two_files_are_told_together_with_their_lines(tmp_path: Path) 
         ({"q": "", "a": "red"}, "question is empty"),
         ({"q": "Which?", "a": "violet"}, "'violet' is not among its 2 options"),
         ({"q": "Which?", "a": ""}, "answer is empty"),
-        ({"question": "Which?", "a": "red"}, "lacks the fields 'q' and 'a', only 'question', 'a'"),
+        ({"question": "Which?", "a": "red"}, "lacks the fields 'q' and 'a'; it has only 'question', 'a'"),
         ({"q": "Is 3 it?", "a": "green"}, "appears twice with different answers: 'B' here, 'A' in"),
     ],
 )
@@ -121,7 +121,7 @@ def test_a_bad_row_is_named_with_its_line(tmp_path: Path, bad: dict[str, str], w
 def test_an_unpaired_bracket_among_the_options_is_named_with_its_line(tmp_path: Path) -> None:
     rows = [{"q": f"Is {i} it? (A) red (B) green", "a": "A"} for i in range(10)]
     path = jsonl(tmp_path / "my.jsonl", [*rows, {"q": "Which? (A) red (B green (C) blue", "a": "A"}])
-    with pytest.raises(DataError, match=r"line 11: its options do not stand .* \(found: A, C\)"):
+    with pytest.raises(DataError, match=r"line 11: its question does not list its options .* \(found: A, C\)"):
         load_problems(task(path, "choice"), 0)
 
 

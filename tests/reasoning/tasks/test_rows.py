@@ -146,7 +146,7 @@ def test_a_mirrors_dress_is_taken_off_and_nothing_else() -> None:
 
 
 def test_a_row_without_the_fields_names_those_it_has() -> None:
-    with pytest.raises(ValueError, match=r"lacks the fields 'q' and 'a', or 'q' and 'a' and 'c', only 'x', 'y'"):
+    with pytest.raises(ValueError, match=r"lacks the fields 'q' and 'a', or 'q' and 'a' and 'c'; it has only 'x', 'y'"):
         read_row({"x": 1, "y": 2}, (PLAIN, LISTED), CHOICE)
     with pytest.raises(ValueError, match="question is empty"):
         read_row({"q": " \n", "a": "1"}, (PLAIN,), NUMBER)
