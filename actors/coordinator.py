@@ -21,11 +21,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 
 import ray
 
 from actors.classroom import ClusterClassroom
+from actors.handles import RemoteMethod
+from actors.journal.actor import Journal, JournalHandle
 from actors.journal.sums import JournalSums
 from actors.run_lock import RunLock
 from actors.starting import Limiters, close_journal, start_journal, start_pool
@@ -60,9 +62,17 @@ class RunOutcome:
 
 
 WorkT = TypeVar("WorkT")
+OutcomeT = TypeVar("OutcomeT")
 
 
-class AnyCoordinator(ABC, Generic[WorkT]):
+class CoordinatorHandle(Protocol[OutcomeT]):
+    """The handle of a coordinator that is an actor. `run` returns what this kind of coordinator's `run` does."""
+
+    run: RemoteMethod[[], OutcomeT]
+    progress: RemoteMethod[[], Snapshot]
+
+
+class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
     """Does the work of one run, piece by piece: what that is, and which is next, is for each kind of run to say.
     `base_urls` gives the addresses of the teachers that the run serves itself, by application."""
 
@@ -80,8 +90,12 @@ class AnyCoordinator(ABC, Generic[WorkT]):
         self._prompts = prompts
         self._base_urls = dict(base_urls)
         self._progress = Progress()
-        self._journal: Any = None
+        self._journal: JournalHandle | None = None
         self._classroom: ClusterClassroom | None = None
+
+    @abstractmethod
+    async def run(self) -> OutcomeT:
+        """From the last finished work to the end of the run."""
 
     @abstractmethod
     def next_work(self) -> WorkT | Finished:
@@ -108,26 +122,26 @@ class AnyCoordinator(ABC, Generic[WorkT]):
         lock = RunLock(self._directory.path)
         watching = asyncio.create_task(self._watch_teachers())
         try:
-            self._journal = start_journal(self._journal_path())
+            journal = self._journal = start_journal(self._journal_path())
             while not isinstance(work := self.next_work(), Finished):
-                classroom = self._classroom = self._classroom or self._open_classroom()
+                classroom = self._classroom = self._classroom or self._open_classroom(journal)
                 if self.trains(work) and self._recipe.cluster.placement == "shared":
                     await classroom.stop_samplers()
                 await self.do(classroom, work)
-            journal, self._journal = self._journal, None
+            self._journal = None
             return work.reason, await close_journal(journal, self._recipe.name)
         finally:
             watching.cancel()
             await self._stop()
             lock.release()
 
-    def _open_classroom(self) -> ClusterClassroom:
+    def _open_classroom(self, journal: JournalHandle) -> ClusterClassroom:
         first = self._recipe.teacher.first
         settings = [self._teacher_settings(section) for section in (self._recipe.teacher, first) if section is not None]
         # The same endpoint, key and model have one limiter, whichever teacher asks there.
         limiters = Limiters(endpoint for one in settings for endpoint in one.endpoints)
         workers = self._recipe.teacher.workers
-        pools = [start_pool(one, self._journal, workers, limiters) for one in settings]
+        pools = [start_pool(one, journal, workers, limiters) for one in settings]
         return ClusterClassroom(
             self._recipe,
             self._directory,
@@ -165,10 +179,10 @@ class AnyCoordinator(ABC, Generic[WorkT]):
             await asyncio.gather(*(pool.close() for pool in {classroom.teacher, classroom.first_teacher}))
             ray.kill(cast("ActorHandle[Trainer]", classroom.trainer))
         if self._journal is not None:
-            ray.kill(self._journal)
+            ray.kill(cast("ActorHandle[Journal]", self._journal))
 
 
-class Coordinator(AnyCoordinator[Step]):
+class Coordinator(AnyCoordinator[Step, RunOutcome]):
     """Runs one recipe of tailored learning in its directory. A thin shell: phases are in `reasoning.rounds.phases`,
     their order in `reasoning.rounds.order`."""
 

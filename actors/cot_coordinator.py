@@ -30,7 +30,7 @@ class CotOutcome:
     journal: JournalSums
 
 
-class CotCoordinator(AnyCoordinator[Collect | DegreeStep]):
+class CotCoordinator(AnyCoordinator[Collect | DegreeStep, CotOutcome]):
     """Runs one recipe of Fine-tune-CoT in its directory."""
 
     def __init__(

@@ -1,7 +1,7 @@
 """How the handles of actors are typed.
 
 Owns: the type of a method of an actor's handle. What a handle offers is a protocol beside its actor, such as
-`actors.sampler.replica.ReplicaHandle`.
+`actors.journal.actor.JournalHandle`.
 
 Ray's own `ActorHandle[T]` gives every method the type Never, after which mypy checks nothing more of the function
 (2.60), and its `@ray.method` takes a coroutine for the result of an asynchronous method.

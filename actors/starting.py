@@ -15,20 +15,24 @@ import dataclasses
 import gc
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.batch_api.worker import BatchWorker
 from actors.endpoint.api_keys import read_api_key
-from actors.journal.actor import Journal
+from actors.journal.actor import Journal, JournalHandle
 from actors.journal.file import new_writer
 from actors.journal.sums import JournalSums
-from actors.limits.rate_limiter import RateLimiter
+from actors.limits.rate_limiter import RateLimiter, RateLimiterHandle
 from actors.teacher.pool import TeacherPool
 from actors.teacher.worker import TeacherWorker
+from actors.teacher.worker_base import WorkerHandle
 from reasoning.teacher.calls import EndpointSettings, TeacherSettings
+
+if TYPE_CHECKING:
+    from ray.actor import ActorHandle
 
 _CONCURRENT_CALLS = 10_000  # requests that may wait in one actor at a time
 _MANY: dict[str, Any] = {"num_cpus": 0, "max_restarts": -1, "max_concurrency": _CONCURRENT_CALLS}
@@ -38,29 +42,27 @@ class _WorkerProcess(TeacherWorker):
     """A worker in a process of its own. What is there after its start stays: the garbage collector, which would go
     through all of it again and again while thousands of requests come and go, leaves it alone."""
 
-    def __init__(self, settings: TeacherSettings, journal: Any, *limiters: Any) -> None:
+    def __init__(self, settings: TeacherSettings, journal: JournalHandle, *limiters: RateLimiterHandle) -> None:
         super().__init__(settings, journal, *limiters)
         gc.collect()
         gc.freeze()
 
 
-def start_journal(path: Path) -> Any:
+def start_journal(path: Path) -> JournalHandle:
     """Starts the journal actor on this machine, where `path` is. Raises `JournalError` when it cannot be opened."""
     Journal(path).close()  # here first: an actor that dies in its constructor tells less, and later
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     # Every method of both may be repeated, so that losing the process in the middle of a call loses nothing.
-    return (
-        ray.remote(Journal)
-        .options(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)
-        .remote(path.absolute(), writer=new_writer())  # after a restart it is the same writer: what is in flight is its
-    )
+    actor = ray.remote(Journal).options(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)
+    # A restarted actor is the same writer: what is in flight is still its own.
+    return cast(JournalHandle, actor.remote(path.absolute(), writer=new_writer()))
 
 
-async def close_journal(journal: Any, run: str | None = None) -> JournalSums:
+async def close_journal(journal: JournalHandle, run: str | None = None) -> JournalSums:
     """Ends the journal actor in good order, with its last sums; with `run`, of what was sent in its name."""
-    sums: JournalSums = await journal.sums.remote(run)
+    sums = await journal.sums.remote(run)
     await journal.close.remote()
-    ray.kill(journal)
+    ray.kill(cast("ActorHandle[Journal]", journal))
     return sums
 
 
@@ -72,13 +74,14 @@ class Limiters:
         self._known: dict[tuple[str, str | None, str], list[EndpointSettings]] = {}
         for endpoint in known:
             self._known.setdefault(_place(endpoint), []).append(endpoint)
-        self._started: dict[tuple[str, str | None, str], Any] = {}
+        self._started: dict[tuple[str, str | None, str], RateLimiterHandle] = {}
 
-    def of(self, endpoint: EndpointSettings) -> Any:
+    def of(self, endpoint: EndpointSettings) -> RateLimiterHandle:
         place = _place(endpoint)
         if place not in self._started:
             strictest = strictest_of(self._known.get(place, [endpoint]))
-            self._started[place] = ray.remote(RateLimiter).options(**_MANY, max_task_retries=-1).remote(strictest)
+            actor = ray.remote(RateLimiter).options(**_MANY, max_task_retries=-1)
+            self._started[place] = cast(RateLimiterHandle, actor.remote(strictest))
         return self._started[place]
 
 
@@ -102,7 +105,7 @@ def strictest_of(endpoints: Sequence[EndpointSettings]) -> EndpointSettings:
 
 
 def start_pool(
-    settings: TeacherSettings, journal: Any, workers: int = 2, limiters: Limiters | None = None
+    settings: TeacherSettings, journal: JournalHandle, workers: int = 2, limiters: Limiters | None = None
 ) -> TeacherPool:
     """Starts the workers, and the limiters that `limiters` has not yet; for endpoints with a Batch API, one worker
     each, and no limiters. Raises `AuthenticationRefused` when a key is missing, `ValueError` when only some have batch
@@ -113,9 +116,11 @@ def start_pool(
         if not all(endpoint.batch is not None for endpoint in settings.endpoints):
             raise ValueError(f"teacher {settings.name}: either all of its endpoints have batch settings, or none has")
         batch_worker = ray.remote(BatchWorker).options(**_MANY)
-        batching = [batch_worker.remote(settings, journal, number=number) for number in range(len(settings.endpoints))]
+        numbers = range(len(settings.endpoints))
+        batching = [cast(WorkerHandle, batch_worker.remote(settings, journal, number=number)) for number in numbers]
         return TeacherPool(batching, [], journal, settings)
     limiters = limiters or Limiters(settings.endpoints)
     own = [limiters.of(endpoint) for endpoint in settings.endpoints]
-    asking = [ray.remote(_WorkerProcess).options(**_MANY).remote(settings, journal, *own) for _ in range(workers)]
+    worker = ray.remote(_WorkerProcess).options(**_MANY)
+    asking = [cast(WorkerHandle, worker.remote(settings, journal, *own)) for _ in range(workers)]
     return TeacherPool(asking, own, journal, settings)

@@ -52,10 +52,10 @@ ARROWS: dict[str, dict[str, set[str]]] = {
     },
     "actors": {
         "run_lock": set(),
-        "limits": set(),
-        "journal": set(),
+        "limits": {"handles"},
+        "journal": {"handles"},
         "endpoint": {"limits"},
-        "teacher": {"endpoint", "limits", "journal"},
+        "teacher": {"handles", "endpoint", "limits", "journal"},
         "batch_api": {"teacher", "endpoint", "limits", "journal"},
         "starting": {"batch_api", "teacher", "endpoint", "limits", "journal"},
         "handles": set(),
@@ -64,7 +64,7 @@ ARROWS: dict[str, dict[str, set[str]]] = {
         "sampler": {"handles"},
         "trainer": {"handles", "nodes", "ray_internals"},
         "classroom": {"starting", "sampler", "trainer"},
-        "coordinator": {"classroom", "starting", "teacher", "trainer", "journal", "run_lock"},
+        "coordinator": {"handles", "classroom", "starting", "teacher", "trainer", "journal", "run_lock"},
         "cot_coordinator": {"coordinator", "classroom", "journal"},
     },
     "serve": {

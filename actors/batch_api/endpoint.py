@@ -7,10 +7,10 @@ the recording of batches.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from actors.batch_api.client import BatchClient
 from actors.endpoint.attempt import Endpoint
+from actors.journal.actor import JournalHandle
 from actors.teacher.metrics import TeacherMetrics
 from actors.teacher.wait_group import WaitGroup
 from reasoning.records import stable_id
@@ -27,7 +27,7 @@ class BatchEndpoint:
         self,
         settings: TeacherSettings,
         number: int,
-        journal: Any,
+        journal: JournalHandle,
         critical: WaitGroup,
         backoff_s: float,
         hand_over_s: float,

@@ -23,14 +23,13 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from actors.batch_api.accumulator import Accumulator
 from actors.batch_api.endpoint import BatchEndpoint
 from actors.batch_api.files import Disposition, LineResult, fitting, input_line
 from actors.batch_api.job import BatchJob, BatchStatus
 from actors.endpoint.replies import worst_tokens
-from actors.journal.actor import Ended, OpenBatch, Sending, StartRefusal, sending_id
+from actors.journal.actor import Ended, JournalHandle, OpenBatch, Sending, StartRefusal, sending_id
 from actors.teacher.wait_group import WaitGroup
 from actors.teacher.worker import backoff
 from actors.teacher.worker_base import WorkerBase
@@ -70,7 +69,7 @@ class BatchWorker(WorkerBase):
     def __init__(
         self,
         settings: TeacherSettings,
-        journal: Any,
+        journal: JournalHandle,
         *,
         number: int = 0,
         backoff_s: float = 2.0,
@@ -175,7 +174,7 @@ class BatchWorker(WorkerBase):
             some = wanted[first : first + _SENDINGS_A_CALL]
             sendings = [self._sending(one) for one in some]
             try:
-                answers: list[Outcome | StartRefusal | None] = await self._journal.start.remote(sendings)
+                answers = await self._journal.start.remote(sendings)
             except Exception as error:  # noqa: BLE001 - what is announced already goes
                 for one in wanted[first:]:
                     one.resolve(error)
@@ -256,7 +255,7 @@ class BatchWorker(WorkerBase):
             await self._adopt(endpoint, lambda batch: not keys.isdisjoint(batch.sends))
 
     async def _adopt(self, endpoint: BatchEndpoint, wanted: Callable[[OpenBatch], bool]) -> None:
-        found: list[OpenBatch] = await self._journal.open_batches.remote(endpoint.name)
+        found = await self._journal.open_batches.remote(endpoint.name)
         for batch in found:
             if batch.id not in self._jobs and wanted(batch):
                 self._run_job(BatchJob(endpoint, batch))

@@ -26,7 +26,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
+from actors.handles import RemoteMethod
 from actors.journal.file import (
     BALLAST_BYTES,
     JournalBusy,
@@ -56,6 +58,7 @@ __all__ = [
     "JournalCorrupt",
     "JournalDiskFull",
     "JournalError",
+    "JournalHandle",
     "JournalVersionMismatch",
     "OpenBatch",
     "StartRefusal",
@@ -264,7 +267,6 @@ class Journal:
         run, worst_cost, ended_at = sent
         if ended_at is not None:
             return  # told before, by a call whose answer was lost
-        answered = isinstance(ended.outcome, TeacherReply)
         cost = worst_cost if ended.cost is None else ended.cost
         db.execute(
             "UPDATE sends SET ended_at = ?, outcome = ?, prompt_tokens = ?, completion_tokens = ?, cost = ? "
@@ -279,10 +281,10 @@ class Journal:
             ),
         )
         books.settle(run, worst_cost, cost)
-        if answered:
-            self._record_reply(db, ended.outcome, now)  # type: ignore[arg-type]
+        if isinstance(ended.outcome, TeacherReply):
+            self._record_reply(db, ended.outcome, now)
         else:
-            self._record_failure(db, ended.outcome, now, ended.id)  # type: ignore[arg-type]
+            self._record_failure(db, ended.outcome, now, ended.id)
 
     def _record_reply(self, db: sqlite3.Connection, reply: TeacherReply, now: float) -> None:
         db.execute(
@@ -298,6 +300,21 @@ class Journal:
             "ended_at = ? WHERE key = ? AND status != 'answered' AND last_send = ?",
             (failure.kind.value, storable(failure.message), failure.attempts, now, failure.key, send),
         )
+
+
+class JournalHandle(Protocol):
+    """The handle of a `Journal` that is an actor."""
+
+    lookup: RemoteMethod[[Sequence[str]], list[Outcome | None]]
+    start: RemoteMethod[[Sequence[Sending]], list[Outcome | StartRefusal | None]]
+    end: RemoteMethod[[Sequence[Ended]], None]
+    sums: RemoteMethod[[str | None], JournalSums]
+    spending: RemoteMethod[[str | None], Spending]
+    batch_made: RemoteMethod[[str, str, str, Mapping[str, str]], None]
+    batch_sent: RemoteMethod[[str, str], None]
+    batch_ended: RemoteMethod[[str], None]
+    open_batches: RemoteMethod[[str], list[OpenBatch]]
+    close: RemoteMethod[[], None]
 
 
 class _Books:

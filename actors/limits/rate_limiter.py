@@ -22,7 +22,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
+from actors.handles import RemoteMethod
 from actors.limits.circuit_breaker import OpenCircuit
 from actors.limits.rules import LeaseOutcome, LimiterState, LimiterStats, Limits, Release
 from reasoning.teacher.calls import EndpointSettings
@@ -158,6 +160,14 @@ class RateLimiter:
             else:
                 _answer(waiter, Grant(paused_s=pause_s))
         self._waiting = staying
+
+
+class RateLimiterHandle(Protocol):
+    """The handle of a `RateLimiter` that is an actor."""
+
+    acquire: RemoteMethod[[Sequence[int], float, float], Grant]
+    release: RemoteMethod[[Sequence[Release]], None]
+    stats: RemoteMethod[[], LimiterStats]
 
 
 def _answer(waiter: _Waiter, grant: Grant) -> None:

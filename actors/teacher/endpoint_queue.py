@@ -14,11 +14,10 @@ import math
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
 
 from actors.endpoint.attempt import Endpoint, Sent
 from actors.limits.circuit_breaker import OpenCircuit
-from actors.limits.rate_limiter import Grant
+from actors.limits.rate_limiter import RateLimiterHandle
 from actors.limits.rules import LeaseOutcome, Release
 from actors.teacher.coalesced_calls import CoalescedCalls
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherRequest
@@ -39,7 +38,7 @@ class _Wanted:
 class EndpointQueue:
     """`limiter` is an actor handle. `alone`: there is no other endpoint to look around for."""
 
-    def __init__(self, endpoint: Endpoint, limiter: Any, patience_s: float, alone: bool) -> None:
+    def __init__(self, endpoint: Endpoint, limiter: RateLimiterHandle, patience_s: float, alone: bool) -> None:
         self.endpoint = endpoint
         self._limiter = limiter
         self._patience_s = patience_s
@@ -123,7 +122,7 @@ class EndpointQueue:
             self._queue.popleft()
             return
         try:
-            grant: Grant = await self._limiter.acquire.remote(
+            grant = await self._limiter.acquire.remote(
                 tuple(wanted.worst_tokens for wanted in first), self._patience_s, self._wait_s
             )
         except Exception as error:  # noqa: BLE001 - the limiter is gone: those who wait must hear of it

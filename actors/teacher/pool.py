@@ -20,16 +20,20 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 
-from actors.journal.actor import Spending
+from actors.journal.actor import JournalHandle, Spending
+from actors.limits.rate_limiter import RateLimiterHandle
 from actors.limits.rules import LimiterStats
 from actors.teacher.worker import backoff
-from actors.teacher.worker_base import Unrecorded
+from actors.teacher.worker_base import Unrecorded, WorkerHandle
 from reasoning.teacher.calls import Outcome, TeacherFailure, TeacherRequest, TeacherSettings
+
+if TYPE_CHECKING:
+    from ray.actor import ActorHandle
 
 _WORKER_TRIES = 8  # restarts take seconds; eight tries with doubling waits are about a minute
 _REQUESTS_A_CALL = 64
@@ -84,7 +88,7 @@ class _Asked:
 class _Line:
     """One worker, and what it was given and has not answered."""
 
-    worker: Any
+    worker: WorkerHandle
     number: int
     waiting: deque[_Asked] = field(default_factory=deque)
     given: dict[str, _Asked] = field(default_factory=dict)
@@ -97,9 +101,9 @@ class TeacherPool:
 
     def __init__(
         self,
-        workers: Sequence[Any],
-        limiters: Sequence[Any] = (),
-        journal: Any = None,
+        workers: Sequence[WorkerHandle],
+        limiters: Sequence[RateLimiterHandle] = (),
+        journal: JournalHandle | None = None,
         settings: TeacherSettings | None = None,
     ) -> None:
         """`workers` are actor handles of askers of one teacher; the rest is for the pool's figures."""
@@ -195,7 +199,7 @@ class TeacherPool:
             if line.serving is not None:
                 line.serving.cancel()
         for actor in (*(line.worker for line in self._lines), *self._limiters):
-            ray.kill(actor)
+            ray.kill(cast("ActorHandle[object]", actor))
 
     # Workers ----------------------------------------------------------------------------------------------------------
 

@@ -17,11 +17,11 @@ import contextlib
 import dataclasses
 import random
 import time
-from typing import Any
 
 from actors.endpoint.attempt import Endpoint, Sent
 from actors.endpoint.replies import worst_tokens
-from actors.journal.actor import Ended, Sending, StartRefusal, sending_id
+from actors.journal.actor import Ended, JournalHandle, Sending, StartRefusal, sending_id
+from actors.limits.rate_limiter import RateLimiterHandle
 from actors.limits.rules import LeaseOutcome, Release
 from actors.teacher.coalesced_calls import CoalescedCalls
 from actors.teacher.endpoint_queue import EndpointQueue
@@ -43,7 +43,9 @@ _SETTLING_MARGIN_S = (
 class TeacherWorker(WorkerBase):
     """Asks one teacher. `journal` and `limiters`, one for each endpoint, are actor handles."""
 
-    def __init__(self, settings: TeacherSettings, journal: Any, *limiters: Any, backoff_s: float = 0.5) -> None:
+    def __init__(
+        self, settings: TeacherSettings, journal: JournalHandle, *limiters: RateLimiterHandle, backoff_s: float = 0.5
+    ) -> None:
         super().__init__(settings.name, journal)
         self._settings = settings
         self._backoff_s = backoff_s

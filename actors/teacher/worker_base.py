@@ -16,8 +16,10 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
+from actors.handles import RemoteMethod
+from actors.journal.actor import JournalHandle
 from actors.teacher.coalesced_calls import CoalescedCalls
 from reasoning.teacher.calls import Outcome, TeacherRequest
 
@@ -35,7 +37,7 @@ class Unrecorded:
 class WorkerBase(ABC):
     """Answers requests of one teacher. Run as an actor with many concurrent calls."""
 
-    def __init__(self, teacher: str, journal: Any) -> None:
+    def __init__(self, teacher: str, journal: JournalHandle) -> None:
         """`teacher` is the name that requests call it by; `journal` is an actor handle."""
         self._teacher = teacher
         self.look_up: CoalescedCalls[str, Outcome | None] = CoalescedCalls(lambda keys: journal.lookup.remote(keys))
@@ -100,3 +102,11 @@ class WorkerBase(ABC):
             told = cause if isinstance(cause, Exception) else RuntimeError(str(cause))
             self._done.append(Unrecorded(task.get_name(), told))
         self._some_done.set()
+
+
+class WorkerHandle(Protocol):
+    """The handle of a `WorkerBase` that is an actor."""
+
+    submit: RemoteMethod[[Sequence[TeacherRequest]], None]
+    collect: RemoteMethod[[], list[Outcome | Unrecorded]]
+    drain: RemoteMethod[[float], int]

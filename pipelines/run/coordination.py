@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import ray
 from rich.console import Console
 
-from actors.coordinator import AnyCoordinator
+from actors.coordinator import AnyCoordinator, CoordinatorHandle, OutcomeT
 from actors.journal.sums import JournalSums, in_open_batches
 from pipelines.errors import RunFailed
 from pipelines.journal.view import journal_at
@@ -27,6 +27,7 @@ from pipelines.run.served_teachers import NotDeployed, deployed, teachers_of
 from reasoning.recipe.tailored import Recipe, RunRecipe
 from reasoning.rounds.directory import ClaimedDirectory
 from reasoning.rounds.order import PhaseRecord
+from reasoning.rounds.progress import Snapshot
 from reasoning.teacher.prices import dollars
 
 POLL_S = 0.5
@@ -35,14 +36,14 @@ ENDING_S = 10.0  # a killed run's actors take a moment to end
 
 
 def coordinate(
-    kind: type[AnyCoordinator[Any]],
+    kind: type[AnyCoordinator[Any, OutcomeT]],
     recipe: RunRecipe,
     teachers: Recipe | None,
     directory: ClaimedDirectory[Any],
     checked: Checked,
     finished: Callable[[], Mapping[str, Sequence[PhaseRecord]]],
     console: Console,
-) -> Any:
+) -> OutcomeT:
     """Has a coordinator of this kind do all that is left of a run, while the recipe `teachers` (None: nobody is asked)
     has its own teachers served. Returns what the coordinator's `run` returns. Raises `RunFailed`."""
     name = f"tailor-{directory.path}"
@@ -66,7 +67,7 @@ def coordinate(
                 .options(num_cpus=0, name=name, namespace="tailor", max_concurrency=1000)
                 .remote(recipe, directory, checked.data, checked.prompts, base_urls)
             )
-            return watch(coordinator, directory.path, finished, console)
+            return watch(cast(CoordinatorHandle[OutcomeT], coordinator), directory.path, finished, console)
     except NotDeployed as error:
         raise RunFailed(f"{directory.path}: {error}\nNothing was asked; the same command goes on from here.") from error
 
@@ -108,11 +109,14 @@ def _spent(journal: JournalSums) -> str:
 
 
 def watch(
-    coordinator: Any, place: Path, finished: Callable[[], Mapping[str, Sequence[PhaseRecord]]], console: Console
-) -> Any:
+    coordinator: CoordinatorHandle[OutcomeT],
+    place: Path,
+    finished: Callable[[], Mapping[str, Sequence[PhaseRecord]]],
+    console: Console,
+) -> OutcomeT:
     """Has `coordinator` run and shows how it goes; returns what its `run` returns. `finished` gives the finished phases
     so far, under what each is called on the screen ("" for rounds, which name themselves). Raises `RunFailed`."""
-    ending = coordinator.run.remote()
+    ending = cast("ray.ObjectRef[OutcomeT]", coordinator.run.remote())
     seen = {label: len(records) for label, records in finished().items()}
     try:
         with LiveView(console) as view:
@@ -124,7 +128,7 @@ def watch(
                     seen[label] = len(records)
                 if ready:
                     return ray.get(ending)
-                view.show(ray.get(coordinator.progress.remote()))
+                view.show(ray.get(cast("ray.ObjectRef[Snapshot]", coordinator.progress.remote())))
     except KeyboardInterrupt:
         console.print("Stopping; the same command goes on from the last finished phase.")
         ray.cancel(ending)

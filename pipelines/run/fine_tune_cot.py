@@ -53,7 +53,7 @@ def run(recipe: FineTuneCotRecipe, origin: str, console: Console) -> FinishedCot
     announce(recipe.name, directory.path, done, checked.notes, console)
     shared = recipe.at_degree(recipe.fine_tuning.collected)
     asks = recipe.fine_tuning.collected > LABELS_ALONE
-    outcome: CotOutcome = coordinate(
+    outcome = coordinate(
         CotCoordinator, recipe, shared if asks else None, directory, checked, lambda: finished(directory), console
     )
     report = write_cot_report(directory)

@@ -37,9 +37,7 @@ def run(recipe: Recipe, origin: str, console: Console) -> FinishedRun:
     resumed = directory.claim(recipe)
     connect(recipe.cluster.address)
     announce(recipe.name, directory.path, len(directory.finished()) if resumed else None, checked.notes, console)
-    outcome: RunOutcome = coordinate(
-        Coordinator, recipe, recipe, directory, checked, lambda: {"": directory.finished()}, console
-    )
+    outcome = coordinate(Coordinator, recipe, recipe, directory, checked, lambda: {"": directory.finished()}, console)
     report = write_report(directory)
     console.print(rounds_table(outcome.records, outcome.best_round))
     account(outcome.reason, outcome.journal, report, console)

@@ -20,9 +20,7 @@ def run(scenario: Coroutine[Any, Any, T], bound_s: float = 120) -> T:
     return asyncio.run(asyncio.wait_for(scenario, bound_s))
 
 
-class Handle:
-    """Stands where an actor handle would: `handle.method.remote(...)` on a plain object of this process."""
-
+class _Handle:
     def __init__(self, actor: object) -> None:
         self._actor = actor
 
@@ -36,14 +34,23 @@ class Handle:
         return type("Method", (), {"remote": staticmethod(lambda *args: asyncio.ensure_future(call(*args)))})
 
 
+def in_process(actor: object) -> Any:
+    """What stands for an actor's handle: `handle.method.remote(...)` on a plain object of this process."""
+    return _Handle(actor)
+
+
 def pool_here(
     settings: TeacherSettings, journal: Journal, workers: int = 1, backoff_s: float = 0.01
 ) -> tuple[TeacherPool, list[TeacherWorker], list[RateLimiter]]:
     """A pool of `workers` that share the limiters and the journal, all in this process."""
     limiters = [RateLimiter(endpoint) for endpoint in settings.endpoints]
-    handles = [Handle(limiter) for limiter in limiters]
-    asking = [TeacherWorker(settings, Handle(journal), *handles, backoff_s=backoff_s) for _ in range(workers)]
-    return TeacherPool([Handle(worker) for worker in asking], handles, Handle(journal), settings), asking, limiters
+    handles = [in_process(limiter) for limiter in limiters]
+    asking = [TeacherWorker(settings, in_process(journal), *handles, backoff_s=backoff_s) for _ in range(workers)]
+    return (
+        TeacherPool([in_process(worker) for worker in asking], handles, in_process(journal), settings),
+        asking,
+        limiters,
+    )
 
 
 def request(

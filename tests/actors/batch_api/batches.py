@@ -17,7 +17,7 @@ from reasoning.teacher.calls import (
 from reasoning.teacher.prices import Price, dollars
 from serve.provider.args import ProviderArgs
 from serve.provider.server import Provider
-from tests.actors.in_process import Handle
+from tests.actors.in_process import in_process
 
 MODEL = "faulty-teacher"
 OF_THE_TEACHER = ("attempts", "rate_limit_patience_s", "max_cost", "run")
@@ -48,7 +48,7 @@ def some(count: int, first: int = 0) -> list[TeacherRequest]:
 
 
 def worker(with_settings: TeacherSettings, journal: Any, **more: Any) -> BatchWorker:
-    return BatchWorker(with_settings, Handle(journal), **{"backoff_s": 0.01, "hand_over_s": 5.0, **more})
+    return BatchWorker(with_settings, in_process(journal), **{"backoff_s": 0.01, "hand_over_s": 5.0, **more})
 
 
 def ask(with_settings: TeacherSettings, journal: Any, requests: Sequence[TeacherRequest], **more: Any) -> list[Outcome]:

@@ -15,7 +15,7 @@ from reasoning.records import Split
 from reasoning.student.probe import Probe, ProbeReport, load_probe, save_probe
 from reasoning.student.sampling import Completion, Sampling, StaleWeights
 from reasoning.tasks.families import FAMILIES, problems
-from tests.actors.in_process import Handle
+from tests.actors.in_process import in_process
 
 
 class Recorder:
@@ -40,7 +40,7 @@ def test_a_kept_probe_is_the_one_that_proves(tmp_path: Path) -> None:
     sampler = Recorder()
 
     async def scenario() -> list[Completion]:
-        pool = SamplerPool([Handle(sampler)])  # type: ignore[list-item]
+        pool = SamplerPool([in_process(sampler)])
         answering = await bring_to(pool, "v1", "nowhere", ["?"], tmp_path / "probe.json")
         said = await answering("1 + 1?", Sampling())
         await pool.sync("v2", "nowhere", kept)
@@ -59,7 +59,7 @@ def test_a_probe_is_made_of_the_checkpoint_and_kept(ray_cluster: None, embedded_
     assert len(prompts) == PROBE_PROMPTS
 
     async def scenario() -> None:
-        pool = SamplerPool([Handle(sampler)])  # type: ignore[list-item]
+        pool = SamplerPool([in_process(sampler)])
         await bring_to(pool, "base", str(embedded_student), prompts, tmp_path / "probe.json")
 
     asyncio.run(scenario())

@@ -29,7 +29,7 @@ from reasoning.teacher.calls import (
     TeacherRequest,
     TeacherSettings,
 )
-from tests.actors.in_process import Handle, run
+from tests.actors.in_process import in_process, run
 from tests.actors.scripted_server import SECRET, Fault, Server, body, cut_off, dropped, error, hanging, said, trickling
 
 OF_THE_TEACHER = ("attempts", "rate_limit_patience_s", "max_cost", "run")
@@ -57,8 +57,8 @@ def ask(
     """All requests at once through one worker of this process."""
 
     async def scenario() -> list[TeacherReply | TeacherFailure]:
-        limiters = [Handle(RateLimiter(endpoint)) for endpoint in with_settings.endpoints]
-        worker = TeacherWorker(with_settings, Handle(journal), *limiters, backoff_s=0.01)
+        limiters = [in_process(RateLimiter(endpoint)) for endpoint in with_settings.endpoints]
+        worker = TeacherWorker(with_settings, in_process(journal), *limiters, backoff_s=0.01)
         return await asyncio.gather(*(worker.ask(one) for one in requests))
 
     return asyncio.run(scenario())
@@ -374,4 +374,4 @@ def test_a_pool_of_dead_workers_gives_up_with_a_reason(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(teacher_pool, "backoff", lambda *_: 0.0)
     with pytest.raises(WorkersLost, match=r"8 workers in a row.*the node is gone"):
-        asyncio.run(TeacherPool([Handle(Dead()), Handle(Dead())]).ask(request()))
+        asyncio.run(TeacherPool([in_process(Dead()), in_process(Dead())]).ask(request()))
