@@ -1,34 +1,9 @@
 """What goes to and comes from the Batch API: files, lists and batches, read as far as they can be."""
 
-import asyncio
-import time
-from unittest.mock import MagicMock
-
 import pytest
 
-from actors.batch_api.client import BatchClient
-from actors.batch_api.files import Page, RemoteBatch, fitting, input_line, read_input
+from actors.batch_api.files import RemoteBatch, fitting, input_line, read_input
 from reasoning.teacher.calls import TeacherRequest
-from serve.provider.server import Provider
-from tests.actors.batch_api.batches import endpoint, provider
-
-
-def test_a_list_that_does_not_turn_its_pages_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = 0
-
-    async def page(*_: object) -> Page:
-        nonlocal looks
-        looks += 1
-        return Page.model_validate({"data": [{"id": "other", "status": "completed"}], "has_more": True})
-
-    async def scenario(there: Provider) -> RemoteBatch | None:
-        client = BatchClient(endpoint(there), backoff_s=0.01)
-        monkeypatch.setattr(client, "_read", page)
-        monkeypatch.setattr(client, "_client", MagicMock())
-        return await client.find("mine", time.time())
-
-    with provider() as there:
-        assert asyncio.run(scenario(there)) is None and looks == 2
 
 
 @pytest.mark.parametrize(
