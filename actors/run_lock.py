@@ -38,10 +38,10 @@ class RunLock:
                 holder = os.read(self._descriptor, 200).decode("utf-8", "replace").strip() or "another process"
                 os.close(self._descriptor)
                 raise RunInProgress(
-                    f"{directory} is being run by {holder}. A directory has one run at a time: wait until that one has "
-                    "ended or stop it, or give this run another name"
+                    f"{directory} is being run by {holder}. Only one run at a time can use a directory: wait until "
+                    "it has ended or stop it, or give this run another name"
                 ) from None
-        with contextlib.suppress(OSError):  # for whoever looks; the lock is what counts
+        with contextlib.suppress(OSError):  # for people to read; only the lock counts
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
 

@@ -6,7 +6,7 @@ Owns: where they run and how they restart. What each promises is said in its own
 Invariants
 - Every actor comes back when it dies, and every call that may be repeated is.
 - The journal lies on this machine's disk, so its actor stays on this machine.
-- A missing key is told here, before an actor is started.
+- A missing key is reported here, before an actor is started.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class _WorkerProcess(TeacherWorker):
 
 def start_journal(path: Path) -> JournalHandle:
     """Starts the journal actor on this machine, where `path` is. Raises `JournalError` when it cannot be opened."""
-    Journal(path).close()  # here first: an actor that dies in its constructor tells less, and later
+    Journal(path).close()  # here first: an actor that dies in its constructor reports less, and later
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     # Every method of both may be repeated, so that losing the process in the middle of a call loses nothing.
     actor = ray.remote(Journal).options(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)
@@ -59,7 +59,7 @@ def start_journal(path: Path) -> JournalHandle:
 
 
 async def close_journal(journal: JournalHandle, run: str | None = None) -> JournalSums:
-    """Ends the journal actor in good order, with its last sums; with `run`, of what was sent in its name."""
+    """Closes and stops the journal actor and returns its final sums; with `run`, of what that run sent."""
     sums = await journal.sums.remote(run)
     await journal.close.remote()
     ray.kill(cast("ActorHandle[Journal]", journal))
@@ -73,19 +73,19 @@ class Limiters:
         """`known` are the endpoints of all the pools: where several set limits of one, the least of each holds."""
         self._known: dict[tuple[str, str | None, str], list[EndpointSettings]] = {}
         for endpoint in known:
-            self._known.setdefault(_place(endpoint), []).append(endpoint)
+            self._known.setdefault(_limiter_key(endpoint), []).append(endpoint)
         self._started: dict[tuple[str, str | None, str], RateLimiterHandle] = {}
 
     def of(self, endpoint: EndpointSettings) -> RateLimiterHandle:
-        place = _place(endpoint)
-        if place not in self._started:
-            strictest = strictest_of(self._known.get(place, [endpoint]))
+        key = _limiter_key(endpoint)
+        if key not in self._started:
+            strictest = strictest_of(self._known.get(key, [endpoint]))
             actor = ray.remote(RateLimiter).options(**_MANY, max_task_retries=-1)
-            self._started[place] = cast(RateLimiterHandle, actor.remote(strictest))
-        return self._started[place]
+            self._started[key] = cast(RateLimiterHandle, actor.remote(strictest))
+        return self._started[key]
 
 
-def _place(endpoint: EndpointSettings) -> tuple[str, str | None, str]:
+def _limiter_key(endpoint: EndpointSettings) -> tuple[str, str | None, str]:
     return endpoint.base_url, endpoint.api_key_env, endpoint.model
 
 
@@ -114,7 +114,7 @@ def start_pool(
         read_api_key(endpoint)
     if any(endpoint.batch is not None for endpoint in settings.endpoints):
         if not all(endpoint.batch is not None for endpoint in settings.endpoints):
-            raise ValueError(f"teacher {settings.name}: either all of its endpoints have batch settings, or none has")
+            raise ValueError(f"teacher {settings.name}: either all endpoints have batch settings, or none do")
         batch_worker = ray.remote(BatchWorker).options(**_MANY)
         numbers = range(len(settings.endpoints))
         batching = [cast(WorkerHandle, batch_worker.remote(settings, journal, number=number)) for number in numbers]

@@ -257,14 +257,14 @@ def _worker(config: dict[str, Any]) -> str | None:
     return None
 
 
-def _first_problem(mine: str | None) -> str | None:
+def _first_problem(own: str | None) -> str | None:
     """The first worker's problem in getting ready, told to all: the others would wait for it to begin."""
     import torch
 
-    problems = [mine]
+    problems = [own]
     if torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
         problems = [None] * torch.distributed.get_world_size()
-        torch.distributed.all_gather_object(problems, mine)
+        torch.distributed.all_gather_object(problems, own)
     return next((f"worker {rank}: {problem}" for rank, problem in enumerate(problems) if problem is not None), None)
 
 

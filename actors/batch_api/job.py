@@ -90,7 +90,7 @@ class BatchJob:
         self._waiting[key] = came
 
     async def run(self) -> None:
-        """All of it. Raises `JournalError`."""
+        """Runs the batch to its end. Raises `JournalError`."""
         content, self._content = self._content, None
         if content is not None:
             await self._hand_over(content)
@@ -115,7 +115,7 @@ class BatchJob:
         for future in waiting.values():
             if not future.done():
                 future.set_exception(error)
-                future.exception()  # nobody may be waiting any more
+                future.exception()  # there may be no caller waiting any more
 
     # Handing over -----------------------------------------------------------------------------------------------------
 
@@ -212,7 +212,7 @@ class BatchJob:
 
     def _resolve_failed(self, failed: CallFailed) -> None:
         shown = self._remote_id or f"that is called {self.id} in its metadata"
-        why = f"{failed} (batch {shown} goes on at {self._at.name}; its results are fetched when this is mended)"
+        why = f"{failed} (batch {shown} goes on at {self._at.name}; its results are fetched when this is fixed)"
         for key in list(self._waiting):
             self._resolve(failed_line(key, failed.kind, why, Disposition.FINAL))
 

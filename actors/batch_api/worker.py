@@ -159,7 +159,7 @@ class BatchWorker(WorkerBase):
                 lines = (((wanted, id), self._line(wanted.request, wanted.key)) for wanted, id in started)
                 for part in fitting(lines):
                     await self._hand_over([item for item, _ in part], b"".join(line for _, line in part))
-            except Exception as error:  # noqa: BLE001 - the journal's, above all: those who wait must hear of it
+            except Exception as error:  # noqa: BLE001 - the journal's, above all: the callers that wait must see it
                 for wanted in going:
                     if self._job_with(wanted.key) is None:
                         wanted.resolve(error)
@@ -269,7 +269,7 @@ class BatchWorker(WorkerBase):
     async def _run_to_its_end(self, job: BatchJob) -> None:
         try:
             await job.run()
-        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
+        except Exception as error:  # noqa: BLE001 - whatever it is, the callers that wait must see it
             job.fail(error)
         finally:
             del self._jobs[job.id]

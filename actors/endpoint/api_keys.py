@@ -36,8 +36,8 @@ def read_api_key(settings: EndpointSettings) -> str | None:
         )
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise AuthenticationRefused(
-            f"endpoint {settings.name}: what is in the environment variable {settings.api_key_env} is no key: it holds "
-            "a space, a line break or a letter that no HTTP header can carry"
+            f"endpoint {settings.name}: the environment variable {settings.api_key_env} does not hold a usable key: it "
+            "has a space, a line break or a character that an HTTP header cannot carry"
         )
     return key
 

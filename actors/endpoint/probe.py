@@ -40,7 +40,7 @@ async def probe_endpoint(settings: EndpointSettings, timeout_s: float = 10.0) ->
         models = [model.id for model in _Models.model_validate_json(raw.content).data]
     except TimeoutError:
         raise EndpointUnreachable(
-            f"{wanted}: no answer within {timeout_s:g} s. Is it up, and base_url right?"
+            f"{wanted}: no answer within {timeout_s:g} s. Is it running, and is base_url right?"
         ) from None
     except openai.APIStatusError as error:
         if error.status_code in (401, 403):
@@ -57,7 +57,7 @@ async def probe_endpoint(settings: EndpointSettings, timeout_s: float = 10.0) ->
         ) from None
     except (openai.APIConnectionError, ValueError) as error:  # a ValueError: an address that no request can go to
         cause = scrub(str(error.__cause__ or error), api_key)
-        raise EndpointUnreachable(f"{wanted} cannot be reached ({cause}). Start it, or mend base_url") from None
+        raise EndpointUnreachable(f"{wanted} cannot be reached ({cause}). Start it, or correct base_url") from None
     finally:
         await client.close()
     # Some providers list a model under a path that requests may leave out ("models/NAME").

@@ -13,8 +13,8 @@ Invariants
 - The same call made twice does no harm, so that a caller may repeat one whose outcome it did not learn.
 - On a full disk the replies that are in flight still find room; only new sendings are refused.
 
-Every method takes many at once: one transaction, one journey. Run as an actor with `ray.remote(Journal)`; the class
-itself knows nothing of Ray.
+Every method takes many items at once: one transaction, one round trip. Run as an actor with `ray.remote(Journal)`; the
+class itself does not depend on Ray.
 """
 
 from __future__ import annotations
@@ -104,9 +104,9 @@ class Journal:
         self._file.ensure_ballast()
         capped = any(sending.cap is not None for sending in sendings)  # what is booked must be there after a power cut
         with self._file.transaction(durable=capped) as db:
-            books = _Books(db)
-            answers = [self._start(db, books, sending) for sending in sendings]
-            books.write()
+            spending = _RunSpending(db)
+            answers = [self._start(db, spending, sending) for sending in sendings]
+            spending.write()
         return answers
 
     def end(self, ended: Sequence[Ended]) -> None:
@@ -127,7 +127,7 @@ class Journal:
                     raise
 
     def sums(self, run: str | None = None) -> JournalSums:
-        """What was asked, answered and spent; with `run`, of what was sent in its name."""
+        """What was asked, answered and spent; with `run`, of what that run sent."""
         return sums_of(self._file.path, run)
 
     def spending(self, run: str | None = None) -> Spending:
@@ -174,7 +174,7 @@ class Journal:
 
     # One row ---------------------------------------------------------------------------------------------------------
 
-    def _start(self, db: sqlite3.Connection, books: _Books, sending: Sending) -> Outcome | StartRefusal | None:
+    def _start(self, db: sqlite3.Connection, spending: _RunSpending, sending: Sending) -> Outcome | StartRefusal | None:
         row = _row_of(db, sending.key)
         outcome = self._final(row)
         if outcome is not None:
@@ -185,7 +185,7 @@ class Journal:
         unknown = row is not None and row.status == "started"
         if unknown and self._in_flight_elsewhere(db, sending.key):
             return StartRefusal.IN_FLIGHT
-        refused = self._refused_for_money(db, books, sending)
+        refused = self._refused_for_money(db, spending, sending)
         if refused is not None:
             return refused
         now = self._clock()
@@ -205,7 +205,7 @@ class Journal:
             "INSERT INTO sends (id, key, run, writer, endpoint, started_at, worst_cost) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (sending.id, sending.key, sending.run, self._file.writer, sending.endpoint, now, sending.worst_cost),
         )
-        books.reserve(sending.run, sending.worst_cost)
+        spending.reserve(sending.run, sending.worst_cost)
         return None
 
     def _final(self, row: _Row | None) -> Outcome | None:
@@ -223,7 +223,7 @@ class Journal:
 
     def _damaged(self, what: str) -> JournalCorrupt:
         return JournalCorrupt(
-            f"{self._file.path}: {what}. Look at all of it with `tailor journal verify {self._file.path}`"
+            f"{self._file.path}: {what}. Check the whole journal with `tailor journal verify {self._file.path}`"
         )
 
     def _in_flight_elsewhere(self, db: sqlite3.Connection, key: str) -> bool:
@@ -234,10 +234,12 @@ class Journal:
         ).fetchone()
         return found is not None and found[0] != self._file.writer and self._file.lives(found[0])
 
-    def _refused_for_money(self, db: sqlite3.Connection, books: _Books, sending: Sending) -> StartRefusal | None:
+    def _refused_for_money(
+        self, db: sqlite3.Connection, spending: _RunSpending, sending: Sending
+    ) -> StartRefusal | None:
         if sending.cap is None:
             return None
-        if books.booked(sending.run) + sending.worst_cost <= sending.cap:
+        if spending.booked(sending.run) + sending.worst_cost <= sending.cap:
             return None
         writers = db.execute(
             "SELECT DISTINCT writer FROM sends WHERE run = ? AND ended_at IS NULL", (sending.run,)
@@ -250,12 +252,12 @@ class Journal:
 
     def _end_all(self, ended: Sequence[Ended]) -> None:
         with self._file.transaction(durable=True) as db:
-            books = _Books(db)
+            spending = _RunSpending(db)
             for one in ended:
-                self._end(db, books, one)
-            books.write()
+                self._end(db, spending, one)
+            spending.write()
 
-    def _end(self, db: sqlite3.Connection, books: _Books, ended: Ended) -> None:
+    def _end(self, db: sqlite3.Connection, spending: _RunSpending, ended: Ended) -> None:
         key, now = ended.outcome.key, self._clock()
         sent = db.execute(
             "SELECT run, worst_cost, ended_at FROM sends WHERE id = ? AND key = ?", (ended.id, key)
@@ -266,7 +268,7 @@ class Journal:
             )
         run, worst_cost, ended_at = sent
         if ended_at is not None:
-            return  # told before, by a call whose answer was lost
+            return  # recorded before, by a call whose answer was lost
         cost = worst_cost if ended.cost is None else ended.cost
         db.execute(
             "UPDATE sends SET ended_at = ?, outcome = ?, prompt_tokens = ?, completion_tokens = ?, cost = ? "
@@ -280,7 +282,7 @@ class Journal:
                 ended.id,
             ),
         )
-        books.settle(run, worst_cost, cost)
+        spending.settle(run, worst_cost, cost)
         if isinstance(ended.outcome, TeacherReply):
             self._record_reply(db, ended.outcome, now)
         else:
@@ -317,8 +319,8 @@ class JournalHandle(Protocol):
     close: RemoteMethod[[], None]
 
 
-class _Books:
-    """The account of runs within one transaction: read once, written once, however many sendings there are."""
+class _RunSpending:
+    """The spending of runs within one transaction: read once, written once, however many sendings there are."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db

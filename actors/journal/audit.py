@@ -64,7 +64,7 @@ def audit(path: Path) -> Audit:
             code = getattr(error, "sqlite_errorname", "") or ""
             if not code.startswith("SQLITE_CORRUPT"):
                 raise
-            found.faults.append(Fault("the file", f"it is damaged ({error}): what comes after cannot be read"))
+            found.faults.append(Fault("the file", f"damaged ({error}): nothing after this point can be read"))
     return Audit(
         found.requests, found.sendings, found.in_flight, found.in_batch, tuple(found.unknown), tuple(found.faults)
     )
@@ -95,19 +95,19 @@ def _requests(db: sqlite3.Connection, found: _Found) -> Iterator[Fault]:
         try:
             its_key = request_of(parsed(request, "request")).key
             if its_key != key:
-                yield Fault(place, f"its key is not that of its request, {its_key}")
+                yield Fault(place, f"its key does not match its request, whose key is {its_key}")
             if status == "answered":
                 whole = reply_of(key, parsed(reply, "reply"))
                 if (whole.prompt_tokens, whole.completion_tokens) != (prompt_tokens, completion_tokens):
-                    yield Fault(place, "its tokens are not those of its reply")
+                    yield Fault(place, "its token counts differ from those of its reply")
             elif reply is not None:
                 yield Fault(place, f"it is {status}, but has a reply")
         except ValueError as error:
             yield Fault(place, str(error))
         if status == "failed" and (kind not in _KINDS or message is None or attempts is None):
-            yield Fault(place, f"it has failed, but its failure is not whole (kind {kind!r})")
+            yield Fault(place, f"it has failed, but its failure is incomplete (kind {kind!r})")
         if status != "started" and ended_at is None:
-            yield Fault(place, f"it is {status}, but has no time at which it ended")
+            yield Fault(place, f"it is {status}, but has no end time")
 
 
 def _statuses(db: sqlite3.Connection, found: _Found) -> Iterator[Fault]:
@@ -136,9 +136,9 @@ def _sendings(db: sqlite3.Connection, found: _Found) -> Iterator[Fault]:
         if status is None:
             yield Fault(place, "there is no such request")
         if (ended_at is None) != (outcome is None):
-            yield Fault(place, "it has an outcome or a time at which it ended, but not both")
+            yield Fault(place, "it has an outcome or an end time, but not both")
         elif outcome is not None and outcome not in {"answered", *_KINDS}:
-            yield Fault(place, f"its outcome is {outcome!r}, which is none")
+            yield Fault(place, f"its outcome is {outcome!r}, which is not a known outcome")
         if outcome == "answered" and status not in ("answered", None):
             yield Fault(place, f"it was answered, but its request is {status}")
 
@@ -150,7 +150,7 @@ def _spending(db: sqlite3.Connection, found: _Found) -> Iterator[Fault]:
         there, wanted = booked.get(run, (0, 0)), summed.get(run, (0, 0))
         for what, is_, should in zip(("settled", "reserved"), there, wanted, strict=True):
             if is_ != should:
-                yield Fault(f"run {run!r}", f"{is_} nanodollars are {what}, its sendings come to {should}")
+                yield Fault(f"run {run!r}", f"{is_} nanodollars {what}, but its sendings add up to {should}")
 
 
 def _batches(db: sqlite3.Connection, found: _Found) -> Iterator[Fault]:
@@ -164,7 +164,9 @@ def _batches(db: sqlite3.Connection, found: _Found) -> Iterator[Fault]:
             yield Fault(f"batch {id}", str(error))
             continue
         if missing:
-            yield Fault(f"batch {id}", f"{len(missing)} of its sendings are not there, of request {missing[0]} first")
+            yield Fault(
+                f"batch {id}", f"{len(missing)} of its sendings are missing, the first for request {missing[0]}"
+            )
 
 
 def _open_sendings(db: sqlite3.Connection, writers: Writers, found: _Found) -> None:

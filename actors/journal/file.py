@@ -89,7 +89,7 @@ class JournalError(Exception):
 
 
 class JournalCorrupt(JournalError):
-    """The file is damaged, or is no journal."""
+    """The file is damaged, or is not a journal."""
 
 
 class JournalVersionMismatch(JournalError):
@@ -105,7 +105,7 @@ class JournalBusy(JournalError):
 
 
 def how_to_save(path: Path) -> str:
-    """What to do about a damaged file, in a sentence."""
+    """What to do about a damaged file, in one sentence."""
     return (
         f"Keep the file and make another of what is readable: `sqlite3 {path} .recover | sqlite3 recovered.sqlite` (it "
         "needs an sqlite3 that is built with .recover; some distributions' is not). When `tailor journal verify "
@@ -284,7 +284,7 @@ class JournalFile:
             if os.fstat(mark).st_nlink:
                 break
             os.close(mark)  # the mark of the one whose place this one takes was just swept away
-        with contextlib.suppress(OSError):  # for whoever looks; the lock is what counts
+        with contextlib.suppress(OSError):  # for people to read; only the lock counts
             os.pwrite(mark, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         return mark
 

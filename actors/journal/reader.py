@@ -103,10 +103,10 @@ def request_of(content: Any) -> TeacherRequest:
     if not isinstance(messages, list) or not all(
         isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair) for pair in messages
     ):
-        raise ValueError("request.messages is no list of [role, content]")
+        raise ValueError("request.messages is not a list of [role, content] pairs")
     temperature = fields["temperature"]
     if type(temperature) not in (int, float) or not abs(temperature) <= 1e9:  # neither NaN is
-        raise ValueError("request.temperature is no number")
+        raise ValueError("request.temperature is not a number")
     return TeacherRequest(
         endpoint=_text(fields, "request", "endpoint"),
         model=_text(fields, "request", "model"),
@@ -136,7 +136,7 @@ def failure_of(key: str, content: Any) -> TeacherFailure:
     fields = _fields(content, "failure", ("kind", "message", "attempts"))
     kind = _text(fields, "failure", "kind")
     if kind not in {str(known) for known in FailureKind if known.final}:
-        raise ValueError(f"failure.kind {kind!r} is none that is final")
+        raise ValueError(f"failure.kind {kind!r} is not a final kind")
     message = storable(_text(fields, "failure", "message"))  # its column is text, where a reply's is JSON
     return TeacherFailure(key, FailureKind(kind), message, _count(fields, "failure", "attempts"))
 
@@ -145,7 +145,7 @@ def batch_of(sends: Any) -> dict[str, str]:
     """Which sendings went with a batch: request key -> sending. Raises `ValueError`."""
     content = parsed(sends, "sends")
     if not isinstance(content, dict) or not all(isinstance(id, str) for id in content.values()):
-        raise ValueError("sends is no object of request keys and sendings")
+        raise ValueError("sends is not an object of request keys and sendings")
     return content
 
 
@@ -154,7 +154,7 @@ def parsed(text: Any, what: str) -> Any:
     try:
         return json.loads(text)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"{what} is no JSON ({error})") from error
+        raise ValueError(f"{what} is not JSON ({error})") from error
 
 
 def _connected(path: Path) -> sqlite3.Connection:
@@ -169,7 +169,7 @@ def _version(db: sqlite3.Connection, path: Path) -> str:
     if {"journal", "calls"} <= tables:
         found = db.execute("SELECT value FROM journal WHERE name = 'version'").fetchone()
     if found is None:
-        raise JournalCorrupt(f"{path}: is no journal, it has none of its tables. Give the journal's file")
+        raise JournalCorrupt(f"{path}: not a journal: it has none of a journal's tables. Give the journal's file")
     return str(found[0])
 
 
@@ -183,7 +183,7 @@ def _errors(path: Path) -> Iterator[None]:
             raise JournalCorrupt(f"{path} is damaged or not a journal ({error}). {how_to_save(path)}") from error
         if code.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
             raise JournalError(
-                f"{path}: cannot be read where it is ({error}): the log beside it must be read, or recovered after "
+                f"{path}: cannot be read here ({error}): the log beside it must be read, or recovered after "
                 f"a crash, which needs permission to write in its folder. Copy the file, with {path.name}-wal, to a "
                 "folder of yours"
             ) from error
@@ -192,7 +192,7 @@ def _errors(path: Path) -> Iterator[None]:
 
 def _fields(content: Any, what: str, names: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(content, dict):
-        raise ValueError(f"{what} is no object")
+        raise ValueError(f"{what} is not an object")
     missing = [name for name in names if name not in content]
     unknown = [name for name in content if name not in names]
     if missing or unknown:
@@ -205,12 +205,12 @@ def _fields(content: Any, what: str, names: tuple[str, ...]) -> dict[str, Any]:
 
 def _text(fields: dict[str, Any], what: str, name: str) -> str:
     if not isinstance(fields[name], str):
-        raise ValueError(f"{what}.{name} is no text")
+        raise ValueError(f"{what}.{name} is not text")
     return str(fields[name])
 
 
 def _count(fields: dict[str, Any], what: str, name: str) -> int:
     value = fields[name]
     if type(value) is not int or not 0 <= value < 2**63:
-        raise ValueError(f"{what}.{name} is no whole number of 0 or more")
+        raise ValueError(f"{what}.{name} is not a whole number of 0 or more")
     return int(value)

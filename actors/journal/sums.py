@@ -109,23 +109,23 @@ def in_open_batches(path: Path, run: str) -> int:
 
 
 def _request_counts(db: sqlite3.Connection, writers: Writers, run: str | None) -> RequestCounts:
-    mine = "(?1 IS NULL OR key IN (SELECT key FROM sends WHERE run = ?1))"
+    of_run = "(?1 IS NULL OR key IN (SELECT key FROM sends WHERE run = ?1))"
     answered, truncated, imported, more_than_once, again, refused, prompt_tokens, completion_tokens = db.execute(
         "SELECT COALESCE(SUM(status = 'answered'), 0), "
         "COALESCE(SUM(status = 'answered' AND IIF(json_valid(reply), reply ->> '$.finish_reason' = 'length', 0)), 0), "
         "COALESCE(SUM(status = 'answered' AND sends = 0), 0), COALESCE(SUM(sends > 1), 0), "
         "COALESCE(SUM(sends_after_unknown), 0), COALESCE(SUM(sends_refused), 0), "
-        f"COALESCE(SUM(prompt_tokens), 0), COALESCE(SUM(completion_tokens), 0) FROM calls WHERE {mine}",
+        f"COALESCE(SUM(prompt_tokens), 0), COALESCE(SUM(completion_tokens), 0) FROM calls WHERE {of_run}",
         (run,),
     ).fetchone()
     failed = db.execute(
-        f"SELECT failure_kind, COUNT(*) FROM calls WHERE status = 'failed' AND {mine} GROUP BY 1 ORDER BY 2 DESC, 1",
+        f"SELECT failure_kind, COUNT(*) FROM calls WHERE status = 'failed' AND {of_run} GROUP BY 1 ORDER BY 2 DESC, 1",
         (run,),
     )
     counts = {str(kind): count for kind, count in failed}
     started = db.execute(
         "SELECT (SELECT writer FROM sends WHERE id = last_send), "
-        f"last_send IN ({IN_OPEN_BATCHES}), COUNT(*) FROM calls WHERE status = 'started' AND {mine} GROUP BY 1, 2",
+        f"last_send IN ({IN_OPEN_BATCHES}), COUNT(*) FROM calls WHERE status = 'started' AND {of_run} GROUP BY 1, 2",
         (run,),
     ).fetchall()
     in_flight = sum(count for writer, _, count in started if writer is not None and writers.live(writer))

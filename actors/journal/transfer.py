@@ -1,4 +1,4 @@
-"""Answers carried from one journal to another, by a file that anybody can read.
+"""Answers carried from one journal to another, in a file that anyone can read.
 
 A line of the file is one JSON object: `key`, `request` (every field that the key is made of), `reply` (`text`,
 `finish_reason`, `prompt_tokens`, `completion_tokens`, `model`) or, for a request that failed for good, `failure`
@@ -31,7 +31,7 @@ from reasoning.files.durable import new_file
 from reasoning.files.json_files import json_lines
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 
-_CURE = "mend or remove it, or export anew: nothing was imported"
+_CURE = "fix or remove the line, or export again: nothing was imported"
 _FINAL = tuple(str(kind) for kind in FailureKind if kind.final)
 
 
@@ -68,7 +68,9 @@ def export_journal(journal: Path, out: Path, failures: bool = False) -> Exported
     counts = {True: 0, False: 0}
     try:
         if is_sqlite(out):
-            raise JournalError(f"{out}: is a database, perhaps a journal, which is not replaced. Give another file")
+            raise JournalError(
+                f"{out}: this is a database, perhaps a journal, and is not overwritten. Give another file"
+            )
         with reading(journal) as db, new_file(out) as part, part.open("w", encoding="ascii") as file:
             for entry in _entries_of(db, journal, failures):
                 counts[isinstance(entry.outcome, TeacherReply)] += 1
@@ -190,7 +192,7 @@ def _entries_of(db: sqlite3.Connection, journal: Path, failures: bool) -> Iterat
             yield _entry(line)
         except ValueError as error:
             raise JournalCorrupt(
-                f"{journal}: request {key}: {error}. Look at all of it with `tailor journal verify {journal}`"
+                f"{journal}: request {key}: {error}. Check the whole journal with `tailor journal verify {journal}`"
             ) from error
 
 
@@ -206,14 +208,14 @@ def _entries_in(source: Path) -> Iterator[Entry]:
 def _entry(line: Any) -> Entry:
     """Raises `ValueError`, which says what is wrong."""
     if not isinstance(line, dict) or not {"key", "request", "ended_at"} <= line.keys():
-        raise ValueError("it is no object with key, request, ended_at, and reply or failure")
+        raise ValueError("not an object with key, request, ended_at, and reply or failure")
     if len(line) != 4 or ("reply" in line) == ("failure" in line):
-        raise ValueError("beside key, request and ended_at it must have either a reply or a failure, and nothing else")
+        raise ValueError("it must have key, request, ended_at, and either a reply or a failure, and nothing else")
     request = request_of(line["request"])
     if line["key"] != request.key:
         raise ValueError(f"its key is {line['key']!r}, but that of its request is {request.key}")
     ended_at = line["ended_at"]
     if type(ended_at) not in (int, float) or not 0 <= ended_at < 1e12:
-        raise ValueError("ended_at is no Unix time")
+        raise ValueError("ended_at is not a Unix time")
     outcome = reply_of(request.key, line["reply"]) if "reply" in line else failure_of(request.key, line["failure"])
     return Entry(request, outcome, float(ended_at))

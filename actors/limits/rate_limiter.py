@@ -6,7 +6,7 @@ Invariants
 - First come, first served: nobody is overtaken, so nobody starves.
 - Limits are counted here and nowhere else, so that they hold however many workers there are.
 - Nothing polls: the queue moves when somebody asks, when somebody releases, and at the moment the rules name.
-- Many leases travel in one call, and many releases: a busy worker makes one journey for all that is waiting in it.
+- Many leases travel in one call, and many releases: a busy worker makes one round trip for everything that waits in it.
 
 Run as an actor whose concurrent calls outnumber the waiting ones (or no release gets in any more); as a plain object
 inside one event loop it behaves the same.

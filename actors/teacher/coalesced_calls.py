@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-_GATHER_S = 0.003  # a journey between processes takes about as long
+_GATHER_S = 0.003  # a round trip between processes takes about as long
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
@@ -62,7 +62,7 @@ class CoalescedCalls(Generic[ItemT, ResultT]):
             for _, future in going:
                 if not future.done():
                     future.set_exception(error)
-                    future.exception()  # nobody may be waiting: then it is not "never retrieved"
+                    future.exception()  # there may be no caller: then it is not "never retrieved"
             return
         for (_, future), result in zip(going, results, strict=True):
             if not future.done():

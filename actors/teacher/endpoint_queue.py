@@ -2,8 +2,8 @@
 
 Owns: the queue in front of one limiter. Invariants
 - A request leaves the queue with a lease, or with the reason why there is none now; it is never lost in it.
-- One call to the limiter is under way at a time, for as many requests as wait (up to a bound): the journey's cost is
-  shared, and the limiter sees each worker once.
+- One call to the limiter is under way at a time, for as many requests as wait (up to a bound): they share the cost of
+  the round trip, and the limiter sees each worker once.
 - Every lease is released, with what its request taught about the limits. Nobody waits for the release.
 """
 
@@ -43,7 +43,7 @@ class EndpointQueue:
         self._limiter = limiter
         self._patience_s = patience_s
         self._wait_s = math.inf if alone else _BOUNDED_WAIT_S
-        self._room = None if alone else 2 * _LEASES_A_CALL
+        self._longest = None if alone else 2 * _LEASES_A_CALL
         self._queue: deque[_Wanted] = deque()
         self._pump: asyncio.Task[None] | None = None
         self._circuit: OpenCircuit | None = None
@@ -58,8 +58,8 @@ class EndpointQueue:
 
     def accepts(self, now: float) -> bool:
         """Whether a request may queue here: `now` is monotonic time."""
-        room = self._room is None or (len(self._queue) < self._room and now >= self._crowded_until)
-        return room and now >= self._open_until
+        has_room = self._longest is None or (len(self._queue) < self._longest and now >= self._crowded_until)
+        return has_room and now >= self._open_until
 
     def open_circuit(self, now: float) -> OpenCircuit | None:
         """Why the endpoint is left alone, as far as this worker knows."""
@@ -125,7 +125,7 @@ class EndpointQueue:
             grant = await self._limiter.acquire.remote(
                 tuple(wanted.worst_tokens for wanted in first), self._patience_s, self._wait_s
             )
-        except Exception as error:  # noqa: BLE001 - the limiter is gone: those who wait must hear of it
+        except Exception as error:  # noqa: BLE001 - the limiter is gone: the callers that wait must see it
             self._empty(error)
             return
         if grant.leases:

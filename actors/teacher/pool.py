@@ -4,7 +4,7 @@ Owns: what was asked and has no outcome yet, and the figures of the pool.
 
 Invariants
 - The same request asked many times at once is asked once; it meets itself in the same worker, whoever asks.
-- Requests and outcomes travel in bulk, one journey for all that is there.
+- Requests and outcomes travel in bulk, one round trip for everything that is ready.
 - A worker that dies loses nothing: what it had not answered goes to the next one, and what it had is in the journal.
 - A worker is given what it can have in flight, and as much again to go on with; the rest waits here, where it costs
   least. Memory is bounded by what was asked and not answered; `stream` bounds that.
@@ -85,7 +85,7 @@ class _Asked:
 
 
 @dataclass(slots=True, eq=False)
-class _Line:
+class _WorkerQueue:
     """One worker, and what it was given and has not answered."""
 
     worker: WorkerHandle
@@ -109,11 +109,11 @@ class TeacherPool:
         """`workers` are actor handles of askers of one teacher; the rest is for the pool's figures."""
         if not workers:
             raise ValueError("a pool needs at least one worker")
-        self._lines = [_Line(worker, number) for number, worker in enumerate(workers)]
+        self._queues = [_WorkerQueue(worker, number) for number, worker in enumerate(workers)]
         self._limiters = list(limiters)
         self._journal = journal
         self._settings = settings
-        self._most_given = _most_given(settings, len(self._lines))
+        self._most_given = _most_given(settings, len(self._queues))
         self._asking: dict[str, _Asked] = {}
         self._ended_at: deque[float] = deque()
         self._began = time.monotonic()
@@ -132,7 +132,7 @@ class TeacherPool:
         if asked is None:
             asked = self._asking[key] = _Asked(request, asyncio.get_running_loop().create_future())
             asked.outcome.add_done_callback(lambda _: self._asking.pop(key))
-            self._give(asked, int(key[:8], 16) % len(self._lines))  # the same request meets itself in the same worker
+            self._give(asked, int(key[:8], 16) % len(self._queues))  # the same request meets itself in the same worker
         result = await asyncio.shield(asked.outcome)
         self._account(result)
         return result
@@ -187,7 +187,7 @@ class TeacherPool:
 
     async def close(self, drain_s: float = DRAIN_S) -> None:
         """Stops the workers and limiters. What is in flight is paid for: it may end and be recorded, for `drain_s`."""
-        draining = [line.worker.drain.remote(drain_s) for line in self._lines]
+        draining = [queue.worker.drain.remote(drain_s) for queue in self._queues]
         for drained in draining:
             with contextlib.suppress(RayActorError, RayTaskError):
                 await drained
@@ -195,25 +195,25 @@ class TeacherPool:
 
     def kill(self) -> None:
         """Stops the workers and limiters at once. What is in flight is lost, as in a crash; what is journaled stays."""
-        for line in self._lines:
-            if line.serving is not None:
-                line.serving.cancel()
-        for actor in (*(line.worker for line in self._lines), *self._limiters):
+        for queue in self._queues:
+            if queue.serving is not None:
+                queue.serving.cancel()
+        for actor in (*(queue.worker for queue in self._queues), *self._limiters):
             ray.kill(cast("ActorHandle[object]", actor))
 
     # Workers ----------------------------------------------------------------------------------------------------------
 
     def _give(self, asked: _Asked, number: int) -> None:
-        line = self._lines[number]
-        line.waiting.append(asked)
-        line.wake.set()
-        if line.serving is None:
-            line.serving = asyncio.create_task(self._serve(line))
+        queue = self._queues[number]
+        queue.waiting.append(asked)
+        queue.wake.set()
+        if queue.serving is None:
+            queue.serving = asyncio.create_task(self._serve(queue))
 
-    async def _serve(self, line: _Line) -> None:
+    async def _serve(self, queue: _WorkerQueue) -> None:
         """Hands over what waits and fetches what is ready, until there is neither."""
-        while line.waiting or line.given:
-            tasks = [asyncio.create_task(self._hand_over(line)), asyncio.create_task(self._fetch(line))]
+        while queue.waiting or queue.given:
+            tasks = [asyncio.create_task(self._hand_over(queue)), asyncio.create_task(self._fetch(queue))]
             try:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in tasks:
@@ -225,24 +225,24 @@ class TeacherPool:
                 raise
             error = next((e for e in ended if isinstance(e, Exception)), None)
             if error is not None:
-                await self._lost(line, error)
-        line.serving = None
+                await self._lost(queue, error)
+        queue.serving = None
 
-    async def _hand_over(self, line: _Line) -> None:
+    async def _hand_over(self, queue: _WorkerQueue) -> None:
         while True:
-            while line.waiting and (room := self._most_given - len(line.given)) > 0:
-                going = [line.waiting.popleft() for _ in range(min(_REQUESTS_A_CALL, room, len(line.waiting)))]
-                line.given |= {asked.request.key: asked for asked in going}
-                await line.worker.submit.remote([asked.request for asked in going])
-            line.wake.clear()
-            await line.wake.wait()
+            while queue.waiting and (free := self._most_given - len(queue.given)) > 0:
+                going = [queue.waiting.popleft() for _ in range(min(_REQUESTS_A_CALL, free, len(queue.waiting)))]
+                queue.given |= {asked.request.key: asked for asked in going}
+                await queue.worker.submit.remote([asked.request for asked in going])
+            queue.wake.clear()
+            await queue.wake.wait()
 
-    async def _fetch(self, line: _Line) -> None:
+    async def _fetch(self, queue: _WorkerQueue) -> None:
         """Ends when everything that was given is answered."""
-        while line.given or line.waiting:
-            for outcome in await line.worker.collect.remote():
-                asked = line.given.pop(outcome.key, None)
-                line.wake.set()
+        while queue.given or queue.waiting:
+            for outcome in await queue.worker.collect.remote():
+                asked = queue.given.pop(outcome.key, None)
+                queue.wake.set()
                 if asked is None or asked.outcome.done():
                     continue
                 if isinstance(outcome, Unrecorded):
@@ -250,10 +250,10 @@ class TeacherPool:
                 else:
                     asked.outcome.set_result(outcome)
 
-    async def _lost(self, line: _Line, error: Exception) -> None:
+    async def _lost(self, queue: _WorkerQueue, error: Exception) -> None:
         """The worker died, or the call failed: what it had not answered goes to the next one."""
-        orphans = [*line.given.values(), *line.waiting]
-        line.given, line.waiting = {}, deque()
+        orphans = [*queue.given.values(), *queue.waiting]
+        queue.given, queue.waiting = {}, deque()
         if not isinstance(error, RayActorError) or isinstance(error, RayTaskError):
             for asked in orphans:  # raised by the worker, not by its death
                 _fail(asked, getattr(error, "cause", None) or error)
@@ -273,7 +273,7 @@ class TeacherPool:
                     ),
                 )
             else:
-                self._give(asked, (line.number + 1) % len(self._lines))
+                self._give(asked, (queue.number + 1) % len(self._queues))
 
     # Figures ----------------------------------------------------------------------------------------------------------
 
@@ -316,4 +316,4 @@ def _most_given(settings: TeacherSettings | None, workers: int) -> int:
 def _fail(asked: _Asked, error: Exception) -> None:
     if not asked.outcome.done():
         asked.outcome.set_exception(error)
-        asked.outcome.exception()  # nobody may be waiting any more
+        asked.outcome.exception()  # there may be no caller waiting any more

@@ -102,7 +102,7 @@ class _Attempts:
     async def _choose_queue(self) -> EndpointQueue | TeacherFailure:
         """The endpoint whose turn it is; a failure when there is none to wait for."""
         queues = self._worker._queues
-        async with self._worker._choosing:  # the first in the queue looks around for all
+        async with self._worker._choosing:  # one request looks for an endpoint on behalf of all
             while True:
                 if self._worker._draining.is_set():
                     await asyncio.Event().wait()  # nothing new is begun; the process is about to end

@@ -23,7 +23,7 @@ from actors.journal.actor import JournalHandle
 from actors.teacher.coalesced_calls import CoalescedCalls
 from reasoning.teacher.calls import Outcome, TeacherRequest
 
-_MOST_AT_ONCE = 256  # outcomes in one journey
+_MOST_AT_ONCE = 256  # outcomes per round trip
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class FailureKind(StrEnum):
 
     @property
     def endpoint_wide(self) -> bool:
-        """Every other request to this endpoint would fail alike until a person acts (tops up, mends key or model)."""
+        """Every other request to this endpoint would fail alike until a person acts (tops up, fixes key or model)."""
         return self in _ENDPOINT_WIDE
 
     @property
@@ -69,7 +69,7 @@ _TRANSIENT = frozenset(
     }
 )
 # A bad request is neither: it may be the settings' fault (a parameter that this endpoint does not take), which are not
-# part of the key, so that mending them must be enough to have it asked again.
+# part of the key, so that fixing them must be enough to have it asked again.
 # A truncated one is final: with the same max_tokens, which is part of the key, it would be cut off and paid for again.
 _FINAL = frozenset({FailureKind.CONTEXT_TOO_LONG, FailureKind.CONTENT_FILTER, FailureKind.TRUNCATED})
 _ENDPOINT_WIDE = frozenset({FailureKind.QUOTA, FailureKind.AUTHENTICATION, FailureKind.NOT_FOUND})

@@ -18,7 +18,7 @@ from serve.provider.faults import FaultArgs, LatencyArgs
 
 
 class ProviderArgs(BaseModel):
-    """All of it. Limits: None is no limit. Prices in dollars per million tokens.
+    """The provider's settings. Limits: None is no limit. Prices in dollars per million tokens.
 
     `count_tokens`: what a request counts against the minute, `reserved`: its prompt and its max_tokens (16 without
     one) for each choice, `actual`: what it will use. `retry_after`: the form in which a refusal says when to come back.

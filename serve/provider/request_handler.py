@@ -1,4 +1,4 @@
-"""The desk of the faulty provider: decides what becomes of a request, and books it, before any byte is sent.
+"""The faulty provider's request handling: decides the outcome of a request and records it before any byte is sent.
 
 Owns: the account, the admission and the fault plans, and how they go together. No I/O; clocks are passed in.
 Invariants
@@ -102,7 +102,7 @@ class RequestHandler:
         return AdmittedRequest(ask, arrival, fault, given, latency.seconds(at), account)
 
     def body(self, admitted: AdmittedRequest) -> bytes:
-        """The reply to an admitted that reached the model."""
+        """The reply to an admitted request that reached the model."""
         assert admitted.given is not None
         return self._completion(admitted.ask, admitted.arrival, admitted.given, admitted.fault)
 

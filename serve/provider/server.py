@@ -74,7 +74,7 @@ class _Running:
         return ProviderStats(**self._call("GET", "/stats"))
 
     def served(self) -> list[tuple[float, int]]:
-        """Unix time and tokens of every answer that went out, in admitted."""
+        """Unix time and tokens of every answer that went out, in order."""
         return [(at, tokens) for at, tokens in self._call("GET", "/served")]
 
     def reset(self) -> None:

@@ -149,16 +149,20 @@ def test_a_reader_sees_one_instant_while_a_run_writes(path: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("damage", "place", "said"),
     [
-        ("UPDATE calls SET request = replace(request, '64', '65') WHERE key = :0", "request :0", "its key is not that"),
-        ("UPDATE calls SET request = 'x' WHERE key = :0", "request :0", "request is no JSON"),
-        ("UPDATE calls SET request = CAST(x'22ff22' AS TEXT) WHERE key = :0", "request :0", "request is no object"),
-        ("UPDATE calls SET reply = substr(reply, 1, 20) WHERE key = :0", "request :0", "reply is no JSON"),
+        (
+            "UPDATE calls SET request = replace(request, '64', '65') WHERE key = :0",
+            "request :0",
+            "its key does not match its request",
+        ),
+        ("UPDATE calls SET request = 'x' WHERE key = :0", "request :0", "request is not JSON"),
+        ("UPDATE calls SET request = CAST(x'22ff22' AS TEXT) WHERE key = :0", "request :0", "request is not an object"),
+        ("UPDATE calls SET reply = substr(reply, 1, 20) WHERE key = :0", "request :0", "reply is not JSON"),
         ("UPDATE calls SET reply = json_remove(reply, '$.model') WHERE key = :0", "request :0", "reply lacks model"),
-        ("UPDATE calls SET reply = NULL WHERE key = :0", "request :0", "reply is no JSON"),
-        ("UPDATE calls SET prompt_tokens = 12 WHERE key = :0", "request :0", "its tokens are not those"),
-        ("UPDATE calls SET ended_at = NULL WHERE key = :0", "request :0", "no time at which it ended"),
+        ("UPDATE calls SET reply = NULL WHERE key = :0", "request :0", "reply is not JSON"),
+        ("UPDATE calls SET prompt_tokens = 12 WHERE key = :0", "request :0", "its token counts differ"),
+        ("UPDATE calls SET ended_at = NULL WHERE key = :0", "request :0", "no end time"),
         ("UPDATE calls SET status = 'failed' WHERE key = :0", "request :0", "it is failed, but has a reply"),
-        ("UPDATE calls SET failure_kind = 'x' WHERE key = :2", "request :2", "its failure is not whole"),
+        ("UPDATE calls SET failure_kind = 'x' WHERE key = :2", "request :2", "its failure is incomplete"),
         (
             "UPDATE calls SET status = 'started' WHERE key = :2",
             "request :2",
@@ -171,10 +175,10 @@ def test_a_reader_sees_one_instant_while_a_run_writes(path: Path, tmp_path: Path
         (
             "UPDATE sends SET cost = 1 WHERE id = 's0'",
             "run 'mine'",
-            "1000 nanodollars are settled, its sendings come to 701",
+            "1000 nanodollars settled, but its sendings add up to 701",
         ),
-        ("DELETE FROM spending WHERE run = 'other'", "run 'other'", "0 nanodollars are settled"),
-        ("UPDATE spending SET reserved = 0", "run 'mine'", "0 nanodollars are reserved, its sendings come to 500"),
+        ("DELETE FROM spending WHERE run = 'other'", "run 'other'", "0 nanodollars settled"),
+        ("UPDATE spending SET reserved = 0", "run 'mine'", "0 nanodollars reserved, but its sendings add up to 500"),
     ],
 )
 def test_each_fault_is_found_at_its_place(damage: str, place: str, said: str, path: Path) -> None:
@@ -258,7 +262,7 @@ def test_what_is_no_journal_is_told(path: Path, tmp_path: Path) -> None:
     with pytest.raises(JournalCorrupt, match="not a journal"):
         audit(tmp_path / "text")
     sqlite3.connect(tmp_path / "other.sqlite").execute("CREATE TABLE x (y)").connection.commit()
-    with pytest.raises(JournalCorrupt, match="none of its tables"):
+    with pytest.raises(JournalCorrupt, match="none of a journal's tables"):
         audit(tmp_path / "other.sqlite")
     with sqlite3.connect(path) as db:
         db.execute("UPDATE journal SET value = '9' WHERE name = 'version'")

@@ -142,19 +142,19 @@ def edited(change: Callable[[dict[str, Any]], None]) -> Callable[[str], str]:
     ("spoil", "said"),
     [
         (lambda line: line[:-5], "malformed JSON"),
-        (lambda line: "[1]", "no object with key, request"),
+        (lambda line: "[1]", "not an object with key, request"),
         (lambda line: "[" * 99_999, "JSON that cannot be read"),
         (edited(lambda line: line["request"].update(max_tokens=65)), "its key is"),
-        (edited(lambda line: line["request"].update(max_tokens=64.0)), "request.max_tokens is no whole number"),
-        (edited(lambda line: line["request"].update(temperature=float("nan"))), "request.temperature is no number"),
-        (edited(lambda line: line["request"].update(temperature=10**400)), "request.temperature is no number"),
+        (edited(lambda line: line["request"].update(max_tokens=64.0)), "request.max_tokens is not a whole number"),
+        (edited(lambda line: line["request"].update(temperature=float("nan"))), "request.temperature is not a number"),
+        (edited(lambda line: line["request"].update(temperature=10**400)), "request.temperature is not a number"),
         (edited(lambda line: line["request"].pop("sample")), "request lacks sample"),
-        (edited(lambda line: line["request"].update(messages=[["user"]])), "request.messages is no list"),
+        (edited(lambda line: line["request"].update(messages=[["user"]])), "request.messages is not a list"),
         (edited(lambda line: line["reply"].pop("model")), "reply lacks model"),
         (edited(lambda line: line["reply"].update(more=1)), "reply has an unknown more"),
-        (edited(lambda line: line["reply"].update(text=None)), "reply.text is no text"),
-        (edited(lambda line: line["reply"].update(prompt_tokens=-1)), "reply.prompt_tokens is no whole number"),
-        (edited(lambda line: line.update(ended_at=None)), "ended_at is no Unix time"),
+        (edited(lambda line: line["reply"].update(text=None)), "reply.text is not text"),
+        (edited(lambda line: line["reply"].update(prompt_tokens=-1)), "reply.prompt_tokens is not a whole number"),
+        (edited(lambda line: line.update(ended_at=None)), "ended_at is not a Unix time"),
         (edited(lambda line: line.update(failure={})), "either a reply or a failure"),
         (
             edited(
@@ -162,7 +162,7 @@ def edited(change: Callable[[dict[str, Any]], None]) -> Callable[[str], str]:
                     failure={"kind": "timeout", "message": "", "attempts": line.pop("reply") and 1}
                 )
             ),
-            "failure.kind 'timeout' is none that is final",
+            "failure.kind 'timeout' is not a final kind",
         ),
         (lambda line: "\ud800", "invalid UTF-8"),
     ],
@@ -186,7 +186,7 @@ def test_a_damaged_journal_is_neither_exported_nor_imported(one: Path, tmp_path:
     out = tmp_path / "out.jsonl"
     out.write_text("older\n")
     for use in (lambda: export_journal(one, out), lambda: import_journal(one, tmp_path / "other.sqlite")):
-        with pytest.raises(JournalCorrupt, match=rf"request {request(0).key}: reply is no JSON .* verify"):
+        with pytest.raises(JournalCorrupt, match=rf"request {request(0).key}: reply is not JSON .* verify"):
             use()
     assert out.read_text() == "older\n" and not (tmp_path / "other.sqlite").exists()
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]

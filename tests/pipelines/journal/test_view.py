@@ -111,8 +111,8 @@ def test_verify_says_sound_or_each_fault(path: Path) -> None:
         db.execute("UPDATE calls SET reply = '[/red]' WHERE status = 'answered'")
         db.execute("UPDATE spending SET settled = 0")
     code, output = tailor("verify", path)
-    assert code == 1 and f"fault: request {request(0).key}: reply is no JSON" in output
-    assert f"fault: run '{RUN}': 0 nanodollars are settled" in output and "2 faults" in output
+    assert code == 1 and f"fault: request {request(0).key}: reply is not JSON" in output
+    assert f"fault: run '{RUN}': 0 nanodollars settled" in output and "2 faults" in output
 
 
 def test_a_folder_stands_for_the_journal_of_its_run(tmp_path: Path) -> None:
