@@ -40,10 +40,17 @@ def connect(address: str | None) -> None:
                 log_to_driver=False,
                 object_store_memory=256 * 1024**2,
             )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except Exception as error:
+        if type(error) is not Exception and not isinstance(error, ConnectionError | ValueError | RuntimeError):
+            raise
+        if wanted:  # Ray raises a bare Exception, too, when a node does not come up
+            raise ClusterError(
+                f"cannot connect to a Ray cluster at {wanted}: {error}. Give cluster.address the address of a running "
+                "cluster, or leave it out (and RAY_ADDRESS unset) to start one here."
+            ) from error
         raise ClusterError(
-            f"cannot connect to a Ray cluster at {wanted or 'this machine'}: {error}. Give cluster.address the address "
-            "of a running cluster, or leave it out (and RAY_ADDRESS unset) to start one here."
+            f"Ray did not start on this machine: {error}. Check that it has free memory and disk, and is not overloaded; "
+            "then run the same command again."
         ) from error
 
 

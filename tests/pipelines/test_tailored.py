@@ -15,7 +15,7 @@ from reasoning.files.tables import read_table
 from reasoning.records import Attempt, Example, Rationale, RationaleSource
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.order import Phase, phases_of
-from tests.pipelines.micro_run import start_run, write_recipe
+from tests.pipelines.whole_runs.micro_run import start_run, write_recipe
 
 RUN_S = 800  # a bound against hanging, not a promise
 

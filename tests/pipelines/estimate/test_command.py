@@ -24,7 +24,7 @@ from reasoning.rounds.phases import feedback
 from reasoning.rounds.progress import Progress
 from serve.provider.args import ProviderArgs
 from serve.provider.server import Provider
-from tests.pipelines.micro_run import start_run, write_recipe
+from tests.pipelines.whole_runs.micro_run import start_run, write_recipe
 
 RUNNER = CliRunner()
 PRICED = ProviderArgs(error_rate=0.2, input_price=1.0, output_price=2.0)

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from reasoning.files.tables import read_table
 from reasoning.records import Attempt, Example
 from reasoning.rounds.directory import RunDirectory
-from tests.pipelines.micro_run import start_run
+from tests.pipelines.whole_runs.micro_run import start_run
 
 STORED = Path(__file__).parent / "stored_runs"
 RUN_S = 500  # a bound against hanging, not a promise

@@ -13,7 +13,7 @@ from reasoning.rounds.directory import RunDirectory
 from serve.provider.args import ProviderArgs
 from serve.provider.server import Provider
 from tests.conftest import ROOT
-from tests.pipelines.micro_run import RECIPE
+from tests.pipelines.whole_runs.micro_run import RECIPE
 
 SECRET = "tk-4b8d0e6f91aa"
 PAID = """teacher:

@@ -12,7 +12,7 @@ from reasoning.files.tables import read_table
 from reasoning.records import Attempt
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
 from reasoning.rounds.order import phases_of
-from tests.pipelines.micro_run import start_run, write_recipe
+from tests.pipelines.whole_runs.micro_run import start_run, write_recipe
 
 
 @pytest.mark.slow
