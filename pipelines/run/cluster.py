@@ -49,7 +49,7 @@ def connect(address: str | None) -> None:
                 "cluster, or leave it out (and RAY_ADDRESS unset) to start one here."
             ) from error
         raise ClusterError(
-            f"Ray did not start on this machine: {error}. Check that it has free memory and disk, and is not overloaded; "
+            f"Ray did not start on this machine: {error}. Check that it has free memory and disk and is not busy, "
             "then run the same command again."
         ) from error
 
