@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 import ray
 
 from actors.classroom import ClusterClassroom
-from actors.handles import RemoteMethod
 from actors.journal.actor import Journal, JournalHandle
 from actors.journal.sums import JournalSums
+from actors.ray_api.handles import RemoteMethod
 from actors.run_lock import RunLock
 from actors.starting import Limiters, close_journal, start_journal, start_pool
 from actors.teacher.metrics import TeacherGauges

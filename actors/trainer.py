@@ -29,9 +29,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import ray
 
-from actors.handles import RemoteMethod
-from actors.nodes import live_nodes, on_one_node
-from actors.ray_internals import CLEANER_CALLBACK, DATASETS_CALLBACK, torch_trainer_without
+from actors.ray_api.handles import RemoteMethod
+from actors.ray_api.internals import CLEANER_CALLBACK, DATASETS_CALLBACK, torch_trainer_without
+from actors.ray_api.nodes import live_nodes, on_one_node
 from reasoning.recipe.engine import Dtype
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id

@@ -20,7 +20,7 @@ os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Tiny models: a second thread only waits for the first, and spins while other processes need the core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ["COLUMNS"] = "120"  # of the tables that tests read, whatever terminal they run in
+os.environ["COLUMNS"] = "160"  # of the tables that tests read, whatever terminal they run in
 
 ROOT = Path(__file__).resolve().parent.parent
 

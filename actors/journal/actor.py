@@ -28,7 +28,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from actors.handles import RemoteMethod
 from actors.journal.file import (
     BALLAST_BYTES,
     JournalBusy,
@@ -49,6 +48,7 @@ from actors.journal.records import (
     sending_id,
 )
 from actors.journal.sums import JournalSums, sums_of
+from actors.ray_api.handles import RemoteMethod
 from reasoning.teacher.calls import FailureKind, Outcome, TeacherFailure, TeacherReply, storable
 from reasoning.teacher.prices import dollars
 

@@ -24,9 +24,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from actors.handles import RemoteMethod
 from actors.limits.circuit_breaker import OpenCircuit
 from actors.limits.rules import LeaseOutcome, LimiterState, LimiterStats, Limits, Release
+from actors.ray_api.handles import RemoteMethod
 from reasoning.teacher.calls import EndpointSettings
 
 # A request holds its lease for at most its timeout; this is for what the journal and scheduling add.

@@ -19,7 +19,7 @@ import os
 from abc import ABC, abstractmethod
 from typing import NoReturn, Protocol
 
-from actors.handles import RemoteMethod
+from actors.ray_api.handles import RemoteMethod
 from reasoning.student.engine import EngineSettings
 from reasoning.student.probe import Probe, ProbeReport
 from reasoning.student.sampling import Completion, Sampling, StaleWeights, SyncFailed

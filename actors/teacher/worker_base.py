@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from actors.handles import RemoteMethod
 from actors.journal.actor import JournalHandle
+from actors.ray_api.handles import RemoteMethod
 from actors.teacher.coalesced_calls import CoalescedCalls
 from reasoning.teacher.calls import Outcome, TeacherRequest
 

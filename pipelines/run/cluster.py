@@ -12,7 +12,7 @@ from pathlib import Path
 
 import ray
 
-from actors.ray_internals import AUTHENTICATION_LOGGER, machine_resources
+from actors.ray_api.internals import AUTHENTICATION_LOGGER, machine_resources
 from pipelines.errors import Refused
 from reasoning.recipe.tailored import RunRecipe
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 import ray
 
-from actors.nodes import on_one_node
+from actors.ray_api.nodes import on_one_node
 from reasoning.recipe.endpoint import EndpointSection
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.teacher import TeacherSection

@@ -3,7 +3,7 @@
 import pytest
 import ray
 
-from actors.ray_internals import machine_resources
+from actors.ray_api.internals import machine_resources
 from pipelines.run.cluster import ClusterError, connect, resources
 
 

@@ -3,20 +3,19 @@
 import importlib
 import inspect
 import os
-from pathlib import Path
 
 import pytest
 from ray._private.accelerators import NvidiaGPUAcceleratorManager
 
-from actors.ray_internals import (
+from actors.ray_api.internals import (
     AUTHENTICATION_LOGGER,
     CLEANER_CALLBACK,
     DATASETS_CALLBACK,
     machine_resources,
     torch_trainer_without,
 )
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PRIVATE = [
     ("ray._private.utils", "get_num_cpus"),
     ("ray._private.accelerators", "NvidiaGPUAcceleratorManager.get_current_node_num_accelerators"),
@@ -33,7 +32,9 @@ def test_ray_still_has_it(module: str, name: str) -> None:
     found = importlib.import_module(module)
     for part in name.split("."):
         found = getattr(found, part, None)
-    assert callable(found), f"Ray moved {module}.{name}: update its user (actors/ray_internals.py, unless noted here)"
+    assert callable(found), (
+        f"Ray moved {module}.{name}: update its user (actors/ray_api/internals.py, unless noted here)"
+    )
 
 
 def test_no_other_module_uses_a_private_name_of_ray() -> None:
@@ -43,7 +44,7 @@ def test_no_other_module_uses_a_private_name_of_ray() -> None:
         for path in (ROOT / package).rglob("*.py")
         if "ray._private" in path.read_text(encoding="utf-8")
     }
-    assert users == {"actors/ray_internals.py"}
+    assert users == {"actors/ray_api/internals.py"}
 
 
 def test_ray_still_logs_authentication_under_that_name() -> None:
@@ -57,7 +58,7 @@ def test_ray_train_still_has_the_callback_that_is_left_out(name: str) -> None:
     module = importlib.import_module(
         next(cls.__module__ for cls in ray.train.torch.TorchTrainer.__mro__ if "_create_default_callbacks" in vars(cls))
     )
-    assert name in inspect.getsource(module), f"Ray Train no longer names {name}: update actors/ray_internals.py"
+    assert name in inspect.getsource(module), f"Ray Train no longer names {name}: update actors/ray_api/internals.py"
 
 
 @pytest.mark.parametrize(("visible", "gpus"), [(None, 8.0), ("0", 1.0), ("2,5,7", 3.0), ("", 0.0)])

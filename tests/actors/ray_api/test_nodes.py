@@ -3,7 +3,7 @@
 import pytest
 import ray
 
-from actors.nodes import live_nodes, on_one_node
+from actors.ray_api.nodes import live_nodes, on_one_node
 
 
 @pytest.mark.parametrize(("alive", "alone"), [([True], True), ([True, False], True), ([True, True], False)])
