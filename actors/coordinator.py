@@ -3,8 +3,8 @@
 Owns: the run's phase; the life of every other actor of the run.
 
 Invariants
-- What is next follows from `rounds.jsonl` alone (`reasoning.rounds.order`); a phase is recorded when it is whole, so
-  losing this actor, or everything, loses at most the work in flight.
+- What is next follows from `rounds.jsonl` alone (`reasoning.rounds.phase_order`); a phase is recorded when it is whole,
+  so losing this actor, or everything, loses at most the work in flight.
 - With shared placement the samplers are gone before the trainer starts, and the other way round.
 - Every actor it started is stopped when the run ends, whichever way it ends; what the teacher is answering then is paid
   for, and may end and be recorded.
@@ -38,7 +38,7 @@ from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.teacher import TeacherSection
 from reasoning.rounds.directory import RunDirectory
-from reasoning.rounds.order import Finished, Phase, PhaseRecord, Step, best_round, next_step
+from reasoning.rounds.phase_order import Finished, Phase, PhaseRecord, Step, best_round, next_step
 from reasoning.rounds.phases import perform
 from reasoning.rounds.progress import Progress, Snapshot, TeacherFigures
 from reasoning.tasks.loading import TaskData
@@ -184,7 +184,7 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
 
 class Coordinator(AnyCoordinator[Step, RunOutcome]):
     """Runs one recipe of tailored learning in its directory. A thin shell: phases are in `reasoning.rounds.phases`,
-    their order in `reasoning.rounds.order`."""
+    their order in `reasoning.rounds.phase_order`."""
 
     async def run(self) -> RunOutcome:
         """From the last finished phase to the end of the run."""

@@ -18,7 +18,7 @@ from reasoning.fine_tune_cot.order import Collect, DegreeStep
 from reasoning.fine_tune_cot.phases import do, work_left
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe
-from reasoning.rounds.order import Finished, Phase
+from reasoning.rounds.phase_order import Finished, Phase
 from reasoning.tasks.loading import TaskData
 
 

@@ -1,7 +1,7 @@
 """Starting and ending the actors that a teacher is asked through: journal, limiters, workers.
 
 Owns: where they run and how they restart. What each promises is said in its own module: `actors.journal.actor`,
-`actors.limits.rate_limiter`, `actors.teacher.worker`, `actors.batch_api.worker`, `actors.teacher.pool`.
+`actors.limits.actor`, `actors.teacher.worker`, `actors.batch_api.worker`, `actors.teacher.pool`.
 
 Invariants
 - Every actor comes back when it dies, and every call that may be repeated is.
@@ -23,9 +23,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors.batch_api.worker import BatchWorker
 from actors.endpoint.api_keys import read_api_key
 from actors.journal.actor import Journal, JournalHandle
-from actors.journal.file import new_writer
+from actors.journal.database import new_writer
 from actors.journal.sums import JournalSums
-from actors.limits.rate_limiter import RateLimiter, RateLimiterHandle
+from actors.limits.actor import RateLimiter, RateLimiterHandle
 from actors.teacher.pool import TeacherPool
 from actors.teacher.worker import TeacherWorker
 from actors.teacher.worker_base import WorkerHandle

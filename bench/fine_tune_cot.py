@@ -39,7 +39,7 @@ from reasoning.records import Attempt, Problem
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.epochs import EpochAccuracy, best_epoch, read_epochs
 from reasoning.rounds.in_process import InProcessClassroom
-from reasoning.rounds.order import Finished
+from reasoning.rounds.phase_order import Finished
 from reasoning.tasks.loading import TaskData, load_problems
 from reasoning.teacher.calls import FailureKind, Outcome, TeacherFailure, TeacherRequest
 

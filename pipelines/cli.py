@@ -116,7 +116,7 @@ def report(directory: Annotated[Path, typer.Argument(help="A run's folder.")]) -
         from pipelines.report.tailored import write_report
         from reasoning.fine_tune_cot.directory import CotDirectory, is_cot_directory
         from reasoning.rounds.directory import RunDirectory
-        from reasoning.rounds.order import best_round
+        from reasoning.rounds.phase_order import best_round
 
         if is_cot_directory(directory):
             from pipelines.report.fine_tune_cot import write_cot_report

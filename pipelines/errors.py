@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from actors.journal.file import JournalError
+from actors.journal.database import JournalError
 from reasoning.files.data_error import DataError
 from reasoning.prompts.files import PromptError
 from reasoning.recipe.tailored import RecipeError

@@ -21,7 +21,7 @@ from pipelines.errors import Refused
 from pipelines.run.cluster import connect
 from reasoning.fine_tune_cot.directory import student_directory
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
-from reasoning.rounds.order import best_round, evaluations
+from reasoning.rounds.phase_order import best_round, evaluations
 from reasoning.student.config import is_encoder_decoder
 
 if TYPE_CHECKING:

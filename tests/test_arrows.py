@@ -107,7 +107,7 @@ LIGHT_PROCESSES = (
     "pipelines.cli",
     "pipelines.run.preflight",
     "actors.journal.actor",
-    "actors.limits.rate_limiter",
+    "actors.limits.actor",
     "actors.starting",
 )
 

@@ -25,7 +25,7 @@ from actors.endpoint.probe import make_client
 from actors.endpoint.replies import failure_kind, read_error_response
 from actors.endpoint.wire import Response
 from actors.limits.headers import read_retry_after
-from actors.teacher.worker import backoff
+from actors.teacher.retries import backoff
 from reasoning.teacher.calls import EndpointSettings, FailureKind
 
 _CALL_S = 60.0  # without a byte; a file may take as many of them as it needs

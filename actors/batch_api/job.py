@@ -26,7 +26,7 @@ from actors.batch_api.endpoint import DAY_S, BatchEndpoint
 from actors.batch_api.files import Disposition, LineResult, RemoteBatch, ResultReader, failed_line, read_input
 from actors.endpoint.replies import Usage
 from actors.journal.actor import Ended, OpenBatch
-from actors.teacher.worker import backoff
+from actors.teacher.retries import backoff
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherRequest
 
 _LINES_A_CALL = 256

@@ -30,8 +30,8 @@ from actors.batch_api.files import Disposition, LineResult, fitting, input_line
 from actors.batch_api.job import BatchJob, BatchStatus
 from actors.endpoint.replies import worst_tokens
 from actors.journal.actor import Ended, JournalHandle, OpenBatch, Sending, StartRefusal, sending_id
+from actors.teacher.retries import backoff
 from actors.teacher.wait_group import WaitGroup
-from actors.teacher.worker import backoff
 from actors.teacher.worker_base import WorkerBase
 from reasoning.teacher.calls import FailureKind, Outcome, TeacherFailure, TeacherReply, TeacherRequest, TeacherSettings
 from reasoning.teacher.prices import NANO

@@ -32,7 +32,7 @@ from actors.endpoint.replies import (
 )
 from actors.endpoint.wire import Interrupted, NotReached, Response, Wire
 from actors.limits.headers import NOTHING, Observed, read_limits, read_retry_after
-from actors.limits.rules import LeaseOutcome
+from actors.limits.rate_limits import LeaseOutcome
 from reasoning.teacher.calls import (
     EndpointSettings,
     FailureKind,

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 from actors.endpoint.wire import Response
-from actors.limits.rules import LeaseOutcome
+from actors.limits.rate_limits import LeaseOutcome
 from reasoning.teacher.calls import FailureKind, TeacherReply, TeacherRequest
 from reasoning.teacher.prices import most_prompt_tokens
 

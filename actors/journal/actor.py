@@ -1,6 +1,6 @@
 """The journal: what was asked of a teacher, what came of it and what it cost, for good.
 
-Owns: the rules of recording, and of the cap on spending. The file is `actors.journal.file`.
+Owns: the rules of recording, and of the cap on spending. The file is `actors.journal.database`.
 
 Invariants
 - One row a request, keyed by its content. The row is there before the request is sent, the reply before it is used.
@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from actors.journal.file import (
+from actors.journal.database import (
     BALLAST_BYTES,
     JournalBusy,
     JournalCorrupt,

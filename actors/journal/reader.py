@@ -1,7 +1,7 @@
 """A journal read while others write it: one snapshot of the file, its rows as records.
 
 Owns: the read-only connection, the reading of the columns that hold JSON, and the question which writers live. The
-file's form is `actors.journal.file`.
+file's form is `actors.journal.database`.
 
 Invariants
 - Nothing is written to the file, and no writer waits for a reader. (SQLite makes its `-wal` and `-shm` files beside it
@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from actors.journal.file import SCHEMA_VERSION, JournalCorrupt, JournalError, JournalVersionMismatch, how_to_save
+from actors.journal.database import SCHEMA_VERSION, JournalCorrupt, JournalError, JournalVersionMismatch, how_to_save
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest, storable
 
 # Version 1 had no account of sendings: it is read as one that is empty.

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from actors.journal.file import JournalCorrupt, JournalError, JournalFile
+from actors.journal.database import JournalCorrupt, JournalError, JournalFile
 from actors.journal.reader import failure_of, is_sqlite, parsed, reading, reply_of, request_of
 from actors.journal.records import reply_json
 from reasoning.files.data_error import DataError

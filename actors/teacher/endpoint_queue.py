@@ -16,9 +16,9 @@ from collections import deque
 from dataclasses import dataclass
 
 from actors.endpoint.attempt import Endpoint, Sent
+from actors.limits.actor import RateLimiterHandle
 from actors.limits.circuit_breaker import OpenCircuit
-from actors.limits.rate_limiter import RateLimiterHandle
-from actors.limits.rules import LeaseOutcome, Release
+from actors.limits.rate_limits import LeaseOutcome, Release
 from actors.teacher.coalesced_calls import CoalescedCalls
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherRequest
 

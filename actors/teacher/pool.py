@@ -26,9 +26,9 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 
 from actors.journal.actor import JournalHandle, Spending
-from actors.limits.rate_limiter import RateLimiterHandle
-from actors.limits.rules import LimiterStats
-from actors.teacher.worker import backoff
+from actors.limits.actor import RateLimiterHandle
+from actors.limits.rate_limits import LimiterStats
+from actors.teacher.retries import backoff
 from actors.teacher.worker_base import Unrecorded, WorkerHandle
 from reasoning.teacher.calls import Outcome, TeacherFailure, TeacherRequest, TeacherSettings
 

@@ -1,6 +1,7 @@
 """A worker of the teacher pool: it asks the endpoints of one teacher, one request at a time each, many at once.
 
-Owns: the order of steps of one request, its retries, and the choice of its endpoint.
+Owns: the order of steps of one request, and the choice of its endpoint. Whether and when a failed one is tried again is
+decided in `actors.teacher.retries`.
 
 Invariants
 - The journal is looked up before anything is sent, told before each sending, and has the reply before anyone uses it.
@@ -21,18 +22,18 @@ import time
 from actors.endpoint.attempt import Endpoint, Sent
 from actors.endpoint.replies import worst_tokens
 from actors.journal.actor import Ended, JournalHandle, Sending, StartRefusal, sending_id
-from actors.limits.rate_limiter import RateLimiterHandle
-from actors.limits.rules import LeaseOutcome, Release
+from actors.limits.actor import RateLimiterHandle
+from actors.limits.rate_limits import LeaseOutcome, Release
 from actors.teacher.coalesced_calls import CoalescedCalls
 from actors.teacher.endpoint_queue import EndpointQueue
 from actors.teacher.metrics import TeacherMetrics
+from actors.teacher.retries import Retries
 from actors.teacher.routing import WeightedTurns
 from actors.teacher.wait_group import WaitGroup
 from actors.teacher.worker_base import WorkerBase
 from reasoning.teacher.calls import FailureKind, Outcome, TeacherFailure, TeacherRequest, TeacherSettings
 from reasoning.teacher.prices import NANO
 
-_LONGEST_BACKOFF_S = 30.0
 _LOOK_AGAIN_S = 0.05
 _ASK_AGAIN_S = 0.25
 _SETTLING_MARGIN_S = (
@@ -84,8 +85,8 @@ class _Attempts:
         self._key = key
         self._prompt_tokens, self._completion_tokens = worst_tokens(request)
         self._began = time.monotonic()
-        self._sends = self._attempts = 0
-        self._refused_since: float | None = None  # "too many requests"
+        self._sends = 0
+        self._retries = Retries(self._settings, worker._backoff_s)
         self._short_since: float | None = None  # of money
         self._last: TeacherFailure | None = None
 
@@ -176,17 +177,12 @@ class _Attempts:
 
     async def _after(self, failure: TeacherFailure) -> Outcome | None:
         """What a failed sending leads to: the request's end, or another try."""
-        if failure.kind.endpoint_wide:
-            return None if len(self._worker._queues) > 1 else failure
-        if not failure.kind.transient:
+        alone = len(self._worker._queues) == 1
+        wait_s = self._retries.wait_after(failure, time.monotonic(), alone=alone)
+        if wait_s is None:
             return failure
-        if failure.kind is FailureKind.RATE_LIMITED:  # the limiter makes everybody wait: no wait of one's own
-            return failure if self._out_of_patience() else None
-        self._refused_since = None
-        self._attempts += 1
-        if self._attempts >= self._settings.attempts:
-            return failure
-        await asyncio.sleep(backoff(self._worker._backoff_s, self._attempts))
+        if wait_s:
+            await asyncio.sleep(wait_s)
         return None
 
     def _sending(self, queue: EndpointQueue) -> Sending:
@@ -208,16 +204,5 @@ class _Attempts:
             return 0
         return price.cost(sent.usage.prompt_tokens, sent.usage.completion_tokens) if sent.usage is not None else None
 
-    def _out_of_patience(self) -> bool:
-        now = time.monotonic()
-        self._refused_since = now if self._refused_since is None else self._refused_since
-        return now - self._refused_since >= self._settings.rate_limit_patience_s
-
     def _never_sent(self, kind: FailureKind, message: str) -> TeacherFailure:
         return TeacherFailure(self._key, kind, message, self._sends)
-
-
-def backoff(first_s: float, attempt: int) -> float:
-    """Seconds to wait after failed attempt number `attempt` (from 1): doubling, of which the upper half by chance, so
-    that requests that failed together do not come back together."""
-    return min(_LONGEST_BACKOFF_S, first_s * 2.0 ** min(attempt - 1, 20)) * random.uniform(0.5, 1.0)

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
-from actors.journal.file import JournalCorrupt
+from actors.journal.database import JournalCorrupt
 from actors.journal.reader import parsed, reading, reply_of
 from actors.teacher.pool import TeacherPool
 from reasoning.estimate.call_plan import Planned
@@ -29,7 +29,7 @@ from reasoning.prompts.teacher_prompts import joined_reply
 from reasoning.records import Attempt, Mistake
 from reasoning.rounds.classroom import TeacherRefused, TeacherSession, gather_all
 from reasoning.rounds.exam import exam_questions
-from reasoning.rounds.order import Phase
+from reasoning.rounds.phase_order import Phase
 from reasoning.rounds.requests import Ask, Query, prompt_of, shown_mistakes
 from reasoning.teacher.calls import Outcome, TeacherFailure, TeacherReply, TeacherRequest
 

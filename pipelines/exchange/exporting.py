@@ -24,7 +24,7 @@ from reasoning.exchange.paper_b_finetune import Platform, write_finetune
 from reasoning.exchange.recordings import write_recordings
 from reasoning.files.tables import read_table
 from reasoning.fine_tune_cot.directory import CotDirectory, is_cot_directory
-from reasoning.grading.judging import mistakes_of
+from reasoning.grading.mistakes import mistakes_of
 from reasoning.records import Attempt, Mistake, Problem, Rationale
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
 from reasoning.rounds.new_questions.agreement import NewProblem, ProposalOutcome

@@ -21,7 +21,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from actors.journal.audit import UnknownSending, audit
-from actors.journal.file import JournalError
+from actors.journal.database import JournalError
 from actors.journal.sums import JournalSums, RequestCounts, SendingSums, sums_of
 from actors.journal.transfer import export_journal, import_journal
 from reasoning.fine_tune_cot.directory import CotDirectory, is_cot_directory

@@ -24,7 +24,7 @@ from reasoning.fine_tune_cot.order import best_degree
 from reasoning.recipe.fine_tune_cot import LABELS_ALONE
 from reasoning.records import Example
 from reasoning.rounds.epochs import EpochAccuracy, best_epoch, read_epochs
-from reasoning.rounds.order import PhaseRecord, evaluations
+from reasoning.rounds.phase_order import PhaseRecord, evaluations
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

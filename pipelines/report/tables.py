@@ -11,7 +11,7 @@ from rich.table import Table
 
 from reasoning.fine_tune_cot.order import best_degree
 from reasoning.recipe.fine_tune_cot import LABELS_ALONE
-from reasoning.rounds.order import PhaseRecord, evaluations
+from reasoning.rounds.phase_order import PhaseRecord, evaluations
 
 
 def rounds_table(records: Sequence[PhaseRecord], best: int | None) -> Table:

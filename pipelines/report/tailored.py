@@ -27,7 +27,7 @@ from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.epochs import read_epochs
 from reasoning.rounds.new_questions.agreement import NewProblem
 from reasoning.rounds.new_questions.proposals import ProposalOutcome
-from reasoning.rounds.order import Phase, PhaseRecord, best_round, evaluations
+from reasoning.rounds.phase_order import Phase, PhaseRecord, best_round, evaluations
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -26,7 +26,7 @@ from pipelines.run.preflight import Checked
 from pipelines.run.served_teachers import NotDeployed, deployed, teachers_of
 from reasoning.recipe.tailored import Recipe, RunRecipe
 from reasoning.rounds.directory import ClaimedDirectory
-from reasoning.rounds.order import PhaseRecord
+from reasoning.rounds.phase_order import PhaseRecord
 from reasoning.rounds.progress import Snapshot
 from reasoning.teacher.prices import dollars
 

@@ -21,7 +21,7 @@ from pipelines.run.student_check import Fault
 from reasoning.fine_tune_cot.directory import CotDirectory, degree_name
 from reasoning.prompts.run_prompts import form_of
 from reasoning.recipe.fine_tune_cot import LABELS_ALONE, FineTuneCotRecipe
-from reasoning.rounds.order import PhaseRecord
+from reasoning.rounds.phase_order import PhaseRecord
 from reasoning.student.config import context_of
 
 # What a degree's recipe calls a key, and what it is called in a recipe of Fine-tune-CoT.

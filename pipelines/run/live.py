@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from reasoning.rounds.order import PhaseRecord
+from reasoning.rounds.phase_order import PhaseRecord
 from reasoning.rounds.progress import Snapshot, TeacherFigures
 
 SIGN_OF_LIFE_S = 30.0

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.learning import LearningSection
-from reasoning.rounds.order import Finished, Metrics, Phase, PhaseRecord, next_step
+from reasoning.rounds.phase_order import Finished, Metrics, Phase, PhaseRecord, next_step
 from reasoning.rounds.requests import Ask, prompt_of
 
 ASSUMED_MISSED = 0.5

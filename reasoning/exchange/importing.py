@@ -1,8 +1,8 @@
 """From a published file to this project's records: rationales, mistakes and attempts of a task's problems.
 
 Owns: which entries become records. Invariants
-- The same filter as live: a rationale is `kept` when `reasoning.rounds.selection.keep` keeps it, whatever the file's
-  authors filtered. Who wrote it and what asked for it stay in the record.
+- The same filter as live: a rationale is `kept` when `reasoning.grading.rationale_filter.keep` keeps it, whatever the
+  file's authors filtered. Who wrote it and what asked for it stay in the record.
 - Nothing of a test question gets in: a teacher's files cover whole data sets.
 - What is left out is named by its place (`Imported.faults`) or counted (`Imported.notes`), never passed over.
 - A text is a negative only when it states a wrong answer of its own. Paper A's exam counted text that ran into its
@@ -21,7 +21,8 @@ from reasoning.exchange.paper_b_completions import CompletionFile, Template
 from reasoning.exchange.solutions import Solution, SolutionFile, text_fault
 from reasoning.files.data_error import Fault
 from reasoning.grading.answers import extract, grade, is_answer, judged_part, same_answer
-from reasoning.grading.judging import keep, mistakes_of
+from reasoning.grading.mistakes import mistakes_of
+from reasoning.grading.rationale_filter import keep
 from reasoning.prompts.headings import ANSWER_HEADING, one_block
 from reasoning.prompts.teacher_prompts import joined_reply
 from reasoning.records import Attempt, Mistake, Problem, Rationale, RationaleSource, Split

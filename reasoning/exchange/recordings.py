@@ -18,7 +18,7 @@ from reasoning.exchange.solutions import Solution, SolutionFile, text_fault
 from reasoning.files.data_error import DataError, Fault
 from reasoning.files.durable import new_file
 from reasoning.files.json_files import json_lines
-from reasoning.grading.judging import keep
+from reasoning.grading.rationale_filter import keep
 from reasoning.records import Problem, RationaleSource
 
 _SHAPE = "a line of this format is an object with the texts question, rationale, answer_completion"

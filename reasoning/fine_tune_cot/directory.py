@@ -20,7 +20,7 @@ from reasoning.fine_tune_cot.order import best_degree
 from reasoning.prompts.files import read_prompt
 from reasoning.recipe.fine_tune_cot import LABELS_ALONE, FineTuneCotRecipe, is_cot_recipe
 from reasoning.rounds.directory import ClaimedDirectory, RoundFiles, RunDirectory, RunDirectoryError
-from reasoning.rounds.order import PhaseRecord
+from reasoning.rounds.phase_order import PhaseRecord
 
 
 @dataclass(frozen=True, slots=True)

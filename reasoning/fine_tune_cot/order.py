@@ -4,7 +4,7 @@ Owns: the rule that says what is next, and which degree's student is the run's g
 
 Invariants
 - Rationales are collected before any degree learns from them, and only as many as are not collected yet.
-- A degree runs through the phases of round 0 (`reasoning.rounds.order`): each is whole or is done again.
+- A degree runs through the phases of round 0 (`reasoning.rounds.phase_order`): each is whole or is done again.
 - Degrees do not depend on each other: each starts from the base student, in ascending order.
 - Validation accuracy chooses the graduate, never test accuracy. The baseline, which learns labels alone, is what the
   others are compared with: it graduates only where it is alone.
@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reasoning.recipe.fine_tune_cot import LABELS_ALONE
-from reasoning.rounds.order import Finished, Phase, PhaseRecord, Step, evaluations, next_step
+from reasoning.rounds.phase_order import Finished, Phase, PhaseRecord, Step, evaluations, next_step
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from reasoning.files.durable import new_file
 from reasoning.prompts.run_prompts import STUDENT_PROMPT, form_of, other_files, prompt_files
 from reasoning.prompts.student_forms import StudentForm
 from reasoning.recipe.tailored import Recipe, RecipeError, RecipeT, RunRecipe, parse_as
-from reasoning.rounds.order import PhaseRecord
+from reasoning.rounds.phase_order import PhaseRecord
 
 
 class RunDirectoryError(RuntimeError):

@@ -25,7 +25,7 @@ from reasoning.rounds.asking import ask_student
 from reasoning.rounds.classroom import Answering, Classroom, gather_all
 from reasoning.rounds.directory import RoundFiles
 from reasoning.rounds.epochs import EpochAccuracy, best_epoch, write_epochs
-from reasoning.rounds.order import Metrics, Phase
+from reasoning.rounds.phase_order import Metrics, Phase
 from reasoning.student.sampling import Completion, Sampling
 
 

@@ -9,8 +9,8 @@ own (`reasoning.rounds.phases`; source: Tailored Learning, arXiv 2310.13332):
 4. `train`: the student of the round before is fine-tuned on these examples.
 5. `evaluate` (`reasoning.rounds.evaluation`): the new student answers validation and test questions greedily.
 
-`run_in_process` sets up a run, `run_phases` is the loop, `next_step` (`reasoning.rounds.order`) says which phase comes
-next and when to stop, and `perform` does it. A phase asks its student and its teacher through a classroom.
+`run_in_process` sets up a run, `run_phases` is the loop, `next_step` (`reasoning.rounds.phase_order`) says which phase
+comes next and when to stop, and `perform` does it. A phase asks its student and its teacher through a classroom.
 `InProcessClassroom` is the simplest one: it calls the offline teacher, samples the student with `transformers`, and
 trains it here. A run on a cluster has the same loop and the same phases, and another classroom (`actors.classroom`).
 """
@@ -32,7 +32,7 @@ from reasoning.recipe.tailored import Recipe
 from reasoning.records import Example
 from reasoning.rounds.classroom import Answering, Classroom
 from reasoning.rounds.directory import RunDirectory
-from reasoning.rounds.order import Finished, PhaseRecord, next_step
+from reasoning.rounds.phase_order import Finished, PhaseRecord, next_step
 from reasoning.rounds.phases import perform
 from reasoning.rounds.progress import Progress
 from reasoning.student.checkpoint import load_student, save_student

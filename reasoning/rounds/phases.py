@@ -19,7 +19,8 @@ from dataclasses import asdict
 
 from reasoning.exchange.reading import imported_records
 from reasoning.files.tables import read_table, write_table
-from reasoning.grading.judging import keep, mistakes_of
+from reasoning.grading.mistakes import mistakes_of
+from reasoning.grading.rationale_filter import keep
 from reasoning.prompts.teacher_prompts import TeacherPrompt
 from reasoning.records import Attempt, Example, Mistake, Problem, Rationale, Verdict, stable_id
 from reasoning.rounds.asking import ask_student
@@ -27,11 +28,11 @@ from reasoning.rounds.classroom import Classroom, TeacherRefused, TeacherSession
 from reasoning.rounds.directory import RoundFiles
 from reasoning.rounds.evaluation import evaluate, graded_attempt
 from reasoning.rounds.exam import exam_questions, first_questions
+from reasoning.rounds.example_selection import label_examples, select
 from reasoning.rounds.new_questions.agreement import NewProblem, new_question_metrics
 from reasoning.rounds.new_questions.asking import ask_new_questions, kept_new_problems
-from reasoning.rounds.order import Metrics, Phase
+from reasoning.rounds.phase_order import Metrics, Phase
 from reasoning.rounds.requests import Ask, Query, shown_mistakes
-from reasoning.rounds.selection import label_examples, select
 from reasoning.student.sampling import Sampling
 from reasoning.teacher.calls import TeacherFailure, TeacherReply
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reasoning.grading.judging import mistakes_of
+from reasoning.grading.mistakes import mistakes_of
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.prompts.teacher_prompts import Messages, TeacherPrompt
 from reasoning.recipe.tailored import Recipe

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from actors.journal.actor import Journal
-from actors.limits.rate_limiter import RateLimiter
+from actors.limits.actor import RateLimiter
 from actors.teacher.pool import TeacherPool
 from actors.teacher.worker import TeacherWorker
 from reasoning.teacher.calls import TeacherRequest, TeacherSettings

@@ -9,7 +9,7 @@ from reasoning.fine_tune_cot.directory import CotDirectory
 from reasoning.fine_tune_cot.order import Collect, DegreeStep
 from reasoning.prompts.run_prompts import run_prompts
 from reasoning.recipe.fine_tune_cot import parse_cot_recipe
-from reasoning.rounds.order import Finished, Phase, PhaseRecord
+from reasoning.rounds.phase_order import Finished, Phase, PhaseRecord
 from reasoning.tasks.loading import load_problems
 
 

@@ -16,7 +16,7 @@ from reasoning.recipe.fine_tune_cot import parse_cot_recipe
 from reasoning.records import Attempt, Example, Rationale
 from reasoning.rounds.epochs import EpochAccuracy, read_epochs
 from reasoning.rounds.in_process import InProcessClassroom
-from reasoning.rounds.order import Finished, Phase
+from reasoning.rounds.phase_order import Finished, Phase
 from reasoning.student.checkpoint import load_student
 from reasoning.student.generation import Generator
 from reasoning.student.sampling import Sampling

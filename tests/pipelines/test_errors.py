@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import typer
 
-from actors.journal.file import JournalError
+from actors.journal.database import JournalError
 from pipelines.errors import Refused, RunFailed, told_plainly
 from pipelines.run.cluster import ClusterError
 from pipelines.run.preflight import PreflightError

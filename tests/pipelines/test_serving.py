@@ -11,7 +11,7 @@ import pytest
 from pipelines.serving import curl_line, graduate_of, serving_of
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
-from reasoning.rounds.order import Phase, PhaseRecord
+from reasoning.rounds.phase_order import Phase, PhaseRecord
 from reasoning.student.engine import engine_options
 
 RECIPE = """

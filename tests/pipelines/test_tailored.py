@@ -14,7 +14,7 @@ import pytest
 from reasoning.files.tables import read_table
 from reasoning.records import Attempt, Example, Rationale, RationaleSource
 from reasoning.rounds.directory import RunDirectory
-from reasoning.rounds.order import Phase, phases_of
+from reasoning.rounds.phase_order import Phase, phases_of
 from tests.pipelines.whole_runs.micro_run import start_run, write_recipe
 
 RUN_S = 800  # a bound against hanging, not a promise

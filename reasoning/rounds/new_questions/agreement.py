@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from reasoning.grading.answers import same_answer
-from reasoning.grading.judging import keep
+from reasoning.grading.rationale_filter import keep
 from reasoning.prompts.headings import one_block
 from reasoning.records import AnswerKind, Mistake, Problem, Rationale, RationaleSource, Split, stable_id
 from reasoning.rounds.new_questions.proposals import Proposal, ProposalOutcome

@@ -205,7 +205,7 @@ def test_a_pool_on_ray_spreads_over_endpoints_and_loses_nothing_with_a_worker(
         both = TeacherSettings("offline", (endpoint(one, "one"), endpoint(other, "other")), run="run", max_cost=100.0)
         pool = start_pool(both, journal)
         asking = asyncio.gather(*(pool.ask(request) for request in requests))
-        victim = pool._lines[0].worker
+        victim = pool._queues[0].worker
 
         async def is_waiting() -> bool:
             batches = await victim.batches.remote()

@@ -12,7 +12,7 @@ import pytest
 
 from actors.journal.actor import Ended, Journal, Sending
 from actors.journal.audit import Audit, audit
-from actors.journal.file import JournalCorrupt, JournalError, JournalVersionMismatch
+from actors.journal.database import JournalCorrupt, JournalError, JournalVersionMismatch
 from actors.journal.sums import SendingSums, sums_of
 from actors.journal.transfer import Exported, export_journal, import_journal
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.journal.actor import Ended, Journal, Sending
-from actors.journal.file import JournalCorrupt, JournalError
+from actors.journal.database import JournalCorrupt, JournalError
 from actors.journal.reader import reply_of, request_of
 from actors.journal.transfer import Exported, Imported, export_journal, import_journal
 from reasoning.files.data_error import DataError

@@ -1,6 +1,6 @@
 """Leases of the limiter, taken and ended on a clock that the tests move."""
 
-from actors.limits.rules import LeaseOutcome, LimiterState, Limits, Release
+from actors.limits.rate_limits import LeaseOutcome, LimiterState, Limits, Release
 
 
 def grant(state: LimiterState, now: float, wanted: int = 1, worst_tokens: int = 0) -> list[int]:

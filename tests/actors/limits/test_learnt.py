@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.limits.headers import Allowance, Observed
-from actors.limits.rules import LeaseOutcome, LimiterState, Limits, Release
+from actors.limits.rate_limits import LeaseOutcome, LimiterState, Limits, Release
 from tests.actors.limits.leases import end, grant
 from tests.actors.limits.minutes import most_in_a_minute
 

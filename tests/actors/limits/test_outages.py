@@ -3,7 +3,7 @@
 import pytest
 
 from actors.limits.circuit_breaker import FAILURES_IN_A_ROW
-from actors.limits.rules import LeaseOutcome, LimiterState, Limits, Release
+from actors.limits.rate_limits import LeaseOutcome, LimiterState, Limits, Release
 from tests.actors.limits.leases import end, grant, opened_wide
 
 

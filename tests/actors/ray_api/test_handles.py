@@ -7,7 +7,7 @@ import pytest
 
 from actors.coordinator import AnyCoordinator, CoordinatorHandle
 from actors.journal.actor import Journal, JournalHandle
-from actors.limits.rate_limiter import RateLimiter, RateLimiterHandle
+from actors.limits.actor import RateLimiter, RateLimiterHandle
 from actors.sampler.replica import ReplicaHandle, SamplerReplica
 from actors.teacher.worker_base import WorkerBase, WorkerHandle
 from actors.trainer import ReporterHandle, Trainer, TrainerHandle

@@ -36,7 +36,7 @@ async def main(journal_path: str, base_url: str, number: int) -> int:
     endpoint = EndpointSettings("place", base_url, MODEL, max_in_flight=32, timeout_s=20)
     journal = start_journal(Path(journal_path))
     pool = start_pool(TeacherSettings("teacher", (endpoint,)), journal, workers=2)
-    actors = {"worker": pool._lines[0].worker, "limiter": pool._limiters[0], "journal": journal}
+    actors = {"worker": pool._queues[0].worker, "limiter": pool._limiters[0], "journal": journal}
 
     async def tell() -> None:
         told: dict[str, int | None] = {}

@@ -11,7 +11,7 @@ import pytest
 
 from actors.journal.actor import Journal, Spending
 from actors.limits import circuit_breaker
-from actors.limits import rules as limits
+from actors.limits import rate_limits as limits
 from actors.teacher import endpoint_queue
 from actors.teacher.pool import PoolCounts, PoolProgress, TeacherPool, permitted_per_second
 from reasoning.teacher.calls import EndpointSettings, FailureKind, TeacherFailure, TeacherReply, TeacherSettings

@@ -17,7 +17,7 @@ from aiohttp import web
 from actors.endpoint.api_keys import AuthenticationRefused
 from actors.endpoint.probe import probe_endpoint
 from actors.journal.actor import Journal
-from actors.limits.rate_limiter import RateLimiter
+from actors.limits.actor import RateLimiter
 from actors.starting import close_journal, start_journal, start_pool, strictest_of
 from actors.teacher.pool import PoolCounts, TeacherPool, WorkersLost
 from actors.teacher.worker import TeacherWorker
@@ -346,7 +346,7 @@ def test_workers_limiter_and_journal_may_die_in_the_middle(ray_cluster: None, se
         pool = start_pool(with_settings, journal, workers=1)  # none to step in: it must come back itself
         await pool.ask(request("first"))
         asking = asyncio.gather(*(pool.ask(request(str(number))) for number in range(300)))
-        for victim in (pool._lines[0].worker, pool._limiters[0], journal):
+        for victim in (pool._queues[0].worker, pool._limiters[0], journal):
             await asyncio.sleep(0.4)
             ray.kill(victim, no_restart=False)
         replies = await asking

@@ -19,7 +19,7 @@ from reasoning.files.tables import write_table
 from reasoning.recipe.tailored import Recipe, load_recipe
 from reasoning.records import Attempt, Verdict
 from reasoning.rounds.directory import RunDirectory
-from reasoning.rounds.order import Metrics, Phase, PhaseRecord
+from reasoning.rounds.phase_order import Metrics, Phase, PhaseRecord
 from reasoning.rounds.phases import feedback
 from reasoning.rounds.progress import Progress
 from serve.provider.args import ProviderArgs

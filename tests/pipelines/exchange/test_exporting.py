@@ -14,7 +14,7 @@ from reasoning.records import AnswerKind, Attempt, Problem, Rationale, Rationale
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.new_questions.agreement import NewProblem
 from reasoning.rounds.new_questions.proposals import ProposalOutcome
-from reasoning.rounds.order import Phase, PhaseRecord
+from reasoning.rounds.phase_order import Phase, PhaseRecord
 from reasoning.tasks.loading import TaskData, load_problems
 from tests.pipelines.exchange.commands import RECIPE, other, said, task
 

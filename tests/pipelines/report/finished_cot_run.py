@@ -9,7 +9,7 @@ from reasoning.fine_tune_cot.directory import CotDirectory
 from reasoning.recipe.fine_tune_cot import parse_cot_recipe
 from reasoning.records import Example
 from reasoning.rounds.epochs import EpochAccuracy, write_epochs
-from reasoning.rounds.order import Phase, PhaseRecord
+from reasoning.rounds.phase_order import Phase, PhaseRecord
 
 SCRIPT = "<script>alert(1)</script>"
 

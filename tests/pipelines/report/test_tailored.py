@@ -12,7 +12,7 @@ from reasoning.records import AnswerKind, Attempt, Mistake, Rationale, Rationale
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.new_questions.agreement import NewProblem
 from reasoning.rounds.new_questions.proposals import ProposalOutcome
-from reasoning.rounds.order import Phase, PhaseRecord
+from reasoning.rounds.phase_order import Phase, PhaseRecord
 from tests.pipelines.run.test_live import EXAM, ROUND_0
 
 SCRIPT = "<script>alert(1)</script>"

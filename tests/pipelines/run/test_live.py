@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from pipelines.run.live import LiveView, describe, summarise
-from reasoning.rounds.order import Phase, PhaseRecord
+from reasoning.rounds.phase_order import Phase, PhaseRecord
 from reasoning.rounds.progress import Progress, Snapshot, TeacherFigures
 
 ROUND_0 = [

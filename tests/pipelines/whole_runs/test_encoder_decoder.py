@@ -11,7 +11,7 @@ from pipelines.serving import serve_run
 from reasoning.files.tables import read_table
 from reasoning.records import Attempt
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
-from reasoning.rounds.order import phases_of
+from reasoning.rounds.phase_order import phases_of
 from tests.pipelines.whole_runs.micro_run import start_run, write_recipe
 
 

@@ -6,7 +6,7 @@ from reasoning.estimate.call_plan import Planned, collection_plan, missed, run_p
 from reasoning.prompts.run_prompts import RunPrompts, run_prompts
 from reasoning.recipe.learning import LearningSection
 from reasoning.recipe.tailored import parse_recipe
-from reasoning.rounds.order import Phase, PhaseRecord, phases_of
+from reasoning.rounds.phase_order import Phase, PhaseRecord, phases_of
 from reasoning.rounds.requests import Ask
 
 

@@ -27,7 +27,8 @@ from reasoning.exchange.paper_b_dataset import write_dataset
 from reasoning.exchange.paper_b_finetune import Platform, write_finetune
 from reasoning.exchange.reading import read_imported
 from reasoning.exchange.recordings import write_recordings
-from reasoning.grading.judging import keep, mistakes_of
+from reasoning.grading.mistakes import mistakes_of
+from reasoning.grading.rationale_filter import keep
 from reasoning.offline.teacher import RecordedTeacher
 from reasoning.prompts.headings import one_block
 from reasoning.records import AnswerKind, Attempt, Mistake, Problem, Rationale, RationaleSource, Split, Verdict

@@ -9,7 +9,7 @@ import pytest
 from reasoning.fine_tune_cot.directory import CotDirectory, degree_name, is_cot_directory, student_directory
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
-from reasoning.rounds.order import Phase, PhaseRecord, phases_of
+from reasoning.rounds.phase_order import Phase, PhaseRecord, phases_of
 from tests.reasoning.fine_tune_cot.test_phases import recipe
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reasoning.fine_tune_cot.order import Collect, DegreeStep, best_degree, next_work
-from reasoning.rounds.order import Finished, Phase, PhaseRecord, phases_of
+from reasoning.rounds.phase_order import Finished, Phase, PhaseRecord, phases_of
 
 
 def records(*phases: Phase, validation: float = 0.5, test: float = 0.5) -> list[PhaseRecord]:

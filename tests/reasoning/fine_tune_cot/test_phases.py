@@ -21,7 +21,7 @@ from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe, parse_cot_recipe
 from reasoning.records import Attempt, Example, Rationale
 from reasoning.rounds.classroom import Answering, Classroom
 from reasoning.rounds.epochs import read_epochs
-from reasoning.rounds.order import Finished, Phase
+from reasoning.rounds.phase_order import Finished, Phase
 from reasoning.rounds.progress import Progress
 from reasoning.student.sampling import Completion, Sampling
 from reasoning.tasks.loading import load_problems

@@ -9,7 +9,7 @@ import pytest
 from reasoning.prompts.run_prompts import prompt_files
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
-from reasoning.rounds.order import Phase, PhaseRecord
+from reasoning.rounds.phase_order import Phase, PhaseRecord
 from tests.reasoning.prompts.written import written
 
 RECORDS = [PhaseRecord(0, phase, 1.0, {"n": 1}) for phase in (Phase.FEEDBACK, Phase.SELECT)]

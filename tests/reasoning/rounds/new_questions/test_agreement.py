@@ -16,6 +16,7 @@ from reasoning.prompts.student_forms import student_completion, student_form
 from reasoning.prompts.teacher_prompts import teacher_prompt
 from reasoning.recipe.learning import LearningSection
 from reasoning.records import AnswerKind, Mistake, Problem, Rationale, RationaleSource, Split
+from reasoning.rounds.example_selection import select
 from reasoning.rounds.new_questions.agreement import (
     Agreement,
     NewProblem,
@@ -27,7 +28,6 @@ from reasoning.rounds.new_questions.agreement import (
     settle,
 )
 from reasoning.rounds.new_questions.proposals import Proposal, ProposalFilter, ProposalOutcome, read_new_questions
-from reasoning.rounds.selection import select
 from reasoning.tasks.families import FAMILIES, problems, split_of
 from tests.teacher_requests import plain_content
 

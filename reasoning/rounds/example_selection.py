@@ -1,7 +1,7 @@
 """What is learnt in a round: examples, from the rationales that were kept and the mistakes that were made.
 
 Owns: which question teaches how often and with what. What counts as a rationale or a mistake is judged in
-`reasoning.grading.judging`.
+`reasoning.grading.rationale_filter` and `reasoning.grading.mistakes`.
 
 Invariants
 - A positive is a kept rationale and ends in the gold answer; a negative is a whole wrong attempt and ends in the

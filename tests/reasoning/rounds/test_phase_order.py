@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasoning.rounds.order import Finished, OutOfOrder, Phase, PhaseRecord, Step, best_round, next_step, phases_of
+from reasoning.rounds.phase_order import (
+    Finished,
+    OutOfOrder,
+    Phase,
+    PhaseRecord,
+    Step,
+    best_round,
+    next_step,
+    phases_of,
+)
 
 
 def record(round: int, phase: Phase, **metrics: float) -> PhaseRecord:

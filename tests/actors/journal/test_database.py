@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.journal.file import (
+from actors.journal.database import (
     JournalCorrupt,
     JournalDiskFull,
     JournalError,
@@ -53,7 +53,7 @@ def test_a_writer_lives_until_it_closes_or_is_killed(path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import sys, time; from actors.journal.file import JournalFile; f = JournalFile(sys.argv[1]); "
+            "import sys, time; from actors.journal.database import JournalFile; f = JournalFile(sys.argv[1]); "
             "print(f.writer, flush=True); time.sleep(60)",
             str(path),
         ],
@@ -81,7 +81,8 @@ def test_marks_of_the_dead_are_swept_away_and_those_of_the_living_stay(path: Pat
 
 def test_a_writer_that_takes_a_dead_one_s_place_is_taken_for_it(path: Path) -> None:
     code = (
-        "import os, sys; from actors.journal.file import JournalFile; JournalFile(sys.argv[1], writer='w'); os._exit(0)"
+        "import os, sys; from actors.journal.database import JournalFile; "
+        "JournalFile(sys.argv[1], writer='w'); os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True)
     other = JournalFile(path, ballast_bytes=0)
@@ -92,7 +93,7 @@ def test_a_writer_that_takes_a_dead_one_s_place_is_taken_for_it(path: Path) -> N
 
 OPENER = """
 import sys
-from actors.journal.file import JournalFile
+from actors.journal.database import JournalFile
 for number in range(40):
     file = JournalFile(sys.argv[1], ballast_bytes=4096)
     with file.transaction(durable=False) as db:
@@ -117,7 +118,7 @@ def test_several_may_open_and_close_it_at_the_same_time(path: Path) -> None:
 
 MAKER = """
 import sys, time
-from actors.journal.file import JournalFile
+from actors.journal.database import JournalFile
 began = float(sys.argv[2])
 for number in range(40):
     time.sleep(max(0, began + number * 0.03 - time.time()))

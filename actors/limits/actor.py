@@ -1,6 +1,6 @@
 """The actor that says when a request may be sent: one per endpoint, key and model, asked by every worker.
 
-Owns: the queue of those who wait, and the clock. The rules are `actors.limits.rules.LimiterState`.
+Owns: the queue of those who wait, and the clock. The rules are `actors.limits.rate_limits.LimiterState`.
 
 Invariants
 - First come, first served: nobody is overtaken, so nobody starves.
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from actors.limits.circuit_breaker import OpenCircuit
-from actors.limits.rules import LeaseOutcome, LimiterState, LimiterStats, Limits, Release
+from actors.limits.rate_limits import LeaseOutcome, LimiterState, LimiterStats, Limits, Release
 from actors.ray_api.handles import RemoteMethod
 from reasoning.teacher.calls import EndpointSettings
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.limits.rules import FIRST_WINDOW, LeaseOutcome, LimiterState, Limits
+from actors.limits.rate_limits import FIRST_WINDOW, LeaseOutcome, LimiterState, Limits
 from tests.actors.limits.leases import end, grant, opened_wide
 from tests.actors.limits.minutes import most_in_a_minute
 

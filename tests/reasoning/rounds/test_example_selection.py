@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reasoning.prompts.student_forms import default_form, student_prompt
 from reasoning.recipe.learning import LearningSection
 from reasoning.records import AnswerKind, Mistake, Problem, Rationale, RationaleSource, Split
-from reasoning.rounds.selection import select
+from reasoning.rounds.example_selection import select
 
 PLAIN, TAILORED = RationaleSource.PLAIN, RationaleSource.TAILORED
 FORM = default_form()

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
+from actors.limits.actor import Grant, RateLimiter
 from actors.limits.circuit_breaker import FAILURES_IN_A_ROW
-from actors.limits.rate_limiter import Grant, RateLimiter
-from actors.limits.rules import LeaseOutcome, Release
+from actors.limits.rate_limits import LeaseOutcome, Release
 from reasoning.teacher.calls import EndpointSettings
 
 
