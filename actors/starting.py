@@ -114,7 +114,7 @@ def start_pool(
         read_api_key(endpoint)
     if any(endpoint.batch is not None for endpoint in settings.endpoints):
         if not all(endpoint.batch is not None for endpoint in settings.endpoints):
-            raise ValueError(f"teacher {settings.name}: either all endpoints have batch settings, or none do")
+            raise ValueError(f"teacher {settings.name}: give batch settings to all endpoints or to none")
         batch_worker = ray.remote(BatchWorker).options(**_MANY)
         numbers = range(len(settings.endpoints))
         batching = [cast(WorkerHandle, batch_worker.remote(settings, journal, number=number)) for number in numbers]

@@ -119,7 +119,7 @@ class Trainer:
         # Ray Train asks its workers how they are every two seconds and learns only then that they have finished.
         os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
         os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "600")
-        if on_one_node():  # nobody takes this node away and leaves us running
+        if on_one_node():  # this node cannot go away and leave us running
             os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
         import ray.train.torch  # noqa: F401  (seconds, spent while the exam is sat)
 
@@ -128,7 +128,7 @@ class Trainer:
 
         Raises `TrainingRefused` before anything starts, `TrainingFailed` when it started and could not end."""
         if not Path(job.examples).is_file():
-            raise TrainingRefused(f"{job.run_name}: {job.examples}: no table of examples there")
+            raise TrainingRefused(f"{job.run_name}: {job.examples}: no table of examples at this path")
         identity = job.identity()
         done = finished_report(Path(job.checkpoint_out), identity)
         if done is None:
@@ -138,8 +138,8 @@ class Trainer:
             done = finished_report(Path(job.checkpoint_out), identity)
         if done is None:
             raise TrainingFailed(
-                f"{job.run_name}: the training ended but {job.checkpoint_out} has no student of it: is that folder on "
-                "storage that every node shares?"
+                f"{job.run_name}: the training ended but left no student in {job.checkpoint_out}. Check that this "
+                "folder is on storage that every node shares"
             )
         shutil.rmtree(Path(job.storage) / job.run_name, ignore_errors=True)  # weights and optimiser, twice the student
         return done

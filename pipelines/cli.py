@@ -45,7 +45,7 @@ def estimate(
     recipe: Annotated[Path, typer.Argument(help="The recipe, a YAML file, of either kind of run.")],
     data: DataOption = None,
     sample: Annotated[
-        int, typer.Option(min=0, help="Questions to ask the teacher for it; 0 asks nobody and writes nothing.")
+        int, typer.Option(min=0, help="Questions to ask the teacher as a sample; 0 sends and writes nothing.")
     ] = 8,
     missed: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Share of an exam's questions that the student misses.")
@@ -53,16 +53,16 @@ def estimate(
     name: NameOption = None,
     storage: StorageOption = None,
     seed: SeedOption = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
-    """Tell the calls, tokens and cost of a run before it starts, from a small sample that the run goes on with."""
+    """Estimate a run's calls, tokens and cost before it starts, from a small sample that the run reuses."""
     with told_plainly():
         from pipelines.estimate.command import estimate as tell
         from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe, load_any_recipe
 
         chosen = load_any_recipe(recipe, data).replace(name=name, storage_path=storage, seed=seed)
         if missed is not None and isinstance(chosen, FineTuneCotRecipe):
-            raise typer.BadParameter("Fine-tune-CoT sits no exam to learn from", param_hint="--missed")
+            raise typer.BadParameter("Fine-tune-CoT has no exam to learn from", param_hint="--missed")
         tell(chosen, str(recipe), sample, missed, json, console)
 
 
@@ -74,7 +74,7 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many questions.")] = None,
     round: Annotated[int | None, typer.Option(help="Of a run: this round, instead of the best one.")] = None,
     samples: Annotated[
-        int, typer.Option(min=1, help="Attempts a question; more than one samples as an exam does.")
+        int, typer.Option(min=1, help="Attempts per question; if more than 1, sampled as in an exam.")
     ] = 1,
     out: Annotated[Path | None, typer.Option(help="Write every attempt to this Parquet file.")] = None,
     prompt: Annotated[
@@ -97,7 +97,7 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     replicas: Annotated[int, typer.Option(min=1)] = 1,
     gpus: Annotated[
-        float | None, typer.Option(min=0, help="GPUs a replica; default: as many as a sampler had.")
+        float | None, typer.Option(min=0, help="GPUs per replica; default: as many as a sampler had.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the served model; default: the run's name.")] = None,
 ) -> None:
@@ -110,7 +110,7 @@ def serve(
 
 @app.command()
 def report(directory: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
-    """Write a run's report.html anew and print its table of rounds."""
+    """Rewrite a run's report.html and print its table of rounds."""
     with told_plainly():
         from pipelines.report.tables import degrees_table, rounds_table
         from pipelines.report.tailored import write_report
@@ -144,10 +144,10 @@ def import_file(
     model: Annotated[str, typer.Option(help="Who wrote the rationales, where the file does not say.")] = "",
     round: Annotated[int, typer.Option(min=0, help="The round that the records belong to.")] = 0,
     keep_truncated: Annotated[
-        bool, typer.Option("--keep-truncated", help="Also take what was cut off at its limit of tokens.")
+        bool, typer.Option("--keep-truncated", help="Also import texts that were cut off at the token limit.")
     ] = False,
 ) -> None:
-    """Read what others published or paid for: rationales and mistakes in both papers' formats."""
+    """Read what others published or paid for: rationales and mistakes in the two papers' formats."""
     with told_plainly():
         from pipelines.exchange.importing import import_file as read_in
 
@@ -171,11 +171,11 @@ def export_run(
     out: Annotated[Path, typer.Option(help="The file to write (b-dataset: a folder).")],
     round: Annotated[int | None, typer.Option(min=0, help="Up to this round, instead of the last one.")] = None,
     platform: Annotated[
-        Platform | None, typer.Option(help="Of b-finetune: whose trainer reads it; default: by the file's name.")
+        Platform | None, typer.Option(help="For b-finetune: the trainer that reads it; default: by the file's name.")
     ] = None,
     data: DataOption = None,
 ) -> None:
-    """Write a run's rationales, mistakes or attempts in one of both papers' formats."""
+    """Write a run's rationales, mistakes or attempts in one of the two papers' formats."""
     with told_plainly():
         from pipelines.exchange.exporting import export_run as write_out
 
@@ -186,19 +186,21 @@ def export_run(
 def grade(
     input: Annotated[
         Path,
-        typer.Option(help="JSONL file: question, gold and completion on each line; finish_reason where it is known."),
+        typer.Option(help="JSONL file with question, gold and completion on each line; finish_reason is optional."),
     ],
-    task: Annotated[str, typer.Option(help="The task, which says how answers are read: gsm8k, aqua, coin_flip, ...")],
+    task: Annotated[
+        str, typer.Option(help="The task, which decides how answers are read: gsm8k, aqua, coin_flip, ...")
+    ],
     field: Annotated[
         list[str] | None,
-        typer.Option(help="Field to grade, instead of completion. Several are joined as they stand, in this order."),
+        typer.Option(help="Field to grade instead of completion; if repeated, the fields are joined in this order."),
     ] = None,
     grader: Annotated[
         GraderName,
-        typer.Option(help="robust (answers in every dress) or paper (the rule of Fine-tune-CoT to the letter)."),
+        typer.Option(help="robust (finds answers in any form) or paper (exactly Fine-tune-CoT's rule)."),
     ] = GraderName.ROBUST,
     template: Annotated[
-        Template | None, typer.Option(help="Of the grader paper: how it was asked; default: zs_cot.")
+        Template | None, typer.Option(help="For --grader paper: how the questions were asked; default: zs_cot.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the verdict on every line to this JSONL file.")] = None,
 ) -> None:

@@ -52,7 +52,7 @@ def demo(console: Console) -> None:
             console.print(f"\n[bold]Question[/bold]  {problem.question}", soft_wrap=True, highlight=False)
             console.print(f"[bold]Student[/bold]   {text.strip()}", soft_wrap=True, highlight=False)
             console.print(f"[bold]Answer[/bold]    {prediction} ({verdict}; gold {problem.answer})", highlight=False)
-        console.print("\nAsked with curl while it is served (`tailor serve " + str(finished.directory.path) + "`):")
+        console.print("\nTo ask it with curl while it is served (`tailor serve " + str(finished.directory.path) + "`):")
         line = curl_line("http://127.0.0.1:8000/v1", graduate.name, form.prompt(problems[0].question))
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     finally:

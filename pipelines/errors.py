@@ -30,7 +30,7 @@ class Refused(ValueError):
 
 
 class RunFailed(RuntimeError):
-    """A run that stopped before its end. The message says why; what was finished stays, the same command goes on."""
+    """A run that stopped before its end. The message says why; the same command continues from what was finished."""
 
 
 _REFUSED = (Refused, RecipeError, PromptError, RunDirectoryError, DataError, JournalError)

@@ -68,8 +68,8 @@ def evaluate(
     checked = check(who.recipe, who.origin, resources(who.recipe.cluster.address), teacher=False)
     problems = list(getattr(checked.data, split))[:limit]
     if not problems:
-        cure = "examine it on --split test, or give the training questions too"
-        raise DataError(f"task {who.recipe.task.name}", f"there are no {split} questions", cure)
+        cure = "use --split test, or give a task with training questions"
+        raise DataError(f"task {who.recipe.task.name}", f"no {split} questions", cure)
     console.print(f"{who.name}: {len(problems)} {split} questions of {who.recipe.task.name}", soft_wrap=True)
     connect(who.recipe.cluster.address)
     attempts = asyncio.run(_sit(who, problems, samples, checked.prompts.form, console))

@@ -95,7 +95,7 @@ def grade_file(
 
     A line has `question`, `gold`, the texts named by `fields`, and `finish_reason` where it is known. `template` is
     paper B's, for the grader `paper` (default: zs_cot). Raises `DataError` for faults of the file, naming them all,
-    `GradingError` for what cannot be asked, or where `out` cannot be written."""
+    `GradingError` for options that do not go together, or where `out` cannot be written."""
     judge = make_grader(task, grader, template)
     if out is not None and out.resolve() == path.resolve():
         raise GradingError(f"--out {out} is the input itself; name another file for the verdicts")
@@ -114,7 +114,7 @@ def make_grader(task: str, grader: GraderName, template: Template | None = None)
     kind = kind_of(task)
     if grader is GraderName.ROBUST:
         if template is not None:
-            raise GradingError("--template belongs to --grader paper: the robust grader reads every form alike")
+            raise GradingError("--template belongs to --grader paper: the robust grader reads all forms alike")
         return lambda answered: _robust(answered, kind)
     if task not in PAPER_TASKS:
         raise GradingError(f"paper B has no rule for the task {task}; grade it with --grader robust")
@@ -126,7 +126,7 @@ def kind_of(task: str) -> AnswerKind:
     from reasoning.tasks.loading import TASKS
 
     if task not in TASKS:
-        raise GradingError(f"unknown task {task!r}; known are {', '.join(sorted(TASKS))}")
+        raise GradingError(f"unknown task {task!r}; known tasks: {', '.join(sorted(TASKS))}")
     return TASKS[task].answer_kind
 
 
@@ -194,7 +194,9 @@ def read_answered(path: Path, task: str, fields: Sequence[str], grader: GraderNa
         with faults.caught():
             row = line.value()
             if not isinstance(row, dict):
-                raise DataError(line.place, f"a line is an object, this one is {kind_of_value(row)}", line.cure)
+                raise DataError(
+                    line.place, f"a line must be a JSON object, this one is {kind_of_value(row)}", line.cure
+                )
             found.append(_answered(row, line.number, line.place, task, kind, fields, grader))
     faults.raise_caught()
     if not found:
@@ -219,13 +221,13 @@ def _answered(
         raise DataError(place, f"it has no {wanted}, only {has}", "add it, or name the field with --field")
     for name in names:
         if not isinstance(row[name], str) and not (name == "gold" and _is_number(row[name])):
-            raise DataError(place, f"its {name!r} is not a text but {kind_of_value(row[name])}", "write it as a text")
+            raise DataError(place, f"its {name!r} is not text but {kind_of_value(row[name])}", "write it as a string")
     if not row["question"].strip():
-        raise DataError(place, "its question is empty", "state the question, or remove that line")
+        raise DataError(place, "its question is empty", "add the question, or remove that line")
     try:
         choices = stated_choices(row["question"]) if KINDS[kind].has_options else ()
     except OptionsError as error:
-        raise DataError(place, f"its options cannot be told apart: {error}", "mend the question") from error
+        raise DataError(place, f"its options cannot be told apart: {error}", "fix the question") from error
     gold = (row["gold"] if isinstance(row["gold"], str) else repr(row["gold"]).removesuffix(".0")).strip()
     what = _gold_fault(gold, task, kind, choices, grader)
     if what:

@@ -1,4 +1,4 @@
-"""Serving a run's student: which checkpoint, under what name, and what a person is told about it.
+"""Serving a run's student: which checkpoint, under what name, and what the user is told about it.
 
 Owns: the choice of the round, how its student is set up, and the words. The application itself is `serve.student`.
 
@@ -109,8 +109,8 @@ def serve_run(
     there = ray.cluster_resources().get("GPU", 0.0)
     if settings.gpus * replicas > there:
         raise Refused(
-            f"{graduate.checkpoint}: {replicas} x {settings.gpus:g} GPUs are needed to serve it, and Ray has {there:g} "
-            "here; give --gpus (0 serves on CPUs)"
+            f"{graduate.checkpoint}: serving it takes {replicas} x {settings.gpus:g} GPUs, but Ray has {there:g} here; "
+            "set --gpus (0 serves on CPUs)"
         )
     base_url, served = deploy_student(settings, host=host, port=port), settings.model_name
     console.print(f"Student of round {graduate.round} is served as [bold]{served}[/bold] at {base_url}", soft_wrap=True)

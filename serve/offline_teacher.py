@@ -129,7 +129,7 @@ def create_app(teacher: Teacher, model_name: str, latency_s: float = 0.0) -> Fas
         _check(request, model_name)
         asked = next((message for message in reversed(request.messages) if message.role == "user"), None)
         if asked is None:
-            raise ApiError(400, "There is no message of the role 'user'.", "invalid_value", "messages")
+            raise ApiError(400, "No message has the role 'user'.", "invalid_value", "messages")
         await asyncio.sleep(latency_s)
         replies = teacher.complete(asked.text(), request.n, request.temperature, request.seed)
         limit = request.max_completion_tokens or request.max_tokens

@@ -29,12 +29,12 @@ def start_serve(host: str = LOOPBACK, port: int | None = None) -> int:
         logging_config={"log_level": "WARNING", "enable_access_log": False},
     )
     started = running_port()
-    assert started is not None  # serve.start has just made sure; somebody else may have been faster, on another port
+    assert started is not None  # serve.start has just made sure; another process may have been faster, on another port
     return started
 
 
 def free_port() -> int:
-    """A port nobody listens on now."""
+    """A port that is free now."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

@@ -67,7 +67,7 @@ class StudentServing(EngineSection):
     @classmethod
     def _prompt_has_its_place(cls, prompt: str | None) -> str | None:
         if prompt is not None and prompt.count(QUESTION) != 1:
-            raise ValueError(f"the student's prompt must have the place {QUESTION}, once")
+            raise ValueError(f"the student's prompt must contain {QUESTION} exactly once")
         return prompt
 
     def engine(self) -> EngineSettings:

@@ -5,7 +5,7 @@ request. No I/O.
 
 Invariants
 - Every request of a batch that has ended gets exactly one result, its first, whatever the files hold: lines that cannot
-  be read or that nobody asked for are passed over, and a request without a line has the result "missing".
+  be read or that belong to no request are skipped, and a request without a line has the result "missing".
 - A line costs what its reply says of its tokens. Refused, expired or cancelled lines cost nothing; where a line was
   served or might have been, and nothing credible is known, the worst case stands.
 - No message holds a key: each is scrubbed.

@@ -3,12 +3,12 @@
 Owns: what is known of the batch, who waits for its lines, and the order of steps.
 
 Invariants
-- The journal knows the batch before anything is uploaded, and its name at the provider before anybody waits for it.
+- The journal knows the batch before anything is uploaded, and its name at the provider before any request waits for it.
 - A batch ends in the journal when every line's outcome is recorded, or when it is sure that it was never handed over.
   Where that is not sure, it stays open, whatever the requests that wait for it are told.
 - It was never handed over when the provider does not list it twice `hand_over_s` after it was made: whoever made it
   creates nothing after once that time, so that a living maker and one that takes over never both send its requests.
-- A result is recorded before anybody is told; whoever waits is told a result, or why there is none.
+- A result is recorded before it is returned; each waiting request gets a result, or why there is none.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class BatchJob:
     async def _download(self, ended: RemoteBatch) -> list[bytes]:
         client = self._at.client
         files = [await client.content(ended.output_file_id), await client.content(ended.error_file_id)]
-        if any(key not in self._requests for key in self._open):  # adopted: nobody has asked for them here, yet
+        if any(key not in self._requests for key in self._open):  # adopted: not asked for in this process yet
             try:
                 content = await client.content(ended.input_file_id)
             except CallFailed as failed:
@@ -175,8 +175,8 @@ class BatchJob:
     async def _poll(self, look: Callable[[], Awaitable[_FoundT | None]]) -> _FoundT | None:
         """What `look` finds, however often it must be asked. None: the provider has no such thing any more.
 
-        Whoever waits is told when the provider refuses to say, or cannot be asked for longer than the settings'
-        patience. The batch stays open, and the looking goes on."""
+        The waiting requests fail when the provider refuses to say, or cannot be reached for longer than the settings'
+        patience. The batch stays open, and polling continues."""
         patience_s = self._at.teacher.rate_limit_patience_s
         failing_since: float | None = None
         failures = 0

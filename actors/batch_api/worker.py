@@ -142,16 +142,16 @@ class BatchWorker(WorkerBase):
 
     def _no_money(self, key: str, sends: int) -> TeacherFailure:
         why = (
-            f"the cap of ${self._settings.max_cost:g} could be passed: raise teacher.max_cost and start the same "
-            "command again; it goes on from here"
+            f"the cap of ${self._settings.max_cost:g} could be exceeded: raise teacher.max_cost and run the same "
+            "command again; it continues from here"
         )
         return TeacherFailure(key, FailureKind.BUDGET, why, sends)
 
     # Announcing -------------------------------------------------------------------------------------------------------
 
     async def _submit(self, going: Sequence[_Wanted]) -> None:
-        """Announces what may be sent and sets off with it. Everybody in `going` is told what came of it, or is in a
-        batch that will resolve."""
+        """Announces what may be sent and sets off with it. Every request in `going` is resolved, or is in a batch
+        that will resolve it."""
         with self._critical.task():
             try:
                 await self._adopt_jobs_with({wanted.key for wanted in going})
@@ -166,7 +166,7 @@ class BatchWorker(WorkerBase):
             await asyncio.sleep(0)  # a batch that was just made is under way before this is over
 
     async def _start(self, wanted: Sequence[_Wanted]) -> list[tuple[_Wanted, str]]:
-        """Those of `wanted` that may be sent, each with its sending. The others are told why not."""
+        """Those of `wanted` that may be sent, each with its sending. The others are resolved with the reason."""
         started: list[tuple[_Wanted, str]] = []
         short: list[_Wanted] = []
         why: StartRefusal | None = None

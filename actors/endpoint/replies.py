@@ -57,7 +57,7 @@ def credible(request: TeacherRequest, reply: TeacherReply) -> Usage | None:
 
 
 class UnusableReply(Exception):
-    """The endpoint served the request, but what it sent is no reply. `usage` None: what it costs is not known."""
+    """The endpoint served the request, but what it sent is not a reply. `usage` None: its cost is not known."""
 
     def __init__(self, kind: FailureKind, message: str, usage: Usage | None = None) -> None:
         super().__init__(message)
@@ -165,7 +165,7 @@ class ErrorResponse:
 
 
 def read_error_response(response: Response) -> ErrorResponse:
-    """What a response that is no success says: OpenAI's error body, or whatever text there is."""
+    """The message of an error response: OpenAI's error body, or whatever text there is."""
     if 300 <= response.status < 400:
         elsewhere = response.headers.get("Location", "another place")
         return ErrorResponse(

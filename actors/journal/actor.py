@@ -5,7 +5,7 @@ Owns: the rules of recording, and of the cap on spending. The file is `actors.jo
 Invariants
 - One row a request, keyed by its content. The row is there before the request is sent, the reply before it is used.
 - An answer is never overwritten and never paid for again: `start` hands out the reply of an answered request instead of
-  letting it be sent, and counts that; while another living process has a request in flight, nobody else may send it.
+  letting it be sent, and counts that; while another living process has a request in flight, no other may send it.
 - A run's cap is never passed: every sending is booked with its worst case before it is sent, in the transaction that
   permits it, and with what it did cost when it ends. What a crash left unknown stays booked with its worst case.
 - Recorded means recorded: an end survives SIGKILL of this process at any instant, and a power cut (one fsync for all
@@ -150,7 +150,7 @@ class Journal:
             )
 
     def batch_sent(self, id: str, remote_id: str) -> None:
-        """Records what the provider calls the batch, durably, before anybody waits for it."""
+        """Records what the provider calls the batch, durably, before any request waits for it."""
         with self._file.transaction(durable=True) as db:
             db.execute("UPDATE batches SET remote_id = ? WHERE id = ?", (remote_id, id))
 

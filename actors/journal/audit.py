@@ -5,7 +5,7 @@ Owns: the rules that a sound journal keeps.
 Invariants
 - A journal is only read, as one snapshot: what a run writes meanwhile is neither waited for nor half seen.
 - Every fault names its place, and one fault does not hide the others.
-- What a crash leaves, a sending whose outcome nobody learnt, is told but is no fault.
+- What a crash leaves, a sending with an unknown outcome, is reported but is not a fault.
 """
 
 from __future__ import annotations

@@ -191,12 +191,12 @@ class JournalFile:
             if code.startswith("SQLITE_BUSY"):
                 raise JournalBusy(
                     f"{self.path}: another process has been writing to it for {self._lock_wait_s:g} s ({error}), an "
-                    "import perhaps, or one that is stopped. Start the same command again when it has ended"
+                    "import perhaps, or one that is suspended. Start the same command again when it has ended"
                 ) from error
             if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or type(error) is sqlite3.DatabaseError:
                 raise JournalCorrupt(
                     f"{self.path} is damaged or not a journal ({error}). {how_to_save(self.path)}. Or move the file "
-                    "away: its replies are then asked, and paid for, again"
+                    "away: its replies are then requested, and paid for, again"
                 ) from error
             raise JournalError(f"{self.path}: {error} ({code}). Check the disk and the folder's permissions") from error
 
@@ -245,8 +245,8 @@ class JournalFile:
 
     def _full(self, why: str) -> JournalDiskFull:
         return JournalDiskFull(
-            f"{self.path}: no room to write ({why}). What was recorded is safe; free some space, of the disk or of "
-            "your quota there, and start the same command again"
+            f"{self.path}: no room to write ({why}). What was recorded is safe; free some space on the disk or in "
+            "your quota, and start the same command again"
         )
 
     @contextmanager
@@ -280,7 +280,7 @@ class JournalFile:
                 mark = os.open(self._mark_of(self.writer), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             except FileNotFoundError:
                 continue  # the last writer to close has removed the folder in this very moment
-            fcntl.flock(mark, fcntl.LOCK_EX)  # somebody may be looking, for an instant
+            fcntl.flock(mark, fcntl.LOCK_EX)  # another process may be looking, for an instant
             if os.fstat(mark).st_nlink:
                 break
             os.close(mark)  # the mark of the one whose place this one takes was just swept away
@@ -324,6 +324,6 @@ class JournalFile:
             self.db.executescript(f"BEGIN IMMEDIATE; {_SENDS} {new} COMMIT;")
         elif found != (str(SCHEMA_VERSION),):
             raise JournalVersionMismatch(
-                f"{self.path} has version {found[0]}, this program writes version {SCHEMA_VERSION}: go on with the "
-                "program that wrote it, or move the file away (its replies are then asked, and paid for, again)"
+                f"{self.path} has version {found[0]}, this program writes version {SCHEMA_VERSION}: use the "
+                "program that wrote it, or move the file away (its replies are then requested, and paid for, again)"
             )

@@ -40,7 +40,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """One snapshot of the journal at `path`, of this version or of version 1. SQLite's errors in the block leave it as
     the journal's. Raises `JournalCorrupt`, `JournalVersionMismatch` or another `JournalError`."""
     if not path.is_file():
-        raise JournalError(f"{path}: there is no such journal. Give the journal's file, or the folder of a run")
+        raise JournalError(f"{path}: no such journal. Give the journal's file, or the folder of a run")
     with _errors(path), contextlib.closing(_connected(path)) as db:
         db.execute("BEGIN")
         version = _version(db, path)  # the first reading takes the snapshot
@@ -62,7 +62,7 @@ class Writers:
     def __init__(self, path: Path) -> None:
         self._marks = path.with_name(path.name + ".writers")
         self._known: dict[str, bool] = {}
-        with contextlib.suppress(OSError):  # nobody writes
+        with contextlib.suppress(OSError):  # no process is writing
             for mark in self._marks.iterdir():
                 self._known[mark.name] = self._locked(mark.name)
 

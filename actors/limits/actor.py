@@ -3,9 +3,9 @@
 Owns: the queue of those who wait, and the clock. The rules are `actors.limits.rate_limits.LimiterState`.
 
 Invariants
-- First come, first served: nobody is overtaken, so nobody starves.
+- First come, first served: no request is overtaken, so none starves.
 - Limits are counted here and nowhere else, so that they hold however many workers there are.
-- Nothing polls: the queue moves when somebody asks, when somebody releases, and at the moment the rules name.
+- Nothing polls: the queue moves on a request for a lease, on a release, and at the moment the rules name.
 - Many leases travel in one call, and many releases: a busy worker makes one round trip for everything that waits in it.
 
 Run as an actor whose concurrent calls outnumber the waiting ones (or no release gets in any more); as a plain object
@@ -35,9 +35,9 @@ _LEASE_MARGIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The answer to an `acquire`: leases for the first of the requests it was asked for; or why there is none, and then
-    nobody needs to wait for it: the endpoint is left alone (`open_circuit`), or wants quiet for `paused_s`, longer than
-    the caller waits. Nothing of all that: the time that the caller gave is over."""
+    """The answer to an `acquire`: leases for the first of the requests it was asked for; or, when waiting is
+    pointless, why there is none: the endpoint is paused (`open_circuit`), or wants quiet for `paused_s`, longer than
+    the caller waits. All empty: the caller's time is over."""
 
     leases: tuple[int, ...] = ()
     open_circuit: OpenCircuit | None = None
@@ -92,7 +92,7 @@ class RateLimiter:
             raise
 
     async def release(self, releases: Sequence[Release]) -> None:
-        """Ends leases, with how their requests ended. Unknown or expired leases are no error."""
+        """Ends leases, with how their requests ended. Unknown or expired leases raise no error."""
         with self._timed():
             now = self._clock()
             for release in releases:
@@ -143,8 +143,8 @@ class RateLimiter:
             self._alarm = asyncio.get_running_loop().call_later(in_s, self._move)
 
     def _turn_away(self, now: float) -> None:
-        """Tells those who need not wait: everybody while the endpoint is left alone, but for the one who may try it;
-        the impatient while it wants quiet."""
+        """Answers the requests for which waiting is pointless: all while the endpoint is paused, except the one that
+        may probe it; those with too little patience while it wants quiet."""
         pause_s, open_circuit = self._state.paused_for(now), self._state.open_circuit(now)
         if not self._waiting or (pause_s <= 0 and open_circuit is None):
             return

@@ -5,7 +5,7 @@ Owns: how fast what is permitted comes back, and how much of it may be taken at 
 Invariants
 - In any half-open minute no more is taken than the limit, as long as no single amount is larger than 2 % of it, and
   what is given back was taken in the same minute.
-- An amount larger than the burst is let through when the bucket is full, and paid off afterwards: nobody starves.
+- An amount larger than the burst is let through when the bucket is full, and paid off afterwards: no request starves.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A circuit breaker: an endpoint that is down is left alone, and tried again with one request at a time.
+"""A circuit breaker: an endpoint that is down gets a pause, then is tried again with one request at a time.
 
 Owns: the state closed -> open -> half-open -> closed, as a pure state machine with the clock passed in.
 
@@ -17,13 +17,13 @@ from dataclasses import dataclass
 FAILURES_IN_A_ROW = 10
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
-_BROKEN_PAUSE_S = 60.0  # a wrong key or an empty account: a person has to act
+_BROKEN_PAUSE_S = 60.0  # a wrong key or an empty account: the user has to act
 
 
 @dataclass(frozen=True, slots=True)
 class OpenCircuit:
     """Why nothing is sent to an endpoint now. `kind` is that of the failure (a `FailureKind`'s value), `message` its
-    words, `retry_in_s` when it is tried again. `broken`: it fails every request alike until a person acts."""
+    words, `retry_in_s` when it is tried again. `broken`: it fails every request until the user acts."""
 
     kind: str
     message: str

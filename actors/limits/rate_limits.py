@@ -6,7 +6,7 @@ is learnt from an endpoint's headers, and the table of leases.
 Invariants
 - In any half-open minute at most `requests_per_minute` requests are permitted (rounded up when it is a fraction).
 - Leases held never outnumber `max_in_flight`, nor does a new one start above the present window.
-- While the endpoint has asked for quiet (Retry-After), nobody is permitted to send.
+- While the endpoint has asked for quiet (Retry-After), no request is permitted.
 - A lease always ends: released, or expired when its holder has died. A second end of the same lease does nothing.
 - One burst of refusals halves the window once: a refusal of a request that was permitted before the last halving
   says nothing about the window since. Without this rule 64 refusals of one moment would shut the window altogether.
@@ -46,7 +46,7 @@ class LeaseOutcome(StrEnum):
     DONE = "done"  # the endpoint served it, or refused it for its content: it lives
     RATE_LIMITED = "rate_limited"
     FAILED = "failed"  # no answer, or the endpoint's own fault
-    BROKEN = "broken"  # every other request will fail alike until a person acts
+    BROKEN = "broken"  # every other request will fail too until the user acts
     UNUSED = "unused"  # never sent: the permission is handed back
 
 
@@ -169,7 +169,7 @@ class LimiterState:
         return max(0.0, self._quiet_until - now)
 
     def open_circuit(self, now: float) -> OpenCircuit | None:
-        """Why the endpoint is left alone; None when it is not."""
+        """Why the endpoint is paused; None when it is not."""
         return self._breaker.why(now)
 
     def release(self, release: Release, now: float) -> None:

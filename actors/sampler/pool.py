@@ -91,7 +91,7 @@ class SamplerPool:
     def _least_busy(self) -> _Member:
         living = [member for member in self._members if not member.lost]
         if not living:
-            raise SamplersLost("every sampler is lost and its restarts are used up; run the same command again")
+            raise SamplersLost("all samplers are lost and their restarts are used up; run the same command again")
         return min(living, key=lambda member: (member.bringing_up.locked(), member.outstanding))
 
     async def _bring_up(self, member: _Member, lives: int | None) -> ProbeReport | None:
@@ -108,7 +108,7 @@ class SamplerPool:
                     await member.handle.start.remote()
                     report: ProbeReport = await member.handle.sync.remote(*self._synced)
                 except RayActorError as error:
-                    logger.warning("a sampler is gone (%s); bringing it back", type(error).__name__)
+                    logger.warning("lost a sampler (%s); restarting it", type(error).__name__)
                     await asyncio.sleep(pause)
                 else:
                     member.lives += 1

@@ -72,7 +72,7 @@ class SamplerReplica(ABC):
                     _exit(error)
                 raise SyncFailed(version, checkpoint, f"{type(error).__name__}: {error}") from error
             if not report.ok:
-                raise SyncFailed(version, checkpoint, f"the probe refutes the swap: {report.reason}")
+                raise SyncFailed(version, checkpoint, f"the probe failed after the weight swap: {report.reason}")
             self._version, self._synced = version, (version, checkpoint, report)
             return report
 
@@ -103,7 +103,7 @@ class SamplerReplica(ABC):
             if not self._running:
                 return
             await asyncio.sleep(0.05)
-        raise SyncFailed(version, checkpoint, f"{self._running} requests still run after {DRAIN_S:.0f} s")
+        raise SyncFailed(version, checkpoint, f"{self._running} requests were still running after {DRAIN_S:.0f} s")
 
     @abstractmethod
     async def _start(self) -> None:

@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """One completion that somebody waits for."""
+    """One completion that a caller waits for."""
 
     row: SampleRow
     future: asyncio.Future[Completion]
@@ -104,7 +104,7 @@ class TransformersSampler(SamplerReplica):
             self._arrived.clear()
 
     def _next_batch(self) -> list[_Waiting]:
-        """The batch that the request which waited longest is in, taken off the list; [] when nobody waits."""
+        """The batch that the request which waited longest is in, taken off the list; [] when none is waiting."""
         from reasoning.student.generation import batches
 
         self._waiting = [one for one in self._waiting if not one.future.done()]  # done: its asker is gone

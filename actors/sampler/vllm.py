@@ -78,7 +78,7 @@ class VllmSampler(SamplerReplica):
             if await self._engine.reset_prefix_cache():
                 return
             await asyncio.sleep(0.05)
-        raise SyncFailed(version, checkpoint, f"the prefix cache refused to be reset for {RESET_S:.0f} s")
+        raise SyncFailed(version, checkpoint, f"the prefix cache could not be reset within {RESET_S:.0f} s")
 
     async def _prove(self, probe: Probe) -> ProbeReport:
         """Greedy answers of the engine to the probe's prompts, judged. The reference fixes each answer's length, so

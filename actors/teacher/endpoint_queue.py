@@ -23,7 +23,7 @@ from actors.teacher.coalesced_calls import CoalescedCalls
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherRequest
 
 _LEASES_A_CALL = 64
-_BOUNDED_WAIT_S = 0.25  # with other endpoints about, nobody queues at one for longer without looking around
+_BOUNDED_WAIT_S = 0.25  # with several endpoints, no request queues at one for longer without trying the others
 _CROWDED_S = 0.05
 _LONGEST_OPEN_S = 60.0
 _LEAST_OPEN_S = 0.2  # while one request tries an endpoint out, the others look again so often
@@ -62,7 +62,7 @@ class EndpointQueue:
         return has_room and now >= self._open_until
 
     def open_circuit(self, now: float) -> OpenCircuit | None:
-        """Why the endpoint is left alone, as far as this worker knows."""
+        """Why the endpoint is paused, as far as this worker knows."""
         return self._circuit if now < self._open_until else None
 
     def open_for(self, now: float) -> float:
@@ -143,7 +143,7 @@ class EndpointQueue:
         self._empty(None)
 
     def _paused(self, paused_s: float | None) -> OpenCircuit | None:
-        """A pause that nobody waits out is an endpoint that fails everybody alike."""
+        """A pause longer than the patience counts as an endpoint that fails every request."""
         if paused_s is None:
             return None
         message = (

@@ -28,13 +28,13 @@ _SECONDS = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0]
 
 _GAUGES = {
     "open_requests": "Requests without an outcome",
-    "seconds_left": "Seconds that what is open will take",
-    "answers_per_second": "Sendings that ended a second, over half a minute",
-    "permitted_per_second": "What the limits permit",
+    "seconds_left": "Estimated seconds until all open requests are done",
+    "answers_per_second": "Requests finished per second, over the last half minute",
+    "permitted_per_second": "Requests per second that the limits permit",
     "settled_dollars": "Dollars spent",
-    "reserved_dollars": "Dollars reserved for what has not ended",
+    "reserved_dollars": "Dollars reserved for requests in flight",
     "cap_dollars": "The most that may be spent",
-    "endpoints_left_alone": "Endpoints that are left alone for now",
+    "endpoints_left_alone": "Endpoints that are paused after failures",
 }
 
 
@@ -50,7 +50,7 @@ class TeacherMetrics:
             where = ("teacher", "endpoint")
             self._counters = (
                 Counter("tailor_teacher_requests_total", "Sendings by outcome", (*where, "outcome")),
-                Counter("tailor_teacher_tokens_total", "Tokens of the teacher", (*where, "kind")),
+                Counter("tailor_teacher_tokens_total", "Tokens used at the teacher", (*where, "kind")),
                 Counter("tailor_teacher_cost_dollars_total", "Dollars spent on the teacher", where),
                 Histogram("tailor_teacher_seconds", "Seconds a sending takes", _SECONDS, where),
             )

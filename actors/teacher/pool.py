@@ -3,7 +3,7 @@
 Owns: what was asked and has no outcome yet, and the figures of the pool.
 
 Invariants
-- The same request asked many times at once is asked once; it meets itself in the same worker, whoever asks.
+- The same request asked many times at once is asked once; it meets itself in the same worker, whoever sends it.
 - Requests and outcomes travel in bulk, one round trip for everything that is ready.
 - A worker that dies loses nothing: what it had not answered goes to the next one, and what it had is in the journal.
 - A worker is given what it can have in flight, and as much again to go on with; the rest waits here, where it costs
@@ -66,8 +66,8 @@ class PoolCounts:
 @dataclass(frozen=True, slots=True)
 class PoolProgress:
     """How a pool is doing: counts so far, sendings answered a second over the last half minute, what each limiter
-    permits a second (None: it knows no limit), money, the endpoints that are left alone, and the seconds that what is
-    open will take at the present rate (None: not known). Limiters are told apart by `id`: pools may share them."""
+    permits a second (None: it knows no limit), money, the endpoints that are paused, and the seconds that the open
+    requests will take at the present rate (None: not known). Limiters are told apart by `id`: pools may share them."""
 
     counts: PoolCounts
     per_second: float
@@ -267,9 +267,9 @@ class TeacherPool:
                 _fail(
                     asked,
                     WorkersLost(
-                        f"{_WORKER_TRIES} workers in a row died under one request to {asked.request.endpoint}; the "
-                        f"last one: {error}. See the worker logs in Ray's session folder; the same command again goes "
-                        "on from the journal"
+                        f"{_WORKER_TRIES} workers in a row died on one request to {asked.request.endpoint}; the last "
+                        f"error: {error}. See the worker logs in Ray's session folder, then run the same command "
+                        "again: it continues from the journal"
                     ),
                 )
             else:

@@ -6,8 +6,8 @@ decided in `actors.teacher.retries`.
 Invariants
 - The journal is looked up before anything is sent, told before each sending, and has the reply before anyone uses it.
 - Nothing is sent without a lease, nor without the money for its worst case.
-- "Too many requests" is no failed attempt: the request waits its turn again, for as long as the settings' patience. Nor
-  is waiting for an endpoint that is down.
+- "Too many requests" is not a failed attempt: the request waits its turn again, for as long as the settings'
+  patience. Nor is waiting for an endpoint that is down.
 - An endpoint that fails every request alike (wrong key, spent quota) is left to the others; when all do, requests fail.
 """
 
@@ -142,7 +142,7 @@ class _Attempts:
         return refusal
 
     async def _send_announced(self, sending: Sending, queue: EndpointQueue, lease: int) -> Outcome:
-        """One sending, recorded before anybody learns of it."""
+        """One sending, recorded before its outcome is returned."""
         began = time.monotonic()
         sent = await queue.send(self._request, lease)
         self._sends += 1
@@ -169,8 +169,8 @@ class _Attempts:
         if refusal is StartRefusal.NO_MONEY or now - self._short_since > settles_s:
             return self._never_sent(
                 FailureKind.BUDGET,
-                f"the cap of ${self._settings.max_cost:g} could be passed: raise teacher.max_cost and start the same "
-                "command again; it goes on from here",
+                f"the cap of ${self._settings.max_cost:g} could be exceeded: raise teacher.max_cost and run the same "
+                "command again; it continues from here",
             )
         await asyncio.sleep(_ASK_AGAIN_S * random.uniform(0.5, 1.5))
         return None

@@ -1,6 +1,6 @@
 """What every actor that answers requests has in common: how requests come to it and outcomes leave it.
 
-Owns: the requests being answered, and the outcomes that nobody has fetched yet.
+Owns: the requests being answered, and the outcomes that were not fetched yet.
 
 Invariants
 - The same request asked many times at once is answered once, and not at all when its outcome is in the journal.

@@ -4,7 +4,7 @@ Owns: the order check -> claim the directory -> ask for a sample -> estimate -> 
 
 Invariants
 - Bad input is refused before anything is spent. The cap on spending holds for the sample as for the run.
-- The sample goes into the run's own journal, in the run's own directory: the run goes on from there.
+- The sample goes into the run's own journal, in the run's own directory: the run continues from there.
 - Without a sample, nothing is asked and nothing is written.
 - Everything that was started is stopped, even after an error.
 """

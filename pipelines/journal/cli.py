@@ -15,9 +15,7 @@ from rich.console import Console
 
 from pipelines.errors import told_plainly
 
-app = typer.Typer(
-    no_args_is_help=True, help="Look into a journal of a teacher's answers, and carry answers to another."
-)
+app = typer.Typer(no_args_is_help=True, help="Inspect a journal of a teacher's answers, and copy answers to another.")
 console = Console()
 
 JournalArgument = Annotated[
@@ -28,7 +26,7 @@ JournalArgument = Annotated[
 @app.command()
 def stats(
     path: JournalArgument,
-    run: Annotated[str | None, typer.Option(help="Only what was sent in the name of this run.")] = None,
+    run: Annotated[str | None, typer.Option(help="Only what this run sent.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Show what was asked, answered and spent, in all, by run and by endpoint. A run may be writing."""
@@ -56,7 +54,7 @@ def import_answers(
     file: Annotated[Path, typer.Argument(help="A file that `export` wrote, another journal, or a run's folder.")],
     path: JournalArgument,
 ) -> None:
-    """Put a file's answers into a journal, all or none, so that no run asks for them. What is there stays."""
+    """Put a file's answers into a journal, all or none, so that no run asks for them. Existing answers stay."""
     with told_plainly():
         from pipelines.journal.view import import_answers as read_in
 

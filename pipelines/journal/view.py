@@ -56,7 +56,7 @@ def show_stats(path: Path, run: str | None, as_json: bool, console: Console) -> 
     sums = sums_of(journal, run)
     if run is not None and not sums.runs:
         known = ", ".join(name or _UNNAMED for name in sums_of(journal).runs) or "none"
-        raise JournalError(f"{journal}: nothing was sent in the name of {run!r}. Its runs are: {known}")
+        raise JournalError(f"{journal}: run {run!r} sent nothing. Runs in this journal: {known}")
     if as_json:
         typer.echo(json.dumps(_as_json(journal, run, sums)))
         return

@@ -1,7 +1,7 @@
 """Runs a coordinator and watches it from its first process to its last line, for either kind of run.
 
 Owns: serving the run's own teachers while its coordinator works, the refusal to run one directory twice or to pay for
-requests twice, what a person sees meanwhile and at the end.
+requests twice, what the user sees meanwhile and at the end.
 
 Invariant: however a run stops, its last message says what is kept and how to resume.
 """
@@ -44,7 +44,7 @@ def coordinate(
     finished: Callable[[], Mapping[str, Sequence[PhaseRecord]]],
     console: Console,
 ) -> OutcomeT:
-    """Has a coordinator of this kind do all that is left of a run, while the recipe `teachers` (None: nobody is asked)
+    """Has a coordinator of this kind do all that is left of a run, while the recipe `teachers` (None: no teacher)
     has its own teachers served. Returns what the coordinator's `run` returns. Raises `RunFailed`."""
     name = f"tailor-{directory.path}"
     until = time.monotonic() + ENDING_S
@@ -69,7 +69,9 @@ def coordinate(
             )
             return watch(cast(CoordinatorHandle[OutcomeT], coordinator), directory.path, finished, console)
     except NotDeployed as error:
-        raise RunFailed(f"{directory.path}: {error}\nNothing was asked; the same command goes on from here.") from error
+        raise RunFailed(
+            f"{directory.path}: {error}\nNo request was sent; the same command continues from here."
+        ) from error
 
 
 def _refuse_to_pay_twice(recipe: Recipe, directory: ClaimedDirectory[Any]) -> None:
@@ -77,8 +79,8 @@ def _refuse_to_pay_twice(recipe: Recipe, directory: ClaimedDirectory[Any]) -> No
     waiting = in_open_batches(journal_at(directory.path), recipe.name)
     if waiting and not all(teacher.batch is not None for teacher in teachers_of(recipe)):
         raise RunFailed(
-            f"{directory.path}: {waiting} requests are in a batch at the provider, and would be asked and paid for "
-            "again. Go on with the recipe's `batch` until they are fetched, and change it then"
+            f"{directory.path}: {waiting} requests are in a batch at the provider, and would be sent and paid for "
+            "again. Keep the recipe's `batch` until they are fetched, then change it"
         )
 
 
@@ -96,7 +98,7 @@ def account(reason: str, journal: JournalSums, report: Path, console: Console) -
     console.print(
         f"{reason}. Teacher: {requests.answered} answers for this run, {tokens.prompt_tokens:,} prompt and "
         f"{tokens.completion_tokens:,} completion tokens{_spent(journal)}; {requests.sent_again} requests sent again "
-        "because the outcome of the sending before was lost.",
+        "because the outcome of an earlier sending was lost.",
         soft_wrap=True,
     )
     console.print(f"Report: {report}", soft_wrap=True)
@@ -104,7 +106,7 @@ def account(reason: str, journal: JournalSums, report: Path, console: Console) -
 
 def _spent(journal: JournalSums) -> str:
     settled, reserved = dollars(journal.all.settled), dollars(journal.all.reserved)
-    lost = f" (${reserved:.4f} of it the worst case of what was lost)" if reserved else ""
+    lost = f" (${reserved:.4f} of it reserved for lost requests)" if reserved else ""
     return f", ${settled + reserved:.4f}{lost}" if settled + reserved else ""
 
 
@@ -130,17 +132,17 @@ def watch(
                     return ray.get(ending)
                 view.show(ray.get(cast("ray.ObjectRef[Snapshot]", coordinator.progress.remote())))
     except KeyboardInterrupt:
-        console.print("Stopping; the same command goes on from the last finished phase.")
+        console.print("Stopping; the same command continues from the last finished phase.")
         ray.cancel(ending)
         ray.wait([ending], timeout=STOP_GRACE_S)
         raise
     except ray.exceptions.RayTaskError as error:
         raise RunFailed(
             f"{place}: the run stopped: {type(error.cause).__name__}: {error.cause}\n"
-            "What was finished is kept; the same command goes on from there."
+            "What was finished is kept; the same command continues from there."
         ) from error
     except ray.exceptions.RayActorError as error:
         raise RunFailed(
             f"{place}: the coordinator was lost ({error}). What was finished is kept; the same command "
-            "goes on from there."
+            "continues from there."
         ) from error

@@ -85,7 +85,7 @@ def _failed(snapshot: Snapshot) -> str:
 
 
 def _teacher(figures: TeacherFigures) -> list[str]:
-    """Rate against the permitted rate, time left, money, endpoints that are left alone: what there is to say."""
+    """Rate against the permitted rate, time left, money, paused endpoints: what there is to say."""
     parts = []
     if figures.open and figures.per_second:
         of = f" of {figures.permitted_per_second:.3g}" if figures.permitted_per_second else ""
@@ -97,7 +97,7 @@ def _teacher(figures: TeacherFigures) -> list[str]:
         reserved = f" + ${figures.reserved:.4f} reserved" if figures.reserved else ""
         parts.append(f"${figures.cost:.4f}{reserved}{cap}")
     if figures.open_circuits:
-        parts.append(f"left alone for now: {', '.join(figures.open_circuits)}")
+        parts.append(f"paused endpoints: {', '.join(figures.open_circuits)}")
     return parts
 
 

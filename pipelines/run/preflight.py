@@ -50,7 +50,7 @@ class Checked:
 
 def check(recipe: Recipe, origin: str, resources: Mapping[str, float], teacher: bool = True) -> Checked:
     """Loads the data and checks all that can be checked. `resources` are the cluster's ("CPU", "GPU"); `teacher` is
-    False for a program that only examines the student: then teachers, trainers and learning are left alone.
+    False for a program that only examines the student: then teachers, trainers and learning are not checked.
 
     Raises `PreflightError`, whose message begins with `origin`, the recipe's place."""
     faults: list[Fault] = []
@@ -85,7 +85,7 @@ def _prompts(recipe: Recipe, faults: list[Fault]) -> RunPrompts | None:
             faults.append(Fault("student.prompt", what, "Set learning.rounds: 0 (labels alone), or take another form"))
         return prompts
     except PromptError as error:
-        faults.append(Fault("prompts", str(error), "Mend the file, or name another"))
+        faults.append(Fault("prompts", str(error), "Fix the file, or name another"))
         return None
 
 
@@ -117,7 +117,7 @@ def _price_faults(path: str, section: TeacherSection, recipe: Recipe) -> Iterato
     try:
         settings = section.settings()
     except PriceError as error:
-        yield Fault(f"{path}.prices", str(error), "Mend the table, or leave it out")
+        yield Fault(f"{path}.prices", str(error), "Fix the table, or leave it out")
         return
     if recipe.teacher.max_cost is None:
         return
@@ -152,7 +152,7 @@ def _recording_faults(path: str, section: TeacherSection, data: TaskData | None,
     try:
         recorded = {_spaced(question) for question in RecordedTeacher(section.recorded or "").questions}
     except DataError as error:
-        yield Fault(f"{path}.recorded", str(error), "Mend the file, or give another")
+        yield Fault(f"{path}.recorded", str(error), "Fix the file, or give another")
         return
     if data is None:
         return

@@ -20,7 +20,7 @@ from reasoning.files.data_error import DataError
 from reasoning.files.json_files import kind_of_value, read_text
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-_CURE = "mend or remove that part of the file"
+_CURE = "fix or remove that part of the file"
 
 
 @dataclass(frozen=True, slots=True)

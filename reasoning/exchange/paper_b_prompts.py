@@ -74,6 +74,6 @@ def _demonstration(part: str, place: str) -> Demonstration:
     halves = _ANSWER.split(part, maxsplit=1)
     finals = list(_FINAL.finditer(halves[-1]))
     if len(halves) != 2 or not halves[0].strip() or not finals:
-        raise DataError(place, "it is not a 'Q:' with an 'A:' that ends in 'the answer is X'", "mend that example")
+        raise DataError(place, "it is not a 'Q:' with an 'A:' that ends in 'the answer is X'", "fix that example")
     rationale, answer = halves[1][: finals[-1].start()], halves[1][finals[-1].end() :]
     return Demonstration(halves[0].strip(), rationale.strip(), answer.strip().rstrip(".").strip("() \n"))

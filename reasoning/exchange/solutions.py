@@ -3,7 +3,7 @@
 Owns: the one shape that every format is read into before its questions are matched with a task's problems.
 
 Invariants
-- Texts are as the file has them: nothing is trimmed, cut or mended here.
+- Texts are as the file has them: nothing is trimmed, cut or repaired here.
 - A damaged file is refused whole (`DataError`, with its line). An entry that cannot be used is left out and is a
   `Fault` that names its place. Neither happens in the middle of a run: files are read before one starts.
 """

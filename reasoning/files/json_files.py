@@ -23,7 +23,7 @@ MAX_FILE = 2**30  # bytes
 MAX_LINE = 2**26  # bytes: a request and its reply in a tenth of that are rare
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_MEND = "mend or remove that line"
+_MEND = "fix or remove that line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def json_lines(path: Path, most_bytes: int = MAX_LINE, cure: str = _MEND) -> Ite
 def read_json(path: Path) -> Any:
     """The value of the JSON file at `path`, strictly: NaN and Infinity are refused. Raises `DataError`."""
     text = read_text(path)
-    return _value(text, str(path), "mend or remove that line", strict=True)
+    return _value(text, str(path), "fix or remove that line", strict=True)
 
 
 def read_text(path: Path) -> str:
@@ -80,7 +80,7 @@ def read_text(path: Path) -> str:
         data = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
     except OSError as error:
         raise _unreadable(path, error) from error
-    return _decoded(data, str(path), "mend that line")
+    return _decoded(data, str(path), "fix that line")
 
 
 def check_size(path: Path) -> None:

@@ -30,9 +30,9 @@ class Interval:
 def wilson(correct: int, n: int, confidence: float = 0.95) -> Interval:
     """The Wilson score interval of `correct` out of `n` (E. B. Wilson, JASA 22, 1927); 0 to 1 when `n` is 0.
 
-    Raises `ValueError` when `correct` is not within 0 and `n`, or `confidence` not between 0 and 1."""
+    Raises `ValueError` when `correct` is not between 0 and `n`, or `confidence` not between 0 and 1."""
     if not 0 <= correct <= n:
-        raise ValueError(f"correct must be within 0 and n = {n}, not {correct}")
+        raise ValueError(f"correct must be between 0 and n = {n}, not {correct}")
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence must be between 0 and 1, not {confidence}")
     if n == 0:

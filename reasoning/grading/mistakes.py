@@ -1,7 +1,7 @@
 """Which attempts of a student are mistakes, to be shown to the teacher and learnt from.
 
 Owns: what a mistake is. Invariants
-- A truncated attempt is no mistake. A complete attempt without an answer is one.
+- A truncated attempt is not a mistake. A complete attempt without an answer is one.
 - An attempt is judged on the part that is graded, and that part is what the teacher is shown.
 """
 

@@ -4,7 +4,7 @@ Owns: asking the teacher once per request, in one step or two. Who answers, and 
 actors on a cluster (`actors.classroom`), or this very process.
 
 Invariants
-- A request to the teacher that is under way is never started again: whoever wants it awaits the same task.
+- A request to the teacher that is under way is never started again: every caller awaits the same task.
 - The student answers with the checkpoint of the round it is asked for, and with no other.
 """
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 class TeacherRefused(RuntimeError):
     """The teacher cannot answer this run's questions. What it answered so far is in the journal; the same command
-    goes on from there once the cause is mended."""
+    continues from there once the cause is fixed."""
 
 
 class TeacherSession(ABC):

@@ -140,7 +140,7 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
         """Makes this the directory of `recipe`. Returns True when it was already (a resumption), False when it is new.
 
         Raises `RunDirectoryError` when it belongs to another recipe, when a prompt was changed, or when it holds
-        something that is no run; `PromptError` when a prompt cannot be read."""
+        files but no recipe; `PromptError` when a prompt cannot be read."""
         used = self.files_of(recipe)
         if self.recipe_file.is_file():
             owner = self.recipe()
@@ -155,7 +155,7 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
             return True
         if self.path.exists() and any(self.path.iterdir()):
             raise RunDirectoryError(
-                f"{self.path}: is not empty and is no run directory (no recipe.yaml). Give this run another `name` "
+                f"{self.path}: is not empty and not a run directory (no recipe.yaml). Give this run another `name` "
                 "or `storage.path`."
             )
         self.prompts.mkdir(parents=True, exist_ok=True)
@@ -172,8 +172,8 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
             copy = self._copy_of(key, file.suffix)
             if copy.is_file() and copy.read_bytes() != file.read_bytes():
                 raise RunDirectoryError(
-                    f"{self.path}: {key} ({file}) was changed since this run began, and all rounds of a run "
-                    f"read the same. Take the old one back ({copy}), or give this run another `name` or --name."
+                    f"{self.path}: {key} ({file}) was changed since this run began, but all rounds of a run must "
+                    f"use the same file. Restore it from {copy}, or give this run another `name` or --name."
                 )
 
     def _write_recipe(self, recipe: RecipeT) -> None:
@@ -192,8 +192,8 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
                 records.append(PhaseRecord.from_json(line.decode("utf-8")))
             except (ValueError, KeyError) as error:
                 raise RunDirectoryError(
-                    f"{self.rounds_file}:{number}: not a phase record ({error}). Cut the file back to the lines "
-                    "before it: the phases from there on are done again."
+                    f"{self.rounds_file}:{number}: not a phase record ({error}). Delete this line and all lines "
+                    "after it: the run then repeats the phases they recorded."
                 ) from error
         return records
 
@@ -249,4 +249,4 @@ def _differences(owner: RunRecipe, other: RunRecipe) -> list[str]:
             found.append(path)
 
     walk(owner.identity(), other.identity(), "")
-    return found or ["nothing that can be named"]
+    return found or ["keys that cannot be named"]

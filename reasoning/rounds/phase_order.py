@@ -50,7 +50,7 @@ class PhaseRecord:
 
     @staticmethod
     def from_json(line: str) -> PhaseRecord:
-        """Raises `ValueError` or `KeyError` when `line` is no phase record."""
+        """Raises `ValueError` or `KeyError` when `line` is not a phase record."""
         content = json.loads(line)
         if not isinstance(content, dict) or not isinstance(content.get("metrics"), dict):
             raise ValueError("not a phase record")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 class TeacherFigures:
     """How asking the teacher goes: requests without an outcome yet, answers a second against what its limits permit
     (None: not known), dollars spent, reserved for what has not ended, and the most that may be spent, endpoints that
-    are left alone for now, and the seconds that what is open will take at this rate."""
+    are paused, and the seconds that the open requests will take at this rate."""
 
     open: int = 0
     per_second: float = 0.0

@@ -63,7 +63,7 @@ def load_student(source: str, dtype: torch.dtype = torch.float32) -> Student:
             "of a hub model this machine can reach, with a tokenizer and safetensors weights"
         ) from error
     if tokenizer.eos_token_id is None:
-        raise StudentError(f"{source}: its tokenizer has no end-of-sequence token, so it could not learn to stop")
+        raise StudentError(f"{source}: its tokenizer has no end-of-sequence token, so it cannot learn to stop")
     add_missing_pad_token(model, tokenizer)
     if model.config.is_encoder_decoder and model.config.decoder_start_token_id is None:
         raise StudentError(

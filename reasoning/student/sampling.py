@@ -17,7 +17,7 @@ class StaleWeights(RuntimeError):
         self.held = held
 
     def __str__(self) -> str:
-        held = f"holds {self.held!r}" if self.held else "is not synced since its start"
+        held = f"holds {self.held!r}" if self.held else "has not been synced since it started"
         return f"asked for weights {self.asked!r}, but this sampler {held}; sync it first"
 
 

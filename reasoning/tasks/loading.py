@@ -205,7 +205,7 @@ def _records(spec: TaskSpec, rows: list[SourceRow], positions: Sequence[int]) ->
 
 
 def _stated(spec: TaskSpec, row: SourceRow, shuffle: random.Random | None) -> Stated:
-    cure = "mend or remove it"
+    cure = "fix or remove it"
     try:
         stated = read_row(row.content, spec.forms, spec.answer_kind, shuffle)
         text = f"{stated.question}{stated.answer}".encode()

@@ -46,7 +46,7 @@ def without_repetitions(
 
     Published sets do repeat questions (MultiArith: 20 of 600), so that is noted, not refused. The same question with
     another answer is: one of them is wrong, and `DataError` names both places. But training questions of a `published`
-    set, which nobody can mend, are left out instead, and that is noted."""
+    set, which the user cannot fix, are left out instead, and that is noted."""
     first: dict[str, Record] = {}
     tested = [(position, record, first.setdefault(record.key, record)) for position, record in test.items()]
     learnt = [(position, record, first.setdefault(record.key, record)) for position, record in train.items()]

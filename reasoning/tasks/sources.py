@@ -86,13 +86,13 @@ def _listed(path: Path) -> list[Any]:
     rows = content.get("examples") if isinstance(content, dict) else content
     if not isinstance(rows, list):
         what = "it is neither a list of questions nor an object with a list 'examples'"
-        raise DataError(str(path), what, "mend the file, or name it .jsonl when it has an object a line")
+        raise DataError(str(path), what, "fix the file, or name it .jsonl if it has one object per line")
     return rows
 
 
 def _row(content: Any, place: str, split: Split | None) -> SourceRow:
     if not isinstance(content, dict):
-        raise DataError(place, f"a question is an object, this is {kind_of_value(content)}", "mend or remove it")
+        raise DataError(place, f"a question must be an object, this is {kind_of_value(content)}", "fix or remove it")
     return SourceRow(content, place, split)
 
 

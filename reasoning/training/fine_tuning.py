@@ -6,7 +6,7 @@ Invariants
 - The same examples, sections and seed give the same student; a run that was interrupted after any pass and resumed
   gives the same one as a run that was not; n workers give the same one as a single worker, up to rounding.
 - The student's weights are float32 throughout; on a GPU the passes compute in bfloat16 where `dtype` allows it.
-- A loss that is no longer a number stops the run: nothing is learnt from there on.
+- A loss that is no longer a number stops the run: nothing is learnt after it.
 
 Runs in any process: distributed when `torch.distributed` is initialised and `world_size` > 1. No Ray here.
 """
@@ -162,7 +162,7 @@ class FineTuning:
             counts, losses = self.learn(batch, rate)
             self._unread.append((step, epoch, rate, counts, losses))
             self._unread_tokens += sum(sample.length for sample in batch)
-            # Workers read at the same steps, or one would stop at a loss that is no number and the others wait for it.
+            # Workers read at the same steps, or one would stop at a non-finite loss and the others wait for it.
             if self.world_size > 1 or time.perf_counter() - self._read_at > REPORT_SECONDS or index + 1 == len(batches):
                 self._read_losses(on_step)
         self.passes = epoch + 1
@@ -277,7 +277,7 @@ def _shares_prompts(model: Any, max_tokens: int, compared: Representations) -> b
         raise TrainingError(
             f"prompt_gradient: false needs a student whose prompts can be cached and shared, and this one "
             f"({model.config.model_type}) cannot: its attention has a window below {max_tokens} tokens, or it keeps "
-            "another state. Leave prompt_gradient on"
+            "state of another kind. Leave prompt_gradient on"
         )
     return shares
 
@@ -293,7 +293,7 @@ def _autocast(device: torch.device, dtype: Dtype) -> Callable[[], contextlib.Abs
 
 def _nothing_fits(data: TokenizedData, examples: int, limit: int) -> str:
     if examples == 0:
-        return "there is no example to learn from: no rationale was kept in this round"
+        return "no examples to learn from: no rationale was kept in this round"
     return (
         f"none of {examples} examples has a rationale that fits {limit} tokens (the longest needs {data.longest}): "
         "raise training.max_tokens, up to what the student's positions allow"

@@ -167,7 +167,7 @@ class AdmissionControl:
         if self._quota_ended:
             return Rejection(Cause.QUOTA, math.inf)
         if self.limits.max_concurrent is not None and self.in_flight >= self.limits.max_concurrent:
-            return Rejection(Cause.CONCURRENT, 1.0)  # nobody knows how long the others take
+            return Rejection(Cause.CONCURRENT, 1.0)  # it is not known how long the others take
         if self._requests is not None and (wait_s := self._requests.wait_s(now, 1)) > 0:
             return Rejection(Cause.REQUESTS, wait_s)
         asked = charge()

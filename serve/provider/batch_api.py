@@ -111,7 +111,7 @@ class BatchApi:
         if form.get("purpose") != "batch":
             raise ApiError(400, "The only purpose offered is 'batch'.", "invalid_value", "purpose")
         if not isinstance(sent, web.FileField):
-            raise ApiError(400, "A file is needed.", "missing_required_parameter", "file")
+            raise ApiError(400, "A file is required.", "missing_required_parameter", "file")
         return web.json_response(self._store(sent.filename, "batch", sent.file.read()).card())
 
     def _store(self, filename: str, purpose: str, content: bytes) -> StoredFile:
@@ -156,7 +156,7 @@ class BatchApi:
         if metadata is not None and not (
             isinstance(metadata, dict) and all(isinstance(v, str) for v in metadata.values())
         ):
-            raise ApiError(400, "Invalid 'metadata': an object of texts is needed.", "invalid_value", "metadata")
+            raise ApiError(400, "Invalid 'metadata': an object of strings is required.", "invalid_value", "metadata")
         stored = self._found_file(asked.get("input_file_id"))
         batch = Batch(self._name("batch"), stored.id, int(time.time()), metadata)
         self._batches[batch.id] = batch
@@ -257,7 +257,7 @@ def _page(request: web.Request, found: Sequence[_Listed], default: int) -> web.R
     try:
         limit = int(request.query.get("limit", default))
     except ValueError as error:
-        raise ApiError(400, "Invalid 'limit': an integer is needed.", "invalid_value", "limit") from error
+        raise ApiError(400, "Invalid 'limit': an integer is required.", "invalid_value", "limit") from error
     names, after = [one.id for one in found], request.query.get("after")
     if after is not None and after not in names:
         raise ApiError(404, f"No such object: {after}", None, "after")

@@ -97,7 +97,7 @@ def read_lines(content: bytes, most: int) -> Iterator[Line]:
             raise InvalidLine(number, "invalid_json_line", "This line is not parseable as valid JSON.") from error
         name = sent.get("custom_id") if isinstance(sent, dict) else None
         if not isinstance(name, str):
-            raise InvalidLine(number, "missing_required_parameter", "A request needs a text 'custom_id'.")
+            raise InvalidLine(number, "missing_required_parameter", "A request needs a string 'custom_id'.")
         if name in known:
             raise InvalidLine(number, "duplicate_custom_id", f"The custom_id {name!r} occurs twice.")
         if sent.get("method") != "POST" or sent.get("url") != ENDPOINT or "body" not in sent:

@@ -83,22 +83,22 @@ def read_chat_request(sent: object, model: str) -> ChatRequest:
     if not isinstance(sent, dict):
         raise ApiError(400, "The body must be a JSON object.", "invalid_value", "body")
     if not isinstance(named := sent.get("model"), str):
-        raise _wrong("model", "a text is needed")
+        raise _wrong("model", "a string is required")
     if named != model:
         raise ApiError(404, f"The model '{named}' does not exist; this server has '{model}'.", "model_not_found")
     if sent.get("stream"):
         raise ApiError(400, "Streaming is not offered; send stream=false.", "unsupported_value", "stream")
     messages = sent.get("messages")
     if not isinstance(messages, list) or not messages:
-        raise _wrong("messages", "a list of at least one message is needed")
+        raise _wrong("messages", "a list of at least one message is required")
     said = [_message(i, message) for i, message in enumerate(messages)]
     asked = next((text for role, text in reversed(said) if role == "user"), None)
     if asked is None:
-        raise _wrong("messages", "there is no message of the role 'user'")
+        raise _wrong("messages", "no message has the role 'user'")
     temperature, stop = _number(sent, "temperature", 1.0), sent.get("stop")
     stops = [stop] if isinstance(stop, str) else [] if stop is None else stop
     if not isinstance(stops, list) or not all(isinstance(one, str) for one in stops):
-        raise _wrong("stop", "a text or a list of texts is needed")
+        raise _wrong("stop", "a string or a list of strings is required")
     seed = _integer(sent, "seed")
     limit = _integer(sent, "max_completion_tokens", 1) or _integer(sent, "max_tokens", 1)
     canonical = _CANONICAL.encode((model, messages, temperature, limit, seed))
@@ -119,13 +119,13 @@ def _message(index: int, message: object) -> tuple[str, str]:
     role = message.get("role") if isinstance(message, dict) else None
     content = message.get("content") if isinstance(message, dict) else None
     if not isinstance(role, str):
-        raise _wrong(f"messages.{index}.role", "a text is needed")
+        raise _wrong(f"messages.{index}.role", "a string is required")
     if isinstance(content, str):
         return role, content
     parts = content if isinstance(content, list) else []
     texts = [part.get("text") for part in parts if isinstance(part, dict) and part.get("type") == "text"]
     if not parts or len(texts) != len(parts) or not all(isinstance(text, str) for text in texts):
-        raise _wrong(f"messages.{index}.content", "a text or a list of parts of the type 'text' is needed")
+        raise _wrong(f"messages.{index}.content", "a string or a list of parts of type 'text' is required")
     return role, "\n".join(str(text) for text in texts)
 
 
@@ -134,7 +134,7 @@ def _number(sent: dict[str, Any], name: str, default: float) -> float:
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 2.0:
-        raise _wrong(name, "a number between 0 and 2 is needed")
+        raise _wrong(name, "a number between 0 and 2 is required")
     return float(value)
 
 
@@ -143,9 +143,11 @@ def _integer(sent: dict[str, Any], name: str, least: int | None = None, most: in
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
-        raise _wrong(name, "an integer is needed")
+        raise _wrong(name, "an integer is required")
     if (least is not None and value < least) or (most is not None and value > most):
-        raise _wrong(name, f"an integer of at least {least}" + (f" and at most {most}" if most else "") + " is needed")
+        raise _wrong(
+            name, f"an integer of at least {least}" + (f" and at most {most}" if most else "") + " is required"
+        )
     return value
 
 

@@ -2,7 +2,7 @@
 
 Owns: the kinds of fault, which of them are billed, and the plan that gives a request its fault and its latency. No
 I/O and no clock. Invariants
-- A draw depends on seed, purpose, identity of the request and the number of its arrival only, never on the admitted in
+- A draw depends on seed, purpose, identity of the request and the number of its arrival only, never on the order in
   which different requests come: a run is repeated exactly, at any concurrency.
 - A spread of 0 is a constant latency, whatever its kind; half of all latencies are below the median.
 """

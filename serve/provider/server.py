@@ -174,7 +174,7 @@ def read_overrides(texts: Sequence[str]) -> dict[str, Any]:
         for parent in parents:
             inner = inner.setdefault(parent, {})
             if not isinstance(inner, dict):
-                raise ValueError(f"{text!r}: {parent!r} is set as a whole already")
+                raise ValueError(f"{text!r}: {parent!r} is already set as a whole")
         inner[name] = yaml.safe_load(value)
     return settings
 

@@ -200,7 +200,7 @@ def test_waiting_for_taken_machines_ends(tmp_path: Path) -> None:
 
 def test_a_job_without_examples_is_refused(trainer: Any, tmp_path: Path) -> None:
     job = replace(_job(tmp_path, 1), examples=str(tmp_path / "none.parquet"))
-    with pytest.raises(TrainingRefused, match="no table of examples there"):
+    with pytest.raises(TrainingRefused, match="no table of examples at this path"):
         ray.get(trainer.train.remote(job))
 
 

@@ -33,5 +33,5 @@ def test_a_recipes_student_is_the_untaught_one(tmp_path: Path) -> None:
 def test_a_split_without_questions_is_told_before_anything_starts(tmp_path: Path) -> None:
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("task: {train: 4, validation: 2, test: 2}", encoding="utf-8")
-    with pytest.raises(DataError, match="there are no test questions"):
+    with pytest.raises(DataError, match="no test questions"):
         evaluate(recipe, None, Split.TEST, 0, None, 1, None, None, Console(quiet=True))

@@ -1,6 +1,6 @@
 """Numbers written out: "two hundred and thirty-five", "sixteen point two five", "minus one half".
 
-Owns: English number words. Only the first number of a text is read; a word that is no number ends it.
+Owns: English number words. Only the first number of a text is read; a word that is not a number ends it.
 """
 
 from __future__ import annotations

@@ -221,7 +221,7 @@ def is_number_alone(line: str) -> bool:
 def number_text(value: float) -> str:
     """A number of a row of data in decimal digits. Raises `ValueError` for one that is not finite."""
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"a number that is none: {value}")
+        raise ValueError(f"not a finite number: {value}")
     return format(Decimal(repr(value)), "f").removesuffix(".0")
 
 

@@ -159,7 +159,7 @@ def _position(answer: Any, options: RowOptions) -> int:
     if isinstance(answer, Mapping | list):
         return _scored(answer, len(texts))
     if isinstance(answer, bool) or not isinstance(answer, str | int):
-        raise ValueError(f"its answer is no letter, index or text but {type(answer).__name__}")
+        raise ValueError(f"its answer is not a letter, index or text but {type(answer).__name__}")
     text = str(answer).strip()
     bare = text.strip("() .").lower()
     readings = {
@@ -168,7 +168,7 @@ def _position(answer: Any, options: RowOptions) -> int:
         "text": [i for i, option in enumerate(texts) if option == text],
     }
     if answer_as is None and isinstance(answer, str):
-        readings["index"] = []  # a text is no index unless the recipe says so
+        readings["index"] = []  # a text is read as an index only if the recipe asks for it
     found = {i for way, positions in readings.items() if answer_as in (None, way) for i in positions}
     if not found:
         raise ValueError(f"its answer {text[:40]!r} is not among its {len(texts)} options")

@@ -79,10 +79,10 @@ class Number(AnswerRules):
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise ValueError(f"its answer is no number but {type(value).__name__}")
+            raise ValueError(f"its answer is not a number but {type(value).__name__}")
         text = value.strip() if isinstance(value, str) else number_text(value)
         if not _IN_ROW.fullmatch(text):
-            raise ValueError(f"its answer is no number: {text[:40]!r}")
+            raise ValueError(f"its answer is not a number: {text[:40]!r}")
         return text.replace(",", "").removesuffix(".0")
 
     def wrong(self, answer: str, choices: tuple[str, ...]) -> str:

@@ -59,7 +59,7 @@ class Text(AnswerRules):
 
     def gold_in_row(self, value: Any, options: RowOptions = NO_OPTIONS) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise ValueError(f"its answer is no text but {type(value).__name__}")
+            raise ValueError(f"its answer is not text but {type(value).__name__}")
         return value.strip() if isinstance(value, str) else number_text(value)
 
     def wrong(self, answer: str, choices: tuple[str, ...]) -> str:

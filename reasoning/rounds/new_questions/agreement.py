@@ -3,9 +3,9 @@
 Owns: the count of answers that are the same, and the record of a new question with its rationales.
 
 Invariants
-- A kept question's answer is the one that most of its answers agree on, and at least as many as were wanted; when two
-  answers lead together, none is.
-- A reply that was cut off has no voice. The teacher that wrote the question has one, like every independent answer.
+- A kept question's answer is the one that most of its answers agree on, and at least as many as the recipe wants;
+  on a tie the question is dropped.
+- A reply that was cut off has no vote. The teacher that wrote the question has one, like every independent answer.
 - A kept question teaches by the rationales that end in its answer, and by no others.
 
 Source: answers that agree are more often right (self-consistency, Wang et al., 2023, arXiv 2203.11171); a question
@@ -90,7 +90,7 @@ class NewProblem:
     def problem(self) -> Problem:
         """The training problem it is. Raises `ValueError` for one that was not kept."""
         if self.fate is not ProposalOutcome.KEPT:
-            raise ValueError(f"new question {self.id} was not kept ({self.fate}), so it is no problem to learn from")
+            raise ValueError(f"new question {self.id} was not kept ({self.fate}), so it cannot be learned from")
         return Problem(self.task, self.question, self.answer, self.answer_kind, Split.TRAIN, self.choices)
 
 

@@ -30,7 +30,7 @@ async def ask_new_questions(
     """New questions for `mistakes`: a record of every proposal, and the rationales of those that were admitted.
 
     A few mistakes at a time, as many as the teacher takes requests: one that stops answering (its limit, its budget)
-    leaves whole new questions behind, not proposals that nobody answered."""
+    leaves whole new questions behind, not proposals without answers."""
     known = [
         *classroom.data.train,
         *classroom.data.validation,

@@ -256,7 +256,7 @@ def test_the_cap_is_held_against_the_batch_price_and_never_passed(journal: Journ
 def test_a_mix_of_batches_and_single_calls_is_refused() -> None:
     batched = EndpointSettings("a", "http://127.0.0.1:1/v1", "m", batch=BatchSettings())
     plain = EndpointSettings("b", "http://127.0.0.1:1/v1", "m")
-    with pytest.raises(ValueError, match="either all endpoints have batch settings, or none"):
+    with pytest.raises(ValueError, match="give batch settings to all endpoints or to none"):
         start_pool(TeacherSettings("t", (batched, plain)), None)
     with pytest.raises(ValueError, match="no batch settings"):
         BatchWorker(TeacherSettings("t", (plain,)), None)

@@ -42,7 +42,7 @@ def test_on_a_full_disk_what_is_in_flight_is_still_recorded_and_nothing_new_is_s
     answer(journal, request(0))
     sent = started(journal, *(request(number) for number in range(1, 41)), worst=10)
     filler = fill(small_disk)
-    with pytest.raises(JournalDiskFull, match=r"journal\.sqlite: no room.*free some space, of the disk or of"):
+    with pytest.raises(JournalDiskFull, match=r"journal\.sqlite: no room.*free some space on the disk or in"):
         for number in range(100, 200):
             sent += started(journal, long(number), worst=10)
     assert len(sent) < 140

@@ -59,7 +59,10 @@ def test_a_version_is_held_only_after_it_was_proven() -> None:
         with pytest.raises(StaleWeights):
             await replica.answer("", "?", Sampling())
         await replica.sync("a", "A", PROBE)
-        for checkpoint, why in (("wrong", "the probe refutes the swap: other tokens"), ("torn", "no weights there")):
+        for checkpoint, why in (
+            ("wrong", "the probe failed after the weight swap: other tokens"),
+            ("torn", "no weights there"),
+        ):
             with pytest.raises(SyncFailed, match=why):
                 await replica.sync("b", checkpoint, PROBE)
             assert await replica.version() == ""
@@ -102,7 +105,7 @@ def test_weights_are_swapped_when_no_request_runs(monkeypatch: pytest.MonkeyPatc
         endless = asyncio.ensure_future(replica.answer("b", "?", Sampling()))
         await asyncio.sleep(0)
         monkeypatch.setattr(replica_module, "DRAIN_S", 0.1)
-        with pytest.raises(SyncFailed, match="1 requests still run"):
+        with pytest.raises(SyncFailed, match="1 requests were still running"):
             await replica.sync("c", "C", PROBE)
         assert replica.held == "B"
         endless.cancel()

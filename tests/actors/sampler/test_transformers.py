@@ -99,7 +99,7 @@ def test_other_weights_and_missing_ones_leave_it_stale(
     async def exam() -> None:
         sampler = await started(checkpoints["A"])
         await sampler.sync("A", checkpoints["A"], probes["A"])
-        with pytest.raises(SyncFailed, match="the probe refutes the swap"):
+        with pytest.raises(SyncFailed, match="the probe failed after the weight swap"):
             await sampler.sync("A2", checkpoints["B"], probes["A"])
         with pytest.raises(StaleWeights):
             await sampler.answer("A", PROMPTS[0], GREEDY)

@@ -126,7 +126,7 @@ def test_tied_student_answers_with_its_new_weights_and_the_probe_refutes_the_sta
     assert ray.get(replica.sync.remote("A", checkpoints["A"], probes["A"])).ok
     ray.get(replica.answer.remote("A", PROMPTS[0], GREEDY))  # fills the prefix cache with A's keys and values
     ray.get(replica.set_cured.remote(False))
-    with pytest.raises(SyncFailed, match="the probe refutes the swap"):
+    with pytest.raises(SyncFailed, match="the probe failed after the weight swap"):
         ray.get(replica.sync.remote("B", checkpoints["B"], probes["B"]))
     assert ray.get(replica.version.remote()) == ""
     with pytest.raises(StaleWeights):
@@ -147,7 +147,7 @@ def test_wrong_weights_and_missing_ones_are_refused(
 ) -> None:
     import ray
 
-    with pytest.raises(SyncFailed, match="the probe refutes the swap"):
+    with pytest.raises(SyncFailed, match="the probe failed after the weight swap"):
         ray.get(replica.sync.remote("A", checkpoints["B"], probes["A"]))
     with pytest.raises(SyncFailed, match="nowhere"):
         ray.get(replica.sync.remote("A", str(tmp_path / "nowhere"), probes["A"]))

@@ -78,7 +78,7 @@ def test_stats_as_json_is_one_object(path: Path) -> None:
 
 def test_a_run_that_sent_nothing_is_told_with_those_that_did(path: Path) -> None:
     code, output = tailor("stats", path, "--run", "nobody")
-    assert code == 2 and "'nobody'" in output and f"Its runs are: {RUN}" in output
+    assert code == 2 and "'nobody'" in output and f"Runs in this journal: {RUN}" in output
 
 
 def test_export_and_import_print_what_they_counted(path: Path, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_folder_stands_for_the_journal_of_its_run(tmp_path: Path) -> None:
     shared = fill(tmp_path / "shared" / "all.sqlite")
     own = RunDirectory(tmp_path / "own")
     own.claim(parse_recipe("{name: own}", "test"))
-    assert "there is no such journal" in tailor("stats", own.path)[1]  # none was made yet
+    assert ": no such journal" in tailor("stats", own.path)[1]  # none was made yet
     assert tailor("import", shared, own.path)[0] == 0
     assert json.loads(tailor("stats", own.path, "--json")[1])["journal"] == str(own.journal)
     sharing = f"{{name: sharing, storage: {{journal: {shared}}}}}"

@@ -49,5 +49,5 @@ def test_a_run_does_not_ask_again_what_is_in_a_batch(ray_cluster: None, tmp_path
     journal.batch_made("b", "t", "run", {request.key: "s"})
     journal.close()
     at_once = recipe("run", kind="openai", model="m", base_url="http://127.0.0.1:1/v1")
-    with pytest.raises(RunFailed, match=r"1 requests are in a batch.*Go on with the recipe's `batch`"):
+    with pytest.raises(RunFailed, match=r"1 requests are in a batch.*Keep the recipe's `batch`"):
         start(at_once, directory)

@@ -62,7 +62,7 @@ def test_the_live_line_tells_how_asking_the_teacher_goes() -> None:
     line = describe(progress.snapshot)
     assert "teacher 50/90, 3 failed (2 content filter, 1 server)" in line
     assert "7.5 of 8.33/s, 2 min 5 s left" in line and "$0.4321 + $0.0500 reserved of $5" in line
-    assert "left alone for now: https://api.example/v1: quota" in line
+    assert "paused endpoints: https://api.example/v1: quota" in line
     progress.begin(2, "exam", 100)
     assert "failed" not in describe(progress.snapshot)
     progress.add(teacher_asked=1)

@@ -36,7 +36,7 @@ def test_where_it_runs_and_for_how_long_may_change(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(RunDirectoryError, match="no run directory"):
+    with pytest.raises(RunDirectoryError, match="not a run directory"):
         RunDirectory(tmp_path).claim(parse_recipe("", "a.yaml"))
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 

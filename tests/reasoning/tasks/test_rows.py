@@ -45,7 +45,7 @@ def test_an_answer_is_read_by_the_rules_of_its_kind() -> None:
     for kind in (NUMBER, YES_NO, TEXT):
         with pytest.raises(ValueError, match="its answer is empty"):
             answer(kind, " ")
-    with pytest.raises(ValueError, match="no text but list"):
+    with pytest.raises(ValueError, match="not text but list"):
         answer(TEXT, [])
 
 
@@ -89,7 +89,7 @@ def test_an_answer_that_is_no_option_or_several_is_refused() -> None:
     with pytest.raises(ValueError, match="can be"):
         choice("red", ("red", "red"))
     for value in (None, True, 1.5, {"red": 1, "blue": 1, "green": 0}, [1, 0]):
-        with pytest.raises(ValueError, match=r"no letter, index or text|scores"):
+        with pytest.raises(ValueError, match=r"not a letter, index or text|scores"):
             choice(value)
 
 

@@ -30,7 +30,7 @@ def jsonl(path: Path, *rows: object) -> Path:
         ("[" * 100_000, "cannot be read"),
         ('{"question": "Is it?", "answer": NaN}', "NaN is not a valid number"),
         ('{"question": "Is it?", "answer": ' + "9" * 5000 + "}", "cannot be read"),
-        ("17", "a question is an object, this is a number"),
+        ("17", "a question must be an object, this is a number"),
         ('{"question": "Is it?"} {"question": "Is it?"}', "malformed JSON: Extra data"),
         ('{"question": "' + "x" * 10_000_000 + '"}', "a line of more than 1 MiB"),
     ],

@@ -207,7 +207,7 @@ def test_micro_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_empty_round_and_one_where_nothing_fits_are_refused() -> None:
     student = tiny_student()
-    with pytest.raises(TrainingError, match="no example to learn from"):
+    with pytest.raises(TrainingError, match="no examples to learn from"):
         fine_tune(student.model, student.tokenizer, [], _training(), OBJECTIVE, 0)
     with pytest.raises(TrainingError, match=r"none of 6 examples .* fits 10 tokens .*max_tokens"):
         _teach(student, _training(max_tokens=10))

@@ -46,7 +46,7 @@ def test_a_number_of_data_in_digits(value: float, text: str) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_number_of_data_that_is_none(value: float) -> None:
-    with pytest.raises(ValueError, match="that is none"):
+    with pytest.raises(ValueError, match="not a finite number"):
         number_text(value)
 
 

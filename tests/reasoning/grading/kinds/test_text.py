@@ -66,7 +66,7 @@ def test_gold_answers() -> None:
 def test_a_text_in_a_row_is_kept() -> None:
     assert RULES.gold_in_row(" Ada Lovelace ") == "Ada Lovelace" and RULES.gold_in_row(1815) == "1815"
     for value in ([], None, True):
-        with pytest.raises(ValueError, match="no text but"):
+        with pytest.raises(ValueError, match="not text but"):
             RULES.gold_in_row(value)
 
 
