@@ -38,7 +38,7 @@ from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.teacher import TeacherSection
 from reasoning.rounds.directory import RunDirectory
-from reasoning.rounds.phase_order import Finished, Phase, PhaseRecord, Step, best_round, next_step
+from reasoning.rounds.phase_order import Finished, Phase, PhaseRecord, PhaseStep, best_round, next_step
 from reasoning.rounds.phases import perform
 from reasoning.rounds.progress import Progress, Snapshot, TeacherFigures
 from reasoning.tasks.loading import TaskData
@@ -182,7 +182,7 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
             ray.kill(cast("ActorHandle[Journal]", self._journal))
 
 
-class Coordinator(AnyCoordinator[Step, RunOutcome]):
+class Coordinator(AnyCoordinator[PhaseStep, RunOutcome]):
     """Runs one recipe of tailored learning in its directory. A thin shell: phases are in `reasoning.rounds.phases`,
     their order in `reasoning.rounds.phase_order`."""
 
@@ -192,14 +192,14 @@ class Coordinator(AnyCoordinator[Step, RunOutcome]):
         records = self._directory.finished()
         return RunOutcome(reason, tuple(records), best_round(records), journal)
 
-    def next_work(self) -> Step | Finished:
+    def next_work(self) -> PhaseStep | Finished:
         learning = self._recipe.learning
         return next_step(self._directory.finished(), learning.rounds, learning.patience)
 
-    def trains(self, work: Step) -> bool:
+    def trains(self, work: PhaseStep) -> bool:
         return work.phase is Phase.TRAIN
 
-    async def do(self, classroom: ClusterClassroom, work: Step) -> None:
+    async def do(self, classroom: ClusterClassroom, work: PhaseStep) -> None:
         started = time.monotonic()
         metrics = await perform(classroom, work.round, work.phase)
         self._directory.append(PhaseRecord(work.round, work.phase, time.monotonic() - started, metrics))

@@ -62,7 +62,7 @@ class TextPart(BaseModel):
     text: str
 
 
-class Message(BaseModel):
+class ChatMessage(BaseModel):
     role: str
     content: str | list[TextPart]
 
@@ -94,7 +94,7 @@ class CompletionOptions(BaseModel):
 
 
 class ChatRequest(CompletionOptions):
-    messages: list[Message] = Field(min_length=1)
+    messages: list[ChatMessage] = Field(min_length=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
 
 

@@ -53,7 +53,7 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportCounts:
     """What an import found: `imported`, `already_there` with the same outcome, or `differing` from what is there, which
     stays."""
 
@@ -80,7 +80,7 @@ def export_journal(journal: Path, out: Path, failures: bool = False) -> Exported
     return Exported(counts[True], counts[False])
 
 
-def import_journal(source: Path, journal: Path) -> Imported:
+def import_journal(source: Path, journal: Path) -> ImportCounts:
     """Puts the answers of `source`, a file that `export_journal` wrote or another journal, into `journal`, which is
     made where there is none. Raises `DataError` for a line that cannot be used, `JournalError` for a journal; nothing
     is imported then."""
@@ -95,7 +95,7 @@ def import_journal(source: Path, journal: Path) -> Imported:
         with closing(JournalFile(journal)) as file, file.transaction(durable=True) as db:
             for line in staged:
                 found[_put(db, _Columns(*json.loads(line)))] += 1
-    return Imported(*found)
+    return ImportCounts(*found)
 
 
 # What is written ------------------------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def _columns(entry: Entry) -> _Columns:
 
 
 def _put(db: sqlite3.Connection, new: _Columns) -> int:
-    """Which of `Imported`'s counts the entry adds to."""
+    """Which of `ImportCounts`'s counts the entry adds to."""
     row = db.execute("SELECT status, reply, failure_kind FROM calls WHERE key = ?", (new.key,)).fetchone()
     status, reply, kind = row or (None, None, None)
     if status == "answered":

@@ -18,7 +18,7 @@ from reasoning.exchange import exporting
 from reasoning.exchange.formats import ExportFormat
 from reasoning.exchange.order import stated_in_order
 from reasoning.exchange.paper_a import write_answers
-from reasoning.exchange.paper_b_completions import PublishedCompletion, Template, write_completions
+from reasoning.exchange.paper_b_completions import CompletionTemplate, PublishedCompletion, write_completions
 from reasoning.exchange.paper_b_dataset import write_dataset
 from reasoning.exchange.paper_b_finetune import Platform, write_finetune
 from reasoning.exchange.recordings import write_recordings
@@ -135,7 +135,7 @@ def _export_completions(run: _Run, out: Path) -> str:
     models = sorted({one.model for one in rationales})
     completions = exporting.completions_for_paper_b(rationales, run.problems, run.positions)
     model = " and ".join(models) or "unknown"
-    _write_for_paper_b(run, out, model, Template.ZERO_SHOT_COT, completions)
+    _write_for_paper_b(run, out, model, CompletionTemplate.ZERO_SHOT_COT, completions)
     if len(models) > 1:
         run.notes.append(f"One file has one model in paper B's format; these rationales are by {model}.")
     return f"{len(completions)} completions"
@@ -144,7 +144,7 @@ def _export_completions(run: _Run, out: Path) -> str:
 def _export_attempts(run: _Run, out: Path) -> str:
     completions = exporting.attempts_for_paper_b(run.evaluated(), run.problems, run.positions)
     model = run.directory.path.name
-    _write_for_paper_b(run, out, model, Template.FINE_TUNED_COT, completions, f"round_{run.last}")
+    _write_for_paper_b(run, out, model, CompletionTemplate.FINE_TUNED_COT, completions, f"round_{run.last}")
     return f"{len(completions)} attempts of round {run.last}"
 
 
@@ -159,7 +159,7 @@ def _write_for_paper_b(
     run: _Run,
     out: Path,
     model: str,
-    template: Template,
+    template: CompletionTemplate,
     completions: list[PublishedCompletion],
     train_key: str | None = None,
 ) -> None:

@@ -17,7 +17,7 @@ from pipelines.report.tables import degrees_table
 from pipelines.run.cluster import connect, resources, storage_folder
 from pipelines.run.coordination import account, announce, coordinate
 from pipelines.run.preflight import Checked, PreflightError, check
-from pipelines.run.student_check import Fault
+from pipelines.run.student_check import PreflightFault
 from reasoning.fine_tune_cot.directory import CotDirectory, degree_name
 from reasoning.prompts.run_prompts import form_of
 from reasoning.recipe.fine_tune_cot import LABELS_ALONE, FineTuneCotRecipe
@@ -81,19 +81,23 @@ def check_cot(recipe: FineTuneCotRecipe, origin: str, there: Mapping[str, float]
     faults = []
     if max(wanted) > LABELS_ALONE and not checked.prompts.form.reasons:
         what = f"the form {recipe.student.prompt} has no reasoning, and degree {max(wanted)} learns rationales"
-        faults.append(Fault("student.prompt", what, "Take a form with {rationale}, or fine_tuning.degrees: [0]"))
+        faults.append(
+            PreflightFault("student.prompt", what, "Take a form with {rationale}, or fine_tuning.degrees: [0]")
+        )
     if LABELS_ALONE in wanted and form_of(recipe.at_degree(LABELS_ALONE).student).reasons:
         what = f"the form {recipe.fine_tuning.label_prompt} has a place for a rationale, and degree 0 learns labels"
-        faults.append(Fault("fine_tuning.label_prompt", what, "Take a form without {rationale}, such as fine_tune"))
+        faults.append(
+            PreflightFault("fine_tuning.label_prompt", what, "Take a form without {rationale}, such as fine_tune")
+        )
     if faults:
         raise PreflightError(origin, faults)
     return checked
 
 
-def _in_own_words(fault: Fault) -> Fault:
+def _in_own_words(fault: PreflightFault) -> PreflightFault:
     for shared, own in _KEYS.items():
         if fault.place.startswith(shared):
-            return Fault(own + fault.place.removeprefix(shared), fault.what, fault.cure)
+            return PreflightFault(own + fault.place.removeprefix(shared), fault.what, fault.cure)
     return fault
 
 

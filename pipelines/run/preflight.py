@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipelines.errors import Refused
-from pipelines.run.student_check import Fault, student_faults
+from pipelines.run.student_check import PreflightFault, student_faults
 from reasoning.exchange.reading import imported_records
 from reasoning.files.data_error import DataError
 from reasoning.offline.teacher import RecordedTeacher
@@ -33,7 +33,7 @@ from reasoning.training.losses.table import learns_from_triplets_alone, terms_of
 class PreflightError(Refused):
     """A run that cannot start. `faults` are all that were found; the message lists them."""
 
-    def __init__(self, origin: str, faults: list[Fault]) -> None:
+    def __init__(self, origin: str, faults: list[PreflightFault]) -> None:
         lines = [f"  {fault.place}: {fault.what}. {fault.cure}." for fault in faults]
         super().__init__("\n".join([f"{origin}: this run cannot start, and nothing was started:", *lines]))
         self.faults = tuple(faults)
@@ -53,14 +53,14 @@ def check(recipe: Recipe, origin: str, resources: Mapping[str, float], teacher: 
     False for a program that only examines the student: then teachers, trainers and learning are not checked.
 
     Raises `PreflightError`, whose message begins with `origin`, the recipe's place."""
-    faults: list[Fault] = []
+    faults: list[PreflightFault] = []
     notes: list[str] = []
     data: TaskData | None = None
     try:
         data = load_problems(recipe.task, recipe.seed, learns=teacher)
         notes += data.notes
     except DataError as error:
-        faults += [Fault(fault.place, fault.what, fault.cure) for fault in error.faults]
+        faults += [PreflightFault(fault.place, fault.what, fault.cure) for fault in error.faults]
     student = list(student_faults(recipe))
     faults += student
     prompts = _prompts(recipe, faults) if not student else None  # a chat form reads the student's tokenizer
@@ -77,15 +77,17 @@ def check(recipe: Recipe, origin: str, resources: Mapping[str, float], teacher: 
     return Checked(data, prompts, tuple(notes))
 
 
-def _prompts(recipe: Recipe, faults: list[Fault]) -> RunPrompts | None:
+def _prompts(recipe: Recipe, faults: list[PreflightFault]) -> RunPrompts | None:
     try:
         prompts = run_prompts(recipe)
         if not prompts.form.reasons and recipe.learning.rounds:
             what = f"the form {recipe.student.prompt} has no reasoning, so there are no mistakes to learn from"
-            faults.append(Fault("student.prompt", what, "Set learning.rounds: 0 (labels alone), or take another form"))
+            faults.append(
+                PreflightFault("student.prompt", what, "Set learning.rounds: 0 (labels alone), or take another form")
+            )
         return prompts
     except PromptError as error:
-        faults.append(Fault("prompts", str(error), "Fix the file, or name another"))
+        faults.append(PreflightFault("prompts", str(error), "Fix the file, or name another"))
         return None
 
 
@@ -99,7 +101,7 @@ def _teachers(recipe: Recipe) -> list[tuple[str, TeacherSection]]:
 
 def _endpoint_faults(
     path: str, section: TeacherSection, recipe: Recipe, data: TaskData | None, notes: list[str]
-) -> Iterator[Fault]:
+) -> Iterator[PreflightFault]:
     yield from _price_faults(path, section, recipe)
     for number, endpoint in enumerate(section.all_endpoints):
         if section.application(endpoint) is None:
@@ -112,12 +114,12 @@ def _endpoint_faults(
         yield from _offline_faults(path, recipe, data, notes)
 
 
-def _price_faults(path: str, section: TeacherSection, recipe: Recipe) -> Iterator[Fault]:
+def _price_faults(path: str, section: TeacherSection, recipe: Recipe) -> Iterator[PreflightFault]:
     """A table of prices that cannot be read; a cap on spending without a price."""
     try:
         settings = section.settings()
     except PriceError as error:
-        yield Fault(f"{path}.prices", str(error), "Fix the table, or leave it out")
+        yield PreflightFault(f"{path}.prices", str(error), "Fix the table, or leave it out")
         return
     if recipe.teacher.max_cost is None:
         return
@@ -125,52 +127,58 @@ def _price_faults(path: str, section: TeacherSection, recipe: Recipe) -> Iterato
         if endpoint.price is None:
             place = path if number == 0 else f"{path}.endpoints.{number - 1}"
             what = f"teacher.max_cost is set, but the table of prices has no entry for {endpoint.model!r}"
-            yield Fault(f"{place}.price", what, "Give its price: {input: DOLLARS, output: DOLLARS} per million tokens")
+            yield PreflightFault(
+                f"{place}.price", what, "Give its price: {input: DOLLARS, output: DOLLARS} per million tokens"
+            )
 
 
-def _api_faults(path: str, section: TeacherSection, number: int) -> Iterator[Fault]:
+def _api_faults(path: str, section: TeacherSection, number: int) -> Iterator[PreflightFault]:
     from actors.endpoint.api_keys import AuthenticationRefused, EndpointError
     from actors.endpoint.probe import UnknownModel, probe_endpoint
 
     endpoint = section.all_endpoints[number]
     if endpoint.api_key_env is None and endpoint.base_url is None:
         cure = "Name the environment variable that holds the key, for example api_key_env: OPENAI_API_KEY"
-        yield Fault(f"{path}.api_key_env", "OpenAI's API needs a key", cure)
+        yield PreflightFault(f"{path}.api_key_env", "OpenAI's API needs a key", cure)
         return
     try:
         model = section.model_at(endpoint)
         asyncio.run(probe_endpoint(endpoint.at(section.labels()[number], endpoint.base_url or OPENAI_API, model, {})))
     except AuthenticationRefused as error:
-        yield Fault(f"{path}.api_key_env", str(error), "The key is read from the environment, never from a recipe")
+        yield PreflightFault(
+            f"{path}.api_key_env", str(error), "The key is read from the environment, never from a recipe"
+        )
     except UnknownModel as error:
-        yield Fault(f"{path}.model", str(error), "Name a model of that endpoint")
+        yield PreflightFault(f"{path}.model", str(error), "Name a model of that endpoint")
     except (EndpointError, ValueError) as error:
-        yield Fault(f"{path}.base_url", str(error), "Or use another teacher, such as kind: offline")
+        yield PreflightFault(f"{path}.base_url", str(error), "Or use another teacher, such as kind: offline")
 
 
-def _recording_faults(path: str, section: TeacherSection, data: TaskData | None, notes: list[str]) -> Iterator[Fault]:
+def _recording_faults(
+    path: str, section: TeacherSection, data: TaskData | None, notes: list[str]
+) -> Iterator[PreflightFault]:
     try:
         recorded = {_spaced(question) for question in RecordedTeacher(section.recorded or "").questions}
     except DataError as error:
-        yield Fault(f"{path}.recorded", str(error), "Fix the file, or give another")
+        yield PreflightFault(f"{path}.recorded", str(error), "Fix the file, or give another")
         return
     if data is None:
         return
     known = sum(_spaced(problem.question) in recorded for problem in data.train)
     if not known:
         what = f"none of the {len(data.train)} training questions is recorded in {section.recorded}"
-        yield Fault(f"{path}.recorded", what, "Give the recording of this task, in the wording of its data")
+        yield PreflightFault(f"{path}.recorded", what, "Give the recording of this task, in the wording of its data")
     elif known < len(data.train):
         notes.append(f"{path}: {known} of {len(data.train)} training questions are recorded; it answers only those.")
 
 
-def _offline_faults(path: str, recipe: Recipe, data: TaskData, notes: list[str]) -> Iterator[Fault]:
+def _offline_faults(path: str, recipe: Recipe, data: TaskData, notes: list[str]) -> Iterator[PreflightFault]:
     family = spec_of(recipe.task).family
     read = sum(FAMILIES[family].parse(problem.question) is not None for problem in data.train) if family else 0
     if not read:
         solved = ", ".join(name for name, spec in TASKS.items() if spec.family)
         what = f"the offline teacher cannot solve {recipe.task.name}: it works out {solved}, in their published wording"
-        yield Fault(f"{path}.kind", what, "Use kind: openai or kind: recorded")
+        yield PreflightFault(f"{path}.kind", what, "Use kind: openai or kind: recorded")
     elif read < len(data.train):
         notes.append(f"{path}: the offline teacher can read {read} of {len(data.train)} training questions.")
 
@@ -182,13 +190,13 @@ def _spaced(text: str) -> str:
 # Sizes and resources ------------------------------------------------------------------------------------------------
 
 
-def _imported_faults(recipe: Recipe, data: TaskData, notes: list[str]) -> Iterator[Fault]:
+def _imported_faults(recipe: Recipe, data: TaskData, notes: list[str]) -> Iterator[PreflightFault]:
     """Rationales and mistakes from elsewhere: read here as round 0 will read them."""
     wanted = recipe.learning.imported
     try:
         found = imported_records(wanted.rationales, wanted.mistakes, data.train)
     except DataError as error:
-        yield from (Fault(one.place, one.what, one.cure) for one in error.faults)
+        yield from (PreflightFault(one.place, one.what, one.cure) for one in error.faults)
         return
     notes += found.notes
     if found.rationales or found.mistakes:
@@ -196,34 +204,36 @@ def _imported_faults(recipe: Recipe, data: TaskData, notes: list[str]) -> Iterat
         notes.append(f"imported: {kept} kept rationales and {len(found.mistakes)} mistakes.")
     if not recipe.learning.first_questions and not any(rationale.kept for rationale in found.rationales):
         what = "no question is answered first and no rationale is imported, so round 0 has nothing to learn from"
-        yield Fault("learning.first_questions", what, "Set it above 0, or name learning.imported.rationales")
+        yield PreflightFault("learning.first_questions", what, "Set it above 0, or name learning.imported.rationales")
 
 
-def _size_faults(recipe: Recipe, data: TaskData) -> Iterator[Fault]:
+def _size_faults(recipe: Recipe, data: TaskData) -> Iterator[PreflightFault]:
     """Requested numbers of questions that exceed what is available. Defaults adapt by themselves."""
     learning, there = recipe.learning, len(data.train)
     if learns_from_triplets_alone(terms_of(learning.objective)) and learning.imported.mistakes is None:
         what = f"{learning.objective.loss} learns from mistakes alone, and round 0 has none"
-        yield Fault("learning.objective.loss", what, "Take another loss, or name learning.imported.mistakes")
+        yield PreflightFault("learning.objective.loss", what, "Take another loss, or name learning.imported.mistakes")
     if learning.new_questions is not None and recipe.teacher.temperature == 0:
         what = "at temperature 0 all answers to a new question are one answer, and one answer agrees with itself"
-        yield Fault("teacher.temperature", what, "Set it above 0, or leave learning.new_questions out")
+        yield PreflightFault("teacher.temperature", what, "Set it above 0, or leave learning.new_questions out")
     asked: dict[str, int | None] = {"learning.exam.questions": learning.exam.questions}
     if "first_questions" in learning.model_fields_set:
         asked["learning.first_questions"] = learning.first_questions
     for key, value in asked.items():
         if value is not None and value > there:
             cure = f"Set at most {there}" + (", or a larger task.train" if recipe.task.source == "generated" else "")
-            yield Fault(key, f"{value} questions are requested, but only {there} are available for training", cure)
+            yield PreflightFault(
+                key, f"{value} questions are requested, but only {there} are available for training", cure
+            )
     for key, training in (("first_training", learning.first_training), ("training", learning.training)):
         if training.batch_size < recipe.cluster.trainers:
             what = f"a batch of {training.batch_size} questions cannot be shared by {recipe.cluster.trainers} trainers"
-            yield Fault(f"learning.{key}.batch_size", what, f"Set at least {recipe.cluster.trainers}")
+            yield PreflightFault(f"learning.{key}.batch_size", what, f"Set at least {recipe.cluster.trainers}")
         if "batch_size" in training.model_fields_set and training.batch_size > there:
             what = (
                 f"a batch of {training.batch_size} needs as many questions, but only {there} are available for training"
             )
-            yield Fault(f"learning.{key}.batch_size", what, f"Set at most {there}")
+            yield PreflightFault(f"learning.{key}.batch_size", what, f"Set at most {there}")
 
 
 def _served(recipe: Recipe, kind: str) -> float:
@@ -236,7 +246,7 @@ def _served(recipe: Recipe, kind: str) -> float:
     return sum(serve.replicas * getattr(serve, f"{kind}s") for serve in places.values() if serve is not None)
 
 
-def _cluster_faults(recipe: Recipe, resources: Mapping[str, float], trains: bool) -> Iterator[Fault]:
+def _cluster_faults(recipe: Recipe, resources: Mapping[str, float], trains: bool) -> Iterator[PreflightFault]:
     """More than there is: Ray would wait for it for ever. With shared placement the two sides take turns."""
     cluster = recipe.cluster
     for kind, sampler, trainer in (
@@ -258,10 +268,10 @@ def _cluster_faults(recipe: Recipe, resources: Mapping[str, float], trains: bool
             less = "Ask for fewer samplers, trainers or " + f"{kind}s, or run on a larger cluster (cluster.address)"
             shared = ", or let them take turns with cluster.placement: shared"
             helps = cluster.placement == "dedicated" and trains and max(sides) + served <= there
-            yield Fault(key, what, less + (shared if helps else ""))
+            yield PreflightFault(key, what, less + (shared if helps else ""))
     for key, gpus in (("sampler_gpus", cluster.sampler_gpus), ("trainer_gpus", cluster.trainer_gpus)):
         if gpus > 1 and gpus != int(gpus):
-            yield Fault(
+            yield PreflightFault(
                 f"cluster.{key}",
                 f"{gpus:g} GPUs: above one, only whole numbers of GPUs can be requested",
                 f"Set {math.ceil(gpus)}",

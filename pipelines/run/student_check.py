@@ -28,7 +28,7 @@ _HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 
 
 @dataclass(frozen=True)
-class Fault:
+class PreflightFault:
     """One thing that is wrong: the recipe's key or the file it is at, what it is, and what to do."""
 
     place: str
@@ -36,7 +36,7 @@ class Fault:
     cure: str
 
 
-def student_faults(recipe: Recipe) -> Iterator[Fault]:
+def student_faults(recipe: Recipe) -> Iterator[PreflightFault]:
     """What keeps the recipe's student from being loaded, sampled and taught. Of a hub student, its configuration."""
     source = recipe.student.source
     folder = Path(source).expanduser()
@@ -45,14 +45,18 @@ def student_faults(recipe: Recipe) -> Iterator[Fault]:
         yield from faults
         config = None if faults else read_config(folder / "config.json")
     elif recipe.student.model == "embedded":
-        yield Fault("student.model", f"the embedded student is not at {source}", "Restore it from the repository")
+        yield PreflightFault(
+            "student.model", f"the embedded student is not at {source}", "Restore it from the repository"
+        )
         return
     elif not _HUB_ID.fullmatch(source):
-        yield Fault("student.model", f"no folder {source}", "Give a folder in Hugging Face format, or a hub id")
+        yield PreflightFault(
+            "student.model", f"no folder {source}", "Give a folder in Hugging Face format, or a hub id"
+        )
         return
     else:
         found = _hub_config(source)
-        if isinstance(found, Fault):
+        if isinstance(found, PreflightFault):
             yield found
             return
         config = read_config(found)
@@ -62,15 +66,17 @@ def student_faults(recipe: Recipe) -> Iterator[Fault]:
         yield from _length_faults(config, recipe)
 
 
-def _folder_faults(folder: Path) -> Iterator[Fault]:
+def _folder_faults(folder: Path) -> Iterator[PreflightFault]:
     """What a local student lacks: configuration, tokenizer, weights that can be read."""
     if not (folder / "config.json").is_file():
         cure = "Give a folder that `save_pretrained` wrote"
-        yield Fault("student.model", f"{folder} has no config.json", cure)
+        yield PreflightFault("student.model", f"{folder} has no config.json", cure)
     elif read_config(folder / "config.json") is None:
-        yield Fault("student.model", f"{folder / 'config.json'} is not a JSON object", "Save the model again")
+        yield PreflightFault("student.model", f"{folder / 'config.json'} is not a JSON object", "Save the model again")
     if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
-        yield Fault("student.model", f"{folder} has no tokenizer", "Save the tokenizer there with `save_pretrained`")
+        yield PreflightFault(
+            "student.model", f"{folder} has no tokenizer", "Save the tokenizer there with `save_pretrained`"
+        )
     weights = sorted(folder.glob("*.safetensors"))
     index = read_config(folder / "model.safetensors.index.json") or {}
     shards = index.get("weight_map")
@@ -78,12 +84,14 @@ def _folder_faults(folder: Path) -> Iterator[Fault]:
     absent = sorted(named - {file.name for file in weights})
     if absent or not weights:
         what = f"{folder} has no {absent[0]}" if absent else f"{folder} has no weights (*.safetensors)"
-        yield Fault("student.model", what, "Save the model there with `save_pretrained(safe_serialization=True)`")
+        yield PreflightFault(
+            "student.model", what, "Save the model there with `save_pretrained(safe_serialization=True)`"
+        )
     for file in weights:
         yield from _weights_faults(file)
 
 
-def _weights_faults(file: Path) -> Iterator[Fault]:
+def _weights_faults(file: Path) -> Iterator[PreflightFault]:
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -91,21 +99,21 @@ def _weights_faults(file: Path) -> Iterator[Fault]:
             pass
     except (SafetensorError, OSError) as error:
         cure = "Fetch it again; a file of a few lines is a Git LFS pointer (`git lfs pull`)"
-        yield Fault("student.model", f"{file} ({file.stat().st_size} bytes) cannot be read: {error}", cure)
+        yield PreflightFault("student.model", f"{file} ({file.stat().st_size} bytes) cannot be read: {error}", cure)
 
 
-def _hub_config(source: str) -> Path | Fault:
+def _hub_config(source: str) -> Path | PreflightFault:
     try:
         return config_file(source)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0][:200]
         cure = "Check the name and the connection (for a gated model, HF_TOKEN), or give a local folder"
-        return Fault(
+        return PreflightFault(
             "student.model", f"{source} is not a local folder, and the hub does not provide it: {reason}", cure
         )
 
 
-def _architecture_faults(config: dict[str, Any], source: str) -> Iterator[Fault]:
+def _architecture_faults(config: dict[str, Any], source: str) -> Iterator[PreflightFault]:
     kind = str(config.get("model_type", ""))
     named = [str(name) for name in config["architectures"]] if isinstance(config.get("architectures"), list) else []
     apart = bool(config.get("is_encoder_decoder"))
@@ -114,26 +122,26 @@ def _architecture_faults(config: dict[str, Any], source: str) -> Iterator[Fault]
     if not loads_as_student(kind, encoder_decoder=apart):  # imports torch: only now
         what = f"{source} is a {', '.join(named) or kind or 'model without a type'}"
         cure = "A student is what AutoModelForCausalLM or AutoModelForSeq2SeqLM of `transformers` loads"
-        yield Fault("student.model", what, cure)
+        yield PreflightFault("student.model", what, cure)
 
 
-def _sampler_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[Fault]:
+def _sampler_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[PreflightFault]:
     """What the back end that `cluster.sampler` names, or takes for this student, cannot do."""
     cluster, apart = recipe.cluster, bool(config.get("is_encoder_decoder"))
     if apart and cluster.sampler == "vllm":
         what = f"{recipe.student.source} is an encoder-decoder ({config.get('model_type')}), which vLLM does not sample"
-        yield Fault("cluster.sampler", what, "Set cluster.sampler: auto or transformers")
+        yield PreflightFault("cluster.sampler", what, "Set cluster.sampler: auto or transformers")
     elif not apart and cluster.sampler != "transformers":
         yield from _head_faults(config, recipe)
     elif cluster.sampler_gpus > 1:
         what = f"a sampler on `transformers` uses one GPU, not {cluster.sampler_gpus:g}"
-        yield Fault("cluster.sampler_gpus", what, "Set 1, and more cluster.samplers")
+        yield PreflightFault("cluster.sampler_gpus", what, "Set 1, and more cluster.samplers")
     if apart and config.get("decoder_start_token_id") is None:
         what = f"the config.json of {recipe.student.source} has no decoder_start_token_id, from which its answers start"
-        yield Fault("student.model", what, "Name it there (T5's is its padding token)")
+        yield PreflightFault("student.model", what, "Name it there (T5's is its padding token)")
 
 
-def _head_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[Fault]:
+def _head_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[PreflightFault]:
     heads = config.get("num_attention_heads", config.get("n_head"))
     width = config.get("hidden_size", config.get("n_embd"))
     size = config.get("head_dim") or (
@@ -142,10 +150,10 @@ def _head_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[Fault]:
     if recipe.cluster.sampler_gpus == 0 and size and size not in CPU_HEAD_SIZES:
         what = f"its attention heads have size {size}, and vLLM on CPU takes {', '.join(map(str, CPU_HEAD_SIZES))}"
         cure = "Set cluster.sampler: transformers, take another student, or GPUs with cluster.sampler_gpus"
-        yield Fault("student.model", what, cure)
+        yield PreflightFault("student.model", what, cure)
 
 
-def _length_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[Fault]:
+def _length_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[PreflightFault]:
     longest = config.get("max_position_embeddings", config.get("n_positions"))
     if config.get("is_encoder_decoder"):
         longest = config.get("max_position_embeddings")  # T5's n_positions is no bound: its positions are relative
@@ -159,6 +167,6 @@ def _length_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[Fault]:
     }
     for key, value in lengths.items():
         if value is not None and value > longest:
-            yield Fault(
+            yield PreflightFault(
                 key, f"{value} tokens are more than the student's {longest} positions", f"Set at most {longest}"
             )

@@ -17,9 +17,9 @@ from dataclasses import replace
 from typing import Any
 
 from reasoning.exchange.matching import stem_of
-from reasoning.exchange.paper_b_completions import PublishedCompletion, Template
-from reasoning.exchange.paper_b_finetune import Sample
-from reasoning.exchange.solutions import Solution
+from reasoning.exchange.paper_b_completions import CompletionTemplate, PublishedCompletion
+from reasoning.exchange.paper_b_finetune import FineTuningSample
+from reasoning.exchange.solutions import PublishedSolution
 from reasoning.grading.answers import extract, same_answer
 from reasoning.grading.kinds import KINDS
 from reasoning.prompts.headings import ANSWER_HEADING
@@ -68,7 +68,7 @@ def completions_for_paper_b(
 
 
 def completions_of(
-    pairs: Iterable[tuple[Solution, Problem]], positions: Mapping[str, int]
+    pairs: Iterable[tuple[PublishedSolution, Problem]], positions: Mapping[str, int]
 ) -> list[PublishedCompletion]:
     """Solutions, word for word, as completions of zero-shot chain of thought, in the order of the data set."""
     counted: Counter[int] = Counter()
@@ -119,12 +119,14 @@ def attempts_for_paper_b(
     return sorted(found, key=lambda one: one.sample_index)
 
 
-def completion_metadata(task: str, model: str, template: Template, train_key: str | None = None) -> dict[str, Any]:
+def completion_metadata(
+    task: str, model: str, template: CompletionTemplate, train_key: str | None = None
+) -> dict[str, Any]:
     """What paper B's loader wants to find in a completion file."""
     return {
         "base_model": model,
         "dataset_key": task,
-        "completion_key": "zs_cot" if template is Template.ZERO_SHOT_COT else "ft_cot",
+        "completion_key": "zs_cot" if template is CompletionTemplate.ZERO_SHOT_COT else "ft_cot",
         "finetune_key": None,
         "train_key": train_key,
         "epoch": None,
@@ -132,30 +134,32 @@ def completion_metadata(task: str, model: str, template: Template, train_key: st
     }
 
 
-def completion_path(model: str, task: str, template: Template, train_key: str | None = None) -> str:
+def completion_path(model: str, task: str, template: CompletionTemplate, train_key: str | None = None) -> str:
     """Where paper B's loader looks for that file, below `saved/completion_data`."""
-    key = "zs_cot" if template is Template.ZERO_SHOT_COT else "ft_cot"
+    key = "zs_cot" if template is CompletionTemplate.ZERO_SHOT_COT else "ft_cot"
     trained = f"__T_{train_key}" if train_key else ""
     return f"B_{model}__C_{key}/D_{task}{trained}.json"
 
 
 def samples_for_paper_b(
     rationales: Iterable[Rationale], problems: Problems, positions: Mapping[str, int]
-) -> list[Sample]:
+) -> list[FineTuningSample]:
     """The kept rationales as training samples, each with the gold answer, in the order of the data set."""
     samples = []
     for rationale in rationales:
         problem = problems[rationale.problem_id]
         if rationale.kept:
-            samples.append(Sample(problem.question, rationale.text, problem.answer, positions[rationale.problem_id]))
+            samples.append(
+                FineTuningSample(problem.question, rationale.text, problem.answer, positions[rationale.problem_id])
+            )
     return sorted(samples, key=lambda sample: sample.sample_index)
 
 
-def recorded_solutions(rationales: Iterable[Rationale], problems: Problems) -> list[tuple[Solution, Problem]]:
+def recorded_solutions(rationales: Iterable[Rationale], problems: Problems) -> list[tuple[PublishedSolution, Problem]]:
     """Every rationale, kept or not, as a recorded teacher repeats it."""
     return [
         (
-            Solution(
+            PublishedSolution(
                 place=rationale.id,
                 question=problems[rationale.problem_id].question,
                 rationale=rationale.text,

@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from reasoning.exchange.matching import Catalog, Unmatched
-from reasoning.exchange.paper_b_completions import CompletionFile, Template
-from reasoning.exchange.solutions import Solution, SolutionFile, text_fault
+from reasoning.exchange.paper_b_completions import CompletionFile, CompletionTemplate
+from reasoning.exchange.solutions import PublishedSolution, SolutionFile, text_fault
 from reasoning.files.data_error import Fault
 from reasoning.grading.answers import extract, grade, is_answer, judged_part, same_answer
 from reasoning.grading.mistakes import mistakes_of
@@ -48,7 +48,7 @@ class Imported:
 class Matched:
     """A file's solutions, each with the problem it solves."""
 
-    pairs: tuple[tuple[Solution, Problem], ...]
+    pairs: tuple[tuple[PublishedSolution, Problem], ...]
     faults: tuple[Fault, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -72,7 +72,7 @@ def match_solutions(file: SolutionFile, problems: Iterable[Problem], keep_trunca
     solutions whose gold answer is not the task's or cannot be one, repetitions, and what was cut off at its limit of
     tokens (paper B learns from such rationales too: `keep_truncated`)."""
     catalog, tally = Catalog(problems), _Tally(list(file.faults))
-    pairs: list[tuple[Solution, Problem]] = []
+    pairs: list[tuple[PublishedSolution, Problem]] = []
     seen: set[tuple[str, str, str]] = set()
     for one in file.solutions:
         problem = _problem_of(one, catalog, tally)
@@ -152,7 +152,7 @@ def attempts_in(file: CompletionFile, problems: Iterable[Problem], round: int = 
         if what is not None:
             tally.fault(one.place, f"{what} (sample {one.sample_index})")
             continue
-        entry = Solution(one.place, one.question, one.completion or "", gold=one.answer)
+        entry = PublishedSolution(one.place, one.question, one.completion or "", gold=one.answer)
         problem = _problem_of(entry, catalog, tally)
         if problem is None:
             continue
@@ -178,7 +178,7 @@ def joined(parts: Sequence[Imported]) -> Imported:
     return Imported(**{name: tuple(each(name)) for name in Imported.__dataclass_fields__})  # type: ignore[arg-type]
 
 
-def _problem_of(one: Solution, catalog: Catalog, tally: _Tally) -> Problem | None:
+def _problem_of(one: PublishedSolution, catalog: Catalog, tally: _Tally) -> Problem | None:
     problem = catalog.find(one.question)
     if isinstance(problem, Unmatched):
         tally.fault(one.place, problem.what)
@@ -202,9 +202,9 @@ def _gold_fault(gold: str, problem: Problem) -> str | None:
     return f"its answer {gold[:40]!r} is not the task's, {problem.answer[:40]!r}"
 
 
-def _as_answered(completion: str, template: Template | None) -> tuple[str, bool]:
+def _as_answered(completion: str, template: CompletionTemplate | None) -> tuple[str, bool]:
     """A student's completion with its answer in a line of its own, and whether it states one where it was taught to."""
-    mark = _NATURAL if template is Template.FINE_TUNED_COT_NATURAL else _ARROW
+    mark = _NATURAL if template is CompletionTemplate.FINE_TUNED_COT_NATURAL else _ARROW
     rationale, found, answer = completion.partition(mark)
     if not found:
         return one_block(completion), False

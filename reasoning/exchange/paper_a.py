@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from reasoning.exchange.located_json import Node, read_located
-from reasoning.exchange.solutions import Solution, SolutionFile, excerpt, parted, text_fault
+from reasoning.exchange.solutions import PublishedSolution, SolutionFile, excerpt, parted, text_fault
 from reasoning.files.data_error import DataError, Fault
 from reasoning.files.durable import new_file
 
@@ -35,7 +35,7 @@ def read_answers(path: Path) -> SolutionFile:
     root = read_located(path, depth=2)
     if root.members is None:
         raise DataError(f"{path}, line {root.line}", f"it holds {root.kind}", _SHAPE)
-    found: list[Solution | Fault] = []
+    found: list[PublishedSolution | Fault] = []
     notes: list[str] = []
     first_line: dict[str, int] = {}
     for question, node in root.members:
@@ -61,7 +61,7 @@ def write_answers(path: Path, answers: Mapping[str, Sequence[str]]) -> None:
         json.dump({question: list(texts) for question, texts in answers.items()}, file, indent=4)
 
 
-def _texts(path: Path, question: str, elements: Sequence[Node]) -> Iterator[Solution | Fault]:
+def _texts(path: Path, question: str, elements: Sequence[Node]) -> Iterator[PublishedSolution | Fault]:
     for sample, element in enumerate(elements):
         place, value = f"{path}, line {element.line}", element.value
         entry = value if isinstance(value, dict) else {"answer": value}
@@ -72,4 +72,4 @@ def _texts(path: Path, question: str, elements: Sequence[Node]) -> Iterator[Solu
         if what is not None:
             yield Fault(place, f"{what} (question {excerpt(question)!r})")
         else:
-            yield Solution(place, own, entry["answer"], gold=gold, sample=sample)
+            yield PublishedSolution(place, own, entry["answer"], gold=gold, sample=sample)

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from reasoning.exchange.located_json import Node, read_located
-from reasoning.exchange.solutions import Solution, SolutionFile, excerpt, parted, text_fault
+from reasoning.exchange.solutions import PublishedSolution, SolutionFile, excerpt, parted, text_fault
 from reasoning.files.data_error import DataError, Fault
 from reasoning.files.durable import new_file
 
@@ -34,7 +34,7 @@ _REASONING_TEXTS = ("reasoning_prompt", "reasoning_completion", "reasoning_finis
 _TRIGGER = "Therefore, the answer is"
 
 
-class Template(StrEnum):
+class CompletionTemplate(StrEnum):
     """What a file's completions are (its `prediction_template`)."""
 
     ZERO_SHOT_COT = "zs_cot"
@@ -48,11 +48,11 @@ class Template(StrEnum):
     @property
     def of_teacher(self) -> bool:
         """Whether it is what a prompted model reasons, and so a rationale to learn from."""
-        return self in (Template.ZERO_SHOT_COT, Template.FEW_SHOT_COT)
+        return self in (CompletionTemplate.ZERO_SHOT_COT, CompletionTemplate.FEW_SHOT_COT)
 
     @property
     def reasons(self) -> bool:
-        return self.of_teacher or self in (Template.FINE_TUNED_COT, Template.FINE_TUNED_COT_NATURAL)
+        return self.of_teacher or self in (CompletionTemplate.FINE_TUNED_COT, CompletionTemplate.FINE_TUNED_COT_NATURAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +91,10 @@ class CompletionFile:
         return _said(self.metadata, "dataset_key")
 
     @property
-    def template(self) -> Template | None:
+    def template(self) -> CompletionTemplate | None:
         """None where the file gives none, or one that is unknown."""
         said = _said(self.metadata, "prediction_template") or _said(self.metadata, "completion_key")
-        return next((template for template in Template if template == said), None)
+        return next((template for template in CompletionTemplate if template == said), None)
 
 
 def read_completions(path: Path) -> CompletionFile:
@@ -146,12 +146,12 @@ def solutions_of(file: CompletionFile) -> SolutionFile:
         said = _said(file.metadata, "prediction_template") or "none"
         what = f"its prediction_template is {said!r}, so its completions are not a teacher's rationales"
         raise DataError(str(file.path), what, "give a file of zs_cot or fs_cot; a student's are read as attempts")
-    read = _two_step if template is Template.ZERO_SHOT_COT else _one_step
+    read = _two_step if template is CompletionTemplate.ZERO_SHOT_COT else _one_step
     solutions, faults = parted(read(one, file.model) for one in file.completions)
     return SolutionFile(file.path, solutions, (*file.faults, *faults))
 
 
-def _two_step(one: PublishedCompletion, model: str) -> Solution | Fault:
+def _two_step(one: PublishedCompletion, model: str) -> PublishedSolution | Fault:
     what = text_fault(one.reasoning_completion, "'reasoning_completion'") or text_fault(one.completion, "'completion'")
     if what is not None:
         return Fault(one.place, f"{what} (sample {one.sample_index})")
@@ -160,7 +160,7 @@ def _two_step(one: PublishedCompletion, model: str) -> Solution | Fault:
     return _solution(one, model, "zs_cot", one.reasoning_completion, one.completion, trigger)
 
 
-def _one_step(one: PublishedCompletion, model: str) -> Solution | Fault:
+def _one_step(one: PublishedCompletion, model: str) -> PublishedSolution | Fault:
     what = text_fault(one.completion, "'completion'")
     if what is not None:
         return Fault(one.place, f"{what} (sample {one.sample_index})")
@@ -169,8 +169,8 @@ def _one_step(one: PublishedCompletion, model: str) -> Solution | Fault:
 
 def _solution(
     one: PublishedCompletion, model: str, prompt: str, rationale: str | None, answer_text: str | None, trigger: str
-) -> Solution:
-    return Solution(
+) -> PublishedSolution:
+    return PublishedSolution(
         place=one.place,
         question=one.question,
         rationale=rationale or "",

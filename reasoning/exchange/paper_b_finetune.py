@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from reasoning.exchange.located_json import Node, read_located
-from reasoning.exchange.solutions import Solution, SolutionFile, excerpt, text_fault
+from reasoning.exchange.solutions import PublishedSolution, SolutionFile, excerpt, text_fault
 from reasoning.files.data_error import DataError, Fault
 from reasoning.files.durable import new_file
 from reasoning.files.json_files import json_lines
@@ -48,7 +48,7 @@ class Platform(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class FineTuningSample:
     """One training sample in parts."""
 
     question: str
@@ -61,7 +61,7 @@ def read_finetune(path: Path) -> SolutionFile:
     """The rationales in a file of fine-tuning data. Samples without reasoning (that paper's fine-tuning on answers
     alone) are counted in a note. Raises `DataError` for a damaged file and for one of another shape."""
     found = list(_from_lines(path) if path.suffix == ".jsonl" else _from_lists(path))
-    solutions: list[Solution] = []
+    solutions: list[PublishedSolution] = []
     faults: list[Fault] = []
     bare = 0
     numbers: dict[str, int] = {}
@@ -80,7 +80,7 @@ def read_finetune(path: Path) -> SolutionFile:
         else:
             number = numbers[sample.question] = numbers.get(sample.question, -1) + 1
             solutions.append(
-                Solution(
+                PublishedSolution(
                     place=row.place,
                     question=sample.question,
                     rationale=sample.rationale,
@@ -94,7 +94,7 @@ def read_finetune(path: Path) -> SolutionFile:
     return SolutionFile(path, tuple(solutions), tuple(faults), tuple(notes))
 
 
-def write_finetune(path: Path, samples: Sequence[Sample], platform: Platform) -> None:
+def write_finetune(path: Path, samples: Sequence[FineTuningSample], platform: Platform) -> None:
     """Writes `samples` for a trainer, byte for byte as paper B's code does."""
     rows = [_in_form(sample, platform) for sample in samples]
     if platform is Platform.OPENAI:
@@ -110,7 +110,7 @@ def write_finetune(path: Path, samples: Sequence[Sample], platform: Platform) ->
         part.write_text(text, encoding="utf-8")
 
 
-def _in_form(sample: Sample, platform: Platform) -> tuple[str, str]:
+def _in_form(sample: FineTuningSample, platform: Platform) -> tuple[str, str]:
     question, taught = sample.question.strip(), f"{sample.rationale.strip()} {_ARROW} {sample.answer.strip()}"
     match platform:
         case Platform.OPENAI:
@@ -121,7 +121,7 @@ def _in_form(sample: Sample, platform: Platform) -> tuple[str, str]:
             return question, taught
 
 
-def _in_parts(prompt: str, completion: str) -> Sample:
+def _in_parts(prompt: str, completion: str) -> FineTuningSample:
     """A sample taken apart. Without a separator before the answer, the whole completion is the answer."""
     natural = _NATURAL_PROMPT.match(prompt)
     question = natural[1] if natural else prompt.rstrip().removesuffix(_SEPARATOR)
@@ -131,7 +131,7 @@ def _in_parts(prompt: str, completion: str) -> Sample:
         places = list(_NATURAL_ANSWER.finditer(taught))
         if places:
             rationale, answer = taught[: places[-1].start()], taught[places[-1].end() :]
-    return Sample(question.strip(), rationale.strip(), answer.strip())
+    return FineTuningSample(question.strip(), rationale.strip(), answer.strip())
 
 
 @dataclass(frozen=True, slots=True)

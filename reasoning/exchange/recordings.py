@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from reasoning.exchange.solutions import Solution, SolutionFile, text_fault
+from reasoning.exchange.solutions import PublishedSolution, SolutionFile, text_fault
 from reasoning.files.data_error import DataError, Fault
 from reasoning.files.durable import new_file
 from reasoning.files.json_files import json_lines
@@ -24,7 +24,7 @@ from reasoning.records import Problem, RationaleSource
 _SHAPE = "a line of this format is an object with the texts question, rationale, answer_completion"
 
 
-def write_recordings(path: Path, pairs: Iterable[tuple[Solution, Problem]]) -> int:
+def write_recordings(path: Path, pairs: Iterable[tuple[PublishedSolution, Problem]]) -> int:
     """Writes one line per solution, its question in the problem's own words, and returns how many. A solution whose
     file does not keep the answer apart is given the one that its text ends in, so that the filter reads the same."""
     count = 0
@@ -46,7 +46,7 @@ def write_recordings(path: Path, pairs: Iterable[tuple[Solution, Problem]]) -> i
 
 def read_recorded_solutions(path: Path) -> SolutionFile:
     """The lines of a recorded-teacher file. Raises `DataError` for a damaged file and for one of another shape."""
-    solutions: list[Solution] = []
+    solutions: list[PublishedSolution] = []
     faults: list[Fault] = []
     samples: Counter[str] = Counter()
     for line in json_lines(path):
@@ -61,7 +61,7 @@ def read_recorded_solutions(path: Path) -> SolutionFile:
             continue
         index = row.get("index")
         solutions.append(
-            Solution(
+            PublishedSolution(
                 place=place,
                 question=row["question"],
                 rationale=row["rationale"],
@@ -78,7 +78,7 @@ def read_recorded_solutions(path: Path) -> SolutionFile:
     return SolutionFile(path, tuple(solutions), tuple(faults))
 
 
-def _answer_in(one: Solution, problem: Problem) -> str:
+def _answer_in(one: PublishedSolution, problem: Problem) -> str:
     return keep(one.rationale, problem, round=0, source=RationaleSource.PLAIN, prompt="", model="").answer
 
 

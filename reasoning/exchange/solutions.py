@@ -23,7 +23,7 @@ LONGEST_TEXT = 100_000  # characters; a longer "solution" is a damaged file or a
 
 
 @dataclass(frozen=True, slots=True)
-class Solution:
+class PublishedSolution:
     """One worked solution of one question.
 
     `answer_text` is what was answered after the reasoning when the file keeps it apart, else "" (then the reasoning
@@ -49,7 +49,7 @@ class SolutionFile:
     """A file's content: its solutions in order, and the entries that are not solutions."""
 
     path: Path
-    solutions: tuple[Solution, ...]
+    solutions: tuple[PublishedSolution, ...]
     faults: tuple[Fault, ...] = ()
     notes: tuple[str, ...] = ()
 

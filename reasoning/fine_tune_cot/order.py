@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reasoning.recipe.fine_tune_cot import LABELS_ALONE
-from reasoning.rounds.phase_order import Finished, Phase, PhaseRecord, Step, evaluations, next_step
+from reasoning.rounds.phase_order import Finished, Phase, PhaseRecord, PhaseStep, evaluations, next_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def next_work(
         return Collect(wanted)
     for degree in sorted(done):
         step = next_step(done[degree], rounds=0)
-        if isinstance(step, Step):
+        if isinstance(step, PhaseStep):
             return DegreeStep(degree, step.phase)
     made = ", ".join(str(degree) for degree in sorted(done))
     return Finished(f"degree {made} is done" if len(done) == 1 else f"degrees {made} are done")

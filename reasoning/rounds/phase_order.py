@@ -29,7 +29,7 @@ Metrics = Mapping[str, float | int | str]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PhaseStep:
     """One phase of one round, still to be done."""
 
     round: int
@@ -76,21 +76,21 @@ def phases_of(round: int) -> tuple[Phase, ...]:
     return every if round else every[1:]
 
 
-def next_step(done: Sequence[PhaseRecord], rounds: int, patience: int | None = None) -> Step | Finished:
+def next_step(done: Sequence[PhaseRecord], rounds: int, patience: int | None = None) -> PhaseStep | Finished:
     """What comes after `done`, for a run of rounds 0..`rounds` that stops early after `patience` rounds without a
     better validation accuracy. Raises `OutOfOrder` when `done` cannot have come about."""
-    expected = (Step(round, phase) for round in range(len(done) + 1) for phase in phases_of(round))
+    expected = (PhaseStep(round, phase) for round in range(len(done) + 1) for phase in phases_of(round))
     for record, step in zip(done, expected, strict=False):
         if (record.round, record.phase) != (step.round, step.phase):
             raise OutOfOrder(
                 f"round {record.round} {record.phase} is recorded where round {step.round} {step.phase} belongs"
             )
     if not done:
-        return Step(0, phases_of(0)[0])
+        return PhaseStep(0, phases_of(0)[0])
     last = done[-1]
     order = phases_of(last.round)
     if last.phase != order[-1]:
-        return Step(last.round, order[order.index(last.phase) + 1])
+        return PhaseStep(last.round, order[order.index(last.phase) + 1])
     if last.round >= rounds:
         return Finished(f"all {rounds + 1} rounds are done")
     if patience is not None and _stale_rounds(done) >= patience:
@@ -98,7 +98,7 @@ def next_step(done: Sequence[PhaseRecord], rounds: int, patience: int | None = N
     mistakes = [r.metrics.get("mistakes") for r in done if r.phase is Phase.EXAM and r.round == last.round]
     if mistakes == [0]:
         return Finished("the last exam found no mistake")
-    return Step(last.round + 1, Phase.EXAM)
+    return PhaseStep(last.round + 1, Phase.EXAM)
 
 
 def evaluations(done: Sequence[PhaseRecord]) -> list[PhaseRecord]:

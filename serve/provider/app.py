@@ -19,7 +19,7 @@ from aiohttp import web
 from reasoning.offline.teacher import Teacher
 from serve.provider.args import ProviderArgs
 from serve.provider.batch_api import BatchApi, Handler
-from serve.provider.chat_completion import ApiError, read_chat_request, read_json
+from serve.provider.chat_completion import ProviderError, read_chat_request, read_json
 from serve.provider.faults import FaultKind
 from serve.provider.request_handler import AdmittedRequest, RateLimitError, RequestHandler, fault_error
 
@@ -61,21 +61,21 @@ class ProviderApp:
             if self._keys is not None and request.path.startswith("/v1/"):
                 self._check_key(request)
             return await handler(request)
-        except ApiError as refusal:
+        except ProviderError as refusal:
             return _error_response(refusal, {})
         except web.HTTPException as error:
-            return _error_response(ApiError(error.status, error.reason, None), {})
+            return _error_response(ProviderError(error.status, error.reason, None), {})
 
     def _check_key(self, request: web.Request) -> None:
         if self._keys is not None and request.headers.get("Authorization") not in self._keys:
             if request.path == "/v1/chat/completions":
                 self._handler.account.arrive_badly()
-            raise ApiError(401, "Incorrect API key provided.", "invalid_api_key")
+            raise ProviderError(401, "Incorrect API key provided.", "invalid_api_key")
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         try:
             ask = read_chat_request(read_json(await request.read()), self._args.model)
-        except ApiError:
+        except ProviderError:
             self._handler.account.arrive_badly()
             raise
         try:
@@ -122,7 +122,7 @@ class ProviderApp:
 
     async def _model(self, request: web.Request) -> web.Response:
         if request.match_info["model"] != self._args.model:
-            raise ApiError(404, f"The model '{request.match_info['model']}' does not exist.", "model_not_found")
+            raise ProviderError(404, f"The model '{request.match_info['model']}' does not exist.", "model_not_found")
         return web.json_response(self._card())
 
     def _card(self) -> dict[str, object]:
@@ -142,7 +142,7 @@ class ProviderApp:
         await self._batches.close()
 
 
-def _error_response(refusal: ApiError, headers: dict[str, str]) -> web.Response:
+def _error_response(refusal: ProviderError, headers: dict[str, str]) -> web.Response:
     return web.Response(text=refusal.text(), status=refusal.status, headers=headers, content_type="application/json")
 
 

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from serve.provider.batches import ENDED, ENDPOINT, Batch, InvalidLine, Line, StoredFile, read_lines
-from serve.provider.chat_completion import ApiError, read_json
+from serve.provider.chat_completion import ProviderError, read_json
 from serve.provider.faults import chance
 
 STEPS = 20  # in which a batch's lines are worked through
@@ -92,7 +92,7 @@ class BatchApi:
             if at >= self._times.call_fault_share:
                 return await handler(request)
             if at < self._times.call_fault_share / 2:
-                raise ApiError(
+                raise ProviderError(
                     500, "The server had an error while processing your request.", None, None, "server_error"
                 )
             response = await handler(request)
@@ -106,12 +106,14 @@ class BatchApi:
         try:
             form = await request.post()
         except ValueError as error:
-            raise ApiError(400, f"The multipart form could not be read: {error}", "invalid_value", "file") from error
+            raise ProviderError(
+                400, f"The multipart form could not be read: {error}", "invalid_value", "file"
+            ) from error
         sent = form.get("file")
         if form.get("purpose") != "batch":
-            raise ApiError(400, "The only purpose offered is 'batch'.", "invalid_value", "purpose")
+            raise ProviderError(400, "The only purpose offered is 'batch'.", "invalid_value", "purpose")
         if not isinstance(sent, web.FileField):
-            raise ApiError(400, "A file is required.", "missing_required_parameter", "file")
+            raise ProviderError(400, "A file is required.", "missing_required_parameter", "file")
         return web.json_response(self._store(sent.filename, "batch", sent.file.read()).card())
 
     def _store(self, filename: str, purpose: str, content: bytes) -> StoredFile:
@@ -143,7 +145,7 @@ class BatchApi:
     def _found_file(self, name: object) -> StoredFile:
         found = self._files.get(name) if isinstance(name, str) else None
         if found is None:
-            raise ApiError(404, f"No such File object: {name}", None, "id")
+            raise ProviderError(404, f"No such File object: {name}", None, "id")
         return found
 
     async def _create(self, request: web.Request) -> web.Response:
@@ -151,12 +153,14 @@ class BatchApi:
         asked = sent if isinstance(sent, dict) else {}
         for param, offered in (("endpoint", ENDPOINT), ("completion_window", "24h")):
             if asked.get(param) != offered:
-                raise ApiError(400, f"Invalid '{param}': this server offers '{offered}'.", "invalid_value", param)
+                raise ProviderError(400, f"Invalid '{param}': this server offers '{offered}'.", "invalid_value", param)
         metadata = asked.get("metadata")
         if metadata is not None and not (
             isinstance(metadata, dict) and all(isinstance(v, str) for v in metadata.values())
         ):
-            raise ApiError(400, "Invalid 'metadata': an object of strings is required.", "invalid_value", "metadata")
+            raise ProviderError(
+                400, "Invalid 'metadata': an object of strings is required.", "invalid_value", "metadata"
+            )
         stored = self._found_file(asked.get("input_file_id"))
         batch = Batch(self._name("batch"), stored.id, int(time.time()), metadata)
         self._batches[batch.id] = batch
@@ -174,7 +178,7 @@ class BatchApi:
     async def _cancel(self, request: web.Request) -> web.Response:
         batch = self._found_batch(request)
         if batch.status in ENDED:
-            raise ApiError(400, f"Cannot cancel a batch with status '{batch.status}'.", "invalid_value", "id")
+            raise ProviderError(400, f"Cannot cancel a batch with status '{batch.status}'.", "invalid_value", "id")
         if batch.status != "cancelling":
             batch.enter("cancelling", time.time())
         return web.json_response(batch.card())
@@ -182,7 +186,7 @@ class BatchApi:
     def _found_batch(self, request: web.Request) -> Batch:
         found = self._batches.get(request.match_info["id"])
         if found is None:
-            raise ApiError(404, f"No batch found with id '{request.match_info['id']}'.", None, "id")
+            raise ProviderError(404, f"No batch found with id '{request.match_info['id']}'.", None, "id")
         return found
 
     async def _work(self, batch: Batch, content: bytes) -> None:
@@ -257,10 +261,10 @@ def _page(request: web.Request, found: Sequence[_Listed], default: int) -> web.R
     try:
         limit = int(request.query.get("limit", default))
     except ValueError as error:
-        raise ApiError(400, "Invalid 'limit': an integer is required.", "invalid_value", "limit") from error
+        raise ProviderError(400, "Invalid 'limit': an integer is required.", "invalid_value", "limit") from error
     names, after = [one.id for one in found], request.query.get("after")
     if after is not None and after not in names:
-        raise ApiError(404, f"No such object: {after}", None, "after")
+        raise ProviderError(404, f"No such object: {after}", None, "after")
     first = 0 if after is None else names.index(after) + 1
     shown = found[first : first + max(1, limit)]
     ends = {"first_id": shown[0].id if shown else None, "last_id": shown[-1].id if shown else None}

@@ -21,7 +21,7 @@ from serve.provider.faults import FaultKind
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 
 
-class ApiError(Exception):
+class ProviderError(Exception):
     """An error that the client sees as it is. `kind` is OpenAI's `type`."""
 
     def __init__(
@@ -38,7 +38,7 @@ class ApiError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ChatRequest:
+class ProviderRequest:
     """A request that was read. `asked`: the last message of the user; `prompt`: all messages, as they are counted."""
 
     identity: str
@@ -71,23 +71,23 @@ class EchoTeacher:
 
 
 def read_json(raw: bytes) -> object:
-    """Errors: `ApiError`."""
+    """Errors: `ProviderError`."""
     try:
         return json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise ApiError(400, f"We could not parse the JSON body of your request: {error}", None) from error
+        raise ProviderError(400, f"We could not parse the JSON body of your request: {error}", None) from error
 
 
-def read_chat_request(sent: object, model: str) -> ChatRequest:
-    """The request in a JSON body. Errors: `ApiError`, naming the first value that is wrong."""
+def read_chat_request(sent: object, model: str) -> ProviderRequest:
+    """The request in a JSON body. Errors: `ProviderError`, naming the first value that is wrong."""
     if not isinstance(sent, dict):
-        raise ApiError(400, "The body must be a JSON object.", "invalid_value", "body")
+        raise ProviderError(400, "The body must be a JSON object.", "invalid_value", "body")
     if not isinstance(named := sent.get("model"), str):
         raise _wrong("model", "a string is required")
     if named != model:
-        raise ApiError(404, f"The model '{named}' does not exist; this server has '{model}'.", "model_not_found")
+        raise ProviderError(404, f"The model '{named}' does not exist; this server has '{model}'.", "model_not_found")
     if sent.get("stream"):
-        raise ApiError(400, "Streaming is not offered; send stream=false.", "unsupported_value", "stream")
+        raise ProviderError(400, "Streaming is not offered; send stream=false.", "unsupported_value", "stream")
     messages = sent.get("messages")
     if not isinstance(messages, list) or not messages:
         raise _wrong("messages", "a list of at least one message is required")
@@ -102,7 +102,7 @@ def read_chat_request(sent: object, model: str) -> ChatRequest:
     seed = _integer(sent, "seed")
     limit = _integer(sent, "max_completion_tokens", 1) or _integer(sent, "max_tokens", 1)
     canonical = _CANONICAL.encode((model, messages, temperature, limit, seed))
-    return ChatRequest(
+    return ProviderRequest(
         identity=hashlib.blake2b(canonical.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
         asked=asked,
         prompt=said[0][1] if len(said) == 1 else "\n".join(text for _, text in said),
@@ -151,18 +151,18 @@ def _integer(sent: dict[str, Any], name: str, least: int | None = None, most: in
     return value
 
 
-def _wrong(param: str, problem: str) -> ApiError:
-    return ApiError(400, f"Invalid '{param}': {problem}.", "invalid_value", param)
+def _wrong(param: str, problem: str) -> ProviderError:
+    return ProviderError(400, f"Invalid '{param}': {problem}.", "invalid_value", param)
 
 
-def answer(teacher: Teacher, ask: ChatRequest, prompt_tokens: int) -> Answer:
+def answer(teacher: Teacher, ask: ProviderRequest, prompt_tokens: int) -> Answer:
     """What the teacher says, up to the first stop sequence and to the limit. Errors: the teacher's own."""
     ended = [_finish(text, ask) for text in teacher.complete(ask.asked, ask.n, ask.temperature, ask.seed)]
     choices = tuple((text, why) for text, why, _ in ended)
     return Answer(choices, prompt_tokens, sum(tokens for _, _, tokens in ended))
 
 
-def _finish(text: str, ask: ChatRequest) -> tuple[str, str, int]:
+def _finish(text: str, ask: ProviderRequest) -> tuple[str, str, int]:
     """The text, why it ends there, and its tokens."""
     if ask.stops:
         found = [at for at in (text.find(stop) for stop in ask.stops) if at >= 0]

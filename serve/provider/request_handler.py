@@ -20,14 +20,22 @@ from serve.provider.account import Account, ProviderStats
 from serve.provider.admission_control import AdmissionControl, Cause, Charge, Rejection, retry_headers
 from serve.provider.args import ProviderArgs
 from serve.provider.batch_api import LineReply
-from serve.provider.chat_completion import Answer, ApiError, ChatRequest, altered, answer, completion, read_chat_request
+from serve.provider.chat_completion import (
+    Answer,
+    ProviderError,
+    ProviderRequest,
+    altered,
+    answer,
+    completion,
+    read_chat_request,
+)
 from serve.provider.faults import ANSWERED, BATCH_KINDS, UNBILLED, FaultKind, FaultPlan, chance
 
 DEFAULT_RESERVED = 16  # tokens of a request without max_tokens, as OpenAI reserves them
 Clock = Callable[[], float]
 
 
-class RateLimitError(ApiError):
+class RateLimitError(ProviderError):
     """A 429, with what the client is told about coming back."""
 
     def __init__(self, message: str, code: str, kind: str, headers: dict[str, str]) -> None:
@@ -40,7 +48,7 @@ class AdmittedRequest:
     """A request that was admitted. `given`: None where the fault keeps it from the model. `account`: the one it is in,
     also after a reset."""
 
-    ask: ChatRequest
+    ask: ProviderRequest
     arrival: int
     fault: FaultKind | None
     given: Answer | None
@@ -68,8 +76,8 @@ class RequestHandler:
     def stats(self) -> ProviderStats:
         return self.account.stats(self._admission.in_flight)
 
-    def take(self, ask: ChatRequest) -> AdmittedRequest:
-        """Admits and books a request; it is in flight until `close`. Errors: `RateLimitError`; `ApiError` when the
+    def take(self, ask: ProviderRequest) -> AdmittedRequest:
+        """Admits and books a request; it is in flight until `close`. Errors: `RateLimitError`; `ProviderError` when the
         teacher knows no answer."""
         account = self.account
         account.arrive(ask.identity, self._unix())
@@ -145,7 +153,7 @@ class RequestHandler:
             if not self._admission.spend(Charge(0, 1, tokens, cost)):
                 account.refused[Cause.QUOTA] += 1
                 self._refuse(Rejection(Cause.QUOTA, float("inf")))
-        except ApiError as refusal:
+        except ProviderError as refusal:
             return LineReply(refusal.status, refusal.text())
         account.batch.add(given)
         if fault in ANSWERED:
@@ -153,13 +161,13 @@ class RequestHandler:
         body = self._completion(ask, arrival, given, fault).decode()
         return LineReply(200, body, malformed=fault is FaultKind.MALFORMED)
 
-    def _answer(self, ask: ChatRequest, prompt_tokens: int) -> Answer:
+    def _answer(self, ask: ProviderRequest, prompt_tokens: int) -> Answer:
         try:
             return answer(self._teacher, ask, prompt_tokens)
         except UnrecordedQuestionError as error:
-            raise ApiError(404, str(error), "question_not_recorded") from error
+            raise ProviderError(404, str(error), "question_not_recorded") from error
 
-    def _completion(self, ask: ChatRequest, arrival: int, given: Answer, fault: FaultKind | None) -> bytes:
+    def _completion(self, ask: ProviderRequest, arrival: int, given: Answer, fault: FaultKind | None) -> bytes:
         at = chance(self.args.seed, "usage", ask.identity, arrival) if fault is FaultKind.WRONG_USAGE else 0.0
         return completion(f"{ask.identity}{arrival}", self.args.model, int(self._unix()), given, fault, at)
 
@@ -174,15 +182,15 @@ class RequestHandler:
         raise RateLimitError(message, "rate_limit_exceeded", refusal.cause.value, self.hint(refusal.wait_s))
 
 
-def fault_error(fault: FaultKind | None, model: str) -> ApiError:
+def fault_error(fault: FaultKind | None, model: str) -> ProviderError:
     """The error that a fault is, with OpenAI's words."""
     if fault is FaultKind.CONTEXT_TOO_LONG:
         message = "This model's maximum context length was exceeded. Please reduce the length of the messages."
-        return ApiError(400, message, "context_length_exceeded", "messages")
+        return ProviderError(400, message, "context_length_exceeded", "messages")
     if fault is FaultKind.SERVER_ERROR:
         message = "The server had an error while processing your request. Sorry about that!"
-        return ApiError(500, message, None, None, "server_error")
+        return ProviderError(500, message, None, None, "server_error")
     if fault is FaultKind.UNAVAILABLE:
-        return ApiError(503, "The server is overloaded or not ready yet.", None, None, "server_error")
+        return ProviderError(503, "The server is overloaded or not ready yet.", None, None, "server_error")
     message = f"Rate limit reached for {model}. Please slow down."
-    return ApiError(429, message, "rate_limit_exceeded", None, "requests")
+    return ProviderError(429, message, "rate_limit_exceeded", None, "requests")

@@ -9,7 +9,7 @@ from actors.journal.database import JournalError
 from pipelines.errors import Refused, RunFailed, told_plainly
 from pipelines.run.cluster import ClusterError
 from pipelines.run.preflight import PreflightError
-from pipelines.run.student_check import Fault
+from pipelines.run.student_check import PreflightFault
 from reasoning.files.data_error import DataError
 from reasoning.prompts.files import PromptError
 from reasoning.recipe.tailored import RecipeError
@@ -21,7 +21,7 @@ from reasoning.rounds.directory import RunDirectoryError
     [
         (Refused("no [such] thing"), 2),
         (ClusterError("no [such] thing"), 2),
-        (PreflightError("mine.yaml", [Fault("student", "no [such] thing", "Take another")]), 2),
+        (PreflightError("mine.yaml", [PreflightFault("student", "no [such] thing", "Take another")]), 2),
         (RecipeError("no [such] thing"), 2),
         (PromptError("no [such] thing"), 2),
         (RunDirectoryError("no [such] thing"), 2),

@@ -24,7 +24,7 @@ from reasoning.tasks.families.stories import (
     Clause,
     Plot,
     StoryReader,
-    Term,
+    StoryTerm,
     read_story,
 )
 
@@ -239,7 +239,7 @@ class _Composer:
         return " ".join(self.text), str(self.reader.total.value)
 
     def _tell(self, clause: Clause, owner: str = "", other: str = "") -> bool:
-        rng, total = self.rng, (self.reader.total or Term(0)).value
+        rng, total = self.rng, (self.reader.total or StoryTerm(0)).value
         things = self.things[len(self.text) % len(self.things)] if self.plot is SHOP else self.things[0]
         slots = {
             "owner": owner or self.names[0],

@@ -138,7 +138,7 @@ _TABLE = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class StoryTerm:
     """An operand: its true value, and the calculation it is the result of (None: it stands in the text)."""
 
     value: int
@@ -149,9 +149,9 @@ class Term:
 class Calculation:
     """One step of a story: `left op right`, how it is told, and the sentence of the question that asks for it."""
 
-    left: Term
+    left: StoryTerm
     op: str
-    right: Term
+    right: StoryTerm
     says: tuple[str, ...]
     cue: str
 
@@ -169,16 +169,16 @@ class StoryReader:
     """
 
     calculations: list[Calculation] = field(default_factory=list)
-    total: Term | None = None
-    people: dict[str, Term] = field(default_factory=dict)
+    total: StoryTerm | None = None
+    people: dict[str, StoryTerm] = field(default_factory=dict)
     asked: bool = False
 
     def take(self, clause: Clause, slots: dict[str, str], cue: str) -> bool:
         if self.asked or (self.total is None) != clause.effect.startswith("start"):
             return False
-        number = {key: Term(int(slots[key])) for key in "nkm" if key in slots}
+        number = {key: StoryTerm(int(slots[key])) for key in "nkm" if key in slots}
         effect, says = clause.effect, clause.says
-        before = self.total or Term(0)
+        before = self.total or StoryTerm(0)
         if effect == "start":
             self.total = number["n"]
         elif effect == "start_packs":
@@ -201,7 +201,7 @@ class StoryReader:
             self.people[slots["owner"]] = self.total
         return all(_exact(step) for step in self.calculations)
 
-    def _compare(self, clause: Clause, slots: dict[str, str], cue: str, number: Term) -> bool:
+    def _compare(self, clause: Clause, slots: dict[str, str], cue: str, number: StoryTerm) -> bool:
         known = self.people.get(slots["owner"])
         if known is None or slots["other"] in self.people:
             return False
@@ -217,12 +217,12 @@ class StoryReader:
         self.total = total
 
     def _calculate(
-        self, left: Term, op: str, right: Term, says: tuple[str, ...], slots: dict[str, str], cue: str
-    ) -> Term:
+        self, left: StoryTerm, op: str, right: StoryTerm, says: tuple[str, ...], slots: dict[str, str], cue: str
+    ) -> StoryTerm:
         told = tuple(wording.format(eq="{eq}", **slots) for wording in says)
         step = Calculation(left, op, right, told, cue)
         self.calculations.append(step)
-        return Term(step.result, len(self.calculations) - 1) if _exact(step) else Term(0)
+        return StoryTerm(step.result, len(self.calculations) - 1) if _exact(step) else StoryTerm(0)
 
 
 _SIGN = {

@@ -24,7 +24,7 @@ from reasoning.teacher.calls import (
     TeacherSettings,
 )
 from reasoning.teacher.prices import Price
-from serve.provider.chat_completion import ApiError
+from serve.provider.chat_completion import ProviderError
 from serve.provider.faults import FaultArgs, FaultKind
 from tests.actors.batch_api.batches import (
     ask,
@@ -156,7 +156,7 @@ def test_a_spent_quota_fails_the_requests_and_costs_nothing(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     async def refuse(*_: object) -> None:
-        raise ApiError(429, "You exceeded your current quota.", "insufficient_quota")
+        raise ProviderError(429, "You exceeded your current quota.", "insufficient_quota")
 
     monkeypatch.setattr(serve.provider.batch_api.BatchApi, path, refuse)
     with provider() as there:
@@ -184,7 +184,7 @@ def test_a_refused_key_is_told_and_not_shown(
     monkeypatch.setenv("TEACHER_KEY", SECRET)
 
     async def echo(*_: object) -> None:
-        raise ApiError(401, f"Incorrect API key provided: {SECRET}", "invalid_api_key")
+        raise ProviderError(401, f"Incorrect API key provided: {SECRET}", "invalid_api_key")
 
     journal = Journal(tmp_path / "journal.sqlite")
     with provider(api_keys=("another",)) as there:

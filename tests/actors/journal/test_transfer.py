@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from actors.journal.actor import Ended, Journal, Sending
 from actors.journal.database import JournalCorrupt, JournalError
 from actors.journal.reader import reply_of, request_of
-from actors.journal.transfer import Exported, Imported, export_journal, import_journal
+from actors.journal.transfer import Exported, ImportCounts, export_journal, import_journal
 from reasoning.files.data_error import DataError
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 
@@ -65,7 +65,7 @@ def one(tmp_path: Path) -> Path:
 def test_what_is_exported_is_found_in_another_journal_and_costs_nothing(one: Path, tmp_path: Path) -> None:
     out, other = tmp_path / "out.jsonl", tmp_path / "new" / "other.sqlite"
     assert export_journal(one, out) == Exported(2, 0)
-    assert import_journal(out, other) == Imported(2, 0, 0)
+    assert import_journal(out, other) == ImportCounts(2, 0, 0)
     there = outcomes_in(other, 0, 1, 2)
     assert [there[0].text, there[1], there[2].text] == [reply(0).text, None, ODD]
     assert there[0].from_journal
@@ -98,22 +98,22 @@ def test_equal_contents_make_equal_bytes_also_through_an_import(one: Path, tmp_p
 
 def test_another_journal_is_read_as_it_is(one: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.sqlite"
-    assert import_journal(one, other) == Imported(3, 0, 0)
+    assert import_journal(one, other) == ImportCounts(3, 0, 0)
     assert outcomes_in(other, 1) == [failure(1)]
-    assert import_journal(one, one) == Imported(0, 3, 0)
+    assert import_journal(one, one) == ImportCounts(0, 3, 0)
 
 
 def test_what_is_there_stays(one: Path, tmp_path: Path) -> None:
     other = journal_of(tmp_path / "other.sqlite", (0, reply(0, "Five.")), (1, reply(1)), (2, failure(2)))
-    assert import_journal(one, other) == Imported(1, 0, 2)  # an answer takes a failure's place, never the other way
+    assert import_journal(one, other) == ImportCounts(1, 0, 2)  # an answer takes a failure's place, never the other way
     assert [found.text for found in outcomes_in(other, 0, 1, 2)] == ["Five.", reply(1).text, ODD]
-    assert import_journal(one, other) == Imported(0, 1, 2)
+    assert import_journal(one, other) == ImportCounts(0, 1, 2)
 
 
 def test_a_reply_ends_what_was_lost_and_a_failure_leaves_it_alone(tmp_path: Path) -> None:
     lost = journal_of(tmp_path / "lost.sqlite", (0, None), (1, None))
     whole = journal_of(tmp_path / "whole.sqlite", (0, reply(0)), (1, failure(1)))
-    assert import_journal(whole, lost) == Imported(1, 0, 1)
+    assert import_journal(whole, lost) == ImportCounts(1, 0, 1)
     assert [found and found.text for found in outcomes_in(lost, 0, 1)] == [reply(0).text, None]
 
 
@@ -123,7 +123,7 @@ def test_a_run_that_writes_disturbs_neither_export_nor_import(one: Path, tmp_pat
     writing.start([sending])
     assert export_journal(one, tmp_path / "out.jsonl") == Exported(2, 0)
     journal_of(tmp_path / "six.sqlite", (6, reply(6)))
-    assert import_journal(tmp_path / "six.sqlite", one) == Imported(1, 0, 0)
+    assert import_journal(tmp_path / "six.sqlite", one) == ImportCounts(1, 0, 0)
     writing.end([Ended("s5", reply(5))])
     assert [found.text for found in writing.lookup([request(5).key, request(6).key])] == [reply(5).text] * 2
     writing.close()

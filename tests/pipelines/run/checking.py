@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.run.preflight import Checked, Fault, PreflightError, check
+from pipelines.run.preflight import Checked, PreflightError, PreflightFault, check
 from reasoning.recipe.tailored import parse_recipe
 
 LAPTOP = {"CPU": 2.0}
@@ -20,7 +20,7 @@ def checked(text: str, student: Path, resources: dict[str, float] = LAPTOP, *, t
 
 def faults(
     text: str, student: Path, resources: dict[str, float] = LAPTOP, *, teacher: bool = True
-) -> tuple[Fault, ...]:
+) -> tuple[PreflightFault, ...]:
     with pytest.raises(PreflightError) as caught:
         checked(text, student, resources, teacher=teacher)
     assert str(caught.value).startswith("mine.yaml: ")
@@ -29,7 +29,7 @@ def faults(
     return caught.value.faults
 
 
-def only(text: str, student: Path, resources: dict[str, float] = LAPTOP, *, teacher: bool = True) -> Fault:
+def only(text: str, student: Path, resources: dict[str, float] = LAPTOP, *, teacher: bool = True) -> PreflightFault:
     found = faults(text, student, resources, teacher=teacher)
     assert len(found) == 1, found
     return found[0]

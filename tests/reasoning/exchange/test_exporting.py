@@ -22,7 +22,7 @@ from reasoning.exchange.exporting import (
 )
 from reasoning.exchange.formats import Format
 from reasoning.exchange.paper_a import write_answers
-from reasoning.exchange.paper_b_completions import Template, write_completions
+from reasoning.exchange.paper_b_completions import CompletionTemplate, write_completions
 from reasoning.exchange.paper_b_dataset import write_dataset
 from reasoning.exchange.paper_b_finetune import Platform, write_finetune
 from reasoning.exchange.reading import read_imported
@@ -102,7 +102,7 @@ def test_rationales_through_paper_bs_completions(
     made: list[Rationale], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("b") / "D_task.json"
-    metadata = completion_metadata("task", "a-teacher", Template.ZERO_SHOT_COT)
+    metadata = completion_metadata("task", "a-teacher", CompletionTemplate.ZERO_SHOT_COT)
     write_completions(path, metadata, completions_for_paper_b(made, BY_ID, POSITIONS))
     found = read_imported(path, PROBLEMS)
     assert told(found.rationales) == told(made)
@@ -211,19 +211,22 @@ def test_attempts_through_paper_bs_completions(tmp_path: Path) -> None:
     assert completions[0].completion == " 2 + 9 = 11. --> 11"
     assert [one.finish_reason for one in completions] == ["stop", "stop", "length"]
     path = tmp_path / "D_task__T_x.json"
-    write_completions(path, completion_metadata("task", "curie", Template.FINE_TUNED_COT, "x"), completions)
+    write_completions(path, completion_metadata("task", "curie", CompletionTemplate.FINE_TUNED_COT, "x"), completions)
     assert list(read_imported(path, PROBLEMS, round=1).attempts) == attempts
 
 
 def test_a_completion_file_is_where_paper_bs_loader_looks() -> None:
-    metadata = completion_metadata("gsm8k", "text-davinci-002", Template.ZERO_SHOT_COT)
+    metadata = completion_metadata("gsm8k", "text-davinci-002", CompletionTemplate.ZERO_SHOT_COT)
     assert list(metadata) == [
         *("base_model", "dataset_key", "completion_key", "finetune_key", "train_key", "epoch", "prediction_template"),
     ]
-    assert completion_path("text-davinci-002", "gsm8k", Template.ZERO_SHOT_COT) == (
+    assert completion_path("text-davinci-002", "gsm8k", CompletionTemplate.ZERO_SHOT_COT) == (
         "B_text-davinci-002__C_zs_cot/D_gsm8k.json"
     )
-    assert completion_path("curie", "gsm8k", Template.FINE_TUNED_COT, "x") == "B_curie__C_ft_cot/D_gsm8k__T_x.json"
+    assert (
+        completion_path("curie", "gsm8k", CompletionTemplate.FINE_TUNED_COT, "x")
+        == "B_curie__C_ft_cot/D_gsm8k__T_x.json"
+    )
 
 
 def test_a_data_set_is_written_with_its_split(tmp_path: Path) -> None:

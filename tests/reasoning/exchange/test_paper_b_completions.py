@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasoning.exchange.paper_b_completions import (
+    CompletionTemplate,
     PublishedCompletion,
-    Template,
     read_completions,
     solutions_of,
     write_completions,
@@ -34,7 +34,7 @@ def two_samples(path: Path) -> Path:
 def test_a_teachers_completions_are_rationales_with_what_the_second_prompt_answered(tmp_path: Path) -> None:
     path = two_samples(tmp_path / "D_gsm8k.json")
     file = read_completions(path)
-    assert (file.model, file.task, file.template) == ("text-davinci-002", "gsm8k", Template.ZERO_SHOT_COT)
+    assert (file.model, file.task, file.template) == ("text-davinci-002", "gsm8k", CompletionTemplate.ZERO_SHOT_COT)
     right, cut = solutions_of(file).solutions
     assert (right.question, right.rationale, right.answer_text) == (QUESTION, " \n\n2 x 9 = 18.", " 18.")
     assert (right.gold, right.sample_index, right.sample, right.model) == ("18", 3, 0, "text-davinci-002")

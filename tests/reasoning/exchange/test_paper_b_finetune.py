@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasoning.exchange.paper_b_finetune import Platform, Sample, read_finetune, write_finetune
+from reasoning.exchange.paper_b_finetune import FineTuningSample, Platform, read_finetune, write_finetune
 from reasoning.files.data_error import DataError
 from tests.reasoning.exchange.samples import write
 
@@ -102,7 +102,7 @@ def test_written_files_are_that_repositorys_own(tmp_path: Path) -> None:
     path = tmp_path / "f.jsonl"
     question, answer = SHOWN["prompt"].removesuffix(" ###"), "A"
     rationale = SHOWN["completion"].removesuffix(" --> A END")
-    write_finetune(path, [Sample(question, rationale, answer)] * 2, Platform.OPENAI)
+    write_finetune(path, [FineTuningSample(question, rationale, answer)] * 2, Platform.OPENAI)
     assert path.read_text(encoding="utf-8") == f"{json.dumps(SHOWN)}\n{json.dumps(SHOWN)}"
 
 
@@ -113,11 +113,11 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="#>"
 
 @settings(deadline=None, max_examples=40)  # files are forced to disk
 @given(
-    samples=st.lists(st.builds(Sample, WORDS, WORDS, WORDS, st.integers(0, 9)), max_size=3),
+    samples=st.lists(st.builds(FineTuningSample, WORDS, WORDS, WORDS, st.integers(0, 9)), max_size=3),
     platform=st.sampled_from(Platform),
 )
 def test_what_is_written_is_read_again(
-    samples: list[Sample], platform: Platform, tmp_path_factory: pytest.TempPathFactory
+    samples: list[FineTuningSample], platform: Platform, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("f") / ("f.jsonl" if platform is Platform.OPENAI else "f.json")
     write_finetune(path, samples, platform)

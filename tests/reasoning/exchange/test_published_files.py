@@ -13,7 +13,7 @@ import pytest
 
 from reasoning.exchange.exporting import completions_of, positions_of
 from reasoning.exchange.matching import Catalog, Unmatched
-from reasoning.exchange.paper_b_completions import Template, read_completions, solutions_of, write_completions
+from reasoning.exchange.paper_b_completions import CompletionTemplate, read_completions, solutions_of, write_completions
 from reasoning.exchange.reading import match_file
 from reasoning.grading.answers import same_answer
 from reasoning.recipe.task import TaskSection
@@ -156,7 +156,11 @@ def test_recordings_go_through_paper_bs_completions_word_for_word(task: str, rea
     assert matched.pairs and not matched.faults
     positions = positions_of([problem.question for problem in problems], problems)
     path = tmp_path / f"D_{task}.json"
-    metadata = {"base_model": "text-davinci-002", "dataset_key": task, "prediction_template": Template.ZERO_SHOT_COT}
+    metadata = {
+        "base_model": "text-davinci-002",
+        "dataset_key": task,
+        "prediction_template": CompletionTemplate.ZERO_SHOT_COT,
+    }
     write_completions(path, metadata, completions_of(matched.pairs, positions))
     back = solutions_of(read_completions(path))
     assert not back.faults

@@ -11,7 +11,7 @@ from reasoning.rounds.phase_order import (
     OutOfOrder,
     Phase,
     PhaseRecord,
-    Step,
+    PhaseStep,
     best_round,
     next_step,
     phases_of,
@@ -32,7 +32,7 @@ def whole_rounds(accuracies: list[float]) -> list[PhaseRecord]:
 
 def test_a_run_walks_every_phase_of_every_round_once() -> None:
     done: list[PhaseRecord] = []
-    while isinstance(step := next_step(done, rounds=2), Step):
+    while isinstance(step := next_step(done, rounds=2), PhaseStep):
         done.append(record(step.round, step.phase, mistakes=1, validation_accuracy=step.round / 10))
     first = [Phase.FEEDBACK, Phase.SELECT, Phase.TRAIN, Phase.EVALUATE]
     assert [(r.round, r.phase) for r in done] == [
@@ -45,12 +45,12 @@ def test_a_run_walks_every_phase_of_every_round_once() -> None:
 def test_a_run_cut_anywhere_goes_on_with_the_next_phase(cut: int) -> None:
     done = whole_rounds([0.1, 0.2, 0.3])
     step = next_step(done[:cut], rounds=2)
-    assert step == Step(done[cut].round, done[cut].phase)
+    assert step == PhaseStep(done[cut].round, done[cut].phase)
 
 
 def test_patience_counts_rounds_without_a_better_validation_accuracy() -> None:
     assert isinstance(next_step(whole_rounds([0.5, 0.6, 0.6]), rounds=9, patience=1), Finished)
-    assert next_step(whole_rounds([0.5, 0.6, 0.6]), rounds=9, patience=2) == Step(3, Phase.EXAM)
+    assert next_step(whole_rounds([0.5, 0.6, 0.6]), rounds=9, patience=2) == PhaseStep(3, Phase.EXAM)
     assert isinstance(next_step(whole_rounds([0.5, 0.6, 0.6, 0.5]), rounds=9, patience=2), Finished)
 
 
