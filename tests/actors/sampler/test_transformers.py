@@ -78,7 +78,7 @@ def test_it_answers_with_the_version_it_was_asked_for_or_not_at_all(
         with pytest.raises(SyncFailed, match="not been started"):
             await sampler.sync("A", checkpoints["A"], probes["A"])
         await sampler.start()
-        with pytest.raises(StaleWeights, match="not synced"):
+        with pytest.raises(StaleWeights, match="not been synced"):
             await sampler.answer("A", PROMPTS[0], GREEDY)
         for name in ("A", "B", "decoder"):
             report = await sampler.sync(name, checkpoints[name], probes[name])

@@ -112,7 +112,7 @@ async def ask(target: Any, version: str, prompts: list[str], sampling: Sampling)
 def test_unsynced_replica_answers_nothing(replica: Any) -> None:
     import ray
 
-    with pytest.raises(StaleWeights, match="not synced") as caught:
+    with pytest.raises(StaleWeights, match="not been synced") as caught:
         ray.get(replica.answer.remote("A", PROMPTS[0], GREEDY))
     assert (caught.value.asked, caught.value.held) == ("A", "")
 
