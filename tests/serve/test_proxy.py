@@ -18,4 +18,6 @@ def test_a_serve_that_runs_keeps_its_port_and_tells_it(serve_port: int) -> None:
 
 def test_a_free_port_can_be_listened_on() -> None:
     with socket.socket() as listener:
-        listener.bind((LOOPBACK, free_port()))
+        port = free_port()
+        listener.bind((LOOPBACK, port))
+        assert listener.getsockname() == (LOOPBACK, port)

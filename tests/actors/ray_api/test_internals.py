@@ -48,7 +48,8 @@ def test_no_other_module_uses_a_private_name_of_ray() -> None:
 
 
 def test_ray_still_logs_authentication_under_that_name() -> None:
-    importlib.import_module(AUTHENTICATION_LOGGER)
+    module = importlib.import_module(AUTHENTICATION_LOGGER)
+    assert module.__name__ == AUTHENTICATION_LOGGER
 
 
 @pytest.mark.parametrize("name", [DATASETS_CALLBACK, CLEANER_CALLBACK])
