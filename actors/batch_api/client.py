@@ -21,8 +21,8 @@ from pydantic import BaseModel, ValidationError
 
 from actors.batch_api.files import TAG, URL, Page, RemoteBatch
 from actors.endpoint.api_keys import read_api_key, scrub
+from actors.endpoint.error_responses import failure_kind, read_error_response
 from actors.endpoint.probe import make_client
-from actors.endpoint.replies import failure_kind, read_error_response
 from actors.endpoint.wire import Response
 from actors.limits.headers import read_retry_after
 from actors.teacher.retries import backoff

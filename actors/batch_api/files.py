@@ -24,7 +24,8 @@ from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, W
 
 from actors.endpoint.api_keys import scrub
 from actors.endpoint.attempt import Endpoint
-from actors.endpoint.replies import ErrorResponse, Usage, failure_kind, read_error_response
+from actors.endpoint.error_responses import ErrorResponse, failure_kind, read_error_response
+from actors.endpoint.replies import Usage
 from actors.endpoint.wire import Response
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 

@@ -20,15 +20,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors.endpoint.api_keys import read_api_key, scrub
+from actors.endpoint.error_responses import failure_kind, outcome_of, read_error_response
 from actors.endpoint.replies import (
     NOTHING_USED,
     UnusableReply,
     Usage,
     credible,
-    failure_kind,
-    outcome_of,
     read_completion,
-    read_error_response,
 )
 from actors.endpoint.wire import Interrupted, NotReached, Response, Wire
 from actors.limits.headers import NOTHING, Observed, read_limits, read_retry_after

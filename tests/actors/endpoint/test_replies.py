@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from actors.endpoint.replies import UnusableReply, Usage, credible, failure_kind, read_completion, read_error_response
-from actors.endpoint.wire import Response
+from actors.endpoint.replies import UnusableReply, Usage, credible, read_completion
 from reasoning.teacher.calls import FailureKind
 from tests.actors.in_process import request
 
@@ -43,21 +42,3 @@ def test_what_is_no_reply_is_a_typed_failure(content: bytes, kind: FailureKind) 
     with pytest.raises(UnusableReply) as caught:
         read_completion(ASKED, content)
     assert caught.value.kind is kind
-
-
-@pytest.mark.parametrize(
-    ("status", "error", "kind"),
-    [
-        (429, {"code": "insufficient_quota", "message": "pay"}, FailureKind.QUOTA),
-        (429, {"message": "slow down"}, FailureKind.RATE_LIMITED),
-        (401, {"message": "wrong key"}, FailureKind.AUTHENTICATION),
-        (400, {"message": "maximum context length is 4096"}, FailureKind.CONTEXT_TOO_LONG),
-        (400, {"message": "temperature is not supported"}, FailureKind.BAD_REQUEST),
-        (503, {"message": "busy"}, FailureKind.SERVER),
-    ],
-)
-def test_an_error_response_means_what_its_code_its_status_and_its_words_say(
-    status: int, error: dict[str, str], kind: FailureKind
-) -> None:
-    read = read_error_response(Response(status, {}, json.dumps({"error": error}).encode()))
-    assert failure_kind(read) is kind and error["message"] in str(read)
