@@ -25,6 +25,8 @@ from reasoning.grading.extraction.anchors import anchored, judged_end, lowered
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How, first_line
 from reasoning.grading.kinds import KINDS, AnswerRules
 from reasoning.records import AnswerKind, Problem, Verdict
+from reasoning.teacher.thinking import split_thinking
+from reasoning.teacher.turns import own_start
 
 _LONGEST_BARE = 40  # characters of a line that is an answer and nothing else
 _WORD = re.compile(r"\w")
@@ -61,9 +63,11 @@ def mentions(text: str, gold: str, kind: AnswerKind, choices: tuple[str, ...] = 
 
 
 def grade(text: str, complete: bool, problem: Problem) -> tuple[str, Verdict]:
-    """The answer of a student's completion, and the verdict on it. `complete`: it ended by itself, within its limit."""
-    found = judged_answer(text, problem.answer_kind, problem.choices)
-    if not complete:
+    """The answer of a student's completion, and the verdict on it. `complete`: it ended by itself, within its limit.
+    Thinking that does not end was cut off, whatever `complete` says."""
+    said, closed = _said(text)
+    found = _judged(said, problem.answer_kind, problem.choices)
+    if not complete or not closed:
         return found.answer, Verdict.TRUNCATED
     if not found.answer:
         return found.answer, Verdict.NO_ANSWER
@@ -73,15 +77,30 @@ def grade(text: str, complete: bool, problem: Problem) -> tuple[str, Verdict]:
 
 def judged_answer(text: str, kind: AnswerKind, choices: tuple[str, ...] = ()) -> FoundAnswer:
     """The answer in the part of a completion that counts: `find_answer` of its `judged_part`."""
-    low = lowered(text)
-    end = judged_end(text, low)
-    return _found(text, low, kind, choices) if end == len(text) else _found(text[:end], low[:end], kind, choices)
+    return _judged(_said(text)[0], kind, choices)
 
 
 def judged_part(text: str) -> str:
-    """The part of a student's completion that counts: up to the next question it makes up, and up to the first blank
-    line after an answer line. Without an answer line nothing is cut there: the answer may follow a blank line."""
-    return text[: judged_end(text, lowered(text))]
+    """The part of a student's completion that counts: what it says after its thinking, up to somebody else's words and
+    up to the first blank line after an answer line. Without an answer line nothing is cut there: the answer may follow
+    a blank line. "" where the thinking does not end."""
+    said, _ = _said(text)
+    return said[: judged_end(said, lowered(said))]
+
+
+def _said(text: str) -> tuple[str, bool]:
+    """What a completion says after its thinking; nothing, where that does not end, and whether it does."""
+    thinking = split_thinking(text)
+    if not thinking.closed:
+        return "", False
+    start = own_start(thinking.said)
+    return thinking.said[start:] if start else thinking.said, True
+
+
+def _judged(said: str, kind: AnswerKind, choices: tuple[str, ...]) -> FoundAnswer:
+    low = lowered(said)
+    end = judged_end(said, low)
+    return _found(said, low, kind, choices) if end == len(said) else _found(said[:end], low[:end], kind, choices)
 
 
 def answer_of_reply(answer_text: str, problem: Problem) -> str:

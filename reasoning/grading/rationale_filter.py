@@ -1,14 +1,17 @@
 """Which replies of a teacher hold a rationale that is kept.
 
-Owns: the filter of rationales. Invariant: any text is a valid reply; its rationale is kept when it is complete and its
-answer is the gold one.
+Owns: the filter of rationales. Invariants
+- Any text is a valid reply; its rationale is kept when it is complete and its answer is the gold one.
+- What the teacher thinks before it speaks is neither answer nor rationale, unless it is to be taught.
 """
 
 from __future__ import annotations
 
 from reasoning.grading.answers import answer_of_reply, extract, same_answer
-from reasoning.prompts.headings import read_reply
+from reasoning.prompts.headings import one_block, read_reply
 from reasoning.records import Problem, Rationale, RationaleSource
+from reasoning.teacher.thinking import split_thinking, with_thinking
+from reasoning.teacher.turns import next_turn
 
 
 def keep(
@@ -22,17 +25,25 @@ def keep(
     mistake_id: str = "",
     complete: bool = True,
     any_answer: bool = False,
+    teach_thinking: bool = False,
     sample: int = 0,
 ) -> Rationale:
     """The rationale in a teacher's reply; `kept` when it is complete, not empty, and its answer is the gold one (with
     `any_answer`, whatever its answer: paper B's switch).
 
-    Any text is a valid reply. What the reply says about the mistake is not part of the rationale."""
-    reply = read_reply(reply_text)
-    if reply.answer_text == reply_text:  # no answer heading
+    Any text is a valid reply. What the reply says about the mistake is not part of the rationale, nor is what the
+    teacher thinks before it speaks; with `teach_thinking` that stands before it, between `<think>` and `</think>`.
+    Thinking that does not end was cut off, whatever `complete` says."""
+    thinking = split_thinking(reply_text)
+    said = thinking.said[: _own_end(thinking.said)]
+    reply = read_reply(said)
+    if reply.answer_text == said:  # no answer heading
         answer = extract(reply.rationale, problem.answer_kind, problem.choices)
     else:
         answer = answer_of_reply(reply.answer_text, problem)
+    text = reply.rationale
+    if teach_thinking and thinking.thought and text:
+        text = one_block(with_thinking(thinking.thought, text))
     right = same_answer(answer, problem.answer, problem.answer_kind)
     return Rationale(
         problem_id=problem.id,
@@ -40,9 +51,15 @@ def keep(
         source=source,
         prompt=prompt,
         model=model,
-        text=reply.rationale,
+        text=text,
         answer=answer,
-        kept=(right or any_answer) and complete and bool(reply.rationale),
+        kept=(right or any_answer) and complete and thinking.closed and bool(text),
         mistake_id=mistake_id,
         sample=sample,
     )
+
+
+def _own_end(said: str) -> int:
+    """Where a teacher's own words end. It may repeat the question; only after an answer is one of its own making."""
+    end = next_turn(said)
+    return end if "answer" in said[:end].lower() else next_turn(said, marks_alone=True)

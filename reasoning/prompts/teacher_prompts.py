@@ -17,6 +17,7 @@ from reasoning.prompts.demonstrations import few_shot
 from reasoning.prompts.files import Message, PromptError, checked, fill, places, read_prompt
 from reasoning.prompts.headings import ANSWER_HEADING, REASONING_HEADING, one_block
 from reasoning.records import Mistake, Problem, RationaleSource
+from reasoning.teacher.thinking import split_thinking, with_thinking
 
 _PLACES = {"question", "answer", "mistake", "demonstrations", "count"}
 
@@ -76,7 +77,7 @@ class TeacherPrompt:
         """The second request's messages. Raises `ValueError` for a prompt of one step."""
         if self.then is None:
             raise ValueError(f"prompt {self.id} asks once")
-        return self._filled(self.then, problem, mistake, reply.strip())
+        return self._filled(self.then, problem, mistake, split_thinking(reply).said.strip())
 
     def _filled(
         self, messages: tuple[Message, ...], problem: Problem, mistake: Mistake | None, reply: str = ""
@@ -95,8 +96,13 @@ class TeacherPrompt:
 
 
 def joined_reply(rationale: str, answer: str) -> str:
-    """Two steps' replies as one, in the form that `reasoning.prompts.headings.read_reply` reads."""
-    return f"{REASONING_HEADING} {rationale.strip()}\n{ANSWER_HEADING} {answer.strip()}"
+    """Two steps' replies as one, in the form that `reasoning.prompts.headings.read_reply` reads, after the thinking of
+    the first where it has any."""
+    first, second = split_thinking(rationale), split_thinking(answer)
+    if not first.closed or not second.closed:  # cut off, and so is the whole
+        return answer if first.closed else rationale
+    said = f"{REASONING_HEADING} {first.said.strip()}\n{ANSWER_HEADING} {second.said.strip()}"
+    return with_thinking(first.thought, said) if first.thought else said
 
 
 def teacher_prompt(

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, How, first_line
+from reasoning.teacher.turns import next_turn
 
 _STOP_WORD = " END"  # of paper B's completions
 _MAX_ANCHORS = 16  # a text that repeats "the answer is" for ever is read from its end, so far
@@ -30,8 +31,12 @@ _STEP = re.compile(r"\s*(?:step|part|[0-9]+[.)]\s)")  # a heading's "####", not 
 _BOX = re.compile(r"\\boxed\s*\{")
 _BRACE = re.compile(r"(?<!\\)[{}]")
 
-_NEXT_QUESTION = re.compile(r"\n[ \t*#]*(?:Question|Q)[ \t]*[0-9]*[*]*:")
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
+_TAKEN_BACK = re.compile(
+    r"\W{0,20}(?:(?:oh|hmm+|no|but|um|ah)\b\W{0,9}){0,3}(?:wait|hmm+|actually|correction|scratch that|hold on|oops"
+    r"|sorry|no,|edit:|let me (?:re|double)|on second thought|i made an? (?:mistake|error)"
+    r"|(?:that|this|it)(?:['’]s| is| was) (?:wrong|not right|incorrect|a mistake))"
+)
 _ANSWER_LINE = re.compile(r"answer[ \t*_]*:[\s*_]*[^\s*_]")
 _MARKUP = " \t*_#"
 
@@ -101,21 +106,23 @@ def _in_box(text: str, place: int) -> str:
 
 
 def judged_end(text: str, low: str) -> int:
-    """Where the part of a completion that counts ends: before the next question that the model makes up, and before the
-    first blank line after an answer line."""
-    end = len(text)
-    if "Q" in text:
-        for found in _NEXT_QUESTION.finditer(text):
-            if text[: found.start()].strip():  # a completion may begin with the question it was asked
-                end = found.start()
-                break
+    """Where the part of a completion that counts ends: before somebody else's words (`reasoning.teacher.turns`), and
+    before the first blank line after an answer line, unless the next paragraph takes the answer back."""
+    end = next_turn(text)
     if _BLANK_LINE.search(text, 0, end) is None:
         return end
     place = low.find("answer", 0, end)
     while place >= 0:
         line = _ANSWER_LINE.match(low, place, end)
         if line and low[low.rfind("\n", 0, place) + 1 : place].strip(_MARKUP) in ("", "final"):
-            blank = _BLANK_LINE.search(text, line.end(), end)
-            return blank.start() if blank else end
+            return _end_of_answer(text, low, line.end(), end)
         place = low.find("answer", place + 6, end)
+    return end
+
+
+def _end_of_answer(text: str, low: str, start: int, end: int) -> int:
+    """The first blank line after `start` that no second thought follows, such as "Hmm, that is wrong."."""
+    for blank in _BLANK_LINE.finditer(text, start, end):
+        if not _TAKEN_BACK.match(low, blank.end(), end):
+            return blank.start()
     return end

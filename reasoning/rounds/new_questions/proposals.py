@@ -26,6 +26,7 @@ from reasoning.grading.kinds import KINDS
 from reasoning.grading.options import LETTERS
 from reasoning.prompts.headings import ATTEMPT_HEADING, MISTAKE_HEADING, one_block
 from reasoning.records import AnswerKind, Problem, Split
+from reasoning.teacher.thinking import split_thinking
 
 # The reply -------------------------------------------------------------------------------------------------------
 
@@ -62,9 +63,12 @@ def read_new_questions(
     text: str, kind: AnswerKind, *, complete: bool = True, at_most: int | None = None
 ) -> list[Proposal]:
     """The new questions in a reply, in order: at most `at_most`. Of a reply that was cut off (not `complete`) the last
-    one is left out, unless its answer line had ended."""
+    one is left out, unless its answer line had ended. What the teacher thinks before it speaks proposes nothing."""
     blocks: list[dict[str, str]] = []
-    readable = _SURROGATE.sub(_UNREADABLE, text).replace("\r\n", "\n")
+    thinking = split_thinking(text)
+    if not thinking.closed:
+        return []
+    readable = _SURROGATE.sub(_UNREADABLE, thinking.said).replace("\r\n", "\n")
     for heading, said in _pieces(readable, list(_HEADING.finditer(readable))):
         part = heading["part"].lower()
         if part == "question":

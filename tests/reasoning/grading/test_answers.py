@@ -36,6 +36,13 @@ def test_a_truncated_attempt_is_truncated_whatever_it_says() -> None:
     assert grade(" steps", False, problem("18", NUMBER)) == ("", Verdict.TRUNCATED)
 
 
+def test_what_is_thought_is_not_answered_and_thinking_that_does_not_end_was_cut_off() -> None:
+    eighteen = problem("18", NUMBER)
+    assert grade("<think>17?\nAnswer: 17\n\nNo.\n</think>\n\n18", True, eighteen) == ("18", Verdict.CORRECT)
+    assert grade("<think>The answer is 18.", True, eighteen) == ("", Verdict.TRUNCATED)
+    assert grade("<think>The answer is 18.</think>", True, eighteen) == ("", Verdict.NO_ANSWER)
+
+
 def test_verdicts() -> None:
     coin = problem("yes", YES_NO)
     assert grade(" The coin is heads up.\nAnswer: yes", True, coin) == ("yes", Verdict.CORRECT)
@@ -50,6 +57,7 @@ def test_what_follows_the_answer_does_not_count() -> None:
     assert grade(rambling, True, problem("2", NUMBER))[1] is Verdict.CORRECT
     second = " One and one.\nAnswer: 2\nQuestion: And more?\nReasoning: so\nAnswer: 5"
     assert grade(second, True, problem("2", NUMBER))[1] is Verdict.CORRECT
+    assert grade("Answer: 3\n\nHmm, that is wrong. The answer is 2.", True, problem("2", NUMBER))[1] is Verdict.CORRECT
     assert judged_part(" First.\n\nAnswer: 2") == " First.\n\nAnswer: 2"  # no answer before the blank line
 
 

@@ -39,3 +39,7 @@ def test_a_mistake_made_again_is_of_its_last_round() -> None:
 def test_a_mistake_is_what_was_judged() -> None:
     (mistake,) = mistakes_of([attempt(" wrong\nAnswer: 17\n\nThank you.\nQuestion: more?")])
     assert mistake.text == "wrong\nAnswer: 17"
+    (mistake,) = mistakes_of(
+        [attempt("<think>18?\nAnswer: 18\n\nNo.</think>\nwrong\nAnswer: 17<|im_end|>\nAnswer: 18")]
+    )
+    assert mistake.text == "wrong\nAnswer: 17"

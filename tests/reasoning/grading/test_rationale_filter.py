@@ -7,8 +7,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reasoning.grading.answers import grade
 from reasoning.grading.rationale_filter import keep
-from reasoning.records import AnswerKind, Problem, Rationale, RationaleSource, Split
+from reasoning.prompts.student_forms import default_form
+from reasoning.records import AnswerKind, Problem, Rationale, RationaleSource, Split, Verdict
 
 TAILORED = RationaleSource.TAILORED
 PROBLEM = Problem("task", "How many?", "18", AnswerKind.NUMBER, Split.TRAIN)
@@ -34,6 +36,33 @@ def test_a_reply_that_is_cut_or_an_answer_alone_is_not_kept() -> None:
 
 def test_what_is_said_about_the_mistake_does_not_answer_for_the_rationale() -> None:
     assert not kept_reply("Mistake: the answer is 18, not 17.\nReasoning: I do not know.\nAnswer:").kept
+
+
+THOUGHT = "<think>\nIs it 17?\n\nAnswer: 17\nNo, 9 and 9.\n</think>\n\nReasoning: 9 and 9.\nAnswer: 18"
+
+
+def test_what_the_teacher_thinks_is_not_its_rationale() -> None:
+    kept = kept_reply(THOUGHT)
+    assert (kept.text, kept.answer, kept.kept) == ("9 and 9.", "18", True)
+    assert not kept_reply("<think>9 and 9.\nAnswer: 18</think>\nReasoning: 9 and 8.\nAnswer: 17").kept
+    assert not kept_reply("<think>9 and 9.\nAnswer: 18</think>").kept
+
+
+def test_thinking_that_does_not_end_was_cut_off() -> None:
+    assert not kept_reply("<think>Reasoning: 9 and 9.\nAnswer: 18").kept
+
+
+def test_thinking_is_taught_on_wish() -> None:
+    kept = kept_reply(THOUGHT, teach_thinking=True)
+    assert kept.text == "<think>\nIs it 17?\nAnswer: 17\nNo, 9 and 9.\n</think>\n9 and 9." and kept.kept
+    assert kept_reply("Reasoning: 9 and 9.\nAnswer: 18", teach_thinking=True).text == "9 and 9."
+    assert grade(default_form().completion(kept.text, "18"), True, PROBLEM) == ("18", Verdict.CORRECT)
+
+
+def test_a_reply_ends_where_another_turn_begins() -> None:
+    assert kept_reply("Reasoning: 9 and 9.\nAnswer: 18<|im_end|>\n<|im_start|>user\nMore?\nAnswer: 5").answer == "18"
+    assert kept_reply("Reasoning: 9 and 9.\nAnswer: 18\n\nQuestion: 2+2?\nReasoning: x.\nAnswer: 4").kept
+    assert kept_reply("Mistake: None.\nQuestion: How many?\nReasoning: 9 and 9.\nAnswer: 18").kept  # it repeats it
 
 
 @given(st.text())

@@ -9,6 +9,7 @@ import pytest
 from reasoning.prompts.files import PROMPTS, PromptError, places
 from reasoning.prompts.teacher_prompts import joined_reply, teacher_prompt
 from reasoning.records import AnswerKind, Mistake, Problem, RationaleSource, Split
+from reasoning.teacher.thinking import Thinking, split_thinking
 from tests.reasoning.prompts.written import written
 
 NAMES = sorted(path.stem for path in (PROMPTS / "teacher").glob("*.yaml"))
@@ -44,6 +45,15 @@ def test_in_two_steps_the_second_request_holds_the_first_reply() -> None:
     with pytest.raises(ValueError, match="asks once"):
         teacher_prompt("plain").second(PROBLEM, None, "")
     assert joined_reply(" 9 and 9. ", " 18\n") == "Reasoning: 9 and 9.\nAnswer: 18"
+
+
+def test_two_steps_are_joined_without_what_was_thought_between_them() -> None:
+    joined = joined_reply("<think>17?</think>9 and 9.", "<think>Now the answer.\nAnswer: 17</think>18")
+    assert split_thinking(joined) == Thinking("17?", "\nReasoning: 9 and 9.\nAnswer: 18", True)
+    assert not split_thinking(joined_reply("<think>17?", "<think>hm</think>18")).closed
+    prompt = teacher_prompt("zero_shot_cot")
+    problem = Problem("task", "How many?", "18", AnswerKind.NUMBER, Split.TRAIN)
+    assert "17?" not in str(prompt.second(problem, None, "<think>17?</think>9 and 9."))
 
 
 def test_a_rationale_counts_as_tailored_when_its_prompt_shows_the_mistake() -> None:

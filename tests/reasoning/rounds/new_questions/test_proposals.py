@@ -114,6 +114,12 @@ def test_a_question_that_was_cut_off_is_left_out() -> None:
     assert len(read_new_questions(PLAIN_BLOCKS.rstrip(), NUMBER)) == 2
 
 
+def test_what_the_teacher_thinks_proposes_nothing() -> None:
+    text = "<think>Question: 1?\nAnswer: 1\n</think>\nQuestion: 2?\nReasoning: so\nAnswer: 2"
+    assert [one.question for one in read_new_questions(text, AnswerKind.NUMBER)] == ["2?"]
+    assert read_new_questions("<think>Question: 1?\nAnswer: 1", AnswerKind.NUMBER) == []
+
+
 def test_no_more_are_read_than_were_asked_for() -> None:
     assert len(read_new_questions(PLAIN_BLOCKS * 3, NUMBER)) == 6
     assert len(read_new_questions(PLAIN_BLOCKS * 3, NUMBER, at_most=3)) == 3

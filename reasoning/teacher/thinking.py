@@ -1,0 +1,83 @@
+"""What a model thinks before it speaks, and what it then says.
+
+Owns: the marks that part the two, in every form that models are known to write: `</think>` and its kin, `[/THINK]`,
+`◁/think▷`, `<|end_of_thought|>`, the channels of Harmony. One function for students' attempts and teachers' replies.
+
+Invariants
+- Total: every string is accepted, nothing raises, and the time is linear in the text's length.
+- What stands before the last closing mark is thought, whether an opening mark stands before it or not (a chat template
+  may have written that one). Thinking that was opened and never closed was cut off: the text says nothing yet.
+- A text without marks is said, unchanged.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from reasoning.teacher.turns import next_turn
+
+_NAME = r"(?:[a-z]{1,12}[:_])?(?:think|thinking|thoughts?|reasoning|scratchpad)"
+_CLOSED = re.compile(
+    rf"(?:<|&lt;)/\s*{_NAME}\s*(?:>|&gt;)|\[/\s*(?:think|thinking|reasoning)\s*\]|◁/think▷"
+    r"|<\|(?:end_(?:of_)?(?:thought|thinking|think|reasoning)|/think(?:ing)?|inner_suffix)\|>|<channel\|>"
+    r"|<\|channel\|>\s*final\b[^<\n]{0,60}(?:<\|constrain\|>[^<\n]{0,60})?<\|message\|>",
+    re.IGNORECASE,
+)
+_OPENED = re.compile(
+    rf"(?:<|&lt;){_NAME}\s*(?:>|&gt;)|\[(?:think|thinking|reasoning)\]|◁think▷"
+    r"|<\|(?:(?:begin|start)_(?:of_)?(?:thought|thinking|think|reasoning)|think(?:ing)?|inner_prefix)\|>|<\|channel>thought\b"
+    r"|<\|channel\|>\s*(?:analysis|commentary)\b[^<\n]{0,60}(?:<\|constrain\|>[^<\n]{0,60})?<\|message\|>",
+    re.IGNORECASE,
+)
+# The channels of Harmony where the decoder left its marks out.
+_BARE_CHANNELS = re.compile(r"\s*(?:analysis|commentary)(?=[A-Z\s])")
+_GLUED_CHANNEL = re.compile(r"\s*(?:analysis|commentary)[A-Z]")
+_BARE_FINAL = "assistantfinal"
+_TURN_MARK = re.compile(r"<\|(?:start|end)\|>(?:\s*assistant)?")
+_STARTS = ("<", "[", "◁", "&lt;")
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """A completion in two parts, without the marks between them. `closed`: the thinking came to its end, or there was
+    none; where it did not, what is `said` is not an answer."""
+
+    thought: str
+    said: str
+    closed: bool
+
+
+def split_thinking(text: str) -> Thinking:
+    """What a completion thinks and what it says after that. Without thinking, `said` is `text` itself."""
+    if not any(start in text for start in _STARTS):
+        return _bare_channels(text) if _BARE_CHANNELS.match(text) else Thinking("", text, True)
+    start = 0
+    for closing in _CLOSED.finditer(text):
+        opening = _OPENED.search(text, start, closing.start())
+        limit = opening.start() if opening else closing.start()
+        if next_turn(text, start, limit, marks_alone=opening is None) < limit:
+            break  # the thinking of another turn, which the model made up
+        start = closing.end()
+    opening = _OPENED.search(text, start)
+    if opening is not None and next_turn(text, start, opening.start()) == opening.start():
+        return Thinking(_thought(text), text[start : opening.start()], False)
+    return Thinking(_thought(text[:start]), text[start:] if start else text, True)
+
+
+def with_thinking(thought: str, said: str) -> str:
+    """One text of both parts, which `split_thinking` parts again."""
+    return f"<think>\n{thought.strip()}\n</think>\n{said.lstrip()}"
+
+
+def _bare_channels(text: str) -> Thinking:
+    thought, final, said = text.rpartition(_BARE_FINAL)
+    if final:
+        return Thinking(thought.strip(), said, True)
+    return Thinking(text.strip(), "", False) if _GLUED_CHANNEL.match(text) else Thinking("", text, True)
+
+
+def _thought(text: str) -> str:
+    for pattern in (_OPENED, _CLOSED, _TURN_MARK):
+        text = pattern.sub("", text)
+    return text.strip()

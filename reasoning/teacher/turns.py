@@ -1,0 +1,95 @@
+"""Whose words a completion holds: where its own end, and a next turn that the model makes up begins.
+
+Owns: the marks by which chat templates end a turn and begin another, and the lines by which a text does ("Human:",
+"### Question:", "Q:"). What a model thinks before it speaks is `reasoning.teacher.thinking`.
+
+Invariants
+- Total: every string is accepted, nothing raises, and the time is linear in the text's length.
+- What a completion begins with is its own, even a question: it may repeat the one it was asked.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Marks that carry a part of the same turn: the channels of Harmony, and the marks of solutions, responses and answers.
+_CARRIERS = (
+    r"channel|message|constrain|answer|final|final_answer|response|output|solution"
+    r"|(?:begin|start|end)_(?:of_)?(?:thought|thinking|think|reasoning)|/?think(?:ing)?"
+    r"|(?:begin|start)_(?:of_)?(?:solution|answer|response|text|action)|inner_(?:prefix|suffix)"
+)
+_MARK = re.compile(
+    rf"<[|｜](?!(?:{_CARRIERS})[|｜]>)/?[\w▁:/.-]{{1,40}}[|｜]>"  # <|im_end|>, <｜end▁of▁sentence｜>
+    r"|<\|turn>|<turn\|>|</?s>|<</?SYS>>|\[/?INST\]|\[\|/?[\w▁]{1,30}\|\]|\]~b\]|\[e~\["
+    r"|</?(?:eos|bos|pad|unk|eot|eop|eoa|eoh|eod|end_of_turn|start_of_turn|endoftext|end_of_text|extra_id_1|_user|role)>",
+    re.IGNORECASE,
+)
+_GOES_ON = re.compile(r"<\|(?:end\|>\s*<\|start)\|>\s*assistant", re.IGNORECASE)  # a next message of the same turn
+_OPENING_MARK = (
+    r"(?:<\|(?:im_start|start|assistant|start_header_id|end_header_id|header_start|header_end|message|channel"
+    r"|begin_of_text|start_of_role|end_of_role|begin_of_solution|start_response|start_text|response|solution)\|>"
+    r"|<｜Assistant｜>|<(?:s|bos|start_of_turn)>|\[/INST\]|\[\|assistant\|\]|<\|turn>model)"
+)
+_OPENING = re.compile(
+    rf"\s*{_OPENING_MARK}(?:\s|{_OPENING_MARK}|(?<=[>\]])(?:assistant|model)\b(?!\s*:))*", re.IGNORECASE
+)
+
+# At a line's beginning. The first group begins a question in whatever text; the words of the second may be a heading of
+# an answer's own, and begin another question only where an answer stands before them.
+_SPEAKERS = (
+    r"question|q|human|user|customer|student\s+question|instruction|input|new\s+question|next\s+question|prompt|用户|问题"
+    r"|вопрос|frage|pregunta|domanda|utilisateur|usuario"
+)
+_HEADINGS = r"problem|exercise|task|example|new\s+problem|next\s+problem|another\s+(?:problem|question|example)"
+_LINE = re.compile(
+    rf"\n[ \t*#>]*(?:(?P<speaker>{_SPEAKERS})|{_HEADINGS})[ \t]*\#?[0-9]*[ \t]*(?:[*_]*[:：]|[*_]+[ \t]*(?=\n))"
+    r"|\n[ \t]*(?:(?P<title>\#{1,6}[ \t]*(?:question|user|human|instruction)[ \t]*[0-9]*)"
+    r"|(?P<role>user|human))[ \t]*(?=\n)"
+)
+_ANSWERED = re.compile(r"answer|boxed|####|-->")
+
+
+def next_turn(text: str, start: int = 0, end: int | None = None, *, marks_alone: bool = False) -> int:
+    """Where, in `text[start:end]`, somebody else's words begin after words of its own; `end` where they do not. With
+    `marks_alone` only the marks of chat templates count, not the lines such as "Human:"."""
+    end = len(text) if end is None else end
+    if "<" in text or "[" in text:
+        end = _next_mark(text, start, end)
+    return end if marks_alone else _next_line(text, start, end)
+
+
+def own_start(text: str, start: int = 0) -> int:
+    """Where the words begin that follow the marks of a turn's beginning ("<|im_start|>assistant")."""
+    found = _OPENING.match(text, start) if "<" in text or "[" in text else None
+    return found.end() if found else start
+
+
+def _next_mark(text: str, start: int, end: int) -> int:
+    place = start = own_start(text, start)
+    while found := _MARK.search(text, place, end):
+        again = _GOES_ON.match(text, found.start())
+        if again is None and text[start : found.start()].strip():
+            return found.start()
+        place = again.end() if again else own_start(text, found.end())
+        start = start if again else place
+    return end
+
+
+def _next_line(text: str, start: int, end: int) -> int:
+    if text.find("\n", start, end) < 0:
+        return end
+    low = text[start:end].lower()
+    if len(low) != end - start:  # a few capitals grow when lowered
+        low = text[start:end]
+    begun = len(low) - len(low.lstrip())
+    answered = _ANSWERED.search(low)
+    replies = max(low.rfind("\nassistant\n"), low.rfind("\nmodel\n"))
+    for found in _LINE.finditer(low, begun):
+        if found["role"]:  # where the decoder left out the marks of a chat template
+            begins = found.end() <= replies
+        else:
+            named = found["speaker"] or found["title"]
+            begins = bool(named) or (answered is not None and answered.start() < found.start())
+        if begins:
+            return start + found.start()
+    return end

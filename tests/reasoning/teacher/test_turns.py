@@ -1,0 +1,105 @@
+"""Where a completion's own words end: at the marks of chat templates, and at lines that begin somebody else's."""
+
+from __future__ import annotations
+
+import pytest
+
+from reasoning.teacher.turns import next_turn, own_start
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        *("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end|>", "<|return|>", "<|end_of_text|>", "<|eom_id|>"),
+        *("</s>", "<s>", "<eos>", "<end_of_turn>", "<|END_OF_TURN_TOKEN|>", "<|user|>", "<|eot|>", "<turn|>"),
+        *(
+            "<｜end▁of▁sentence｜>",
+            "<｜User｜>",
+            "[INST]",
+            "[/INST]",
+            "[|endofturn|]",
+            "<|start_header_id|>",
+            "<|endofprompt|>",
+        ),
+    ],
+)
+def test_the_marks_of_chat_templates_end_a_turn(mark: str) -> None:
+    text = f"It is 42.{mark}\nAnswer: 7"
+    assert text[: next_turn(text)] == "It is 42."
+    assert next_turn(text, marks_alone=True) == next_turn(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "Human:",
+            "User:",
+            "Question:",
+            "Q:",
+            "Q2:",
+            "### Question:",
+            "**Question 2:**",
+            "## Question",
+            "### User",
+            "Input:",
+        ),
+        *(
+            "> Question:",
+            "### Instruction:",
+            "Customer:",
+            "Question #2:",
+            "user\n2+2?\nassistant",
+            "用户：",
+            "Question：",
+            "q:",
+        ),
+    ],
+)
+def test_a_line_begins_somebody_elses_words(line: str) -> None:
+    text = f"It is 42.\n\n{line}\n2+2?\nAnswer: 4" if "\n" not in line else f"It is 42.\n{line}\n4"
+    assert text[: next_turn(text)].strip() == "It is 42."
+    assert next_turn(text, marks_alone=True) == len(text)
+
+
+@pytest.mark.parametrize("line", ["Problem:", "Exercise 2:", "## Problem 3:", "Example:", "Another question:"])
+def test_a_heading_begins_another_question_only_after_an_answer(line: str) -> None:
+    assert next_turn(f"The answer is 42.\n{line} 2+2?") == len("The answer is 42.")
+    restated = f"Let me see.\n{line} 2+2?\nThe answer is 4."
+    assert next_turn(restated) == len(restated)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Question: how many?\nAnswer: 42",  # its own
+        "\n\nQ: how many?\nA: 42",
+        "It is 42. The user: nobody",
+        "Users: 42",
+        "The answer is\nhuman\n",
+        "a < b and [b] > 3",
+        "<answer>42</answer>",
+        "<|answer|>42",
+        "questionable: 42",
+    ],
+)
+def test_what_is_its_own(text: str) -> None:
+    assert next_turn(text) == len(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<|im_start|>assistant\n42",
+        "<|start_header_id|>assistant<|end_header_id|>\n\n42",
+        "<start_of_turn>model\n42",
+        "<｜Assistant｜>42",
+        "[/INST] 42",
+        "<|begin_of_solution|>42",
+        "<s>42",
+        "42",
+    ],
+)
+def test_the_marks_of_its_own_beginning_are_not_its_words(text: str) -> None:
+    assert text[own_start(text) :] == "42"
+    assert next_turn(text) == len(text)
