@@ -5,13 +5,15 @@ Owns: the stock `openai` client, the typing of what it raises, and the handing o
 Invariants
 - A batch is created at most once: after a call to create it whose outcome is not known, the provider's list is searched
   for our name of it (in its metadata) before another is tried, and nothing is created after `until`.
-- Every call is one attempt; `hand_over` repeats with waits, at least those the provider asks for.
+- Every call is one attempt; `hand_over` repeats with waits, at least those the provider asks for. A file that was just
+  stored and is not to be seen yet, or not processed, is waited for.
 - No error holds a key: each message is scrubbed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -19,7 +21,8 @@ from typing import Any, TypeVar
 import openai
 from pydantic import BaseModel, ValidationError
 
-from actors.batch_api.files import TAG, URL, Page, RemoteBatch
+from actors.batch_api.files import URL
+from actors.batch_api.remote import TAG, Page, RemoteBatch
 from actors.endpoint.api_keys import read_api_key, scrub
 from actors.endpoint.error_responses import failure_kind, read_error_response
 from actors.endpoint.probe import make_client
@@ -29,6 +32,12 @@ from actors.teacher.retries import backoff
 from reasoning.teacher.calls import EndpointSettings, FailureKind
 
 _CALL_S = 60.0  # without a byte; a file may take as many of them as it needs
+_FILE_READY_S = 60.0  # after a file was stored; Azure takes some of them before a batch may be made of it
+_NOT_READY = re.compile(
+    r"no such file|not (yet |been )?(found|ready|processed|available)|(does not|doesn't) exist|processing|pending|"
+    r"processed state|still being",
+    re.IGNORECASE,
+)
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 _ResultT = TypeVar("_ResultT")
 
@@ -42,9 +51,21 @@ class CallFailed(Exception):
         self.refused = refused
         self.retry_after_s = retry_after_s
 
+    def speaks_of_a_file(self, file_id: str) -> bool:
+        """Whether a refused creation says that the input file, which is there, is not to be seen yet."""
+        if self.kind not in (FailureKind.NOT_FOUND, FailureKind.BAD_REQUEST):
+            return False
+        said = str(self)
+        return _NOT_READY.search(said) is not None and ("file" in said.lower() or file_id in said)
+
 
 class _File(BaseModel):
     id: str
+    filename: str | None = None
+
+
+class _Files(BaseModel):
+    data: list[_File]
 
 
 class BatchClient:
@@ -63,12 +84,13 @@ class BatchClient:
         """Uploads `content` and creates the batch that we call `id`, before `until` (monotonic time). None: it is not
         known whether it was created. Raises `CallFailed` when it surely was not."""
         file_id = await self._repeat(lambda: self.upload(id, content), until)
+        stored_at = time.monotonic()
         unsure = False
 
         async def create() -> RemoteBatch:
             nonlocal unsure
             if unsure:
-                found = await self.find(id, made_at)
+                found = await self.find(id, made_at, file_id)
                 if found is not None:
                     return found
             before, unsure = unsure, True  # also when time runs out in the middle of it
@@ -76,6 +98,8 @@ class BatchClient:
                 return await self.create(id, file_id)
             except CallFailed as failed:
                 unsure = before or not failed.refused
+                if time.monotonic() - stored_at < _FILE_READY_S and failed.speaks_of_a_file(file_id):
+                    raise CallFailed(FailureKind.SERVER, str(failed), True, failed.retry_after_s) from None
                 raise
 
         try:
@@ -99,17 +123,24 @@ class BatchClient:
     async def retrieve(self, remote_id: str) -> RemoteBatch:
         return await self._read(self._client.batches.with_raw_response.retrieve(remote_id), RemoteBatch)
 
-    async def find(self, id: str, made_at: float) -> RemoteBatch | None:
-        """The batch that we call `id` and made at `made_at` (Unix time), among all that the provider lists."""
+    async def find(self, id: str, made_at: float, file_id: str | None = None) -> RemoteBatch | None:
+        """The batch that we call `id` and made at `made_at` (Unix time), among all that the provider lists. Where a
+        provider keeps no metadata it is known by its input file, `file_id`, or the one that is called as we call it."""
         after: Any = openai.omit
+        unnamed: dict[str, RemoteBatch] = {}
         while True:
             page = await self._read(self._client.batches.with_raw_response.list(after=after, limit=100), Page)
             for batch in page.data:
                 if batch.is_named(id):
                     return batch
+                if batch.input_file_id is not None and not batch.metadata:
+                    unnamed[batch.input_file_id] = batch
             if not page.has_more or not page.data or page.reaches_back_to(made_at) or page.data[-1].id == after:
-                return None
+                break
             after = page.data[-1].id
+        if not unnamed:
+            return None
+        return unnamed.get(file_id or await self._stored_as(f"{id}.jsonl") or "")
 
     async def content(self, file_id: str | None) -> bytes:
         """A whole file; nothing where there is none."""
@@ -119,6 +150,11 @@ class BatchClient:
 
     async def close(self) -> None:
         await self._client.close()
+
+    async def _stored_as(self, filename: str) -> str | None:
+        """The provider's name of the file that was uploaded as `filename`."""
+        files = await self._read(self._client.files.with_raw_response.list(), _Files)
+        return next((file.id for file in files.data if file.filename == filename), None)
 
     async def _content(self, file_id: str) -> bytes:
         return (await self._client.files.content(file_id)).content

@@ -1,11 +1,12 @@
-"""The Batch API as data: the lines that go in, the lines that come out, and the provider's record of a batch.
+"""The Batch API's files: the lines that go in, and what the lines that come out mean for their requests.
 
-Owns: the writing of input files, the strict reading of whatever comes back, and what a line's result means for its
-request. No I/O.
+Owns: the writing of input files, and the result of every request. The forms of lines are `actors.batch_api.lines`, the
+provider's record of a batch is `actors.batch_api.remote`. No I/O.
 
 Invariants
-- Every request of a batch that has ended gets exactly one result, its first, whatever the files hold: lines that cannot
-  be read or that belong to no request are skipped, and a request without a line has the result "missing".
+- Every request of a batch that has ended gets exactly one result, whatever the files hold: lines that cannot be read or
+  that belong to no request are skipped, and a request without a line has the result "missing". An answer counts before
+  a failure.
 - A line costs what its reply says of its tokens. Refused, expired or cancelled lines cost nothing; where a line was
   served or might have been, and nothing credible is known, the worst case stands.
 - No message holds a key: each is scrubbed.
@@ -15,13 +16,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
-
+from actors.batch_api.lines import ResultLine, lines_of
+from actors.batch_api.remote import BatchState, RemoteBatch
 from actors.endpoint.api_keys import scrub
 from actors.endpoint.attempt import Endpoint
 from actors.endpoint.error_responses import ErrorResponse, failure_kind, read_error_response
@@ -30,13 +31,8 @@ from actors.endpoint.wire import Response
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 
 URL: Final = "/v1/chat/completions"
-TAG = "tailor"  # our name for a batch, in its metadata at the provider
 MOST_BYTES = 190_000_000  # of an input file: OpenAI takes 200 MB
 _LONGEST_MESSAGE = 500
-_CLOCKS_APART_S = 3600.0  # at most, of the provider's clock and this machine's
-_ENDED = frozenset({"completed", "failed", "expired", "cancelled", "canceled"})
-_NOT_BEGUN = frozenset({"batch_expired", "batch_cancelled"})
-_TOO_MUCH = frozenset({"token_limit_exceeded", "request_limit_exceeded", "rate_limit_exceeded"})  # enqueued, as a whole
 _NOTHING = Usage()
 _ItemT = TypeVar("_ItemT")
 
@@ -57,81 +53,6 @@ class LineResult:
     outcome: TeacherReply | TeacherFailure
     disposition: Disposition
     usage: Usage | None = _NOTHING
-
-
-class _Counts(BaseModel):
-    total: int = 0
-    completed: int = 0
-    failed: int = 0
-
-
-class _Error(BaseModel):
-    code: str | None = None
-    message: str | None = None
-    line: int | None = None
-
-
-class _Errors(BaseModel):
-    data: list[_Error] | None = None
-
-
-def _or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    """What is only for show must not keep finished results from being fetched."""
-    try:
-        return read(value)
-    except ValidationError:
-        return None
-
-
-class RemoteBatch(BaseModel):
-    """A batch as the provider shows it, as far as it matters here."""
-
-    id: str
-    status: str
-    created_at: float | None = None
-    input_file_id: str | None = None
-    output_file_id: str | None = None
-    error_file_id: str | None = None
-    metadata: Any = None
-    request_counts: Annotated[_Counts | None, WrapValidator(_or_none)] = None
-    errors: Annotated[_Errors | None, WrapValidator(_or_none)] = None
-
-    @property
-    def ended(self) -> bool:
-        return self.status in _ENDED
-
-    @property
-    def counts(self) -> _Counts:
-        return self.request_counts or _Counts()
-
-    def is_named(self, id: str) -> bool:
-        """Whether this is the batch that we call `id`."""
-        return isinstance(self.metadata, Mapping) and self.metadata.get(TAG) == id
-
-    @property
-    def over_capacity(self) -> bool:
-        """It failed only because too much was handed over at a time."""
-        errors = (self.errors and self.errors.data) or []
-        return self.status == "failed" and any(error.code in _TOO_MUCH for error in errors)
-
-    @property
-    def words(self) -> str:
-        """Why it failed, in the provider's words."""
-        errors = (self.errors and self.errors.data) or []
-        said = [f"line {e.line}: {e.message or e.code}" if e.line else f"{e.message or e.code}" for e in errors[:3]]
-        return "; ".join(said) or "the provider does not say why"
-
-
-class Page(BaseModel):
-    """One page of the provider's list of batches."""
-
-    data: list[RemoteBatch]
-    has_more: bool = False
-
-    def reaches_back_to(self, made_at: float) -> bool:
-        """Whether what follows is older than `made_at` (Unix time): the list is seen to begin with the newest."""
-        first, last = (self.data[0].created_at, self.data[-1].created_at) if self.data else (None, None)
-        return first is not None and last is not None and first > last and last < made_at - _CLOCKS_APART_S
 
 
 def input_line(key: str, body: Mapping[str, Any]) -> bytes:
@@ -156,38 +77,6 @@ def fitting(
         yield part
 
 
-def read_input(content: bytes, teacher: str) -> dict[str, TeacherRequest]:
-    """The requests in an input file of ours, by key, as far as a reply is judged by them: what is in the key and not in
-    the file is not known here. Lines that cannot be read are passed over."""
-    requests = {}
-    for line in content.splitlines():
-        try:
-            sent = json.loads(line)
-            body = sent["body"]
-            messages = tuple((str(one["role"]), str(one["content"])) for one in body["messages"])
-            asked = TeacherRequest(teacher, str(body["model"]), messages, 0.0, int(body["max_tokens"]))
-            requests[str(sent["custom_id"])] = asked
-        except (ValueError, TypeError, KeyError, RecursionError):
-            continue
-    return requests
-
-
-class _Response(BaseModel):
-    status_code: int
-    body: Any = None
-
-
-class _LineError(BaseModel):
-    code: str | None = None
-    message: str | None = None
-
-
-class _Line(BaseModel):
-    custom_id: str
-    response: _Response | None = None
-    error: _LineError | None = None
-
-
 class ResultReader:
     """The reading of one batch that has ended. `keys` are its requests'; `requests` those of them that are known."""
 
@@ -206,64 +95,82 @@ class ResultReader:
         self._requests = requests
 
     def results(self, files: Iterable[bytes]) -> Iterator[LineResult]:
-        """One result for each key. `files`: the output file and the error file, where there are any."""
-        if self._batch.status == "failed":
-            yield from map(self._never_begun, self._keys)
-            return
+        """One result for each key. `files`: the output file and the error file, where there are any. Of several lines
+        for one request a reply counts before a failure, and the first of several alike."""
         open_keys = dict.fromkeys(self._keys)
+        failed: dict[str, LineResult] = {}
+        not_begun = set()
         unreadable = answered = 0
-        not_begun = []  # whether that counts as an attempt is known at the end
-        for text in (line for content in files for line in content.split(b"\n") if line.strip()):
-            try:
-                line = _Line.model_validate_json(text)
-            except ValidationError:
+        for line in (line for content in files for line in lines_of(content)):
+            if line is None:
                 unreadable += 1
-                continue
-            if line.custom_id not in open_keys:
-                continue
-            del open_keys[line.custom_id]
-            if line.error is not None and line.error.code in _NOT_BEGUN:
-                not_begun.append(line.custom_id)
-                continue
-            result = self._result(line)
-            answered += isinstance(result.outcome, TeacherReply)
-            yield result
-        cut_short = self._batch.status in ("expired", "cancelled")
-        if cut_short and not unreadable:  # a line that was not begun may be in no file
-            not_begun += open_keys
-            open_keys = {}
-        disposition = (
-            Disposition.RETRY_UNCOUNTED if answered and self._batch.status != "cancelled" else Disposition.RETRY
-        )
-        for key in not_begun:
-            why = f"batch {self._batch.id} ended ({self._batch.status}) before this was answered"
-            yield self._failed(key, FailureKind.TIMEOUT, why, disposition)
-        for key in open_keys:
-            why = f"batch {self._batch.id} ({self._batch.status}) holds no readable line for this request"
-            yield self._failed(key, FailureKind.MALFORMED, why, usage=None)
+            elif line.custom_id in open_keys and line.not_begun:
+                not_begun.add(line.custom_id)
+            elif line.custom_id in open_keys:
+                result = self._answer(line) if line.answered else self._failure(line)
+                if isinstance(result.outcome, TeacherReply):
+                    answered += 1
+                    del open_keys[line.custom_id]
+                    yield result
+                else:
+                    failed.setdefault(line.custom_id, result)
+        for key in [key for key in failed if key in open_keys]:
+            del open_keys[key]
+            yield failed[key]
+        yield from self._without_answer(open_keys, not_begun, unreadable, answered)
 
-    def _result(self, line: _Line) -> LineResult:
+    def _without_answer(
+        self, keys: Iterable[str], not_begun: Set[str], unreadable: int, answered: int
+    ) -> Iterator[LineResult]:
+        """Results for those that no line answers. Of a batch that was cut short a line that was not begun may be in no
+        file; what was begun and lost is told apart from it only where every line can be read."""
+        batch = self._batch
+        all_not_begun = not unreadable and (batch.cut_short or batch.state is BatchState.FAILED)
+        free_again = answered and batch.state is not BatchState.CANCELLED
+        for key in keys:
+            if key not in not_begun and not all_not_begun:
+                why = f"batch {batch.id} ({batch.status}) holds no readable line for this request"
+                yield self._failed(key, FailureKind.MALFORMED, why, usage=None)
+            elif batch.state is BatchState.FAILED:
+                yield self._never_begun(key)
+            else:
+                why = f"batch {batch.id} ended ({batch.status}) before this was answered"
+                how = Disposition.RETRY_UNCOUNTED if free_again else Disposition.RETRY
+                yield self._failed(key, FailureKind.TIMEOUT, why, how)
+
+    def _answer(self, line: ResultLine) -> LineResult:
         key = line.custom_id
-        if line.response is None:
-            error = line.error or _LineError(message="a line without a response")
-            kind = failure_kind(ErrorResponse(0, error.code or "", "", error.message or ""))
-            told = error.message or error.code or "no reason given"
-            return self._failed(key, FailureKind.SERVER if kind is FailureKind.BAD_REQUEST else kind, told)
-        body = json.dumps(line.response.body).encode("ascii")
-        if line.response.status_code != 200:
-            error_response = read_error_response(Response(line.response.status_code, {}, body))
-            return self._failed(key, failure_kind(error_response), str(error_response))
-        sent = self._endpoint.read(self._requests.get(key) or _unknown(key), body)
+        sent = self._endpoint.read(self._requests.get(key) or _unknown(key), line.body or b"")
         outcome = dataclasses.replace(sent.result, key=key)
         again = isinstance(outcome, TeacherFailure) and outcome.kind.transient
         return LineResult(outcome, Disposition.RETRY if again else Disposition.FINAL, sent.usage)
+
+    def _failure(self, line: ResultLine) -> LineResult:
+        if 200 <= line.status < 300:  # it was served, and what came of it is lost
+            return self._failed(line.custom_id, FailureKind.MALFORMED, "a line without a body", usage=None)
+        if line.body is None and not line.status:
+            return self._failed(line.custom_id, FailureKind.SERVER, "a line without a response")
+        error = read_error_response(Response(line.status, {}, line.body or b""))
+        kind = failure_kind(error)
+        if kind is FailureKind.BAD_REQUEST and not line.status:  # no word of the request: it was not carried out
+            kind = FailureKind.SERVER
+        return self._failed(line.custom_id, kind, str(error) if line.status else error.message)
 
     def _never_begun(self, key: str) -> LineResult:
         """Of a batch that the provider did not take: too large for now, or not valid."""
         words = f"batch {self._batch.id} failed: {self._batch.words}"
         if self._batch.over_capacity:
             return self._failed(key, FailureKind.RATE_LIMITED, words, Disposition.OVER_CAPACITY)
-        return self._failed(key, FailureKind.BAD_REQUEST, words)
+        return self._failed(key, self._failed_as, words)
+
+    @property
+    def _failed_as(self) -> FailureKind:
+        """What a batch that failed as a whole means for each of its requests."""
+        error = next(iter(self._batch.errors), None)
+        kind = failure_kind(ErrorResponse(0, error.code or "", "", error.message or "")) if error else None
+        if kind is None or self._batch.failed_in_passing:
+            return FailureKind.SERVER
+        return kind if kind.endpoint_wide else FailureKind.BAD_REQUEST
 
     def _failed(
         self,

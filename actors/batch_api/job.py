@@ -1,14 +1,15 @@
 """The life of one batch, from its handing over to the last recorded result.
 
-Owns: what is known of the batch, who waits for its lines, and the order of steps.
+Owns: what is known of the batch, who waits for its lines, and the order of steps. What counts as its end is
+`actors.batch_api.watch`.
 
 Invariants
 - The journal knows the batch before anything is uploaded, and its name at the provider before any request waits for it.
-- A batch ends in the journal when every line's outcome is recorded, or when it is sure that it was never handed over.
-  Where that is not sure, it stays open, whatever the requests that wait for it are told.
-- It was never handed over when the provider does not list it twice `hand_over_s` after it was made: whoever made it
-  creates nothing after once that time, so that a living maker and one that takes over never both send its requests.
-- A result is recorded before it is returned; each waiting request gets a result, or why there is none.
+- A batch ends in the journal when every line's outcome is recorded, or when it is certain that it was never handed
+  over. Otherwise it stays open, whatever the requests that wait for it are told.
+- It was never handed over if the provider still does not list it after twice `hand_over_s`. The process that made it
+  creates nothing after `hand_over_s`, so it and the process that takes over never both send its requests.
+- A result is recorded before it is returned; each waiting request gets a result, or the reason that there is none.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from typing import Any, TypeVar
 
 from actors.batch_api.client import CallFailed
 from actors.batch_api.endpoint import DAY_S, BatchEndpoint
-from actors.batch_api.files import Disposition, LineResult, RemoteBatch, ResultReader, failed_line, read_input
+from actors.batch_api.files import Disposition, LineResult, ResultReader, failed_line
+from actors.batch_api.remote import RemoteBatch, says_too_much
+from actors.batch_api.watch import BatchWatch
 from actors.endpoint.replies import Usage
 from actors.journal.actor import Ended, OpenBatch
 from actors.teacher.retries import backoff
@@ -51,7 +54,7 @@ class BatchJob:
 
     def __init__(self, at: BatchEndpoint, batch: OpenBatch, content: bytes | None = None, until: float = 0.0) -> None:
         """`content`: the input file of a batch that is to be created, before `until` (monotonic time); None: it was
-        made before, by whomever."""
+        made before, here or by another process."""
         self.id = batch.id
         self.sends = batch.sends
         self.over_capacity = False
@@ -60,9 +63,11 @@ class BatchJob:
         self._made_at = batch.created_at
         self._remote_id = batch.remote_id
         self._priced = at.made(batch.id)  # else its price may be another one
-        self._content = content
+        self._input = content
+        self._made_here = content is not None
         self._until = until
-        self._seen: RemoteBatch | None = None
+        self._handed_over: RemoteBatch | None = None
+        self._watch: BatchWatch | None = None
         self._requests: dict[str, TeacherRequest] = {}
         self._numbers: dict[str, int] = {}  # how often a request was sent, this time included
         self._waiting: dict[str, asyncio.Future[Any]] = {}
@@ -83,6 +88,10 @@ class BatchJob:
         total = counts.total or len(self.sends)
         return BatchStatus(self._remote_id, seen.status, counts.completed, counts.failed, total, self._made_at)
 
+    @property
+    def _seen(self) -> RemoteBatch | None:
+        return (self._watch and self._watch.seen) or self._handed_over
+
     def promise(self, request: TeacherRequest, key: str, sends: int, came: asyncio.Future[Any]) -> None:
         """Puts the `LineResult` of a request that this batch `holds` into `came`, or the error that kept it from being
         recorded. `sends`: how often it was sent, this batch included."""
@@ -91,23 +100,26 @@ class BatchJob:
 
     async def run(self) -> None:
         """Runs the batch to its end. Raises `JournalError`."""
-        content, self._content = self._content, None
+        if not self._open:  # another process has recorded everything but the end
+            await self._end_with([])
+            return
+        content, self._input = self._input, None
         if content is not None:
             await self._hand_over(content)
             del content  # up to 190 MB, for hours
         elif self._remote_id is None:
             await self._look_for_it()
         if not self._open:
+            return  # it was never handed over
+        assert self._remote_id is not None
+        self._watch = BatchWatch(self._at, self._remote_id, self._open, self._is_history)
+        found = await self._poll(self._watch.look)
+        if found is None:
+            await self._give_up(
+                f"the provider no longer knows batch {self._remote_id}, or no longer has its results", None
+            )
             return
-        ended = await self._poll(self._look)
-        if ended is None:
-            await self._give_up(f"the provider no longer knows batch {self._remote_id}", None)
-            return
-        files = await self._poll(lambda: self._download(ended))
-        if files is None:
-            await self._give_up(f"the provider no longer has the results of batch {self._remote_id}", None)
-            return
-        await self._read(ended, files)
+        await self._read(*found)
 
     def fail(self, error: Exception) -> None:
         """Tells everybody who waits that nothing could be recorded."""
@@ -124,7 +136,10 @@ class BatchJob:
             try:
                 batch = await self._at.client.hand_over(self.id, content, self._made_at, self._until)
             except CallFailed as failed:  # it surely does not exist
-                await self._end_with([failed_line(key, failed.kind, str(failed)) for key in self._open])
+                self.over_capacity = says_too_much(str(failed))
+                kind = FailureKind.RATE_LIMITED if self.over_capacity else failed.kind
+                how = Disposition.OVER_CAPACITY if self.over_capacity else None
+                await self._end_with([failed_line(key, kind, str(failed), how) for key in self._open])
                 return
             if batch is not None:
                 await self._known_as(batch)
@@ -150,27 +165,9 @@ class BatchJob:
 
     async def _known_as(self, batch: RemoteBatch) -> None:
         await self._at.journal.batch_sent.remote(self.id, batch.id)
-        self._remote_id, self._seen = batch.id, batch
+        self._remote_id, self._handed_over = batch.id, batch
 
     # Waiting ----------------------------------------------------------------------------------------------------------
-
-    async def _look(self) -> RemoteBatch | None:
-        assert self._remote_id is not None
-        self._seen = await self._at.client.retrieve(self._remote_id)
-        return self._seen if self._seen.ended else None
-
-    async def _download(self, ended: RemoteBatch) -> list[bytes]:
-        client = self._at.client
-        files = [await client.content(ended.output_file_id), await client.content(ended.error_file_id)]
-        if any(key not in self._requests for key in self._open):  # adopted: not asked for in this process yet
-            try:
-                content = await client.content(ended.input_file_id)
-            except CallFailed as failed:
-                if failed.kind is not FailureKind.NOT_FOUND:
-                    raise
-                content = b""  # deleted: replies are read without it, and the worst case of their cost stands
-            self._requests = {**read_input(content, self._at.teacher.name), **self._requests}
-        return files
 
     async def _poll(self, look: Callable[[], Awaitable[_FoundT | None]]) -> _FoundT | None:
         """What `look` finds, however often it must be asked. None: the provider has no such thing any more.
@@ -196,7 +193,9 @@ class BatchJob:
                 failures += 1
                 now = time.monotonic()
                 failing_since = now if failing_since is None else failing_since
-                if not failed.kind.transient or now - failing_since >= patience_s:
+                just_made = failed.kind is FailureKind.NOT_FOUND and self._made_here and now < self._until
+                passing = failed.kind.transient or just_made
+                if not passing or now - failing_since >= patience_s:
                     self._resolve_failed(failed)
                 asked_s = min(failed.retry_after_s or 0.0, patience_s)
                 wait_s = max(min(wait_s, backoff(self._at.backoff_s, failures)), asked_s)
@@ -220,7 +219,10 @@ class BatchJob:
 
     async def _read(self, ended: RemoteBatch, files: Sequence[bytes]) -> None:
         at, self.over_capacity = self._at, ended.over_capacity
-        reading = ResultReader(at.endpoint, at.client.api_key, ended, list(self.sends), self._requests)
+        adopted = [key for key in self._open if key not in self._requests]  # nobody has asked for them here yet
+        if adopted:
+            self._requests = {**await at.journal.requests.remote(adopted), **self._requests}
+        reading = ResultReader(at.endpoint, at.client.api_key, ended, list(self._open), self._requests)
         with at.critical.task():
             await self._end_with(reading.results(files))
 

@@ -19,6 +19,7 @@ class itself does not depend on Ray.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import sqlite3
@@ -37,7 +38,7 @@ from actors.journal.database import (
     JournalFile,
     JournalVersionMismatch,
 )
-from actors.journal.reader import batch_of, parsed, reply_of
+from actors.journal.reader import batch_of, parsed, reply_of, request_of
 from actors.journal.records import (
     Ended,
     OpenBatch,
@@ -47,9 +48,10 @@ from actors.journal.records import (
     reply_json,
     sending_id,
 )
+from actors.journal.spending import RunSpending
 from actors.journal.sums import JournalSums, sums_of
 from actors.ray_api.handles import RemoteMethod
-from reasoning.teacher.calls import FailureKind, Outcome, TeacherFailure, TeacherReply, storable
+from reasoning.teacher.calls import FailureKind, Outcome, TeacherFailure, TeacherReply, TeacherRequest, storable
 from reasoning.teacher.prices import dollars
 
 __all__ = [
@@ -104,7 +106,7 @@ class Journal:
         self._file.ensure_ballast()
         capped = any(sending.cap is not None for sending in sendings)  # what is booked must be there after a power cut
         with self._file.transaction(durable=capped) as db:
-            spending = _RunSpending(db)
+            spending = RunSpending(db)
             answers = [self._start(db, spending, sending) for sending in sendings]
             spending.write()
         return answers
@@ -160,21 +162,36 @@ class Journal:
             db.execute("UPDATE batches SET ended_at = ? WHERE id = ? AND ended_at IS NULL", (self._clock(), id))
 
     def open_batches(self, endpoint: str) -> list[OpenBatch]:
-        """What was handed to `endpoint` and has not ended, the oldest first."""
+        """What was handed to `endpoint` and has not ended, the oldest first, each with the sendings that have not."""
         with self._file.errors():
             rows = self._file.db.execute(
                 "SELECT id, remote_id, sends, created_at FROM batches WHERE endpoint = ? AND ended_at IS NULL "
                 "ORDER BY created_at",
                 (endpoint,),
             ).fetchall()
-        try:
-            return [OpenBatch(id, remote_id, batch_of(sends), at) for id, remote_id, sends, at in rows]
-        except ValueError as error:
-            raise self._damaged(f"an open batch to {endpoint}: {error}") from error
+            try:
+                found = [(id, remote_id, batch_of(sends), at) for id, remote_id, sends, at in rows]
+            except ValueError as error:
+                raise self._damaged(f"an open batch to {endpoint}: {error}") from error
+            return [OpenBatch(id, remote_id, self._open_sends(sends), at) for id, remote_id, sends, at in found]
+
+    def requests(self, keys: Sequence[str]) -> dict[str, TeacherRequest]:
+        """The requests with these keys, as they were asked; without those that cannot be read."""
+        found = {}
+        with self._file.errors():
+            for key in keys:
+                row = self._file.db.execute("SELECT request FROM calls WHERE key = ?", (key,)).fetchone()
+                with contextlib.suppress(ValueError):
+                    found[key] = request_of(parsed(row[0] if row else None, "request"))
+        return found
+
+    def _open_sends(self, sends: Mapping[str, str]) -> dict[str, str]:
+        ended = "SELECT ended_at IS NOT NULL FROM sends WHERE id = ?"
+        return {key: id for key, id in sends.items() if self._file.db.execute(ended, (id,)).fetchone() != (1,)}
 
     # One row ---------------------------------------------------------------------------------------------------------
 
-    def _start(self, db: sqlite3.Connection, spending: _RunSpending, sending: Sending) -> Outcome | StartRefusal | None:
+    def _start(self, db: sqlite3.Connection, spending: RunSpending, sending: Sending) -> Outcome | StartRefusal | None:
         row = _row_of(db, sending.key)
         outcome = self._final(row)
         if outcome is not None:
@@ -235,7 +252,7 @@ class Journal:
         return found is not None and found[0] != self._file.writer and self._file.lives(found[0])
 
     def _refused_for_money(
-        self, db: sqlite3.Connection, spending: _RunSpending, sending: Sending
+        self, db: sqlite3.Connection, spending: RunSpending, sending: Sending
     ) -> StartRefusal | None:
         if sending.cap is None:
             return None
@@ -252,12 +269,12 @@ class Journal:
 
     def _end_all(self, ended: Sequence[Ended]) -> None:
         with self._file.transaction(durable=True) as db:
-            spending = _RunSpending(db)
+            spending = RunSpending(db)
             for one in ended:
                 self._end(db, spending, one)
             spending.write()
 
-    def _end(self, db: sqlite3.Connection, spending: _RunSpending, ended: Ended) -> None:
+    def _end(self, db: sqlite3.Connection, spending: RunSpending, ended: Ended) -> None:
         key, now = ended.outcome.key, self._clock()
         sent = db.execute(
             "SELECT run, worst_cost, ended_at FROM sends WHERE id = ? AND key = ?", (ended.id, key)
@@ -316,39 +333,8 @@ class JournalHandle(Protocol):
     batch_sent: RemoteMethod[[str, str], None]
     batch_ended: RemoteMethod[[str], None]
     open_batches: RemoteMethod[[str], list[OpenBatch]]
+    requests: RemoteMethod[[Sequence[str]], dict[str, TeacherRequest]]
     close: RemoteMethod[[], None]
-
-
-class _RunSpending:
-    """The spending of runs within one transaction: read once, written once, however many sendings there are."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-        self._sums: dict[str, list[int]] = {}  # run -> settled, reserved
-
-    def booked(self, run: str) -> int:
-        return sum(self._of(run))
-
-    def reserve(self, run: str, worst_cost: int) -> None:
-        self._of(run)[1] += worst_cost
-
-    def settle(self, run: str, worst_cost: int, cost: int) -> None:
-        sums = self._of(run)
-        sums[0] += cost
-        sums[1] -= worst_cost
-
-    def write(self) -> None:
-        self._db.executemany(
-            "INSERT INTO spending (run, settled, reserved) VALUES (?1, ?2, ?3) "
-            "ON CONFLICT (run) DO UPDATE SET settled = ?2, reserved = ?3",
-            [(run, settled, reserved) for run, (settled, reserved) in self._sums.items()],
-        )
-
-    def _of(self, run: str) -> list[int]:
-        if run not in self._sums:
-            found = self._db.execute("SELECT settled, reserved FROM spending WHERE run = ?", (run,)).fetchone()
-            self._sums[run] = list(found or (0, 0))
-        return self._sums[run]
 
 
 @dataclass(frozen=True, slots=True)

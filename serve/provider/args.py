@@ -13,6 +13,7 @@ from reasoning.offline.teacher import OfflineTeacher, Teacher
 from serve.provider.account import Prices
 from serve.provider.admission_control import Algorithm, ProviderLimits, RetryAfter
 from serve.provider.batch_api import BatchTimes
+from serve.provider.batch_forms import BatchForm
 from serve.provider.chat_completion import EchoTeacher
 from serve.provider.faults import FaultArgs, LatencyArgs
 
@@ -24,6 +25,9 @@ class ProviderArgs(BaseModel):
     one) for each choice, `actual`: what it will use. `retry_after`: the form in which a refusal says when to come back.
     `batch_seconds`: from the creation of a batch to its end. `batch_fault_share`: of the lines, with `faults.weights`.
     `batch_call_fault_share`: of the calls to files and batches that fail, half of them after they were carried out.
+    `batch_form`: whose records and result lines it writes; `batch_words`: other words for statuses; `batch_zipped` and
+    `batch_odd_rows`: result files that are gzipped, or have lines twice and of no request; `batch_late_s`: files cannot
+    be seen for so long after they were stored.
     `api_keys`: those accepted; None: any, or none at all.
     """
 
@@ -55,6 +59,11 @@ class ProviderArgs(BaseModel):
     batch_fault_share: float = Field(default=0.0, ge=0.0, le=1.0)
     batch_call_fault_share: float = Field(default=0.0, ge=0.0, le=1.0)
     batch_most_lines: int = Field(default=50_000, ge=1)
+    batch_form: BatchForm = "openai"
+    batch_words: dict[str, str] = Field(default_factory=dict)
+    batch_zipped: bool = False
+    batch_odd_rows: bool = False
+    batch_late_s: float = Field(default=0.0, ge=0.0)
 
     api_keys: tuple[str, ...] | None = Field(default=None, repr=False)
 
@@ -82,6 +91,11 @@ class ProviderArgs(BaseModel):
             call_fault_share=self.batch_call_fault_share,
             most_lines=self.batch_most_lines,
             seed=self.seed,
+            form=self.batch_form,
+            words=self.batch_words,
+            zipped=self.batch_zipped,
+            odd_rows=self.batch_odd_rows,
+            late_s=self.batch_late_s,
         )
 
     def batch_faults(self) -> FaultArgs:

@@ -3,7 +3,8 @@
 Owns: `/v1/files` and `/v1/batches`, their state in memory, and the pace at which batches go on. Invariants
 - Every line of a completed or expired batch has exactly one result, in the output file or in the error file, but for
   those that a fault loses. A cancelled batch keeps the results it had.
-- Results come in another admitted than the lines, by seed.
+- Results come in another order than the lines, by seed.
+- Batches and results are shown in the form of `serve.provider.batch_forms` that the settings name.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
+from serve.provider.batch_forms import BatchForm, created, listed, result_line, shown, with_odd_rows, written
 from serve.provider.batches import ENDED, ENDPOINT, Batch, InvalidLine, Line, StoredFile, read_lines
 from serve.provider.chat_completion import ProviderError, read_json
 from serve.provider.faults import chance
@@ -44,13 +46,19 @@ AnswerLine = Callable[[object], LineReply | None]
 @dataclass(frozen=True, slots=True)
 class BatchTimes:
     """How batches go: `seconds` from creation to the end, `expire_share` of the lines expire, `call_fault_share` of the
-    calls to files and batches go wrong, `most_lines` in a file."""
+    calls to files and batches go wrong, `most_lines` in a file. `form`, `words` for statuses, `zipped` and `odd_rows`:
+    how they are shown. A file is not to be seen for `late_s` after it was stored, by whichever side."""
 
     seconds: float
     expire_share: float
     call_fault_share: float
     most_lines: int
     seed: int
+    form: BatchForm = "openai"
+    words: Mapping[str, str] = field(default_factory=dict)
+    zipped: bool = False
+    odd_rows: bool = False
+    late_s: float = 0.0
 
 
 class BatchApi:
@@ -117,7 +125,7 @@ class BatchApi:
         return web.json_response(self._store(sent.filename, "batch", sent.file.read()).card())
 
     def _store(self, filename: str, purpose: str, content: bytes) -> StoredFile:
-        stored = StoredFile(self._name("file"), filename, purpose, int(time.time()), content)
+        stored = StoredFile(self._name("file"), filename, purpose, time.time(), content)
         self._files[stored.id] = stored
         return stored
 
@@ -129,13 +137,16 @@ class BatchApi:
         purpose = request.query.get("purpose")
         found = [stored for stored in self._files.values() if purpose in (None, stored.purpose)]
         newest_first = request.query.get("admitted", "desc") == "desc"
-        return _page(request, found[::-1] if newest_first else found, 10_000)
+        ordered = found[::-1] if newest_first else found
+        return web.json_response(_page(request, ordered, 10_000, StoredFile.card))
 
     async def _file(self, request: web.Request) -> web.Response:
         return web.json_response(self._found_file(request.match_info["id"]).card())
 
     async def _content(self, request: web.Request) -> web.Response:
         stored = self._found_file(request.match_info["id"])
+        if stored.purpose == "batch_output" and self._is_late(stored):
+            raise ProviderError(404, f"No such File object: {stored.id}", None, "id")
         return web.Response(body=stored.content, content_type="application/octet-stream")
 
     async def _delete(self, request: web.Request) -> web.Response:
@@ -162,18 +173,29 @@ class BatchApi:
                 400, "Invalid 'metadata': an object of strings is required.", "invalid_value", "metadata"
             )
         stored = self._found_file(asked.get("input_file_id"))
+        if self._is_late(stored) and self._times.form == "azure":
+            raise ProviderError(400, f"File '{stored.id}' is not in a processed state yet.", "invalidPayload")
+        if self._is_late(stored):
+            raise ProviderError(404, f"No such File object: {stored.id}", None, "id")
         batch = Batch(self._name("batch"), stored.id, int(time.time()), metadata)
         self._batches[batch.id] = batch
         task = asyncio.create_task(self._work(batch, stored.content))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return web.json_response(batch.card())
+        return web.json_response(created(self._times.form, self._shown(batch)))
 
     async def _list_batches(self, request: web.Request) -> web.Response:
-        return _page(request, list(self._batches.values())[::-1], 20)
+        page = _page(request, list(self._batches.values())[::-1], 20, self._shown)
+        return web.json_response(listed(self._times.form, page))
 
     async def _batch(self, request: web.Request) -> web.Response:
-        return web.json_response(self._found_batch(request).card())
+        return web.json_response(self._shown(self._found_batch(request)))
+
+    def _shown(self, batch: Batch) -> dict[str, Any]:
+        return shown(self._times.form, batch.card(), self._times.words)
+
+    def _is_late(self, stored: StoredFile) -> bool:
+        return time.time() < stored.created_at + self._times.late_s
 
     async def _cancel(self, request: web.Request) -> web.Response:
         batch = self._found_batch(request)
@@ -181,7 +203,7 @@ class BatchApi:
             raise ProviderError(400, f"Cannot cancel a batch with status '{batch.status}'.", "invalid_value", "id")
         if batch.status != "cancelling":
             batch.enter("cancelling", time.time())
-        return web.json_response(batch.card())
+        return web.json_response(self._shown(batch))
 
     def _found_batch(self, request: web.Request) -> Batch:
         found = self._batches.get(request.match_info["id"])
@@ -216,10 +238,15 @@ class BatchApi:
             batch.enter("finalizing", time.time())
         await asyncio.sleep(seconds * 0.1)
         if batch.output:
-            batch.output_file_id = self._store(f"{batch.id}_output.jsonl", "batch_output", _jsonl(batch.output)).id
+            batch.output_file_id = self._store_results(f"{batch.id}_output.jsonl", batch.output)
         if batch.failed:
-            batch.error_file_id = self._store(f"{batch.id}_error.jsonl", "batch_output", _jsonl(batch.failed)).id
+            batch.error_file_id = self._store_results(f"{batch.id}_error.jsonl", batch.failed)
         batch.enter("cancelled" if batch.status == "cancelling" else "expired" if expired else "completed", time.time())
+
+    def _store_results(self, name: str, results: Sequence[str]) -> str:
+        lines = [result_line(self._times.form, text) for text in results]
+        content = written(with_odd_rows(lines) if self._times.odd_rows else lines, self._times.zipped)
+        return self._store(name, "batch_output", content).id
 
     def _answer(self, batch: Batch, line: Line) -> bool:
         """Adds the result of a line; True when it expired instead. Sent again, it need not expire again."""
@@ -243,20 +270,19 @@ class BatchApi:
         return False
 
 
-def _jsonl(lines: list[str]) -> bytes:
-    return "".join(f"{line}\n" for line in lines).encode()
-
-
-class _Listed(Protocol):
+class _Named(Protocol):
     """What a list shows."""
 
     @property
     def id(self) -> str: ...
 
-    def card(self) -> dict[str, Any]: ...
+
+_NamedT = TypeVar("_NamedT", bound=_Named)
 
 
-def _page(request: web.Request, found: Sequence[_Listed], default: int) -> web.Response:
+def _page(
+    request: web.Request, found: Sequence[_NamedT], default: int, card: Callable[[_NamedT], dict[str, Any]]
+) -> dict[str, Any]:
     """One page of a list: what follows `after`, `limit` of it."""
     try:
         limit = int(request.query.get("limit", default))
@@ -266,7 +292,7 @@ def _page(request: web.Request, found: Sequence[_Listed], default: int) -> web.R
     if after is not None and after not in names:
         raise ProviderError(404, f"No such object: {after}", None, "after")
     first = 0 if after is None else names.index(after) + 1
-    shown = found[first : first + max(1, limit)]
-    ends = {"first_id": shown[0].id if shown else None, "last_id": shown[-1].id if shown else None}
-    cards = [one.card() for one in shown]
-    return web.json_response({"object": "list", "data": cards, "has_more": first + len(shown) < len(found), **ends})
+    on_page = found[first : first + max(1, limit)]
+    ends = {"first_id": on_page[0].id if on_page else None, "last_id": on_page[-1].id if on_page else None}
+    cards = [card(one) for one in on_page]
+    return {"object": "list", "data": cards, "has_more": first + len(on_page) < len(found), **ends}

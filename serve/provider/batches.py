@@ -23,12 +23,13 @@ class StoredFile:
     id: str
     filename: str
     purpose: str
-    created_at: int
+    created_at: float
     content: bytes
 
     def card(self) -> dict[str, Any]:
         return {
-            **{"id": self.id, "object": "file", "bytes": len(self.content), "created_at": self.created_at},
+            **{"id": self.id, "object": "file", "bytes": len(self.content)},
+            "created_at": int(self.created_at),
             **{"filename": self.filename, "purpose": self.purpose, "status": "processed"},
         }
 

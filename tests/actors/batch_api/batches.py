@@ -51,10 +51,17 @@ def worker(with_settings: TeacherSettings, journal: Any, **more: Any) -> BatchWo
     return BatchWorker(with_settings, in_process(journal), **{"backoff_s": 0.01, "hand_over_s": 5.0, **more})
 
 
-def ask(with_settings: TeacherSettings, journal: Any, requests: Sequence[TeacherRequest], **more: Any) -> list[Outcome]:
+def ask(
+    with_settings: TeacherSettings,
+    journal: Any,
+    requests: Sequence[TeacherRequest],
+    *,
+    within_s: float = 20.0,
+    **more: Any,
+) -> list[Outcome]:
     async def scenario() -> list[Outcome]:
         asker = worker(with_settings, journal, **more)
-        return await asyncio.wait_for(asyncio.gather(*(asker.ask(one) for one in requests)), 20)
+        return await asyncio.wait_for(asyncio.gather(*(asker.ask(one) for one in requests)), within_s)
 
     return asyncio.run(scenario())
 
@@ -74,6 +81,25 @@ def crash(
         await until(lambda: when(asker))
 
     asyncio.run(scenario())
+
+
+class Unrecorded:
+    """A journal whose writer dies just before it records what `method` would."""
+
+    def __init__(self, journal: Journal, method: str) -> None:
+        self._journal = journal
+        self._method = method
+        self.died = False
+
+    def __getattr__(self, name: str) -> Any:
+        if name != self._method:
+            return getattr(self._journal, name)
+
+        async def dies(*_: object) -> None:
+            self.died = True
+            await asyncio.Event().wait()
+
+        return dies
 
 
 async def until(true: Callable[[], Awaitable[bool]]) -> None:

@@ -7,7 +7,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from actors.batch_api.client import BatchClient
-from actors.batch_api.files import Page, RemoteBatch
+from actors.batch_api.remote import Page, RemoteBatch
 from serve.provider.server import Provider
 from tests.actors.batch_api.batches import endpoint, provider
 

@@ -4,14 +4,13 @@ import asyncio
 import dataclasses
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from actors.batch_api import endpoint as batch_endpoint
 from actors.batch_api import job as batch_job
 from actors.batch_api.client import BatchClient, CallFailed
-from actors.batch_api.files import RemoteBatch
+from actors.batch_api.remote import RemoteBatch
 from actors.batch_api.worker import BatchWorker
 from actors.journal.actor import Journal
 from actors.starting import close_journal, start_journal, start_pool
@@ -20,6 +19,7 @@ from reasoning.teacher.prices import Price
 from serve.provider.server import Provider
 from tests.actors.batch_api.batches import (
     Outcome,
+    Unrecorded,
     ask,
     assert_answers,
     assert_booked,
@@ -33,25 +33,6 @@ from tests.actors.batch_api.batches import (
     worker,
 )
 from tests.actors.in_process import run
-
-
-class Unrecorded:
-    """A journal whose writer dies just before it records what `method` would."""
-
-    def __init__(self, journal: Journal, method: str) -> None:
-        self._journal = journal
-        self._method = method
-        self.died = False
-
-    def __getattr__(self, name: str) -> Any:
-        if name != self._method:
-            return getattr(self._journal, name)
-
-        async def dies(*_: object) -> None:
-            self.died = True
-            await asyncio.Event().wait()
-
-        return dies
 
 
 @pytest.mark.parametrize("method", ["batch_sent", "end", "batch_ended"])

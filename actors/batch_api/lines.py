@@ -1,0 +1,255 @@
+"""The lines of a batch's result files, in whichever of the published forms they come.
+
+Owns: how bytes become lines, and what a line says: whose it is, with which status, which body, which error. No I/O.
+
+Invariants
+- Nothing of a line is trusted but its `custom_id`, by which its reader looks up what was asked.
+- A line with a completion is a completion, whatever else it says: it was paid for.
+- An error that says nothing (null, empty, without code and message) is none.
+
+Forms: OpenAI's (`response` with `status_code` and `body`), which Azure, Groq, Mistral and vLLM's `run-batch` follow,
+the last with the error beside a response without a body; Together's error lines (an error alone); a body as JSON text,
+or without its `response`, or in its place; Anthropic's `result` with a message, Google's `response` with candidates,
+both turned into a chat completion. Files come plain or gzipped, with or without a byte order mark, as lines or as one
+array.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_MOST_UNPACKED = 2**30  # bytes of a file: more than any that was handed over can be answered with
+_NAMES = ("custom_id", "customId", "custom-id", "key", "recordId")
+_NO_ERROR = frozenset({"", "null", "none"})
+_NOT_BEGUN = frozenset(
+    {"batchexpired", "batchcancelled", "batchcanceled", "expired", "cancelled", "canceled", "requestexpired"}
+)
+# What Anthropic and Google call the end of a text, in OpenAI's words where the meaning is the same.
+_FINISH = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "STOP": "stop",
+    "max_tokens": "length",
+    "MAX_TOKENS": "length",
+    "refusal": "content_filter",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ResultLine:
+    """One line. `body`: JSON, None where there is none; `status` 0: not given. `not_begun`: it expired, or was
+    cancelled, before it was answered, and cost nothing."""
+
+    custom_id: str
+    status: int
+    body: bytes | None
+    code: str
+    message: str
+    not_begun: bool = False
+
+    @property
+    def answered(self) -> bool:
+        return self.body is not None and 200 <= self.status < 300
+
+
+def lines_of(content: bytes) -> Iterator[ResultLine | None]:
+    """The lines of a file in order, None for each that cannot be read."""
+    try:
+        text = _unpacked(content)
+    except (OSError, EOFError, zlib.error, ValueError):
+        yield None
+        return
+    for value in _values(text):
+        yield read_line(value) if isinstance(value, Mapping) else None
+
+
+def read_line(line: Mapping[str, Any]) -> ResultLine | None:
+    """What a line says; None where it is nobody's."""
+    name = next((line[name] for name in _NAMES if isinstance(line.get(name), str | int)), None)
+    if name is None or isinstance(name, bool):
+        return None
+    response, result = _parsed(line.get("response")), _parsed(line.get("result"))
+    if response is None and isinstance(result, Mapping):
+        return _of_result(str(name), result)
+    given = response if isinstance(response, Mapping) else line
+    body = _body(given)
+    code, message, inner_status = _error(line.get("error") or given.get("error"))
+    status = _status(given.get("status_code", given.get("status")), line.get("status_code"))
+    if isinstance(body, Mapping) and body.get("choices"):
+        return ResultLine(str(name), status if 200 <= status < 300 else 200, _json(body), code, message)
+    if code or message:
+        sent = (
+            body if isinstance(body, Mapping) and body.get("error") else {"error": {"code": code, "message": message}}
+        )
+        not_begun = _squashed(code) in _NOT_BEGUN and not (isinstance(body, Mapping) and body)
+        status = (status if status >= 300 else 0) or inner_status
+        return ResultLine(str(name), status, _json(sent), code, message, not_begun)
+    return ResultLine(str(name), status or (200 if body is not None else 0), _json(body), "", "")
+
+
+# Bytes to values ------------------------------------------------------------------------------------------------------
+
+
+def _unpacked(content: bytes) -> bytes:
+    """Plain UTF-8 without a mark. Raises `OSError`, `EOFError`, `zlib.error`, `ValueError`."""
+    if content.startswith(b"\x1f\x8b"):
+        unpacking = zlib.decompressobj(wbits=31)
+        content = unpacking.decompress(content, _MOST_UNPACKED)
+        if unpacking.unconsumed_tail:
+            raise ValueError("the unpacked file is too large")
+        if unpacking.unused_data:  # several parts, one after the other
+            content += gzip.decompress(unpacking.unused_data)
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        content = content.decode("utf-16").encode()
+    return content.removeprefix(b"\xef\xbb\xbf")
+
+
+def _values(text: bytes) -> Iterator[Any]:
+    """The JSON values in a file; None for what is none."""
+    whole = _loaded(text) if text.lstrip()[:1] == b"[" else None
+    if isinstance(whole, list):
+        yield from whole
+        return
+    for line in text.split(b"\n"):
+        stripped = line.strip().rstrip(b"\x00")
+        if stripped:
+            yield _loaded(stripped)
+
+
+def _loaded(text: bytes | str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _parsed(value: Any) -> Any:
+    """JSON that came as text; anything else as it is."""
+    for _ in range(2):
+        if not isinstance(value, str) or value.lstrip()[:1] not in ("{", '"'):
+            break
+        value = _loaded(value)
+    return value
+
+
+# Values to a line -----------------------------------------------------------------------------------------------------
+
+
+def _body(given: Mapping[str, Any]) -> Any:
+    """The body in a response, or in a line without one: under its name, or in its place."""
+    body = _parsed(given.get("body", given.get("modelOutput")))
+    return (_completion(given) if body is None else _completion(body)) or body
+
+
+def _error(error: Any) -> tuple[str, str, int]:
+    """Code, message and status of an error; nothing of one that says nothing. vLLM and Anthropic wrap it once more."""
+    error = _parsed(error)
+    if isinstance(error, Mapping) and isinstance(error.get("error"), Mapping | str) and not error.get("message"):
+        error = error["error"]
+    if isinstance(error, str):
+        return "", "" if error.strip().lower() in _NO_ERROR else error.strip(), 0
+    if not isinstance(error, Mapping):
+        return "", "", 0
+    code, kind = error.get("code"), error.get("type")
+    message = error.get("message") or error.get("detail") or ""
+    status = _status(code, error.get("status_code"))
+    named = code if isinstance(code, str) and not code.strip().isdigit() else kind
+    return named if isinstance(named, str) else "", message if isinstance(message, str) else json.dumps(message), status
+
+
+def _status(*given: Any) -> int:
+    """The first that is an HTTP status, as a number or as text; 0: none is."""
+    for value in given:
+        try:
+            status = int(float(value)) if isinstance(value, int | float | str) else 0
+        except (ValueError, OverflowError):
+            continue
+        if 100 <= status < 600:
+            return status
+    return 0
+
+
+def _json(body: Any) -> bytes | None:
+    """ASCII: half a character, which JSON can spell, stays as it is."""
+    return None if body is None else json.dumps(body).encode("ascii")
+
+
+def _squashed(word: str) -> str:
+    return "".join(letter for letter in word.lower() if letter.isalpha())
+
+
+# Other protocols ------------------------------------------------------------------------------------------------------
+
+
+def _of_result(name: str, result: Mapping[str, Any]) -> ResultLine | None:
+    """Of Anthropic's {type: succeeded | errored | canceled | expired, message or error}, or of a `result` that stands
+    for a `response`."""
+    kind = str(result.get("type", ""))
+    if _squashed(kind) in _NOT_BEGUN:
+        return ResultLine(name, 0, None, kind, f"the request was {kind}", not_begun=True)
+    answer = _parsed(result.get("message"))
+    return read_line(
+        {"custom_id": name, "body": answer} if isinstance(answer, Mapping) else {**result, "custom_id": name}
+    )
+
+
+def _completion(body: Any) -> Mapping[str, Any] | None:
+    """The chat completion that a body is, whichever protocol it is of; None of what is no answer."""
+    if not isinstance(body, Mapping):
+        return None
+    if body.get("choices"):
+        return body
+    if isinstance(body.get("content"), list | str) and ("stop_reason" in body or body.get("type") == "message"):
+        return _of_anthropic(body)
+    return _of_google(body)
+
+
+def _of_anthropic(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    parts, usage = message["content"], message.get("usage")
+    return _chat_completion(
+        parts if isinstance(parts, str) else _joined(parts, lambda part: part.get("type", "text") == "text"),
+        message.get("stop_reason"),
+        message.get("model"),
+        _added(usage, "input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"),
+        _added(usage, "output_tokens"),
+    )
+
+
+def _of_google(response: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    candidates = response.get("candidates")
+    if not isinstance(candidates, list) or not candidates or not isinstance(candidates[0], Mapping):
+        return None
+    content, usage = candidates[0].get("content"), response.get("usageMetadata")
+    return _chat_completion(
+        _joined(content.get("parts") if isinstance(content, Mapping) else None, lambda part: not part.get("thought")),
+        candidates[0].get("finishReason"),
+        response.get("modelVersion"),
+        _added(usage, "promptTokenCount"),
+        _added(usage, "candidatesTokenCount", "thoughtsTokenCount"),
+    )
+
+
+def _joined(parts: Any, wanted: Callable[[Mapping[str, Any]], object]) -> str:
+    """The text of those parts that are `wanted`."""
+    found = [part for part in parts if isinstance(part, Mapping) and wanted(part)] if isinstance(parts, list) else []
+    return "".join(part["text"] for part in found if isinstance(part.get("text"), str))
+
+
+def _added(usage: Any, *names: str) -> int:
+    counts = [usage.get(name) for name in names] if isinstance(usage, Mapping) else []
+    return sum(count for count in counts if isinstance(count, int) and count > 0)
+
+
+def _chat_completion(text: str, reason: Any, model: Any, prompt: int, completion: int) -> dict[str, Any]:
+    said = str(reason) if reason is not None else None
+    message = {"role": "assistant", "content": text}
+    return {
+        "model": model if isinstance(model, str) else None,
+        "choices": [{"index": 0, "message": message, "finish_reason": _FINISH.get(said or "", said)}],
+        "usage": {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion},
+    }
