@@ -26,7 +26,7 @@ from actors.batch_api.remote import BatchState, RemoteBatch
 from actors.endpoint.api_keys import scrub
 from actors.endpoint.attempt import Endpoint
 from actors.endpoint.error_responses import ErrorResponse, failure_kind, read_error_response
-from actors.endpoint.replies import Usage
+from actors.endpoint.usage import Usage
 from actors.endpoint.wire import Response
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 

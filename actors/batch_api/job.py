@@ -27,7 +27,7 @@ from actors.batch_api.endpoint import DAY_S, BatchEndpoint
 from actors.batch_api.files import Disposition, LineResult, ResultReader, failed_line
 from actors.batch_api.remote import RemoteBatch, says_too_much
 from actors.batch_api.watch import BatchWatch
-from actors.endpoint.replies import Usage
+from actors.endpoint.usage import NOTHING_USED, Usage, booked, worst_tokens
 from actors.journal.actor import Ended, OpenBatch
 from actors.teacher.retries import backoff
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherRequest
@@ -244,7 +244,8 @@ class BatchJob:
                 result.outcome,
                 result.usage.prompt_tokens if result.usage else 0,
                 result.usage.completion_tokens if result.usage else 0,
-                self._cost(result.usage),
+                self._cost(result.usage, self._requests.get(result.outcome.key)),
+                result.usage is None or result.usage.certain,
             )
             for result in results
         ]
@@ -255,14 +256,15 @@ class BatchJob:
             self._open.discard(result.outcome.key)
             self._resolve(result)
 
-    def _cost(self, usage: Usage | None) -> int | None:
+    def _cost(self, usage: Usage | None, request: TeacherRequest | None) -> int | None:
         """Nanodollars; None where only the worst case is known."""
-        if usage is not None and not usage.tokens:
+        if usage == NOTHING_USED:
             return 0
         price = self._at.price
-        if price is None or usage is None or not self._priced:
-            return 0 if self._priced and price is None else None
-        return price.cost(usage.prompt_tokens, usage.completion_tokens, batch=True)
+        if not self._priced or (price and request is None and not (usage and usage.certain)):
+            return None
+        worst = price.cost(*worst_tokens(request), batch=True) if price and request else 0
+        return booked(usage, price, worst, batch=True)
 
     def _resolve(self, result: LineResult) -> None:
         future = self._waiting.pop(result.outcome.key, None)

@@ -28,7 +28,7 @@ from actors.batch_api.accumulator import Accumulator
 from actors.batch_api.endpoint import BatchEndpoint
 from actors.batch_api.files import Disposition, LineResult, fitting, input_line
 from actors.batch_api.job import BatchJob, BatchStatus
-from actors.endpoint.replies import worst_tokens
+from actors.endpoint.usage import worst_tokens
 from actors.journal.actor import Ended, JournalHandle, OpenBatch, Sending, StartRefusal, sending_id
 from actors.teacher.retries import backoff
 from actors.teacher.wait_group import WaitGroup

@@ -21,13 +21,8 @@ from typing import Any
 
 from actors.endpoint.api_keys import read_api_key, scrub
 from actors.endpoint.error_responses import failure_kind, outcome_of, read_error_response
-from actors.endpoint.replies import (
-    NOTHING_USED,
-    UnusableReply,
-    Usage,
-    credible,
-    read_completion,
-)
+from actors.endpoint.replies import UnusableReply, read_completion
+from actors.endpoint.usage import NOTHING_USED, Usage
 from actors.endpoint.wire import Interrupted, NotReached, Response, Wire
 from actors.limits.headers import NOTHING, Observed, read_limits, read_retry_after
 from actors.limits.rate_limits import LeaseOutcome
@@ -41,6 +36,9 @@ from reasoning.teacher.calls import (
 )
 
 _LONGEST_MESSAGE = 500
+_PERHAPS_SERVED = frozenset(
+    {499, 504, 524, 598, 599}
+)  # a gateway gave up waiting for an answer, which may have been made
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +80,18 @@ class Endpoint:
             return self._failed(request, FailureKind.TRANSPORT, str(error))
         except Interrupted as error:  # it may have been served
             return self._failed(request, FailureKind.TRANSPORT, str(error), None)
-        if response.status != 200:
+        if not 200 <= response.status < 300:
             return self._refused(request, response)
         return self.read(request, response.content, read_limits(response.headers))
 
     def read(self, request: TeacherRequest, body: bytes, observed: Observed = NOTHING) -> Sent:
-        """What a body that came with status 200 says."""
+        """What a body that came with a status of success says."""
         try:
-            reply = read_completion(request, body)
+            reply, usage = read_completion(request, body)
         except UnusableReply as error:
             failed = self._failed(request, error.kind, str(error), error.usage)
             return dataclasses.replace(failed, observed=observed)
-        return Sent(reply, LeaseOutcome.DONE, credible(request, reply), observed=observed)
+        return Sent(reply, LeaseOutcome.DONE, usage, observed=observed)
 
     def body(self, request: TeacherRequest) -> dict[str, Any]:
         """The JSON that asks for `request`'s completion."""
@@ -112,7 +110,9 @@ class Endpoint:
     def _refused(self, request: TeacherRequest, response: Response) -> Sent:
         error_response = read_error_response(response)
         kind = failure_kind(error_response)
-        failed = self._failed(request, kind, str(error_response))
+        failed = self._failed(
+            request, kind, str(error_response), None if response.status in _PERHAPS_SERVED else NOTHING_USED
+        )
         if kind is not FailureKind.RATE_LIMITED and kind is not FailureKind.SERVER:
             return failed
         return dataclasses.replace(

@@ -1,58 +1,31 @@
-"""What a body with status 200 means: a reply, or a typed failure, and what it can have cost.
+"""What a body with a status of success means: a reply, or a typed failure.
 
-Owns: the reading of such bodies. Error responses are read in `actors.endpoint.error_responses`. Nothing is sent here.
+Owns: the reading of completions. What stands around the JSON is `actors.endpoint.bodies`, what a message holds
+`actors.endpoint.messages`, what it cost `actors.endpoint.usage`, and what an error says
+`actors.endpoint.error_responses`.
 
 Invariants
 - A body is read strictly and never trusted.
-- What a sending cost is what the endpoint says of its tokens, as far as that can be true; otherwise nothing is known.
+- What was paid for and can be used is a reply, in whatever form it came. What cannot be used says why, in the
+  endpoint's own words.
+- A reply counts as whole only by a finish reason that says so.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
-
+from actors.endpoint.bodies import choices_of, read_object
 from actors.endpoint.error_responses import ErrorResponse, failure_kind, read_error_response
+from actors.endpoint.messages import Message, read_message
+from actors.endpoint.usage import Usage, read_usage
 from actors.endpoint.wire import Response
-from reasoning.teacher.calls import FailureKind, TeacherReply, TeacherRequest
-from reasoning.teacher.prices import most_prompt_tokens
+from reasoning.teacher.calls import FailureKind, TeacherReply, TeacherRequest, storable
+from reasoning.teacher.finish_reasons import UNKNOWN, UNSTATED, Finish, finish_of
 
-_OVER = 2  # times the bound on tokens: more than that cannot be true
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """The tokens that one sending is known to have used."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    @property
-    def tokens(self) -> int:
-        return self.prompt_tokens + self.completion_tokens
-
-
-NOTHING_USED = Usage()
-
-
-def worst_tokens(request: TeacherRequest) -> tuple[int, int]:
-    """The most tokens that `request` can use: of the prompt, and of the completion."""
-    return most_prompt_tokens(request.messages), request.max_tokens
-
-
-def credible(request: TeacherRequest, reply: TeacherReply) -> Usage | None:
-    """The usage that came with a reply, None where it cannot be true: nothing for something, or far more than there can
-    be. A little more is believed, since it may be charged: an endpoint may put words of its own before a prompt."""
-    if reply.prompt_tokens < 1 or (reply.text and reply.completion_tokens < 1):
-        return None
-    prompt, completion = worst_tokens(request)
-    if reply.prompt_tokens > _OVER * prompt or reply.completion_tokens > _OVER * completion:
-        return None
-    return Usage(reply.prompt_tokens, reply.completion_tokens)
+_LONGEST_QUOTE = 200
 
 
 class UnusableReply(Exception):
@@ -64,71 +37,118 @@ class UnusableReply(Exception):
         self.usage = usage
 
 
-class _Message(BaseModel):
-    content: str | None = None
-    refusal: str | None = None
-
-
-class _Choice(BaseModel):
-    message: _Message
-    finish_reason: str | None = None
-
-
-class _Completion(BaseModel):
-    choices: list[_Choice] = Field(min_length=1)
-    model: str | None = None
-    usage: Any = None
-
-
-def read_completion(request: TeacherRequest, body: bytes) -> TeacherReply:
-    """The reply in a response's body. Raises `UnusableReply`."""
+def read_completion(request: TeacherRequest, body: bytes) -> tuple[TeacherReply, Usage]:
+    """The reply in a response's body, and what it used. Raises `UnusableReply`."""
     try:
-        completion = _Completion.model_validate_json(body)
-    except ValidationError as error:
-        if (error_response := _error_within(body)) is not None:
-            why = f"status 200 with an error: {error_response.message}"
-            raise UnusableReply(failure_kind(error_response), why) from None
-        problem = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in problem["loc"]) or "the body"
-        raise UnusableReply(FailureKind.MALFORMED, f"not a chat completion: {where}: {problem['msg']}") from None
-    choice = completion.choices[0]
-    text = choice.message.content or ""
-    finish_reason = choice.finish_reason or "unknown"
+        content = read_object(body)
+    except ValueError as error:
+        quote = " ".join(body[: 2 * _LONGEST_QUOTE].decode("utf-8", "replace").split())[:_LONGEST_QUOTE]
+        raise UnusableReply(FailureKind.MALFORMED, f"not a chat completion: {error}; it begins {quote!r}") from None
+    spoken = [(choice, _message_of(choice)) for choice in choices_of(content)]
+    choice, message = next((pair for pair in spoken if pair[1].text.strip()), (spoken or [({}, _NO_MESSAGE)])[0])
+    usage = read_usage(request, content, message.text + message.thinking)
+    _raise_error_within(content, choice, message, usage)
+    finish_reason = _finish_reason(choice, request, usage)
+    _raise_unless_said(request, finish_reason, message, usage)
+    text, thinking = (message.text, message.thinking) if message.text.strip() else (message.thinking, "")
+    if text != storable(text):
+        raise UnusableReply(FailureKind.MALFORMED, "not a chat completion: its text has half of a character", usage)
+    model = content.get("model")
     reply = TeacherReply(
         key=request.key,
         text=text,
         finish_reason=finish_reason,
-        prompt_tokens=_count(completion.usage, "prompt_tokens"),
-        completion_tokens=_count(completion.usage, "completion_tokens"),
-        model=completion.model or request.model,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        model=storable(model) if isinstance(model, str) and model else request.model,
+        thinking=storable(thinking),
     )
-    usage = credible(request, reply)
-    if finish_reason == "content_filter" or (choice.message.refusal and not text):
-        why = choice.message.refusal or "withheld by the endpoint's filter"
+    return reply, usage
+
+
+_NO_MESSAGE = Message("", "", "")
+
+
+def _message_of(choice: Mapping[str, Any]) -> Message:
+    return read_message(choice["message"] if choice.get("message") is not None else choice.get("text"))
+
+
+def _finish_reason(choice: Mapping[str, Any], request: TeacherRequest, usage: Usage) -> str:
+    """The endpoint's word. One that has none for this shows by its count that the limit was not reached; null is the
+    word for what is not finished."""
+    for name in ("finish_reason", "finishReason", "stop_reason", "done_reason"):
+        if name in choice:
+            word = choice[name]
+            return storable(word) if isinstance(word, str) and word.strip() else UNKNOWN
+    return UNSTATED if usage.certain and usage.completion_tokens < request.max_tokens else UNKNOWN
+
+
+def _raise_unless_said(request: TeacherRequest, finish_reason: str, message: Message, usage: Usage) -> None:
+    """Raises `UnusableReply` where no text of the teacher's came, or not one to use."""
+    finish, empty = finish_of(finish_reason), not message.text.strip()
+    if finish is Finish.WITHHELD or (message.refusal.strip() and empty):
+        why = message.refusal.strip() or f"withheld by the endpoint's filter (finish_reason {finish_reason})"
         raise UnusableReply(FailureKind.CONTENT_FILTER, why, usage)
-    if not text.strip() and finish_reason == "length":
-        why = f"cut off at max_tokens ({request.max_tokens}) before the first word; raise teacher.max_tokens"
+    if finish is Finish.GIVEN_UP:
+        why = f"the endpoint gave up before the reply was whole (finish_reason {finish_reason})"
+        raise UnusableReply(FailureKind.SERVER, why, usage)
+    if empty and finish is Finish.CUT_OFF:
+        where = "while it was thinking" if message.thinking.strip() else "before the first word"
+        why = f"cut off at max_tokens ({request.max_tokens}) {where}; raise teacher.max_tokens"
         raise UnusableReply(FailureKind.TRUNCATED, why, usage)
-    if not text.strip():
+    if empty and finish is Finish.CONTEXT_FULL:
+        why = f"the model's context was full before the first word (finish_reason {finish_reason})"
+        raise UnusableReply(FailureKind.CONTEXT_TOO_LONG, why, usage)
+    if empty and not message.thinking.strip():
         raise UnusableReply(FailureKind.EMPTY, f"a reply without text (finish_reason {finish_reason})", usage)
-    return reply
 
 
-def _count(usage: object, name: str) -> int:
-    """A token count; a wrong one is no reason to throw a paid reply away."""
-    value = usage.get(name) if isinstance(usage, Mapping) else None
-    return value if isinstance(value, int) and 0 <= value < 2**53 else 0
+def _raise_error_within(content: Mapping[str, Any], choice: Mapping[str, Any], message: Message, usage: Usage) -> None:
+    """Raises `UnusableReply` for an error that an endpoint met after it had begun to answer, in a body with a status
+    that says otherwise: routers do so. A whole reply beside an error stands."""
+    error = content.get("error") or choice.get("error")
+    if choice and (not error or (message.text.strip() and finish_of(str(choice.get("finish_reason"))) is Finish.WHOLE)):
+        return
+    said = {"error": error} if error else {name: content[name] for name in _ERROR_WORDS if content.get(name)}
+    if not said:
+        raise UnusableReply(FailureKind.MALFORMED, "not a chat completion: it has no choices")
+    found = read_error_response(Response(_status_within(said), {}, json.dumps(said).encode()))
+    kind = FailureKind.CONTENT_FILTER if _BLOCKED & said.keys() else failure_kind(found)
+    known = usage if usage.tokens or usage.cost else None
+    raise UnusableReply(kind, f"a status of success with an error: {_named(found)}", known)
 
 
-def _error_within(body: bytes) -> ErrorResponse | None:
-    """The error that an endpoint met after it had begun to answer, in a body with status 200: routers do so."""
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    error = content.get("error") if isinstance(content, dict) and "choices" not in content else None
-    if not error:
-        return None
-    code = error.get("code") if isinstance(error, dict) else None
-    status = code if isinstance(code, int) and 400 <= code < 600 else 502
-    return read_error_response(Response(status, {}, json.dumps({"error": error}).encode()))
+# What an error is called where no status says it: OpenAI's types, Anthropic's, Google's.
+_STATUS_OF_TYPE = {
+    **dict.fromkeys(("invalid_request_error", "invalid_argument", "failed_precondition", "badrequesterror"), 400),
+    **dict.fromkeys(("authentication_error", "unauthenticated", "invalid_api_key"), 401),
+    **dict.fromkeys(("billing_error", "insufficient_quota", "insufficient_balance"), 402),
+    **dict.fromkeys(("permission_error", "permission_denied"), 403),
+    **dict.fromkeys(("not_found_error", "not_found", "notfounderror"), 404),
+    **dict.fromkeys(("request_too_large",), 413),
+    **dict.fromkeys(("rate_limit_error", "rate_limit_exceeded", "resource_exhausted", "too_many_requests"), 429),
+    **dict.fromkeys(("overloaded_error", "unavailable", "service_unavailable"), 503),
+    **dict.fromkeys(("timeout_error", "deadline_exceeded"), 504),
+}
+_BLOCKED = frozenset({"prompt_feedback", "promptFeedback"})  # Google's word on a prompt that it does not answer
+# Where a body without choices may say why, when it has no `error`.
+_ERROR_WORDS = ("message", "detail", "errors", "msg", "type", "code", "status", "base_resp", *sorted(_BLOCKED))
+
+
+def _named(error: ErrorResponse) -> str:
+    """An error's words with its type or code, where the words do not have it."""
+    kind = error.type or error.code
+    return f"{error.message} ({kind})" if kind and kind not in error.message else error.message
+
+
+def _status_within(said: Mapping[str, Any]) -> int:
+    """The status that an error in a body stands for: its own number, or what its type is called elsewhere."""
+    error = said.get("error", said)
+    if not isinstance(error, Mapping):
+        return 502
+    for name in ("code", "status", "status_code", "http_status"):
+        code = error.get(name)
+        if isinstance(code, int | str) and str(code).isdecimal() and 400 <= int(code) < 600:
+            return int(code)
+    words = (str(error.get(name)).lower() for name in ("type", "code", "status"))
+    return next((_STATUS_OF_TYPE[word] for word in words if word in _STATUS_OF_TYPE), 502)

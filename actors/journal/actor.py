@@ -6,8 +6,10 @@ Invariants
 - One row a request, keyed by its content. The row is there before the request is sent, the reply before it is used.
 - An answer is never overwritten and never paid for again: `start` hands out the reply of an answered request instead of
   letting it be sent, and counts that; while another living process has a request in flight, no other may send it.
-- A run's cap is never passed: every sending is booked with its worst case before it is sent, in the transaction that
-  permits it, and with what it did cost when it ends. What a crash left unknown stays booked with its worst case.
+- A run's cap is kept: every sending is booked with its worst case before it is sent, in the transaction that permits
+  it, and with what it did cost when it ends. What a crash left unknown stays booked with its worst case. Where a
+  provider asked for more than that, as much more is reserved from then on (`actors.journal.overruns`): a cap can be
+  passed only by what was in flight when a provider first asked for so much, and by no more than that surplus.
 - Recorded means recorded: an end survives SIGKILL of this process at any instant, and a power cut (one fsync for all
   that are recorded together). A start survives a SIGKILL; where there is a cap, a power cut as well.
 - The same call made twice does no harm, so that a caller may repeat one whose outcome it did not learn.
@@ -202,7 +204,8 @@ class Journal:
         unknown = row is not None and row.status == "started"
         if unknown and self._in_flight_elsewhere(db, sending.key):
             return StartRefusal.IN_FLIGHT
-        refused = self._refused_for_money(db, spending, sending)
+        worst_cost = spending.overrun(sending.endpoint, sending.request.model).over(sending.worst_cost)
+        refused = self._refused_for_money(db, spending, sending, worst_cost)
         if refused is not None:
             return refused
         now = self._clock()
@@ -220,9 +223,9 @@ class Journal:
             )
         db.execute(
             "INSERT INTO sends (id, key, run, writer, endpoint, started_at, worst_cost) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (sending.id, sending.key, sending.run, self._file.writer, sending.endpoint, now, sending.worst_cost),
+            (sending.id, sending.key, sending.run, self._file.writer, sending.endpoint, now, worst_cost),
         )
-        spending.reserve(sending.run, sending.worst_cost)
+        spending.reserve(sending.run, worst_cost)
         return None
 
     def _final(self, row: _Row | None) -> Outcome | None:
@@ -252,11 +255,11 @@ class Journal:
         return found is not None and found[0] != self._file.writer and self._file.lives(found[0])
 
     def _refused_for_money(
-        self, db: sqlite3.Connection, spending: RunSpending, sending: Sending
+        self, db: sqlite3.Connection, spending: RunSpending, sending: Sending, worst_cost: int
     ) -> StartRefusal | None:
         if sending.cap is None:
             return None
-        if spending.booked(sending.run) + sending.worst_cost <= sending.cap:
+        if spending.booked(sending.run) + worst_cost <= sending.cap:
             return None
         writers = db.execute(
             "SELECT DISTINCT writer FROM sends WHERE run = ? AND ended_at IS NULL", (sending.run,)
@@ -277,13 +280,13 @@ class Journal:
     def _end(self, db: sqlite3.Connection, spending: RunSpending, ended: Ended) -> None:
         key, now = ended.outcome.key, self._clock()
         sent = db.execute(
-            "SELECT run, worst_cost, ended_at FROM sends WHERE id = ? AND key = ?", (ended.id, key)
+            "SELECT run, endpoint, worst_cost, ended_at FROM sends WHERE id = ? AND key = ?", (ended.id, key)
         ).fetchone()
         if sent is None:
             raise JournalError(
                 f"{self._file.path}: request {key} ended but was never started: call start before sending"
             )
-        run, worst_cost, ended_at = sent
+        run, endpoint, worst_cost, ended_at = sent
         if ended_at is not None:
             return  # recorded before, by a call whose answer was lost
         cost = worst_cost if ended.cost is None else ended.cost
@@ -300,6 +303,8 @@ class Journal:
             ),
         )
         spending.settle(run, worst_cost, cost)
+        if cost > worst_cost > 0 and ended.typical:
+            spending.learn_overrun(endpoint, key, worst_cost, cost, self._file.lives)
         if isinstance(ended.outcome, TeacherReply):
             self._record_reply(db, ended.outcome, now)
         else:

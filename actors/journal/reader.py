@@ -120,7 +120,7 @@ def request_of(content: Any) -> TeacherRequest:
 def reply_of(key: str, content: Any) -> TeacherReply:
     """The reply to the request `key`, as the journal keeps it. Raises `ValueError`, which says what is wrong."""
     names = ("text", "finish_reason", "prompt_tokens", "completion_tokens", "model")
-    fields = _fields(content, "reply", names)
+    fields = _fields(content, "reply", names, optional=("thinking",))
     return TeacherReply(
         key=key,
         text=_text(fields, "reply", "text"),
@@ -128,6 +128,7 @@ def reply_of(key: str, content: Any) -> TeacherReply:
         prompt_tokens=_count(fields, "reply", "prompt_tokens"),
         completion_tokens=_count(fields, "reply", "completion_tokens"),
         model=_text(fields, "reply", "model"),
+        thinking=_text(fields, "reply", "thinking") if "thinking" in fields else "",
     )
 
 
@@ -190,11 +191,11 @@ def _errors(path: Path) -> Iterator[None]:
         raise JournalError(f"{path}: cannot be read ({error}; {code}). Check the disk and the permissions") from error
 
 
-def _fields(content: Any, what: str, names: tuple[str, ...]) -> dict[str, Any]:
+def _fields(content: Any, what: str, names: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"{what} is not an object")
     missing = [name for name in names if name not in content]
-    unknown = [name for name in content if name not in names]
+    unknown = [name for name in content if name not in (*names, *optional)]
     if missing or unknown:
         said = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has an unknown {', '.join(unknown)}"] * bool(
             unknown

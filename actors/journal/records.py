@@ -41,26 +41,28 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How the sending `id` ended: its outcome, and what it cost in tokens and nanodollars (None: the worst case)."""
+    """How the sending `id` ended: its outcome, and what it cost in tokens and nanodollars (None: the worst case).
+    `typical`:
+    that cost can be true of the request, so that the next may cost as much over its worst case."""
 
     id: str
     outcome: Outcome
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: int | None = 0
+    typical: bool = True
 
 
 def reply_json(reply: TeacherReply) -> str:
     """A reply as its row holds it."""
-    return json.dumps(
-        {
-            "text": reply.text,
-            "finish_reason": reply.finish_reason,
-            "prompt_tokens": reply.prompt_tokens,
-            "completion_tokens": reply.completion_tokens,
-            "model": reply.model,
-        }
-    )
+    content: dict[str, object] = {
+        "text": reply.text,
+        "finish_reason": reply.finish_reason,
+        "prompt_tokens": reply.prompt_tokens,
+        "completion_tokens": reply.completion_tokens,
+        "model": reply.model,
+    }
+    return json.dumps({**content, "thinking": reply.thinking} if reply.thinking else content)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from actors.journal.reader import Writers, reading
+from reasoning.teacher.finish_reasons import Finish, finish_of
 
 # The sendings that an open batch has.
 IN_OPEN_BATCHES = (
@@ -109,10 +110,11 @@ def in_open_batches(path: Path, run: str) -> int:
 
 
 def _request_counts(db: sqlite3.Connection, writers: Writers, run: str | None) -> RequestCounts:
+    db.create_function("cut_off", 1, _cut_off, deterministic=True)
     of_run = "(?1 IS NULL OR key IN (SELECT key FROM sends WHERE run = ?1))"
     answered, truncated, imported, more_than_once, again, refused, prompt_tokens, completion_tokens = db.execute(
         "SELECT COALESCE(SUM(status = 'answered'), 0), "
-        "COALESCE(SUM(status = 'answered' AND IIF(json_valid(reply), reply ->> '$.finish_reason' = 'length', 0)), 0), "
+        "COALESCE(SUM(status = 'answered' AND IIF(json_valid(reply), cut_off(reply ->> '$.finish_reason'), 0)), 0), "
         "COALESCE(SUM(status = 'answered' AND sends = 0), 0), COALESCE(SUM(sends > 1), 0), "
         "COALESCE(SUM(sends_after_unknown), 0), COALESCE(SUM(sends_refused), 0), "
         f"COALESCE(SUM(prompt_tokens), 0), COALESCE(SUM(completion_tokens), 0) FROM calls WHERE {of_run}",
@@ -144,6 +146,11 @@ def _request_counts(db: sqlite3.Connection, writers: Writers, run: str | None) -
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
     )
+
+
+def _cut_off(finish_reason: object) -> bool:
+    """Whether a reply is not known to be whole."""
+    return finish_of(str(finish_reason)) is not Finish.WHOLE
 
 
 def sending_sums(db: sqlite3.Connection, column: str, run: str | None = None) -> dict[str, SendingSums]:

@@ -1,8 +1,8 @@
 """Answers carried from one journal to another, in a file that anyone can read.
 
 A line of the file is one JSON object: `key`, `request` (every field that the key is made of), `reply` (`text`,
-`finish_reason`, `prompt_tokens`, `completion_tokens`, `model`) or, for a request that failed for good, `failure`
-(`kind`, `message`, `attempts`), and `ended_at`, a Unix time.
+`finish_reason`, `prompt_tokens`, `completion_tokens`, `model`, and `thinking` where there was some) or, for a request
+that failed for good, `failure` (`kind`, `message`, `attempts`), and `ended_at`, a Unix time.
 
 Owns: that shape, and what an import does with what is there already.
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.endpoint.replies import Usage
+from actors.endpoint.usage import Usage
 from reasoning.rounds.progress import TeacherFigures
 from reasoning.teacher.calls import TeacherFailure, TeacherReply
 from reasoning.teacher.prices import dollars

@@ -19,8 +19,8 @@ import dataclasses
 import random
 import time
 
-from actors.endpoint.attempt import Endpoint, Sent
-from actors.endpoint.replies import worst_tokens
+from actors.endpoint.attempt import Endpoint
+from actors.endpoint.usage import booked, worst_tokens
 from actors.journal.actor import Ended, JournalHandle, Sending, StartRefusal, sending_id
 from actors.limits.actor import RateLimiterHandle
 from actors.limits.rate_limits import LeaseOutcome, Release
@@ -150,9 +150,11 @@ class _Attempts:
         result = sent.result
         if isinstance(result, TeacherFailure):
             result = self._last = dataclasses.replace(result, attempts=self._sends)
-        cost, usage = self._cost(queue, sent), sent.usage
+        usage = sent.usage
+        cost = booked(usage, queue.endpoint.settings.price, sending.worst_cost)
         tokens = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
-        await self._worker._end(Ended(sending.id, result, *tokens, cost))
+        typical = usage is None or usage.certain
+        await self._worker._end(Ended(sending.id, result, *tokens, cost, typical))
         spent = sending.worst_cost if cost is None else cost
         self._worker._metrics.sent(queue.name, result, usage, spent, time.monotonic() - began)
         return result
@@ -197,12 +199,6 @@ class _Attempts:
             worst_cost=price.cost(self._prompt_tokens, self._completion_tokens) if price else 0,
             cap=int(cap * NANO) if cap is not None else None,
         )
-
-    def _cost(self, queue: EndpointQueue, sent: Sent) -> int | None:
-        price = queue.endpoint.settings.price
-        if price is None:
-            return 0
-        return price.cost(sent.usage.prompt_tokens, sent.usage.completion_tokens) if sent.usage is not None else None
 
     def _never_sent(self, kind: FailureKind, message: str) -> TeacherFailure:
         return TeacherFailure(self._key, kind, message, self._sends)

@@ -23,16 +23,34 @@ from reasoning.teacher.prices import Price, price_of
 
 
 class PriceSection(Section):
-    """Dollars for a million tokens; `batch_share` of it by the Batch API (OpenAI: 0.5)."""
+    """Dollars for a million tokens; `batch_share` of it by the Batch API (OpenAI: 0.5). `cached` and `cache_write` are
+    for
+    tokens of the prompt that a cache held or took, `tiers` for the tiers of service that a reply names."""
 
     input: NotNegative = Field(description="Dollars per million tokens sent.")
     output: NotNegative = Field(description="Dollars per million tokens received.")
     batch_share: Fraction = Field(
         default=1.0, description="The share of these prices that the Batch API asks (OpenAI: 0.5)."
     )
+    cached: NotNegative | None = Field(
+        default=None,
+        description="Dollars per million tokens sent that the provider had in its cache. Default: as `input`.",
+    )
+    cache_write: NotNegative | None = Field(
+        default=None,
+        description="Dollars per million tokens sent that the provider put into its cache. Default: twice `input`.",
+    )
+    tiers: dict[str, NotNegative] = Field(
+        default_factory=dict,
+        description=(
+            "What a tier of service costs, times these prices, by the name that replies give it, such as "
+            "`{flex: 0.5, priority: 2}`. Default: `priority` 2, any other 1."
+        ),
+    )
 
     def price(self) -> Price:
-        return Price(self.input, self.output, self.batch_share)
+        tiers = tuple((tier.lower(), factor) for tier, factor in self.tiers.items())
+        return Price(self.input, self.output, self.batch_share, self.cached, self.cache_write, tiers)
 
 
 class BatchSection(Section):

@@ -16,6 +16,7 @@ import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from reasoning.teacher.finish_reasons import Finish, finish_of
 from reasoning.teacher.prices import Price
 
 
@@ -121,8 +122,10 @@ class TeacherRequest:
 class TeacherReply:
     """What the teacher answered to the request `key`.
 
-    `finish_reason` is the endpoint's own: "stop", or "length" for a text cut off at `max_tokens`, which is a reply
-    all the same. Token counts are the endpoint's (0 when it gives none). `model` is who the endpoint says answered.
+    `finish_reason` is the endpoint's own word (`reasoning.teacher.finish_reasons`): "stop", or "length" for a text cut
+    off at `max_tokens`, which is a reply all the same. Token counts are the endpoint's (0 when it gives none). `model`
+    is who the endpoint says answered. `thinking` is what it sent apart from the text; marks of thinking inside the text
+    are part of the text.
     """
 
     key: str
@@ -132,10 +135,12 @@ class TeacherReply:
     completion_tokens: int
     model: str
     from_journal: bool = False
+    thinking: str = ""
 
     @property
     def truncated(self) -> bool:
-        return self.finish_reason == "length"
+        """Whether it is not known to be whole: cut off, or without a word that says why it ends."""
+        return finish_of(self.finish_reason) is not Finish.WHOLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,24 +38,55 @@ class PriceError(ValueError):
     """A table of prices that cannot be used. The message names the file, the model and what would be right."""
 
 
+# What is booked where a price does not say: the most that a provider is known to ask, never a discount.
+_CACHE_WRITE = 2.0  # times the input's price: Anthropic, for an hour
+_TIERS = {"priority": 2.0}  # times all prices: OpenAI
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokens of one request, as its endpoint counts them; `cached` (read from a cache) and `cache_written` are among
+    those
+    of the prompt."""
+
+    prompt: int
+    completion: int
+    cached: int = 0
+    cache_written: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Dollars for a million tokens of the prompt and of the completion; `batch_share` of it in a Batch API."""
+    """Dollars for a million tokens of the prompt and of the completion; `batch_share` of it in a Batch API. `cached` is
+    for tokens of the prompt that were read from a cache, `cache_write` for those that were written to one (None: the
+    input's price, and twice that). `tiers`: what a tier of service takes, times these prices, by the tier's name."""
 
     input: float
     output: float
     batch_share: float = 1.0
+    cached: float | None = None
+    cache_write: float | None = None
+    tiers: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("input", "output", "batch_share"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
+        named = [(name, getattr(self, name)) for name in ("input", "output", "batch_share", "cached", "cache_write")]
+        for name, value in [*named, *((f"tiers.{tier}", factor) for tier, factor in self.tiers)]:
+            if value is not None and not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"price: {name} must be 0 or more, not {value}")
 
     def cost(self, prompt_tokens: int, completion_tokens: int, *, batch: bool = False) -> int:
         """Nanodollars for so many tokens, rounded up."""
-        share = self.batch_share if batch else 1.0
-        return math.ceil(share * (prompt_tokens * self.input + completion_tokens * self.output) * (NANO / 1e6))
+        return self.cost_of(Tokens(prompt_tokens, completion_tokens), batch=batch)
+
+    def cost_of(self, tokens: Tokens, *, tier: str = "", batch: bool = False) -> int:
+        """Nanodollars for `tokens` in this tier of service ("": the usual one), rounded up."""
+        share = (self.batch_share if batch else 1.0) * {**_TIERS, **dict(self.tiers)}.get(tier, 1.0)
+        dollars = tokens.prompt * self.input + tokens.completion * self.output
+        if tokens.cached or tokens.cache_written:
+            cached = self.input if self.cached is None else self.cached
+            written = _CACHE_WRITE * self.input if self.cache_write is None else self.cache_write
+            dollars += tokens.cached * (cached - self.input) + tokens.cache_written * (written - self.input)
+        return math.ceil(share * max(0.0, dollars) * (NANO / 1e6))
 
 
 def most_prompt_tokens(messages: Sequence[tuple[str, str]]) -> int:
@@ -76,11 +107,18 @@ class _Row(BaseModel):
     input: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     output: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     batch_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    cached: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    cache_write: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    tiers: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default_factory=dict)
+
+    def price(self) -> Price:
+        tiers = tuple((tier.lower(), factor) for tier, factor in self.tiers.items())
+        return Price(self.input, self.output, self.batch_share, self.cached, self.cache_write, tiers)
 
 
 def load_prices(path: Path = DEFAULT_TABLE) -> Mapping[str, Price]:
-    """The table at `path`: YAML, one model a key, dollars per million tokens (`input`, `output`, and `batch_share`
-    where the provider has a Batch API). Raises `PriceError`."""
+    """The table at `path`: YAML, one model a key, dollars per million tokens (`input`, `output`, and where the provider
+    has them `batch_share`, `cached`, `cache_write` and `tiers`). Raises `PriceError`."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         rows = TypeAdapter(dict[str, _Row]).validate_python(content or {})
@@ -94,7 +132,7 @@ def load_prices(path: Path = DEFAULT_TABLE) -> Mapping[str, Price]:
         raise PriceError(
             f"{path}: {where}: {problem['msg']}; a row is `model: {{input: 0.15, output: 0.60}}`"
         ) from None
-    return {model: Price(row.input, row.output, row.batch_share) for model, row in rows.items()}
+    return {model: row.price() for model, row in rows.items()}
 
 
 def price_of(model: str, table: Mapping[str, Price]) -> Price | None:

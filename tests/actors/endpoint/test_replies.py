@@ -4,41 +4,182 @@ import json
 
 import pytest
 
-from actors.endpoint.replies import UnusableReply, Usage, credible, read_completion
-from reasoning.teacher.calls import FailureKind
+from actors.endpoint.replies import UnusableReply, read_completion
+from reasoning.teacher.calls import FailureKind, TeacherReply
 from tests.actors.in_process import request
 
 ASKED = request("What is 2 + 2?")
+USAGE = {"prompt_tokens": 8, "completion_tokens": 4, "total_tokens": 12}
 
 
-def body(text: str | None = "4", finish_reason: str = "stop", usage: object = None, **more: object) -> bytes:
+def body(text: object = "4", finish_reason: object = "stop", usage: object = None, **more: object) -> bytes:
     choice = {"message": {"content": text, **more}, "finish_reason": finish_reason}
     return json.dumps({"choices": [choice], "model": "m", "usage": usage}).encode()
 
 
+def reply(content: bytes) -> TeacherReply:
+    return read_completion(ASKED, content)[0]
+
+
+def failure(content: bytes) -> UnusableReply:
+    with pytest.raises(UnusableReply) as caught:
+        read_completion(ASKED, content)
+    return caught.value
+
+
 def test_a_reply_is_read_with_its_tokens() -> None:
-    reply = read_completion(ASKED, body(usage={"prompt_tokens": 8, "completion_tokens": 1}))
-    assert (reply.key, reply.text, reply.prompt_tokens, reply.completion_tokens) == (ASKED.key, "4", 8, 1)
-    assert credible(ASKED, reply) == Usage(8, 1)
+    read, usage = read_completion(ASKED, body(usage=USAGE))
+    assert (read.key, read.text, read.prompt_tokens, read.completion_tokens) == (ASKED.key, "4", 8, 4)
+    assert usage.certain and usage.tokens == 12
 
 
 @pytest.mark.parametrize("usage", [None, {"prompt_tokens": -1, "completion_tokens": 1}, {"prompt_tokens": 10**9}])
 def test_a_reply_with_impossible_tokens_is_kept_and_its_cost_is_unknown(usage: object) -> None:
-    reply = read_completion(ASKED, body(usage=usage))
-    assert reply.text == "4" and credible(ASKED, reply) is None
+    read, used = read_completion(ASKED, body(usage=usage))
+    assert read.text == "4" and not used.certain
 
 
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
         (body(text=""), FailureKind.EMPTY),
+        (body(text=[]), FailureKind.EMPTY),
+        (body(text=None, finish_reason="tool_calls", tool_calls=[{"id": "1"}]), FailureKind.EMPTY),
         (body(text="", finish_reason="length"), FailureKind.TRUNCATED),
+        (body(text="", finish_reason="MAX_TOKENS"), FailureKind.TRUNCATED),
+        (body(text=None, finish_reason="length", reasoning_content="Let me see"), FailureKind.TRUNCATED),
+        (body(text="", finish_reason="model_length"), FailureKind.CONTEXT_TOO_LONG),
         (body(text=None, refusal="I must not"), FailureKind.CONTENT_FILTER),
+        (body(text=[{"type": "refusal", "refusal": "I must not"}]), FailureKind.CONTENT_FILTER),
+        (body(text="Half of", finish_reason="SAFETY"), FailureKind.CONTENT_FILTER),
+        (body(text="", finish_reason="RECITATION"), FailureKind.CONTENT_FILTER),
+        (
+            b'{"choices": [{"finish_reason": "content_filter: PROHIBITED_CONTENT", "index": 0}]}',
+            FailureKind.CONTENT_FILTER,
+        ),
+        (b'{"choices": [], "prompt_feedback": {"block_reason": "SAFETY"}}', FailureKind.CONTENT_FILTER),
+        (body(text="Half of", finish_reason="insufficient_system_resource"), FailureKind.SERVER),
+        (body(text="", finish_reason="abort"), FailureKind.SERVER),
+        (body(text="Half of", finish_reason="error"), FailureKind.SERVER),
         (b"<html>", FailureKind.MALFORMED),
-        (b'{"error": {"code": 429, "message": "slow down"}}', FailureKind.RATE_LIMITED),
+        (b"", FailureKind.MALFORMED),
+        (b"{}", FailureKind.MALFORMED),
+        (b'{"choices": null}', FailureKind.MALFORMED),
+        (b'{"choices": "none"}', FailureKind.MALFORMED),
     ],
 )
 def test_what_is_no_reply_is_a_typed_failure(content: bytes, kind: FailureKind) -> None:
-    with pytest.raises(UnusableReply) as caught:
-        read_completion(ASKED, content)
-    assert caught.value.kind is kind
+    assert failure(content).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"code": 429, "message": "slow down"}, FailureKind.RATE_LIMITED),
+        ({"code": "429", "message": "slow down"}, FailureKind.RATE_LIMITED),
+        ({"code": 402, "message": "slow down"}, FailureKind.QUOTA),
+        ({"type": "overloaded_error", "message": "slow down"}, FailureKind.SERVER),
+        ({"type": "rate_limit_error", "message": "slow down"}, FailureKind.RATE_LIMITED),
+        ({"type": "authentication_error", "message": "slow down"}, FailureKind.AUTHENTICATION),
+        ({"code": 502, "message": "slow down", "metadata": {"provider_name": "x"}}, FailureKind.SERVER),
+        ({"message": "slow down"}, FailureKind.SERVER),
+        ("slow down", FailureKind.SERVER),
+    ],
+)
+@pytest.mark.parametrize("choices", [{}, {"choices": []}, {"choices": None}])
+def test_an_error_beside_no_choices_keeps_its_words_and_its_type(
+    error: object, kind: FailureKind, choices: dict[str, object]
+) -> None:
+    failed = failure(json.dumps({"error": error, **choices}).encode())
+    assert failed.kind is kind and "slow down" in str(failed)
+    if isinstance(error, dict) and "type" in error:
+        assert error["type"] in str(failed)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"detail": "the queue is full"},
+        {"object": "error", "message": "the queue is full", "code": 503},
+        {"choices": None, "base_resp": {"status_code": 1002, "status_msg": "the queue is full"}},
+        {
+            "choices": [
+                {
+                    "error": {"code": 502, "message": "the queue is full"},
+                    "message": {"content": ""},
+                    "finish_reason": "error",
+                }
+            ]
+        },
+        {
+            "choices": [{"message": {"content": "Half"}, "finish_reason": "error"}],
+            "error": {"message": "the queue is full"},
+        },
+    ],
+)
+def test_a_body_without_a_reply_says_why_in_its_own_words(content: dict[str, object]) -> None:
+    failed = failure(json.dumps(content).encode())
+    assert failed.kind is FailureKind.SERVER and "the queue is full" in str(failed)
+
+
+@pytest.mark.parametrize(
+    ("finish_reason", "whole"),
+    [
+        *((word, True) for word in ("stop", "STOP", "end_turn", "eos", "stop_sequence")),
+        *(
+            (word, False)
+            for word in ("length", "MAX_TOKENS", "max_tokens", "model_length", "tool_calls", "brand_new", "", 7)
+        ),
+        (None, False),  # what is not finished
+    ],
+)
+def test_a_reply_is_whole_by_its_finish_reason(finish_reason: object, whole: bool) -> None:
+    assert reply(body(finish_reason=finish_reason, usage=USAGE)).truncated is not whole
+
+
+def test_a_server_that_gives_no_finish_reasons_shows_by_its_count_that_a_reply_is_whole() -> None:
+    def saying_nothing(**usage: int) -> TeacherReply:
+        return reply(json.dumps({"choices": [{"message": {"content": "4"}}], "usage": usage}).encode())
+
+    assert not saying_nothing(prompt_tokens=8, completion_tokens=4).truncated
+    assert saying_nothing(prompt_tokens=8, completion_tokens=ASKED.max_tokens).truncated
+    assert saying_nothing().truncated
+
+
+@pytest.mark.parametrize("key", ["reasoning_content", "reasoning", "reasoning_details"])
+@pytest.mark.parametrize("content", [None, "", " \n"])
+def test_an_answer_in_the_place_of_thinking_is_an_answer(key: str, content: str | None) -> None:
+    """As of a server whose parser takes a reply without thinking for nothing else."""
+    said = (
+        [{"type": "reasoning.text", "text": "2 and 2.\nAnswer: 4"}]
+        if key == "reasoning_details"
+        else "2 and 2.\nAnswer: 4"
+    )
+    read = reply(body(text=content, **{key: said}))
+    assert (read.text, read.thinking, read.truncated) == ("2 and 2.\nAnswer: 4", "", False)
+
+
+def test_thinking_beside_an_answer_is_kept_apart() -> None:
+    read = reply(body(text="Answer: 4", reasoning_content="3? No."))
+    assert (read.text, read.thinking) == ("Answer: 4", "3? No.")
+    read = reply(
+        body(
+            text=[{"type": "thinking", "thinking": [{"type": "text", "text": "3? No."}]}, {"type": "text", "text": "4"}]
+        )
+    )
+    assert (read.text, read.thinking) == ("4", "3? No.")
+
+
+def test_the_choice_that_says_something_is_the_reply() -> None:
+    choices = [
+        {"message": {"content": None, "tool_calls": []}, "finish_reason": "stop"},
+        {"message": {"content": "4"}, "finish_reason": "stop"},
+    ]
+    assert reply(json.dumps({"choices": choices}).encode()).text == "4"
+    assert reply(b'{"choices": [{"text": "4", "finish_reason": "stop"}]}').text == "4"
+
+
+def test_a_text_with_half_a_character_is_no_reply() -> None:
+    half = b'{"choices": [{"message": {"content": "4%s", "reasoning": "\\ud83d"}, "finish_reason": "stop"}]}'
+    assert failure(half % b"\\ud83d").kind is FailureKind.MALFORMED
+    assert reply(half % b"").thinking == "?"

@@ -1,5 +1,6 @@
 """The journal: nothing recorded is lost, nothing answered is asked again."""
 
+import dataclasses
 import json
 import sqlite3
 from pathlib import Path
@@ -23,6 +24,14 @@ def test_a_reply_comes_back_whole_after_reopening(path: Path) -> None:
     journal.close()
     found = Journal(path).lookup([request(1).key, odd.key])
     assert found == [None, TeacherReply(odd.key, odd.text, "length", 11, 7, "m-2024", from_journal=True)]
+
+
+def test_thinking_that_came_apart_from_a_text_is_kept_with_it(path: Path) -> None:
+    journal = Journal(path)
+    thought = dataclasses.replace(reply(request()), thinking="3? No.")
+    (sent,) = started(journal, request())
+    journal.end([Ended(sent.id, thought)])
+    assert journal.lookup([thought.key]) == [dataclasses.replace(thought, from_journal=True)]
 
 
 def test_half_a_character_in_a_provider_s_words_costs_no_other_reply(path: Path) -> None:
@@ -160,10 +169,11 @@ def test_anybody_can_read_requests_replies_and_the_account(path: Path) -> None:
 
 def test_truncated_replies_are_counted(path: Path) -> None:
     journal = Journal(path)
-    one, other = started(journal, request(0), request(1))
-    journal.end([Ended(one.id, reply(request(0), reason="length")), Ended(other.id, reply(request(1)))])
+    reasons = ["stop", "end_turn", "length", "MAX_TOKENS", "unknown"]
+    asked = started(journal, *map(request, range(5)))
+    journal.end([Ended(one.id, reply(one.request, reason=why)) for one, why in zip(asked, reasons, strict=True)])
     sums = journal.sums()
-    assert (sums.requests.answered, sums.requests.truncated) == (2, 1)
+    assert (sums.requests.answered, sums.requests.truncated) == (5, 3)
 
 
 def test_a_journal_of_version_1_keeps_its_replies_and_begins_its_account_at_nothing(path: Path) -> None:

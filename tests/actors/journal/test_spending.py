@@ -1,5 +1,6 @@
 """The journal's account: no cap on spending is passed."""
 
+import dataclasses
 import tempfile
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.journal.actor import Ended, Journal, Sending, Spending, StartRefusal
+from actors.journal.audit import audit
 from reasoning.teacher.calls import FailureKind, TeacherReply
 from reasoning.teacher.prices import NANO
 from tests.actors.journal.entries import answer, failure, reply, request, sending, started
@@ -50,6 +52,41 @@ def test_a_cost_that_is_not_known_is_the_worst(path: Path) -> None:
     (sent,) = started(journal, request(), worst=70)
     journal.end([Ended(sent.id, failure(request(), FailureKind.TIMEOUT), cost=None)])
     assert journal.spending() == Spending(70 / NANO, 0.0)
+
+
+def test_what_a_provider_asked_over_a_worst_case_is_reserved_from_then_on(path: Path) -> None:
+    """Also for what is in flight, in the next process, and for a cost that is not known."""
+    journal = Journal(path)
+    first, second, third = (sending(request(number), worst=40, cap=300) for number in range(3))
+    assert journal.start([first, second]) == [None, None]
+    journal.end([Ended(first.id, reply(request(0)), cost=160)])
+    assert journal.spending("r") == Spending(160 / NANO, 160 / NANO)  # the one in flight may cost as much
+    assert journal.start([third]) == [StartRefusal.NO_MONEY_YET]
+    journal.end([Ended(second.id, failure(request(1), FailureKind.TIMEOUT), cost=None)])
+    assert journal.spending("r") == Spending(320 / NANO, 0.0)
+    journal.close()
+    again = Journal(path)
+    assert again.start([sending(request(2), worst=40, cap=479)]) == [StartRefusal.NO_MONEY]
+    assert again.start([sending(request(2), worst=40, cap=480)]) == [None]
+    assert not audit(path).faults
+
+
+def test_a_report_that_cannot_be_true_is_booked_and_teaches_nothing(path: Path) -> None:
+    journal = Journal(path)
+    (sent,) = started(journal, request(), worst=40)
+    journal.end([Ended(sent.id, reply(request()), cost=4000, typical=False)])
+    assert journal.spending() == Spending(4000 / NANO, 0.0)
+    started(journal, request(1), worst=40)
+    assert journal.spending() == Spending(4000 / NANO, 40 / NANO)
+
+
+def test_what_one_model_costs_says_nothing_of_another(path: Path) -> None:
+    journal = Journal(path)
+    other = dataclasses.replace(request(1), model="other")
+    (sent,) = started(journal, request(), worst=40)
+    journal.end([Ended(sent.id, reply(request()), cost=400)])
+    started(journal, other, worst=40)
+    assert journal.spending() == Spending(400 / NANO, 40 / NANO)
 
 
 @settings(max_examples=40, deadline=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import sqlite3
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from actors.journal.actor import Ended, Journal, Sending
 from actors.journal.database import JournalCorrupt, JournalError
 from actors.journal.reader import reply_of, request_of
+from actors.journal.records import reply_json
 from actors.journal.transfer import Exported, ImportCounts, export_journal, import_journal
 from reasoning.files.data_error import DataError
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
@@ -228,10 +230,13 @@ TEXTS = st.text(st.characters(exclude_categories=()))  # lone surrogates as well
     TEXTS,
 )
 def test_whatever_a_request_and_a_reply_are_they_come_back(asked: TeacherRequest, text: str) -> None:
-    back = request_of(json.loads(json.dumps(asked.as_json())))
-    assert back == asked and back.key == asked.key
+    again = request_of(json.loads(json.dumps(asked.as_json())))
+    assert again == asked and again.key == asked.key
     content = {"text": text, "finish_reason": "stop", "prompt_tokens": 1, "completion_tokens": 2, "model": "m"}
-    assert reply_of(asked.key, json.loads(json.dumps(content))).text == text
+    back = reply_of(asked.key, json.loads(json.dumps(content)))
+    assert (back.text, back.thinking) == (text, "") and json.loads(reply_json(back)) == content  # as ever
+    thought = dataclasses.replace(back, thinking=text)
+    assert reply_of(asked.key, json.loads(reply_json(thought))) == thought
 
 
 JSON = st.recursive(

@@ -1,0 +1,111 @@
+"""The JSON object in the body of a response, however it is wrapped.
+
+Owns: what stands around the object, and the joining of a stream's pieces to one completion.
+
+Invariants
+- Endpoints that keep a connection alive with empty lines or comments, send a byte order mark, put the object into a
+  list or a string, or stream although nobody asked, are read like those that do not.
+- A stream that broke off has no finish reason, so that nothing takes it for a whole reply.
+- Whatever the bytes are, the outcome is an object or a `ValueError` that says what is wrong.
+
+Forms: server-sent events (WHATWG HTML, 9.2), with OpenAI's `data: [DONE]` at the end; JSON, a line an event.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from actors.endpoint.messages import THINKING_KEYS
+
+_EVENT_FIELDS = ("data:", "event:", "id:", "retry:")
+_DONE = "[DONE]"
+_DECODER = json.JSONDecoder()
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The object that `body` holds. Raises `ValueError`."""
+    text = _without_comments(body.decode("utf-8-sig", "replace"))
+    if not text:
+        raise ValueError("the body is empty")
+    events = list(_events(text) if text.startswith(_EVENT_FIELDS) else _values(text))
+    objects = [event for event in events if isinstance(event, dict)]
+    if not objects:
+        raise ValueError("no JSON object")
+    streamed = len(objects) > 1 or any("delta" in choice for choice in choices_of(objects[0]))
+    return _joined(objects) if streamed else objects[0]
+
+
+def choices_of(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The choices of a completion, as far as they are objects."""
+    choices = content.get("choices")
+    return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+
+
+def _without_comments(text: str) -> str:
+    """`text` from its first line that is neither empty nor a comment of a stream."""
+    text = text.lstrip()
+    while text.startswith(":"):
+        text = text.partition("\n")[2].lstrip()
+    return text.rstrip()
+
+
+def _values(text: str) -> Iterator[Any]:
+    """The JSON values that follow one another in `text`; those of a list one by one, and of a string what it holds."""
+    while text and text != _DONE:
+        if text.startswith(_EVENT_FIELDS):
+            yield from _events(text)
+            return
+        try:
+            value, end = _DECODER.raw_decode(text)
+            if isinstance(value, str):
+                value = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"no JSON: {error}") from None
+        yield from value if isinstance(value, list) else [value]
+        text = _without_comments(text[end:])
+
+
+def _events(text: str) -> Iterator[Any]:
+    """What the events of a stream hold. One that was cut short, at its end, is passed over."""
+    waiting = ""
+    for line in text.split("\n"):  # a text may have other marks of a line's end in it
+        if not line.startswith("data:"):
+            continue
+        waiting += line.removeprefix("data:").strip()
+        try:
+            yield json.loads(waiting)
+        except (ValueError, RecursionError):
+            if waiting != _DONE:
+                waiting += "\n"  # an event may have several lines
+                continue
+        waiting = ""
+
+
+def _joined(events: list[dict[str, Any]]) -> dict[str, Any]:
+    """One completion made of a stream's pieces: texts are joined, and of everything else the last word counts."""
+    whole: dict[str, Any] = {}
+    message: dict[str, Any] = {}
+    choice: dict[str, Any] = {"finish_reason": None}
+    for event in events:
+        whole |= {key: value for key, value in event.items() if key != "choices" and value is not None}
+        for piece in choices_of(event)[:1]:
+            choice |= {key: value for key, value in piece.items() if key not in ("delta", "message") and value}
+            said = piece.get("delta") or piece.get("message")
+            for key, value in said.items() if isinstance(said, Mapping) else ():
+                if value is not None:
+                    message[key] = _appended(message.get(key), value, key)
+    return {**whole, "choices": [{**choice, "message": message}]} if message or choice["finish_reason"] else whole
+
+
+def _appended(before: Any, value: Any, key: str) -> Any:
+    if before is None or key not in ("content", "refusal", *THINKING_KEYS):
+        return value
+    if isinstance(before, str) and isinstance(value, str):
+        return before + value
+    return [*_as_list(before), *_as_list(value)]
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
