@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from actors.sampler.replica import SamplerReplica
 from reasoning.records import stable_id
 from reasoning.student.engine import EngineSettings, engine_options, prepare_process
+from reasoning.student.loading import load_config
 from reasoning.student.probe import Probe, ProbeReport, compare, tolerance
 from reasoning.student.sampling import Completion, PromptRefused, Sampling, SyncFailed
 from reasoning.student.vllm_internals import end_with_this_process, is_engine_death, take_weights
@@ -118,9 +119,7 @@ class VllmSampler(SamplerReplica):
 
 
 def _vocabulary(checkpoint: str) -> int:
-    from transformers import AutoConfig
-
-    return int(AutoConfig.from_pretrained(checkpoint).get_text_config().vocab_size)
+    return int(load_config(checkpoint).get_text_config().vocab_size)
 
 
 def _parameters(prompt: str, sampling: Sampling) -> SamplingParams:

@@ -153,7 +153,7 @@ def chat_frame(source: str) -> Frame:
     begins to answer. The opening token is left out: it is added when the prompt is tokenized. Raises `PromptError`."""
     from transformers import AutoTokenizer
 
-    tokenizer: Any = AutoTokenizer.from_pretrained(source)
+    tokenizer: Any = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     if not tokenizer.chat_template:
         raise PromptError(f"student {source}: it has no chat template, so student.prompt must be a form of plain text")
 

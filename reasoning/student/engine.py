@@ -20,6 +20,7 @@ from typing import Any
 
 from reasoning.recipe.base import NotNegative
 from reasoning.recipe.engine import EngineSection
+from reasoning.student.loading import load_config
 from reasoning.student.vllm_internals import WorkerExtension
 
 
@@ -49,9 +50,8 @@ def prepare_process(settings: EngineSettings) -> None:
 def checkpoint_dtype(checkpoint: str) -> str:
     """The dtype a checkpoint says it is in ("float32", ...), "auto" when it does not say. vLLM's own "auto" runs a
     float32 checkpoint in half precision, which then is not the student that was trained."""
-    from transformers import AutoConfig
-
-    dtype = AutoConfig.from_pretrained(checkpoint).get_text_config().dtype
+    config = load_config(checkpoint)
+    dtype = config.get_text_config().dtype or config.dtype
     return "auto" if dtype is None else str(dtype).removeprefix("torch.")
 
 

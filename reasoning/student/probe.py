@@ -65,14 +65,14 @@ def make_probe(checkpoint: str, version: str, prompts: Sequence[str], new_tokens
 
     Raises `ValueError` for no prompts, and what `transformers` raises for a checkpoint that it cannot load."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+
+    from reasoning.student.loading import load_config, load_model, load_tokenizer
 
     if not prompts:
         raise ValueError("a probe needs at least one prompt")
-    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    apart = AutoConfig.from_pretrained(checkpoint).is_encoder_decoder
-    kind = AutoModelForSeq2SeqLM if apart else AutoModelForCausalLM
-    model: Any = kind.from_pretrained(checkpoint, dtype="auto", use_safetensors=True).eval()
+    tokenizer = load_tokenizer(checkpoint)
+    model, _ = load_model(checkpoint, load_config(checkpoint), "auto")
+    model.eval()
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     ends = end_tokens(model)
     encoded = tuple(tuple(int(token) for token in tokenizer(prompt).input_ids) for prompt in prompts)

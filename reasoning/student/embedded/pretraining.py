@@ -112,7 +112,7 @@ def new_student(plan: Plan) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         len(tokenizer), tokenizer.pad_token_id, tokenizer.eos_token_id, plan.hidden, plan.layers, plan.intermediate
     )
     torch.manual_seed(plan.seed)
-    return AutoModelForCausalLM.from_config(config), tokenizer
+    return AutoModelForCausalLM.from_config(config, trust_remote_code=False), tokenizer
 
 
 def save_student(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import GPTNeoConfig
+from transformers import GPTNeoConfig, Qwen2Config, Qwen2ForCausalLM
 
 from reasoning.student.checkpoint import PAD_TOKEN, StudentError, load_student, save_student
 from tests.tiny_students import byte_tokenizer, tiny_student
@@ -109,3 +110,74 @@ def test_a_tokenizer_without_an_end_is_refused(tmp_path: Path) -> None:
     save_student(student.model, tokenizer, tmp_path / "endless")
     with pytest.raises(StudentError, match="no end-of-sequence token"):
         load_student(str(tmp_path / "endless"))
+
+
+# As they stand in published folders: each loads, and the library's own way to save refuses most of them.
+ODD_DECODING = [
+    {"temperature": 0.6, "top_p": 0.9},
+    {"do_sample": False, "temperature": 0.7, "top_k": 20, "repetition_penalty": 1.05},
+    {"num_beams": 1, "early_stopping": True, "length_penalty": 2.0},
+    {"temperature": 0.0, "do_sample": True},
+    {"do_sample": False, "temperature": 0.0, "min_p": 0.1, "typical_p": 0.2},
+    {"pad_token_id": -1, "chat_format": "chatml", "max_window_size": 6144},
+    {"use_cache": False, "cache_implementation": "hybrid"},
+    {"output_scores": True, "eos_token_id": [256, 255], "transformers_version": "4.31.0"},
+]
+
+
+@pytest.mark.parametrize("decoding", ODD_DECODING, ids=lambda decoding: next(iter(decoding)))
+def test_odd_values_of_decoding_are_saved_as_they_were_read(tmp_path: Path, decoding: dict[str, object]) -> None:
+    student = tiny_student()
+    save_student(student.model, student.tokenizer, tmp_path / "student")
+    (tmp_path / "student" / "generation_config.json").write_text(json.dumps(decoding), encoding="utf-8")
+    for turn in ("once", "twice"):
+        loaded = load_student(str(tmp_path / "student"))
+        save_student(loaded.model, loaded.tokenizer, tmp_path / turn)
+        written = json.loads((tmp_path / turn / "generation_config.json").read_text(encoding="utf-8"))
+        assert {key: written.get(key) for key in decoding if key != "transformers_version"} == {
+            key: value for key, value in decoding.items() if key != "transformers_version"
+        }
+        assert loaded.model.generation_config.temperature == decoding.get("temperature")  # put back after saving
+
+
+@pytest.mark.parametrize(
+    "decoding", [{"num_return_sequences": 3}, {"max_new_tokens": 0}, {"early_stopping": "maybe"}, [1, 2]], ids=str
+)
+def test_values_of_decoding_that_no_library_reads_are_refused_by_name(tmp_path: Path, decoding: object) -> None:
+    student = tiny_student()
+    save_student(student.model, student.tokenizer, tmp_path / "student")
+    (tmp_path / "student" / "generation_config.json").write_text(json.dumps(decoding), encoding="utf-8")
+    with pytest.raises(StudentError, match=r"generation_config\.json is invalid.*(Remove|must be)"):
+        load_student(str(tmp_path / "student"))
+
+
+def test_a_tokenizer_with_tokens_beyond_the_table_is_refused(tmp_path: Path) -> None:
+    student = tiny_student()
+    student.tokenizer.add_tokens(["<call>", "<tool>"])
+    save_student(student.model, student.tokenizer, tmp_path / "student")
+    with pytest.raises(StudentError, match=r"2 tokens \(<call>, <tool>\) beyond the 258 rows.*embeddings\(260\)"):
+        load_student(str(tmp_path / "student"))
+
+
+def test_a_token_that_the_library_adds_by_itself_is_none_of_the_student_s(tmp_path: Path) -> None:
+    """Qwen2's class adds `<|endoftext|>`, and takes it for padding where nothing else is named."""
+    for pad in (True, False):
+        tokenizer = byte_tokenizer(pad=pad)
+        sizes = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 1, "num_attention_heads": 2}
+        ids = {"bos_token_id": None, "eos_token_id": 256, "num_key_value_heads": 1}
+        model = Qwen2ForCausalLM(Qwen2Config(**sizes, **ids, vocab_size=len(tokenizer)))
+        save_student(model, tokenizer, tmp_path / str(pad))
+        student = load_student(str(tmp_path / str(pad)))
+        assert student.tokenizer.pad_token_id < student.model.get_input_embeddings().weight.shape[0]
+
+
+def test_tensors_that_share_memory_or_lie_scattered_are_saved_whole(tmp_path: Path) -> None:
+    student = tiny_student()
+    for layer in student.model.model.layers:
+        scattered = layer.mlp.up_proj.weight.detach().t().contiguous().t()
+        layer.mlp.up_proj.weight = torch.nn.Parameter(scattered)
+    student.model.model.layers[1].mlp.up_proj.weight = student.model.model.layers[0].mlp.up_proj.weight
+    expected = {name: value.clone() for name, value in student.model.state_dict().items()}
+    save_student(student.model, student.tokenizer, tmp_path / "student")
+    again = load_student(str(tmp_path / "student"))
+    assert all(torch.equal(value, expected[name]) for name, value in again.model.state_dict().items())

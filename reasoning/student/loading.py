@@ -1,0 +1,66 @@
+"""Every call that reads a model, configuration or tokenizer from a folder or the hub goes through here.
+
+Owns: the arguments of those calls, and which attention a student computes with.
+
+Invariants
+- No code that comes with a model is run, and nobody is asked whether it may be: `trust_remote_code=False` is said
+  each time, since a call that leaves it out waits for an answer on standard input.
+- Weights are read from safetensors only: nothing is unpickled.
+- Training, probe and sampler compute the same function: attention that the fast implementation would leave out a part
+  of is computed by the plain one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Attention scores that are capped (Gemma 2): PyTorch's fused attention has no place for it, and `sdpa` of
+# `transformers` leaves it out without a word. vLLM caps them.
+CAPPED_ATTENTION = "attn_logit_softcapping"
+
+
+def load_config(source: str) -> Any:
+    """The configuration at `source`, a folder or hub id. Raises what `transformers` raises: `OSError`, `ValueError`."""
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(source, trust_remote_code=False)
+
+
+def load_tokenizer(source: str) -> Any:
+    """The tokenizer at `source`. Raises `OSError`, `ValueError`, `ImportError`."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+
+
+def load_model(source: str, config: Any, dtype: Any) -> tuple[Any, list[str]]:
+    """The model at `source`, on the CPU, with weights of `dtype` ("auto": its own), and the names of the weights that
+    its files do not have, which are then random. Raises `OSError`, `ValueError`, `RuntimeError`."""
+    model, read = model_class(config).from_pretrained(
+        source,
+        config=config,
+        dtype=dtype,
+        use_safetensors=True,
+        trust_remote_code=False,
+        attn_implementation=attention_of(config),
+        output_loading_info=True,
+    )
+    return model, sorted(read["missing_keys"])
+
+
+def new_model(config: Any) -> Any:
+    """A model of `config` with random weights."""
+    return model_class(config).from_config(config, trust_remote_code=False, attn_implementation=attention_of(config))
+
+
+def model_class(config: Any) -> Any:
+    """The class that loads a student: of decoders, or of encoder-decoders."""
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+    return AutoModelForSeq2SeqLM if getattr(config, "is_encoder_decoder", False) else AutoModelForCausalLM
+
+
+def attention_of(config: Any) -> str | None:
+    """The attention implementation that a student of `config` needs: `eager` or, where any is right, None."""
+    parts = [config, *(getattr(config, name, None) for name in getattr(config, "sub_configs", {}))]
+    return "eager" if any(getattr(part, CAPPED_ATTENTION, None) is not None for part in parts) else None

@@ -1,0 +1,108 @@
+"""What is read of a student is read in one way: no code of its own, and the attention that vLLM computes too."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import Gemma2Config, Gemma3Config, Gemma3TextConfig
+
+from reasoning.student.checkpoint import StudentError, load_student, save_student
+from reasoning.student.loading import attention_of, load_config, load_model, new_model
+from tests.tiny_students import tiny_student
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_every_call_that_reads_a_model_says_that_no_code_is_run() -> None:
+    """Whatever module it is in: a call that leaves the argument out would wait for an answer on standard input."""
+    found = []
+    for package in ("reasoning", "actors", "pipelines", "serve", "bench"):
+        for file in (ROOT / package).rglob("*.py"):
+            for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+                    continue
+                if call.func.attr not in ("from_pretrained", "from_config"):
+                    continue
+                if isinstance(call.func.value, ast.Name) and call.func.value.id == "GenerationConfig":
+                    continue  # values alone: there is no code to be had with it
+                said = {keyword.arg: keyword.value for keyword in call.keywords}
+                refused = said.get("trust_remote_code")
+                assert isinstance(refused, ast.Constant) and refused.value is False, f"{file}:{call.lineno}"
+                found.append(file.name)
+    assert "loading.py" in found
+
+
+def with_code(folder: Path, place: str) -> Path:
+    """A student whose configuration or tokenizer names a class of its own, in a file that would leave a mark."""
+    student = tiny_student()
+    save_student(student.model, student.tokenizer, folder)
+    (folder / "own.py").write_text(f"open({str(folder / 'ran')!r}, 'w')\nclass Own: pass\n", encoding="utf-8")
+    file = folder / place
+    content = json.loads(file.read_text(encoding="utf-8"))
+    if place == "config.json":
+        names = {"AutoConfig": "own.Own", "AutoModelForCausalLM": "own.Own"}
+        content |= {"auto_map": names, "model_type": "own", "architectures": ["OwnForCausalLM"]}
+    else:
+        content |= {"auto_map": {"AutoTokenizer": ["own.Own", "own.Own"]}, "tokenizer_class": "OwnTokenizer"}
+    file.write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("place", ["config.json", "tokenizer_config.json"])
+def test_a_student_with_code_of_its_own_is_refused_without_a_question(tmp_path: Path, place: str) -> None:
+    """In a process of its own, whose standard input would say yes to whatever is asked."""
+    folder = with_code(tmp_path / "own", place)
+    program = "import sys\nfrom reasoning.student.checkpoint import *\ntry: load_student(sys.argv[1])\n"
+    program += "except StudentError as error: print('refused:', error)"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(folder)], input="y\n" * 20, capture_output=True, text=True, cwd=ROOT
+    )
+    assert "[y/N]" not in done.stdout + done.stderr
+    assert not (folder / "ran").exists()
+    if place == "config.json":
+        assert "refused: " in done.stdout and "never run" in done.stdout
+
+
+def test_capped_attention_is_computed_by_the_implementation_that_caps() -> None:
+    assert attention_of(Gemma2Config(attn_logit_softcapping=50.0)) == "eager"
+    assert attention_of(Gemma3Config(text_config={"attn_logit_softcapping": 50.0})) == "eager"
+    assert attention_of(Gemma2Config(attn_logit_softcapping=None)) is None
+    assert attention_of(Gemma3TextConfig()) is None
+
+
+def test_a_gemma_2_caps_whoever_loads_it(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2}
+    more = {"num_key_value_heads": 1, "head_dim": 32, "initializer_range": 0.3, "vocab_size": 258}
+    ids = {"bos_token_id": None, "eos_token_id": 256, "pad_token_id": 257}
+    model = new_model(Gemma2Config(**sizes, **more, **ids, attn_logit_softcapping=2.0))
+    save_student(model, tiny_student().tokenizer, tmp_path / "gemma")
+    tokens = torch.arange(1, 40)[None]
+    capped = load_student(str(tmp_path / "gemma")).model(tokens).logits
+    config = load_config(str(tmp_path / "gemma"))
+    read, missing = load_model(str(tmp_path / "gemma"), config, torch.float32)
+    assert not missing
+    torch.testing.assert_close(read(tokens).logits, capped)
+    read.set_attn_implementation("sdpa")
+    assert (read(tokens).logits - capped).abs().max() > 0.01
+
+
+def test_weights_that_are_not_in_the_files_are_told(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    student = tiny_student()
+    save_student(student.model, student.tokenizer, tmp_path / "part")
+    file = tmp_path / "part" / "model.safetensors"
+    weights = load_file(file)
+    del weights["lm_head.weight"]
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(StudentError, match=r"1 of its weights .*lm_head\.weight.* would be random"):
+        load_student(str(tmp_path / "part"))
+    shutil.rmtree(tmp_path / "part")
