@@ -30,7 +30,9 @@ def init(
     data: Annotated[
         Path | None,
         typer.Option(
-            "--data", help="Your questions and answers: a JSON or JSONL file. Default: an example is written."
+            "--data",
+            help="Your questions and answers: a file (JSON, JSON Lines, CSV, Parquet ...) or a folder of them. "
+            "Default: an example is written.",
         ),
     ] = None,
 ) -> None:
@@ -47,7 +49,7 @@ def write_recipe(recipe: Path, data: Path | None, console: Console) -> None:
     from pipelines.recipe.template import EXAMPLE, recipe_for
     from reasoning.files.durable import new_file
     from reasoning.recipe.tailored import RecipeError, parse_recipe
-    from reasoning.tasks.sources import read_file
+    from reasoning.tasks.data_files.reading import read_path
     from reasoning.tasks.table import TASKS
 
     _refuse_existing(recipe)
@@ -57,7 +59,7 @@ def write_recipe(recipe: Path, data: Path | None, console: Console) -> None:
         with new_file(data) as part:
             part.write_text("".join(f"{json.dumps(row)}\n" for row in EXAMPLE), encoding="utf-8")
         console.print(f"Wrote {escape(str(data))}: an example of {len(EXAMPLE)} questions.", soft_wrap=True)
-    rows = read_file(data)
+    rows, _ = read_path(data)
     guess = guess_form(rows)
     if guess is None:
         names = ", ".join(field_names([row.content for row in rows])) or "none that all rows have"

@@ -12,10 +12,11 @@ Invariants
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from reasoning.files.data_error import DataError
 
@@ -24,6 +25,7 @@ MAX_LINE = 2**26  # bytes: a request and its reply in a tenth of that are rare
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MEND = "fix or remove that line"
+_SPACE = re.compile(r"[ \t\n\r]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,7 @@ class JsonLine:
         `DataError`."""
         if len(self.raw) > self.most_bytes:
             raise DataError(self.place, f"a line of more than {_size(self.most_bytes)}", self.cure)
-        return _value(
-            _decoded(self.raw, self.place, self.cure, whole=False), self.place, self.cure, strict, whole=False
-        )
+        return _value(decoded(self.raw, self.place, self.cure, whole=False), self.place, self.cure, strict, whole=False)
 
 
 def json_lines(path: Path, most_bytes: int = MAX_LINE, cure: str = _MEND) -> Iterator[JsonLine]:
@@ -52,18 +52,50 @@ def json_lines(path: Path, most_bytes: int = MAX_LINE, cure: str = _MEND) -> Ite
     `DataError` when the file is missing or cannot be read."""
     try:
         with path.open("rb") as file:
-            number = 0
-            while raw := file.readline(most_bytes + 1):
-                number += 1
-                rest = raw
-                while len(rest) > most_bytes and not rest.endswith(b"\n"):
-                    rest = file.readline(most_bytes + 1)
-                content = raw.removesuffix(b"\n")
-                content = content.removeprefix(_BYTE_ORDER_MARK) if number == 1 else content
-                if content.strip():
-                    yield JsonLine(number, f"{path}, line {number}", content, most_bytes, cure)
+            yield from lines_of(file, str(path), most_bytes, cure)
     except OSError as error:
         raise _unreadable(path, error) from error
+
+
+def lines_of(file: BinaryIO, name: str, most_bytes: int = MAX_LINE, cure: str = _MEND) -> Iterator[JsonLine]:
+    """As `json_lines`, of a file that is open; `name` is what its places call it."""
+    number = 0
+    while raw := file.readline(most_bytes + 1):
+        number += 1
+        rest = raw
+        while len(rest) > most_bytes and not rest.endswith(b"\n"):
+            rest = file.readline(most_bytes + 1)
+        content = raw.removesuffix(b"\n")
+        content = content.removeprefix(_BYTE_ORDER_MARK) if number == 1 else content
+        if content.strip():
+            yield JsonLine(number, f"{name}, line {number}", content, most_bytes, cure)
+
+
+def json_values(data: bytes, name: str) -> list[tuple[int, Any]]:
+    """The JSON values that follow one another in `data`, at least one, each with the line where it begins; strictly, as
+    `read_json`. `name` is what places call it. Raises `DataError`."""
+    text = decoded(data, name, "fix that line")
+    found: list[tuple[int, Any]] = []
+    at, line, counted = _skip(text, 0), 1, 0
+    try:
+        while at < len(text) or not found:
+            line, counted = line + text.count("\n", counted, at), at
+            value, end = _STRICT.raw_decode(text, at)
+            found.append((line, value))
+            at = _skip(text, end)
+            if at < len(text) and text[at] not in "{[":
+                raise json.JSONDecodeError("Extra data", text, at)
+    except json.JSONDecodeError as error:
+        what = f"malformed JSON: {error.msg} (column {error.colno})"
+        raise DataError(f"{name}, line {error.lineno}", what, _MEND) from error
+    except (RecursionError, ValueError) as error:
+        raise DataError(name, f"JSON that cannot be read: {str(error)[:100]}", _MEND) from error
+    return found
+
+
+def _skip(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
 
 
 def read_json(path: Path) -> Any:
@@ -80,7 +112,7 @@ def read_text(path: Path) -> str:
         data = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
     except OSError as error:
         raise _unreadable(path, error) from error
-    return _decoded(data, str(path), "fix that line")
+    return decoded(data, str(path), "fix that line")
 
 
 def check_size(path: Path) -> None:
@@ -103,8 +135,8 @@ def kind_of_value(value: object) -> str:
     return names.get(type(value), "null")
 
 
-def _decoded(data: bytes, place: str, cure: str, whole: bool = True) -> str:
-    """`place` names a `whole` file, of which the line is added, or one line."""
+def decoded(data: bytes, place: str, cure: str, whole: bool = True) -> str:
+    """`data` as UTF-8. `place` names a `whole` file, of which the line is added, or one line. Raises `DataError`."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

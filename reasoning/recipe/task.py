@@ -79,11 +79,9 @@ class TaskSection(Section):
             "`hub` loads a Hugging Face dataset."
         ),
     )
-    path: Path | None = Field(
-        default=None, description="For source `file`: the file, or the folder that holds the published ones."
-    )
+    path: Path | None = Field(default=None, description="For source `file`: the file, or a folder of files.")
     test_path: Path | None = Field(
-        default=None, description="For source `file`: the file of the test questions, where they stand apart."
+        default=None, description="For source `file`: the file or folder of the test questions, where they stand apart."
     )
     hub_id: str | None = Field(
         default=None,

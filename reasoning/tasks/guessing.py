@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reasoning.records import AnswerKind
-from reasoning.tasks.rows import DataRow, Fields, read_row
-from reasoning.tasks.sources import SourceRow
+from reasoning.tasks.data_files.source_row import DataRow, SourceRow
+from reasoning.tasks.rows import Fields, read_row
 
 LOOKED_AT = 1000  # rows, from the first
 MOST = 0.8  # of the rows must be read

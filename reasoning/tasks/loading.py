@@ -22,10 +22,12 @@ from reasoning.grading.answers import is_answer
 from reasoning.grading.kinds import KINDS
 from reasoning.recipe.task import TaskSection
 from reasoning.records import Problem, Split
+from reasoning.tasks.data_files.reading import read_path
+from reasoning.tasks.data_files.source_row import MAX_ROW, SourceRow
 from reasoning.tasks.families import FAMILIES, FamilyExhaustedError, problems
 from reasoning.tasks.repetitions import Kept, Record, without_repetitions
 from reasoning.tasks.rows import Stated, read_row
-from reasoning.tasks.sources import MAX_ROW, HubDataset, SourceRow, read_file, read_hub
+from reasoning.tasks.sources import HubDataset, read_hub
 from reasoning.tasks.splits import (
     Positions,
     read_splits,
@@ -60,7 +62,7 @@ def load_problems(task: TaskSection, seed: int, *, learns: bool = True) -> TaskD
     spec = spec_of(task)
     if task.source == "generated":
         return _generated(spec, task, seed)
-    rows = _from_files(spec, task, learns) if task.source == "file" else _from_hub(spec, task)
+    rows, told = _rows(spec, task, learns)
     (train, test), records, notes = _split(spec, task, rows)
     kept = without_repetitions(
         {i: records[i] for i in train},
@@ -70,7 +72,7 @@ def load_problems(task: TaskSection, seed: int, *, learns: bool = True) -> TaskD
     )
     places = {record.key: i for i, record in kept.train.items()}
     shots = [places[key] for key in dict.fromkeys(records[i].key for i in shot_order(train)) if key in places]
-    return _data(spec, task, seed, kept, shots[: task.shots or 0], [*notes, *kept.notes], learns)
+    return _data(spec, task, seed, kept, shots[: task.shots or 0], [*told, *notes, *kept.notes], learns)
 
 
 def questions_in_order(task: TaskSection) -> list[Stated]:
@@ -79,7 +81,7 @@ def questions_in_order(task: TaskSection) -> list[Stated]:
     spec = spec_of(task)
     if task.source == "generated":
         raise DataError("task.source", "generated questions have no order that splits count", "use source: file or hub")
-    rows = _from_files(spec, task, learns=False) if task.source == "file" else _from_hub(spec, task)
+    rows, _ = _rows(spec, task, learns=False)
     return [record.stated for record in _records(spec, rows, range(len(rows))).values()]
 
 
@@ -102,14 +104,20 @@ def _generated(spec: TaskSpec, task: TaskSection, seed: int) -> TaskData:
 # Rows ---------------------------------------------------------------------------------------------------------------
 
 
-def _from_files(spec: TaskSpec, task: TaskSection, learns: bool) -> list[SourceRow]:
+def _rows(spec: TaskSpec, task: TaskSection, learns: bool) -> tuple[list[SourceRow], list[str]]:
+    """All rows of the source, and what a reader should know of where they were found."""
+    if task.source == "hub":
+        return _from_hub(spec, task), []
     rows: list[SourceRow] = []
+    notes: list[str] = []
     faults = ErrorCollector()
     for path, split in _files(spec, task, learns):
         with faults.caught():
-            rows += read_file(path, split)
+            found, told = read_path(path, split)
+            rows += found
+            notes += told
     faults.raise_caught()
-    return rows
+    return rows, notes
 
 
 def _files(spec: TaskSpec, task: TaskSection, learns: bool) -> list[tuple[Path, Split | None]]:
@@ -120,8 +128,8 @@ def _files(spec: TaskSpec, task: TaskSection, learns: bool) -> list[tuple[Path, 
     assert path is not None  # the recipe says so
     if not spec.own and not spec.files:
         raise DataError("task.source", f"{spec.name} has no published file", "use source: generated")
-    if spec.own and path.is_dir():
-        raise DataError(str(path), "it is a folder", "name the file; give separate test questions as task.test_path")
+    if spec.own:
+        return [(path, None)]
     sets = [files for files in (spec.files, spec.other_files) if files]
     folder = path if path.is_dir() else path.parent
     if not path.is_dir():

@@ -20,8 +20,8 @@ from reasoning.grading.extraction.numbers import number_text
 from reasoning.grading.kinds import KINDS, AnswerRules
 from reasoning.grading.options import LETTERS, OPTIONS_HEADING, AnswerAs, RowOptions, given
 from reasoning.records import AnswerKind
+from reasoning.tasks.data_files.source_row import DataRow
 
-DataRow = Mapping[str, Any]
 SHUFFLES = 3  # Kojima et al. shuffle a row's options three times over
 
 _SHOWN_LETTER = re.compile(r"(?<!\S)\(([A-Z])\)\s")

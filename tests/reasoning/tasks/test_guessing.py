@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from reasoning.records import AnswerKind
+from reasoning.tasks.data_files.source_row import SourceRow
 from reasoning.tasks.guessing import Guess, field_names, guess_form
-from reasoning.tasks.sources import SourceRow
 
 
 def guess(*rows: dict[str, Any]) -> Guess:

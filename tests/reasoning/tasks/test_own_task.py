@@ -79,8 +79,12 @@ def test_test_questions_that_stand_apart(tmp_path: Path) -> None:
     data = load_problems(task(train, test_path=test), 0)
     assert (len(data.train), len(data.validation), len(data.test)) == (9, 1, 2)
     assert [problem.question for problem in data.test] == ["Is 10 it?", "Is 11 it?"]
-    with pytest.raises(DataError, match="it is a folder"):
-        load_problems(task(tmp_path), 0)
+    folder = tmp_path / "apart"
+    folder.mkdir()
+    jsonl(folder / "train.jsonl", rows_of(10, 3))
+    jsonl(folder / "test.jsonl", rows_of(12, 3)[10:])
+    again = load_problems(task(folder), 0)
+    assert (again.train, again.test) == (data.train, data.test) and "train.jsonl" in again.notes[0]
 
 
 def test_a_template_split_blanks_numbers_and_names(tmp_path: Path) -> None:

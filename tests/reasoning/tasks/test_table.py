@@ -14,9 +14,9 @@ from reasoning.files.data_error import DataError
 from reasoning.grading.options import LETTERS
 from reasoning.recipe.task import TaskSection
 from reasoning.records import AnswerKind, Split
+from reasoning.tasks.data_files.reading import read_file
 from reasoning.tasks.families import FAMILIES
 from reasoning.tasks.loading import TaskData, load_problems, questions_in_order
-from reasoning.tasks.sources import read_file
 from reasoning.tasks.splits import shot_order
 from reasoning.tasks.table import TASKS, answer_limit, spec_of
 
@@ -214,7 +214,7 @@ def test_a_hub_dataset_gives_the_same_problems_as_the_file(
 
 def test_a_mirror_says_that_its_split_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     import reasoning.tasks.loading
-    from reasoning.tasks.sources import SourceRow
+    from reasoning.tasks.data_files.source_row import SourceRow
 
     rows = [SourceRow({"question": f"What is {i} + 1?", "final_ans": str(i + 1)}, f"record {i}") for i in range(20)]
     monkeypatch.setattr(reasoning.tasks.loading, "read_hub", lambda hub: rows)

@@ -1,0 +1,125 @@
+"""Tables as text: CSV and its relatives, whatever separates their cells.
+
+Owns: which character separates cells, how a table's rows are counted, and what is wrong with a row.
+
+Invariants
+- The first row names the columns. Cells are texts; a row's place is its number as a spreadsheet shows it, and the line
+  where it begins when that is another one.
+- Quoted cells may hold separators, quotes (doubled) and line ends of any kind.
+- Nothing but `DataError` is raised; a row that does not fit is a fault of that row.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from reasoning.files.data_error import DataError, ErrorCollector
+from reasoning.tasks.data_files.source_row import MAX_ROW
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_SAMPLE = 50  # rows that say which separator it is
+
+Cells = list[str]
+
+
+def separator_of(text: str) -> str | None:
+    """What separates the cells of `text`: the one that gives its first row the most cells, and the next rows as many;
+    None where its first row has but one, so that it is no table."""
+    if named := _named_separator(text):
+        return named
+    found = []
+    for separator in SEPARATORS:
+        rows = [row for row in _sample(text, separator) if any(cell.strip() for cell in row)]
+        width = len(rows[0]) if rows else 0
+        if width > 1:
+            alike = sum(len(row) == width for row in rows) / len(rows)
+            found.append((alike > 0.5, width, alike, separator))
+    return max(found, key=lambda one: one[:3])[3] if found else None
+
+
+def delimited_rows(text: str, path: Path) -> Iterator[tuple[dict[str, str], str]]:
+    """Each row below the first as {column: cell}, with its place. Rows without any text, and repetitions of the first,
+    are passed over. Raises `DataError`: of a row that does not fit, after all others were given."""
+    separator = separator_of(text) or ","
+    if _named_separator(text):
+        text = text.partition("\n")[2]
+    rows = _rows(text, separator, path)
+    names = _names(next(rows, ([], ""))[0], path)
+    faults = ErrorCollector()
+    for cells, place in rows:
+        if not any(cell.strip() for cell in cells) or [cell.strip() for cell in cells] == names:
+            continue
+        beyond = [cell for cell in cells[len(names) :] if cell.strip()]
+        if beyond:
+            what = f"{len(cells)} cells, but the first row has {len(names)}: {beyond[0][:40]!r} is one too many"
+            cure = f"put a text that has {SEPARATORS[separator]} in it in double quotes"
+            faults.add(DataError(place, what, cure))
+            continue
+        filled = [*cells, *[""] * (len(names) - len(cells))]
+        yield {name: cell for name, cell in zip(names, filled, strict=False) if name}, place
+    faults.raise_caught()
+
+
+def _names(cells: Cells, path: Path) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice is not None:
+        what = f"two cells of its first row, which names the columns, are {twice[:40]!r}"
+        raise DataError(f"{path}, row 1", what, "add a first row with a name for each column")
+    return names
+
+
+def _rows(text: str, separator: str, path: Path) -> Iterator[tuple[Cells, str]]:
+    """The rows, each with its place. Cells that tabs separate are often not quoted at all: then quotes are text."""
+    if separator == "\t" and '"' in text and not _is_quoted(text):
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=csv.QUOTE_NONE)
+    else:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    number = 0
+    before = csv.field_size_limit(MAX_ROW)  # of the whole process
+    try:
+        while True:
+            number, line = number + 1, reader.line_num + 1
+            place = f"{path}, row {number}" + (f" (line {line})" if line != number else "")
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise _malformed(error, place, separator) from error
+            yield cells, place
+    finally:
+        csv.field_size_limit(before)
+
+
+def _malformed(error: csv.Error, place: str, separator: str) -> DataError:
+    if "field limit" in str(error):
+        return DataError(place, f"a cell of more than {MAX_ROW >> 20} MiB", "fix or remove that row")
+    what = f"malformed table, cells separated by {SEPARATORS[separator]}: {error}"
+    cure = "look for an unpaired double quote from here on; inside a quoted text, write it twice"
+    return DataError(place, what, cure)
+
+
+def _is_quoted(text: str) -> bool:
+    """Whether quotes in cells that tabs separate are the table's, so that all of them are paired."""
+    try:
+        return all(row is not None for row in csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True))
+    except csv.Error:
+        return False
+
+
+def _named_separator(text: str) -> str | None:
+    """The separator that a first line `sep=;` names, as Excel writes and reads it."""
+    first = text[:8].splitlines()[0].strip('"') if text[:8].strip() else ""
+    return first[4:] if len(first) == 5 and first.startswith("sep=") and first[4:] in SEPARATORS else None
+
+
+def _sample(text: str, separator: str) -> list[Cells]:
+    try:
+        return list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=separator), _SAMPLE))
+    except csv.Error:
+        return []

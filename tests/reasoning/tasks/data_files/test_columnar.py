@@ -1,0 +1,53 @@
+"""Typed tables: every column type becomes a plain value."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from reasoning.files.data_error import DataError
+from reasoning.tasks.data_files.reading import read_file
+
+
+def parquet(path: Path, table: pa.Table) -> Path:
+    pq.write_table(table, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        (pa.array([Decimal("12.50")], pa.decimal128(10, 2)), "12.50"),
+        (pa.array([Decimal(42)], pa.decimal128(10, 0)), 42),
+        (pa.array([datetime.date(2021, 5, 1)]), "2021-05-01"),
+        (pa.array([datetime.datetime(2021, 5, 1)], pa.timestamp("ns")), "2021-05-01"),
+        (pa.array([datetime.datetime(2021, 5, 1, 9, 30)], pa.timestamp("ms")), "2021-05-01 09:30:00"),
+        (pa.array(["red"]).dictionary_encode(), "red"),
+        (pa.array([True]), True),
+        (pa.array([7], pa.uint8()), 7),
+        (pa.array([3.0]), 3.0),
+        (pa.array([float("nan")]), None),
+        (pa.array([None], pa.string()), None),
+        (pa.array([b"text"]), "text"),
+        (pa.array([["a", "b"]]), ["a", "b"]),
+        (pa.array([{"label": ["A"], "text": ["ink"]}]), {"label": ["A"], "text": ["ink"]}),
+        (pa.array([[("A", "ink")]], pa.map_(pa.string(), pa.string())), [["A", "ink"]]),
+        (pa.array(["long"], pa.large_string()), "long"),
+    ],
+)
+def test_a_column_of_every_type_gives_plain_values(tmp_path: Path, column: pa.Array, value: Any) -> None:
+    (row,) = read_file(parquet(tmp_path / "a.parquet", pa.table({"c": column})))
+    assert row.content == {"c": value} and type(row.content["c"]) is type(value)
+    assert row.place == f"{tmp_path / 'a.parquet'}, record 0"
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["answer", "answer"])
+    with pytest.raises(DataError, match="two columns are called 'answer'"):
+        read_file(parquet(tmp_path / "a.parquet", table))
