@@ -42,6 +42,7 @@ class BatchEndpoint:
         self.client = BatchClient(endpoint, backoff_s)
         self.batch = endpoint.batch
         self.price = endpoint.price
+        self.fingerprint = endpoint.fingerprint
         self.window_s = _seconds(endpoint.batch.window)
         self.journal = journal
         self.critical = critical

@@ -122,12 +122,12 @@ class BatchJob:
         await self._read(*found)
 
     def fail(self, error: Exception) -> None:
-        """Tells everybody who waits that nothing could be recorded."""
+        """Fails every request that waits, because nothing could be recorded."""
         waiting, self._waiting, self._open = self._waiting, {}, set()
         for future in waiting.values():
             if not future.done():
                 future.set_exception(error)
-                future.exception()  # there may be no caller waiting any more
+                future.exception()  # if no caller waits any more, asyncio must not log it as never retrieved
 
     # Handing over -----------------------------------------------------------------------------------------------------
 
@@ -135,7 +135,7 @@ class BatchJob:
         with self._at.critical.task():
             try:
                 batch = await self._at.client.hand_over(self.id, content, self._made_at, self._until)
-            except CallFailed as failed:  # it surely does not exist
+            except CallFailed as failed:  # it was certainly not created
                 self.over_capacity = says_too_much(str(failed))
                 kind = FailureKind.RATE_LIMITED if self.over_capacity else failed.kind
                 how = Disposition.OVER_CAPACITY if self.over_capacity else None
@@ -219,7 +219,7 @@ class BatchJob:
 
     async def _read(self, ended: RemoteBatch, files: Sequence[bytes]) -> None:
         at, self.over_capacity = self._at, ended.over_capacity
-        adopted = [key for key in self._open if key not in self._requests]  # nobody has asked for them here yet
+        adopted = [key for key in self._open if key not in self._requests]  # no caller has asked for them here yet
         if adopted:
             self._requests = {**await at.journal.requests.remote(adopted), **self._requests}
         reading = ResultReader(at.endpoint, at.client.api_key, ended, list(self._open), self._requests)
@@ -246,6 +246,7 @@ class BatchJob:
                 result.usage.completion_tokens if result.usage else 0,
                 self._cost(result.usage, self._requests.get(result.outcome.key)),
                 result.usage is None or result.usage.certain,
+                place=self._at.fingerprint if self._priced else self.id,  # else another one, which is not known here
             )
             for result in results
         ]

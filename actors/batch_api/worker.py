@@ -75,7 +75,7 @@ class BatchWorker(WorkerBase):
         backoff_s: float = 2.0,
         hand_over_s: float = 300.0,
     ) -> None:
-        super().__init__(settings.name, journal)
+        super().__init__(settings, journal)
         self._settings = settings
         self._journal = journal
         self._critical = WaitGroup()
@@ -221,6 +221,7 @@ class BatchWorker(WorkerBase):
             endpoint=self._here.name,
             worst_cost=price.cost(*worst_tokens(wanted.request), batch=True) if price else 0,
             cap=int(cap * NANO) if cap is not None else None,
+            places=self.places,
         )
 
     # Batches ----------------------------------------------------------------------------------------------------------

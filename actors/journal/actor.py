@@ -40,6 +40,7 @@ from actors.journal.database import (
     JournalFile,
     JournalVersionMismatch,
 )
+from actors.journal.failures import message_of, refusals_of, stays, with_refusal
 from actors.journal.reader import batch_of, parsed, reply_of, request_of
 from actors.journal.records import (
     Ended,
@@ -95,10 +96,11 @@ class Journal:
         """Ends the writing. A second call does nothing."""
         self._file.close()
 
-    def lookup(self, keys: Sequence[str]) -> list[Outcome | None]:
-        """The final outcome of each request: its reply, or a failure that would come again. None: it may be asked."""
+    def lookup(self, keys: Sequence[str], places: Sequence[str] = ()) -> list[Outcome | None]:
+        """The final outcome of each request: its reply, or a failure that would come again at every one of `places`
+        (fingerprints of those that may be asked). None: it may be asked."""
         with self._file.errors():
-            return [self._final(_row_of(self._file.db, key)) for key in keys]
+            return [self._final(_row_of(self._file.db, key), places) for key in keys]
 
     def start(self, sendings: Sequence[Sending]) -> list[Outcome | StartRefusal | None]:
         """Records what is about to be sent. For each: None, it may be sent; its outcome, it is answered already (that
@@ -195,7 +197,7 @@ class Journal:
 
     def _start(self, db: sqlite3.Connection, spending: RunSpending, sending: Sending) -> Outcome | StartRefusal | None:
         row = _row_of(db, sending.key)
-        outcome = self._final(row)
+        outcome = self._final(row, sending.places)
         if outcome is not None:
             db.execute("UPDATE calls SET sends_refused = sends_refused + 1 WHERE key = ?", (sending.key,))
             return outcome
@@ -228,18 +230,21 @@ class Journal:
         spending.reserve(sending.run, worst_cost)
         return None
 
-    def _final(self, row: _Row | None) -> Outcome | None:
+    def _final(self, row: _Row | None, places: Sequence[str]) -> Outcome | None:
         """The outcome that stays, where there is one."""
         if row is None:
             return None
-        if row.status == "answered":
-            try:
+        try:
+            if row.status == "answered":
                 return dataclasses.replace(reply_of(row.key, parsed(row.reply, "reply")), from_journal=True)
-            except ValueError as error:
-                raise self._damaged(f"request {row.key}: {error}") from error
-        if row.status == "failed" and row.failure_kind is not None and FailureKind(row.failure_kind).final:
-            return TeacherFailure(row.key, FailureKind(row.failure_kind), row.failure_message, row.failure_attempts)
-        return None
+            if row.status != "failed" or row.failure_kind is None:
+                return None
+            kind, refusals = FailureKind(row.failure_kind), refusals_of(row.failure_places)
+        except ValueError as error:
+            raise self._damaged(f"request {row.key}: {error}") from error
+        if not stays(kind, refusals, places):
+            return None
+        return TeacherFailure(row.key, kind, message_of(row.failure_message, refusals, places), row.failure_attempts)
 
     def _damaged(self, what: str) -> JournalCorrupt:
         return JournalCorrupt(
@@ -308,7 +313,7 @@ class Journal:
         if isinstance(ended.outcome, TeacherReply):
             self._record_reply(db, ended.outcome, now)
         else:
-            self._record_failure(db, ended.outcome, now, ended.id)
+            self._record_failure(db, ended.outcome, now, ended, endpoint)
 
     def _record_reply(self, db: sqlite3.Connection, reply: TeacherReply, now: float) -> None:
         db.execute(
@@ -317,19 +322,26 @@ class Journal:
             (reply_json(reply), reply.prompt_tokens, reply.completion_tokens, now, reply.key),
         )
 
-    def _record_failure(self, db: sqlite3.Connection, failure: TeacherFailure, now: float, send: str) -> None:
+    def _record_failure(
+        self, db: sqlite3.Connection, failure: TeacherFailure, now: float, ended: Ended, endpoint: str
+    ) -> None:
         # Only the last sending decides: a failure that comes late must not hide one that is in flight again.
+        last = "WHERE key = ? AND status != 'answered' AND last_send = ?"
+        found = db.execute(f"SELECT failure_places FROM calls {last}", (failure.key, ended.id)).fetchone()
+        if found is None:
+            return
+        places = with_refusal(found[0], ended.place, endpoint, failure)
         db.execute(
             "UPDATE calls SET status = 'failed', failure_kind = ?, failure_message = ?, failure_attempts = ?, "
-            "ended_at = ? WHERE key = ? AND status != 'answered' AND last_send = ?",
-            (failure.kind.value, storable(failure.message), failure.attempts, now, failure.key, send),
+            f"failure_places = ?, ended_at = ? {last}",
+            (failure.kind.value, storable(failure.message), failure.attempts, places, now, failure.key, ended.id),
         )
 
 
 class JournalHandle(Protocol):
     """The handle of a `Journal` that is an actor."""
 
-    lookup: RemoteMethod[[Sequence[str]], list[Outcome | None]]
+    lookup: RemoteMethod[[Sequence[str], Sequence[str]], list[Outcome | None]]
     start: RemoteMethod[[Sequence[Sending]], list[Outcome | StartRefusal | None]]
     end: RemoteMethod[[Sequence[Ended]], None]
     sums: RemoteMethod[[str | None], JournalSums]
@@ -351,12 +363,13 @@ class _Row:
     failure_message: str
     failure_attempts: int
     last_send: str
+    failure_places: str | None
 
 
 def _row_of(db: sqlite3.Connection, key: str) -> _Row | None:
     found = db.execute(
-        "SELECT key, status, reply, failure_kind, failure_message, failure_attempts, last_send FROM calls "
-        "WHERE key = ?",
+        "SELECT key, status, reply, failure_kind, failure_message, failure_attempts, last_send, failure_places "
+        "FROM calls WHERE key = ?",
         (key,),
     ).fetchone()
     return _Row(*found) if found else None

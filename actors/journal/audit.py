@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from actors.journal.failures import refusals_of
 from actors.journal.reader import Writers, batch_of, parsed, reading, reply_of, request_of
 from actors.journal.sums import IN_OPEN_BATCHES, sending_sums
 from reasoning.files.data_error import Fault
@@ -87,9 +88,21 @@ def _requests(db: sqlite3.Connection, found: _Found) -> Iterator[Fault]:
     """Every row for itself: its key, its reply, and the columns that its status calls for."""
     rows = db.execute(
         "SELECT key, status, request, reply, prompt_tokens, completion_tokens, failure_kind, failure_message, "
-        "failure_attempts, ended_at FROM calls ORDER BY key"
+        "failure_attempts, ended_at, failure_places FROM calls ORDER BY key"
     )
-    for key, status, request, reply, prompt_tokens, completion_tokens, kind, message, attempts, ended_at in rows:
+    for (
+        key,
+        status,
+        request,
+        reply,
+        prompt_tokens,
+        completion_tokens,
+        kind,
+        message,
+        attempts,
+        ended_at,
+        places,
+    ) in rows:
         found.requests += 1
         place = f"request {key}"
         try:
@@ -102,6 +115,7 @@ def _requests(db: sqlite3.Connection, found: _Found) -> Iterator[Fault]:
                     yield Fault(place, "its token counts differ from those of its reply")
             elif reply is not None:
                 yield Fault(place, f"it is {status}, but has a reply")
+            refusals_of(places)
         except ValueError as error:
             yield Fault(place, str(error))
         if status == "failed" and (kind not in _KINDS or message is None or attempts is None):

@@ -45,7 +45,8 @@ CREATE TABLE IF NOT EXISTS calls (              -- one row a request: what becam
   failure_message TEXT,
   failure_attempts INTEGER,
   started_at REAL NOT NULL,                   -- Unix time of the last send
-  ended_at REAL
+  ended_at REAL,
+  failure_places TEXT                         -- JSON: {fingerprint of a place that refused it: [kind, name, message]}
 );
 """
 _SENDS = """
@@ -327,3 +328,10 @@ class JournalFile:
                 f"{self.path} has version {found[0]}, this program writes version {SCHEMA_VERSION}: use the "
                 "program that wrote it, or move the file away (its replies are then requested, and paid for, again)"
             )
+        self._add_failure_places()
+
+    def _add_failure_places(self) -> None:
+        """To a file of a version 2 that did not have the column yet. An older program leaves it alone."""
+        with self.transaction(durable=False) as db:
+            if "failure_places" not in {column for _, column, *_ in db.execute("PRAGMA table_info(calls)")}:
+                db.execute("ALTER TABLE calls ADD COLUMN failure_places TEXT")

@@ -52,6 +52,8 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
                 f"{path} has version {version}, this program reads version {SCHEMA_VERSION}: use the "
                 "program that wrote it"
             )
+        if "failure_places" not in {column for _, column, *_ in db.execute("PRAGMA table_info(calls)")}:
+            db.execute("CREATE TEMP VIEW calls AS SELECT *, NULL AS failure_places FROM main.calls")
         yield db
 
 

@@ -28,7 +28,8 @@ def sending_id() -> str:
 @dataclass(frozen=True, slots=True)
 class Sending:
     """One sending that is about to happen. `id` names it (`sending_id`), so that the call may be repeated. `worst_cost`
-    is the most it can cost, `cap` the most that `run` may spend, in nanodollars (None: no cap)."""
+    is the most it can cost, `cap` the most that `run` may spend, in nanodollars (None: no cap). `places` are the
+    fingerprints of all that may be asked: by them it is judged whether a failure stays."""
 
     id: str
     key: str
@@ -37,13 +38,14 @@ class Sending:
     endpoint: str = ""
     worst_cost: int = 0
     cap: int | None = None
+    places: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How the sending `id` ended: its outcome, and what it cost in tokens and nanodollars (None: the worst case).
-    `typical`:
-    that cost can be true of the request, so that the next may cost as much over its worst case."""
+    `typical`: that cost can be true of the request, so that the next may cost as much over its worst case. `place` is
+    the fingerprint of the one that was asked (empty: not known)."""
 
     id: str
     outcome: Outcome
@@ -51,6 +53,7 @@ class Ended:
     completion_tokens: int = 0
     cost: int | None = 0
     typical: bool = True
+    place: str = ""
 
 
 def reply_json(reply: TeacherReply) -> str:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from actors.journal.database import JournalCorrupt, JournalError, JournalFile
+from actors.journal.failures import CLEARED
 from actors.journal.reader import failure_of, is_sqlite, parsed, reading, reply_of, request_of
 from actors.journal.records import reply_json
 from reasoning.files.data_error import DataError
@@ -134,7 +135,7 @@ INSERT INTO calls (key, status, request, reply, prompt_tokens, completion_tokens
 ON CONFLICT (key) DO UPDATE SET status = excluded.status, reply = excluded.reply,
   prompt_tokens = excluded.prompt_tokens, completion_tokens = excluded.completion_tokens,
   failure_kind = excluded.failure_kind, failure_message = excluded.failure_message,
-  failure_attempts = excluded.failure_attempts, ended_at = excluded.ended_at
+  failure_attempts = excluded.failure_attempts, ended_at = excluded.ended_at, failure_places = NULL
 """
 
 
@@ -180,7 +181,9 @@ def _entries_of(db: sqlite3.Connection, journal: Path, failures: bool) -> Iterat
     kinds = ", ".join(f"'{kind}'" for kind in _FINAL) if failures else ""
     rows = db.execute(
         "SELECT key, request, reply, failure_kind, failure_message, failure_attempts, ended_at, status FROM calls "
-        f"WHERE status = 'answered' OR status = 'failed' AND failure_kind IN ({kinds}) ORDER BY key"
+        f"WHERE status = 'answered' OR status = 'failed' AND failure_kind IN ({kinds}) "
+        "AND failure_places IS NOT ? ORDER BY key",
+        (CLEARED,),
     )
     for key, request, reply, kind, message, attempts, ended_at, status in rows:
         try:

@@ -1,9 +1,9 @@
 """Many small calls to an actor, made as few large ones.
 
 Owns: what waits while a call is under way. Invariants
-- One call is under way at a time; whatever is asked for meanwhile goes together into the next, so that under load calls
-  grow. Without load an item waits a few milliseconds for others.
-- An item's result, or the error of the call it went with, reaches the one who asked.
+- One call is under way at a time. What is asked for in the meantime goes together into the next one, so that calls grow
+  under load. Without load an item waits a few milliseconds for others.
+- An item's result, or the error of the call it went with, reaches the caller that posted the item.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ResultT = TypeVar("ResultT")
 
 
 class CoalescedCalls(Generic[ItemT, ResultT]):
-    """`call` takes a list of items and returns their results in order (or None, when there are none to return)."""
+    """`call` takes a list of items and returns their results in order (or None, if it has no results)."""
 
     def __init__(self, call: Callable[[list[ItemT]], Awaitable[Sequence[ResultT] | None]], most: int = 64) -> None:
         self._call = call
@@ -46,7 +46,7 @@ class CoalescedCalls(Generic[ItemT, ResultT]):
 
     async def _run(self) -> None:
         try:
-            await asyncio.sleep(_GATHER_S)  # whoever asks within this moment goes along
+            await asyncio.sleep(_GATHER_S)  # what is asked for within this moment goes along
             while self._waiting:
                 going = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
                 await self._go(going)
@@ -58,11 +58,11 @@ class CoalescedCalls(Generic[ItemT, ResultT]):
             results: Sequence[ResultT | None] = await self._call([item for item, _ in going]) or [None] * len(going)
             if len(results) != len(going):
                 raise ValueError(f"{len(going)} items were sent and {len(results)} results came back")
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the askers' to handle
+        except Exception as error:  # noqa: BLE001 - the callers handle it, whatever it is
             for _, future in going:
                 if not future.done():
                     future.set_exception(error)
-                    future.exception()  # there may be no caller: then it is not "never retrieved"
+                    future.exception()  # if no caller awaits it, asyncio must not log it as never retrieved
             return
         for (_, future), result in zip(going, results, strict=True):
             if not future.done():

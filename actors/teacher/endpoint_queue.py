@@ -40,6 +40,7 @@ class EndpointQueue:
 
     def __init__(self, endpoint: Endpoint, limiter: RateLimiterHandle, patience_s: float, alone: bool) -> None:
         self.endpoint = endpoint
+        self.fingerprint = endpoint.settings.fingerprint
         self._limiter = limiter
         self._patience_s = patience_s
         self._wait_s = math.inf if alone else _BOUNDED_WAIT_S

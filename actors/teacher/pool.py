@@ -1,13 +1,15 @@
-"""The caller's side of a teacher: it spreads requests over workers, and outlives the death of any of them.
+"""The caller's side of a teacher: it spreads requests over workers, and survives the death of any of them.
 
 Owns: what was asked and has no outcome yet, and the figures of the pool.
 
 Invariants
-- The same request asked many times at once is asked once; it meets itself in the same worker, whoever sends it.
+- A request that is asked many times at once is sent once: the same request always goes to the same worker.
 - Requests and outcomes travel in bulk, one round trip for everything that is ready.
 - A worker that dies loses nothing: what it had not answered goes to the next one, and what it had is in the journal.
-- A worker is given what it can have in flight, and as much again to go on with; the rest waits here, where it costs
-  least. Memory is bounded by what was asked and not answered; `stream` bounds that.
+- A worker is given as much as it can have in flight, and the same again, so that it never runs dry; the rest waits
+  here, where it costs least. Memory is bounded by what was asked and not answered; `stream` bounds that.
+- Where each worker is an endpoint of its own (the Batch API), what one endpoint does not take goes to the others, and
+  fails when none does.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from actors.limits.rate_limits import LimiterStats
 from actors.teacher.retries import backoff
 from actors.teacher.worker_base import Unrecorded, WorkerHandle
 from reasoning.teacher.calls import Outcome, TeacherFailure, TeacherRequest, TeacherSettings
+from reasoning.teacher.refusals import joint_failure
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
@@ -82,6 +85,7 @@ class _Asked:
     request: TeacherRequest
     outcome: asyncio.Future[Outcome]
     tries: int = 0
+    failed_at: dict[int, TeacherFailure] = field(default_factory=dict)  # by the number of the worker
 
 
 @dataclass(slots=True, eq=False)
@@ -97,7 +101,7 @@ class _WorkerQueue:
 
 
 class TeacherPool:
-    """No actor itself; used from one event loop."""
+    """Not an actor itself. Used from one event loop."""
 
     def __init__(
         self,
@@ -106,7 +110,7 @@ class TeacherPool:
         journal: JournalHandle | None = None,
         settings: TeacherSettings | None = None,
     ) -> None:
-        """`workers` are actor handles of askers of one teacher; the rest is for the pool's figures."""
+        """`workers` are handles of actors that ask one teacher; the rest is for the pool's figures."""
         if not workers:
             raise ValueError("a pool needs at least one worker")
         self._queues = [_WorkerQueue(worker, number) for number, worker in enumerate(workers)]
@@ -114,6 +118,7 @@ class TeacherPool:
         self._journal = journal
         self._settings = settings
         self._most_given = _most_given(settings, len(self._queues))
+        self._places = _places(settings, len(self._queues))
         self._asking: dict[str, _Asked] = {}
         self._ended_at: deque[float] = deque()
         self._began = time.monotonic()
@@ -132,7 +137,7 @@ class TeacherPool:
         if asked is None:
             asked = self._asking[key] = _Asked(request, asyncio.get_running_loop().create_future())
             asked.outcome.add_done_callback(lambda _: self._asking.pop(key))
-            self._give(asked, int(key[:8], 16) % len(self._queues))  # the same request meets itself in the same worker
+            self._give(asked, int(key[:8], 16) % len(self._queues))  # the same request goes to the same worker
         result = await asyncio.shield(asked.outcome)
         self._account(result)
         return result
@@ -247,8 +252,26 @@ class TeacherPool:
                     continue
                 if isinstance(outcome, Unrecorded):
                     asked.outcome.set_exception(outcome.error)
+                elif isinstance(outcome, TeacherFailure):
+                    self._failed(asked, queue.number, outcome)
                 else:
                     asked.outcome.set_result(outcome)
+
+    def _failed(self, asked: _Asked, number: int, failure: TeacherFailure) -> None:
+        """Ends a request, or gives it to an endpoint that has not failed it yet."""
+        asked.failed_at[number] = failure
+        elsewhere = self._another(asked, number)
+        if elsewhere is not None and (failure.kind.refusal or failure.kind.endpoint_wide):
+            self._give(asked, elsewhere)
+        elif len(asked.failed_at) == 1:
+            asked.outcome.set_result(failure)
+        else:
+            asked.outcome.set_result(joint_failure({self._places[at]: one for at, one in asked.failed_at.items()}))
+
+    def _another(self, asked: _Asked, number: int) -> int | None:
+        """The next endpoint after worker `number` that has not failed the request; None: there is none."""
+        others = ((number + step) % len(self._places) for step in range(1, len(self._places)))
+        return next((other for other in others if other not in asked.failed_at), None)
 
     async def _lost(self, queue: _WorkerQueue, error: Exception) -> None:
         """The worker died, or the call failed: what it had not answered goes to the next one."""
@@ -273,7 +296,8 @@ class TeacherPool:
                     ),
                 )
             else:
-                self._give(asked, (queue.number + 1) % len(self._queues))
+                another = self._another(asked, queue.number)
+                self._give(asked, (queue.number + 1) % len(self._queues) if another is None else another)
 
     # Figures ----------------------------------------------------------------------------------------------------------
 
@@ -305,6 +329,13 @@ def _permitted(limits: LimiterStats, tokens: float) -> float | None:
     return min((*by_requests, *by_tokens), default=math.inf) / 60.0 if by_requests or by_tokens else None
 
 
+def _places(settings: TeacherSettings | None, workers: int) -> list[str]:
+    """The endpoints' names where each worker is one of them; none where every worker asks them all."""
+    if settings is None or len(settings.endpoints) != workers or settings.endpoints[0].batch is None:
+        return []
+    return [endpoint.name for endpoint in settings.endpoints]
+
+
 def _most_given(settings: TeacherSettings | None, workers: int) -> int:
     """How many requests one of `workers` has at a time."""
     if settings is None:
@@ -316,4 +347,4 @@ def _most_given(settings: TeacherSettings | None, workers: int) -> int:
 def _fail(asked: _Asked, error: Exception) -> None:
     if not asked.outcome.done():
         asked.outcome.set_exception(error)
-        asked.outcome.exception()  # there may be no caller waiting any more
+        asked.outcome.exception()  # if no caller waits any more, asyncio must not log it as never retrieved

@@ -4,7 +4,8 @@ Owns: the number of attempts, the patience with "too many requests", and the bac
 
 Invariants
 - "Too many requests" is no failed attempt: it uses up patience, not attempts.
-- A failure that the same request would meet again (a refused content, a bad request) is final at once.
+- A failure that the same request would meet again at the same endpoint (filtered content, a bad request) is final at
+  once; whether another endpoint is asked is the worker's to say.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ Invariants
 - "Too many requests" is not a failed attempt: the request waits its turn again, for as long as the settings'
   patience. Nor is waiting for an endpoint that is down.
 - An endpoint that fails every request alike (wrong key, spent quota) is left to the others; when all do, requests fail.
+- What one endpoint refuses of a request (its length, content or form) the others are asked, each once. Only when all
+  have refused it does it fail, with the words of each.
 """
 
 from __future__ import annotations
@@ -18,11 +20,13 @@ import contextlib
 import dataclasses
 import random
 import time
+from collections.abc import Mapping
 
 from actors.endpoint.attempt import Endpoint
 from actors.endpoint.usage import booked, worst_tokens
 from actors.journal.actor import Ended, JournalHandle, Sending, StartRefusal, sending_id
 from actors.limits.actor import RateLimiterHandle
+from actors.limits.circuit_breaker import OpenCircuit
 from actors.limits.rate_limits import LeaseOutcome, Release
 from actors.teacher.coalesced_calls import CoalescedCalls
 from actors.teacher.endpoint_queue import EndpointQueue
@@ -33,6 +37,7 @@ from actors.teacher.wait_group import WaitGroup
 from actors.teacher.worker_base import WorkerBase
 from reasoning.teacher.calls import FailureKind, Outcome, TeacherFailure, TeacherRequest, TeacherSettings
 from reasoning.teacher.prices import NANO
+from reasoning.teacher.refusals import joint_failure
 
 _LOOK_AGAIN_S = 0.05
 _ASK_AGAIN_S = 0.25
@@ -47,7 +52,7 @@ class TeacherWorker(WorkerBase):
     def __init__(
         self, settings: TeacherSettings, journal: JournalHandle, *limiters: RateLimiterHandle, backoff_s: float = 0.5
     ) -> None:
-        super().__init__(settings.name, journal)
+        super().__init__(settings, journal)
         self._settings = settings
         self._backoff_s = backoff_s
         alone = len(settings.endpoints) == 1
@@ -89,6 +94,7 @@ class _Attempts:
         self._retries = Retries(self._settings, worker._backoff_s)
         self._short_since: float | None = None  # of money
         self._last: TeacherFailure | None = None
+        self._refused: dict[str, TeacherFailure] = {}  # by the endpoint's name
 
     async def until_it_ends(self) -> Outcome:
         while True:
@@ -101,21 +107,23 @@ class _Attempts:
                 return outcome
 
     async def _choose_queue(self) -> EndpointQueue | TeacherFailure:
-        """The endpoint whose turn it is; a failure when there is none to wait for."""
-        queues = self._worker._queues
-        async with self._worker._choosing:  # one request looks for an endpoint on behalf of all
+        """The endpoint whose turn it is, of those that have not refused the request; a failure when there is none to
+        wait for."""
+        queues = [queue for queue in self._worker._queues if queue.name not in self._refused]
+        # One request looks for an endpoint on behalf of all; one that may not go everywhere is in nobody's way.
+        async with self._worker._choosing if not self._refused else contextlib.nullcontext():
             while True:
                 if self._worker._draining.is_set():
                     await asyncio.Event().wait()  # nothing new is begun; the process is about to end
                 now = time.monotonic()
-                chosen = self._worker._turns.next([queue.accepts(now) for queue in queues])
+                chosen = self._worker._turns.next([q in queues and q.accepts(now) for q in self._worker._queues])
                 if chosen is not None:
-                    return queues[chosen]
-                why = [circuit for queue in queues if (circuit := queue.open_circuit(now)) is not None]
+                    return self._worker._queues[chosen]
+                why = {queue.name: found for queue in queues if (found := queue.open_circuit(now)) is not None}
                 if len(why) == len(queues):
                     waited_s = min(now - self._began, *(queue.open_for(now) for queue in queues))
-                    if all(one.broken for one in why) or waited_s >= self._settings.rate_limit_patience_s:
-                        return self._last or self._never_sent(FailureKind(why[0].kind), why[0].message)
+                    if all(one.broken for one in why.values()) or waited_s >= self._settings.rate_limit_patience_s:
+                        return self._unserved(why)
                 await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def _send(self, queue: EndpointQueue, lease: int) -> Outcome | None:
@@ -129,7 +137,7 @@ class _Attempts:
             result = await self._send_announced(sending, queue, lease) if refusal is None else None
         if refusal is not None:
             return await self._not_started(refusal)
-        return await self._after(result) if isinstance(result, TeacherFailure) else result
+        return await self._after(result, queue) if isinstance(result, TeacherFailure) else result
 
     async def _announce(self, sending: Sending, queue: EndpointQueue, lease: int) -> Outcome | StartRefusal | None:
         """None: it may be sent. Otherwise the lease is handed back."""
@@ -154,7 +162,7 @@ class _Attempts:
         cost = booked(usage, queue.endpoint.settings.price, sending.worst_cost)
         tokens = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
         typical = usage is None or usage.certain
-        await self._worker._end(Ended(sending.id, result, *tokens, cost, typical))
+        await self._worker._end(Ended(sending.id, result, *tokens, cost, typical, queue.fingerprint))
         spent = sending.worst_cost if cost is None else cost
         self._worker._metrics.sent(queue.name, result, usage, spent, time.monotonic() - began)
         return result
@@ -177,12 +185,15 @@ class _Attempts:
         await asyncio.sleep(_ASK_AGAIN_S * random.uniform(0.5, 1.5))
         return None
 
-    async def _after(self, failure: TeacherFailure) -> Outcome | None:
+    async def _after(self, failure: TeacherFailure, queue: EndpointQueue) -> Outcome | None:
         """What a failed sending leads to: the request's end, or another try."""
         alone = len(self._worker._queues) == 1
+        if failure.kind.refusal:
+            self._refused[queue.name] = failure
+            return joint_failure(self._refused) if len(self._refused) == len(self._worker._queues) else None
         wait_s = self._retries.wait_after(failure, time.monotonic(), alone=alone)
         if wait_s is None:
-            return failure
+            return joint_failure({**self._refused, queue.name: failure})
         if wait_s:
             await asyncio.sleep(wait_s)
         return None
@@ -198,7 +209,15 @@ class _Attempts:
             endpoint=endpoint.name,
             worst_cost=price.cost(self._prompt_tokens, self._completion_tokens) if price else 0,
             cap=int(cap * NANO) if cap is not None else None,
+            places=self._worker.places,
         )
+
+    def _unserved(self, why: Mapping[str, OpenCircuit]) -> TeacherFailure:
+        """No endpoint is left to wait for: the last failure, or what some refused and what is wrong with the rest."""
+        paused = {name: self._never_sent(FailureKind(one.kind), one.message) for name, one in why.items()}
+        if self._refused:
+            return joint_failure({**self._refused, **paused})
+        return self._last or next(iter(paused.values()))
 
     def _never_sent(self, kind: FailureKind, message: str) -> TeacherFailure:
         return TeacherFailure(self._key, kind, message, self._sends)

@@ -21,7 +21,7 @@ from typing import Protocol
 from actors.journal.actor import JournalHandle
 from actors.ray_api.handles import RemoteMethod
 from actors.teacher.coalesced_calls import CoalescedCalls
-from reasoning.teacher.calls import Outcome, TeacherRequest
+from reasoning.teacher.calls import Outcome, TeacherRequest, TeacherSettings
 
 _MOST_AT_ONCE = 256  # outcomes per round trip
 
@@ -37,10 +37,13 @@ class Unrecorded:
 class WorkerBase(ABC):
     """Answers requests of one teacher. Run as an actor with many concurrent calls."""
 
-    def __init__(self, teacher: str, journal: JournalHandle) -> None:
-        """`teacher` is the name that requests call it by; `journal` is an actor handle."""
-        self._teacher = teacher
-        self.look_up: CoalescedCalls[str, Outcome | None] = CoalescedCalls(lambda keys: journal.lookup.remote(keys))
+    def __init__(self, settings: TeacherSettings, journal: JournalHandle) -> None:
+        """`journal` is an actor handle."""
+        self._teacher = settings.name
+        self.places = settings.places
+        self.look_up: CoalescedCalls[str, Outcome | None] = CoalescedCalls(
+            lambda keys: journal.lookup.remote(keys, self.places)
+        )
         self._asking: dict[str, asyncio.Task[Outcome]] = {}
         self._done: list[Outcome | Unrecorded] = []
         self._some_done = asyncio.Event()

@@ -1,4 +1,4 @@
-"""The command line's part about journals: `tailor journal stats | export | import | verify`.
+"""The command line's part about journals: `tailor journal stats | export | import | verify | retry`.
 
 Owns: arguments. Exit codes: 0 done, 1 `verify` found a fault, 2 bad input (nothing was changed).
 
@@ -69,3 +69,18 @@ def verify(path: JournalArgument) -> None:
 
         if not look_over(path, console):
             raise typer.Exit(1)
+
+
+@app.command()
+def retry(
+    path: JournalArgument,
+    kind: Annotated[list[str] | None, typer.Option(help="Only failures of this kind; may be given again.")] = None,
+    run: Annotated[str | None, typer.Option(help="Only what this run sent.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count, and change nothing.")] = False,
+) -> None:
+    """Clear failures that would stay, so that their requests are asked again when the run goes on. Answers, and the
+    account of what was paid, stay as they are."""
+    with told_plainly():
+        from pipelines.journal.view import retry_failures
+
+        retry_failures(path, kind or (), run, dry_run, console)

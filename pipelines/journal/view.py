@@ -1,16 +1,17 @@
 """What `tailor journal` says on the terminal: tables of what was asked and spent, counts, faults.
 
 Owns: which file a path stands for, and the words. The work on the file is `actors.journal.sums`,
-`actors.journal.transfer` and `actors.journal.audit`.
+`actors.journal.transfer`, `actors.journal.audit` and `actors.journal.retry`.
 
 Invariant: text from a journal (names of runs, messages) is printed literally, never as markup.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,12 @@ from rich.table import Table
 
 from actors.journal.audit import UnknownSending, audit
 from actors.journal.database import JournalError
+from actors.journal.retry import clear_failures, failure_counts
 from actors.journal.sums import JournalSums, RequestCounts, SendingSums, sums_of
 from actors.journal.transfer import export_journal, import_journal
 from reasoning.fine_tune_cot.directory import CotDirectory, is_cot_directory
 from reasoning.rounds.directory import RunDirectory
+from reasoning.teacher.calls import FailureKind
 from reasoning.teacher.prices import dollars
 
 _UNNAMED = "(no name)"
@@ -100,6 +103,30 @@ def verify(path: Path, console: Console) -> bool:
         markup=False,
     )
     return not found.faults
+
+
+def retry_failures(path: Path, kinds: Sequence[str], run: str | None, dry_run: bool, console: Console) -> None:
+    """Clears failures of these kinds (none: of all), or with `dry_run` counts them, and prints what there was. Raises
+    `JournalError`, `RunDirectoryError`."""
+    journal, known = journal_at(path), [str(kind) for kind in FailureKind]
+    unknown = [kind for kind in kinds if kind not in known]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], known, n=1) or [", ".join(known)]
+        raise JournalError(f"--kind: there is no failure of the kind {unknown[0]!r}. Did you mean {near[0]}?")
+    wanted = [FailureKind(kind) for kind in kinds]
+    found = failure_counts(journal, run) if dry_run else clear_failures(journal, wanted, run)
+    counts = [count for count in found if not wanted or count.kind in wanted]
+    table = Table(title="Failed requests", title_justify="left")
+    table.add_column("kind")
+    for heading in ("failed", "would be cleared" if dry_run else "cleared", "asked again anyway"):
+        table.add_column(heading, justify="right")
+    for count in counts:
+        table.add_row(escape(count.kind), f"{count.failed:,}", f"{count.kept:,}", f"{count.failed - count.kept:,}")
+    if counts:
+        console.print(table)
+    cleared = sum(count.kept for count in counts)
+    what = "failures would be cleared" if dry_run else "failures cleared: they are asked again when the run goes on"
+    console.print(f"{journal}: {cleared:,} {what}", soft_wrap=True, markup=False)
 
 
 def _unknown(sending: UnknownSending) -> str:

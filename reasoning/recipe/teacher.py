@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -165,7 +166,8 @@ class TeacherSection(EndpointSection):
             application, model = self.application(endpoint), self.model_at(endpoint)
             base_url = (base_urls or {}).get(application) if application else endpoint.base_url
             prices = {model: Price(0.0, 0.0)} if application else table
-            endpoints.append(endpoint.at(label, base_url or OPENAI_API, model, prices))
+            settings = endpoint.at(label, base_url or OPENAI_API, model, prices)
+            endpoints.append(replace(settings, served_here=application is not None))
         return TeacherSettings(
             name=self.name,
             endpoints=tuple(endpoints),

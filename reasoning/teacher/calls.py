@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
+from reasoning.records import stable_id
 from reasoning.teacher.finish_reasons import Finish, finish_of
 from reasoning.teacher.prices import Price
 
@@ -45,8 +46,14 @@ class FailureKind(StrEnum):
 
     @property
     def final(self) -> bool:
-        """The request itself is at fault and would fail again: the journal keeps the failure as its outcome."""
+        """The request itself is at fault and would fail again, as long as its place's settings stay what they are: the
+        journal keeps the failure as its outcome until they change."""
         return self in _FINAL
+
+    @property
+    def refusal(self) -> bool:
+        """The place does not take this very request, for its length, its content or its form: another place may."""
+        return self in _REFUSALS
 
     @property
     def endpoint_wide(self) -> bool:
@@ -73,6 +80,7 @@ _TRANSIENT = frozenset(
 # part of the key, so that fixing them must be enough to have it asked again.
 # A truncated one is final: with the same max_tokens, which is part of the key, it would be cut off and paid for again.
 _FINAL = frozenset({FailureKind.CONTEXT_TOO_LONG, FailureKind.CONTENT_FILTER, FailureKind.TRUNCATED})
+_REFUSALS = frozenset({FailureKind.CONTEXT_TOO_LONG, FailureKind.CONTENT_FILTER, FailureKind.BAD_REQUEST})
 _ENDPOINT_WIDE = frozenset({FailureKind.QUOTA, FailureKind.AUTHENTICATION, FailureKind.NOT_FOUND})
 
 
@@ -177,7 +185,8 @@ class EndpointSettings:
     Limits that are None are learnt from the endpoint's response headers, where it sends any. `max_in_flight` is the
     ceiling of the window, which finds its own size below it. `timeout_s` bounds one attempt from sending to the last
     byte. Some models take no temperature, and the bound on tokens by another name (`max_tokens_key`). `batch`: requests
-    are handed over in files (the Batch API) instead of one by one.
+    are handed over in files (the Batch API) instead of one by one. `served_here`: by this run itself, so that its
+    address is another one each time.
     """
 
     name: str
@@ -194,6 +203,7 @@ class EndpointSettings:
     max_tokens_key: str = "max_tokens"
     price: Price | None = None
     batch: BatchSettings | None = None
+    served_here: bool = False
 
     def __post_init__(self) -> None:
         for setting in ("weight", "max_in_flight", "timeout_s"):
@@ -203,6 +213,34 @@ class EndpointSettings:
             value = getattr(self, setting)
             if value is not None and not value > 0:
                 raise ValueError(f"endpoint {self.name}: {setting} must be above 0 (or None for no limit), not {value}")
+
+    @property
+    def fingerprint(self) -> str:
+        """What a request can be refused for here: 16 hex digits of everything that shapes what is sent, and where to.
+        Limits, weight, price and whether it is batched change nothing; nor does a setting that is its default."""
+        shaping = {
+            setting.name: value
+            for setting in fields(self)
+            if setting.name not in _SHAPES_NOTHING and (value := getattr(self, setting.name)) != setting.default
+        }
+        if self.served_here:
+            del shaping["base_url"]
+        return stable_id({name: repr(value) for name, value in shaping.items()})
+
+
+# Of an endpoint's settings: how fast and at what price it is asked.
+_SHAPES_NOTHING = frozenset(
+    {
+        "weight",
+        "requests_per_minute",
+        "tokens_per_minute",
+        "max_in_flight",
+        "timeout_s",
+        "price",
+        "batch",
+        "served_here",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +259,11 @@ class TeacherSettings:
     rate_limit_patience_s: float = 600.0
     max_cost: float | None = None
     run: str = ""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The fingerprints of its endpoints."""
+        return tuple(endpoint.fingerprint for endpoint in self.endpoints)
 
     def __post_init__(self) -> None:
         if not self.endpoints:

@@ -39,6 +39,7 @@ class FaultKind(StrEnum):
     WRONG_USAGE = "wrong_usage"  # usage negative, absent, in strings, zero or far too high
     CONTENT_FILTER = "content_filter"  # no text, finish_reason "content_filter"
     CONTEXT_TOO_LONG = "context_too_long"  # 400
+    UNSUPPORTED = "unsupported_parameter"  # 400
 
 
 # Never reached the model. All others were answered, and cost money, whatever became of the answer.
@@ -46,6 +47,7 @@ UNBILLED = frozenset(
     {
         *(FaultKind.RATE_LIMITED_WITH_HINT, FaultKind.RATE_LIMITED, FaultKind.SERVER_ERROR, FaultKind.UNAVAILABLE),
         *(FaultKind.DROPPED, FaultKind.HTML, FaultKind.CONTEXT_TOO_LONG),
+        FaultKind.UNSUPPORTED,
     }
 )
 # The client has the whole text, if it waits for it: asking again would be paying twice.
@@ -55,6 +57,7 @@ BATCH_KINDS = (
     *(FaultKind.RATE_LIMITED, FaultKind.SERVER_ERROR, FaultKind.UNAVAILABLE, FaultKind.DROPPED, FaultKind.MALFORMED),
     *(FaultKind.EMPTY, FaultKind.TRUNCATED, FaultKind.WRONG_USAGE, FaultKind.CONTENT_FILTER),
     FaultKind.CONTEXT_TOO_LONG,
+    FaultKind.UNSUPPORTED,
 )
 
 

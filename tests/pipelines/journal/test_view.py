@@ -115,6 +115,27 @@ def test_verify_says_sound_or_each_fault(path: Path) -> None:
     assert f"fault: run '{RUN}': 0 nanodollars settled" in output and "2 faults" in output
 
 
+def test_retry_counts_clears_and_says_so(path: Path) -> None:
+    code, output = tailor("retry", path, "--dry-run")
+    assert code == 0 and "content_filter │ 1 │ 1 │ 0" in output and "would be cleared" in output
+    assert output.endswith(f"{path}: 1 failures would be cleared")
+    assert tailor("retry", path, "--kind", "server") == (
+        0,
+        f"{path}: 0 failures cleared: they are asked again when the run goes on",
+    )
+    code, output = tailor("retry", path, "--kind", "content_filter", "--kind", "server", "--run", RUN)
+    assert code == 0 and output.endswith("1 failures cleared: they are asked again when the run goes on")
+    code, output = tailor("retry", path)
+    assert code == 0 and "content_filter │ 1 │ 0 │ 1" in output and f"{path}: 0 failures cleared" in output
+    assert tailor("verify", path)[0] == 0 and "answered │ 1" in tailor("stats", path)[1]
+
+
+def test_retry_of_an_unknown_kind_or_journal_changes_nothing(path: Path, tmp_path: Path) -> None:
+    code, output = tailor("retry", path, "--kind", "content-filter")
+    assert code == 2 and "'content-filter'" in output and "content_filter?" in output
+    assert tailor("retry", tmp_path / "none.sqlite")[0] == 2 and not (tmp_path / "none.sqlite").exists()
+
+
 def test_a_folder_stands_for_the_journal_of_its_run(tmp_path: Path) -> None:
     shared = fill(tmp_path / "shared" / "all.sqlite")
     own = RunDirectory(tmp_path / "own")

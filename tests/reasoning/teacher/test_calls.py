@@ -114,3 +114,43 @@ def test_a_cap_on_spending_needs_a_price_for_every_endpoint() -> None:
     with pytest.raises(ValueError, match=r"cap on spending needs a price for here$"):
         TeacherSettings("offline", (HERE, free), max_cost=1.0)
     assert TeacherSettings("offline", (free,), max_cost=0.0).max_cost == 0.0
+
+
+def test_a_place_has_another_fingerprint_when_it_is_sent_something_else() -> None:
+    changes = (
+        {"name": "there"},
+        {"base_url": "http://127.0.0.1:2/v1"},
+        {"model": "n"},
+        {"api_key_env": "KEY"},
+        {"send_seed": True},
+        {"send_temperature": False},
+        {"max_tokens_key": "max_completion_tokens"},
+    )
+    those = {HERE.fingerprint, *(dataclasses.replace(HERE, **change).fingerprint for change in changes)}  # type: ignore[arg-type]
+    assert len(those) == len(changes) + 1 and {len(one) for one in those} == {16}
+
+
+def test_a_place_keeps_its_fingerprint_whatever_its_limits_and_price() -> None:
+    """Also for ever: failures of an earlier version are found again."""
+    same = dataclasses.replace(
+        HERE,
+        weight=2.0,
+        requests_per_minute=9.0,
+        tokens_per_minute=9.0,
+        max_in_flight=1,
+        timeout_s=1.0,
+        price=Price(1, 2),
+    )
+    assert same.fingerprint == HERE.fingerprint == "f335ef2d5d91bbba"
+
+
+def test_what_a_run_serves_itself_is_the_same_place_at_another_port() -> None:
+    own = dataclasses.replace(HERE, served_here=True)
+    assert dataclasses.replace(own, base_url="http://127.0.0.1:2/v1").fingerprint == own.fingerprint
+    assert dataclasses.replace(own, model="n").fingerprint != own.fingerprint
+
+
+def test_what_a_place_refuses_of_a_request_is_no_fault_of_the_place() -> None:
+    refusals = {kind for kind in FailureKind if kind.refusal}
+    assert refusals == {FailureKind.CONTEXT_TOO_LONG, FailureKind.CONTENT_FILTER, FailureKind.BAD_REQUEST}
+    assert not any(kind.endpoint_wide or kind.transient for kind in refusals)
