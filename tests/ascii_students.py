@@ -4,15 +4,21 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
-from reasoning.student.checkpoint import Student, load_student
 from tests.tiny_students import byte_tokenizer, tiny_llama
+
+if TYPE_CHECKING:
+    from reasoning.student.checkpoint import Student
 
 
 def ascii_student(*, seed: int = 0, tied: bool = False, pad: bool = True) -> Student:
     """A tiny Llama that gives every token but printable ASCII and the end of sequence the logit 0: next to never the
     largest."""
+    import torch
+
+    from reasoning.student.checkpoint import Student
+
     tokenizer = byte_tokenizer(pad=pad)
     model = tiny_llama(len(tokenizer), seed=seed, tied=tied)
     written = [token == tokenizer.eos_token or (len(token) == 1 and token.isascii()) for token in _tokens(tokenizer)]
@@ -27,6 +33,8 @@ def _tokens(tokenizer: object) -> list[str]:
 
 def greedy_texts(checkpoint: str, prompts: list[str], new_tokens: int) -> list[str]:
     """The greedy completions of a checkpoint by `transformers`' `generate`, one prompt at a time."""
+    from reasoning.student.checkpoint import load_student
+
     student = load_student(checkpoint)
     texts = []
     for prompt in prompts:

@@ -1,18 +1,22 @@
-"""Students small enough to train in a test: a Llama with random weights and a tokenizer of single bytes."""
+"""Students small enough to train in a test: a Llama with random weights and a tokenizer of single bytes.
+
+Whoever imports this module need not need a model: torch and transformers are loaded by the first call."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM
 
-from reasoning.student.checkpoint import Student
+    from reasoning.student.checkpoint import Student
 
 
 def byte_tokenizer(*, pad: bool = True) -> Any:
     """One token a byte, then `</s>` and, with `pad`, `<pad>`."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
     vocabulary = {token: i for i, token in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -23,6 +27,9 @@ def byte_tokenizer(*, pad: bool = True) -> Any:
 
 def tiny_llama(vocabulary: int, *, seed: int = 0, tied: bool = False, **changes: Any) -> LlamaForCausalLM:
     """Two layers of width 64, head size 32; larger initial weights than usual, so that outputs differ visibly."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
     torch.manual_seed(seed)
     settings: dict[str, Any] = {
         "hidden_size": 64,
@@ -41,5 +48,7 @@ def tiny_llama(vocabulary: int, *, seed: int = 0, tied: bool = False, **changes:
 
 
 def tiny_student(*, seed: int = 0, pad: bool = True, tied: bool = False, dropout: float = 0.0) -> Student:
+    from reasoning.student.checkpoint import Student
+
     tokenizer = byte_tokenizer(pad=pad)
     return Student(tiny_llama(len(tokenizer), seed=seed, tied=tied, attention_dropout=dropout), tokenizer)

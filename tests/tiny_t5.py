@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from tokenizers.processors import TemplateProcessing
-from transformers import T5Config, T5ForConditionalGeneration
-
-from reasoning.student.checkpoint import Student
 from tests.tiny_students import byte_tokenizer
+
+if TYPE_CHECKING:
+    from reasoning.student.checkpoint import Student
 
 
 def tiny_t5(vocabulary: int, *, seed: int = 0, tied: bool = True, dropout: float = 0.0, **changes: Any) -> Any:
     """Two layers of width 32 on either side: T5's first form, or untied that of Flan-T5 (gated-gelu)."""
+    import torch
+    from transformers import T5Config, T5ForConditionalGeneration
+
     torch.manual_seed(seed)
     settings: dict[str, Any] = {
         "vocab_size": vocabulary,
@@ -36,6 +37,10 @@ def tiny_t5(vocabulary: int, *, seed: int = 0, tied: bool = True, dropout: float
 
 def tiny_t5_student(**changes: Any) -> Student:
     """Over bytes. As T5's own, its tokenizer puts the end of sequence after every text, and nothing before."""
+    from tokenizers.processors import TemplateProcessing
+
+    from reasoning.student.checkpoint import Student
+
     tokenizer = byte_tokenizer()
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
         single=f"$A {tokenizer.eos_token}", special_tokens=[(tokenizer.eos_token, tokenizer.eos_token_id)]

@@ -7,7 +7,6 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from safetensors.torch import load_file
 
 from reasoning.files.tables import read_table
 from reasoning.records import Attempt, Example
@@ -60,6 +59,8 @@ def sends(directory: RunDirectory) -> dict[str, tuple[int, float]]:
 def test_a_stored_run_resumes_to_the_same_student(tmp_path: Path) -> None:
     """A minute or two on two cores, most of it Ray's and Ray Train's start: the only test that meets what an earlier
     version wrote. Its recipe's identity, file names, journal, request keys, draws and seeds all show in the end."""
+    from safetensors.torch import load_file
+
     recipe, directory = killed_run(tmp_path)
     answered, cut = sends(directory), len(directory.finished())
     attempts = directory.round(1).exam_log.read_bytes().count(b"\n")

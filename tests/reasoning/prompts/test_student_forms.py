@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers.processors import TemplateProcessing
 
 from reasoning.prompts.files import PROMPTS, Message, PromptError
 from reasoning.prompts.student_forms import chat_frame, student_completion, student_form, student_prompt
@@ -56,6 +55,8 @@ def test_a_prompt_that_cannot_be_used_is_named_with_its_fault(tmp_path: Path, te
 
 
 def test_a_chat_form_goes_through_the_students_own_template(tmp_path: Path) -> None:
+    from tokenizers.processors import TemplateProcessing
+
     tokenizer = byte_tokenizer()
     tokenizer.add_special_tokens({"bos_token": "<s>"})
     opening = TemplateProcessing("<s> $A", special_tokens=[("<s>", tokenizer.bos_token_id)])
