@@ -24,7 +24,8 @@ from pydantic import BaseModel, ValidationError
 from actors.batch_api.files import URL
 from actors.batch_api.remote import TAG, Page, RemoteBatch
 from actors.endpoint.api_keys import read_api_key, scrub
-from actors.endpoint.error_responses import failure_kind, read_error_response
+from actors.endpoint.error_responses import read_error_response
+from actors.endpoint.failure_kinds import failure_kind
 from actors.endpoint.probe import make_client
 from actors.endpoint.wire import Response
 from actors.limits.headers import read_retry_after
@@ -194,11 +195,12 @@ class BatchClient:
         except openai.APIStatusError as error:
             response = Response(error.status_code, error.response.headers, error.response.content)
             error_response = read_error_response(response)
+            wait_s = read_retry_after(response.headers, time.time())
             raise CallFailed(
                 failure_kind(error_response),
                 scrub(str(error_response), self.api_key),
                 refused=error.status_code < 500 and error.status_code != 408,
-                retry_after_s=read_retry_after(response.headers, time.time()),
+                retry_after_s=wait_s if wait_s is not None else error_response.retry_after_s,
             ) from None
         except openai.APITimeoutError:
             raise CallFailed(FailureKind.TIMEOUT, f"no reply within {_CALL_S:g} s", False) from None

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors.endpoint.api_keys import read_api_key, scrub
-from actors.endpoint.error_responses import failure_kind, outcome_of, read_error_response
+from actors.endpoint.error_responses import ErrorResponse, read_error_response
+from actors.endpoint.failure_kinds import failure_kind, outcome_of
 from actors.endpoint.replies import UnusableReply, read_completion
 from actors.endpoint.usage import NOTHING_USED, Usage
 from actors.endpoint.wire import Interrupted, NotReached, Response, Wire
@@ -82,7 +83,7 @@ class Endpoint:
             return self._failed(request, FailureKind.TRANSPORT, str(error), None)
         if not 200 <= response.status < 300:
             return self._refused(request, response)
-        return self.read(request, response.content, read_limits(response.headers))
+        return self.read(request, response.content, read_limits(response.headers, time.time()))
 
     def read(self, request: TeacherRequest, body: bytes, observed: Observed = NOTHING) -> Sent:
         """What a body that came with a status of success says."""
@@ -109,16 +110,17 @@ class Endpoint:
 
     def _refused(self, request: TeacherRequest, response: Response) -> Sent:
         error_response = read_error_response(response)
-        kind = failure_kind(error_response)
+        kind = failure_kind(error_response, (text for _, text in request.messages))
         failed = self._failed(
             request, kind, str(error_response), None if response.status in _PERHAPS_SERVED else NOTHING_USED
         )
         if kind is not FailureKind.RATE_LIMITED and kind is not FailureKind.SERVER:
             return failed
+        observed = read_limits(response.headers, time.time())
         return dataclasses.replace(
             failed,
-            retry_after_s=read_retry_after(response.headers, time.time()),
-            observed=read_limits(response.headers),
+            retry_after_s=_retry_after(response, error_response, observed),
+            observed=observed,
         )
 
     def _failed(
@@ -131,3 +133,12 @@ class Endpoint:
     ) -> Sent:
         message = scrub(storable(message), self._api_key)[:_LONGEST_MESSAGE]
         return Sent(TeacherFailure(request.key, kind, message, attempts=1), outcome or outcome_of(kind), usage)
+
+
+def _retry_after(response: Response, error: ErrorResponse, observed: Observed) -> float | None:
+    """Seconds that the endpoint asks to wait: by its header, else by its body, else until its limit of a day is whole
+    again."""
+    told = read_retry_after(response.headers, time.time())
+    if told is None:
+        told = error.retry_after_s
+    return observed.used_up_for_s if told is None else told

@@ -18,7 +18,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.endpoint.bodies import choices_of, read_object
-from actors.endpoint.error_responses import ErrorResponse, failure_kind, read_error_response
+from actors.endpoint.error_responses import ErrorResponse, read_error_response
+from actors.endpoint.failure_kinds import failure_kind
 from actors.endpoint.messages import Message, read_message
 from actors.endpoint.usage import Usage, read_usage
 from actors.endpoint.wire import Response
@@ -47,7 +48,7 @@ def read_completion(request: TeacherRequest, body: bytes) -> tuple[TeacherReply,
     spoken = [(choice, _message_of(choice)) for choice in choices_of(content)]
     choice, message = next((pair for pair in spoken if pair[1].text.strip()), (spoken or [({}, _NO_MESSAGE)])[0])
     usage = read_usage(request, content, message.text + message.thinking)
-    _raise_error_within(content, choice, message, usage)
+    _raise_error_within(request, content, choice, message, usage)
     finish_reason = _finish_reason(choice, request, usage)
     _raise_unless_said(request, finish_reason, message, usage)
     text, thinking = (message.text, message.thinking) if message.text.strip() else (message.thinking, "")
@@ -103,7 +104,13 @@ def _raise_unless_said(request: TeacherRequest, finish_reason: str, message: Mes
         raise UnusableReply(FailureKind.EMPTY, f"a reply without text (finish_reason {finish_reason})", usage)
 
 
-def _raise_error_within(content: Mapping[str, Any], choice: Mapping[str, Any], message: Message, usage: Usage) -> None:
+def _raise_error_within(
+    request: TeacherRequest,
+    content: Mapping[str, Any],
+    choice: Mapping[str, Any],
+    message: Message,
+    usage: Usage,
+) -> None:
     """Raises `UnusableReply` for an error that an endpoint met after it had begun to answer, in a body with a status
     that says otherwise: routers do so. A whole reply beside an error stands."""
     error = content.get("error") or choice.get("error")
@@ -113,7 +120,11 @@ def _raise_error_within(content: Mapping[str, Any], choice: Mapping[str, Any], m
     if not said:
         raise UnusableReply(FailureKind.MALFORMED, "not a chat completion: it has no choices")
     found = read_error_response(Response(_status_within(said), {}, json.dumps(said).encode()))
-    kind = FailureKind.CONTENT_FILTER if _BLOCKED & said.keys() else failure_kind(found)
+    kind = (
+        FailureKind.CONTENT_FILTER
+        if _BLOCKED & said.keys()
+        else failure_kind(found, (text for _, text in request.messages))
+    )
     known = usage if usage.tokens or usage.cost else None
     raise UnusableReply(kind, f"a status of success with an error: {_named(found)}", known)
 

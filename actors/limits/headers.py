@@ -2,31 +2,60 @@
 
 Owns: reading them; nothing is decided here. What cannot be read counts as not sent.
 
-Forms: `retry-after-ms`, `Retry-After` in seconds or as an HTTP date; `x-ratelimit-{limit,remaining,reset}-{requests,
-tokens}` as OpenAI and most compatible providers send them, the reset as a duration ("6m0s", "120ms") or in seconds.
+When to come back: `retry-after-ms`, `Retry-After` in seconds, as a duration ("38s") or as a date (HTTP's or RFC 3339).
+
+Limits, each with what is left of it and when it is whole again (a duration, seconds, a date, or Unix time in seconds or
+milliseconds):
+
+    x-ratelimit-{limit,remaining,reset}-{requests,tokens}            OpenAI, Azure, Groq, Anthropic's OpenAI API
+    x-ratelimit-{limit,remaining,reset}-{req,requests,tokens}-WINDOW Mistral, Cerebras; second, minute, hour, day, month
+    x-ratelimitbysize-{limit,remaining}-WINDOW, ratelimitbysize-*    Mistral's older tokens
+    anthropic-ratelimit-{requests,tokens}-{limit,remaining,reset}    Anthropic
+    x-ratelimit-limit-tokens-{prompt,generated}                      Fireworks
+    x-ratelimit-*, x-tokenlimit-*                                    Together: requests and tokens a second
+    x-ratelimit-{limit,remaining,reset}, ratelimit-*                 OpenRouter and others
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 _DURATION = re.compile(
     r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?"
 )
+_WINDOWS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0, "month": 2_592_000.0}
+_MINUTE_S = 61.0  # and what a clock is late
+_EPOCH_S, _EPOCH_MS = 1e8, 1e11  # numbers above are points in time: no limit is whole again after three years
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What an endpoint says of one of its limits: how much it permits, how much of it is left, and in how many seconds
-    it will be whole again. None: it does not say."""
+    """What an endpoint says of one of its limits: how much it permits, how much of it is left, in how many seconds it
+    will be whole again, and the seconds that the limit is for. None: it does not say."""
 
     limit: float | None = None
     remaining: float | None = None
     reset_s: float | None = None
+    window_s: float | None = None
+
+    @property
+    def is_of_a_minute(self) -> bool:
+        """Whether the limit is one of a minute or less: what is whole again later is of an hour or a day."""
+        if self.window_s is not None:
+            return self.window_s <= _MINUTE_S
+        return self.reset_s is None or self.reset_s <= _MINUTE_S
+
+    @property
+    def per_minute(self) -> float | None:
+        """The limit a minute that this tells of; None: it tells of none."""
+        if self.limit is None or not self.is_of_a_minute:
+            return None
+        return self.limit * 60.0 / self.window_s if self.window_s is not None else self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +65,93 @@ class Observed:
     requests: Allowance = Allowance()
     tokens: Allowance = Allowance()
 
+    @property
+    def used_up_for_s(self) -> float | None:
+        """Seconds until a limit of an hour, a day or a month, of which nothing is left, is whole again; None when none
+        is used up. (A limit of a minute flows back all the time, and is paced by.)"""
+        waits = [
+            one.reset_s
+            for one in (self.requests, self.tokens)
+            if one.remaining is not None and one.remaining < 1 and one.reset_s and not one.is_of_a_minute
+        ]
+        return max(waits, default=None)
+
 
 NOTHING = Observed()
 
 
-def read_limits(headers: Mapping[str, str]) -> Observed:
-    """`headers` is looked up in lower case."""
+@dataclass(frozen=True, slots=True)
+class _Spelling:
+    """How a limit is written: the header is `NAME.format("limit")`, `("remaining")`, `("reset")`."""
 
-    def allowance(of: str) -> Allowance:
-        limit = _number(headers.get(f"x-ratelimit-limit-{of}"))
-        remaining = _number(headers.get(f"x-ratelimit-remaining-{of}"))
-        if limit is None and remaining is None:
-            return NOTHING.requests
-        return Allowance(limit or None, remaining, read_duration(headers.get(f"x-ratelimit-reset-{of}")))
+    name: str
+    window_s: float | None = None
 
-    found = Observed(allowance("requests"), allowance("tokens"))
+
+def _by_window(*names: str) -> tuple[_Spelling, ...]:
+    """With a window in the name; those of a minute first, which is what the limiter paces by."""
+    order = ("minute", "second", "hour", "day", "month")
+    return tuple(_Spelling(f"{name}-{window}", _WINDOWS[window]) for window in order for name in names)
+
+
+# The first one that a response has counts.
+_REQUESTS = (
+    *_by_window("x-ratelimit-{}-requests", "x-ratelimit-{}-req"),
+    _Spelling("x-ratelimit-{}-requests"),
+    _Spelling("anthropic-ratelimit-requests-{}", 60.0),
+)
+_TOKENS = (
+    *_by_window("x-ratelimit-{}-tokens", "x-ratelimitbysize-{}"),
+    _Spelling("x-ratelimit-{}-tokens"),
+    _Spelling("anthropic-ratelimit-tokens-{}", 60.0),
+    _Spelling("anthropic-ratelimit-input-tokens-{}", 60.0),
+    _Spelling("ratelimitbysize-{}"),
+    _Spelling("x-ratelimit-{}-tokens-prompt"),
+    _Spelling("x-tokenlimit-{}", 1.0),
+)
+_BARE = (_Spelling("x-ratelimit-{}"), _Spelling("ratelimit-{}"))
+
+
+def read_limits(headers: Mapping[str, str], now: float = 0.0) -> Observed:
+    """`headers` is looked up in lower case; `now` is Unix time."""
+    requests = _first(headers, _REQUESTS, now)
+    tokens = _first(headers, _TOKENS, now)
+    if requests is None and (bare := _first(headers, _BARE, now)) is not None:
+        # Together counts by the second, tokens under a name of their own; OpenRouter by the minute or the day.
+        a_second = "x-tokenlimit-limit" in headers or (bare.reset_s is not None and 0 < bare.reset_s <= 1.0)
+        requests = Allowance(bare.limit, bare.remaining, bare.reset_s, 1.0 if a_second else None)
+    found = Observed(requests or NOTHING.requests, tokens or NOTHING.tokens)
     return NOTHING if found == NOTHING else found
+
+
+def _first(headers: Mapping[str, str], spellings: Iterable[_Spelling], now: float) -> Allowance | None:
+    for one in spellings:
+        limit = _number(_plain(headers.get(one.name.format("limit"))))
+        remaining = _number(_plain(headers.get(one.name.format("remaining"))))
+        if limit is not None or remaining is not None:
+            return Allowance(
+                limit or None, remaining, wait_until(headers.get(one.name.format("reset")), now), one.window_s
+            )
+    return None
+
+
+def _plain(text: str | None) -> str | None:
+    """The number of "100", "1,000" and "100;w=60"."""
+    return text.partition(";")[0].strip().replace(",", "") if text is not None else None
+
+
+def wait_until(text: str | None, now: float) -> float | None:
+    """Seconds until `text`: a duration, a number of seconds, a date, or Unix time in seconds or milliseconds. `now` is
+    Unix time."""
+    wait = read_duration(text)
+    if text is None or wait is None:
+        at = _date(text) if text is not None else None
+        return None if at is None else max(0.0, at - now)
+    if _number(text) is None:
+        return wait
+    if wait > _EPOCH_MS:
+        return max(0.0, wait / 1000.0 - now)
+    return max(0.0, wait - now) if wait > _EPOCH_S else wait
 
 
 def read_duration(text: str | None) -> float | None:
@@ -71,15 +171,21 @@ def read_duration(text: str | None) -> float | None:
 
 def read_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds an endpoint asks to wait, or None. `now` is Unix time."""
-    seconds = _number(headers.get("retry-after-ms"))
-    if seconds is not None:
-        return seconds / 1000.0
-    text = headers.get("retry-after")
-    seconds = _number(text)
-    if seconds is not None or text is None:
-        return seconds
+    for name in ("retry-after-ms", "x-ms-retry-after-ms"):
+        if (milliseconds := _number(headers.get(name))) is not None:
+            return milliseconds / 1000.0
+    return wait_until(headers.get("retry-after"), now)
+
+
+def _date(text: str) -> float | None:
+    """Unix time of a date as HTTP or RFC 3339 writes it."""
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError, TypeError, IndexError):
+        pass
+    try:
+        at = datetime.fromisoformat(text.strip())
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
 

@@ -36,7 +36,6 @@ _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
 _CLOCK_GRAIN_S = 1e-6  # floats of a large clock differ by about this much; a shorter wait is no wait
 _SHARE_WEIGHT = 0.05  # of one request in the running mean of what is needed of the worst case
-_MINUTE_S = 61.0  # a limit that is whole again later than this is one of an hour or a day, not of a minute
 _TOKEN_UNIT = 1e-3  # tokens are not counted one by one
 
 
@@ -286,6 +285,6 @@ class LimiterState:
 
 def _per_minute(told: Allowance, configured: float | None) -> float | None:
     """The limit a minute that follows from what an endpoint says and what was set; None: it says nothing of one."""
-    if told.limit is None or (told.reset_s is not None and told.reset_s > _MINUTE_S):
+    if told.per_minute is None:
         return None
-    return min(told.limit, configured) if configured is not None else told.limit
+    return min(told.per_minute, configured) if configured is not None else told.per_minute

@@ -1,27 +1,114 @@
-"""What an error response means: by its code, its status and its words."""
+"""What an error response says: its words, its parameter and when to come back, in every provider's form."""
+
+from __future__ import annotations
 
 import json
+import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from actors.endpoint.error_responses import failure_kind, read_error_response
+from actors.endpoint.error_responses import code_of, read_error_response
 from actors.endpoint.wire import Response
-from reasoning.teacher.calls import FailureKind
+
+
+def read(body: object, status: int = 400) -> object:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return read_error_response(Response(status, {}, content))
 
 
 @pytest.mark.parametrize(
-    ("status", "error", "kind"),
+    ("body", "message"),
     [
-        (429, {"code": "insufficient_quota", "message": "pay"}, FailureKind.QUOTA),
-        (429, {"message": "slow down"}, FailureKind.RATE_LIMITED),
-        (401, {"message": "wrong key"}, FailureKind.AUTHENTICATION),
-        (400, {"message": "maximum context length is 4096"}, FailureKind.CONTEXT_TOO_LONG),
-        (400, {"message": "temperature is not supported"}, FailureKind.BAD_REQUEST),
-        (503, {"message": "busy"}, FailureKind.SERVER),
+        ({"error": {"message": "No."}}, "No."),
+        ([{"error": {"message": "No."}}], "No."),
+        ({"error": "No."}, "No."),
+        ({"message": "No."}, "No."),
+        ({"Message": "No."}, "No."),
+        ({"detail": "No."}, "No."),
+        ({"title": "Forbidden", "detail": "No."}, "Forbidden | No."),
+        ({"detail": [{"loc": ["body", "seed"], "msg": "No.", "input": 7}]}, "body.seed: No."),
+        ({"message": {"detail": [{"loc": ["body", "seed"], "msg": "No."}]}}, "body.seed: No."),
+        ({"error": {"message": '{"error": {"message": "No."}}'}}, "No."),
+        (
+            {"error": {"message": "Provider returned error", "metadata": {"raw": '{"error": {"message": "No."}}'}}},
+            "Provider returned error | No.",
+        ),
+        (b"No\n such page.", "No such page."),
+        (b"", ""),
     ],
 )
-def test_an_error_response_means_what_its_code_its_status_and_its_words_say(
-    status: int, error: dict[str, str], kind: FailureKind
-) -> None:
-    read = read_error_response(Response(status, {}, json.dumps({"error": error}).encode()))
-    assert failure_kind(read) is kind and error["message"] in str(read)
+def test_the_words_are_found_in_every_form(body: object, message: str) -> None:
+    assert read(body).message == message  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        ([{"error": {"message": "quota", "details": [{"retryDelay": "38s"}]}}], 38.0),
+        ({"error": {"message": "quota", "details": [{"retryDelay": "1.5s"}]}}, 1.5),
+        ({"error": {"message": "quota", "details": [{"retryDelay": {"seconds": 3, "nanos": 500_000_000}}]}}, 3.5),
+        ({"error": {"message": "Please retry in 38.809162s."}}, 38.809162),
+        ({"error": {"message": "Please try again in 1m26.4s. Visit ..."}}, 86.4),
+        ({"error": {"message": "Please try again in 6ms."}}, 0.006),
+        ({"error": {"message": "Please retry after 6 seconds."}}, 6.0),
+        ({"error": {"message": "Please try again in 2 minutes"}}, 120.0),
+        ({"error": {"message": "slow down", "retry_after": 2.5}}, 2.5),
+        ({"error": {"message": "slow down", "metadata": {"headers": {"Retry-After": "4"}}}}, 4.0),
+        ({"error": {"message": "Please try again later"}}, None),
+        ({"error": {"message": "try again in a while"}}, None),
+    ],
+)
+def test_when_to_come_back_is_read_in_every_form(body: object, seconds: float | None) -> None:
+    found = read(body, 429).retry_after_s  # type: ignore[attr-defined]
+    assert found == (pytest.approx(seconds) if seconds is not None else None)
+
+
+def test_a_router_s_reset_is_a_point_in_time() -> None:
+    reset = str(int((time.time() + 100) * 1000))
+    body = {"error": {"message": "limit", "metadata": {"headers": {"X-RateLimit-Reset": reset}}}}
+    assert read(body, 429).retry_after_s == pytest.approx(100, abs=5)  # type: ignore[attr-defined]
+
+
+def test_a_redirect_names_where_to() -> None:
+    response = Response(308, {"Location": "https://elsewhere.example/v1"}, b"")
+    assert "https://elsewhere.example/v1" in read_error_response(response).message
+
+
+@pytest.mark.parametrize("text", ["InvalidApiKey", "invalid-api-key", "INVALID_API_KEY", "invalid api key"])
+def test_codes_are_compared_in_one_spelling(text: str) -> None:
+    assert code_of(text) == "invalid_api_key"
+
+
+NAMES = [
+    "error",
+    "message",
+    "detail",
+    "details",
+    "code",
+    "metadata",
+    "raw",
+    "headers",
+    "loc",
+    "retryDelay",
+    "violations",
+]
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(NAMES),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(json_values)
+def test_any_body_is_survived(body: object) -> None:
+    found = read(body)
+    assert isinstance(found.message, str) and (found.retry_after_s is None or found.retry_after_s >= 0)  # type: ignore[attr-defined]

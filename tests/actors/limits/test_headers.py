@@ -35,6 +35,10 @@ anything = st.one_of(st.text(), almost_dates, almost_numbers)
         ({"retry-after": formatdate(1_000_030, usegmt=True)}, 30.0),
         ({"retry-after": formatdate(999_000, usegmt=True)}, 0.0),
         ({}, None),
+        ({"retry-after": "38s"}, 38.0),
+        ({"retry-after": "1m30s"}, 90.0),
+        ({"retry-after": "1970-01-12T13:46:45Z"}, 5.0),
+        ({"x-ms-retry-after-ms": "1500"}, 1.5),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "-3"}, None),
         ({"retry-after": "nan"}, None),
@@ -83,6 +87,105 @@ def test_the_limits_are_read_as_openai_sends_them() -> None:
         "x-ratelimit-reset-tokens": "48ms",
     }
     assert read_limits(headers) == Observed(Allowance(500, 499, 0.12), Allowance(30_000, 29_976, 0.048))
+
+
+NOW = 1_700_000_000.0
+SPELLINGS = {
+    "Azure, without a limit": (
+        {"x-ratelimit-remaining-requests": "9", "x-ratelimit-remaining-tokens": "900"},
+        Observed(Allowance(None, 9), Allowance(None, 900)),
+    ),
+    "Groq: requests of a day, tokens of a minute": (
+        {
+            "x-ratelimit-limit-requests": "14400",
+            "x-ratelimit-remaining-requests": "14370",
+            "x-ratelimit-reset-requests": "2m59.56s",
+            "x-ratelimit-limit-tokens": "18000",
+            "x-ratelimit-remaining-tokens": "17997",
+            "x-ratelimit-reset-tokens": "7.66s",
+        },
+        Observed(Allowance(14_400, 14_370, 179.56), Allowance(18_000, 17_997, 7.66)),
+    ),
+    "Anthropic": (
+        {
+            "anthropic-ratelimit-requests-limit": "50",
+            "anthropic-ratelimit-requests-remaining": "49",
+            "anthropic-ratelimit-requests-reset": "2023-11-14T22:13:22Z",
+            "anthropic-ratelimit-tokens-limit": "40000",
+            "anthropic-ratelimit-tokens-remaining": "39000",
+            "anthropic-ratelimit-tokens-reset": "2023-11-14T22:13:50+00:00",
+        },
+        Observed(Allowance(50, 49, 2, 60), Allowance(40_000, 39_000, 30, 60)),
+    ),
+    "Mistral": (
+        {
+            "x-ratelimit-limit-req-minute": "720",
+            "x-ratelimit-remaining-req-minute": "717",
+            "x-ratelimit-limit-tokens-minute": "5000000",
+            "x-ratelimit-remaining-tokens-minute": "4999911",
+            "x-ratelimit-limit-tokens-month": "10000000000",
+        },
+        Observed(Allowance(720, 717, None, 60), Allowance(5_000_000, 4_999_911, None, 60)),
+    ),
+    "Mistral, older": (
+        {"ratelimitbysize-limit": "500000", "ratelimitbysize-remaining": "499900", "ratelimitbysize-reset": "28"},
+        Observed(tokens=Allowance(500_000, 499_900, 28)),
+    ),
+    "Together, by the second": (
+        {
+            "x-ratelimit-limit": "10",
+            "x-ratelimit-remaining": "9",
+            "x-ratelimit-reset": "1",
+            "x-tokenlimit-limit": "3000",
+            "x-tokenlimit-remaining": "2900",
+        },
+        Observed(Allowance(10, 9, 1, 1), Allowance(3000, 2900, None, 1)),
+    ),
+    "OpenRouter, until a point in time in milliseconds": (
+        {"x-ratelimit-limit": "20", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1700000030000"},
+        Observed(Allowance(20, 0, 30)),
+    ),
+    "Cerebras": (
+        {
+            "x-ratelimit-limit-requests-day": "14400",
+            "x-ratelimit-remaining-requests-day": "0",
+            "x-ratelimit-reset-requests-day": "33011.5",
+            "x-ratelimit-limit-tokens-minute": "60000",
+            "x-ratelimit-remaining-tokens-minute": "50",
+            "x-ratelimit-reset-tokens-minute": "26.5",
+        },
+        Observed(Allowance(14_400, 0, 33_011.5, 86_400), Allowance(60_000, 50, 26.5, 60)),
+    ),
+    "a gateway with its policy": (
+        {"ratelimit-limit": "100;w=60", "ratelimit-remaining": "99", "ratelimit-reset": "50"},
+        Observed(Allowance(100, 99, 50)),
+    ),
+}
+
+
+@pytest.mark.parametrize(("headers", "observed"), SPELLINGS.values(), ids=SPELLINGS)
+def test_the_limits_are_read_in_every_spelling(headers: dict[str, str], observed: Observed) -> None:
+    assert read_limits(headers, NOW) == observed
+
+
+@pytest.mark.parametrize(
+    ("told", "per_minute"),
+    [
+        (Allowance(500, 499, 0.12), 500),
+        (Allowance(14_400, 14_370, 179.56), None),  # of a day
+        (Allowance(14_400, 14_400, 0.0, 86_400), None),
+        (Allowance(50, 49, 2, 60), 50),
+        (Allowance(10, 9, 1, 1), 600),
+        (Allowance(None, 9, 1), None),
+    ],
+)
+def test_a_limit_a_minute_follows_from_its_window(told: Allowance, per_minute: float | None) -> None:
+    assert told.per_minute == per_minute
+
+
+def test_what_is_used_up_for_the_day_says_until_when() -> None:
+    assert read_limits(SPELLINGS["Cerebras"][0], NOW).used_up_for_s == 33_011.5
+    assert read_limits(SPELLINGS["OpenRouter, until a point in time in milliseconds"][0], NOW).used_up_for_s is None
 
 
 def test_what_is_missing_or_unreadable_counts_as_not_said() -> None:

@@ -1,0 +1,171 @@
+"""What an error response means, in whatever words: providers' published and reported bodies, and their opposites."""
+
+# ruff: noqa: E501 (a body a line)
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from actors.endpoint.error_responses import read_error_response
+from actors.endpoint.failure_kinds import failure_kind
+from actors.endpoint.wire import Response
+from reasoning.teacher.calls import FailureKind
+
+QUOTA, AUTH, NOT_FOUND = FailureKind.QUOTA, FailureKind.AUTHENTICATION, FailureKind.NOT_FOUND
+BAD, LONG, FILTER = FailureKind.BAD_REQUEST, FailureKind.CONTEXT_TOO_LONG, FailureKind.CONTENT_FILTER
+LIMITED, SERVER = FailureKind.RATE_LIMITED, FailureKind.SERVER
+
+
+def openai(message: str, code: object = None, type: str | None = None, param: str | None = None) -> object:
+    return {"error": {"message": message, "type": type, "param": param, "code": code}}
+
+
+def google(code: int, message: str, status: str, *details: object) -> object:
+    return [{"error": {"code": code, "message": message, "status": status, "details": list(details)}}]
+
+
+def violation(id: str, value: str = "15") -> object:
+    return {
+        "@type": "type.googleapis.com/google.rpc.QuotaFailure",
+        "violations": [{"quotaId": id, "quotaValue": value}],
+    }
+
+
+RETRY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "38s"}
+KEY_INVALID = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
+GEMINI_QUOTA = "You exceeded your current quota, please check your plan and billing details."
+
+CASES = [
+    # the key, its account, its region
+    (401, openai("Incorrect API key provided: sk-abc. You can find your API key at ...", "invalid_api_key"), AUTH),
+    (401, openai("You must be a member of an organization to use the API", None, "invalid_request_error"), AUTH),
+    (401, openai("No such organization: org-123.", "invalid_organization"), AUTH),
+    (401, openai("The OpenAI account associated with this API key has been deactivated.", "account_deactivated"), AUTH),
+    (403, openai("Country, region, or territory not supported", "unsupported_country_region_territory"), AUTH),
+    (400, google(400, "API key not valid. Please pass a valid API key.", "INVALID_ARGUMENT", KEY_INVALID), AUTH),
+    (400, google(400, "API key not valid. Please pass a valid API key.", "INVALID_ARGUMENT"), AUTH),
+    (400, google(400, "API key expired. Please renew the API key.", "INVALID_ARGUMENT"), AUTH),
+    (400, google(400, "User location is not supported for the API use.", "FAILED_PRECONDITION"), AUTH),
+    (403, google(403, "Method doesn't allow unregistered callers.", "PERMISSION_DENIED"), AUTH),
+    (401, {"type": "error", "error": {"type": "authentication_error", "message": "invalid x-api-key"}}, AUTH),
+    (400, {"type": "error", "error": {"type": "invalid_request_error", "message": "This organization has been disabled."}}, AUTH),
+    (403, {"error": {"type": "forbidden", "message": "Request not allowed"}}, AUTH),
+    (400, {"code": "Client specified an invalid argument", "error": "Incorrect API key provided: gr***y. ..."}, AUTH),
+    (401, {"error": {"message": "No auth credentials found", "code": 401}}, AUTH),
+    (401, {"error": {"message": "User not found.", "code": 401}}, AUTH),
+    (401, {"error": "Unauthorized"}, AUTH),
+    (401, {"detail": "Unauthorized"}, AUTH),
+    (401, "Invalid token", AUTH),
+    (401, {"error": {"code": 401, "message": "Invalid API Key", "type": "authentication_error"}}, AUTH),
+    (401, openai("Authentication Fails, Your api key: ****abcd is invalid", "invalid_request_error", "authentication_error"), AUTH),
+    (401, {"error": {"code": "401", "message": "Access denied due to invalid subscription key or wrong API endpoint."}}, AUTH),
+    (401, {"statusCode": 401, "message": "Unauthorized. Access token is missing, invalid, audience is incorrect."}, AUTH),
+    (403, {"error": {"code": "403", "message": "Access denied due to Virtual Network/Firewall rules."}}, AUTH),
+    (400, {"message": "Invalid API key", "request_id": "1"}, AUTH),
+    (403, {"message": "The security token included in the request is invalid."}, AUTH),
+    (429, openai("Your access was terminated due to violation of our policies", "access_terminated"), AUTH),
+    # the purse
+    (429, openai("You exceeded your current quota, please check your plan and billing details.", "insufficient_quota"), QUOTA),
+    (429, openai("You exceeded your current quota, please check your plan and billing details."), QUOTA),
+    (429, openai("Your account is not active, please check your billing details on our website.", "billing_not_active"), QUOTA),
+    (400, openai("Billing hard limit has been reached", "billing_hard_limit_reached"), QUOTA),
+    (400, openai("Billing hard limit has been reached"), QUOTA),
+    (400, {"error": {"type": "invalid_request_error", "message": "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing"}}, QUOTA),
+    (400, {"error": {"type": "invalid_request_error", "message": "You have reached your specified API usage limits. You will regain access on 2026-12-01."}}, QUOTA),
+    (402, openai("Insufficient Balance", "invalid_request_error", "unknown_error"), QUOTA),
+    (402, {"error": {"message": "This request requires more credits, or fewer max_tokens.", "code": 402}}, QUOTA),
+    (402, {"error": "You have exceeded your monthly included credits for Inference Providers."}, QUOTA),
+    (402, "Payment Required", QUOTA),
+    (403, {"code": "The caller does not have permission", "error": "Your newly created team doesn't have any credits yet."}, QUOTA),
+    (429, {"code": "Some resource has been exhausted", "error": "Your team has either used all available credits or reached its monthly spending limit."}, QUOTA),
+    (412, {"error": "Account x is suspended, possibly due to reaching the monthly spending limit."}, QUOTA),
+    (400, openai("Access denied, please make sure your account is in good standing.", "Arrearage", "Arrearage"), QUOTA),
+    (403, openai("The free tier of the model has been exhausted.", "AllocationQuota.FreeTierOnly"), QUOTA),
+    (403, {"code": 30001, "message": "Sorry, your account balance is insufficient", "data": None}, QUOTA),
+    (429, {"error": {"code": "1113", "message": "余额不足或无可用资源包,请充值。"}}, QUOTA),
+    (429, openai("Your account is suspended, please check your plan and billing details", None, "exceeded_current_quota_error"), QUOTA),
+    (400, openai("Budget has been exceeded! Current cost: 12.0, Max budget: 10.0", "400", "budget_exceeded"), QUOTA),
+    (403, {"error": {"message": "user quota is not enough", "code": "insufficient_user_quota"}}, QUOTA),
+    (429, google(429, GEMINI_QUOTA, "RESOURCE_EXHAUSTED", violation("GenerateRequestsPerDayPerProjectPerModel-FreeTier"), RETRY), QUOTA),
+    (429, google(429, GEMINI_QUOTA, "RESOURCE_EXHAUSTED", violation("GenerateRequestsPerMinutePerProjectPerModel", "0"), RETRY), QUOTA),
+    (429, {"message": "You are using a Trial key, which is limited to 1000 API calls / month."}, QUOTA),
+    # the model and the address
+    (404, openai("The model `gpt-9` does not exist or you do not have access to it.", "model_not_found"), NOT_FOUND),
+    (400, openai("The model gpt-9 does not exist.", "model_not_found"), NOT_FOUND),
+    (403, openai("Project `proj_1` does not have access to model `gpt-9`", "model_not_found"), NOT_FOUND),
+    (403, openai("Project `proj_1` does not have access to model `gpt-9`"), NOT_FOUND),
+    (400, openai("Model Not Exist", "invalid_request_error", "invalid_request_error"), NOT_FOUND),
+    (400, {"error": {"message": "gpt-9 is not a valid model ID", "code": 400}}, NOT_FOUND),
+    (404, {"error": {"message": "No endpoints found for some/model.", "code": 404}}, NOT_FOUND),
+    (400, {"object": "error", "message": "Invalid model: foo", "type": "invalid_model", "code": "1500"}, NOT_FOUND),
+    (400, {"object": "error", "message": "Invalid model: foo", "code": "1500"}, NOT_FOUND),
+    (400, {"code": 20012, "message": "Model does not exist. Please check it carefully."}, NOT_FOUND),
+    (404, {"error": {"code": "DeploymentNotFound", "message": "The API deployment for this resource does not exist."}}, NOT_FOUND),
+    (400, {"error": {"code": "unavailable_model", "message": "Unavailable model: x"}}, NOT_FOUND),
+    (400, {"error": "No models loaded. Please load a model in the developer page."}, NOT_FOUND),
+    (400, {"message": "The provided model identifier is invalid."}, NOT_FOUND),
+    (400, openai("The model `llama3-70b` has been decommissioned and is no longer supported.", "model_decommissioned"), NOT_FOUND),
+    (400, openai("/chat/completions: Invalid model name passed in model=x. Call `/v1/models` to view", "400"), NOT_FOUND),
+    (400, openai("This is not a chat model and thus not supported in the v1/chat/completions endpoint."), NOT_FOUND),
+    (404, google(404, "models/gemini-9 is not found for API version v1main", "NOT_FOUND"), NOT_FOUND),
+    (404, "404 page not found", NOT_FOUND),
+    (400, openai("Unable to access model x/y. Please visit https://api.together.ai/models"), NOT_FOUND),
+    # for now
+    (429, google(429, GEMINI_QUOTA, "RESOURCE_EXHAUSTED", violation("GenerateRequestsPerMinutePerProjectPerModel-FreeTier"), RETRY), LIMITED),
+    (429, [{"error": {"code": 429, "message": "Resource has been exhausted (e.g. check quota).", "status": "RESOURCE_EXHAUSTED"}}], LIMITED),
+    (429, openai("Rate limit reached for gpt-4o on tokens per min (TPM): Limit 30000, Used 29000. Please try again in 6ms.", "rate_limit_exceeded", "tokens"), LIMITED),
+    (429, openai("Rate limit reached for model on tokens per day (TPD): Limit 500000. Please try again in 3m30.5s.", "rate_limit_exceeded", "tokens"), LIMITED),
+    (429, {"error": {"code": "429", "message": "Requests have exceeded token rate limit of your current OpenAI S0 pricing tier. Please retry after 6 seconds."}}, LIMITED),
+    (429, {"message": "Requests rate limit exceeded"}, LIMITED),
+    (429, {"type": "error", "error": {"type": "rate_limit_error", "message": "Number of request tokens has exceeded your per-minute rate limit"}}, LIMITED),
+    (503, openai("The server is overloaded", "insufficient_quota"), SERVER),
+    (529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, SERVER),
+    # one request's own
+    (400, openai("This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.", "context_length_exceeded"), LONG),
+    (400, {"object": "error", "message": "This model's maximum context length is 4096 tokens.", "type": "BadRequestError", "code": 400}, LONG),
+    (413, openai("Request too large for model", "rate_limit_exceeded", "tokens"), LONG),
+    (400, {"error": {"code": 400, "message": "the request exceeds the available context size", "type": "exceed_context_size_error"}}, LONG),
+    (400, {"error": {"type": "invalid_request_error", "message": "prompt is too long: 210000 tokens > 200000 maximum"}}, LONG),
+    (400, openai("The response was filtered due to the prompt triggering Azure OpenAI's content management policy.", "content_filter", None, "prompt"), FILTER),
+    (400, openai("Input data may contain inappropriate content.", "data_inspection_failed"), FILTER),
+    (403, {"error": {"message": "Input was flagged", "code": 403, "metadata": {"reasons": ["violence"], "flagged_input": "Incorrect API key"}}}, FILTER),
+    (400, openai("Invalid value for 'messages': expected an array."), BAD),
+    (422, {"detail": [{"type": "missing", "loc": ["body", "messages"], "msg": "Field required", "input": {"q": "invalid api key"}}]}, BAD),
+    (400, "", BAD),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "body", "kind"), CASES, ids=[f"{n}-{case[0]}" for n, case in enumerate(CASES)])
+def test_an_error_is_typed_in_whatever_words_it_comes(status: int, body: object, kind: FailureKind) -> None:
+    content = body if isinstance(body, str) and body != "Invalid token" else json.dumps(body)
+    assert failure_kind(read_error_response(Response(status, {}, str(content).encode()))) is kind
+
+
+QUESTIONS = [
+    "My bank says: insufficient funds, the credit balance is too low to buy 3 pens. How many can I buy?",
+    "Which of these is an error? (A) 401 Incorrect API key provided (B) the model `x` does not exist",
+    'Explain "You exceeded your current quota, please check your plan and billing details."',
+    "The context length of a proof is 7 lines; it was flagged. How many remain?",
+]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("echo", ["{q}", "Invalid content: '{q}' (string)", "[{{'type': 'missing', 'input': '{q}'}}]"])
+def test_words_of_the_question_that_an_error_repeats_are_not_the_endpoint_s(question: str, echo: str) -> None:
+    body = openai(echo.format(q=question))
+    assert failure_kind(read_error_response(Response(400, {}, json.dumps(body).encode())), [question]) is BAD
+    cut = openai(echo.format(q=question[: len(question) * 2 // 3] + "..."))
+    assert failure_kind(read_error_response(Response(400, {}, json.dumps(cut).encode())), [question]) is BAD
+
+
+def test_a_question_elsewhere_in_an_error_s_body_is_not_read() -> None:
+    body = {"error": {"message": "Bad request", "code": 400}, "request": {"messages": QUESTIONS}, "input": QUESTIONS[0]}
+    read = read_error_response(Response(400, {}, json.dumps(body).encode()))
+    assert failure_kind(read) is BAD and str(read) == "status 400: Bad request"
+
+
+def test_what_an_endpoint_says_beside_the_question_counts() -> None:
+    question = "How many pens can I buy for $3?"
+    body = openai(f"Your credit balance is too low to answer: {question}")
+    assert failure_kind(read_error_response(Response(400, {}, json.dumps(body).encode())), [question]) is QUOTA
