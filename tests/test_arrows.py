@@ -96,7 +96,8 @@ ARROWS: dict[str, dict[str, set[str]]] = {
 # Seconds each: imported in the function that needs them, but for the modules that are about tensors.
 HEAVY = {"torch", "vllm", "transformers", "datasets", "matplotlib", "accelerate", "peft"}
 ABOUT_TENSORS = (
-    *(f"reasoning.training.{name}" for name in ("collation", "fine_tuning", "losses", "objectives", "readers")),
+    *(f"reasoning.training.{name}" for name in ("collation", "fine_tuning", "losses", "objectives")),
+    *("reasoning.training.prompt_sharing", "reasoning.training.readers"),
     *(f"reasoning.student.{name}" for name in ("checkpoint", "decoding", "generation")),
     "reasoning.rounds.in_process",
     "reasoning.student.embedded.pretraining",

@@ -29,7 +29,8 @@ from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id
 from reasoning.training.losses.table import learns_from_triplets_alone, terms_of, total
 from reasoning.training.losses.term import Representations, merged
-from reasoning.training.objectives import Objective, can_share_prompts
+from reasoning.training.objectives import Objective
+from reasoning.training.prompt_sharing import can_share_prompts
 from reasoning.training.report import FineTuneReport, LossPoint
 from reasoning.training.samples import (
     Sample,
@@ -117,7 +118,8 @@ class FineTuning:
         self, model: Any, tokenizer: Any, examples: Sequence[Example], training: TrainingSection,
         objective: ObjectiveSection, seed: int, rank: int, world_size: int, dtype: Dtype,
     ) -> None:  # fmt: skip
-        limit = min(training.max_tokens, getattr(model.config, "max_position_embeddings", training.max_tokens))
+        config = model.config.get_text_config(decoder=True)
+        limit = min(training.max_tokens, getattr(config, "max_position_embeddings", None) or training.max_tokens)
         self.data = tokenize_examples(examples, tokenizer, limit, encoder_decoder=model.config.is_encoder_decoder)
         if not self.data.examples:
             raise TrainingError(_nothing_fits(self.data, len(examples), limit))
@@ -138,7 +140,7 @@ class FineTuning:
         if world_size > 1:  # representations need no output embedding
             unused = needs.cross_entropy is None or not needs.cross_entropy.trained
             self.module = nn.parallel.DistributedDataParallel(self.losses, find_unused_parameters=unused)
-        self.max_padded = max(1, min(MAX_PADDED_TOKENS, MAX_LOGITS // model.config.vocab_size))
+        self.max_padded = max(1, min(MAX_PADDED_TOKENS, MAX_LOGITS // config.vocab_size))
         self.min_padded = MIN_PADDED_TOKENS.get(self.device.type, MAX_PADDED_TOKENS)
         self.optimizer = make_optimizer(model, training)
         self.steps = training.epochs * steps_per_pass(self.data.examples, training.batch_size)
@@ -277,7 +279,7 @@ def _shares_prompts(model: Any, max_tokens: int, compared: Representations) -> b
         raise TrainingError(
             f"prompt_gradient: false needs a student whose prompts can be cached and shared, and this one "
             f"({model.config.model_type}) cannot: its attention has a window below {max_tokens} tokens, or it keeps "
-            "state of another kind. Leave prompt_gradient on"
+            "a state of another kind. Leave prompt_gradient on"
         )
     return shares
 

@@ -1,6 +1,6 @@
 """What a student is trained to do: imitate rationales, and tell them from its own mistakes.
 
-Owns: the module that turns a micro-batch into the loss to train on, and which students may share prompts.
+Owns: the module that turns a micro-batch into the loss to train on.
 
 Invariants
 - Values and gradients equal those of the plain computation: every sequence alone, no shared prompt, no padding.
@@ -19,10 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reasoning.training.losses.language_model import LanguageModel
 from reasoning.training.losses.table import total
-from reasoning.training.losses.term import Representations, Term, merged
-from reasoning.training.losses.triplet import Triplet
+from reasoning.training.losses.term import Term, merged
 from reasoning.training.readers import make_reader
 from reasoning.training.samples import Sample
 
@@ -33,7 +31,7 @@ class Objective(nn.Module):
     """A student and the terms of its loss: one module, so that data-parallel training wraps every forward pass at once.
 
     `shares_prompt` is of decoders: each prompt is read once for its completions, which not every student allows (see
-    `can_share_prompts`). The numbers are the same, but only a student that does can do without `prompt_gradient`."""
+    `prompt_sharing`). The numbers are the same, but only a student that does can do without `prompt_gradient`."""
 
     def __init__(self, student: Any, terms: Sequence[Term], pad: int, *, shares_prompt: bool) -> None:
         super().__init__()
@@ -61,34 +59,3 @@ class Objective(nn.Module):
         output = self.reader.read(samples, triplets=self.reads_triplets(counts))
         losses = [term.sum(output) / max(count, MIN_COUNT) for term, count in zip(self.terms, counts, strict=True)]
         return total(self.terms, losses), torch.stack([loss.detach() for loss in losses])
-
-
-def can_share_prompts(student: Any, max_tokens: int, *, prompt_gradient: bool = True) -> bool:
-    """Whether `student`, a decoder, computes the same with shared prompts as without: tried on a few samples.
-
-    Not so for models that keep a recurrent state, take positions from their mask, or know no mask of this form. A
-    window of attention shorter than `max_tokens` is refused unseen, since the trial's samples are short."""
-    window = getattr(student.config, "sliding_window", None)
-    if window is not None and window < max_tokens:
-        return False
-    ids = [2 + i % max(1, student.config.vocab_size - 3) for i in range(24)]
-    trial = (
-        Sample(tuple(ids[:5]), tuple(ids[5:9]), tuple(ids[9:15]), tuple(ids[15:18])),
-        Sample(tuple(ids[3:5]), tuple(ids[5:12]), tuple(ids[18:20]), tuple(ids[10:14])),
-    )
-    terms = (
-        LanguageModel(prompt_weight=1.0, counts_prompt=True),
-        Triplet(weight=1.0, margin=2.0, representations=Representations("mean", prompt_gradient)),
-    )
-    was_training = student.training
-    student.eval()
-    try:
-        with torch.no_grad():
-            losses = [
-                Objective(student, terms, ids[0], shares_prompt=shared)(trial, (1, 1))[0] for shared in (True, False)
-            ]
-    except (TypeError, ValueError, RuntimeError, IndexError, KeyError, AttributeError, NotImplementedError):
-        return False  # a model that refuses the form is read sequence by sequence
-    finally:
-        student.train(was_training)
-    return bool(torch.isclose(losses[0], losses[1], rtol=1e-3, atol=1e-3))

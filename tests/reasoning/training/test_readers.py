@@ -20,7 +20,8 @@ from transformers import (
 
 from reasoning.recipe.training import ObjectiveSection
 from reasoning.training.losses.table import terms_of
-from reasoning.training.objectives import Objective, can_share_prompts
+from reasoning.training.objectives import Objective
+from reasoning.training.prompt_sharing import can_share_prompts
 from tests.reasoning.training.plain_losses import BATCH, VOCABULARY, assert_as_plain, triplet_count
 from tests.tiny_students import tiny_llama
 from tests.tiny_t5 import tiny_t5

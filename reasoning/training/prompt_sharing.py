@@ -1,0 +1,125 @@
+"""Which decoders may share prompts: those that compute the same for completions beside one another as for each alone.
+
+Owns: what a configuration says against it, and the trial on the student itself.
+
+Invariants
+- In doubt prompts are not shared: every sequence is then read by itself, which is slower and always right.
+- Losses are compared one by one, and so are their gradients, tensor by tensor: the language-model loss reads prompt and
+  anchor, which lie as they always do, and would drown an error of the triplet's.
+- A window that is shorter than the training's sequences is refused by name; a trial sequence is as long as they are,
+  so that one under a name that nobody knows is seen too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reasoning.training.losses.term import Needs, Representations, StudentOutput, TokenWeights
+from reasoning.training.losses.triplet import triplet_losses
+from reasoning.training.readers import make_reader
+from reasoning.training.samples import Sample
+
+# Attention that sees all that is before it, or all within a window whose length the configuration gives.
+KNOWN_LAYERS = {"full_attention", "sliding_attention", "chunked_attention", "attention", "global", "local"}
+_WINDOW = re.compile(r"window|attention_chunk|local_attention|attn_chunk|attention_span")
+_NO_WINDOW = re.compile(r"^use_|^max_window_layers|pattern|bidirectional")
+
+TOLERANCE = 2e-3  # of each value's and gradient's norm: float32's noise is a hundredth of it, errors are a multiple
+FLOOR = 1e-2  # of the norm of all gradients: some are zero but for noise (the bias of keys)
+LONGEST_TRIAL = 1024  # tokens: what a step of the training takes too
+
+
+def can_share_prompts(student: Any, max_tokens: int, *, prompt_gradient: bool = True) -> bool:
+    """Whether `student`, a decoder, computes the same with shared prompts as without, for sequences of up to
+    `max_tokens`: read in its configuration, then tried.
+
+    Not so for models that keep a recurrent state, take positions from their mask, attend in windows or chunks shorter
+    than that, or know no mask of this form."""
+    config = student.config.get_text_config(decoder=True)
+    if any(window < max_tokens for window in windows(config)) or not set(layer_types(config)) <= KNOWN_LAYERS:
+        return False
+    was_training = student.training
+    student.eval()
+    try:
+        return all(
+            _same(student, batch, prompt_gradient=prompt_gradient)
+            for batch in _trials(config.vocab_size, min(max_tokens, LONGEST_TRIAL))
+        )
+    except (TypeError, ValueError, RuntimeError, IndexError, KeyError, AttributeError, NotImplementedError):
+        return False  # a model that refuses the form is read sequence by sequence
+    finally:
+        student.train(was_training)
+
+
+def windows(config: Any) -> Iterator[int]:
+    """The lengths of all windows, in tokens, that `config` gives its attention, under whatever name."""
+    for name, value in config.to_dict().items():
+        if _WINDOW.search(name) and not _NO_WINDOW.search(name):
+            found = value if isinstance(value, list | tuple) else [value]
+            yield from (one for one in found if isinstance(one, int) and not isinstance(one, bool) and one > 0)
+
+
+def layer_types(config: Any) -> list[str]:
+    """What `config` calls the kinds of its layers; empty where all are alike."""
+    named = getattr(config, "layer_types", None) or getattr(config, "attention_layers", None) or ()
+    return [str(kind) for kind in named]
+
+
+def _trials(vocabulary: int, longest: int) -> tuple[tuple[Sample, ...], ...]:
+    """Short samples of unequal lengths, and one as long as a training's."""
+    ids = [1 + i * 7 % max(1, vocabulary - 3) for i in range(longest)]
+    short = (
+        Sample(tuple(ids[:5]), tuple(ids[5:9]), tuple(ids[9:15]), tuple(ids[15:18])),
+        Sample(tuple(ids[3:5]), tuple(ids[5:12]), tuple(ids[18:20]), tuple(ids[10:14])),
+    )
+    completion = max(1, min(32, longest // 4))
+    prompt, rest = tuple(ids[: longest - completion]), ids[-completion:]
+    long = Sample(prompt, tuple(rest), tuple(reversed(rest)), tuple(rest[1:] + ids[:1]))
+    return (short, (long,)) if longest > 24 else (short,)
+
+
+def _same(student: Any, batch: tuple[Sample, ...], *, prompt_gradient: bool) -> bool:
+    """Whether `batch` gives the same either way: the language-model loss, each completion's vector, and each loss's
+    gradient. Without `prompt_gradient` the gradients differ by intention, and the values tell."""
+    needs = Needs(TokenWeights(prompt=0.0), Representations("mean", prompt_gradient))
+    readers = [make_reader(student, needs, 0, shares_prompt=shared) for shared in (True, False)]
+    with torch.set_grad_enabled(prompt_gradient):
+        outputs = [reader.read(batch, triplets=True) for reader in readers]
+        values = [(output.cross_entropy[None], *output.representations) for output in outputs]
+        if not _near(values[0], values[1], 0.0):
+            return False
+        if not prompt_gradient:
+            return True
+        weights = [weight for weight in student.parameters() if weight.requires_grad]
+        return all(
+            _near(_gradients(loss(outputs[0]), weights), _gradients(loss(outputs[1]), weights), FLOOR)
+            for loss in (_language_loss, _triplet_loss)
+        )
+
+
+def _language_loss(output: StudentOutput) -> Tensor:
+    return output.cross_entropy
+
+
+def _triplet_loss(output: StudentOutput) -> Tensor:
+    anchors, positives, negatives = output.representations
+    return triplet_losses(anchors, positives, negatives, 2.0).sum()  # such a margin is never kept
+
+
+def _gradients(loss: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
+    found = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
+    return [gradient for gradient in found if gradient is not None]
+
+
+def _near(ours: Sequence[Tensor], theirs: Sequence[Tensor], floor: float) -> bool:
+    """Whether each tensor is the other's but for rounding: of its own norm, or of `floor` of the norm of all."""
+    if len(ours) != len(theirs):
+        return False
+    norms = torch.stack([tensor.detach().norm() for tensor in theirs])
+    errors = torch.stack([(mine - other).detach().norm() for mine, other in zip(ours, theirs, strict=True)])
+    return bool((errors <= TOLERANCE * torch.clamp(norms, min=floor * float(norms.norm()))).all())  # NaN is not
