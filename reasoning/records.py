@@ -59,6 +59,7 @@ class Problem:
 
     `answer` is in the task's own form: "18", "yes", "B", "yajo". `choices` are the texts of the options of a
     multiple-choice question in order (A, B, ...), empty otherwise; `question` already contains them as shown.
+    `aliases` are other answers that are as right as `answer`, which is the one that is taught.
     `occurrence` counts from 0 how often the question came before, where a set repeats it and the repetition counts.
     """
 
@@ -69,11 +70,17 @@ class Problem:
     split: Split
     choices: tuple[str, ...] = ()
     occurrence: int = 0
+    aliases: tuple[str, ...] = ()
     id: str = field(init=False)
 
     def __post_init__(self) -> None:
         again = (self.occurrence,) if self.occurrence else ()
         object.__setattr__(self, "id", stable_id(self.task, self.question, *again))
+
+    @property
+    def golds(self) -> tuple[str, ...]:
+        """Every answer that is right."""
+        return (self.answer, *self.aliases)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,9 @@ def _tell(recipe: Path, data: Path, console: Console, guess: Guess) -> None:
         f"  question: {', '.join(fields.question)}",
         f"  answer:   {fields.answer} ({guess.kind})",
     ]
-    if fields.choices or fields.same_choices:
+    if fields.choice_fields:
+        lines.append(f"  choices:  {', '.join(fields.choice_fields)}")
+    elif fields.choices or fields.same_choices:
         lines.append(f"  choices:  {fields.choices or ', '.join(fields.same_choices)}")
     if guess.unsure or guess.unread:
         lines += ["Check:", *(f"  {said}" for said in (*guess.unsure, *guess.unread))]

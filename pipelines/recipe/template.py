@@ -96,7 +96,9 @@ def _form(guess: Guess) -> Iterator[str]:
     yield f"    question: {_quoted(question)}"
     yield f"    answer: {_quoted(fields.answer)}"
     yield f"    kind: {guess.kind}{' ' * (24 - len(guess.kind))}# number, yes_no, choice or text"
-    if fields.choices or fields.same_choices:
+    if fields.choice_fields:
+        yield f"    choice_fields: {_quoted(list(fields.choice_fields))}    # the fields that hold an option each"
+    elif fields.choices or fields.same_choices:
         yield f"    choices: {_quoted(fields.choices or list(fields.same_choices))}"
     elif guess.kind is AnswerKind.CHOICE:
         yield "    # the options stand in the question, as (A) ... (B) ..."

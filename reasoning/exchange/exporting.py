@@ -20,7 +20,7 @@ from reasoning.exchange.matching import stem_of
 from reasoning.exchange.paper_b_completions import CompletionTemplate, PublishedCompletion
 from reasoning.exchange.paper_b_finetune import FineTuningSample
 from reasoning.exchange.solutions import PublishedSolution
-from reasoning.grading.answers import extract, same_answer
+from reasoning.grading.answers import answers_problem, extract
 from reasoning.grading.kinds import KINDS
 from reasoning.prompts.headings import ANSWER_HEADING
 from reasoning.records import Attempt, Mistake, Problem, Rationale
@@ -187,7 +187,7 @@ def positions_of(questions: Sequence[str], problems: Iterable[Problem]) -> dict[
 def _stated(rationale: Rationale, problem: Problem) -> str:
     """The rationale's text, with its answer stated; unchanged when it already states it."""
     found = extract(rationale.text, problem.answer_kind, problem.choices)
-    if same_answer(found, problem.answer, problem.answer_kind):
+    if answers_problem(found, problem):
         return rationale.text
     named = KINDS[problem.answer_kind].in_a_sentence(problem.answer, problem.choices)
     return f"{_ended(rationale.text)} {_TRIGGER} {named}."

@@ -20,7 +20,7 @@ from reasoning.exchange.matching import Catalog, Unmatched
 from reasoning.exchange.paper_b_completions import CompletionFile, CompletionTemplate
 from reasoning.exchange.solutions import PublishedSolution, SolutionFile, text_fault
 from reasoning.files.data_error import Fault
-from reasoning.grading.answers import extract, grade, is_answer, judged_part, same_answer
+from reasoning.grading.answers import answers_problem, extract, grade, is_answer, judged_part
 from reasoning.grading.mistakes import mistakes_of
 from reasoning.grading.rationale_filter import keep
 from reasoning.prompts.headings import ANSWER_HEADING, one_block
@@ -129,7 +129,7 @@ def mistakes_in(matched: Matched, round: int = 0) -> Imported:
         prediction = extract(text, problem.answer_kind, problem.choices)
         if not prediction or not _STATES.search(text):
             tally.counts["texts left out that state no answer: they may have been cut off."] += 1
-        elif same_answer(prediction, problem.answer, problem.answer_kind):
+        elif answers_problem(prediction, problem):
             tally.fault(one.place, f"it is not a mistake: it answers {prediction!r}, which is right")
         else:
             found.append(Mistake(problem.id, round, text, prediction))
@@ -195,7 +195,7 @@ def _problem_of(one: PublishedSolution, catalog: Catalog, tally: _Tally) -> Prob
 
 
 def _gold_fault(gold: str, problem: Problem) -> str | None:
-    if same_answer(gold, problem.answer, problem.answer_kind):
+    if answers_problem(gold, problem):
         return None
     if problem.choices and not is_answer(gold.strip(" ().").upper(), problem.answer_kind, problem.choices):
         return f"its answer {gold[:40]!r} is not among the {len(problem.choices)} choices"

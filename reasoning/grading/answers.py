@@ -52,9 +52,20 @@ def same_answer(prediction: str, gold: str, kind: AnswerKind) -> bool:
 
 def is_right(found: FoundAnswer, gold: str, kind: AnswerKind) -> bool:
     """Whether an answer found is the gold one, in its first reading or its second: "50%" answers both 50 and 0.5."""
-    right = _normal_gold(gold, kind)
     same = KINDS[kind].same
-    return same(found.answer, right) or (bool(found.also) and same(found.also, right))
+    readings = (found.answer, found.also) if found.also else (found.answer,)
+    return any(same(reading, right) for right in _gold_readings(gold, kind) for reading in readings)
+
+
+def is_right_for(found: FoundAnswer, problem: Problem) -> bool:
+    """Whether an answer found is one of the right answers to `problem`."""
+    return any(is_right(found, gold, problem.answer_kind) for gold in problem.golds)
+
+
+def answers_problem(answer: str, problem: Problem) -> bool:
+    """Whether `answer`, in any dress, is one of the right answers to `problem`."""
+    rules = KINDS[problem.answer_kind]
+    return is_right_for(FoundAnswer(rules.normal(answer), How.NONE), problem)
 
 
 def mentions(text: str, gold: str, kind: AnswerKind, choices: tuple[str, ...] = ()) -> bool:
@@ -71,7 +82,7 @@ def grade(text: str, complete: bool, problem: Problem) -> tuple[str, Verdict]:
         return found.answer, Verdict.TRUNCATED
     if not found.answer:
         return found.answer, Verdict.NO_ANSWER
-    right = is_right(found, problem.answer, problem.answer_kind)
+    right = is_right_for(found, problem)
     return found.answer, Verdict.CORRECT if right else Verdict.WRONG
 
 
@@ -123,8 +134,8 @@ def is_answer(gold: str, kind: AnswerKind, choices: tuple[str, ...] = ()) -> boo
 
 
 @lru_cache(maxsize=1024)
-def _normal_gold(gold: str, kind: AnswerKind) -> str:
-    return KINDS[kind].normal(gold)
+def _gold_readings(gold: str, kind: AnswerKind) -> tuple[str, ...]:
+    return KINDS[kind].readings(gold)
 
 
 def _found(text: str, low: str, kind: AnswerKind, choices: tuple[str, ...]) -> FoundAnswer:

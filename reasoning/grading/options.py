@@ -19,7 +19,7 @@ from typing import Any, Literal
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 OPTIONS_HEADING = "Answer Choices:"
 
-AnswerAs = Literal["letter", "index", "text"]
+AnswerAs = Literal["letter", "index", "position", "text"]
 
 _LONGEST_TEXT = 400  # characters of an option's text that are looked for
 

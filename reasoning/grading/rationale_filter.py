@@ -7,7 +7,7 @@ Owns: the filter of rationales. Invariants
 
 from __future__ import annotations
 
-from reasoning.grading.answers import answer_of_reply, extract, same_answer
+from reasoning.grading.answers import answer_of_reply, answers_problem, extract
 from reasoning.prompts.headings import one_block, read_reply
 from reasoning.records import Problem, Rationale, RationaleSource
 from reasoning.teacher.thinking import split_thinking, with_thinking
@@ -44,7 +44,7 @@ def keep(
     text = reply.rationale
     if teach_thinking and thinking.thought and text:
         text = one_block(with_thinking(thinking.thought, text))
-    right = same_answer(answer, problem.answer, problem.answer_kind)
+    right = answers_problem(answer, problem)
     return Rationale(
         problem_id=problem.id,
         round=round,

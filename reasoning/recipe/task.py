@@ -8,12 +8,14 @@ Invariant: unknown keys and impossible values are refused here, before any proce
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from reasoning.recipe.base import PositiveInt, Section
 from reasoning.records import AnswerKind
+
+_NEWER = ("choice_fields",)
 
 
 class FormSection(Section):
@@ -22,13 +24,14 @@ class FormSection(Section):
     question: str | tuple[str, ...] = Field(
         description=(
             "The field that holds the question, or several fields, whose texts are joined by a space. "
-            "`a.b` is field b of the object a."
+            "`a.b` is field b of the object a. Of a conversation (`messages`) it is what the user says."
         )
     )
     answer: str = Field(
         description=(
             "The field that holds the answer: a number, yes or no, a text, or for a choice its letter, "
-            "index (from 0) or text."
+            "index (from 0) or text. A list has several right answers, of which the first is taught. Of a "
+            "conversation it is what the assistant says."
         )
     )
     kind: AnswerKind = Field(description="How an answer is found in what the student writes, and how it is compared.")
@@ -40,8 +43,18 @@ class FormSection(Section):
             "...`."
         ),
     )
-    answer_as: Literal["letter", "index", "text"] | None = Field(
-        default=None, description="For kind `choice`: what the answer is. Needed only where it could be two of these."
+    choice_fields: tuple[str, ...] = Field(
+        default=(),
+        description=(
+            "For kind `choice`: the fields that hold an option each, such as `[A, B, C, D]`. The last may be empty."
+        ),
+    )
+    answer_as: Literal["letter", "index", "position", "text"] | None = Field(
+        default=None,
+        description=(
+            "For kind `choice`: what the answer is: a letter (or label), an index from 0, a position from 1, or the "
+            "option's text. Needed only where it could be two of these, and for `position`."
+        ),
     )
     answer_after: str = Field(
         default="",
@@ -50,10 +63,22 @@ class FormSection(Section):
         ),
     )
 
+    @model_serializer(mode="wrap")
+    def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A run's identity is that of a recipe written before these keys were."""
+        content: dict[str, Any] = handler(self)
+        unused = [key for key in _NEWER if getattr(self, key) == type(self).model_fields[key].default]
+        return {key: value for key, value in content.items() if key not in unused}
+
     @model_validator(mode="after")
     def _choices_are_of_a_choice(self) -> FormSection:
-        if self.kind is not AnswerKind.CHOICE and (self.choices is not None or self.answer_as is not None):
-            raise ValueError(f"choices and answer_as need kind: choice (kind is {self.kind})")
+        given = self.choices is not None or self.choice_fields or self.answer_as is not None
+        if self.kind is not AnswerKind.CHOICE and given:
+            raise ValueError(f"choices, choice_fields and answer_as need kind: choice (kind is {self.kind})")
+        if self.choice_fields and self.choices is not None:
+            raise ValueError("choices and choice_fields both give the options: leave one of them out")
+        if self.choice_fields and not 2 <= len(set(self.choice_fields)) == len(self.choice_fields) <= 26:
+            raise ValueError("choice_fields must be 2 to 26 different fields")
         if isinstance(self.choices, tuple) and not 2 <= len(self.choices) <= 26:
             raise ValueError(
                 "choices, when listed here, must be 2 to 26 texts; to name a field, give its name alone, not a list"

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from reasoning.records import AnswerKind
+from reasoning.tasks.conversations import turns_of
 from reasoning.tasks.data_files.source_row import DataRow, SourceRow
 from reasoning.tasks.rows import Fields, read_row
 
@@ -26,11 +27,16 @@ OFTEN = 3  # times that each answer is given at least, on average, where all ans
 SHORT = 60  # characters of an answer that is compared as it stands
 
 _QUESTIONS = ("question", "problem", "query", "prompt", "input", "instruction", "text", "sentence", "stem")
-_ANSWERS = ("answer", "gold", "target", "label", "correct", "solution", "output", "response", "result", "category")
+_ANSWERS = (
+    *("answer", "gold", "target", "label", "correct", "solution", "output", "response", "result", "category"),
+    *("completion", "cop"),
+)
 _CHOICES = ("choices", "options", "candidates", "endings")
 _BEFORE_A_QUESTION = ("context", "passage", "body", "story", "premise", "background", "paragraph", "facts")
 _NOT_ASKED = ("id", "idx", "index", "key", "source", "split", "explanation", "rationale", "reasoning", "url")
 _MARKS = ("####", "Answer:", "answer is")
+_ALPHABETS = ("abcdefghij", "0123456789", "123456789")
+_NUMBERED = re.compile(r"(.*?)([A-Ja-j]|[0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +56,18 @@ def guess_form(rows: Sequence[SourceRow]) -> Guess | None:
     """The likeliest way to read `rows`; None where no two of their fields are a question and its answer."""
     looked_at = rows[:LOOKED_AT]
     contents = [row.content for row in looked_at]
-    for answer in _ranked(contents, _ANSWERS, long=False):
-        for question in _questions(contents, answer):
-            tried = (_tried(looked_at, fields, kind) for fields, kind in _ways(contents, question, answer))
-            good = [guess for guess in tried if guess.read >= MOST * len(looked_at)]
-            if good:  # of those that read most, the first; anything can be read as text, so that comes last
-                best = max(good, key=lambda guess: (guess.kind is not AnswerKind.TEXT, guess.read))
-                return replace(best, unsure=tuple(_doubts(contents, best)))
+    conversations = [n for n in field_names(contents) if _all_of(contents, n, lambda v: turns_of(v) is not None)]
+    pairs = [
+        (answer, question)
+        for answer in _ranked(contents, _ANSWERS, long=False)
+        for question in _questions(contents, answer)
+    ]
+    for answer, question in [*pairs, *((name, (name,)) for name in conversations)]:
+        tried = (_tried(looked_at, fields, kind) for fields, kind in _ways(contents, question, answer))
+        good = [guess for guess in tried if guess.read >= MOST * len(looked_at)]
+        if good:  # of those that read most, the first; anything can be read as text, so that comes last
+            best = max(good, key=lambda guess: (guess.kind is not AnswerKind.TEXT, guess.read))
+            return replace(best, unsure=tuple(_doubts(contents, best)))
     return None
 
 
@@ -77,7 +88,7 @@ def _names(row: DataRow) -> Iterator[str]:
 
 
 def _questions(rows: Sequence[DataRow], answer: str) -> Iterator[tuple[str, ...]]:
-    texts = [n for n in _ranked(rows, _QUESTIONS, long=True) if n != answer and _all_text(rows, n)]
+    texts = [n for n in _ranked(rows, _QUESTIONS, long=True) if n != answer and _all_of(rows, n, _is_asked)]
     before = [n for n in texts if _score(n, _BEFORE_A_QUESTION)]
     for name in texts:
         if before and name not in before:
@@ -113,8 +124,13 @@ def _value(row: DataRow, name: str) -> Any:
     return inner.get(rest) if isinstance(inner, Mapping) else None
 
 
-def _all_text(rows: Sequence[DataRow], name: str) -> bool:
-    return sum(isinstance(_value(row, name), str) for row in rows) >= MOST * len(rows)
+def _is_asked(value: Any) -> bool:
+    turns = turns_of(value)
+    return isinstance(value, str) if turns is None else all(role in ("user", "system") for role, _ in turns)
+
+
+def _all_of(rows: Sequence[DataRow], name: str, holds: Callable[[Any], bool]) -> bool:
+    return sum(holds(_value(row, name)) for row in rows) >= MOST * len(rows)
 
 
 # Kinds of answer ----------------------------------------------------------------------------------------------------
@@ -124,19 +140,41 @@ def _ways(rows: Sequence[DataRow], question: tuple[str, ...], answer: str) -> It
     """The ways to read an answer, those that fit the fewest rows by chance first."""
     fields = Fields(question, answer)
     for choices in _ranked(rows, _CHOICES, long=True):
-        if choices not in (*question, answer) and any(isinstance(_value(row, choices), list | Mapping) for row in rows):
-            for answer_as in (None, "letter", "text", "index"):
+        if choices not in (*question, answer) and any(
+            isinstance(_value(row, choices), list | Mapping | str) for row in rows
+        ):
+            for answer_as in (None, "letter", "text", "index", "position"):
                 yield replace(fields, choices=choices, answer_as=answer_as), AnswerKind.CHOICE
+    for group in _choice_fields(rows, (*question, answer)):
+        for answer_as in (None, "letter", "text", "index", "position"):
+            yield replace(fields, choice_fields=group, answer_as=answer_as), AnswerKind.CHOICE
     yield fields, AnswerKind.YES_NO
-    yield fields, AnswerKind.NUMBER
+    marked = _all_of(rows, answer, lambda value: isinstance(value, str) and _MARKS[0] in value)
+    if not marked:
+        yield fields, AnswerKind.NUMBER
     for mark in _MARKS:
         yield replace(fields, answer_after=mark), AnswerKind.NUMBER
         yield replace(fields, answer_after=mark), AnswerKind.YES_NO
     yield fields, AnswerKind.CHOICE  # the options stand in the question
     if options := _same_options(rows, answer):
         yield replace(fields, same_choices=options), AnswerKind.CHOICE
-    if all(isinstance(_value(row, answer), str | int | float) for row in rows):
+    if all(isinstance(_value(row, answer), str | int | float | list | Mapping) for row in rows):
         yield fields, AnswerKind.TEXT
+
+
+def _choice_fields(rows: Sequence[DataRow], others: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Fields that hold an option each: A, B, C; option_a, option_b; choice1, choice2."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    names = dict.fromkeys(name for row in rows for name in row if name not in others)
+    for name in names:
+        if found := _NUMBERED.fullmatch(name):
+            groups.setdefault(found[1].lower(), []).append((found[2].lower(), name))
+    for group in groups.values():
+        signs, ordered = "".join(sign for sign, _ in sorted(group)), tuple(name for _, name in sorted(group))
+        if len(signs) > 1 and any(
+            all_signs.startswith(signs) for all_signs in ("abcdefghij", "0123456789", "123456789")
+        ):
+            yield ordered
 
 
 def _same_options(rows: Sequence[DataRow], answer: str) -> tuple[str, ...]:

@@ -216,7 +216,7 @@ def _stated(spec: TaskSpec, row: SourceRow, shuffle: random.Random | None) -> St
     cure = "fix or remove it"
     try:
         stated = read_row(row.content, spec.forms, spec.answer_kind, shuffle)
-        text = f"{stated.question}{stated.answer}".encode()
+        text = f"{stated.question}{stated.answer}{''.join(stated.aliases)}".encode()
     except UnicodeEncodeError as error:
         raise DataError(row.place, "it contains an unpaired surrogate, which is not valid text", cure) from error
     except ValueError as error:
@@ -224,9 +224,10 @@ def _stated(spec: TaskSpec, row: SourceRow, shuffle: random.Random | None) -> St
     if len(text) > MAX_ROW:
         what = f"a question of {len(text) / 2**20:.1f} MiB, and it has at most {MAX_ROW >> 20}"
         raise DataError(row.place, what, cure)
-    if not is_answer(stated.answer, spec.answer_kind, stated.choices):
-        what = f"its answer {stated.answer[:40]!r} is not {KINDS[spec.answer_kind].description}"
-        raise DataError(row.place, what, cure)
+    for gold in (stated.answer, *stated.aliases):
+        if not is_answer(gold, spec.answer_kind, stated.choices):
+            what = f"its answer {gold[:40]!r} is not {KINDS[spec.answer_kind].description}"
+            raise DataError(row.place, what, cure)
     return stated
 
 
@@ -275,4 +276,13 @@ def _data(
 
 def _problem(spec: TaskSpec, record: Record, split: Split, occurrence: int = 0) -> Problem:
     stated = record.stated
-    return Problem(spec.name, stated.question, stated.answer, spec.answer_kind, split, stated.choices, occurrence)
+    return Problem(
+        spec.name,
+        stated.question,
+        stated.answer,
+        spec.answer_kind,
+        split,
+        stated.choices,
+        occurrence,
+        aliases=stated.aliases,
+    )

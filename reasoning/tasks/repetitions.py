@@ -50,10 +50,10 @@ def without_repetitions(
     first: dict[str, Record] = {}
     tested = [(position, record, first.setdefault(record.key, record)) for position, record in test.items()]
     learnt = [(position, record, first.setdefault(record.key, record)) for position, record in train.items()]
-    unclear = [(record, known) for _, record, known in learnt if record.stated.answer != known.stated.answer]
+    unclear = [(record, known) for _, record, known in learnt if _differ(record, known)]
     faults = ErrorCollector()
     for record, known in [(record, known) for _, record, known in tested] + ([] if published else unclear):
-        if record.stated.answer != known.stated.answer:
+        if _differ(record, known):
             faults.add(_contradiction(record, known))
     faults.raise_caught()
     left_out = {record.key for record, _ in unclear}
@@ -72,6 +72,12 @@ def without_repetitions(
         what = "question has" if len(left_out) == 1 else "questions have"
         notes.append(f"{len(left_out)} {what} different answers, and left train: {_places(unclear)}.")
     return Kept(kept_train, kept_test, tuple(notes))
+
+
+def _differ(record: Record, known: Record) -> bool:
+    """Whether two records of a question have no right answer in common."""
+    left, right = record.stated, known.stated
+    return not {left.answer, *left.aliases} & {right.answer, *right.aliases}
 
 
 def _contradiction(record: Record, known: Record) -> DataError:

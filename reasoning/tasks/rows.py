@@ -5,7 +5,8 @@ Owns: the one way in which rows are read, the twelve tasks' and a user's own ali
 Invariants
 - A row becomes a question with an answer, or a `ValueError` says what is wrong with it; nothing else is raised.
 - Options are worded "Answer Choices: (A) ... (B) ..." behind the question, as Kojima et al. (2205.11916) do.
-- An answer is read by the rules of its kind, and refused where it could be two things.
+- An answer is read by the rules of its kind, and refused where it could be two things. Several right answers are one
+  answer that is taught and its aliases.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reasoning.grading.extraction.numbers import number_text
+from reasoning.grading.answers import find_answer
+from reasoning.grading.extraction.found_answer import NO_ANSWER, How
 from reasoning.grading.kinds import KINDS, AnswerRules
-from reasoning.grading.options import LETTERS, OPTIONS_HEADING, AnswerAs, RowOptions, given
+from reasoning.grading.options import LETTERS, NO_OPTIONS, OPTIONS_HEADING, AnswerAs, RowOptions
 from reasoning.records import AnswerKind
+from reasoning.tasks.conversations import ROLES, answered, asked, said_by, turns_of
 from reasoning.tasks.data_files.source_row import DataRow
+from reasoning.tasks.row_options import option_text, options_in, options_of_fields
 
 SHUFFLES = 3  # Kojima et al. shuffle a row's options three times over
 
@@ -30,12 +34,14 @@ _SPACES = re.compile(r"\s+")
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """A question as it is asked, its answer, and the texts of its options. `stem` is the question without them."""
+    """A question as it is asked, its answer, and the texts of its options. `stem` is the question without them;
+    `aliases` are other answers that are right."""
 
     question: str
     answer: str
     choices: tuple[str, ...] = ()
     stem: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +49,11 @@ class Fields:
     """The names of a row's fields; `a.b` is field b of the object a.
 
     `question`: its parts are joined by a space. `choices`: a list of texts (with or without "A)" before each), a list
-    of {label, text}, {label: [...], text: [...]}, {letter: text}, or {text: score}; `same_choices` are those of every
-    row. Of a choice without either, the options stand in the question. `answer`: see `answer_as`; what stands before
-    the last `answer_after` does not count, a list of one is that one, and scores name the option that has 1.
+    of {label, text}, {label: [...], text: [...]}, {letter: text}, or {text: score}; `choice_fields` hold an option
+    each; `same_choices` are those of every row. Of a choice without any, the options stand in the question. `answer`:
+    see `answer_as`; what stands before the last `answer_after` does not count, a list has several right answers, and
+    scores name the options that have 1. Of a conversation the question is what the user says, the answer what the
+    assistant says; `field.system` is what stands before both.
 
     The rest is how published sets want to be read: `ending` follows the question, `dressed` is a mirror's "Q: ... A:",
     `one_line` joins paragraphs, `spaced_brackets` puts spaces around brackets in options."""
@@ -53,6 +61,7 @@ class Fields:
     question: tuple[str, ...]
     answer: str
     choices: str | None = None
+    choice_fields: tuple[str, ...] = ()
     same_choices: tuple[str, ...] = ()
     answer_as: AnswerAs | None = None
     answer_after: str = ""
@@ -63,14 +72,15 @@ class Fields:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return (*self.question, self.answer, *([self.choices] if self.choices else []))
+        """The fields that every row must have. Of options in a field each, later ones may be missing."""
+        return (*self.question, self.answer, *([self.choices] if self.choices else []), *self.choice_fields[:2])
 
     def are_in(self, row: DataRow) -> bool:
         return all(_has(row, name) for name in self.names)
 
     def read(self, row: DataRow, kind: AnswerKind, shuffle: random.Random | None = None) -> Stated:
         """The question of `row`. `shuffle` puts its options in another order, in which letters are given anew."""
-        stem = " ".join(_text(_at(row, name), name) for name in self.question)
+        stem = " ".join(_question(_at(row, name), name) for name in self.question)
         if self.dressed:
             stem = stem.strip().removeprefix("Q:").removesuffix("A:")
         stem = (_SPACES.sub(" ", stem) if self.one_line else stem).strip()
@@ -78,13 +88,15 @@ class Fields:
             raise ValueError("its question is empty")
         if self.ending:
             stem = f"{stem} {self.ending}"
-        answer = self._answer(_at(row, self.answer))
         rules = KINDS[kind]
+        value, said = _answer(_at(row, self.answer))
+        answer = [self._after(one) for one in value if one != ""] if isinstance(value, list) else self._after(value)
         if rules.has_options:
-            return self._with_options(row, stem, answer, rules, shuffle)
-        return Stated(stem, rules.gold_in_row(answer), (), stem)
+            return self._with_options(row, stem, answer, rules, shuffle, said)
+        golds = _golds(answer, rules, NO_OPTIONS, kind, said)
+        return Stated(stem, golds[0], (), stem, golds[1:])
 
-    def _answer(self, value: Any) -> Any:
+    def _after(self, value: Any) -> Any:
         if self.answer_after and isinstance(value, str):
             _, found, value = value.rpartition(self.answer_after)
             if not found:
@@ -94,14 +106,16 @@ class Fields:
         return value
 
     def _with_options(
-        self, row: DataRow, stem: str, answer: Any, rules: AnswerRules, shuffle: random.Random | None
+        self, row: DataRow, stem: str, answer: Any, rules: AnswerRules, shuffle: random.Random | None, said: bool
     ) -> Stated:
-        if self.choices is None and not self.same_choices:
+        kind = AnswerKind.CHOICE
+        if self.choices is None and not self.choice_fields and not self.same_choices:
             bare, options = _options_in(stem)
-            letter = rules.gold_in_row(answer, RowOptions(LETTERS, options, self.answer_as))
-            return Stated(stem, letter, _texts(options), bare)
-        labels, options = _options(_at(row, self.choices)) if self.choices else (LETTERS, self.same_choices)
-        right = LETTERS.index(rules.gold_in_row(answer, RowOptions(labels, options, self.answer_as)))
+            letters = _golds(answer, rules, RowOptions(LETTERS, options, self.answer_as), kind, said)
+            return Stated(stem, letters[0], _texts(options), bare, letters[1:])
+        labels, options = self._options(row)
+        golds = _golds(answer, rules, RowOptions(labels, options, self.answer_as), kind, said)
+        right = [LETTERS.index(gold) for gold in golds]
         if self.spaced_brackets:
             options = tuple(_SPACES.sub(" ", o.replace("(", " (").replace(")", ") ")).strip() for o in options)
         order = list(range(len(options)))
@@ -110,7 +124,16 @@ class Fields:
                 shuffle.shuffle(order)
         options = tuple(options[i] for i in order)
         shown = " ".join(f"({letter}) {option}" for letter, option in zip(LETTERS, options, strict=False))
-        return Stated(f"{stem} {OPTIONS_HEADING} {shown}", LETTERS[order.index(right)], _texts(options), stem)
+        first, *others = (LETTERS[order.index(position)] for position in right)
+        return Stated(f"{stem} {OPTIONS_HEADING} {shown}", first, _texts(options), stem, tuple(others))
+
+    def _options(self, row: DataRow) -> tuple[Any, tuple[str, ...]]:
+        if self.choices:
+            return options_in(_at(row, self.choices))
+        if self.choice_fields:
+            there = [_at(row, name) if _has(row, name) else None for name in self.choice_fields]
+            return options_of_fields(self.choice_fields, there)
+        return LETTERS, self.same_choices
 
 
 def read_row(row: DataRow, forms: tuple[Fields, ...], kind: AnswerKind, shuffle: random.Random | None = None) -> Stated:
@@ -129,59 +152,46 @@ def _at(row: DataRow, name: str) -> Any:
     if name in row:
         return row[name]
     head, _, rest = name.partition(".")
-    return _at(row[head], rest)
+    turns = turns_of(row[head]) if rest in ROLES else None
+    return said_by(turns, rest) if turns is not None else _at(row[head], rest)
 
 
 def _has(row: Any, name: str) -> bool:
     if not isinstance(row, Mapping):
         return False
     head, dot, rest = name.partition(".")
+    if rest in ROLES and turns_of(row.get(head)) is not None:
+        return True
     return name in row or (bool(dot) and _has(row.get(head), rest))
 
 
-def _text(value: Any, name: str) -> str:
+def _question(value: Any, name: str) -> str:
+    turns = turns_of(value)
+    if turns is not None:
+        return asked(turns)
     if not isinstance(value, str):
-        raise ValueError(f"its {name!r} is not a text but {type(value).__name__}")
+        raise ValueError(f"its {name!r} is {'missing' if value is None else f'not a text but {type(value).__name__}'}")
     return value
 
 
+def _answer(value: Any) -> tuple[Any, bool]:
+    """A row's answer, and whether it is what an assistant said."""
+    turns = turns_of(value)
+    return (value, False) if turns is None else (answered(turns), True)
+
+
+def _golds(answer: Any, rules: AnswerRules, options: RowOptions, kind: AnswerKind, said: bool) -> tuple[str, ...]:
+    """The right answers. What an assistant `said` may be a whole solution: then its anchored answer is meant."""
+    try:
+        return rules.golds_in_row(answer, options)
+    except ValueError:
+        found = find_answer(answer, kind, options.texts) if said else NO_ANSWER
+        if not found.answer or found.how in (How.LAST_CANDIDATE, How.LEADING):
+            raise
+        return (found.answer,)
+
+
 # Options ------------------------------------------------------------------------------------------------------------
-
-
-def _options(value: Any) -> tuple[Any, tuple[str, ...]]:
-    """The labels and the texts of a row's options."""
-    labels, texts = _labels_and_texts(value)
-    options = tuple(_option_text(text) for text in texts)
-    if not 2 <= len(options) <= len(LETTERS) or len(labels) < len(options):
-        raise ValueError(f"a question has 2 to {len(LETTERS)} options, each with a text, this has {len(options)}")
-    marks = [re.match(rf"\s*\(?{letter}[).:]", option) for letter, option in zip(LETTERS, options, strict=False)]
-    if all(marks):
-        options = tuple(_option_text(option[mark.end() :]) for option, mark in zip(options, marks, strict=True) if mark)
-    return labels, options
-
-
-def _labels_and_texts(value: Any) -> tuple[Any, list[Any]]:
-    if isinstance(value, Mapping):
-        if isinstance(value.get("text"), list) and isinstance(value.get("label"), list):
-            return value["label"], value["text"]
-        value = given(value)
-        if value and all(isinstance(text, str) for text in value.values()):
-            return list(value), list(value.values())
-        return LETTERS, list(value)  # {text: score}
-    if isinstance(value, list | tuple):
-        if value and all(isinstance(option, Mapping) and {"label", "text"} <= option.keys() for option in value):
-            return [option["label"] for option in value], [option["text"] for option in value]
-        return LETTERS, list(value)
-    raise ValueError(f"its options are not a list but {type(value).__name__}")
-
-
-def _option_text(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"one of its options is not a text but {type(value).__name__}")
-    text = (value if isinstance(value, str) else number_text(value)).strip()
-    if not text:
-        raise ValueError("one of its options is empty")
-    return text
 
 
 def _texts(options: tuple[str, ...]) -> tuple[str, ...]:
@@ -202,7 +212,7 @@ def _options_in(question: str) -> tuple[str, tuple[str, ...]]:
     else:
         if len(marks) >= 2:
             ends = [*(mark.start() for mark in marks[1:]), len(question)]
-            options = tuple(_option_text(question[mark.end() : end]) for mark, end in zip(marks, ends, strict=True))
+            options = tuple(option_text(question[mark.end() : end]) for mark, end in zip(marks, ends, strict=True))
             return question[: behind if behind >= 0 else marks[0].start()].strip(), options
     letters = ", ".join(mark[1] for mark in found) or "none"
     raise ValueError(

@@ -240,6 +240,7 @@ def _fields_of(form: FormSection) -> Fields:
         question=(form.question,) if isinstance(form.question, str) else form.question,
         answer=form.answer,
         choices=named,
+        choice_fields=form.choice_fields,
         same_choices=form.choices or () if named is None else (),  # type: ignore[arg-type]
         answer_as=form.answer_as,
         answer_after=form.answer_after,

@@ -17,6 +17,7 @@ from typing import Any
 
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How, first_line, settled
 from reasoning.grading.extraction.mathematics import plain
+from reasoning.grading.kinds.alternatives import alternatives
 from reasoning.grading.kinds.rules import AnswerRules
 from reasoning.grading.options import LETTERS, NO_OPTIONS, RowOptions, given, named_option, options_within
 
@@ -75,7 +76,13 @@ class Choice(AnswerRules):
         return len(answer) == 1 and answer in LETTERS[: len(choices)]
 
     def gold_in_row(self, value: Any, options: RowOptions = NO_OPTIONS) -> str:
-        return LETTERS[_position(value, options)]
+        return self.golds_in_row(value, options)[0]
+
+    def golds_in_row(self, value: Any, options: RowOptions = NO_OPTIONS) -> tuple[str, ...]:
+        found = [LETTERS[position] for position in _positions(value, options)]
+        if len(found) == len(options.texts):
+            raise ValueError("all of its options are right")
+        return tuple(found)
 
     def wrong(self, answer: str, choices: tuple[str, ...]) -> str:
         there = LETTERS[: max(2, len(choices))]
@@ -156,8 +163,8 @@ def _last_sentence(text: str) -> str:
 def _position(answer: Any, options: RowOptions) -> int:
     """Which option the answer is, counted from 0."""
     labels, texts, answer_as = options.labels, options.texts, options.answer_as
-    if isinstance(answer, Mapping | list):
-        return _scored(answer, len(texts))
+    if isinstance(answer, float) and answer.is_integer():  # a column of integers with gaps
+        answer = int(answer)
     if isinstance(answer, bool) or not isinstance(answer, str | int):
         raise ValueError(f"its answer is not a letter, index or text but {type(answer).__name__}")
     text = str(answer).strip()
@@ -165,23 +172,43 @@ def _position(answer: Any, options: RowOptions) -> int:
     readings = {
         "letter": [i for i, label in zip(range(len(texts)), labels, strict=False) if str(label).lower() == bare],
         "index": [i for i in range(len(texts)) if text == str(i)],
+        "position": [i for i in range(len(texts)) if text == str(i + 1)],
         "text": [i for i, option in enumerate(texts) if option == text],
     }
-    if answer_as is None and isinstance(answer, str):
-        readings["index"] = []  # a text is read as an index only if the recipe asks for it
+    if answer_as is None:
+        readings["position"] = []  # counted from 1 only if the recipe says so
+        if isinstance(answer, str):
+            readings["index"] = []  # a text is read as an index only if the recipe asks for it
     found = {i for way, positions in readings.items() if answer_as in (None, way) for i in positions}
     if not found:
-        raise ValueError(f"its answer {text[:40]!r} is not among its {len(texts)} options")
+        counted = "; where it counts options, set form.answer_as: index (from 0) or position (from 1)"
+        hint = counted if text.isdecimal() and answer_as is None else ""
+        raise ValueError(f"its answer {text[:40]!r} is not among its {len(texts)} options{hint}")
     if len(found) > 1:
         several = " or ".join(f"({LETTERS[i]})" for i in sorted(found))
         raise ValueError(
-            f"its answer {text[:40]!r} can be {several}; say which with form.answer_as: letter, index, text"
+            f"its answer {text[:40]!r} can be {several}; say which with form.answer_as: letter, index, position, text"
         )
     return found.pop()
 
 
-def _scored(scores: Mapping[Any, Any] | list[Any], count: int) -> int:
-    values = list(given(scores).values()) if isinstance(scores, Mapping) else scores
-    if len(values) != count or values.count(1) != 1 or values.count(0) != count - 1:
-        raise ValueError("its scores must give one option 1 and the others 0")
-    return values.index(1)
+def _positions(value: Any, options: RowOptions) -> list[int]:
+    """The options that are right, each once: by their scores, or by one or several answers."""
+    scores = _scores(value, len(options.texts))
+    if scores is not None:
+        if 1 not in scores:
+            raise ValueError("its scores must give an option 1 and the others 0")
+        return [i for i, score in enumerate(scores) if score == 1]
+    return list(dict.fromkeys(_position(answer, options) for answer in alternatives(value)))
+
+
+def _scores(value: Any, count: int) -> list[Any] | None:
+    """Of each option 1 or 0; None where `value` is something else. Raises `ValueError` for scores that are others."""
+    if isinstance(value, Mapping) and not any(isinstance(one, str | list) for one in value.values()):
+        found = list(given(value).values())
+        if len(found) == count and all(score in (0, 1) for score in found):
+            return found
+        raise ValueError("its scores must give an option 1 and the others 0")
+    if isinstance(value, list) and len(value) == count and all(score in (0, 1) for score in value):
+        return value
+    return None

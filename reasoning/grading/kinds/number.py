@@ -11,9 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, FoundAnswer, How, settled
+from reasoning.grading.extraction.gold_numbers import gold_number
+from reasoning.grading.extraction.mathematics import decimal
 from reasoning.grading.extraction.numbers import (
     every_number,
     is_number_alone,
@@ -27,8 +30,7 @@ from reasoning.grading.options import NO_OPTIONS, RowOptions
 
 _ALONE = re.compile(r"[\s:*$]*(-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?)[\s.*$]*\Z")
 _NORMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?")
-_GOLD = re.compile(r"[-−]?[$€£]?(?:(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)")
-_IN_ROW = re.compile(r"-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?")
+_DECIMAL_COMMA = re.compile(r"-?[0-9]+,[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,12 @@ class Number(AnswerRules):
         found = self.first(answer[:LONGEST_ANSWER], (), How.ANCHORED)
         return found.answer if found else ""
 
+    def readings(self, gold: str) -> tuple[str, ...]:
+        plain = self.normal(gold)
+        if gold.endswith("%") and plain:
+            return plain, decimal(Fraction(plain) / 100)
+        return (plain,)
+
     def same(self, left: str, right: str) -> bool:
         if not left or not right:
             return False
@@ -73,7 +81,7 @@ class Number(AnswerRules):
         return abs(float(left) - float(right)) <= self.tolerance
 
     def is_gold(self, answer: str, choices: tuple[str, ...]) -> bool:
-        return _GOLD.fullmatch(answer) is not None
+        return bool(gold_number(answer))
 
     def gold_in_row(self, value: Any, options: RowOptions = NO_OPTIONS) -> str:
         if isinstance(value, list) and len(value) == 1:
@@ -81,9 +89,16 @@ class Number(AnswerRules):
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ValueError(f"its answer is not a number but {type(value).__name__}")
         text = value.strip() if isinstance(value, str) else number_text(value)
-        if not _IN_ROW.fullmatch(text):
-            raise ValueError(f"its answer is not a number: {text[:40]!r}")
-        return text.replace(",", "").removesuffix(".0")
+        gold = gold_number(text)
+        if not gold:
+            raise ValueError(f"its answer is not a number: {text[:40]!r}{_hint(text)}")
+        return gold
 
     def wrong(self, answer: str, choices: tuple[str, ...]) -> str:
         return with_another_digit(answer)
+
+
+def _hint(text: str) -> str:
+    if _DECIMAL_COMMA.fullmatch(text):
+        return " (decimals stand after a point)"
+    return " (name the mark before the number with form.answer_after)" if " " in text else ""

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from reasoning.grading.extraction.found_answer import FoundAnswer, How
+from reasoning.grading.kinds.alternatives import alternatives
 from reasoning.grading.options import NO_OPTIONS, RowOptions
 
 
@@ -62,6 +63,10 @@ class AnswerRules(ABC):
     def normal(self, answer: str) -> str:
         """The normal form of an answer given alone, "" when it is none."""
 
+    def readings(self, gold: str) -> tuple[str, ...]:
+        """The normal forms in which a gold answer is right: usually one. A percentage is also its hundredth."""
+        return (self.normal(gold),)
+
     def same(self, left: str, right: str) -> bool:
         """Whether two answers in their normal form are the same. "" is the same as nothing."""
         return left == right and bool(left)
@@ -75,6 +80,15 @@ class AnswerRules(ABC):
     @abstractmethod
     def gold_in_row(self, value: Any, options: RowOptions = NO_OPTIONS) -> str:
         """The gold answer that `value`, a field of a row of data, states. Errors: `ValueError` says what is wrong."""
+
+    def golds_in_row(self, value: Any, options: RowOptions = NO_OPTIONS) -> tuple[str, ...]:
+        """All right answers that `value` states, the first of which is taught: see `kinds.alternatives`. Errors:
+        `ValueError`."""
+        found: dict[str, str] = {}
+        for one in alternatives(value):
+            gold = self.gold_in_row(one, options)
+            found.setdefault(self.normal(gold) or gold, gold)
+        return tuple(found.values())
 
     # Write -----------------------------------------------------------------------------------------------------------
 

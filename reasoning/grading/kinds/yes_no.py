@@ -92,6 +92,13 @@ class YesNo(AnswerRules):
             raise ValueError(f"its answer {str(value)[:40]!r} is not yes or no")
         return word
 
+    def golds_in_row(self, value: Any, options: RowOptions = NO_OPTIONS) -> tuple[str, ...]:
+        scores = isinstance(value, Mapping) and any(isinstance(score, int) for score in value.values())
+        found = (self.gold_in_row(value),) if scores else AnswerRules.golds_in_row(self, value)
+        if len(found) > 1:
+            raise ValueError("its answers are both yes and no")
+        return found
+
     def wrong(self, answer: str, choices: tuple[str, ...]) -> str:
         return "no" if answer == "yes" else "yes"
 

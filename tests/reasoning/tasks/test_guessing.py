@@ -106,3 +106,37 @@ def test_no_question_and_answer_is_no_guess(rows: list[dict[str, Any]]) -> None:
 def test_field_names_are_those_that_most_rows_have() -> None:
     rows = [{"q": {"stem": "s"}, "a": 1}] * 9 + [{"q": {"stem": "s"}, "a": 1, "odd": 2}]
     assert field_names(rows) == ["q", "q.stem", "a"]
+
+
+def test_chat_rows_are_their_own_question_and_answer() -> None:
+    def row(n: int) -> dict[str, Any]:
+        turns = [{"role": "user", "content": f"How many are {n}?"}, {"role": "assistant", "content": f"So.\n#### {n}"}]
+        return {"id": n, "messages": turns}
+
+    assert shape(guess(*map(row, range(20)))) == (("messages",), "messages", "number")
+
+
+@pytest.mark.parametrize(
+    ("names", "answer", "answer_as"),
+    [
+        (("A", "B", "C", "D"), "B", None),
+        (("A", "B", "C", "D"), 1, None),
+        (("opa", "opb", "opc", "opd"), 1, None),
+        (("option1", "option2"), "2", None),
+        (("ending0", "ending1", "ending2"), 2, None),
+        (("answerA", "answerB", "answerC"), "2", "index"),
+    ],
+)
+def test_options_in_a_field_each(names: tuple[str, ...], answer: Any, answer_as: str | None) -> None:
+    rows = (
+        {"question": f"Which is {n}?", **{name: f"{name} {n}" for name in names}, "label": answer} for n in range(20)
+    )
+    found = guess(*rows)
+    assert (found.kind, found.fields.choice_fields) == (AnswerKind.CHOICE, names) and found.read == 20
+
+
+def test_lists_of_right_answers() -> None:
+    rows = [
+        {"question": f"Who is {n}?", "answers": {"text": [f"Ada {n}", "she"], "answer_start": [0, 1]}} for n in range(9)
+    ]
+    assert shape(guess(*rows)) == (("question",), "answers", "text")

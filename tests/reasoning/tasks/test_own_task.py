@@ -11,9 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reasoning.files.data_error import DataError
+from reasoning.grading.answers import grade
+from reasoning.grading.rationale_filter import keep
 from reasoning.recipe.tailored import RecipeError, load_recipe, parse_recipe
 from reasoning.recipe.task import TaskSection
-from reasoning.records import AnswerKind
+from reasoning.records import AnswerKind, RationaleSource, Verdict
 from reasoning.tasks.loading import load_problems, spec_of
 from tests.conftest import ROOT
 
@@ -137,6 +139,51 @@ def test_a_repeated_question_is_kept_once_and_named(tmp_path: Path) -> None:
     assert str(path) in data.notes[0] and "line 21" in data.notes[0] and "line 5" in data.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("kind", "answers", "form", "right", "wrong"),
+    [
+        ("number", ["72", "71"], {}, "Answer: 71", "Answer: 70"),
+        ("text", {"value": "New York", "aliases": ["NYC"]}, {}, "Answer: NYC", "Answer: Rome"),
+        ("yes_no", ["yes", "Yes"], {}, "Answer: yes", "Answer: no"),
+        ("choice", [0, 2], {"choices": ["red", "green", "blue"]}, "Answer: (C)", "Answer: (B)"),
+    ],
+)
+def test_any_of_several_right_answers_is_right(
+    tmp_path: Path, kind: str, answers: Any, form: dict[str, Any], right: str, wrong: str
+) -> None:
+    problem = load_problems(task(jsonl(tmp_path / "my.jsonl", rows_of(20, answers)), kind, form=form), 0).train[0]
+    assert [grade(said, True, problem)[1] for said in (right, wrong)] == [Verdict.CORRECT, Verdict.WRONG]
+    assert grade(f"Answer: {problem.answer}", True, problem)[1] is Verdict.CORRECT
+    kept = [
+        keep(f"So.\n{said}", problem, round=0, source=RationaleSource.PLAIN, prompt="p", model="m").kept
+        for said in (right, wrong)
+    ]
+    assert kept == [True, False]
+
+
+def test_answers_of_a_repeated_question_are_alike_when_one_is_right_for_both(tmp_path: Path) -> None:
+    rows = rows_of(20, ["a", "b"])
+    data = load_problems(task(jsonl(tmp_path / "my.jsonl", [*rows, rows[0] | {"a": ["b", "c"]}]), "text"), 0)
+    assert "1 question is repeated" in data.notes[0]
+    with pytest.raises(DataError, match="appears twice with different answers"):
+        load_problems(task(jsonl(tmp_path / "my.jsonl", [*rows, rows[0] | {"a": ["c"]}]), "text"), 0)
+
+
+def test_a_form_without_the_newer_keys_is_the_recipe_it_was() -> None:
+    """A run's identity covers what is written here."""
+    form = TaskSection.model_validate(
+        {"name": "x", "source": "file", "path": "f", "form": {"question": "q", "answer": "a", "kind": "text"}}
+    ).model_dump(mode="json")["form"]
+    assert form == {
+        "question": "q",
+        "answer": "a",
+        "kind": "text",
+        "choices": None,
+        "answer_as": None,
+        "answer_after": "",
+    }
+
+
 ROWS = st.lists(
     st.fixed_dictionaries(
         {},
@@ -190,6 +237,14 @@ def test_the_recipe_of_the_repository_runs_on_its_own_data(monkeypatch: pytest.M
         ("{name: x, source: file, path: f, form: {question: q, answer: a, kind: choice, choices: [a]}}", ["2 to 26"]),
         ("{name: x, source: file, path: f, form: {question: q, answer: a, kind: choice, choices: [a, '']}}", ["empty"]),
         ("{name: x, source: file, path: f, form: {question: [], answer: a, kind: text}}", ["names the field"]),
+        (
+            "{name: x, source: file, path: f, form: {question: q, answer: a, kind: choice, choice_fields: [A]}}",
+            ["2 to 26 different fields"],
+        ),
+        (
+            "{name: x, source: file, path: f, form: {question: q, answer: a, kind: text, choice_fields: [A, B]}}",
+            ["kind: choice"],
+        ),
         ("{form: {question: q, answer: a, kind: text}}", ["source: generated takes no form"]),
         ("{shots: 8}", ["source: generated takes no shots"]),
         ("{split: template}", ["source: generated takes no split"]),

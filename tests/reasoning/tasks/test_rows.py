@@ -45,7 +45,7 @@ def test_an_answer_is_read_by_the_rules_of_its_kind() -> None:
     for kind in (NUMBER, YES_NO, TEXT):
         with pytest.raises(ValueError, match="its answer is empty"):
             answer(kind, " ")
-    with pytest.raises(ValueError, match="not text but list"):
+    with pytest.raises(ValueError, match="its list of answers is empty"):
         answer(TEXT, [])
 
 
@@ -88,8 +88,8 @@ def test_an_answer_that_is_no_option_or_several_is_refused() -> None:
     assert choice("2", (1, 2, 3), Fields(("q",), "a", choices="c", answer_as="index")).answer == "C"
     with pytest.raises(ValueError, match="can be"):
         choice("red", ("red", "red"))
-    for value in (None, True, 1.5, {"red": 1, "blue": 1, "green": 0}, [1, 0]):
-        with pytest.raises(ValueError, match=r"not a letter, index or text|scores"):
+    for value in (None, True, 1.5, {"red": 2, "blue": 1, "green": 0}, [0, 0, 0], [1, 1, 1], [0, 7]):
+        with pytest.raises(ValueError, match=r"not a letter, index or text|scores|missing|all of its|not among"):
             choice(value)
 
 
@@ -201,3 +201,113 @@ def test_any_values_are_read_or_refused(q: object, a: object, c: object, kind: A
         else:
             assert stated.question and stated.answer
             assert kind is not CHOICE or is_answer(stated.answer, kind, stated.choices)
+
+
+# Several right answers ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "golds"),
+    [
+        (TEXT, ["Paris", "paris", "City of Light", ""], ("Paris", "City of Light")),
+        (TEXT, {"text": ["Denver", "Denver Broncos"], "answer_start": [1, 1]}, ("Denver", "Denver Broncos")),
+        (TEXT, [{"text": "Denver", "answer_start": 1}, {"text": "Broncos", "answer_start": 8}], ("Denver", "Broncos")),
+        (TEXT, {"value": "Sunset", "aliases": ["The Sunset", "Sunset"], "type": "x"}, ("Sunset", "The Sunset")),
+        (TEXT, {"Value": "Sunset", "Aliases": ["Dusk"], "NormalizedAliases": ["dusk"]}, ("Sunset", "Dusk")),
+        (TEXT, {"spans": ["four", "4"], "types": ["number", "span"]}, ("four", "4")),
+        (TEXT, '["Paris", "Paris, France"]', ("Paris", "Paris, France")),
+        (TEXT, "['Paris', 'Lutetia']", ("Paris", "Lutetia")),
+        (TEXT, "['Paris' 'Lutetia']", ("Paris", "Lutetia")),
+        (TEXT, "[1, 2]", ("[1, 2]",)),
+        (NUMBER, ["#### 72", "72.0", "6"], ("72", "6")),
+        (NUMBER, [1, 2.5], ("1", "2.5")),
+        (YES_NO, ["yes", "Yes.", True], ("yes",)),
+        (YES_NO, {"Yes": 1, "No": 0}, ("yes",)),
+    ],
+)
+def test_several_right_answers(kind: AnswerKind, value: Any, golds: tuple[str, ...]) -> None:
+    stated = PLAIN.read({"q": "How many?", "a": value}, kind)
+    assert (stated.answer, *stated.aliases) == golds
+
+
+@pytest.mark.parametrize(
+    ("value", "answer_as", "golds"),
+    [
+        ([0, 2], None, "AC"),
+        (["A", "C"], None, "AC"),
+        (["red", "green"], None, "AC"),
+        ([1, 0, 1], None, "AC"),
+        ({"red": 1, "blue": 0, "green": 1}, None, "AC"),
+        ([True, False, False], None, "A"),
+        (2.0, None, "C"),
+        (3, "position", "C"),
+        ("1", "position", "A"),
+        ("1", "index", "B"),
+    ],
+)
+def test_several_options_may_be_right(value: Any, answer_as: Any, golds: str) -> None:
+    fields = Fields(("q",), "a", choices="c", answer_as=answer_as)
+    colours = ("red", "blue", "green")
+    for shuffle in (None, random.Random(1)):
+        stated = fields.read({"q": "Which?", "a": value, "c": list(colours)}, CHOICE, shuffle)
+        texts = [stated.choices["ABC".index(gold)] for gold in (stated.answer, *stated.aliases)]
+        assert texts == [colours["ABC".index(gold)] for gold in golds]
+
+
+def test_what_cannot_be_several_answers_says_so() -> None:
+    for kind, value, what in (
+        (YES_NO, ["yes", "no"], "both yes and no"),
+        (TEXT, None, "its answer is missing"),
+        (TEXT, {"text": [], "answer_start": []}, "its list of answers is empty"),
+        (NUMBER, "3,5", "decimals stand after a point"),
+        (NUMBER, "so it is 5", r"form\.answer_after"),
+    ):
+        with pytest.raises(ValueError, match=what):
+            answer(kind, value)
+    with pytest.raises(ValueError, match=r"form\.answer_as: index \(from 0\) or position"):
+        choice("2")
+
+
+# Options --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "row", "right"),
+    [
+        (("A", "B", "C", "D"), {"A": "1", "B": "2", "C": "3", "D": "", "a": "C"}, "C"),
+        (("A", "B", "C", "D"), {"A": "x", "B": "y", "C": "z", "a": 2}, "C"),
+        (("option1", "option2"), {"option1": "Ann", "option2": "Bo", "a": "2"}, "B"),
+        (("option_a", "option_b"), {"option_a": "Ann", "option_b": "Bo", "a": "b"}, "B"),
+        (("answerA", "answerB"), {"answerA": "Ann", "answerB": "Bo", "a": "Bo"}, "B"),
+        (("sol", "dist"), {"sol": 3, "dist": 4.5, "a": "sol"}, "A"),
+    ],
+)
+def test_options_in_a_field_each(names: tuple[str, ...], row: dict[str, Any], right: str) -> None:
+    stated = Fields(("q",), "a", choice_fields=names).read({"q": "Which?", **row}, CHOICE)
+    assert stated.answer == right and stated.question.startswith("Which? Answer Choices: (A) ")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '["red", "blue", "green"]',
+        "['red', 'blue', 'green']",
+        "['red' 'blue' 'green']",
+        "['red'\n 'blue'\n 'green']",
+        "red|blue|green",
+        "red; blue; green",
+        "red\nblue\ngreen\n",
+        "A) red B) blue C) green",
+        "a ) red , b ) blue , c ) green",
+        "(A) red (B) blue (C) green",
+        '{"A": "red", "B": "blue", "C": "green"}',
+        '{"label": ["A", "B", "C"], "text": ["red", "blue", "green"]}',
+    ],
+)
+def test_options_that_a_cell_writes_out(written: str) -> None:
+    stated = choice("blue", written)
+    assert stated.choices == ("red", "blue", "green") and stated.answer == "B"
+
+
+def test_options_of_numbers_under_letters() -> None:
+    assert choice("B", {"A": 3, "B": 4.5}).choices == ("3", "4.5")

@@ -168,7 +168,9 @@ def test_a_row_states_a_number(value: Any, read: str) -> None:
     assert is_answer(read, NUMBER)
 
 
-@pytest.mark.parametrize("value", ["many", "1 080", "3/4", True, None, [1, 2], {}, float("nan"), float("inf"), "10,80"])
+@pytest.mark.parametrize(
+    "value", ["many", "1 08", "3/0", "1/2/2021", True, None, [1, 2], {}, float("nan"), float("inf"), "10,80"]
+)
 def test_what_is_no_number(value: Any) -> None:
     with pytest.raises(ValueError, match="number"):
         RULES.gold_in_row(value)

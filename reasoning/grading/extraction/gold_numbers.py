@@ -1,0 +1,75 @@
+"""A number as data states it: a gold answer in any form that people keep it in.
+
+Owns: which texts are one number and nothing else, and the form in which it is kept and taught. The same texts are gold
+answers in a task's data, in a file that is graded and in an imported file.
+
+Invariants
+- Total and linear. A text that could be two numbers ("10,80") is none.
+- Plain numbers are kept in plain digits; a fraction and a percentage are kept as they are written ("1/2", "50%"), since
+  no decimals say them as well.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+
+_LONGEST = 400
+_MINUS = re.compile(r"[−–‐‑﹣－](?=\s*[$€£¥₹]?\s*[.0-9])")
+_BOX = re.compile(r"\\boxed\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}\Z")
+_LATEX_FRACTION = re.compile(r"\\[dt]?frac\s*\{?\s*([0-9]+)\s*\}?\s*\{?\s*([0-9]+)\s*\}?")
+_MARKS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'", "％": "%"})
+_DRESS = ' \t\r\n*_`$"“”'
+_CURRENCY = r"[$€£¥₹]"
+_NUMBER = re.compile(
+    rf"([-+]?)\s*{_CURRENCY}?\s*([-+]?)"
+    r"((?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,3}(?:[ '_][0-9]{3})+|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+)"
+    r"(?:[eE]([-+]?[0-9]{1,2})|\s*(?:[×x*·]|\\times|\\cdot)\s*10\s*(?:\^|\*\*)\s*\{?([-+]?[0-9]{1,2})\}?)?"
+    rf"\s*(%|\\%|{_CURRENCY})?"
+)
+_FRACTION = re.compile(r"([-+]?)([0-9]{1,15})\s*[/⁄]\s*([0-9]{1,15})")
+_MIXED = re.compile(r"([-+]?)([0-9]{1,15})\s+([0-9]{1,15})\s*[/⁄]\s*([0-9]{1,15})")
+
+
+def gold_number(text: str) -> str:
+    """The number that `text` is, as it is kept; "" when it is none or more than one. What stands before the last `####`
+    is the way to it."""
+    if len(text) > _LONGEST and "####" not in text:
+        return ""
+    said = text.rpartition("####")[2].translate(_MARKS).strip(_DRESS)
+    if boxed := _BOX.search(said):
+        said = boxed[1].strip(_DRESS)
+    said = _LATEX_FRACTION.sub(r" \1/\2", said).replace("{,}", ",").replace("\\$", "$")
+    said = _MINUS.sub("-", said).strip(_DRESS).removesuffix(".").strip(_DRESS)
+    if said.startswith("- "):
+        said = f"-{said[2:]}"
+    if not 0 < len(said) <= _LONGEST:
+        return ""
+    if found := _FRACTION.fullmatch(said):
+        sign, upper, lower = found.groups()
+        return f"{_sign(sign)}{upper}/{lower}" if int(lower) else ""
+    if found := _MIXED.fullmatch(said):
+        sign, whole, upper, lower = found.groups()
+        return f"{_sign(sign)}{whole} {upper}/{lower}" if int(lower) else ""
+    return _plain(_NUMBER.fullmatch(said))
+
+
+def _plain(found: re.Match[str] | None) -> str:
+    if found is None or (found[1] and found[2]):
+        return ""
+    sign, digits = _sign(found[1] or found[2]), re.sub(r"[,' _]", "", found[3])
+    power = found[4] or found[5]
+    if power:
+        try:
+            digits = format(Decimal(digits).scaleb(int(power)), "f")
+        except InvalidOperation:
+            return ""
+    whole, point, decimals = digits.partition(".")
+    if point and decimals in ("", "0"):
+        digits = whole
+    digits = digits if not digits.startswith(".") else f"0{digits}"
+    return f"{sign}{digits}" + ("%" if found[6] and found[6].endswith("%") else "")
+
+
+def _sign(sign: str) -> str:
+    return "-" if sign == "-" else ""
