@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from reasoning.grading.options import AnswerAs
 from reasoning.records import AnswerKind
 from reasoning.tasks.conversations import turns_of
 from reasoning.tasks.data_files.source_row import DataRow, SourceRow
@@ -35,6 +36,7 @@ _CHOICES = ("choices", "options", "candidates", "endings")
 _BEFORE_A_QUESTION = ("context", "passage", "body", "story", "premise", "background", "paragraph", "facts")
 _NOT_ASKED = ("id", "idx", "index", "key", "source", "split", "explanation", "rationale", "reasoning", "url")
 _MARKS = ("####", "Answer:", "answer is")
+_ANSWER_AS: tuple[AnswerAs | None, ...] = (None, "letter", "text", "index", "position")
 _ALPHABETS = ("abcdefghij", "0123456789", "123456789")
 _NUMBERED = re.compile(r"(.*?)([A-Ja-j]|[0-9])")
 
@@ -143,10 +145,10 @@ def _ways(rows: Sequence[DataRow], question: tuple[str, ...], answer: str) -> It
         if choices not in (*question, answer) and any(
             isinstance(_value(row, choices), list | Mapping | str) for row in rows
         ):
-            for answer_as in (None, "letter", "text", "index", "position"):
+            for answer_as in _ANSWER_AS:
                 yield replace(fields, choices=choices, answer_as=answer_as), AnswerKind.CHOICE
     for group in _choice_fields(rows, (*question, answer)):
-        for answer_as in (None, "letter", "text", "index", "position"):
+        for answer_as in _ANSWER_AS:
             yield replace(fields, choice_fields=group, answer_as=answer_as), AnswerKind.CHOICE
     yield fields, AnswerKind.YES_NO
     marked = _all_of(rows, answer, lambda value: isinstance(value, str) and _MARKS[0] in value)
