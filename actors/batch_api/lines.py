@@ -78,7 +78,8 @@ def read_line(line: Mapping[str, Any]) -> ResultLine | None:
         return _of_result(str(name), result)
     given = response if isinstance(response, Mapping) else line
     body = _body(given)
-    code, message, inner_status = _error(line.get("error") or given.get("error"))
+    is_error = isinstance(body, Mapping) and body.get("object") == "error"  # vLLM's, in the place of a completion
+    code, message, inner_status = _error(line.get("error") or given.get("error") or (body if is_error else None))
     status = _status(given.get("status_code", given.get("status")), line.get("status_code"))
     if isinstance(body, Mapping) and body.get("choices"):
         return ResultLine(str(name), status if 200 <= status < 300 else 200, _json(body), code, message)

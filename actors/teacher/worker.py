@@ -9,8 +9,8 @@ Invariants
 - "Too many requests" is not a failed attempt: the request waits its turn again, for as long as the settings'
   patience. Nor is waiting for an endpoint that is down.
 - An endpoint that fails every request alike (wrong key, spent quota) is left to the others; when all do, requests fail.
-- What one endpoint refuses of a request (its length, content or form) the others are asked, each once. Only when all
-  have refused it does it fail, with the words of each.
+- What one endpoint refuses of a request (its length, content or form) the others are asked, each once, and so is an
+  endpoint that its attempts have not led to. Only when all have failed it does it fail, with the words of each.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ class _Attempts:
         self._retries = Retries(self._settings, worker._backoff_s)
         self._short_since: float | None = None  # of money
         self._last: TeacherFailure | None = None
-        self._refused: dict[str, TeacherFailure] = {}  # by the endpoint's name
+        self._failed_at: dict[str, TeacherFailure] = {}  # by the endpoint's name, its last
+        self._given_up: dict[str, TeacherFailure] = {}  # of those endpoints that are not asked again
 
     async def until_it_ends(self) -> Outcome:
         while True:
@@ -107,11 +108,11 @@ class _Attempts:
                 return outcome
 
     async def _choose_queue(self) -> EndpointQueue | TeacherFailure:
-        """The endpoint whose turn it is, of those that have not refused the request; a failure when there is none to
-        wait for."""
-        queues = [queue for queue in self._worker._queues if queue.name not in self._refused]
+        """The endpoint whose turn it is, of those that have not been given up; a failure when there is none to wait
+        for."""
+        queues = [queue for queue in self._worker._queues if queue.name not in self._given_up]
         # One request looks for an endpoint on behalf of all; one that may not go everywhere is in nobody's way.
-        async with self._worker._choosing if not self._refused else contextlib.nullcontext():
+        async with self._worker._choosing if not self._given_up else contextlib.nullcontext():
             while True:
                 if self._worker._draining.is_set():
                     await asyncio.Event().wait()  # nothing new is begun; the process is about to end
@@ -186,14 +187,19 @@ class _Attempts:
         return None
 
     async def _after(self, failure: TeacherFailure, queue: EndpointQueue) -> Outcome | None:
-        """What a failed sending leads to: the request's end, or another try."""
-        alone = len(self._worker._queues) == 1
+        """What a failed sending leads to: the request's end, or another try, here or elsewhere."""
+        self._failed_at[queue.name] = failure
         if failure.kind.refusal:
-            self._refused[queue.name] = failure
-            return joint_failure(self._refused) if len(self._refused) == len(self._worker._queues) else None
+            self._given_up[queue.name] = failure
+            return joint_failure(self._given_up) if len(self._given_up) == len(self._worker._queues) else None
+        alone = len(self._worker._queues) == 1
         wait_s = self._retries.wait_after(failure, time.monotonic(), alone=alone)
         if wait_s is None:
-            return joint_failure({**self._refused, queue.name: failure})
+            self._given_up |= self._failed_at
+            asked_all = len(self._failed_at) == len(self._worker._queues)
+            if failure.kind is FailureKind.RATE_LIMITED or asked_all:
+                return joint_failure({**self._given_up, queue.name: failure})
+            return None  # the endpoints that its turns have not led to yet
         if wait_s:
             await asyncio.sleep(wait_s)
         return None
@@ -215,8 +221,8 @@ class _Attempts:
     def _unserved(self, why: Mapping[str, OpenCircuit]) -> TeacherFailure:
         """No endpoint is left to wait for: the last failure, or what some refused and what is wrong with the rest."""
         paused = {name: self._never_sent(FailureKind(one.kind), one.message) for name, one in why.items()}
-        if self._refused:
-            return joint_failure({**self._refused, **paused})
+        if self._given_up:
+            return joint_failure({**self._given_up, **paused})
         return self._last or next(iter(paused.values()))
 
     def _never_sent(self, kind: FailureKind, message: str) -> TeacherFailure:

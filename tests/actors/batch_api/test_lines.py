@@ -65,6 +65,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "anthropic as a body": {"response": {"status_code": 200, "body": ANTHROPIC}},
     "google": {"response": GOOGLE},
     "result for response": {"result": WHOLE},
+    "no number among the rest": {
+        "response": {**WHOLE, "body": {**COMPLETION, "logprobs": [float("nan"), -float("inf")]}}
+    },
     "bedrock": {"modelInput": {}, "modelOutput": ANTHROPIC},
 }
 
@@ -83,6 +86,10 @@ FAILURES: list[tuple[dict[str, Any], int, str, str]] = [
     ({"response": None, "error": {"code": "server_error", "message": "sorry"}}, 0, "server_error", "sorry"),
     ({"error": {"code": "invalid_model", "message": "no such"}}, 0, "invalid_model", "no such"),
     ({"error": "it broke"}, 0, "", "it broke"),
+    (
+        {"response": {"status_code": 200, "body": {"object": "error", "message": "no", "type": "E", "code": 422}}},
+        *(422, "E", "no"),
+    ),
     # vLLM's run-batch: the error beside a response without a body, with a number for a code
     (
         {
@@ -116,8 +123,9 @@ def test_an_error_is_read_in_every_form(line: dict[str, Any], status: int, code:
 @pytest.mark.parametrize("status", [400, "400", 429, "503"])
 def test_an_error_response_keeps_its_body(status: object) -> None:
     body = {"error": {"message": "no", "type": "invalid_request_error", "code": None}}
-    found = read_line({"custom_id": "k", "response": {"status_code": status, "body": body}, "error": None})
-    assert found == ResultLine("k", int(str(status)), json.dumps(body).encode(), "", "")
+    for written in (body, json.dumps(body)):
+        found = read_line({"custom_id": "k", "response": {"status_code": status, "body": written}, "error": None})
+        assert found == ResultLine("k", int(str(status)), json.dumps(body).encode(), "", "")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from serve.provider.args import ProviderArgs
 from serve.provider.faults import FaultArgs, FaultKind, LatencyArgs
 from serve.provider.server import Provider
 from tests.actors.in_process import pool_here, request, run
-from tests.actors.scripted_server import Fault, Server, body, error, said
+from tests.actors.scripted_server import Fault, Server, body, dropped, error, said
 
 Outcomes = list[TeacherReply | TeacherFailure]
 TOO_LONG = error(400, None, "This model's maximum context length is 512 tokens")
@@ -185,6 +185,23 @@ def test_a_place_that_serves_nobody_does_not_make_a_refused_request_end_the_run(
 
 def failure_text(journal: Journal, failure: TeacherFailure) -> str:
     return journal.requests([failure.key])[failure.key].messages[0][1]
+
+
+@pytest.mark.parametrize("fault", [error(500, None, "down"), body("{half"), said(""), dropped])
+def test_a_place_that_no_attempt_led_to_is_asked_before_a_request_fails(journal: Journal, fault: Fault) -> None:
+    """Its weight is so small that its turn has not come."""
+    with Server() as one, Server() as other:
+        one.faults.extend([fault] * 50)
+        settings = at(one, other, attempts=2)
+        rare = dataclasses.replace(settings.endpoints[1], weight=1e-6)
+        settings = dataclasses.replace(settings, endpoints=(settings.endpoints[0], rare))
+        outcomes = ask(settings, journal, "x", "y")
+        assert all(isinstance(outcome, TeacherReply) for outcome in outcomes)
+        assert (len(one.sent), len(other.sent)) == (4, 2)
+        other.faults.extend([error(503, None, "busy")] * 9)
+        (failure,) = ask(settings, journal, "z")
+        assert isinstance(failure, TeacherFailure) and failure.kind is FailureKind.SERVER and failure.attempts == 3
+        assert "a: " in failure.message and "b: status 503: busy" in failure.message
 
 
 def test_a_refused_request_that_waits_for_another_place_holds_nobody_up(journal: Journal) -> None:
