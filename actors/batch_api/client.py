@@ -35,8 +35,8 @@ from reasoning.teacher.calls import EndpointSettings, FailureKind
 _CALL_S = 60.0  # without a byte; a file may take as many of them as it needs
 _FILE_READY_S = 60.0  # after a file was stored; Azure takes some of them before a batch may be made of it
 _NOT_READY = re.compile(
-    r"no such file|not (yet |been )?(found|ready|processed|available)|(does not|doesn't) exist|processing|pending|"
-    r"processed state|still being",
+    r"no such file|(cannot|could not) find|(does not|doesn't) exist|processing|pending|processed state|still being|"
+    r"not (yet |been )?(found|ready|processed|available)",
     re.IGNORECASE,
 )
 _ModelT = TypeVar("_ModelT", bound=BaseModel)

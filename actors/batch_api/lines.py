@@ -29,6 +29,19 @@ _NO_ERROR = frozenset({"", "null", "none"})
 _NOT_BEGUN = frozenset(
     {"batchexpired", "batchcancelled", "batchcanceled", "expired", "cancelled", "canceled", "requestexpired"}
 )
+# Anthropic's types of errors, each with the status that it comes with outside of a batch.
+_STATUS_OF_TYPE = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
 # What Anthropic and Google call the end of a text, in OpenAI's words where the meaning is the same.
 _FINISH = {
     "end_turn": "stop",
@@ -77,7 +90,7 @@ def read_line(line: Mapping[str, Any]) -> ResultLine | None:
     if response is None and isinstance(result, Mapping):
         return _of_result(str(name), result)
     given = response if isinstance(response, Mapping) else line
-    body = _body(given)
+    body = _body(given) or None  # an empty one says nothing: OpenAI writes status 0 and {} for what it lost
     is_error = isinstance(body, Mapping) and body.get("object") == "error"  # vLLM's, in the place of a completion
     code, message, inner_status = _error(line.get("error") or given.get("error") or (body if is_error else None))
     status = _status(given.get("status_code", given.get("status")), line.get("status_code"))
@@ -160,6 +173,7 @@ def _error(error: Any) -> tuple[str, str, int]:
     message = error.get("message") or error.get("detail") or ""
     status = _status(code, error.get("status_code"))
     named = code if isinstance(code, str) and not code.strip().isdigit() else kind
+    status = status or _STATUS_OF_TYPE.get(kind if isinstance(kind, str) else "", 0)
     return named if isinstance(named, str) else "", message if isinstance(message, str) else json.dumps(message), status
 
 

@@ -31,7 +31,9 @@ _TOO_MUCH = frozenset({"token_limit_exceeded", "request_limit_exceeded", "rate_l
 _TOO_MUCH_SAID = re.compile(r"enqueued (token|request)|(token|request|batch) queue limit", re.IGNORECASE)
 # A failed batch of which another may succeed: it was the provider's failure.
 _PASSING = re.compile(
-    r"internal|server.?error|unavailable|overloaded|temporar|try again|timed? ?out|runner.?lost|restart", re.IGNORECASE
+    r"internal|server.?error|unavailable|overloaded|temporar|try again|timed? ?out|runner.?lost|restart|"
+    r"(cannot|could not|can't|couldn't) find (the )?(input )?file|no such file",  # which is there, and is not seen yet
+    re.IGNORECASE,
 )
 
 

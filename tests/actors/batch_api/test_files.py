@@ -101,6 +101,15 @@ CASES: dict[str, tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]] = {
         {},
         {A: FOUR, B: FOUR, C: FOUR, D: LOST},
     ),
+    "lost, as OpenAI writes it": (
+        (
+            "completed",
+            [answer(A), answer(B), answer(C)],
+            [refusal(D, 0) | {"response": {"status_code": 0, "body": {}}}],
+        ),
+        {},
+        {A: FOUR, B: FOUR, C: FOUR, D: PASSING},
+    ),
     "a line that says nothing": (
         ("completed", [answer(A), answer(B), answer(C), {"custom_id": D, "response": None, "error": None}]),
         {},

@@ -106,7 +106,15 @@ FAILURES: list[tuple[dict[str, Any], int, str, str]] = [
     ({"response": {"status_code": 200, "body": None}, "error": {"message": "lost", "code": 502}}, 502, "", "lost"),
     (
         {"result": {"type": "errored", "error": {"type": "error", "error": {"type": "api_error", "message": "oh"}}}},
-        *(0, "api_error", "oh"),
+        *(500, "api_error", "oh"),
+    ),
+    (
+        {"result": {"type": "errored", "error": {"type": "error", "error": {"type": "overloaded_error"}}}},
+        *(529, "overloaded_error", ""),
+    ),
+    (
+        {"result": {"type": "errored", "error": {"type": "invalid_request_error", "message": "credit is too low"}}},
+        *(400, "invalid_request_error", "credit is too low"),
     ),
     ({"response": None, "error": {"code": 503, "message": "busy", "status": "UNAVAILABLE"}}, 503, "", "busy"),
 ]
@@ -118,6 +126,13 @@ def test_an_error_is_read_in_every_form(line: dict[str, Any], status: int, code:
     assert found is not None and not found.answered and not found.not_begun
     assert (found.status, found.code, found.message) == (status, code, message)
     assert json.loads(found.body or b"")["error"] == {"code": code, "message": message}
+
+
+@pytest.mark.parametrize("empty", [{}, None, "", []])
+@pytest.mark.parametrize(("status", "read"), [(0, 0), ("", 0), (None, 0), (500, 500), (200, 200)])
+def test_a_line_without_a_body_has_its_status_alone(status: object, read: int, empty: object) -> None:
+    line = {"custom_id": "k", "response": {"status_code": status, "request_id": "", "body": empty}, "error": None}
+    assert read_line(line) == ResultLine("k", read, None, "", "")
 
 
 @pytest.mark.parametrize("status", [400, "400", 429, "503"])

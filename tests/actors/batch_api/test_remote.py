@@ -152,6 +152,7 @@ ERRORS = [
     ("the file could not be read", "the file could not be read", False),
     ({"code": "server_error", "message": ""}, "server_error", True),
     ({"data": [{"code": "x", "message": "An internal error occurred. Please try again"}]}, "An internal error", True),
+    ("Cannot find file file-1, or organization o does not have access to it.", "Cannot find file", True),
     ({"data": [{"code": 7}]}, "the provider does not say why", True),
     ({"data": []}, "the provider does not say why", True),
     (None, "the provider does not say why", True),
