@@ -93,6 +93,7 @@ class ClusterClassroom(Classroom):
             gpus=cluster.trainer_gpus,
             dtype=self.recipe.student.dtype,
             reporter=self.reporter,
+            frame=self.prompts.form.frame,
             probe=ProbeOrder(self.version(round), self.probe_prompts, str(files.probe)),
         )
         return await self.trainer.train.remote(job)

@@ -32,6 +32,7 @@ import ray
 from actors.ray_api.handles import RemoteMethod
 from actors.ray_api.internals import CLEANER_CALLBACK, DATASETS_CALLBACK, torch_trainer_without
 from actors.ray_api.nodes import live_nodes, on_one_node
+from reasoning.prompts.frame import Frame
 from reasoning.recipe.engine import Dtype
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id
@@ -75,6 +76,8 @@ class ProbeOrder:
 class TrainingJob:
     """One round's training. Paths are absolute and seen by every node.
 
+    `frame`: that of the form which the examples are written in.
+
     `epochs_out`: a folder (see `RoundFiles.epochs`) where every epoch's student and its probe are wanted too.
 
     `run_name` names the round (unique to it) below `storage`, Ray Train's own folder; `checkpoint_in` is a folder or a
@@ -96,12 +99,14 @@ class TrainingJob:
     reporter: ReporterHandle | None = None
     probe: ProbeOrder | None = None
     epochs_out: str | None = None
+    frame: Frame | None = None
 
     def identity(self) -> str:
         """What the job's student depends on: a hash of settings, checkpoint and the content of the examples."""
         content = hashlib.blake2b(Path(self.examples).read_bytes(), digest_size=16).hexdigest()
         sections = [self.training.model_dump(mode="json"), self.objective.model_dump(mode="json")]
-        return stable_id(sections, self.seed, self.dtype, self.checkpoint_in, content)
+        framed = self.frame.identity if self.frame is not None else ()
+        return stable_id(sections, self.seed, self.dtype, self.checkpoint_in, content, *framed)
 
 
 class TrainerHandle(Protocol):
@@ -303,6 +308,7 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
         return fine_tune(
             student.model, student.tokenizer, examples, job.training, job.objective, job.seed, rank=rank,
             world_size=world_size, dtype=job.dtype, on_step=send, on_pass=keep, resume=resume,
+            frame=job.frame,
         )  # fmt: skip
 
     last = ray.train.get_checkpoint()

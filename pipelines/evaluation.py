@@ -19,7 +19,7 @@ from pipelines.serving import graduate_of
 from reasoning.files.data_error import DataError
 from reasoning.fine_tune_cot.directory import student_directory
 from reasoning.grading.intervals import wilson
-from reasoning.prompts.student_forms import StudentForm
+from reasoning.prompts.student_forms import StudentForm, is_chat
 from reasoning.recipe.fine_tune_cot import load_any_recipe
 from reasoning.recipe.tailored import Recipe
 from reasoning.records import Attempt, Problem, Split, Verdict
@@ -64,6 +64,7 @@ def evaluate(
     who = examinee(target, data, round)
     if prompt is not None:
         student = who.recipe.student.model_copy(update={"prompt": prompt})
+        student = student if is_chat(prompt) else student.asked_plainly(prompt)
         who = replace(who, recipe=who.recipe.model_copy(update={"student": student}))
     checked = check(who.recipe, who.origin, resources(who.recipe.cluster.address), teacher=False)
     problems = list(getattr(checked.data, split))[:limit]

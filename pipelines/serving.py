@@ -62,11 +62,12 @@ def serving_of(
     by default as many as a sampler had."""
     from serve.student import QUESTION, StudentServing
 
-    recipe = directory.recipe()
+    recipe, form = directory.recipe(), directory.form()
     return StudentServing(
         checkpoint=str(graduate.checkpoint),
         model_name=name or graduate.name,
-        prompt=directory.form().prompt(QUESTION),
+        prompt=form.prompt(QUESTION),
+        frame=form.frame,
         replicas=replicas,
         gpus=recipe.cluster.sampler_gpus if gpus is None else gpus,
         cpus=recipe.cluster.sampler_cpus,

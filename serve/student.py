@@ -10,7 +10,11 @@ the engine here is started by the same `reasoning.student.engine` as the sampler
 
 Invariants
 - A student is asked in the form it was trained on: a chat of one user message is rendered as `prompt`; without one, by
-  the tokenizer's own chat template, or as the default form. `/v1/completions` gets the prompt as it is.
+  the tokenizer's own chat template, or as the default form. `/v1/completions` gets the prompt as it is. Either way a
+  prompt in that form has the token ids that exams and training gave it, in which special tokens are the form's alone.
+- A student is served as it was examined: what a request does not say is as in an evaluation (greedy, no penalties). Of
+  the checkpoint's `generation_config.json` only the ends of sequence count, where vLLM's server would take its defaults
+  for sampling from it (Qwen2.5-Instruct: a repetition penalty of 1.1).
 - A replica whose engine is dead reports itself unhealthy, and Serve replaces it.
 - No engine process outlives its replica.
 
@@ -19,32 +23,47 @@ a Serve config file. (No `from __future__ import annotations` here: Serve reads 
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 from ray import serve
 from ray.serve import Application
 
-from reasoning.prompts.student_forms import student_prompt
+from reasoning.prompts.encoding import Encoder
+from reasoning.prompts.frame import Frame
+from reasoning.prompts.student_forms import default_form
 from reasoning.recipe.base import NotNegative, Positive, PositiveInt
 from reasoning.recipe.engine import EngineSection
 from reasoning.student.config import is_encoder_decoder
 from reasoning.student.engine import EngineSettings, engine_options, prepare_process
-from reasoning.student.vllm_internals import end_with_this_process, server_application, server_arguments
+from reasoning.student.vllm_internals import (
+    end_with_this_process,
+    read_prompts_by,
+    server_application,
+    server_arguments,
+)
 from serve.proxy import LOOPBACK, start_serve
 
 QUESTION = "{question}"
 
+EXAMINED = {"generation_config": "vllm", "override_generation_config": {"temperature": 0.0}}
+PUBLISHED = {"generation_config": "auto"}
+
 
 class StudentServing(EngineSection):
     """What is served and on how much. `checkpoint` is a folder in Hugging Face format or a hub id; `model_name` is the
-    `model` of requests; `prompt` is the form it was trained on, with {question} in it; `gpus` and `cpus` are per
-    replica; how the engine is set up are a recipe's keys."""
+    `model` of requests; `prompt` is the form it was trained on, with {question} in it; `frame` says more of that form
+    than its text (a run's has one); `defaults` is what a request that does not say how to sample gets: `examined` as in
+    an evaluation, `published` what the checkpoint's `generation_config.json` suggests, for a model that is no student;
+    `gpus` and `cpus` are per replica; how the engine is set up are a recipe's keys."""
 
     checkpoint: str
     model_name: Annotated[str, Field(min_length=1)] = "student"
     prompt: str | None = None
+    frame: Frame | None = None
+    defaults: Literal["examined", "published"] = "examined"
     replicas: PositiveInt = 1
     gpus: NotNegative = 0.0
     cpus: Positive = 1.0
@@ -70,23 +89,27 @@ class StudentServing(EngineSection):
             raise ValueError(f"the student's prompt must contain {QUESTION} exactly once")
         return prompt
 
+    def frame_for(self, tokenizer: Any) -> Frame | None:
+        """The frame of the form that the student is asked in; None where its tokenizer's own template is."""
+        if self.frame is not None:
+            return self.frame
+        if self.prompt is not None:
+            return Frame.around(*self.prompt.split(QUESTION))
+        return None if getattr(tokenizer, "chat_template", None) else default_form().frame
+
+    def decoding(self) -> dict[str, Any]:
+        """The engine's options that say how a request is answered which does not say it."""
+        return EXAMINED if self.defaults == "examined" else PUBLISHED
+
     def engine(self) -> EngineSettings:
         return EngineSettings(model=self.checkpoint, gpus=self.gpus, **self.engine_keys())
 
 
-def chat_template(tokenizer: Any, prompt: str | None = None) -> str | None:
-    """A Jinja chat template that renders one user message as the student's `prompt` (default: the default form's); None
-    when there is no prompt and `tokenizer` has a template of its own.
+def chat_template(frame: Frame) -> str:
+    """A Jinja chat template that renders one user message in `frame`.
 
-    Other conversations are refused (the server answers 400): the student has learnt to answer one question. vLLM adds
-    no special tokens to a rendered chat, so a beginning-of-sequence token that the tokenizer puts before a plain
-    prompt is written out."""
-    if prompt is None and getattr(tokenizer, "chat_template", None):
-        return None
-    before, after = (prompt or student_prompt(QUESTION)).split(QUESTION)
-    begins = tokenizer.bos_token_id is not None and tokenizer("a").input_ids[0] == tokenizer.bos_token_id
-    prefix = (tokenizer.bos_token if begins else "") + before
-    first, last = (json.dumps(text, ensure_ascii=False) for text in (prefix, after))  # Jinja joins no surrogate pairs
+    Other conversations are refused (the server answers 400): the student has learnt to answer one question."""
+    first, last = (json.dumps(text, ensure_ascii=False) for text in (frame.before, frame.after))  # no surrogate pairs
     return (
         "{%- if messages | length != 1 or messages[0]['role'] != 'user' -%}"
         "{{ raise_exception('this student answers one user message: the bare question') }}"
@@ -95,22 +118,32 @@ def chat_template(tokenizer: Any, prompt: str | None = None) -> str | None:
     )
 
 
+def reading(tokenizer: Any, frame: Frame) -> Callable[[str], list[int] | None]:
+    """The token ids of a prompt in `frame`, as in exams; None for another text, which is read as vLLM reads it."""
+    encoder = Encoder(tokenizer)
+    return lambda text: encoder.prompt(text, frame.marks(text)) if frame.fits(text) else None
+
+
 @serve.ingress()
 class StudentServer:
     """One replica: an engine and vLLM's server application over it."""
 
     def __init__(self, serving: StudentServing) -> None:
-        self._prompt = serving.prompt
+        self._serving = serving
         settings = serving.engine()
         prepare_process(settings)
         from vllm import AsyncEngineArgs, AsyncLLMEngine
 
-        self._arguments = server_arguments(engine_options(settings), serving.model_name)
+        self._arguments = server_arguments(engine_options(settings) | serving.decoding(), serving.model_name)
         self._engine = AsyncLLMEngine.from_engine_args(AsyncEngineArgs.from_cli_args(self._arguments))
 
     async def __serve_build_asgi_app__(self) -> Any:
         await end_with_this_process(self._engine)
-        self._arguments.chat_template = chat_template(self._engine.get_tokenizer(), self._prompt)
+        tokenizer = self._engine.get_tokenizer()
+        frame = self._serving.frame_for(tokenizer)
+        if frame is not None:
+            self._arguments.chat_template = chat_template(frame)
+            read_prompts_by(self._engine, reading(tokenizer, frame))
         return await server_application(self._engine, self._arguments)
 
     async def check_health(self) -> None:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.tiny_students import byte_tokenizer, tiny_llama
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from reasoning.student.checkpoint import Student
 
 
-def ascii_student(*, seed: int = 0, tied: bool = False, pad: bool = True) -> Student:
+def ascii_student(*, seed: int = 0, tied: bool = False, pad: bool = True, tokenizer: Any = None) -> Student:
     """A tiny Llama that gives every token but printable ASCII and the end of sequence the logit 0: next to never the
-    largest."""
+    largest. `tokenizer`: one of single bytes."""
     import torch
 
     from reasoning.student.checkpoint import Student
 
-    tokenizer = byte_tokenizer(pad=pad)
-    model = tiny_llama(len(tokenizer), seed=seed, tied=tied)
+    tokenizer = byte_tokenizer(pad=pad) if tokenizer is None else tokenizer
+    model = tiny_llama(len(tokenizer), seed=seed, tied=tied, eos_token_id=tokenizer.eos_token_id)
     written = [token == tokenizer.eos_token or (len(token) == 1 and token.isascii()) for token in _tokens(tokenizer)]
     with torch.no_grad():
         model.get_output_embeddings().weight[~torch.tensor(written)] = 0.0

@@ -42,7 +42,7 @@ ARROWS: dict[str, dict[str, set[str]]] = {
         "prompts": {*_RECIPE},
         "grading": {*_RECIPE, "prompts"},
         "tasks": {*_GRADING},
-        "training": {*_BASE, "recipe"},
+        "training": {*_RECIPE, "prompts"},
         "student": {*_GRADING, "tasks"},
         "offline": {*_GRADING, "tasks"},
         "exchange": {*_GRADING, "tasks"},

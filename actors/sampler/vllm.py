@@ -11,6 +11,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from actors.sampler.replica import SamplerReplica
+from reasoning.prompts.encoding import Encoder
 from reasoning.records import stable_id
 from reasoning.student.engine import EngineSettings, engine_options, prepare_process
 from reasoning.student.loading import load_config
@@ -27,7 +28,8 @@ RESET_S = 5.0  # how long the prefix cache may refuse to be reset: a finished re
 class VllmSampler(SamplerReplica):
     """One replica on vLLM."""
 
-    _engine: AsyncLLMEngine  # there from the start on
+    _engine: AsyncLLMEngine  # there from the start on, as is its tokenizer
+    _encoder: Encoder
 
     def __init__(self, settings: EngineSettings) -> None:
         super().__init__(settings)
@@ -42,19 +44,28 @@ class VllmSampler(SamplerReplica):
 
         engine = AsyncLLMEngine.from_engine_args(AsyncEngineArgs(disable_log_stats=True, **engine_options(settings)))
         await end_with_this_process(engine)
-        self._engine = engine
+        self._engine, self._encoder = engine, Encoder(engine.get_tokenizer())
 
     async def _complete(self, prompt: str, sampling: Sampling) -> list[Completion]:
         from vllm.exceptions import VLLMClientError
 
         try:
-            output = await self._generate(prompt, _parameters(prompt, sampling))
+            output = await self._generate(*self._request(prompt, sampling))
         except (VLLMClientError, ValueError) as error:
             raise PromptRefused(f"{error} (prompt starts {prompt[:80]!r})") from error
         return [
             Completion(text=one.text, complete=one.finish_reason == "stop", tokens=len(one.token_ids))
             for one in sorted(output.outputs, key=lambda one: one.index)
         ]
+
+    def _request(self, prompt: str, sampling: Sampling) -> tuple[Any, SamplingParams]:
+        """The prompt as it is read, and how it is answered."""
+        from vllm import TokensPrompt
+
+        if sampling.marks is None:
+            return prompt, _parameters(prompt, sampling, ())
+        read = TokensPrompt(prompt_token_ids=self._encoder.prompt(prompt, sampling.marks))
+        return read, _parameters(prompt, sampling, (self._encoder.end(sampling.marks.end),))
 
     async def _stop(self) -> None:
         self._engine.shutdown()
@@ -122,7 +133,8 @@ def _vocabulary(checkpoint: str) -> int:
     return int(load_config(checkpoint).get_text_config().vocab_size)
 
 
-def _parameters(prompt: str, sampling: Sampling) -> SamplingParams:
+def _parameters(prompt: str, sampling: Sampling, ends: tuple[int, ...]) -> SamplingParams:
+    """`ends`: tokens that end the answer beside those that the model's files name."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
@@ -134,5 +146,6 @@ def _parameters(prompt: str, sampling: Sampling) -> SamplingParams:
         max_tokens=sampling.max_new_tokens,
         seed=seed,
         stop=list(sampling.stop),
+        stop_token_ids=list(ends),
         output_kind=RequestOutputKind.FINAL_ONLY,
     )

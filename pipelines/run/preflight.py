@@ -22,6 +22,7 @@ from reasoning.files.data_error import DataError
 from reasoning.offline.teacher import RecordedTeacher
 from reasoning.prompts.files import PromptError
 from reasoning.prompts.run_prompts import RunPrompts, run_prompts
+from reasoning.prompts.student_forms import is_chat
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.teacher import OPENAI_API, TeacherSection
 from reasoning.tasks.families import FAMILIES
@@ -64,6 +65,7 @@ def check(recipe: Recipe, origin: str, resources: Mapping[str, float], teacher: 
     student = list(student_faults(recipe))
     faults += student
     prompts = _prompts(recipe, faults) if not student else None  # a chat form reads the student's tokenizer
+    faults += _chat_key_faults(recipe)
     faults += _cluster_faults(recipe, resources, trains=teacher)
     if teacher:
         if data is not None:
@@ -89,6 +91,19 @@ def _prompts(recipe: Recipe, faults: list[PreflightFault]) -> RunPrompts | None:
     except PromptError as error:
         faults.append(PreflightFault("prompts", str(error), "Fix the file, or name another"))
         return None
+
+
+def _chat_key_faults(recipe: Recipe) -> Iterator[PreflightFault]:
+    """Keys of a chat template where none is used."""
+    student = recipe.student
+    try:
+        if is_chat(student.prompt):
+            return
+    except PromptError:
+        return  # told where the prompts are read
+    for key in student.set_chat_keys():
+        what = f"it is for a form of messages, and {student.prompt} is plain text, which goes through no chat template"
+        yield PreflightFault(f"student.{key}", what, "Set student.prompt: chat, or leave this key out")
 
 
 def _teachers(recipe: Recipe) -> list[tuple[str, TeacherSection]]:

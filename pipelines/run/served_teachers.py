@@ -89,6 +89,7 @@ def _application(recipe: Recipe, teacher: TeacherSection, endpoint: EndpointSect
             StudentServing(
                 checkpoint=teacher.model_at(endpoint),
                 model_name=teacher.model_at(endpoint),
+                defaults="published",
                 **endpoint.serve.model_dump(),
             )
         )

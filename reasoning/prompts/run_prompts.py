@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from reasoning.prompts.chat_template import chat_frame
 from reasoning.prompts.files import PromptFile, read_prompt
-from reasoning.prompts.student_forms import StudentForm, chat_frame, is_chat, student_form
+from reasoning.prompts.student_forms import StudentForm, is_chat, student_form
 from reasoning.prompts.teacher_prompts import TeacherPrompt, teacher_prompt
 from reasoning.recipe.student import StudentSection
 from reasoning.recipe.tailored import Recipe
@@ -42,7 +43,7 @@ def run_prompts(recipe: Recipe) -> RunPrompts:
 
 def form_of(student: StudentSection) -> StudentForm:
     """The form of a recipe's student. A form of messages loads the student's tokenizer. Raises `PromptError`."""
-    chat = chat_frame(student.source) if is_chat(student.prompt) else None
+    chat = chat_frame(student.source, student) if is_chat(student.prompt) else None
     return student_form(student.prompt, student.demonstrations, chat)
 
 

@@ -6,27 +6,29 @@ Invariants
 - A prompt that is plain text ends without white space and its completion begins with it (a space or a line end), so
   that prompt and completion tokenise apart exactly as they do together. A chat prompt ends as its template does.
 - A completion's answer is the one it is given: reasoning and answer are filled in, never changed but for white space.
+- Of a chat, prompt and completion together are the turns as the template writes them, up to the token that ends the
+  student's (`reasoning.prompts.chat_template`).
 
 Sources: the forms of papers A (2310.13332), without its trailing space, and B (2212.10071); see `library/student`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from reasoning.prompts.chat_template import QUESTION, FrameOf
 from reasoning.prompts.demonstrations import few_shot
 from reasoning.prompts.files import Message, PromptError, checked, fill, places, read_prompt
+from reasoning.prompts.frame import Frame, Marks
 from reasoning.prompts.headings import one_block
 
 DEFAULT_FORM = "reasoning"
 
-_QUESTION = "\0question\0"
 _PROMPT_PLACES = {"question", "demonstrations"}
 _COMPLETION_PLACES = {"rationale", "answer"}
 
@@ -75,12 +77,11 @@ class _Keys(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class StudentForm:
-    """How a student is asked and how it answers. `id` names the prompt file and its content; `before` and `after` stand
-    around the question; `answer_prompt` is None for a form that asks once."""
+    """How a student is asked and how it answers. `id` names the prompt file and its content; `frame` is what stands
+    around the question and around a completion; `answer_prompt` is None for a form that asks once."""
 
     id: str
-    before: str
-    after: str
+    frame: Frame
     completion_template: str
     answer_prompt: str | None = None
     stop: tuple[str, ...] = ()
@@ -88,19 +89,28 @@ class StudentForm:
 
     def prompt(self, question: str) -> str:
         """What the student continues."""
-        return f"{self.before}{question.strip()}{self.after}"
+        return f"{self.frame.before}{question.strip()}{self.frame.after}"
+
+    def marks(self, question: str) -> Marks:
+        """How the prompt of `question` is read."""
+        return self.frame.marks(self.prompt(question))
 
     def completion(self, rationale: str, answer: str) -> str:
-        """What it learns to continue with; the caller adds the end-of-sequence token."""
+        """What it learns to continue with; whoever tokenizes it adds the token that ends it."""
         return fill(self.completion_template, rationale=one_block(rationale), answer=answer.strip())
 
     def own_completion(self, text: str) -> str:
-        """A completion of the student's own as it would be learnt: trimmed, and begun as the form's completions are."""
-        return self.completion_template[: self._lead] + one_block(text)
+        """A completion of the student's own as it would be learnt: trimmed, begun and ended as the form's are."""
+        closing = self.frame.lead.strip().rpartition("\n")[2]  # of the thinking that the template opens, where it does
+        said = text.rpartition(closing)[2] if closing else text
+        return f"{self._lead}{one_block(said)}{self.frame.trail}"
 
     @property
-    def _lead(self) -> int:
-        return len(self.completion_template) - len(self.completion_template.lstrip())
+    def _lead(self) -> str:
+        if self.frame.lead:
+            return self.frame.lead
+        template = self.completion_template
+        return template[: len(template) - len(template.lstrip())]
 
     @property
     def reasons(self) -> bool:
@@ -108,34 +118,31 @@ class StudentForm:
         return "rationale" in places(self.completion_template)
 
 
-Frame = Callable[[tuple[Message, ...]], str]
-
-
 def student_form(
-    name: str = DEFAULT_FORM, demonstrations: Path | None = None, chat: Frame | None = None, base: Path | None = None
+    name: str = DEFAULT_FORM, demonstrations: Path | None = None, chat: FrameOf | None = None, base: Path | None = None
 ) -> StudentForm:
-    """The form of the prompt file `name` (of `library/student`, or a path). `chat` renders messages by the student's
-    chat template (see `chat_frame`); a form of messages needs it. Raises `PromptError`."""
+    """The form of the prompt file `name` (of `library/student`, or a path). `chat` makes a frame of messages by the
+    student's chat template (see `chat_frame`); a form of messages needs it. Raises `PromptError`."""
     file = read_prompt(name, "student", base)
     keys: _Keys = checked(file, _Keys)
     if keys.few_shot and demonstrations is None:
         raise PromptError(f"{file.path}: it shows demonstrations: name their file with student.demonstrations")
     examples = few_shot(file.path, keys.demonstration, demonstrations)
-    wanted = {"question": _QUESTION, "demonstrations": examples}
+    completion = keys.completion
     if keys.messages is None:
-        text = fill(keys.prompt or "", **wanted)
+        before, _, after = (keys.prompt or "").partition("{question}")
+        before, after = (fill(text, demonstrations=examples) for text in (before, after))
+        frame = Frame.around(before, after, shown=examples)
     elif chat is None:
         raise PromptError(f"{file.path}: a form of messages needs a student with a chat template")
     else:
-        text = chat(tuple(Message(role=m.role, content=fill(m.content, **wanted)) for m in keys.messages))
-    before, found, after = text.partition(_QUESTION)
-    if not found or _QUESTION in after:
-        raise PromptError(f"{file.path}: the student's chat template leaves out the question, or repeats it")
+        wanted = {"question": QUESTION, "demonstrations": examples}
+        frame = chat([Message(role=m.role, content=fill(m.content, **wanted)) for m in keys.messages])
+        completion = f"{frame.lead}{completion}{frame.trail}"
     return StudentForm(
         id=file.id,
-        before=before,
-        after=after,
-        completion_template=keys.completion,
+        frame=replace(frame, words=_words(completion)),
+        completion_template=completion,
         answer_prompt=keys.answer_prompt,
         stop=keys.stop,
         answer_stop=keys.answer_stop,
@@ -148,23 +155,10 @@ def is_chat(name: str, base: Path | None = None) -> bool:
     return keys.messages is not None
 
 
-def chat_frame(source: str) -> Frame:
-    """What renders messages by the chat template of the student at `source` (folder or hub id), up to where the student
-    begins to answer. The opening token is left out: it is added when the prompt is tokenized. Raises `PromptError`."""
-    from transformers import AutoTokenizer
-
-    tokenizer: Any = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    if not tokenizer.chat_template:
-        raise PromptError(f"student {source}: it has no chat template, so student.prompt must be a form of plain text")
-
-    def render(messages: tuple[Message, ...]) -> str:
-        text: str = tokenizer.apply_chat_template(
-            [message.model_dump() for message in messages], add_generation_prompt=True, tokenize=False
-        )
-        adds_opening = tokenizer.bos_token_id is not None and tokenizer("a").input_ids[0] == tokenizer.bos_token_id
-        return text.removeprefix(tokenizer.bos_token) if adds_opening else text
-
-    return render
+def _words(completion: str) -> tuple[str, str]:
+    """What stands in a completion's template before its first place and after its last."""
+    parts = re.split("|".join(f"{{{name}}}" for name in sorted(_COMPLETION_PLACES)), completion)
+    return parts[0], parts[-1]
 
 
 @lru_cache(maxsize=1)

@@ -142,7 +142,7 @@ def _default(info: FieldInfo) -> str:
     if value == "":
         return "empty"
     text = yaml.safe_dump(
-        value if isinstance(value, float | int | list | None) else str(value), default_flow_style=True
+        value if isinstance(value, float | int | list | dict | None) else str(value), default_flow_style=True
     )
     return f"`{text.removesuffix(chr(10)).removesuffix('...').strip()}`"
 
@@ -163,6 +163,8 @@ def _type(annotation: Any) -> str:
         return _one_of(parts)
     if origin is tuple:
         return f"list of: {_type(parts[0])}"
+    if origin is dict:
+        return "mapping"
     if parts:
         several = ["null" if part is type(None) else _type(part) for part in parts]
         return (", or " if any("," in words for words in several) else " or ").join(several)

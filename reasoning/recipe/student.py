@@ -1,22 +1,70 @@
 """Who learns: the keys of `student`.
 
 Owns: their defaults and bounds. The default is the embedded student, which needs no download.
+
+Invariant: a key of `ChatSection` that is left out is not written down either, so that recipes from before there were
+such keys are the recipes they were.
 """
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from reasoning.files.resources import resource
-from reasoning.recipe.base import PositiveInt
+from reasoning.recipe.base import PositiveInt, Section
 from reasoning.recipe.engine import PrecisionSection
 
 EMBEDDED_STUDENT = resource("reasoning.student.embedded", "weights")
 
 
-class StudentSection(PrecisionSection):
+class ChatSection(Section):
+    """How the student's chat template is used, by a form of messages (`prompt: chat`)."""
+
+    thinking: Literal["on", "off"] | None = Field(
+        default=None,
+        description=(
+            "Whether the student thinks before it answers, where its chat template can say so (Qwen3 and its like). "
+            "Default: what the template does by itself."
+        ),
+    )
+    system: str | None = Field(default=None, description="A system message before the question.")
+    template_arguments: dict[str, JsonValue] = Field(
+        default={}, description="Further arguments of the chat template, by their names in it."
+    )
+    template_date: date = Field(
+        default=date(2024, 7, 26),
+        description="What a chat template that writes today's date is told: one day for the whole run and for serving.",
+    )
+    template: str | None = Field(
+        default=None, description="Which chat template, for a student that has several with names. Default: `default`."
+    )
+
+    @field_validator("thinking", mode="before")
+    @classmethod
+    def _on_and_off_are_words(cls, value: Any) -> Any:
+        return {True: "on", False: "off"}[value] if isinstance(value, bool) else value  # YAML reads them as truth
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_left_out(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = handler(self)
+        left_out = set(self.chat_keys()) - set(self.set_chat_keys())
+        return {key: value for key, value in content.items() if key not in left_out}
+
+    @classmethod
+    def chat_keys(cls) -> tuple[str, ...]:
+        """The names of these keys."""
+        return tuple(ChatSection.model_fields)
+
+    def set_chat_keys(self) -> tuple[str, ...]:
+        """Those of these keys that are not left at their default."""
+        return tuple(name for name in self.chat_keys() if getattr(self, name) != ChatSection.model_fields[name].default)
+
+
+class StudentSection(ChatSection, PrecisionSection):
     """The model that learns, and how it is asked."""
 
     model: str = Field(
@@ -41,3 +89,9 @@ class StudentSection(PrecisionSection):
     def source(self) -> str:
         """The folder or hub id that `transformers` and vLLM load."""
         return str(EMBEDDED_STUDENT) if self.model == "embedded" else self.model
+
+    def asked_plainly(self, prompt: str) -> StudentSection:
+        """The same student asked in the plain text of `prompt`, for which it needs no keys of a chat template."""
+        return self.model_copy(
+            update={"prompt": prompt, **{key: ChatSection.model_fields[key].default for key in self.chat_keys()}}
+        )

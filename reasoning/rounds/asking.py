@@ -23,10 +23,11 @@ async def ask_student(
     """`sampling.samples` completions of `question`. In two steps, each is its reasoning, the form's `answer_prompt` and
     the answer, complete when the answer is; tokens are those of both."""
     prompt = form.prompt(question)
-    completions = await answering(prompt, replace(sampling, stop=(*sampling.stop, *form.stop)))
+    marks = form.marks(question)
+    completions = await answering(prompt, replace(sampling, stop=(*sampling.stop, *form.stop), marks=marks))
     if form.answer_prompt is None:
         return completions
-    for_answer = Sampling(max_new_tokens=ANSWER_TOKENS, stop=form.answer_stop)
+    for_answer = Sampling(max_new_tokens=ANSWER_TOKENS, stop=form.answer_stop, marks=marks)
     both = []
     for completion in completions:
         reasoning = completion.text.rstrip()

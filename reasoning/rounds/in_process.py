@@ -137,6 +137,7 @@ class InProcessClassroom(Classroom):
             dtype=self.recipe.student.dtype,
             on_pass=keep,
             resume=state if state.exists() else None,
+            frame=self.prompts.form.frame,
         )
         save_student(student.model, student.tokenizer, files.student)
         state.unlink(missing_ok=True)

@@ -4,8 +4,8 @@ Owns: turning prompts into padded batches, and answers into completions. What is
 `reasoning.student.decoding`'s, the loop `generate`'s.
 
 Invariants
-- Tokens are read and written as vLLM does: a prompt with the special tokens that its tokenizer adds, padding hidden by
-  a real attention mask, text without special tokens and cut before a stop string.
+- Tokens are read and written as the sampler on vLLM does: a prompt by its marks (`reasoning.prompts.encoding`), padding
+  hidden by a real attention mask, text without special tokens and cut before a stop string.
 - A seeded completion depends on prompt, seed and sample number alone: each row draws from random numbers of its own,
   and what else is in its batch moves only the last bits of its logits (in float32 that changes a token next to never).
 - Nothing but what is asked for decides: the model's own `generation_config` (repetition penalties, top-k, forced
@@ -30,6 +30,7 @@ from transformers import GenerationConfig, StoppingCriteriaList
 from transformers.cache_utils import Cache
 from transformers.modeling_outputs import BaseModelOutput
 
+from reasoning.prompts.encoding import Encoder
 from reasoning.student.checkpoint import Student
 from reasoning.student.decoding import Draw, Ending, Request, SampleRow, logits_processors, rows_of
 from reasoning.student.probe import Probe, ProbeReport, compare, end_tokens, tolerance
@@ -42,12 +43,13 @@ TAIL = 6  # tokens of the prompt that are decoded with a completion: a text's fi
 
 
 def batches(rows: Sequence[SampleRow], tokens_at_once: int) -> list[list[int]]:
-    """Indices of `rows` in groups to generate together: alike in temperature, top_p and stops, near in prompt length,
-    at most `tokens_at_once` padded tokens each (or one row)."""
+    """Indices of `rows` in groups to generate together: alike in temperature, top_p, stops and end, near in prompt
+    length, at most `tokens_at_once` padded tokens each (or one row)."""
     kinds: dict[object, list[int]] = {}
     for index, row in enumerate(rows):
         sampling = row.request.sampling
-        kinds.setdefault((sampling.temperature, sampling.top_p, sampling.stop), []).append(index)
+        end = sampling.marks.end if sampling.marks else None
+        kinds.setdefault((sampling.temperature, sampling.top_p, sampling.stop, end), []).append(index)
     groups: list[list[int]] = []
     for members in kinds.values():
         group: list[int] = []
@@ -75,11 +77,12 @@ class Generator:
     def __init__(self, student: Student, max_model_len: int | None = None, tokens_at_once: int | None = None) -> None:
         """`max_model_len`: the longest context in tokens, where it is to be shorter than the model's own."""
         self._model, self._tokenizer = student.model, student.tokenizer
+        self._encoder = Encoder(student.tokenizer, encoder_decoder=student.is_encoder_decoder)
         self._reads_apart = student.is_encoder_decoder  # the prompt is the encoder's, the answer stands alone
         self._device: torch.device = next(student.model.parameters()).device
-        self._ends = sorted(end_tokens(student.model) | {int(student.tokenizer.eos_token_id)})
+        self._own_ends = sorted(end_tokens(student.model) | {int(student.tokenizer.eos_token_id)})
         pad = student.tokenizer.pad_token_id
-        self._pad: int = self._ends[0] if pad is None else int(pad)
+        self._pad: int = self._own_ends[0] if pad is None else int(pad)
         lengths = [length for length in (context_length(student.model.config), max_model_len) if length is not None]
         self._context = min(lengths, default=None)
         self.tokens_at_once = tokens_at_once or TOKENS_AT_ONCE.get(self._device.type, TOKENS_AT_ONCE["cpu"])
@@ -97,7 +100,9 @@ class Generator:
 
     def request(self, prompt: str, sampling: Sampling) -> Request:
         """Tokenises `prompt`. Raises `PromptRefused` when it is empty or the context has no room for an answer."""
-        tokens = tuple(int(token) for token in self._tokenizer(prompt).input_ids)
+        marks = sampling.marks
+        read = self._tokenizer(prompt).input_ids if marks is None else self._encoder.prompt(prompt, marks)
+        tokens = tuple(int(token) for token in read)
         limit = sampling.max_new_tokens
         if self._context is not None:
             room = self._context - (0 if self._reads_apart else len(tokens))
@@ -167,7 +172,7 @@ class Generator:
                 which_B = torch.arange(len(going_B), device=self._device)
             output = self._model.generate(
                 **self._continued(inputs, tokens_BT, cache if ending.may_pause else None),
-                generation_config=self._config(ending.steps_left, eos_token_id=self._ends),
+                generation_config=self._config(ending.steps_left, eos_token_id=self._ends(rows[0].request)),
                 logits_processor=processors,
                 stopping_criteria=StoppingCriteriaList([ending]),
             )
@@ -226,7 +231,12 @@ class Generator:
 
     def _ending(self, rows: Sequence[SampleRow], width: int) -> Ending:
         stop = rows[0].request.sampling.stop
-        return Ending(rows, width, self._ends, self._has_stop if stop else None, self._device)
+        return Ending(rows, width, self._ends(rows[0].request), self._has_stop if stop else None, self._device)
+
+    def _ends(self, request: Request) -> list[int]:
+        """The tokens that end its answer: all that the model knows, and the one that its form ends with."""
+        marks = request.sampling.marks
+        return sorted({*self._own_ends, *([self._encoder.end(marks.end)] if marks is not None else [])})
 
     def _has_stop(self, row: SampleRow, tokens: list[int]) -> bool:
         stops = row.request.sampling.stop
@@ -235,7 +245,7 @@ class Generator:
         return any(stop in tail for stop in stops) and any(stop in self._text(row, tokens) for stop in stops)
 
     def _completion(self, row: SampleRow, tokens: list[int]) -> Completion:
-        ended = tokens[-1] in self._ends
+        ended = tokens[-1] in self._ends(row.request)
         text = self._text(row, tokens[:-1] if ended else tokens)
         found = [(text.find(stop) + len(stop), len(stop)) for stop in row.request.sampling.stop if stop in text]
         if found:  # the one that was complete first

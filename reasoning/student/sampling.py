@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reasoning.prompts.frame import Marks
+
 
 class StaleWeights(RuntimeError):
     """A replica was asked for a version that it does not hold: sync it first."""
@@ -43,7 +45,8 @@ class SamplersLost(RuntimeError):
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How to answer: `samples` completions of at most `max_new_tokens`, ending early at any of `stop` (left out of
-    the text). Temperature 0 is greedy and allows one sample. With `seed` the same prompt gets the same completions."""
+    the text). Temperature 0 is greedy and allows one sample. With `seed` the same prompt gets the same completions.
+    `marks` says how the prompt is read and which token ends the answer; None: as the tokenizer reads any text."""
 
     samples: int = 1
     temperature: float = 0.0
@@ -51,6 +54,7 @@ class Sampling:
     max_new_tokens: int = 128
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    marks: Marks | None = None
 
     def __post_init__(self) -> None:
         if self.temperature == 0.0 and self.samples != 1:

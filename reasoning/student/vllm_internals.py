@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,6 +52,24 @@ def server_arguments(options: dict[str, Any], model_name: str) -> Namespace:
     arguments.served_model_name = [model_name]
     validate_parsed_serve_args(arguments)
     return arguments
+
+
+def read_prompts_by(engine: AsyncLLMEngine, read: Callable[[str], list[int] | None]) -> None:
+    """Has the engine's server take the token ids of a text from `read`, where that gives any: its requests can say
+    whether special tokens are added, not whether those that a text spells are read as such."""
+    tokenizer: Any = engine.renderer.tokenizer
+    own = type(tokenizer)
+
+    def encode(self: Any, text: Any, *args: Any, **options: Any) -> Any:
+        asked_otherwise = options.get("return_offsets_mapping") or "split_special_tokens" in options
+        ids = read(text) if isinstance(text, str) and not asked_otherwise else None
+        if ids is None:
+            return own.__call__(self, text, *args, **options)
+        return {
+            "input_ids": ids[: options.get("max_length")]
+        }  # the server cuts one token above its limit, then refuses
+
+    tokenizer.__class__ = type(f"Framed{own.__name__}", (own,), {"__call__": encode})
 
 
 async def server_application(engine: AsyncLLMEngine, arguments: Namespace) -> Any:

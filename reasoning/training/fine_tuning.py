@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from reasoning.files.durable import new_file
+from reasoning.prompts.frame import Frame
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id
 from reasoning.training.losses.table import learns_from_triplets_alone, terms_of, total
@@ -68,14 +69,16 @@ def fine_tune(
     on_step: Callable[[LossPoint], None] | None = None,
     on_pass: Callable[[FineTuning], None] | None = None,
     resume: Path | None = None,
+    frame: Frame | None = None,
 ) -> FineTuneReport:
     """Teaches `model`, in place and on the device it is on, `training.epochs` passes over `examples`.
 
     `on_step` gets every step's losses (in bunches, twice a second); `on_pass` is called on every rank after each pass
-    and may `save` the state, which `resume` (a file so written) continues from.
+    and may `save` the state, which `resume` (a file so written) continues from. `frame` is the form's that the examples
+    were written in (None: all of them is text).
     Raises `TrainingError` when no example fits, when a loss is not a number, or when `resume` is another training's.
     """
-    run = FineTuning(model, tokenizer, examples, training, objective, seed, rank, world_size, dtype)
+    run = FineTuning(model, tokenizer, examples, training, objective, seed, rank, world_size, dtype, frame)
     if resume is not None:
         run.load(resume)
     for epoch in range(run.passes, training.epochs):
@@ -117,10 +120,12 @@ class FineTuning:
     def __init__(
         self, model: Any, tokenizer: Any, examples: Sequence[Example], training: TrainingSection,
         objective: ObjectiveSection, seed: int, rank: int, world_size: int, dtype: Dtype,
+        frame: Frame | None = None,
     ) -> None:  # fmt: skip
         config = model.config.get_text_config(decoder=True)
         limit = min(training.max_tokens, getattr(config, "max_position_embeddings", None) or training.max_tokens)
-        self.data = tokenize_examples(examples, tokenizer, limit, encoder_decoder=model.config.is_encoder_decoder)
+        apart = model.config.is_encoder_decoder
+        self.data = tokenize_examples(examples, tokenizer, limit, encoder_decoder=apart, frame=frame)
         if not self.data.examples:
             raise TrainingError(_nothing_fits(self.data, len(examples), limit))
         terms = terms_of(objective)
@@ -146,8 +151,11 @@ class FineTuning:
         self.steps = training.epochs * steps_per_pass(self.data.examples, training.batch_size)
         self.autocast = _autocast(self.device, dtype)
         self.identity = stable_id(
-            [e.id for e in examples], training.model_dump(mode="json"), objective.model_dump(mode="json"), seed
-        )
+            [e.id for e in examples], training.model_dump(mode="json"), objective.model_dump(mode="json"), seed,
+            *(frame.identity if frame is not None else ()),
+        )  # fmt: skip
+        if frame is not None and frame.end is not None:
+            _know_end(model, tokenizer, frame.end)
         self._tokens = 0
         self._unread: list[tuple[int, int, float, tuple[int, ...], Tensor]] = []
         self._started = self._read_at = time.perf_counter()
@@ -258,6 +266,15 @@ class FineTuning:
             dropped=self.data.dropped_completions,
             dropped_examples=self.data.dropped_examples,
         )
+
+
+def _know_end(model: Any, tokenizer: Any, text: str) -> None:
+    """Has the student's files name the token that its answers are taught to end with, for whoever loads it."""
+    config, end = model.generation_config, int(tokenizer.convert_tokens_to_ids(text))
+    known = config.eos_token_id if config.eos_token_id is not None else tokenizer.eos_token_id
+    ends = list(known) if isinstance(known, list | tuple) else [known]
+    if end not in ends:
+        config.eos_token_id = [*ends, end]
 
 
 def _only_triplets(data: TokenizedData, objective: ObjectiveSection) -> TokenizedData:

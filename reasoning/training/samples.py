@@ -22,6 +22,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reasoning.prompts.encoding import TEXT_ALONE, Encoder
+from reasoning.prompts.frame import Frame
 from reasoning.records import Example
 
 TokenIds = tuple[int, ...]
@@ -29,7 +31,7 @@ TokenIds = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class TokenizedExample:
-    """One question as token ids. Completions end in the end-of-sequence token; a decoder's prompt has none."""
+    """One question as token ids. Completions end in the token that ends an answer; a decoder's prompt has none."""
 
     id: str
     prompt: TokenIds
@@ -72,44 +74,38 @@ class Sample:
 
 
 def tokenize_examples(
-    examples: Sequence[Example], tokenizer: Any, max_tokens: int, *, encoder_decoder: bool = False
+    examples: Sequence[Example],
+    tokenizer: Any,
+    max_tokens: int,
+    *,
+    encoder_decoder: bool = False,
+    frame: Frame | None = None,
 ) -> TokenizedData:
-    """Token ids of `examples`: prompt and completion encoded apart, the completion closed by the end of sequence.
+    """Token ids of `examples`: prompt and completion encoded apart, the completion closed by the end of its `frame`
+    (None: of text alone, the end of sequence).
 
-    `tokenizer` is a `transformers` tokenizer. A prompt is read as sampler and server read it: a token that is put
-    before every text (Llama's begin of sequence) stands before it, and for an encoder also one that is put after it
-    (T5's end of sequence). Completions equal as token ids are one. A completion is left out when it exceeds
-    `max_tokens` together with its prompt, or for an encoder-decoder when it or its prompt does; an example when no
-    positive of it is left.
+    `tokenizer` is a `transformers` tokenizer. A prompt is read as sampler and server read it
+    (`reasoning.prompts.encoding`): a token that is put before every text (Llama's begin of sequence) stands before it,
+    and for an encoder also one that is put after it (T5's end of sequence). Completions equal as token ids are one. A
+    completion is left out when it exceeds `max_tokens` together with its prompt, or for an encoder-decoder when it or
+    its prompt does; an example when no positive of it is left.
     """
-    end = tokenizer.eos_token_id
-    prompts = _encode(tokenizer, [example.prompt for example in examples], whole=encoder_decoder)
-    if not encoder_decoder:
-        opening = _opening(tokenizer)
-        prompts = [[*opening, *ids] for ids in prompts]
+    encoder = Encoder(tokenizer, encoder_decoder=encoder_decoder)
+    marks = [frame.marks(example.prompt) if frame else TEXT_ALONE for example in examples]
+    prompts = encoder.prompts([example.prompt for example in examples], marks)
     size = _longer if encoder_decoder else _together
-    completions = iter(_encode(tokenizer, [text for e in examples for text in (*e.positives, *e.negatives)]))
+    completions = iter(encoder.completions([text for e in examples for text in (*e.positives, *e.negatives)], frame))
     kept: list[TokenizedExample] = []
     dropped = longest = 0
     for example, prompt in zip(examples, prompts, strict=True):
-        positives = _distinct([(*next(completions), end) for _ in example.positives])
-        negatives = _distinct([(*next(completions), end) for _ in example.negatives])
+        positives = _distinct([tuple(next(completions)) for _ in example.positives])
+        negatives = _distinct([tuple(next(completions)) for _ in example.negatives])
         longest = max(longest, *(size(prompt, c) for c in (*positives, *negatives, ())))
         fitting = [tuple(c for c in side if size(prompt, c) <= max_tokens) for side in (positives, negatives)]
         dropped += len(positives) + len(negatives) - len(fitting[0]) - len(fitting[1])
         if fitting[0]:
             kept.append(TokenizedExample(example.id, tuple(prompt), fitting[0], fitting[1]))
     return TokenizedData(tuple(kept), dropped, len(examples) - len(kept), longest)
-
-
-def _opening(tokenizer: Any) -> list[int]:
-    """The special tokens that the tokenizer puts before a text by itself; those it would put after are not wanted."""
-    plain, dressed = _encode(tokenizer, ["a"])[0], tokenizer("a")["input_ids"]
-    return list(dressed[: dressed.index(plain[0])])
-
-
-def _encode(tokenizer: Any, texts: list[str], *, whole: bool = False) -> list[list[int]]:
-    return tokenizer(texts, add_special_tokens=whole)["input_ids"] if texts else []
 
 
 def _together(prompt: Sequence[int], completion: Sequence[int]) -> int:

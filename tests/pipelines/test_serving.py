@@ -47,6 +47,9 @@ def test_a_student_is_served_as_it_was_sampled(tmp_path: Path) -> None:
     serving = serving_of(directory, graduate_of(directory, None), replicas=2)
     assert (serving.model_name, serving.replicas, serving.cpus, serving.gpus) == ("mine", 2, 3.0, 0.0)
     assert serving.prompt == directory.form().prompt("{question}")
+    assert serving.frame == directory.form().frame
+    assert serving.decoding()["generation_config"] == "vllm"  # not what the checkpoint suggests
+    assert serving.decoding()["override_generation_config"] == {"temperature": 0.0}
     served, sampled = engine_options(serving.engine()), engine_options(engine_settings(directory.recipe()))
     assert {key for key in served if served[key] != sampled[key]} == {"model"}
     assert served["model"] == str(directory.round(0).student)

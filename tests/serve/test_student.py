@@ -16,6 +16,7 @@ import psutil
 import pytest
 from pydantic import ValidationError
 
+from reasoning.prompts.frame import Frame
 from reasoning.prompts.student_forms import student_prompt
 from reasoning.student.checkpoint import save_student
 from serve.student import QUESTION, StudentServing, chat_template, deploy_student
@@ -128,18 +129,22 @@ def test_long_seeded_requests_leave_the_server_alive(served: Served) -> None:
 
 def test_a_template_may_hold_any_character() -> None:
     tokenizer = byte_tokenizer()
-    tokenizer.chat_template = chat_template(tokenizer, "Frage \U0001f600 — " + QUESTION + " ⟹")
+    tokenizer.chat_template = chat_template(Frame.around("Frage \U0001f600 — ", " ⟹"))
     rendered = tokenizer.apply_chat_template([{"role": "user", "content": "wieviel?"}], tokenize=False)
     assert rendered == "Frage \U0001f600 — wieviel? ⟹"
 
 
-def test_template_is_not_forced_on_a_tokenizer_that_has_one() -> None:
-    tokenizer = byte_tokenizer()
+def test_a_chat_is_rendered_in_the_form_that_is_named_or_the_tokenizers_or_the_default_one() -> None:
+    tokenizer, serving = byte_tokenizer(), StudentServing(checkpoint="org/name")
     question = 'A "quoted" {{ question }}\nwith a second line?'
-    tokenizer.chat_template = chat_template(tokenizer)
+    frame = serving.frame_for(tokenizer)
+    assert frame is not None
+    tokenizer.chat_template = chat_template(frame)
     messages = [{"role": "user", "content": question}]
     assert tokenizer.apply_chat_template(messages, tokenize=False) == student_prompt(question)
-    assert chat_template(tokenizer) is None
+    assert serving.frame_for(tokenizer) is None
+    named = StudentServing(checkpoint="org/name", prompt=f"<s>{QUESTION}!").frame_for(tokenizer)
+    assert named == Frame.around("<s>", "!")
 
 
 def test_serving_arguments_are_checked_before_anything_starts(tmp_path: Path) -> None:

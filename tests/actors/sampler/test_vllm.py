@@ -194,6 +194,31 @@ def test_stop_ends_an_answer_and_the_limit_cuts_it(
     assert stopped.complete and stopped.text == whole.text.partition(stop)[0]
 
 
+@pytest.mark.engine
+def test_both_back_ends_read_and_end_a_chat_alike(
+    replica: Any, checkpoints: dict[str, str], probes: dict[str, Probe]
+) -> None:
+    """A question that spells special tokens, and an end that the template writes and the model's files do not name."""
+    import ray
+
+    from reasoning.prompts.frame import Frame
+    from reasoning.student.checkpoint import load_student
+    from reasoning.student.generation import Generator
+
+    ray.get(replica.sync.remote("A", checkpoints["A"], probes["A"]))
+    generator = Generator(load_student(checkpoints["A"]))
+    questions = [f"{i} apples</s>?" for i in range(6)]
+    (unended,) = generator.answer([questions[0]], GREEDY)[0]
+    frame = Frame("</s>", "</s>", ((0, 4),), ((0, 4),), end=unended.text[3], opening=False)
+    prompts = [f"</s>{question}</s>" for question in questions]
+    samplings = [Sampling(max_new_tokens=24, marks=frame.marks(prompt)) for prompt in prompts]
+    said = [ray.get(replica.answer.remote("A", *asked)) for asked in zip(prompts, samplings, strict=True)]
+    assert said == generator.answer(prompts, samplings)
+    assert {completion.complete for (completion,) in said} == {True, False}
+    with pytest.raises(PromptRefused, match="512"):
+        ray.get(replica.answer.remote("A", "y" * 600, samplings[0]))
+
+
 @pytest.mark.slow
 @pytest.mark.engine
 def test_killed_engine_comes_back_synced_and_no_request_is_lost(

@@ -44,6 +44,7 @@ def test_a_report_shows_rounds_plots_and_a_mistake_with_its_answer(tmp_path: Pat
     assert page.count("data:image/svg+xml") == 4
     assert "50.0 %" in page and "40.0 – 60.0" in page
     assert "right steps" in page
+    assert "temperature\n  0.7" in page and "greedily where a request does not say otherwise" in page
     assert SCRIPT not in page and "&lt;script&gt;" in page
     assert "http://" not in page and "https://" not in page
 

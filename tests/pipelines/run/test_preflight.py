@@ -193,6 +193,13 @@ def test_a_chat_form_needs_a_chat_template(student: Path) -> None:
         check(recipe, "mine.yaml", LAPTOP)
 
 
+@pytest.mark.parametrize("key", ["thinking: off", "system: Be brief.", "template_date: 2025-01-01"])
+def test_a_key_of_chat_templates_needs_a_form_that_goes_through_one(student: Path, key: str) -> None:
+    recipe = parse_recipe(f"{SMALL}student: {{model: '{student}', {key}}}", "mine.yaml")
+    with pytest.raises(PreflightError, match=rf"student\.{key.split(':')[0]}.*student\.prompt: chat"):
+        check(recipe, "mine.yaml", LAPTOP)
+
+
 def test_labels_alone_are_learnt_in_one_round(student: Path) -> None:
     text = f"{SMALL}student: {{model: '{student}', prompt: label}}\nlearning: {{rounds: %d}}"
     with pytest.raises(PreflightError, match=r"student\.prompt.*no reasoning"):

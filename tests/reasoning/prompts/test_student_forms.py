@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasoning.prompts.files import PROMPTS, Message, PromptError
-from reasoning.prompts.student_forms import chat_frame, student_completion, student_form, student_prompt
+from reasoning.prompts.chat_template import chat_frame
+from reasoning.prompts.files import PROMPTS, PromptError
+from reasoning.prompts.student_forms import student_completion, student_form, student_prompt
+from tests.reasoning.prompts.chat_templates import chat_tokenizer
 from tests.reasoning.prompts.written import written
-from tests.tiny_students import byte_tokenizer
 
 FORMS = sorted(path.stem for path in (PROMPTS / "student").glob("*.yaml"))
 
@@ -55,29 +56,23 @@ def test_a_prompt_that_cannot_be_used_is_named_with_its_fault(tmp_path: Path, te
 
 
 def test_a_chat_form_goes_through_the_students_own_template(tmp_path: Path) -> None:
-    from tokenizers.processors import TemplateProcessing
-
-    tokenizer = byte_tokenizer()
-    tokenizer.add_special_tokens({"bos_token": "<s>"})
-    opening = TemplateProcessing("<s> $A", special_tokens=[("<s>", tokenizer.bos_token_id)])
-    tokenizer.backend_tokenizer.post_processor = opening
-    tokenizer.chat_template = "<s>{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}<assistant>"
-    tokenizer.save_pretrained(tmp_path)
+    chat_tokenizer("mistral").save_pretrained(tmp_path)
     form = student_form("chat", chat=chat_frame(str(tmp_path)))
     prompt = form.prompt("How many?")
-    assert prompt.startswith("<user>Think step by step")  # <s> is added by whoever tokenises
-    assert prompt.endswith("Question: How many?\n<assistant>")
-    assert form.completion("9 and 9.", "18") == "9 and 9.\nAnswer: 18"
+    assert prompt.startswith("[INST] Think step by step")  # <s> is added by whoever tokenises
+    assert prompt.endswith("Question: How many? [/INST]")
+    assert form.completion("9 and 9.", "18") == " 9 and 9.\nAnswer: 18"
+    assert form.own_completion("9 and 8.\n\nAnswer: 17 ") == " 9 and 8.\nAnswer: 17"
     with pytest.raises(PromptError, match="chat template"):
         student_form("chat")
 
 
-def test_a_template_that_drops_the_question_is_refused() -> None:
-    def drops(messages: tuple[Message, ...]) -> str:
-        return "<user><assistant>"
-
-    with pytest.raises(PromptError, match="leaves out the question"):
-        student_form("chat", chat=drops)
+def test_a_mistake_of_a_thinking_student_is_taught_without_its_thoughts(tmp_path: Path) -> None:
+    chat_tokenizer("deepseek-r1").save_pretrained(tmp_path)
+    form = student_form("chat", chat=chat_frame(str(tmp_path)))
+    assert form.prompt("How many?").endswith("<think>\n")
+    for said in ("8 or 9?\n</think>\n\n9 and 8.\nAnswer: 17", "9 and 8.\nAnswer: 17"):
+        assert form.own_completion(said) == "\n</think>\n\n9 and 8.\nAnswer: 17"
 
 
 def test_the_students_form() -> None:

@@ -42,5 +42,5 @@ def test_two_steps_ask_for_each_answer_after_its_reasoning() -> None:
     assert len(student.asked) == 3
     for n, (completion, (prompt, used)) in enumerate(zip(completions, student.asked[1:], strict=True)):
         assert prompt == f"{form.prompt('How many?')}Way {n}.{form.answer_prompt}"
-        assert used == Sampling(max_new_tokens=ANSWER_TOKENS, stop=form.answer_stop)
+        assert used == Sampling(max_new_tokens=ANSWER_TOKENS, stop=form.answer_stop, marks=form.marks("How many?"))
         assert completion == Completion(f"Way {n}.{form.answer_prompt} 18.", False, 7)

@@ -12,9 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import MistralConfig, MistralForCausalLM
 
+from reasoning.prompts.chat_template import ChatTemplate
+from reasoning.prompts.frame import Frame
+from reasoning.prompts.student_forms import default_form, student_form
+from reasoning.recipe.student import ChatSection
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example
-from reasoning.student.checkpoint import Student
+from reasoning.student.checkpoint import Student, load_student, save_student
+from reasoning.student.probe import end_tokens
 from reasoning.training.fine_tuning import (
     FineTuneReport,
     FineTuning,
@@ -26,7 +31,8 @@ from reasoning.training.fine_tuning import (
 )
 from reasoning.training.objectives import Objective
 from reasoning.training.samples import draw_pass
-from tests.tiny_students import tiny_student
+from tests.reasoning.prompts.chat_templates import chat_tokenizer
+from tests.tiny_students import tiny_llama, tiny_student
 from tests.tiny_t5 import tiny_t5_student
 
 pytestmark = pytest.mark.training
@@ -310,3 +316,75 @@ def test_students_that_cannot_share_prompts_learn_the_same(monkeypatch: pytest.M
     assert not shared[-1]
     for mine, theirs in zip(report.losses, expected.losses, strict=True):
         assert math.isclose(mine.total, theirs.total, rel_tol=1e-4)
+
+
+def _chat_student(family: str) -> Student:
+    tokenizer = chat_tokenizer(family)
+    return Student(tiny_llama(len(tokenizer), eos_token_id=tokenizer.eos_token_id), tokenizer)
+
+
+def _frame(student: Student) -> Frame:
+    template = ChatTemplate("student", student.tokenizer, ChatSection())
+    return student_form("chat", chat=template.frame).frame
+
+
+@pytest.mark.parametrize(
+    ("family", "ends"),
+    [
+        ("chatml-bare", ["<|endoftext|>", "<|im_end|>"]),  # a base model: its own end is not the template's
+        ("gemma", ["<eos>", "<end_of_turn>"]),
+        ("phi3", ["<|endoftext|>", "<|end|>"]),
+        ("chatml", ["<|im_end|>"]),
+        ("glm4", ["<|endoftext|>"]),
+    ],
+)
+def test_a_taught_students_files_name_the_end_it_was_taught(family: str, ends: list[str], tmp_path: Path) -> None:
+    student = _chat_student(family)
+    frame = _frame(student)
+    example = Example("p", f"{frame.before}1+1?{frame.after}", (f"{frame.lead}2{frame.trail}",))
+    fine_tune(student.model, student.tokenizer, [example], _training(epochs=1), OBJECTIVE, 0, frame=frame)
+    save_student(student.model, student.tokenizer, tmp_path / "student")
+    known = end_tokens(load_student(str(tmp_path / "student")).model)
+    assert known == set(student.tokenizer.convert_tokens_to_ids(ends))
+
+
+@pytest.mark.parametrize(
+    ("family", "same"),
+    [
+        ("plain", True),
+        ("chatml", False),
+        ("mistral", False),
+        ("glm4", False),  # ends as plain text does, and begins as its template writes
+    ],
+)
+def test_a_form_of_plain_text_leaves_a_trainings_identity_alone(family: str, same: bool) -> None:
+    student = _chat_student("chatml" if family == "plain" else family)
+    frames = [None, default_form().frame if family == "plain" else _frame(student)]
+    unframed, framed = (
+        FineTuning(student.model, student.tokenizer, _examples(2), _training(), OBJECTIVE, 3, 0, 1, "auto", frame)
+        for frame in frames
+    )
+    assert (unframed.identity == framed.identity) is same
+
+
+def test_a_training_in_a_chat_template_resumes_as_it_went_on(tmp_path: Path) -> None:
+    def taught(stop_after: int | None, resume: Path | None = None) -> Student:
+        student = _chat_student("qwen3")
+        frame = _frame(student)
+        examples = [
+            Example(f"p{i}", f"{frame.before}{i}+1?{frame.after}", (f"{frame.lead}{i + 1} <|im_end|>",))
+            for i in range(4)
+        ]
+
+        def keep(run: FineTuning) -> None:
+            if run.passes == stop_after:
+                run.save(tmp_path / "state.pt")
+
+        fine_tune(
+            student.model, student.tokenizer, examples, _training(), OBJECTIVE, 3, frame=frame, on_pass=keep,
+            resume=resume,
+        )  # fmt: skip
+        return student
+
+    whole = taught(1)
+    assert torch.equal(_weights(whole), _weights(taught(None, tmp_path / "state.pt")))
