@@ -27,7 +27,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, JsonValue, field_validator
 from ray import serve
 from ray.serve import Application
 
@@ -57,7 +57,8 @@ class StudentServing(EngineSection):
     `model` of requests; `prompt` is the form it was trained on, with {question} in it; `frame` says more of that form
     than its text (a run's has one); `defaults` is what a request that does not say how to sample gets: `examined` as in
     an evaluation, `published` what the checkpoint's `generation_config.json` suggests, for a model that is no student;
-    `gpus` and `cpus` are per replica; how the engine is set up are a recipe's keys."""
+    `gpus` and `cpus` are per replica; `reasoning_parser` (vLLM's, by name) parts thinking from an answer, and
+    `chat_template_kwargs` are arguments of the chat template; how the engine is set up are a recipe's keys."""
 
     checkpoint: str
     model_name: Annotated[str, Field(min_length=1)] = "student"
@@ -67,6 +68,8 @@ class StudentServing(EngineSection):
     replicas: PositiveInt = 1
     gpus: NotNegative = 0.0
     cpus: Positive = 1.0
+    reasoning_parser: str | None = None
+    chat_template_kwargs: dict[str, JsonValue] = Field(default_factory=dict)
 
     @field_validator("checkpoint")
     @classmethod
@@ -134,7 +137,10 @@ class StudentServer:
         prepare_process(settings)
         from vllm import AsyncEngineArgs, AsyncLLMEngine
 
-        self._arguments = server_arguments(engine_options(settings) | serving.decoding(), serving.model_name)
+        options = engine_options(settings) | serving.decoding()
+        self._arguments = server_arguments(
+            options, serving.model_name, serving.reasoning_parser, serving.chat_template_kwargs
+        )
         self._engine = AsyncLLMEngine.from_engine_args(AsyncEngineArgs.from_cli_args(self._arguments))
 
     async def __serve_build_asgi_app__(self) -> Any:

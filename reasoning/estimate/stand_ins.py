@@ -13,6 +13,7 @@ from reasoning.grading.kinds import KINDS
 from reasoning.prompts.headings import one_block, read_reply
 from reasoning.prompts.student_forms import StudentForm
 from reasoning.records import Mistake, Problem
+from reasoning.teacher.thinking import split_thinking
 
 CHARACTERS_A_TOKEN = 4  # of the student's, whose answers are bounded in tokens
 
@@ -20,7 +21,8 @@ CHARACTERS_A_TOKEN = 4  # of the student's, whose answers are bounded in tokens
 def stand_in(problem: Problem, solution: str, form: StudentForm, max_new_tokens: int) -> Mistake:
     """A mistake on `problem` made of a teacher's reply, `solution`, with its last number changed, in the student's
     `form`. A reply without reasoning is taken as it stands."""
-    rationale = read_reply(solution).rationale or solution
+    said = split_thinking(solution).said
+    rationale = read_reply(said).rationale or said
     wrong = wrong_answer(problem)
     text = one_block(form.completion(with_another_digit(rationale), wrong))
     return Mistake(problem.id, 0, text[: CHARACTERS_A_TOKEN * max_new_tokens], wrong)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from reasoning.recipe.base import Fraction, NotNegative, Positive, PositiveInt, Section
 from reasoning.recipe.engine import EngineSection
@@ -24,8 +24,7 @@ from reasoning.teacher.prices import Price, price_of
 
 class PriceSection(Section):
     """Dollars for a million tokens; `batch_share` of it by the Batch API (OpenAI: 0.5). `cached` and `cache_write` are
-    for
-    tokens of the prompt that a cache held or took, `tiers` for the tiers of service that a reply names."""
+    for tokens of the prompt that a cache held or took, `tiers` for the tiers of service that a reply names."""
 
     input: NotNegative = Field(description="Dollars per million tokens sent.")
     output: NotNegative = Field(description="Dollars per million tokens received.")
@@ -77,6 +76,16 @@ class ServeSection(EngineSection):
     replicas: PositiveInt = Field(default=1, description="How many copies of the model are served.")
     gpus: NotNegative = Field(default=0.0, description="GPUs of each replica.")
     cpus: Positive = Field(default=1.0, description="CPU cores of each replica.")
+    reasoning_parser: str | None = Field(
+        default=None,
+        description=(
+            "vLLM's parser that parts the model's thinking from its answer, such as `qwen3` or `deepseek_r1`. Default: "
+            "none; marks such as `<think>` are read all the same."
+        ),
+    )
+    chat_template_kwargs: dict[str, JsonValue] = Field(
+        default_factory=dict, description="Arguments of the model's chat template, such as `{enable_thinking: false}`."
+    )
 
 
 class EndpointSection(Section):

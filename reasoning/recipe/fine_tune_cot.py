@@ -26,7 +26,7 @@ from reasoning.recipe.base import PositiveInt, Section
 from reasoning.recipe.learning import LearningSection
 from reasoning.recipe.student import StudentSection
 from reasoning.recipe.tailored import Recipe, RunRecipe, parse_as, parse_recipe, recipe_text
-from reasoning.recipe.teacher import THROUGHPUT_KEYS, RunTeacherSection, TailoredTeacherSection
+from reasoning.recipe.teacher import LATER_KEYS, THROUGHPUT_KEYS, RunTeacherSection, TailoredTeacherSection
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 
 LABELS_ALONE = 0  # the degree of the baseline
@@ -167,6 +167,9 @@ class FineTuneCotRecipe(RunRecipe):
         content = self.model_dump(mode="json", include={"seed", "task", "student", "teacher", "fine_tuning"})
         for key in THROUGHPUT_KEYS:
             content["teacher"].pop(key, None)
+        for key, value in LATER_KEYS.items():
+            if content["teacher"].get(key) == value:
+                del content["teacher"][key]
         for key in ("degree", "degrees"):
             content["fine_tuning"].pop(key)
         return content

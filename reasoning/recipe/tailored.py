@@ -25,7 +25,7 @@ from reasoning.recipe.explaining import explain
 from reasoning.recipe.learning import LearningSection
 from reasoning.recipe.student import StudentSection
 from reasoning.recipe.task import TaskSection
-from reasoning.recipe.teacher import THROUGHPUT_KEYS, TailoredTeacherSection, TeacherSection
+from reasoning.recipe.teacher import LATER_KEYS, THROUGHPUT_KEYS, TailoredTeacherSection, TeacherSection
 from reasoning.records import stable_id
 
 RecipeT = TypeVar("RecipeT", bound="RunRecipe")
@@ -88,6 +88,9 @@ class Recipe(RunRecipe):
         for endpoint in (content["teacher"], content["teacher"].get("first") or {}):
             for key in THROUGHPUT_KEYS:
                 endpoint.pop(key, None)
+            for key, value in LATER_KEYS.items():
+                if endpoint.get(key) == value:
+                    del endpoint[key]
         for key in ("rounds", "patience"):
             content["learning"].pop(key, None)
         return content

@@ -11,6 +11,7 @@ Invariants
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -49,6 +50,9 @@ THROUGHPUT_KEYS = (
     "send_temperature",
     "max_tokens_key",
 )
+# Keys that came after recipes had been used: with these values they are no part of a run's identity, which stays what
+# it was.
+LATER_KEYS = {"thinking": "drop"}
 
 
 class TeacherSection(EndpointSection):
@@ -73,6 +77,13 @@ class TeacherSection(EndpointSection):
         default=0.7, description="The sampling temperature of its replies."
     )
     max_tokens: PositiveInt = Field(default=512, description="The longest reply, in tokens.")
+    thinking: Literal["keep", "drop"] = Field(
+        default="drop",
+        description=(
+            "Whether the student learns what the teacher thinks before it answers: `drop` leaves it out, `keep` puts "
+            "it before the rationale, between `<think>` and `</think>`."
+        ),
+    )
     attempts: PositiveInt = Field(
         default=5, description="How many times a request is tried before it counts as failed."
     )
@@ -122,9 +133,17 @@ class TeacherSection(EndpointSection):
         return self
 
     @property
+    def teaches_thinking(self) -> bool:
+        return self.thinking == "keep"
+
+    @property
     def name(self) -> str:
-        """The teacher's name in the journal: stable across runs and ports, never a secret."""
-        return self.base_url or OPENAI_API if self.kind == "openai" else self.kind
+        """The teacher's name in the journal: stable across runs and ports, never a secret. Arguments of a chat template
+        shape the answers, and so are part of it."""
+        if self.kind == "openai":
+            return self.base_url or OPENAI_API
+        arguments = self.serve.chat_template_kwargs if self.serve is not None else {}
+        return f"{self.kind} {json.dumps(arguments, sort_keys=True)}" if arguments else self.kind
 
     @property
     def identity(self) -> tuple[str, str]:

@@ -142,17 +142,18 @@ def _rationale(
     round: int,
     sample: int,
 ) -> Rationale:
-    teacher = classroom.recipe.teacher
+    teacher = classroom.recipe.teacher if round else classroom.recipe.teacher.for_first
     return keep(
-        reply.text,
+        reply.whole_text,
         problem,
         round=round,
         source=prompt.source,
         prompt=prompt.id,
-        model=teacher.model if round else teacher.for_first.model,
+        model=teacher.model,
         mistake_id=mistake.id if mistake else "",
         complete=not reply.truncated,
         any_answer=classroom.recipe.learning.filter == "none",
+        teach_thinking=teacher.teaches_thinking,
         sample=sample,
     )
 

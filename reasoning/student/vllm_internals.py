@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,9 +40,14 @@ async def take_weights(engine: AsyncLLMEngine, checkpoint: str) -> None:
     await engine.collective_rpc("refresh_heads")
 
 
-def server_arguments(options: dict[str, Any], model_name: str) -> Namespace:
+def server_arguments(
+    options: dict[str, Any],
+    model_name: str,
+    reasoning_parser: str | None = None,
+    chat_template_kwargs: Mapping[str, Any] | None = None,
+) -> Namespace:
     """The arguments of vLLM's OpenAI-compatible server for an engine of these options. Their defaults are to be had
-    from the command line's parser only."""
+    from the command line's parser only. Raises `ValueError` for a parser of thinking that vLLM does not have."""
     from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 
@@ -50,6 +55,15 @@ def server_arguments(options: dict[str, Any], model_name: str) -> Namespace:
     for name, value in options.items():
         setattr(arguments, name, value)
     arguments.served_model_name = [model_name]
+    arguments.default_chat_template_kwargs = dict(chat_template_kwargs or {}) or None
+    if reasoning_parser is not None:
+        from vllm.reasoning import ReasoningParserManager
+
+        known = ReasoningParserManager.list_registered()
+        if reasoning_parser not in known:
+            raise ValueError(f"reasoning_parser: vLLM has no {reasoning_parser!r}; it has {', '.join(sorted(known))}")
+        arguments.reasoning_parser = reasoning_parser
+        arguments.structured_outputs_config.reasoning_parser = reasoning_parser  # the server's own copy
     validate_parsed_serve_args(arguments)
     return arguments
 

@@ -19,6 +19,7 @@ from enum import StrEnum
 from reasoning.records import stable_id
 from reasoning.teacher.finish_reasons import Finish, finish_of
 from reasoning.teacher.prices import Price
+from reasoning.teacher.thinking import with_thinking
 
 
 class FailureKind(StrEnum):
@@ -144,6 +145,11 @@ class TeacherReply:
     model: str
     from_journal: bool = False
     thinking: str = ""
+
+    @property
+    def whole_text(self) -> str:
+        """The text after the thinking that came apart from it, as one text that `split_thinking` parts again."""
+        return with_thinking(self.thinking, self.text) if self.thinking.strip() else self.text
 
     @property
     def truncated(self) -> bool:

@@ -99,8 +99,10 @@ class ProviderApp:
             return _error_response(fault_error(fault, self._args.model), {**hint, **headers})
         if fault is FaultKind.HTML:
             return web.Response(text=PAGE, content_type="text/html")
+        if fault is FaultKind.ERROR_WITHIN:
+            return web.Response(body=self._handler.error_within(admitted), content_type="application/json")
         if admitted.given is None:
-            return _error_response(fault_error(fault, self._args.model), headers)
+            return _error_response(self._handler.error_of(admitted), headers)
         if admitted.latency_s:
             await asyncio.sleep(admitted.latency_s)
         if fault is FaultKind.STALLED:
@@ -115,7 +117,8 @@ class ProviderApp:
             self._handler.finish(admitted)
             return response
         self._handler.finish(admitted)
-        return web.Response(body=body, headers={**headers, "Content-Type": "application/json"})
+        kind = "text/event-stream" if fault is FaultKind.STREAMED else "application/json"
+        return web.Response(body=body, status=self._handler.status(admitted), headers={**headers, "Content-Type": kind})
 
     async def _models(self, _: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [self._card()]})

@@ -16,19 +16,20 @@ from serve.provider.batch_api import BatchTimes
 from serve.provider.batch_forms import BatchForm
 from serve.provider.chat_completion import EchoTeacher
 from serve.provider.faults import FaultArgs, LatencyArgs
+from serve.provider.reply_forms import ThinkingForm
 
 
 class ProviderArgs(BaseModel):
     """The provider's settings. Limits: None is no limit. Prices in dollars per million tokens.
 
-    `count_tokens`: what a request counts against the minute, `reserved`: its prompt and its max_tokens (16 without
-    one) for each choice, `actual`: what it will use. `retry_after`: the form in which a refusal says when to come back.
+    `count_tokens`: what a request counts against the minute, `reserved`: its prompt and its max_tokens (16 without one)
+    for each choice, `actual`: what it will use. `retry_after`: the form in which a refusal says when to come back.
     `batch_seconds`: from the creation of a batch to its end. `batch_fault_share`: of the lines, with `faults.weights`.
     `batch_call_fault_share`: of the calls to files and batches that fail, half of them after they were carried out.
     `batch_form`: whose records and result lines it writes; `batch_words`: other words for statuses; `batch_zipped` and
     `batch_odd_rows`: result files that are gzipped, or have lines twice and of no request; `batch_late_s`: files cannot
-    be seen for so long after they were stored.
-    `api_keys`: those accepted; None: any, or none at all.
+    be seen for so long after they were stored. `thinking`: how answers tell a draft that comes before them, which is
+    billed, with `thinking_tokens` that nobody sees. `api_keys`: those accepted; None: any, or none at all.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -37,6 +38,8 @@ class ProviderArgs(BaseModel):
     teacher: Literal["offline", "echo"] = "offline"
     error_rate: float = Field(default=0.0, ge=0.0, le=1.0)
     seed: int = 0
+    thinking: ThinkingForm = "none"
+    thinking_tokens: int = Field(default=0, ge=0)
     latency: LatencyArgs = LatencyArgs()
     faults: FaultArgs = FaultArgs()
 

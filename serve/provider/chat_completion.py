@@ -17,6 +17,20 @@ from typing import Any
 from reasoning.offline.teacher import Teacher
 from reasoning.offline.word_tokens import count_tokens, cut_to
 from serve.provider.faults import FaultKind
+from serve.provider.reply_forms import (
+    CUT_OFF_WORDS,
+    GIVEN_UP_WORDS,
+    THINKING_FORMS,
+    WHOLE_WORDS,
+    WITHHELD_WORDS,
+    ThinkingForm,
+    chosen,
+    draft_of,
+    message,
+    padded,
+    streamed,
+    usage,
+)
 
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 
@@ -53,11 +67,21 @@ class ProviderRequest:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The choices, each a text and its finish_reason, and the tokens that are billed."""
+    """The choices, each a text and its finish_reason, and the tokens that are billed: `completion_tokens` with the
+    `thinking_tokens` among them. `form`: how the choices tell their drafts."""
 
-    choices: tuple[tuple[str, str], ...]
+    choices: tuple[tuple[str, str | None], ...]
     prompt_tokens: int
     completion_tokens: int
+    thinking_tokens: int = 0
+    form: ThinkingForm = "none"
+
+    def thinks(self, form: ThinkingForm, hidden_tokens: int) -> Answer:
+        """The same answer after a draft of each choice, and `hidden_tokens` that nobody sees."""
+        seen = sum(count_tokens(draft_of(text)) for text, _ in self.choices) if form != "none" else 0
+        thought = self.thinking_tokens + seen + hidden_tokens
+        made = self.completion_tokens + seen + hidden_tokens
+        return replace(self, completion_tokens=made, thinking_tokens=thought, form=form)
 
 
 class EchoTeacher:
@@ -91,7 +115,7 @@ def read_chat_request(sent: object, model: str) -> ProviderRequest:
     messages = sent.get("messages")
     if not isinstance(messages, list) or not messages:
         raise _wrong("messages", "a list of at least one message is required")
-    said = [_message(i, message) for i, message in enumerate(messages)]
+    said = [_read_message(i, message) for i, message in enumerate(messages)]
     asked = next((text for role, text in reversed(said) if role == "user"), None)
     if asked is None:
         raise _wrong("messages", "no message has the role 'user'")
@@ -114,7 +138,7 @@ def read_chat_request(sent: object, model: str) -> ProviderRequest:
     )
 
 
-def _message(index: int, message: object) -> tuple[str, str]:
+def _read_message(index: int, message: object) -> tuple[str, str]:
     """Role and text; parts of a content are joined by lines."""
     role = message.get("role") if isinstance(message, dict) else None
     content = message.get("content") if isinstance(message, dict) else None
@@ -173,33 +197,75 @@ def _finish(text: str, ask: ProviderRequest) -> tuple[str, str, int]:
     return cut_to(text, ask.limit) or text, "length", ask.limit
 
 
-def altered(given: Answer, fault: FaultKind | None) -> Answer:
+def altered(given: Answer, fault: FaultKind | None, at: float = 0.0) -> Answer:
     """The answer as a fault leaves it. Text that was made and then withheld is billed; text that was never made is
-    not."""
-    if fault is FaultKind.EMPTY:
-        return replace(given, choices=tuple(("", "stop") for _ in given.choices))
-    if fault is FaultKind.CONTENT_FILTER:
-        return replace(given, choices=tuple(("", "content_filter") for _ in given.choices))
-    if fault is FaultKind.TRUNCATED:
-        halves = [cut_to(text, max(1, count_tokens(text) // 2)) or text for text, _ in given.choices]
-        choices = tuple((half, "length") for half in halves)
-        return Answer(choices, given.prompt_tokens, sum(count_tokens(half) for half in halves))
+    not. `at`, from 0 up to 1, chooses among the forms of a fault."""
+    match fault:
+        case FaultKind.EMPTY:
+            return _ended(given, "stop")
+        case FaultKind.CONTENT_FILTER:
+            return _ended(given, "content_filter")
+        case FaultKind.WITHHELD:
+            return _ended(given, chosen(WITHHELD_WORDS, at))
+        case FaultKind.TRUNCATED:
+            return _halved(given, "length")
+        case FaultKind.UNFINISHED:
+            return _halved(given, chosen(CUT_OFF_WORDS, at))
+        case FaultKind.GIVEN_UP:
+            return _halved(given, chosen(GIVEN_UP_WORDS, at))
+        case FaultKind.OTHER_WORD:
+            word = chosen(WHOLE_WORDS, at)
+            choices = tuple((text, word if why == "stop" else why) for text, why in given.choices)
+            return replace(given, choices=choices)
+        case FaultKind.THINKING:
+            return given.thinks(chosen(THINKING_FORMS, at), 0)
+        case FaultKind.OVERRUN:
+            return given.thinks("none", _OVERRUN)
     return given
 
 
-def completion(name: str, model: str, created: int, given: Answer, fault: FaultKind | None, at: float) -> bytes:
-    """The body of a reply. `at`, from 0 up to 1, chooses which wrong usage `wrong_usage` tells."""
+_OVERRUN = 400  # tokens of thinking that nobody sees
+
+
+def _ended(given: Answer, word: str) -> Answer:
+    return replace(given, choices=tuple(("", word) for _ in given.choices))
+
+
+def _halved(given: Answer, word: str | None) -> Answer:
+    halves = [cut_to(text, max(1, count_tokens(text) // 2)) or text for text, _ in given.choices]
+    choices = tuple((half, word) for half in halves)
+    return Answer(choices, given.prompt_tokens, sum(count_tokens(half) for half in halves))
+
+
+def completion(
+    name: str, model: str, created: int, given: Answer, fault: FaultKind | None, at: float, cost: float = 0.0
+) -> bytes:
+    """The body of a reply. `at`, from 0 up to 1, chooses among the forms of a fault; `cost` is what is billed, in
+    dollars."""
     choices = [
-        {"index": i, "message": {"role": "assistant", "content": text}, "finish_reason": why, "logprobs": None}
+        {"index": i, "message": _message(given, text, fault, at), "finish_reason": why, "logprobs": None}
         for i, (text, why) in enumerate(given.choices)
     ]
     body = {"id": f"chatcmpl-{name}", "object": "chat.completion", "created": created, "model": model}
     sent, made = given.prompt_tokens, given.completion_tokens
-    usage = {"prompt_tokens": sent, "completion_tokens": made, "total_tokens": sent + made}
-    told: object = _wrong_usage(usage, at) if fault is FaultKind.WRONG_USAGE else usage
+    told: object = {"prompt_tokens": sent, "completion_tokens": made, "total_tokens": sent + made}
+    if fault is FaultKind.WRONG_USAGE:
+        told = _wrong_usage({"prompt_tokens": sent, "completion_tokens": made, "total_tokens": sent + made}, at)
+    elif fault is FaultKind.OVERRUN:
+        told = usage(sent, made - given.thinking_tokens, given.thinking_tokens, cost, at)
     whole = {**body, "choices": choices} if told is None else {**body, "choices": choices, "usage": told}
     encoded = json.dumps(whole).encode()
+    if fault is FaultKind.PADDED:
+        return padded(encoded, at)
+    if fault is FaultKind.STREAMED and len(choices) == 1:
+        return streamed(encoded)
     return encoded[: len(encoded) // 2] if fault is FaultKind.MALFORMED else encoded
+
+
+def _message(given: Answer, text: str, fault: FaultKind | None, at: float) -> dict[str, Any]:
+    if fault is FaultKind.ANSWER_AS_THINKING:
+        return {"role": "assistant", "content": chosen((None, ""), at), "reasoning_content": text}
+    return message(text, draft_of(text), given.form)
 
 
 def _wrong_usage(usage: dict[str, int], at: float) -> object:

@@ -40,18 +40,35 @@ class FaultKind(StrEnum):
     CONTENT_FILTER = "content_filter"  # no text, finish_reason "content_filter"
     CONTEXT_TOO_LONG = "context_too_long"  # 400
     UNSUPPORTED = "unsupported_parameter"  # 400
+    ODD_STATUS = "odd_status"  # 498, 499, 424, 529 and the like
+    ERROR_WITHIN = "error_within"  # an error in a body with status 200
+    GIVEN_UP = "given_up"  # half of the text, and a finish reason that says that the server gave up
+    UNFINISHED = "unfinished"  # half of the text, and another word for that than "length"
+    WITHHELD = "withheld"  # no text, and another word for that than "content_filter"
+    OTHER_WORD = "other_word"  # the whole text, and another word for that than "stop"
+    THINKING = "thinking"  # the whole text after a draft, in one of the forms in which providers send those
+    ANSWER_AS_THINKING = "answer_as_thinking"  # the whole text where thinking belongs, and no content
+    OVERRUN = "overrun"  # the whole text, and much more thinking than max_tokens: billed, and counted in many forms
+    STREAMED = "streamed"  # the whole text as a stream
+    PADDED = "padded"  # the whole text, with keep-alive lines or a list around its body
+    ACCEPTED = "accepted"  # the whole text, with status 201 or 202
 
 
 # Never reached the model. All others were answered, and cost money, whatever became of the answer.
 UNBILLED = frozenset(
     {
         *(FaultKind.RATE_LIMITED_WITH_HINT, FaultKind.RATE_LIMITED, FaultKind.SERVER_ERROR, FaultKind.UNAVAILABLE),
-        *(FaultKind.DROPPED, FaultKind.HTML, FaultKind.CONTEXT_TOO_LONG),
+        *(FaultKind.DROPPED, FaultKind.HTML, FaultKind.CONTEXT_TOO_LONG, FaultKind.ODD_STATUS, FaultKind.ERROR_WITHIN),
         FaultKind.UNSUPPORTED,
     }
 )
 # The client has the whole text, if it waits for it: asking again would be paying twice.
-ANSWERED = frozenset({None, FaultKind.TRICKLING, FaultKind.WRONG_USAGE})
+ANSWERED = frozenset(
+    {
+        *(None, FaultKind.TRICKLING, FaultKind.WRONG_USAGE, FaultKind.OTHER_WORD, FaultKind.THINKING),
+        *(FaultKind.ANSWER_AS_THINKING, FaultKind.OVERRUN, FaultKind.STREAMED, FaultKind.PADDED, FaultKind.ACCEPTED),
+    }
+)
 # What can become of a line of a batch.
 BATCH_KINDS = (
     *(FaultKind.RATE_LIMITED, FaultKind.SERVER_ERROR, FaultKind.UNAVAILABLE, FaultKind.DROPPED, FaultKind.MALFORMED),

@@ -9,6 +9,7 @@ Invariants
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from serve.provider.chat_completion import (
     read_chat_request,
 )
 from serve.provider.faults import ANSWERED, BATCH_KINDS, UNBILLED, FaultKind, FaultPlan, chance
+from serve.provider.reply_forms import ERRORS, STATUSES, chosen
 
 DEFAULT_RESERVED = 16  # tokens of a request without max_tokens, as OpenAI reserves them
 Clock = Callable[[], float]
@@ -92,7 +94,7 @@ class RequestHandler:
             by_reserve = self.args.count_tokens == "reserved"
             if fault in UNBILLED:
                 return Charge(reserved if by_reserve else 0, 0, 0, 0.0)
-            given = altered(self._answer(ask, prompt_tokens), fault)
+            given = altered(self._answer(ask, prompt_tokens), fault, self._form_at(ask, arrival))
             used = given.prompt_tokens + given.completion_tokens
             cost = account.prices.cost(given.prompt_tokens, given.completion_tokens)
             return Charge(reserved if by_reserve else used, 1, used, cost)
@@ -147,7 +149,7 @@ class RequestHandler:
                 return None
             if fault in UNBILLED:
                 raise fault_error(fault, self.args.model)
-            given = altered(self._answer(ask, count_tokens(ask.prompt)), fault)
+            given = altered(self._answer(ask, count_tokens(ask.prompt)), fault, self._form_at(ask, arrival))
             tokens = given.prompt_tokens + given.completion_tokens
             cost = account.prices.cost(given.prompt_tokens, given.completion_tokens, batch=True)
             if not self._admission.spend(Charge(0, 1, tokens, cost)):
@@ -163,13 +165,38 @@ class RequestHandler:
 
     def _answer(self, ask: ProviderRequest, prompt_tokens: int) -> Answer:
         try:
-            return answer(self._teacher, ask, prompt_tokens)
+            given = answer(self._teacher, ask, prompt_tokens)
+            thinks = self.args.thinking != "none" or self.args.thinking_tokens
+            return given.thinks(self.args.thinking, self.args.thinking_tokens) if thinks else given
         except UnrecordedQuestionError as error:
             raise ProviderError(404, str(error), "question_not_recorded") from error
 
     def _completion(self, ask: ProviderRequest, arrival: int, given: Answer, fault: FaultKind | None) -> bytes:
-        at = chance(self.args.seed, "usage", ask.identity, arrival) if fault is FaultKind.WRONG_USAGE else 0.0
-        return completion(f"{ask.identity}{arrival}", self.args.model, int(self._unix()), given, fault, at)
+        wrong = fault is FaultKind.WRONG_USAGE
+        at = chance(self.args.seed, "usage", ask.identity, arrival) if wrong else self._form_at(ask, arrival)
+        cost = self.account.prices.cost(given.prompt_tokens, given.completion_tokens)
+        return completion(f"{ask.identity}{arrival}", self.args.model, int(self._unix()), given, fault, at, cost)
+
+    def _form_at(self, ask: ProviderRequest, arrival: int) -> float:
+        """Which of a fault's forms it has."""
+        return chance(self.args.seed, "form", ask.identity, arrival)
+
+    def error_of(self, admitted: AdmittedRequest) -> ProviderError:
+        """The error that is answered instead of a reply."""
+        if admitted.fault is FaultKind.ODD_STATUS:
+            status = chosen(STATUSES, self._form_at(admitted.ask, admitted.arrival))
+            return ProviderError(status, "Something behind this server is not ready.", None, None, "server_error")
+        return fault_error(admitted.fault, self.args.model)
+
+    def error_within(self, admitted: AdmittedRequest) -> bytes:
+        """The body, with status 200, of an error that was met after all."""
+        error = chosen(ERRORS, self._form_at(admitted.ask, admitted.arrival))
+        return json.dumps({"id": "gen-1", "choices": [], "error": error}).encode()
+
+    def status(self, admitted: AdmittedRequest) -> int:
+        """Of a reply."""
+        accepted = admitted.fault is FaultKind.ACCEPTED
+        return chosen((201, 202), self._form_at(admitted.ask, admitted.arrival)) if accepted else 200
 
     def _refuse(self, refusal: Rejection) -> NoReturn:
         if refusal.cause is Cause.QUOTA:

@@ -100,7 +100,14 @@ def not_admitted(proposal: Proposal, origin: Origin, fault: ProposalOutcome) -> 
 
 
 def independent_answer(
-    reply_text: str, proposal: Proposal, origin: Origin, *, prompt: str, model: str, complete: bool = True
+    reply_text: str,
+    proposal: Proposal,
+    origin: Origin,
+    *,
+    prompt: str,
+    model: str,
+    complete: bool = True,
+    teach_thinking: bool = False,
 ) -> Rationale:
     """What the teacher answers to the new question when it is shown that alone; without an answer when the reply was
     cut off. `settle` decides whether it is kept."""
@@ -112,6 +119,7 @@ def independent_answer(
         prompt=prompt,
         model=model,
         complete=complete,
+        teach_thinking=teach_thinking,
     )
     return replace(found, kept=False, answer=found.answer if complete else "")
 

@@ -94,7 +94,13 @@ async def _settled(
     replies = [await task for task in asked]
     answers = [
         independent_answer(
-            reply.text, proposal, origin, prompt=prompt.id, model=origin.model, complete=not reply.truncated
+            reply.whole_text,
+            proposal,
+            origin,
+            prompt=prompt.id,
+            model=origin.model,
+            complete=not reply.truncated,
+            teach_thinking=classroom.recipe.teacher.teaches_thinking,
         )
         for reply in replies
         if isinstance(reply, TeacherReply)

@@ -189,9 +189,9 @@ def test_faults_do_not_depend_on_the_order_of_arrival() -> None:
         with Provider(args) as provider:
             return dict(sorted(zip(admitted, with_client(provider, all_of), strict=True)))
 
-    first = run(list(range(60)))
-    assert first == run(list(reversed(range(60))))
-    assert {200, 500, 429, 503, 400, "connection"} == set(first.values())
+    first = run(list(range(120)))
+    assert first == run(list(reversed(range(120))))
+    assert {200, 500, 429, 503, 400, "connection"} <= set(first.values())
 
 
 def test_an_answer_given_twice_is_seen() -> None:
