@@ -5,14 +5,17 @@ Owns: the queue in front of one limiter. Invariants
 - One call to the limiter is under way at a time, for as many requests as wait (up to a bound): they share the cost of
   the round trip, and the limiter sees each worker once.
 - Every lease is released, with what its request taught about the limits. Nobody waits for the release.
+- Where there is a cap, one request goes alone until a reply has shown what requests cost here (`trial`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
 from collections import deque
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from actors.endpoint.attempt import Endpoint, Sent
@@ -26,6 +29,7 @@ _LEASES_A_CALL = 64
 _BOUNDED_WAIT_S = 0.25  # with several endpoints, no request queues at one for longer without trying the others
 _CROWDED_S = 0.05
 _LONGEST_OPEN_S = 60.0
+_MOST_TRIALS = 3  # that end without a count: an endpoint that fails is no reason to go one by one
 _LEAST_OPEN_S = 0.2  # while one request tries an endpoint out, the others look again so often
 
 
@@ -52,10 +56,24 @@ class EndpointQueue:
         self._open_since: float | None = None
         self._crowded_until = -math.inf
         self._releases: CoalescedCalls[Release, None] = CoalescedCalls(self._release_all)
+        self._trials_left = _MOST_TRIALS
+        self._trial = asyncio.Lock()
 
     @property
     def name(self) -> str:
         return self.endpoint.settings.name
+
+    @contextlib.asynccontextmanager
+    async def trial(self, capped: bool) -> AsyncIterator[None]:
+        """Where money is `capped`, alone until it is known what a request costs here."""
+        if not capped or not self._trials_left:
+            yield
+            return
+        async with self._trial:
+            if self._trials_left:
+                yield
+                return
+        yield
 
     def accepts(self, now: float) -> bool:
         """Whether a request may queue here: `now` is monotonic time."""
@@ -92,6 +110,8 @@ class EndpointQueue:
         )
         try:
             sent = await self.endpoint.send(request)
+            counted = sent.usage is not None and sent.usage.tokens > 0
+            self._trials_left = 0 if counted else max(0, self._trials_left - 1)
             ended = _release_of(lease, sent)
             if sent.outcome in (LeaseOutcome.DONE, LeaseOutcome.RATE_LIMITED):
                 self._open_since = None

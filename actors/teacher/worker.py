@@ -102,8 +102,11 @@ class _Attempts:
             queue = await self._choose_queue()
             if isinstance(queue, TeacherFailure):
                 return queue
-            lease = await queue.lease(self._prompt_tokens + self._completion_tokens)
-            outcome = await self._send(queue, lease) if lease is not None else None
+            async with queue.trial(self._settings.max_cost is not None):
+                lease = await queue.lease(self._prompt_tokens + self._completion_tokens)
+                result = await self._send(queue, lease) if lease is not None else None
+            failed_now = isinstance(result, TeacherFailure) and result is self._last  # and not in the journal before
+            outcome = await self._after(result, queue) if failed_now else result
             if outcome is not None:
                 return outcome
 
@@ -138,7 +141,7 @@ class _Attempts:
             result = await self._send_announced(sending, queue, lease) if refusal is None else None
         if refusal is not None:
             return await self._not_started(refusal)
-        return await self._after(result, queue) if isinstance(result, TeacherFailure) else result
+        return result
 
     async def _announce(self, sending: Sending, queue: EndpointQueue, lease: int) -> Outcome | StartRefusal | None:
         """None: it may be sent. Otherwise the lease is handed back."""

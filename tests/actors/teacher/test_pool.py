@@ -143,6 +143,48 @@ def test_the_cap_is_never_passed_by_the_providers_own_count(
     journal.close()
 
 
+def test_a_provider_that_bills_more_than_max_tokens_passes_no_cap_after_its_first_reply(journal: Journal) -> None:
+    """Every answer comes after 2,000 tokens of thinking that no limit bounds, and costs twelve times its worst case.
+    One
+    request for each worker goes before anything is known; sixty-four would have been in flight."""
+    prices = {"input_price": 150.0, "output_price": 600.0}
+    args = ProviderArgs(teacher="echo", thinking_tokens=2_000, latency=LatencyArgs(median_s=0.05), **prices)
+    with Provider(args) as provider:
+        base = at(provider.base_url, price=Price(150.0, 600.0), max_in_flight=64, run="r", max_cost=8.0)
+        outcomes = run(ask_all(pool_here(base, journal, workers=2)[0], range(60)))
+        seen, booked = provider.stats(), journal.spending("r")
+        assert seen.cost == pytest.approx(booked.settled) and 4.0 < seen.cost <= 8.0
+        kinds = Counter(o.kind for o in outcomes if isinstance(o, TeacherFailure))
+        assert kinds == {FailureKind.BUDGET: 60 - seen.answered} and seen.answered == 6
+        # Another run with the same journal knows it from the beginning.
+        later = dataclasses.replace(base, run="later", max_cost=1.0)
+        run(ask_all(pool_here(later, journal, workers=2)[0], range(100, 160)))
+        assert provider.stats().cost == seen.cost
+
+
+def test_a_cap_below_a_first_reply_is_passed_by_no_more_than_one_request_for_each_worker(journal: Journal) -> None:
+    prices = {"input_price": 150.0, "output_price": 600.0}
+    with Provider(ProviderArgs(teacher="echo", thinking_tokens=2_000, **prices)) as provider:
+        settings = at(provider.base_url, price=Price(150.0, 600.0), max_in_flight=64, run="r", max_cost=0.5)
+        run(ask_all(pool_here(settings, journal, workers=2)[0], range(60)))
+        seen, booked = provider.stats(), journal.spending("r")
+        assert seen.answered == 2 and seen.cost == pytest.approx(booked.settled) and seen.cost < 0.5 + 2 * 1.21
+
+
+@pytest.mark.parametrize("kind", [FaultKind.OVERRUN, FaultKind.WRONG_USAGE])
+def test_whatever_a_provider_counts_what_it_bills_is_booked(kind: FaultKind, journal: Journal) -> None:
+    """Thinking in the total alone, beside the completion's tokens, in the cost alone; no count, and counts that cannot
+    be
+    true."""
+    prices = {"input_price": 150.0, "output_price": 600.0}
+    faults = FaultArgs(share=1.0, weights={kind: 1.0})
+    with Provider(ProviderArgs(teacher="echo", faults=faults, **prices)) as provider:
+        settings = at(provider.base_url, price=Price(150.0, 600.0), run="r", max_cost=10_000.0)
+        outcomes = run(ask_all(pool_here(settings, journal, workers=2)[0], range(60)))
+        assert all(isinstance(outcome, TeacherReply) for outcome in outcomes)
+        assert provider.stats().cost <= journal.spending("r").settled * (1 + 1e-9)
+
+
 def test_a_cap_holds_for_two_teachers_of_a_run_together(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.sqlite")
     with Provider(ProviderArgs(teacher="echo", input_price=100.0, output_price=100.0)) as provider:
