@@ -79,8 +79,8 @@ class ServeSection(EngineSection):
     reasoning_parser: str | None = Field(
         default=None,
         description=(
-            "vLLM's parser that parts the model's thinking from its answer, such as `qwen3` or `deepseek_r1`. Default: "
-            "none; marks such as `<think>` are read all the same."
+            "The parser of vLLM that parts the model's thinking from its answer, such as `qwen3` or `deepseek_r1`. "
+            "Default: none; marks such as `<think>` are read all the same."
         ),
     )
     chat_template_kwargs: dict[str, JsonValue] = Field(

@@ -73,6 +73,16 @@ def test_the_same_model_served_alike_is_one_application_whoever_asks() -> None:
     assert len({name, unlike.application(unlike), other.application(other)}) == 3
 
 
+def test_what_shapes_a_served_teacher_s_answers_is_in_its_name() -> None:
+    plain, parsed = (
+        teacher(kind="serve", model="m"),
+        teacher(kind="serve", model="m", serve={"reasoning_parser": "qwen3"}),
+    )
+    silent = teacher(kind="serve", model="m", serve={"chat_template_kwargs": {"enable_thinking": False}})
+    assert plain.name == parsed.name == "serve" and silent.name == 'serve {"enable_thinking": false}'
+    assert plain.application(plain) != silent.application(silent)
+
+
 def test_a_teacher_that_the_run_serves_needs_no_more_than_its_name() -> None:
     section = teacher(kind="serve", model="m")
     assert section.serve is not None and section.serve.replicas == 1
