@@ -105,8 +105,9 @@ class _Attempts:
             async with queue.trial(self._settings.max_cost is not None):
                 lease = await queue.lease(self._prompt_tokens + self._completion_tokens)
                 result = await self._send(queue, lease) if lease is not None else None
-            failed_now = isinstance(result, TeacherFailure) and result is self._last  # and not in the journal before
-            outcome = await self._after(result, queue) if failed_now else result
+            outcome = result
+            if isinstance(result, TeacherFailure) and result is self._last:  # of this sending, not of the journal
+                outcome = await self._after(result, queue)
             if outcome is not None:
                 return outcome
 
