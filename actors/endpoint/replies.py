@@ -120,11 +120,11 @@ def _raise_error_within(
     if not said:
         raise UnusableReply(FailureKind.MALFORMED, "not a chat completion: it has no choices")
     found = read_error_response(Response(_status_within(said), {}, json.dumps(said).encode()))
-    kind = (
-        FailureKind.CONTENT_FILTER
-        if _BLOCKED & said.keys()
-        else failure_kind(found, (text for _, text in request.messages))
-    )
+    kind = failure_kind(found, (text for _, text in request.messages))
+    if _BLOCKED & said.keys():
+        kind = FailureKind.CONTENT_FILTER
+    elif kind is FailureKind.BAD_REQUEST and found.status == _UNSAID:
+        kind = FailureKind.SERVER  # the request was taken, and what went wrong then may go right
     known = usage if usage.tokens or usage.cost else None
     raise UnusableReply(kind, f"a status of success with an error: {_named(found)}", known)
 
@@ -141,6 +141,7 @@ _STATUS_OF_TYPE = {
     **dict.fromkeys(("overloaded_error", "unavailable", "service_unavailable"), 503),
     **dict.fromkeys(("timeout_error", "deadline_exceeded"), 504),
 }
+_UNSAID = 200
 _BLOCKED = frozenset({"prompt_feedback", "promptFeedback"})  # Google's word on a prompt that it does not answer
 # Where a body without choices may say why, when it has no `error`.
 _ERROR_WORDS = ("message", "detail", "errors", "msg", "type", "code", "status", "base_resp", *sorted(_BLOCKED))
@@ -156,10 +157,10 @@ def _status_within(said: Mapping[str, Any]) -> int:
     """The status that an error in a body stands for: its own number, or what its type is called elsewhere."""
     error = said.get("error", said)
     if not isinstance(error, Mapping):
-        return 502
+        return _UNSAID
     for name in ("code", "status", "status_code", "http_status"):
         code = error.get(name)
         if isinstance(code, int | str) and str(code).isdecimal() and 400 <= int(code) < 600:
             return int(code)
     words = (str(error.get(name)).lower() for name in ("type", "code", "status"))
-    return next((_STATUS_OF_TYPE[word] for word in words if word in _STATUS_OF_TYPE), 502)
+    return next((_STATUS_OF_TYPE[word] for word in words if word in _STATUS_OF_TYPE), _UNSAID)

@@ -83,6 +83,7 @@ def test_what_is_no_reply_is_a_typed_failure(content: bytes, kind: FailureKind) 
         ({"type": "authentication_error", "message": "slow down"}, FailureKind.AUTHENTICATION),
         ({"code": 502, "message": "slow down", "metadata": {"provider_name": "x"}}, FailureKind.SERVER),
         ({"message": "slow down"}, FailureKind.SERVER),
+        ({"message": "slow down: insufficient credits"}, FailureKind.QUOTA),
         ("slow down", FailureKind.SERVER),
     ],
 )
