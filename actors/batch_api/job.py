@@ -33,6 +33,7 @@ from actors.teacher.retries import backoff
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherRequest
 
 _LINES_A_CALL = 256
+_REQUESTS_A_CALL = 4096
 _FoundT = TypeVar("_FoundT")
 
 
@@ -220,8 +221,9 @@ class BatchJob:
     async def _read(self, ended: RemoteBatch, files: Sequence[bytes]) -> None:
         at, self.over_capacity = self._at, ended.over_capacity
         adopted = [key for key in self._open if key not in self._requests]  # no caller has asked for them here yet
-        if adopted:
-            self._requests = {**await at.journal.requests.remote(adopted), **self._requests}
+        for first in range(0, len(adopted), _REQUESTS_A_CALL):
+            some = adopted[first : first + _REQUESTS_A_CALL]
+            self._requests = {**await at.journal.requests.remote(some), **self._requests}
         reading = ResultReader(at.endpoint, at.client.api_key, ended, list(self._open), self._requests)
         with at.critical.task():
             await self._end_with(reading.results(files))

@@ -24,6 +24,8 @@ from reasoning.teacher.calls import FailureKind
 _POLLS_FOR_FILES = 3  # after the end of a batch, and at least:
 _FILES_NAMED_S = 5.0  # until its record names them
 _FILES_FOUND_S = 30.0  # until a file that is named is found
+_NOT_THERE = (FailureKind.NOT_FOUND, FailureKind.BAD_REQUEST)  # how providers say it of a file
+_POLLS_A_LOOK = 10  # into the same files, which may be as large as what was handed over
 _LOG = logging.getLogger(__name__)
 
 EndedBatch = tuple[RemoteBatch, list[bytes]]  # with its output file and its error file, where there are any
@@ -42,7 +44,8 @@ class BatchWatch:
         self._is_history = is_history
         self._ended_at: float | None = None  # monotonic: when it was first seen to have ended
         self._warned_of = ""  # the last status that was not known
-        self._looked_into: RemoteBatch | None = None  # whose files were not whole
+        self._looked_into: RemoteBatch | None = None  # whose files were all there, and not whole
+        self._looks = 0  # at it since
         self.seen: RemoteBatch | None = None
 
     async def look(self) -> EndedBatch | None:
@@ -66,33 +69,40 @@ class BatchWatch:
                 "batch %s at %s has the status %r, which is not known; it is waited for until its files are whole",
                 *(seen.id, self._name, seen.status),
             )
-        if not seen.has_files or (seen == self._looked_into and not self._is_history()):
+        if not seen.has_files or (seen == self._looked_into and self._looks % _POLLS_A_LOOK and not self._is_history()):
+            self._looks += 1
             return None
-        self._looked_into = seen
         found = [await self._content(name) for name in {seen.output_file_id: 0, seen.error_file_id: 0}]
         files = [content for content in found if content is not None]
+        self._looked_into, self._looks = seen if len(files) == len(found) else None, 1
         return (seen, files) if not self._without_line(files) or self._is_history() else None
 
     async def _download(self, ended: RemoteBatch) -> list[bytes] | None:
         """Its files; None: they may still come."""
-        output = await self._content(ended.output_file_id)
-        if output is None and self._may_come(_FILES_FOUND_S):
-            return None
-        if output is None:
-            raise CallFailed(FailureKind.NOT_FOUND, f"no such file: {ended.output_file_id}", refused=True)
+        late = self._may_come(_FILES_FOUND_S)
+        try:
+            output = await self._client.content(ended.output_file_id)
+        except CallFailed as failed:
+            if late and failed.kind in _NOT_THERE:
+                return None
+            raise
         if ended.error_file_id in (None, ended.output_file_id):
             return [output]
-        errors = await self._content(ended.error_file_id)
-        if errors is None and self._may_come(_FILES_FOUND_S) and self._without_line([output]):
-            return None
-        return [output, errors or b""]
+        try:
+            return [output, await self._client.content(ended.error_file_id)]
+        except CallFailed as failed:
+            if not self._without_line([output]):
+                return [output]  # whatever is wrong with a file of errors: there were none
+            if failed.kind not in _NOT_THERE:
+                raise
+            return None if late else [output]
 
     async def _content(self, file_id: str | None) -> bytes | None:
-        """A file's content, empty without a name; None: it is not found."""
+        """A file's content, empty without a name; None: it is not there."""
         try:
             return await self._client.content(file_id)
         except CallFailed as failed:
-            if failed.kind is not FailureKind.NOT_FOUND:
+            if failed.kind not in _NOT_THERE:
                 raise
             return None
 

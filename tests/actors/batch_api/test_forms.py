@@ -4,10 +4,14 @@ import logging
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from actors.batch_api import watch
 from actors.journal.actor import Journal
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply
+from serve.provider.batch_api import BatchApi
+from serve.provider.batches import Batch
+from serve.provider.chat_completion import ProviderError
 from serve.provider.faults import FaultArgs, FaultKind
 from tests.actors.batch_api.batches import (
     Unrecorded,
@@ -72,12 +76,13 @@ def test_what_is_taken_over_is_booked_as_it_was_billed(journal: Journal, form: s
         assert_booked(journal, there)
 
 
+@pytest.mark.parametrize("late_s", [0.0, 0.5])
 def test_an_end_in_an_unknown_word_is_told_and_the_answers_are_fetched(
-    journal: Journal, caplog: pytest.LogCaptureFixture
+    journal: Journal, caplog: pytest.LogCaptureFixture, late_s: float
 ) -> None:
     caplog.set_level(logging.WARNING)
     words = {"in_progress": "simmering", "completed": "well_done"}
-    with provider(batch_words=words) as there:
+    with provider(batch_words=words, batch_late_s=late_s) as there:
         assert_answers(some(5), ask(settings(there), journal, some(5)))
         assert there.stats().batch_lines == 5
         assert_booked(journal, there)
@@ -139,4 +144,24 @@ def test_a_batch_that_a_dead_worker_made_is_found_without_metadata(journal: Jour
         crash(settings(there), half, requests, died)
         assert_answers(requests, ask(settings(there), journal, requests))
         assert there.stats().batch_lines == 6
+        assert_booked(journal, there)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 500])
+def test_a_file_of_errors_that_cannot_be_had_costs_no_answer(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """It is named in the record although nothing failed, and fetching it fails."""
+    card, content = Batch.card, BatchApi._content
+
+    async def not_there(self: BatchApi, request: web.Request) -> web.Response:
+        if request.match_info["id"] == "file-of-errors":
+            raise ProviderError(status, "Invalid file.", None)
+        return await content(self, request)
+
+    monkeypatch.setattr(Batch, "card", lambda self: {**card(self), "error_file_id": "file-of-errors"})
+    monkeypatch.setattr(BatchApi, "_content", not_there)
+    with provider(batch_seconds=0.05) as there:
+        assert_answers(some(4), ask(settings(there), journal, some(4)))
+        assert there.stats().batch_lines == 4
         assert_booked(journal, there)
