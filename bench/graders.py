@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.grading import Answered, CompletionVerdict, GraderName, kind_of, make_grader, read_answered
+from pipelines.grading import Answered, CompletionVerdict, GraderName, make_grader, read_answered, task_of
 from reasoning.files.json_files import json_lines
 from reasoning.grading.answers import same_answer
 from reasoning.records import AnswerKind
@@ -50,10 +50,10 @@ class Row:
 
 def compare(path: Path, task: str) -> list[Compared]:
     """Both verdicts on every line of a recorded file. Raises `DataError`."""
-    parts = read_answered(path, task, PAPER_FIELDS, GraderName.PAPER)
-    wholes = read_answered(path, task, WHOLE_FIELDS, GraderName.ROBUST)
+    parts = read_answered(path, task_of(task), PAPER_FIELDS, GraderName.PAPER)
+    wholes = read_answered(path, task_of(task), WHOLE_FIELDS, GraderName.ROBUST)
     questions = [line.value()["question"] for line in json_lines(path)]
-    paper, robust = make_grader(task, GraderName.PAPER), make_grader(task, GraderName.ROBUST)
+    paper, robust = make_grader(task_of(task), GraderName.PAPER), make_grader(task_of(task), GraderName.ROBUST)
     return [
         Compared(question, part, whole, paper(part), robust(whole))
         for question, part, whole in zip(questions, parts, wholes, strict=True)
@@ -89,7 +89,7 @@ def table(rows: Sequence[Row]) -> list[str]:
 
 def disagreements(task: str, compared: Sequence[Compared]) -> list[str]:
     """A table of every disagreement of one task: `line` is that of its file."""
-    kind = kind_of(task)
+    kind = task_of(task).kind
     found = [one for one in compared if differs(one, kind)]
     lines = [f"\n## {task}: {len(found)} of {len(compared)}\n"]
     lines.append("| line | question ends | completion ends | gold | paper | robust | found by |")

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.grading import GraderName, kind_of, read_answered
+from pipelines.grading import GraderName, read_answered, task_of
 from reasoning.grading.answers import is_right, judged_answer
 from reasoning.grading.kinds import KINDS
 from reasoning.records import AnswerKind
@@ -42,9 +42,9 @@ def recorded(data: Path) -> list[Workload]:
     """The recorded answers of every task in `data`. Raises `DataError`."""
     loads = []
     for path in sorted((data / "recorded_teacher").glob("*.jsonl")):
-        kind = kind_of(path.stem)
+        kind = task_of(path.stem).kind
         for part, fields in (("answer", ANSWER), ("whole", WHOLE)):
-            lines = read_answered(path, path.stem, fields, GraderName.ROBUST)
+            lines = read_answered(path, task_of(path.stem), fields, GraderName.ROBUST)
             items = tuple((line.completion, line.gold, line.choices) for line in lines)
             loads.append(Workload(f"{path.stem}, {part}", kind, items))
     return loads

@@ -189,8 +189,12 @@ def grade(
         typer.Option(help="JSONL file with question, gold and completion on each line; finish_reason is optional."),
     ],
     task: Annotated[
-        str, typer.Option(help="The task, which decides how answers are read: gsm8k, aqua, coin_flip, ...")
-    ],
+        str | None, typer.Option(help="The task, which decides how answers are read: gsm8k, aqua, coin_flip, ...")
+    ] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(help="Instead of --task: a recipe, whose task decides it, with its own grader if any."),
+    ] = None,
     field: Annotated[
         list[str] | None,
         typer.Option(help="Field to grade instead of completion; if repeated, the fields are joined in this order."),
@@ -203,6 +207,7 @@ def grade(
         Template | None, typer.Option(help="For --grader paper: how the questions were asked; default: zs_cot.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the verdict on every line to this JSONL file.")] = None,
+    data: DataOption = None,
 ) -> None:
     """Grade completions and print one JSON line: task, n, and in per cent accuracy, contains_answer, correct_format and
     complete (finish_reason is "stop"; null where no line has one)."""
@@ -211,6 +216,10 @@ def grade(
         from dataclasses import asdict
 
         from pipelines.grading import grade_file
+        from reasoning.recipe.fine_tune_cot import load_any_recipe
 
-        summary = grade_file(task, input, field or ["completion"], grader, template, out)
+        if (task is None) == (recipe is None):
+            raise typer.BadParameter("give a task of the table, or --recipe for one of your own", param_hint="--task")
+        wanted = task or load_any_recipe(recipe or Path(), data).task
+        summary = grade_file(wanted, input, field or ["completion"], grader, template, out)
         typer.echo(json.dumps(asdict(summary)))

@@ -18,6 +18,7 @@ from rich.markup import escape
 
 from actors.journal.database import JournalError
 from reasoning.files.data_error import DataError
+from reasoning.grading.own_grader import GraderError
 from reasoning.prompts.files import PromptError
 from reasoning.recipe.tailored import RecipeError
 from reasoning.rounds.directory import RunDirectoryError
@@ -43,7 +44,7 @@ def told_plainly() -> Iterator[None]:
         yield
     except _REFUSED as error:
         raise said(error, 2) from error
-    except RunFailed as error:
+    except (RunFailed, GraderError) as error:
         raise said(error, 1) from error
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

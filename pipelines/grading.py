@@ -21,12 +21,14 @@ from pipelines.errors import Refused
 from reasoning.files.data_error import DataError, ErrorCollector
 from reasoning.files.durable import new_file
 from reasoning.files.json_files import json_lines, kind_of_value
-from reasoning.grading.answers import is_right, judged_answer, judged_part, mentions
+from reasoning.grading.answers import grade, is_right, judged_answer, judged_part, mentions
 from reasoning.grading.extraction.found_answer import How
-from reasoning.grading.kinds import KINDS
+from reasoning.grading.kinds import AnswerRules
 from reasoning.grading.options import LETTERS, OptionsError, stated_choices
+from reasoning.grading.own_grader import GraderError, load_grader
 from reasoning.grading.paper_grader import OPTION_LETTERS, PAPER_TASKS, Template, is_paper_gold, paper_grade
-from reasoning.records import AnswerKind
+from reasoning.recipe.task import TaskSection
+from reasoning.records import AnswerKind, Problem, Split, Verdict
 
 MOST_BYTES = 4 * 1024**2  # of one line; a completion of a million characters is far below
 
@@ -41,12 +43,29 @@ class GradingError(Refused):
 
 
 @dataclass(frozen=True, slots=True)
+class GradedTask:
+    """How the answers of a task are read: of one of the table by its kind, of one of a recipe's by its `form` too."""
+
+    name: str
+    kind: AnswerKind
+    rules: AnswerRules
+    settings: str = ""
+    grader: str = ""
+    choices: tuple[str, ...] = ()
+    answer_after: str = ""
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
-    """One line of the input. `completion` is the text of all fields named, joined as they stand; `finish_reason` is
+    """One line of the input. `gold` is the (first) gold answer as it stands there, `golds` are all that are right.
+    `completion` is the text of all fields named, joined as they stand; `finish_reason` is
     None where the line has none."""
 
     line: int
+    question: str
     gold: str
+    golds: tuple[str, ...]
     completion: str
     choices: tuple[str, ...]
     finish_reason: str | None
@@ -84,7 +103,7 @@ Grader = Callable[[Answered], CompletionVerdict]
 
 
 def grade_file(
-    task: str,
+    task: str | TaskSection,
     path: Path,
     fields: Sequence[str] = ("completion",),
     grader: GraderName = GraderName.ROBUST,
@@ -96,38 +115,51 @@ def grade_file(
     A line has `question`, `gold`, the texts named by `fields`, and `finish_reason` where it is known. `template` is
     paper B's, for the grader `paper` (default: zs_cot). Raises `DataError` for faults of the file, naming them all,
     `GradingError` for options that do not go together, or where `out` cannot be written."""
-    judge = make_grader(task, grader, template)
+    graded = task_of(task)
+    judge = make_grader(graded, grader, template)
     if out is not None and out.resolve() == path.resolve():
         raise GradingError(f"--out {out} is the input itself; name another file for the verdicts")
-    verdicts = [judge(answered) for answered in read_answered(path, task, fields, grader)]
+    verdicts = [judge(answered) for answered in read_answered(path, graded, fields, grader)]
     if out is not None:
         try:
             with new_file(out) as part, part.open("w", encoding="utf-8") as file:
                 file.writelines(f"{json.dumps(asdict(verdict))}\n" for verdict in verdicts)
         except OSError as error:
             raise GradingError(f"--out {out} cannot be written: {error.strerror or error}") from error
-    return summarize(task, verdicts)
+    return summarize(graded.name, verdicts)
 
 
-def make_grader(task: str, grader: GraderName, template: Template | None = None) -> Grader:
+def make_grader(task: GradedTask, grader: GraderName, template: Template | None = None) -> Grader:
     """The grader called `grader` for one task. Raises `GradingError`."""
-    kind = kind_of(task)
     if grader is GraderName.ROBUST:
         if template is not None:
             raise GradingError("--template belongs to --grader paper: the robust grader reads all forms alike")
-        return lambda answered: _robust(answered, kind)
-    if task not in PAPER_TASKS:
-        raise GradingError(f"paper B has no rule for the task {task}; grade it with --grader robust")
-    return lambda answered: _paper(answered, task, template or Template.ZS_COT)
+        if task.grader:
+            try:
+                load_grader(task.grader)
+            except GraderError as error:
+                raise GradingError(str(error)) from error
+        return lambda answered: _robust(answered, task)
+    if task.name not in PAPER_TASKS or task.own:
+        raise GradingError(f"paper B has no rule for the task {task.name}; grade it with --grader robust")
+    return lambda answered: _paper(answered, task.name, template or Template.ZS_COT)
 
 
-def kind_of(task: str) -> AnswerKind:
-    """How the answers of a task are read. Raises `GradingError` for an unknown one."""
-    from reasoning.tasks.loading import TASKS
+def task_of(task: str | TaskSection) -> GradedTask:
+    """The task of the table that is called so, or the one of a recipe. Raises `GradingError` for an unknown one, and
+    `DataError` for a recipe's."""
+    from reasoning.tasks.loading import TASKS, spec_of
 
-    if task not in TASKS:
-        raise GradingError(f"unknown task {task!r}; known tasks: {', '.join(sorted(TASKS))}")
-    return TASKS[task].answer_kind
+    if isinstance(task, str):
+        if task not in TASKS:
+            known = ", ".join(sorted(TASKS))
+            cure = "give a task of your own with --recipe"
+            raise GradingError(f"unknown task {task!r}; known tasks: {known}; {cure}")
+        return GradedTask(task, TASKS[task].answer_kind, TASKS[task].rules)
+    spec = spec_of(task)
+    shared = spec.fields.same_choices if spec.fields else ()
+    after = spec.fields.answer_after if spec.fields else ""
+    return GradedTask(spec.name, spec.answer_kind, spec.rules, spec.settings, spec.grader, shared, after, spec.own)
 
 
 def summarize(task: str, verdicts: Sequence[CompletionVerdict]) -> Summary:
@@ -161,20 +193,44 @@ def _paper(answered: Answered, task: str, template: Template) -> CompletionVerdi
     )
 
 
-def _robust(answered: Answered, kind: AnswerKind) -> CompletionVerdict:
+def _robust(answered: Answered, task: GradedTask) -> CompletionVerdict:
     """`contains_answer` looks at all that is judged; `correct_format`: the answer has an anchor or leads the text."""
-    found = judged_answer(answered.completion, kind, answered.choices)
-    correct = is_right(found, answered.gold, kind)
+    found = judged_answer(answered.completion, task.rules, answered.choices)
+    if task.grader:
+        correct = _own_verdict(answered, task) is Verdict.CORRECT
+    else:
+        correct = any(is_right(found, gold, task.rules) for gold in answered.golds)
+    said = judged_part(answered.completion)
     return CompletionVerdict(
         line=answered.line,
         gold=answered.gold,
         prediction=found.answer or None,
         correct=correct,
-        contains_answer=correct or mentions(judged_part(answered.completion), answered.gold, kind, answered.choices),
+        contains_answer=correct or any(mentions(said, gold, task.rules, answered.choices) for gold in answered.golds),
         correct_format=found.how not in (How.LAST_CANDIDATE, How.NONE),
         complete=_complete(answered),
         how=found.how,
     )
+
+
+def _own_verdict(answered: Answered, task: GradedTask) -> Verdict:
+    """The user's own grader reads the completion as exams do: complete, and without thinking."""
+    first, *others = answered.golds
+    problem = Problem(
+        task.name,
+        answered.question,
+        first,
+        task.kind,
+        Split.TEST,
+        answered.choices,
+        aliases=tuple(others),
+        settings=task.settings,
+        grader=task.grader,
+    )
+    try:
+        return grade(answered.completion, True, problem)[1]
+    except GraderError as error:
+        raise GradingError(f"line {answered.line}: {error}") from error
 
 
 def _complete(answered: Answered) -> bool | None:
@@ -184,10 +240,9 @@ def _complete(answered: Answered) -> bool | None:
 # Reading ------------------------------------------------------------------------------------------------------------
 
 
-def read_answered(path: Path, task: str, fields: Sequence[str], grader: GraderName) -> list[Answered]:
+def read_answered(path: Path, task: GradedTask, fields: Sequence[str], grader: GraderName) -> list[Answered]:
     """The lines of the JSONL file at `path`, blank ones left out. Raises `DataError` that names every fault, or says
     that there is nothing to grade."""
-    kind = kind_of(task)
     found: list[Answered] = []
     faults = ErrorCollector()
     for line in json_lines(path, MOST_BYTES):
@@ -197,7 +252,7 @@ def read_answered(path: Path, task: str, fields: Sequence[str], grader: GraderNa
                 raise DataError(
                     line.place, f"a line must be a JSON object, this one is {kind_of_value(row)}", line.cure
                 )
-            found.append(_answered(row, line.number, line.place, task, kind, fields, grader))
+            found.append(_answered(row, line.number, line.place, task, fields, grader))
     faults.raise_caught()
     if not found:
         raise DataError(str(path), "the file contains no completions", "give a JSONL file, one object a line")
@@ -208,8 +263,7 @@ def _answered(
     row: dict[str, Any],
     number: int,
     place: str,
-    task: str,
-    kind: AnswerKind,
+    task: GradedTask,
     fields: Sequence[str],
     grader: GraderName,
 ) -> Answered:
@@ -220,39 +274,74 @@ def _answered(
         wanted = " and no ".join(map(repr, missing))
         raise DataError(place, f"it has no {wanted}, only {has}", "add it, or name the field with --field")
     for name in names:
-        if not isinstance(row[name], str) and not (name == "gold" and _is_number(row[name])):
+        if not isinstance(row[name], str) and not (name == "gold" and _may_be_gold(row[name])):
             raise DataError(place, f"its {name!r} is not text but {kind_of_value(row[name])}", "write it as a string")
     if not row["question"].strip():
         raise DataError(place, "its question is empty", "add the question, or remove that line")
+    rules = task.rules
     try:
-        choices = stated_choices(row["question"]) if KINDS[kind].has_options else ()
+        choices = stated_choices(row["question"]) or task.choices if rules.has_options else ()
     except OptionsError as error:
         raise DataError(place, f"its options cannot be told apart: {error}", "fix the question") from error
-    gold = (row["gold"] if isinstance(row["gold"], str) else repr(row["gold"]).removesuffix(".0")).strip()
-    what = _gold_fault(gold, task, kind, choices, grader)
+    gold, golds, what = _golds(row["gold"], task, choices, grader)
     if what:
-        raise DataError(place, what, f"a gold answer of {task} is {KINDS[kind].description}")
+        raise DataError(place, what, f"a gold answer of {task.name} is {rules.description}")
     reason = row.get("finish_reason")
     completion = "".join(row[field] for field in fields)
-    return Answered(number, gold, completion, choices, reason if reason is None else str(reason))
+    said = reason if reason is None else str(reason)
+    return Answered(number, row["question"], gold, golds, completion, choices, said)
 
 
-def _gold_fault(gold: str, task: str, kind: AnswerKind, choices: tuple[str, ...], grader: GraderName) -> str:
-    """What is wrong with a gold answer, "" when nothing is."""
-    shown = repr(gold[:40])
+def _golds(
+    value: Any, task: GradedTask, choices: tuple[str, ...], grader: GraderName
+) -> tuple[str, tuple[str, ...], str]:
+    """A line's gold answer as it is told, all that are right, and what is wrong with it, "" when nothing is."""
+    golds: tuple[str, ...] = ()
+    shown = ""
+    try:
+        written = [_text(one) for one in (value if isinstance(value, list) else [value])]
+        shown = written[0] if written else ""
+        for gold in written:
+            after = gold.rpartition(task.answer_after)[2].strip() if task.answer_after else gold
+            golds += _read_gold(after, task, choices)
+        if isinstance(value, list) and task.rules.lists_are_answers:
+            golds = task.rules.golds_in_row(value)
+    except ValueError as error:
+        return shown, golds, str(error)
+    if not golds:
+        return shown, golds, "its gold answer is empty"
+    if grader is GraderName.PAPER and not is_paper_gold(shown, task.name):
+        return shown, golds, f"its gold answer {shown[:40]!r} cannot be read by paper B's rule"
+    return shown, golds, ""
+
+
+def _read_gold(gold: str, task: GradedTask, choices: tuple[str, ...]) -> tuple[str, ...]:
+    """The right answers that a text states. Raises `ValueError`."""
     if not gold:
-        return "its gold answer is empty"
-    rules = KINDS[kind]
-    if rules.has_options:  # where the question does not state them, the task's published set says how many there are
-        letters = LETTERS[: len(choices)] if choices else OPTION_LETTERS.get(task, LETTERS)
-        if not rules.is_gold(gold, tuple(letters)):
-            return f"its gold answer {shown} is not among the choices ({letters[0]} to {letters[-1]})"
-    elif not rules.is_gold(gold, ()) and not rules.is_gold(gold.lower(), ()):  # "YES" is published, too
-        return f"its gold answer {shown} is not {rules.description}"
-    if grader is GraderName.PAPER and not is_paper_gold(gold, task):
-        return f"its gold answer {shown} cannot be read by paper B's rule"
-    return ""
+        raise ValueError("its gold answer is empty")
+    rules, shown = task.rules, repr(gold[:40])
+    if not rules.has_options:
+        try:
+            golds = rules.golds_in_row(gold)
+        except ValueError:
+            golds = ()
+        if not golds or not all(rules.is_gold(one, ()) for one in golds):
+            raise ValueError(f"its gold answer {shown} is not {rules.description}")
+        return golds
+    # where the question does not state them, the task's published set says how many there are
+    letters = LETTERS[: len(choices)] if choices else OPTION_LETTERS.get(task.name, LETTERS)
+    if gold in choices:
+        return (LETTERS[choices.index(gold)],)
+    if not rules.is_gold(gold, tuple(letters)):
+        raise ValueError(f"its gold answer {shown} is not among the choices ({letters[0]} to {letters[-1]})")
+    return (gold,)
 
 
-def _is_number(value: object) -> bool:
+def _text(value: Any) -> str:
+    return (value if isinstance(value, str) else repr(value).removesuffix(".0")).strip()
+
+
+def _may_be_gold(value: object) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(one, str) or _may_be_gold(one) for one in value)
     return isinstance(value, int | float) and not isinstance(value, bool)

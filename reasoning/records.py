@@ -59,7 +59,9 @@ class Problem:
 
     `answer` is in the task's own form: "18", "yes", "B", "yajo". `choices` are the texts of the options of a
     multiple-choice question in order (A, B, ...), empty otherwise; `question` already contains them as shown.
-    `aliases` are other answers that are as right as `answer`, which is the one that is taught.
+    `aliases` are other answers that are as right as `answer`, which is the one that is taught. `settings`, a JSON
+    object, is how the task wants answers of this kind compared, where that is not the usual way (a tolerance), and
+    `grader` the user's own grader ("module:function"), where there is one.
     `occurrence` counts from 0 how often the question came before, where a set repeats it and the repetition counts.
     """
 
@@ -71,6 +73,8 @@ class Problem:
     choices: tuple[str, ...] = ()
     occurrence: int = 0
     aliases: tuple[str, ...] = ()
+    settings: str = ""
+    grader: str = ""
     id: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipelines.errors import Refused
+from pipelines.run.grader_check import grader_faults
 from pipelines.run.student_check import PreflightFault, student_faults
 from reasoning.exchange.reading import imported_records
 from reasoning.files.data_error import DataError
@@ -62,6 +63,7 @@ def check(recipe: Recipe, origin: str, resources: Mapping[str, float], teacher: 
         notes += data.notes
     except DataError as error:
         faults += [PreflightFault(fault.place, fault.what, fault.cure) for fault in error.faults]
+    faults += grader_faults(recipe, data)
     student = list(student_faults(recipe))
     faults += student
     prompts = _prompts(recipe, faults) if not student else None  # a chat form reads the student's tokenizer

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reasoning.grading.extraction.numbers import with_another_digit
-from reasoning.grading.kinds import KINDS
+from reasoning.grading.kinds import rules_for
 from reasoning.prompts.headings import one_block, read_reply
 from reasoning.prompts.student_forms import StudentForm
 from reasoning.records import Mistake, Problem
@@ -35,4 +35,4 @@ def stand_ins(solutions: Iterable[tuple[Problem, str]], form: StudentForm, max_n
 
 def wrong_answer(problem: Problem) -> str:
     """An answer of the right kind that is not the right one."""
-    return KINDS[problem.answer_kind].wrong(problem.answer, problem.choices)
+    return rules_for(problem).wrong(problem.answer, problem.choices)

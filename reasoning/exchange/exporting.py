@@ -21,7 +21,7 @@ from reasoning.exchange.paper_b_completions import CompletionTemplate, Published
 from reasoning.exchange.paper_b_finetune import FineTuningSample
 from reasoning.exchange.solutions import PublishedSolution
 from reasoning.grading.answers import answers_problem, extract
-from reasoning.grading.kinds import KINDS
+from reasoning.grading.kinds import rules_for
 from reasoning.prompts.headings import ANSWER_HEADING
 from reasoning.records import Attempt, Mistake, Problem, Rationale
 
@@ -186,16 +186,16 @@ def positions_of(questions: Sequence[str], problems: Iterable[Problem]) -> dict[
 
 def _stated(rationale: Rationale, problem: Problem) -> str:
     """The rationale's text, with its answer stated; unchanged when it already states it."""
-    found = extract(rationale.text, problem.answer_kind, problem.choices)
+    found = extract(rationale.text, rules_for(problem), problem.choices)
     if answers_problem(found, problem):
         return rationale.text
-    named = KINDS[problem.answer_kind].in_a_sentence(problem.answer, problem.choices)
+    named = rules_for(problem).in_a_sentence(problem.answer, problem.choices)
     return f"{_ended(rationale.text)} {_TRIGGER} {named}."
 
 
 def _own_mistake(mistake: Mistake, problem: Problem) -> str:
     text, heading, _ = mistake.text.rpartition(f"\n{ANSWER_HEADING}")
-    rules = KINDS[problem.answer_kind]
+    rules = rules_for(problem)
     if not heading or not rules.has_options:
         return mistake.text
     return f"{_ended(text)} {_TRIGGER} {rules.in_a_sentence(mistake.prediction, problem.choices)}."

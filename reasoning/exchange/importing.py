@@ -21,11 +21,12 @@ from reasoning.exchange.paper_b_completions import CompletionFile, CompletionTem
 from reasoning.exchange.solutions import PublishedSolution, SolutionFile, text_fault
 from reasoning.files.data_error import Fault
 from reasoning.grading.answers import answers_problem, extract, grade, is_answer, judged_part
+from reasoning.grading.kinds import rules_for
 from reasoning.grading.mistakes import mistakes_of
 from reasoning.grading.rationale_filter import keep
 from reasoning.prompts.headings import ANSWER_HEADING, one_block
 from reasoning.prompts.teacher_prompts import joined_reply
-from reasoning.records import Attempt, Mistake, Problem, Rationale, RationaleSource, Split
+from reasoning.records import Attempt, Mistake, Problem, Rationale, RationaleSource, Split, Verdict
 
 UNKNOWN_MODEL = "unknown"
 _STATES = re.compile(r"\banswers?\b|\([A-Za-z]\)\W*$", re.IGNORECASE)
@@ -126,10 +127,10 @@ def mistakes_in(matched: Matched, round: int = 0) -> Imported:
     tally, found = _Tally(), []
     for one, problem in matched.pairs:
         text = one_block(judged_part(one.rationale))
-        prediction = extract(text, problem.answer_kind, problem.choices)
+        prediction = extract(text, rules_for(problem), problem.choices)
         if not prediction or not _STATES.search(text):
             tally.counts["texts left out that state no answer: they may have been cut off."] += 1
-        elif answers_problem(prediction, problem):
+        elif grade(text, True, problem)[1] is Verdict.CORRECT:
             tally.fault(one.place, f"it is not a mistake: it answers {prediction!r}, which is right")
         else:
             found.append(Mistake(problem.id, round, text, prediction))
@@ -197,7 +198,7 @@ def _problem_of(one: PublishedSolution, catalog: Catalog, tally: _Tally) -> Prob
 def _gold_fault(gold: str, problem: Problem) -> str | None:
     if answers_problem(gold, problem):
         return None
-    if problem.choices and not is_answer(gold.strip(" ().").upper(), problem.answer_kind, problem.choices):
+    if problem.choices and not is_answer(gold.strip(" ().").upper(), rules_for(problem), problem.choices):
         return f"its answer {gold[:40]!r} is not among the {len(problem.choices)} choices"
     return f"its answer {gold[:40]!r} is not the task's, {problem.answer[:40]!r}"
 

@@ -23,8 +23,9 @@ from functools import lru_cache
 
 from reasoning.grading.extraction.anchors import anchored, judged_end, lowered
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How, first_line
-from reasoning.grading.kinds import KINDS, AnswerRules
-from reasoning.records import AnswerKind, Problem, Verdict
+from reasoning.grading.kinds import AnswerRules, Kind, rules_for, rules_of
+from reasoning.grading.own_grader import own_verdict
+from reasoning.records import Problem, Verdict
 from reasoning.teacher.thinking import split_thinking
 from reasoning.teacher.turns import own_start
 
@@ -32,61 +33,63 @@ _LONGEST_BARE = 40  # characters of a line that is an answer and nothing else
 _WORD = re.compile(r"\w")
 
 
-def find_answer(text: str, kind: AnswerKind, choices: tuple[str, ...] = ()) -> FoundAnswer:
+def find_answer(text: str, kind: Kind, choices: tuple[str, ...] = ()) -> FoundAnswer:
     """The answer of `text` and how it was found. `choices`: the options' texts in order.
 
     The whole text counts; see `judged_part` for what of a completion does."""
     return _found(text, lowered(text), kind, choices)
 
 
-def extract(text: str, kind: AnswerKind, choices: tuple[str, ...] = ()) -> str:
+def extract(text: str, kind: Kind, choices: tuple[str, ...] = ()) -> str:
     """The answer found in `text` in its normal form, "" when there is none. `choices`: the options' texts in order."""
     return find_answer(text, kind, choices).answer
 
 
-def same_answer(prediction: str, gold: str, kind: AnswerKind) -> bool:
+def same_answer(prediction: str, gold: str, kind: Kind) -> bool:
     """Whether two answers are the same, in whatever dress. No answer ("") is the same as none, not even as itself."""
-    rules = KINDS[kind]
+    rules = rules_of(kind)
     return rules.same(rules.normal(prediction), rules.normal(gold))
 
 
-def is_right(found: FoundAnswer, gold: str, kind: AnswerKind) -> bool:
+def is_right(found: FoundAnswer, gold: str, kind: Kind) -> bool:
     """Whether an answer found is the gold one, in its first reading or its second: "50%" answers both 50 and 0.5."""
-    same = KINDS[kind].same
+    same = rules_of(kind).same
     readings = (found.answer, found.also) if found.also else (found.answer,)
     return any(same(reading, right) for right in _gold_readings(gold, kind) for reading in readings)
 
 
 def is_right_for(found: FoundAnswer, problem: Problem) -> bool:
     """Whether an answer found is one of the right answers to `problem`."""
-    return any(is_right(found, gold, problem.answer_kind) for gold in problem.golds)
+    return any(is_right(found, gold, rules_for(problem)) for gold in problem.golds)
 
 
 def answers_problem(answer: str, problem: Problem) -> bool:
     """Whether `answer`, in any dress, is one of the right answers to `problem`."""
-    rules = KINDS[problem.answer_kind]
+    rules = rules_for(problem)
     return is_right_for(FoundAnswer(rules.normal(answer), How.NONE), problem)
 
 
-def mentions(text: str, gold: str, kind: AnswerKind, choices: tuple[str, ...] = ()) -> bool:
+def mentions(text: str, gold: str, kind: Kind, choices: tuple[str, ...] = ()) -> bool:
     """Whether any candidate anywhere in `text` is the gold answer."""
-    return any(same_answer(candidate, gold, kind) for candidate in set(KINDS[kind].every(text, choices)))
+    return any(same_answer(candidate, gold, kind) for candidate in set(rules_of(kind).every(text, choices)))
 
 
 def grade(text: str, complete: bool, problem: Problem) -> tuple[str, Verdict]:
     """The answer of a student's completion, and the verdict on it. `complete`: it ended by itself, within its limit.
     Thinking that does not end was cut off, whatever `complete` says."""
     said, closed = _said(text)
-    found = _judged(said, problem.answer_kind, problem.choices)
+    found = _judged(said, rules_for(problem), problem.choices)
     if not complete or not closed:
         return found.answer, Verdict.TRUNCATED
+    if problem.grader:
+        return found.answer, own_verdict(problem, said)
     if not found.answer:
         return found.answer, Verdict.NO_ANSWER
     right = is_right_for(found, problem)
     return found.answer, Verdict.CORRECT if right else Verdict.WRONG
 
 
-def judged_answer(text: str, kind: AnswerKind, choices: tuple[str, ...] = ()) -> FoundAnswer:
+def judged_answer(text: str, kind: Kind, choices: tuple[str, ...] = ()) -> FoundAnswer:
     """The answer in the part of a completion that counts: `find_answer` of its `judged_part`."""
     return _judged(_said(text)[0], kind, choices)
 
@@ -108,7 +111,7 @@ def _said(text: str) -> tuple[str, bool]:
     return thinking.said[start:] if start else thinking.said, True
 
 
-def _judged(said: str, kind: AnswerKind, choices: tuple[str, ...]) -> FoundAnswer:
+def _judged(said: str, kind: Kind, choices: tuple[str, ...]) -> FoundAnswer:
     low = lowered(said)
     end = judged_end(said, low)
     return _found(said, low, kind, choices) if end == len(said) else _found(said[:end], low[:end], kind, choices)
@@ -117,9 +120,9 @@ def _judged(said: str, kind: AnswerKind, choices: tuple[str, ...]) -> FoundAnswe
 def answer_of_reply(answer_text: str, problem: Problem) -> str:
     """The answer in what a teacher wrote after its answer heading ("**(B)**", "$1,234.00", "Yes, it is."): that of the
     first line, and only when this has none, that of the rest."""
-    kind, choices = problem.answer_kind, problem.choices
+    kind, choices = rules_for(problem), problem.choices
     line = first_line(answer_text.lstrip())
-    first = KINDS[kind].first
+    first = rules_of(kind).first
     sayings = [*anchored(line, lowered(line)), (0, line[:LONGEST_ANSWER], How.ANCHORED)]
     for _, said, how in sayings:
         found = first(said, choices, how)
@@ -128,18 +131,18 @@ def answer_of_reply(answer_text: str, problem: Problem) -> str:
     return extract(answer_text, kind, choices)
 
 
-def is_answer(gold: str, kind: AnswerKind, choices: tuple[str, ...] = ()) -> bool:
+def is_answer(gold: str, kind: Kind, choices: tuple[str, ...] = ()) -> bool:
     """Whether `gold` can be a gold answer of this kind, such as the letter of one of the `choices`."""
-    return KINDS[kind].is_gold(gold.strip(), choices)
+    return rules_of(kind).is_gold(gold.strip(), choices)
 
 
 @lru_cache(maxsize=1024)
-def _gold_readings(gold: str, kind: AnswerKind) -> tuple[str, ...]:
-    return KINDS[kind].readings(gold)
+def _gold_readings(gold: str, kind: Kind) -> tuple[str, ...]:
+    return rules_of(kind).readings(gold)
 
 
-def _found(text: str, low: str, kind: AnswerKind, choices: tuple[str, ...]) -> FoundAnswer:
-    rules = KINDS[kind]
+def _found(text: str, low: str, kind: Kind, choices: tuple[str, ...]) -> FoundAnswer:
+    rules = rules_of(kind)
     for start, said, how in anchored(text, low):
         found = rules.first(said, choices, how)
         if found is not None:

@@ -8,8 +8,10 @@ Owns: the filter of rationales. Invariants
 from __future__ import annotations
 
 from reasoning.grading.answers import answer_of_reply, answers_problem, extract
+from reasoning.grading.kinds import rules_for
+from reasoning.grading.own_grader import own_verdict
 from reasoning.prompts.headings import one_block, read_reply
-from reasoning.records import Problem, Rationale, RationaleSource
+from reasoning.records import Problem, Rationale, RationaleSource, Verdict
 from reasoning.teacher.thinking import split_thinking, with_thinking
 from reasoning.teacher.turns import next_turn
 
@@ -38,13 +40,14 @@ def keep(
     said = thinking.said[: _own_end(thinking.said)]
     reply = read_reply(said)
     if reply.answer_text == said:  # no answer heading
-        answer = extract(reply.rationale, problem.answer_kind, problem.choices)
+        answer = extract(reply.rationale, rules_for(problem), problem.choices)
     else:
         answer = answer_of_reply(reply.answer_text, problem)
     text = reply.rationale
     if teach_thinking and thinking.thought and text:
         text = one_block(with_thinking(thinking.thought, text))
-    right = answers_problem(answer, problem)
+    own = own_verdict(problem, said) is Verdict.CORRECT if problem.grader and thinking.closed else False
+    right = own if problem.grader else answers_problem(answer, problem)
     return Rationale(
         problem_id=problem.id,
         round=round,

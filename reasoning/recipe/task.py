@@ -7,15 +7,22 @@ Invariant: unknown keys and impossible values are refused here, before any proce
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from reasoning.recipe.base import PositiveInt, Section
+from reasoning.recipe.base import Positive, PositiveInt, Section
 from reasoning.records import AnswerKind
 
-_NEWER = ("choice_fields",)
+# Keys that say how answers of one kind are compared: that kind, and the field of its rules (reasoning.grading.kinds).
+_SETTINGS = {
+    "tolerance": (AnswerKind.NUMBER, "tolerance"),
+    "relative_tolerance": (AnswerKind.NUMBER, "relative"),
+    "unit": (AnswerKind.NUMBER, "unit"),
+}
+_NEWER = ("choice_fields", *_SETTINGS, "grader")
 
 
 class FormSection(Section):
@@ -63,6 +70,39 @@ class FormSection(Section):
         ),
     )
 
+    tolerance: Positive | None = Field(
+        default=None, description="For kind `number`: how far an answer may be from the right one. Default: 0.000001."
+    )
+    relative_tolerance: Positive | None = Field(
+        default=None,
+        description=(
+            "For kind `number`: how far an answer may be from the right one, as a share of that: 0.01 is one per cent. "
+            "Where `tolerance` is given too, either suffices."
+        ),
+    )
+    unit: str | None = Field(
+        default=None,
+        min_length=1,
+        description=(
+            "For kind `number`: the unit of the answers, such as `km`, `m/s`, `%`, `$`. An answer in another unit of "
+            "the kind is converted, one without a unit is in this one; a number of another kind of unit is none."
+        ),
+    )
+    grader: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$",
+        description=(
+            "A grader of your own, `module:function`: a pure function of question, gold answer and completion that "
+            'gives true or false, or "correct", "wrong" or "no answer". See [grading.md](grading.md).'
+        ),
+    )
+
+    @property
+    def settings(self) -> str:
+        """How answers are compared where that is not the usual way, as JSON of the fields of the kind's rules."""
+        values = {name: getattr(self, key) for key, (_, name) in _SETTINGS.items() if getattr(self, key) is not None}
+        return json.dumps(values, sort_keys=True) if values else ""
+
     @model_serializer(mode="wrap")
     def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A run's identity is that of a recipe written before these keys were."""
@@ -75,6 +115,9 @@ class FormSection(Section):
         given = self.choices is not None or self.choice_fields or self.answer_as is not None
         if self.kind is not AnswerKind.CHOICE and given:
             raise ValueError(f"choices, choice_fields and answer_as need kind: choice (kind is {self.kind})")
+        for key, (kind, _) in _SETTINGS.items():
+            if getattr(self, key) is not None and self.kind is not kind:
+                raise ValueError(f"{key} needs kind: {kind} (kind is {self.kind})")
         if self.choice_fields and self.choices is not None:
             raise ValueError("choices and choice_fields both give the options: leave one of them out")
         if self.choice_fields and not 2 <= len(set(self.choice_fields)) == len(self.choice_fields) <= 26:

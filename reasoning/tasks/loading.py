@@ -19,7 +19,6 @@ from pathlib import Path
 
 from reasoning.files.data_error import DataError, ErrorCollector
 from reasoning.grading.answers import is_answer
-from reasoning.grading.kinds import KINDS
 from reasoning.recipe.task import TaskSection
 from reasoning.records import Problem, Split
 from reasoning.tasks.data_files.reading import read_path
@@ -215,7 +214,7 @@ def _records(spec: TaskSpec, rows: list[SourceRow], positions: Sequence[int]) ->
 def _stated(spec: TaskSpec, row: SourceRow, shuffle: random.Random | None) -> Stated:
     cure = "fix or remove it"
     try:
-        stated = read_row(row.content, spec.forms, spec.answer_kind, shuffle)
+        stated = read_row(row.content, spec.forms, spec.rules, shuffle)
         text = f"{stated.question}{stated.answer}{''.join(stated.aliases)}".encode()
     except UnicodeEncodeError as error:
         raise DataError(row.place, "it contains an unpaired surrogate, which is not valid text", cure) from error
@@ -225,8 +224,8 @@ def _stated(spec: TaskSpec, row: SourceRow, shuffle: random.Random | None) -> St
         what = f"a question of {len(text) / 2**20:.1f} MiB, and it has at most {MAX_ROW >> 20}"
         raise DataError(row.place, what, cure)
     for gold in (stated.answer, *stated.aliases):
-        if not is_answer(gold, spec.answer_kind, stated.choices):
-            what = f"its answer {gold[:40]!r} is not {KINDS[spec.answer_kind].description}"
+        if not is_answer(gold, spec.rules, stated.choices):
+            what = f"its answer {gold[:40]!r} is not {spec.rules.description}"
             raise DataError(row.place, what, cure)
     return stated
 
@@ -285,4 +284,6 @@ def _problem(spec: TaskSpec, record: Record, split: Split, occurrence: int = 0) 
         stated.choices,
         occurrence,
         aliases=stated.aliases,
+        settings=spec.settings,
+        grader=spec.grader,
     )

@@ -19,9 +19,8 @@ from typing import Any
 
 from reasoning.grading.answers import find_answer
 from reasoning.grading.extraction.found_answer import NO_ANSWER, How
-from reasoning.grading.kinds import KINDS, AnswerRules
+from reasoning.grading.kinds import AnswerRules, Kind, rules_of
 from reasoning.grading.options import LETTERS, NO_OPTIONS, OPTIONS_HEADING, AnswerAs, RowOptions
-from reasoning.records import AnswerKind
 from reasoning.tasks.conversations import ROLES, answered, asked, said_by, turns_of
 from reasoning.tasks.data_files.source_row import DataRow
 from reasoning.tasks.row_options import option_text, options_in, options_of_fields
@@ -78,7 +77,7 @@ class Fields:
     def are_in(self, row: DataRow) -> bool:
         return all(_has(row, name) for name in self.names)
 
-    def read(self, row: DataRow, kind: AnswerKind, shuffle: random.Random | None = None) -> Stated:
+    def read(self, row: DataRow, kind: Kind, shuffle: random.Random | None = None) -> Stated:
         """The question of `row`. `shuffle` puts its options in another order, in which letters are given anew."""
         stem = " ".join(_question(_at(row, name), name) for name in self.question)
         if self.dressed:
@@ -88,12 +87,12 @@ class Fields:
             raise ValueError("its question is empty")
         if self.ending:
             stem = f"{stem} {self.ending}"
-        rules = KINDS[kind]
+        rules = rules_of(kind)
         value, said = _answer(_at(row, self.answer))
         answer = [self._after(one) for one in value if one != ""] if isinstance(value, list) else self._after(value)
         if rules.has_options:
             return self._with_options(row, stem, answer, rules, shuffle, said)
-        golds = _golds(answer, rules, NO_OPTIONS, kind, said)
+        golds = _golds(answer, rules, NO_OPTIONS, said)
         return Stated(stem, golds[0], (), stem, golds[1:])
 
     def _after(self, value: Any) -> Any:
@@ -108,13 +107,12 @@ class Fields:
     def _with_options(
         self, row: DataRow, stem: str, answer: Any, rules: AnswerRules, shuffle: random.Random | None, said: bool
     ) -> Stated:
-        kind = AnswerKind.CHOICE
         if self.choices is None and not self.choice_fields and not self.same_choices:
             bare, options = _options_in(stem)
-            letters = _golds(answer, rules, RowOptions(LETTERS, options, self.answer_as), kind, said)
+            letters = _golds(answer, rules, RowOptions(LETTERS, options, self.answer_as), said)
             return Stated(stem, letters[0], _texts(options), bare, letters[1:])
         labels, options = self._options(row)
-        golds = _golds(answer, rules, RowOptions(labels, options, self.answer_as), kind, said)
+        golds = _golds(answer, rules, RowOptions(labels, options, self.answer_as), said)
         right = [LETTERS.index(gold) for gold in golds]
         if self.spaced_brackets:
             options = tuple(_SPACES.sub(" ", o.replace("(", " (").replace(")", ") ")).strip() for o in options)
@@ -136,7 +134,7 @@ class Fields:
         return LETTERS, self.same_choices
 
 
-def read_row(row: DataRow, forms: tuple[Fields, ...], kind: AnswerKind, shuffle: random.Random | None = None) -> Stated:
+def read_row(row: DataRow, forms: tuple[Fields, ...], kind: Kind, shuffle: random.Random | None = None) -> Stated:
     """The question of `row` by the first of `forms` whose fields it has. Raises `ValueError`."""
     for fields in forms:
         if fields.are_in(row):
@@ -180,12 +178,12 @@ def _answer(value: Any) -> tuple[Any, bool]:
     return (value, False) if turns is None else (answered(turns), True)
 
 
-def _golds(answer: Any, rules: AnswerRules, options: RowOptions, kind: AnswerKind, said: bool) -> tuple[str, ...]:
+def _golds(answer: Any, rules: AnswerRules, options: RowOptions, said: bool) -> tuple[str, ...]:
     """The right answers. What an assistant `said` may be a whole solution: then its anchored answer is meant."""
     try:
         return rules.golds_in_row(answer, options)
     except ValueError:
-        found = find_answer(answer, kind, options.texts) if said else NO_ANSWER
+        found = find_answer(answer, rules, options.texts) if said else NO_ANSWER
         if not found.answer or found.how in (How.LAST_CANDIDATE, How.LEADING):
             raise
         return (found.answer,)

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from reasoning.files.data_error import DataError
+from reasoning.grading.kinds import AnswerRules, with_settings
 from reasoning.recipe.task import FormSection, TaskSection
 from reasoning.records import AnswerKind, Split
 from reasoning.tasks.rows import Fields
@@ -50,7 +51,8 @@ class TaskSpec:
     does). `files` are the names of its published files, each with the split it is (None: it holds all questions), and
     `other_files` names that they also go by; `fields` are those of their rows. `template` gives the part of a question
     that a template split keeps together. `option_seed` is that of the shuffling of options, without which the first
-    would always be right. `train_size` of the training questions are learnt from. `own`: a task of the recipe's."""
+    would always be right. `train_size` of the training questions are learnt from. `own`: a task
+    of the recipe's; its `settings` and `grader` are those of its problems (`reasoning.records.Problem`)."""
 
     name: str
     answer_kind: AnswerKind
@@ -64,6 +66,13 @@ class TaskSpec:
     option_seed: int | None = None
     train_size: int | None = None
     own: bool = False
+    settings: str = ""
+    grader: str = ""
+
+    @property
+    def rules(self) -> AnswerRules:
+        """How its answers are found and compared."""
+        return with_settings(self.answer_kind, self.settings)
 
     @property
     def forms(self) -> tuple[Fields, ...]:
@@ -227,11 +236,20 @@ def spec_of(task: TaskSection) -> TaskSpec:
             raise DataError("task.name", f"no task {task.name!r}", cure)
         return known
     if known is None:
-        return TaskSpec(task.name, form.kind, OWN_MAX_NEW_TOKENS, fields=_fields_of(form), own=True)
+        return TaskSpec(
+            task.name,
+            form.kind,
+            OWN_MAX_NEW_TOKENS,
+            fields=_fields_of(form),
+            own=True,
+            settings=form.settings,
+            grader=form.grader or "",
+        )
     if form.kind is not known.answer_kind:
         what = f"{task.name} is a task whose answers are of kind {known.answer_kind}, not {form.kind}"
         raise DataError("task.form.kind", what, f"set {known.answer_kind}, or give your task another name")
-    return replace(known, fields=_fields_of(form), hub=replace(known.hub, fields=None) if known.hub else None)
+    hub = replace(known.hub, fields=None) if known.hub else None
+    return replace(known, fields=_fields_of(form), hub=hub, settings=form.settings, grader=form.grader or "")
 
 
 def _fields_of(form: FormSection) -> Fields:

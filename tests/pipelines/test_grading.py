@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.grading import MOST_BYTES, GraderName, GradingError, grade_file, read_answered
+from pipelines.grading import MOST_BYTES, GraderName, GradingError, grade_file, read_answered, task_of
 from reasoning.files.data_error import DataError
+from reasoning.recipe.task import TaskSection
 
 RUNNER = CliRunner()
 BALLS = "Which ball? Answer Choices: (A) red (B) white (C) blue"
@@ -182,7 +183,7 @@ def test_a_long_line_does_not_hide_the_next(tmp_path: Path) -> None:
     for length in (MOST_BYTES, 2 * MOST_BYTES + 2, 3 * MOST_BYTES):
         path = file_of(tmp_path, "x" * length + "y", line(gold="?"))
         with pytest.raises(DataError, match=r"line 2: its gold") as caught:
-            read_answered(path, "gsm8k", ["completion"], GraderName.ROBUST)
+            read_answered(path, task_of("gsm8k"), ["completion"], GraderName.ROBUST)
         assert "line 1: a line of more" in str(caught.value) and "line 3" not in str(caught.value)
 
 
@@ -241,3 +242,64 @@ def test_recorded_answers(real_data: Path, task: str, paper: float, robust: floa
     whole = grade_file(task, path, ["rationale", "answer_trigger", "answer_completion"])
     assert (by_paper.accuracy, whole.accuracy) == (paper, robust)
     assert whole.accuracy >= by_paper.accuracy
+
+
+# A task of one's own --------------------------------------------------------------------------------------------------
+
+
+def own_task(**form: Any) -> TaskSection:
+    content = {"question": "q", "answer": "a", **form}
+    return TaskSection.model_validate({"name": "mine", "source": "file", "path": "absent.csv", "form": content})
+
+
+def rights(tmp_path: Path, task: TaskSection | str, *lines: tuple[Any, str]) -> list[bool]:
+    path, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    rows = [{"question": "Which is it?", "gold": gold, "completion": completion} for gold, completion in lines]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    grade_file(task, path, out=out)
+    return [json.loads(line)["correct"] for line in out.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("form", "gold", "right", "wrong"),
+    [
+        ({"kind": "number", "tolerance": 0.1}, "3.1", "Answer: 3.2", "Answer: 3.21"),
+        ({"kind": "number", "relative_tolerance": 0.01}, "1000", "Answer: 1010", "Answer: 1011"),
+        ({"kind": "number", "unit": "km"}, "5 km", "Answer: 5000 m", "Answer: 5 miles"),
+        ({"kind": "number", "answer_after": "####"}, "So it is.\n#### 72", "Answer: 72", "Answer: 7"),
+        ({"kind": "number"}, ["1/2", "−5"], "The answer is -5.", "Answer: 5"),
+        ({"kind": "number"}, "3e8", "Answer: 300,000,000", "Answer: 38"),
+        ({"kind": "text"}, ["Paris", "Lutetia"], "Answer: Lutetia", "Answer: Rome"),
+        ({"kind": "yes_no"}, "True", "Answer: yes", "Answer: no"),
+        ({"kind": "choice", "choices": ["red", "blue"]}, "B", "It is (B).", "It is (A)."),
+        ({"kind": "choice", "choices": ["red", "blue"]}, "blue", "Answer: blue", "Answer: red"),
+    ],
+)
+def test_a_task_of_ones_own_is_graded_by_its_recipe(
+    tmp_path: Path, form: dict[str, Any], gold: Any, right: str, wrong: str
+) -> None:
+    assert rights(tmp_path, own_task(**form), (gold, right), (gold, wrong)) == [True, False]
+
+
+def test_golds_are_read_alike_for_the_tables_tasks(tmp_path: Path) -> None:
+    golds = ("1/2", "50%", "3e8", "$5", "−5", "1,000", "#### 72", ["72", "71"])
+    said = ("0.5", "0.5", "300000000", "5", "-5", "1000", "72", "71")
+    lines = [(gold, f"The answer is {answer}.") for gold, answer in zip(golds, said, strict=True)]
+    assert rights(tmp_path, "gsm8k", *lines) == [True] * len(golds)
+
+
+def test_a_grader_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "length_graders.py").write_text(
+        "def as_long(question, gold, completion):\n"
+        "    if not completion:\n        return 'no answer'\n"
+        "    return len(completion) == int(gold) or 1 / (len(completion) - 9) > 1\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    task = own_task(kind="number", grader="length_graders:as_long")
+    lines = (("3", "abc"), ("3", "abcd"), ("4", "<think>x</think>abcd"), ("3", ""))
+    assert rights(tmp_path, task, *lines) == [True, False, True, False]
+    with pytest.raises(GradingError, match=r"line 1: grader length_graders:as_long failed .* ZeroDivisionError"):
+        rights(tmp_path, task, ("3", "abcdefghi"))
+    with pytest.raises(GradingError, match="grader absent_graders:f: module absent_graders cannot be imported"):
+        rights(tmp_path, own_task(kind="number", grader="absent_graders:f"), ("3", "abc"))

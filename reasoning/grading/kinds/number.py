@@ -25,8 +25,11 @@ from reasoning.grading.extraction.numbers import (
     stated_number,
     with_another_digit,
 )
+from reasoning.grading.extraction.units import in_unit
 from reasoning.grading.kinds.rules import AnswerRules
 from reasoning.grading.options import NO_OPTIONS, RowOptions
+
+CLOSE = 1e-6  # what paper B allows between two floats
 
 _ALONE = re.compile(r"[\s:*$]*(-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?)[\s.*$]*\Z")
 _NORMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?")
@@ -35,13 +38,19 @@ _DECIMAL_COMMA = re.compile(r"-?[0-9]+,[0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Number(AnswerRules):
-    """A number. Decimal fractions are the same within `tolerance`; paper B compares floats so."""
+    """A number. Decimal fractions are the same within `tolerance`; paper B compares floats so. With a tolerance of the
+    task's, or one `relative` to the right answer, so are whole numbers. Of quantities in a `unit` any unit of the kind
+    counts, converted; without one the number is taken to be in it."""
 
     description = "a number, such as 18, -3.5 or 1,080"
 
-    tolerance: float = 1e-6
+    tolerance: float = CLOSE
+    relative: float = 0.0
+    unit: str = ""
 
     def first(self, said: str, choices: tuple[str, ...], how: How) -> FoundAnswer | None:
+        if self.unit:
+            said = in_unit(said, self.unit)
         alone = _ALONE.match(said)
         if alone:
             answer = alone[1]
@@ -51,12 +60,13 @@ class Number(AnswerRules):
         return stated_number(said, how) if found is None and corrected is not said else found
 
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
-        return last_number(text, How.LAST_CANDIDATE)
+        return last_number(in_unit(text[-LONGEST_ANSWER:], self.unit) if self.unit else text, How.LAST_CANDIDATE)
 
     def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
-        return every_number(text)
+        return every_number(in_unit(text, self.unit) if self.unit else text)
 
     def is_bare(self, line: str, choices: tuple[str, ...]) -> bool:
+        line = in_unit(line, self.unit) if self.unit else line
         return is_number_alone(line)
 
     def normal(self, answer: str) -> str:
@@ -67,7 +77,7 @@ class Number(AnswerRules):
 
     def readings(self, gold: str) -> tuple[str, ...]:
         plain = self.normal(gold)
-        if gold.endswith("%") and plain:
+        if gold.endswith("%") and plain and not self.unit:
             return plain, decimal(Fraction(plain) / 100)
         return (plain,)
 
@@ -76,12 +86,20 @@ class Number(AnswerRules):
             return False
         if left == right:
             return True
+        if self.relative or self.tolerance != CLOSE:
+            return self._close(left, right)
         if not ("." in left or "." in right):  # whole numbers beyond a float's digits differ
             return False
         return abs(float(left) - float(right)) <= self.tolerance
 
+    def _close(self, left: str, right: str) -> bool:
+        if len(left) + len(right) > 2 * LONGEST_ANSWER:
+            return False
+        allowed = max(Fraction(str(self.tolerance)), Fraction(str(self.relative)) * abs(Fraction(right)))
+        return abs(Fraction(left) - Fraction(right)) <= allowed
+
     def is_gold(self, answer: str, choices: tuple[str, ...]) -> bool:
-        return bool(gold_number(answer))
+        return bool(gold_number(in_unit(answer, self.unit) if self.unit else answer))
 
     def gold_in_row(self, value: Any, options: RowOptions = NO_OPTIONS) -> str:
         if isinstance(value, list) and len(value) == 1:
@@ -89,10 +107,12 @@ class Number(AnswerRules):
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ValueError(f"its answer is not a number but {type(value).__name__}")
         text = value.strip() if isinstance(value, str) else number_text(value)
-        gold = gold_number(text)
+        bare = in_unit(text, self.unit).strip() if self.unit else text
+        gold = gold_number(bare)
         if not gold:
-            raise ValueError(f"its answer is not a number: {text[:40]!r}{_hint(text)}")
-        return gold
+            of = f" of {self.unit}" if self.unit else ""
+            raise ValueError(f"its answer is not a number{of}: {text[:40]!r}{_hint(text)}")
+        return gold if bare == text else " ".join(text.split())
 
     def wrong(self, answer: str, choices: tuple[str, ...]) -> str:
         return with_another_digit(answer)

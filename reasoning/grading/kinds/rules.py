@@ -34,6 +34,9 @@ class AnswerRules(ABC):
     has_options: ClassVar[bool] = False
     """Whether its questions state options, one of which is the answer."""
 
+    lists_are_answers: ClassVar[bool] = False
+    """Whether a list in data is one answer, and not several right ones."""
+
     settles: ClassVar[bool] = False
     """Whether words after "the answer is" that hold no answer say that there is none, whatever was said before ("The
     answer is not known.")."""

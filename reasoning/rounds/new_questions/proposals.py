@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reasoning.grading.answers import answer_of_reply, is_answer
-from reasoning.grading.kinds import KINDS
+from reasoning.grading.kinds import KINDS, rules_for
 from reasoning.grading.options import LETTERS
 from reasoning.prompts.headings import ATTEMPT_HEADING, MISTAKE_HEADING, one_block
 from reasoning.records import AnswerKind, Problem, Split
@@ -116,7 +116,7 @@ def _proposal(block: dict[str, str], kind: AnswerKind) -> Proposal:
 def _in_task_form(said: str, problem: Problem) -> str:
     """The answer of an answer line, as a student is to write it."""
     line = said.strip().partition("\n")[0]
-    return KINDS[problem.answer_kind].as_written(line, answer_of_reply(line, problem))
+    return rules_for(problem).as_written(line, answer_of_reply(line, problem))
 
 
 # Filtering --------------------------------------------------------------------------------------------------------
