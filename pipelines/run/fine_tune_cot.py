@@ -17,7 +17,7 @@ from pipelines.report.tables import degrees_table
 from pipelines.run.cluster import connect, resources, storage_folder
 from pipelines.run.coordination import account, announce, coordinate
 from pipelines.run.preflight import Checked, PreflightError, check
-from pipelines.run.student_check import PreflightFault
+from pipelines.run.student_files import PreflightFault
 from reasoning.fine_tune_cot.directory import CotDirectory, degree_name
 from reasoning.prompts.run_prompts import form_of
 from reasoning.recipe.fine_tune_cot import LABELS_ALONE, FineTuneCotRecipe

@@ -1,39 +1,32 @@
-"""Whether a student can be loaded, sampled and taught, judged from its files without loading it.
+"""Whether a student can be loaded, sampled and taught, judged from its configuration and in a trial.
 
-Owns: what a fault is, and the checks of a student's folder, configuration, tokenizer and weights.
+Owns: the checks of a student's configuration against the recipe. Its files are `student_files`', the trial is
+`student_trial`'s, and comes last: it is made of a student in which nothing else is wrong.
 
-Invariants: no weights are loaded, and torch is imported only for an architecture that is not known by its name.
+Invariant: the embedded student, which is known, costs no import of torch.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.run.student_files import PreflightFault, folder_faults, form_fault
+from pipelines.run.student_trial import TrialFailed, try_student
 from reasoning.recipe.tailored import Recipe
-from reasoning.student.config import config_file, read_config
+from reasoning.student.config import config_file, read_config, text_config
+from reasoning.student.vllm_internals import known_architectures
 from reasoning.tasks.table import answer_limit
-from reasoning.training.transformers_internals import has_code_of, loads_as_student
+from reasoning.training.transformers_internals import has_code_of, loads_as_student, runs_in_vllm_as_it_is
 
 # What vLLM's attention on CPU can do; it does not refuse others, it crashes.
 CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 
 _DECODER = re.compile(r"(?:ForCausalLM|LMHeadModel)$")
 _ENCODER_DECODER = re.compile(r"^(?:(?:M|UM|Long)?T5|M?Bart|Pegasus)ForConditionalGeneration$")  # there are others
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 _HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
-
-
-@dataclass(frozen=True)
-class PreflightFault:
-    """One thing that is wrong: the recipe's key or the file it is at, what it is, and what to do."""
-
-    place: str
-    what: str
-    cure: str
 
 
 def student_faults(recipe: Recipe) -> Iterator[PreflightFault]:
@@ -41,13 +34,16 @@ def student_faults(recipe: Recipe) -> Iterator[PreflightFault]:
     source = recipe.student.source
     folder = Path(source).expanduser()
     if folder.is_dir():
-        faults = list(_folder_faults(folder))
+        faults = list(folder_faults(folder))
         yield from faults
         config = None if faults else read_config(folder / "config.json")
     elif recipe.student.model == "embedded":
         yield PreflightFault(
             "student.model", f"the embedded student is not at {source}", "Restore it from the repository"
         )
+        return
+    elif folder.is_file():
+        yield form_fault(folder.name, f"{source} is a file")
         return
     elif not _HUB_ID.fullmatch(source):
         yield PreflightFault(
@@ -60,46 +56,17 @@ def student_faults(recipe: Recipe) -> Iterator[PreflightFault]:
             yield found
             return
         config = read_config(found)
-    if config is not None:
-        yield from _architecture_faults(config, source)
-        yield from _sampler_faults(config, recipe)
-        yield from _length_faults(config, recipe)
-
-
-def _folder_faults(folder: Path) -> Iterator[PreflightFault]:
-    """What a local student lacks: configuration, tokenizer, weights that can be read."""
-    if not (folder / "config.json").is_file():
-        cure = "Give a folder that `save_pretrained` wrote"
-        yield PreflightFault("student.model", f"{folder} has no config.json", cure)
-    elif read_config(folder / "config.json") is None:
-        yield PreflightFault("student.model", f"{folder / 'config.json'} is not a JSON object", "Save the model again")
-    if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
-        yield PreflightFault(
-            "student.model", f"{folder} has no tokenizer", "Save the tokenizer there with `save_pretrained`"
-        )
-    weights = sorted(folder.glob("*.safetensors"))
-    index = read_config(folder / "model.safetensors.index.json") or {}
-    shards = index.get("weight_map")
-    named = {str(name) for name in shards.values()} if isinstance(shards, dict) else set()
-    absent = sorted(named - {file.name for file in weights})
-    if absent or not weights:
-        what = f"{folder} has no {absent[0]}" if absent else f"{folder} has no weights (*.safetensors)"
-        yield PreflightFault(
-            "student.model", what, "Save the model there with `save_pretrained(safe_serialization=True)`"
-        )
-    for file in weights:
-        yield from _weights_faults(file)
-
-
-def _weights_faults(file: Path) -> Iterator[PreflightFault]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, framework="np"):
-            pass
-    except (SafetensorError, OSError) as error:
-        cure = "Fetch it again; a file of a few lines is a Git LFS pointer (`git lfs pull`)"
-        yield PreflightFault("student.model", f"{file} ({file.stat().st_size} bytes) cannot be read: {error}", cure)
+    if config is None:
+        return
+    config = text_config(config)
+    faults = [*_quantization_faults(config, source), *_architecture_faults(config, source)]
+    faults = faults or [*_sampler_faults(config, recipe), *_length_faults(config, recipe)]
+    yield from faults
+    if not faults and recipe.student.model != "embedded":
+        try:
+            try_student(source, recipe.learning.training, recipe.learning.objective)
+        except TrialFailed as error:
+            yield PreflightFault("student.model", error.what, error.cure)
 
 
 def _hub_config(source: str) -> Path | PreflightFault:
@@ -111,6 +78,16 @@ def _hub_config(source: str) -> Path | PreflightFault:
         return PreflightFault(
             "student.model", f"{source} is not a local folder, and the hub does not provide it: {reason}", cure
         )
+
+
+def _quantization_faults(config: dict[str, Any], source: str) -> Iterator[PreflightFault]:
+    for key in ("quantization_config", "compression_config", "quantization"):
+        found = config.get(key)
+        if isinstance(found, dict) and found:
+            kind = found.get("quant_method") or ("MLX" if key == "quantization" else "an unnamed method")
+            what = f"{source} is quantized ({kind}), and quantized weights cannot be taught"
+            yield PreflightFault("student.model", what, "Give the unquantized model that it was made from")
+            return
 
 
 def _architecture_faults(config: dict[str, Any], source: str) -> Iterator[PreflightFault]:
@@ -132,13 +109,30 @@ def _sampler_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[Prefligh
         what = f"{recipe.student.source} is an encoder-decoder ({config.get('model_type')}), which vLLM does not sample"
         yield PreflightFault("cluster.sampler", what, "Set cluster.sampler: auto or transformers")
     elif not apart and cluster.sampler != "transformers":
-        yield from _head_faults(config, recipe)
+        unknown = _unknown_to_vllm(config)
+        if unknown:
+            what = f"vLLM does not sample {recipe.student.source}: {unknown}"
+            yield PreflightFault("cluster.sampler", what, "Set cluster.sampler: transformers")
+        else:
+            yield from _head_faults(config, recipe)
     elif cluster.sampler_gpus > 1:
         what = f"a sampler on `transformers` uses one GPU, not {cluster.sampler_gpus:g}"
         yield PreflightFault("cluster.sampler_gpus", what, "Set 1, and more cluster.samplers")
     if apart and config.get("decoder_start_token_id") is None:
         what = f"the config.json of {recipe.student.source} has no decoder_start_token_id, from which its answers start"
         yield PreflightFault("student.model", what, "Name it there (T5's is its padding token)")
+
+
+def _unknown_to_vllm(config: dict[str, Any]) -> str:
+    """Why vLLM has no way to run a model of `config`; empty when it has one, or is not installed to be asked."""
+    if any(isinstance(config.get(part), dict) for part in ("vision_config", "audio_config")):
+        return "it reads images or sound too, and a student that was taught is saved without what vLLM wants for them"
+    known = known_architectures()
+    named = config.get("architectures")
+    architecture = str(named[0]) if isinstance(named, list) and named else ""
+    if not known or not architecture or architecture in known or runs_in_vllm_as_it_is(architecture):
+        return ""
+    return f"it does not know the architecture {architecture}"
 
 
 def _head_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[PreflightFault]:

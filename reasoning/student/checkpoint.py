@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 from transformers import GenerationConfig
+from transformers.utils.hub import cached_file
 
 from reasoning.files.durable import new_folder
 from reasoning.student.config import read_config
@@ -109,9 +110,10 @@ def require_all_weights(source: str, missing: Sequence[str]) -> None:
     if missing:
         shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise StudentError(
-            f"{source}: {len(missing)} of its weights are not in its files ({shown}) and would be random. Fetch the "
-            "whole model again, or save it with the class that config.json names (a model without its language-model "
-            "head, a classifier or an adapter cannot be taught)"
+            f"{source}: {len(missing)} of its weights are not in its files, or not in the shape that config.json says "
+            f"({shown}), and would be random. Fetch the whole model again, config.json included, or save it with the "
+            "class that config.json names (a model without its language-model head, a classifier or an adapter cannot "
+            "be taught)"
         )
 
 
@@ -119,13 +121,13 @@ def require_tokens(source: str, config: Any, tokenizer: Any) -> None:
     """Raises `StudentError` when the student has no token to stop with, or an encoder-decoder none to start from."""
     if tokenizer.eos_token_id is None:
         raise StudentError(
-            f"{source}: its tokenizer has no end-of-sequence token, so it cannot learn to stop; name one as eos_token "
+            f"{source}: its tokenizer has no end-of-sequence token, so it cannot learn to stop. Name one as eos_token "
             "in its tokenizer_config.json"
         )
     if config.is_encoder_decoder and getattr(config, "decoder_start_token_id", None) is None:
         raise StudentError(
             f"{source}: its config.json names no decoder_start_token_id, the token an encoder-decoder's answers start "
-            "from (T5's is its padding token); name it there"
+            "from (T5's is its padding token). Name it there"
         )
 
 
@@ -137,7 +139,7 @@ def require_rows(source: str, rows: int, tokenizer: Any) -> None:
     vocabulary: dict[str, int] = tokenizer.get_vocab()
     beyond = {token for token, row in vocabulary.items() if row >= rows}
     if beyond:
-        beyond &= tokens_in_files(Path(source)) or beyond
+        beyond &= tokens_in_files(source) or beyond
     if beyond:
         needed = max(vocabulary[token] for token in beyond) + 1
         raise StudentError(
@@ -147,9 +149,10 @@ def require_rows(source: str, rows: int, tokenizer: Any) -> None:
         )
 
 
-def tokens_in_files(folder: Path) -> set[str]:
+def tokens_in_files(source: str) -> set[str]:
     """The tokens that `tokenizer.json` names; empty where there is no such file, or another form of it."""
-    content = read_config(folder / "tokenizer.json") or {}
+    found = cached_file(source, "tokenizer.json", _raise_exceptions_for_missing_entries=False)
+    content = (read_config(Path(found)) or {}) if found is not None else {}
     model, added = content.get("model"), content.get("added_tokens")
     vocabulary = model.get("vocab") if isinstance(model, dict) else None
     named = [one[0] if isinstance(one, list) else one for one in vocabulary or ()]
@@ -157,31 +160,33 @@ def tokens_in_files(folder: Path) -> set[str]:
 
 
 def add_missing_pad_token(model: Any, tokenizer: Any) -> bool:
-    """Gives `tokenizer` a padding token and `model` its embeddings, the means of the others, if there is none yet.
+    """Gives `tokenizer` a padding token if there is none yet, and `model` the embeddings of tokens that have none, the
+    means of the others: of the padding token, and of what the tokenizer's class added (see `require_rows`).
 
-    Returns whether one was added. Both embeddings (input and output, tied or not) get the mean of their own rows. A
-    padding token that the tokenizer has without a row (see `require_rows`) is given one likewise."""
+    Returns whether any was added. Both embeddings (input and output, tied or not) get the mean of their own rows."""
     rows = model.get_input_embeddings().weight.shape[0]
-    if tokenizer.pad_token_id is not None and tokenizer.pad_token_id < rows:
+    known = max(tokenizer.get_vocab().values(), default=-1) + 1
+    lacks_pad = tokenizer.pad_token_id is None
+    if not lacks_pad and known <= rows:
         return False
-    others = min(len(tokenizer), rows)
-    if tokenizer.pad_token_id is None:
+    if lacks_pad:
         tokenizer.add_special_tokens({"pad_token": PAD_TOKEN})
     pad: int = tokenizer.pad_token_id
-    if pad >= model.get_input_embeddings().weight.shape[0]:
-        model.resize_token_embeddings(pad + 1, mean_resizing=False)
+    if max(known, pad + 1) > rows:
+        model.resize_token_embeddings(max(known, pad + 1), mean_resizing=False)
     inputs, outputs = model.get_input_embeddings(), model.get_output_embeddings()
     tables = [inputs.weight]
     if outputs is not None and outputs.weight is not inputs.weight:
         tables.append(outputs.weight)
     if getattr(outputs, "bias", None) is not None:
         tables.append(outputs.bias)
-    used = torch.tensor([row for row in range(others) if row != pad])
+    new = {*range(rows, max(known, pad + 1)), *([pad] if lacks_pad else [])}
+    used = torch.tensor([row for row in range(min(known, rows)) if row not in new])
     with torch.no_grad():
         for table in tables:
-            table[pad] = table[used.to(table.device)].mean(dim=0)
+            table[sorted(new)] = table[used.to(table.device)].mean(dim=0)
     for config in (model.config, model.generation_config):
-        if config is not None:
+        if config is not None and lacks_pad:
             config.pad_token_id = pad
     return True
 

@@ -29,6 +29,13 @@ def read_config(file: Path) -> dict[str, Any] | None:
     return config if isinstance(config, dict) else None
 
 
+def text_config(config: dict[str, Any]) -> dict[str, Any]:
+    """The keys of the part of a model that reads and writes text: of a model with eyes or ears, one part of several
+    (`text_config`), over those of the whole."""
+    parts = [config[name] for name in ("text_config", "llm_config", "language_config") if name in config]
+    return config | next((part for part in parts if isinstance(part, dict)), {})
+
+
 def is_encoder_decoder(source: str) -> bool:
     """Whether the student at `source` reads its prompt with an encoder (T5), which vLLM does not sample or serve."""
     return bool((read_config(config_file(source)) or {}).get("is_encoder_decoder"))
@@ -37,7 +44,7 @@ def is_encoder_decoder(source: str) -> bool:
 def context_of(source: str) -> int | None:
     """How many positions the student at `source` has; None when they do not end (relative ones, as T5's) or nothing is
     said. Raises `OSError`, `ValueError` as `config_file` does."""
-    config = read_config(config_file(source)) or {}
+    config = text_config(read_config(config_file(source)) or {})
     positions = config.get("max_position_embeddings")
     if positions is None and not config.get("is_encoder_decoder"):
         positions = config.get("n_positions")

@@ -35,7 +35,8 @@ def load_tokenizer(source: str) -> Any:
 
 def load_model(source: str, config: Any, dtype: Any) -> tuple[Any, list[str]]:
     """The model at `source`, on the CPU, with weights of `dtype` ("auto": its own), and the names of the weights that
-    its files do not have, which are then random. Raises `OSError`, `ValueError`, `RuntimeError`."""
+    its files do not have, or not in the shape of `config`, which are then random. Raises `OSError`, `ValueError`,
+    `RuntimeError`."""
     model, read = model_class(config).from_pretrained(
         source,
         config=config,
@@ -43,9 +44,10 @@ def load_model(source: str, config: Any, dtype: Any) -> tuple[Any, list[str]]:
         use_safetensors=True,
         trust_remote_code=False,
         attn_implementation=attention_of(config),
+        ignore_mismatched_sizes=True,  # told by name below
         output_loading_info=True,
     )
-    return model, sorted(read["missing_keys"])
+    return model, sorted({*read["missing_keys"], *(str(name) for name, *_ in read["mismatched_keys"])})
 
 
 def new_model(config: Any) -> Any:

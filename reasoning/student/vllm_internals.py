@@ -12,9 +12,12 @@ An upgrade of vLLM that moves one of them fails `tests/reasoning/student/test_vl
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import os
 from argparse import Namespace
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -96,6 +99,27 @@ async def server_application(engine: AsyncLLMEngine, arguments: Namespace) -> An
     app = build_app(arguments, tasks, engine.model_config)
     await init_app_state(engine, app.state, arguments, tasks)
     return app
+
+
+def known_architectures() -> frozenset[str]:
+    """The architectures that the installed vLLM generates text with; empty where it is not installed.
+
+    Its registry says so, but to import that is to import vLLM, which takes seconds and much memory: its source is
+    read, as data."""
+    package = importlib.util.find_spec("vllm")
+    folders = list(package.submodule_search_locations or ()) if package else []
+    source = Path(folders[0]) / "model_executor" / "models" / "registry.py" if folders else None
+    if source is None or not source.is_file():
+        return frozenset()
+    tables = {"_TEXT_GENERATION_MODELS", "_MULTIMODAL_MODELS", "_TRANSFORMERS_SUPPORTED_MODELS"}
+    return frozenset(
+        key.value
+        for statement in ast.parse(source.read_text(encoding="utf-8")).body
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Dict)
+        if any(isinstance(target, ast.Name) and target.id in tables for target in statement.targets)
+        for key in statement.value.keys
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    )
 
 
 class WorkerExtension:

@@ -45,3 +45,10 @@ def has_code_of(model_type: str) -> bool:
     folders = (package.submodule_search_locations or []) if package else []
     name = model_type.replace("-", "_")
     return bool(name) and any((Path(folder) / "models" / name).is_dir() for folder in folders)
+
+
+def runs_in_vllm_as_it_is(architecture: str) -> bool:
+    """Whether the class of this name lets vLLM replace its attention, and so runs there without vLLM knowing it."""
+    import transformers
+
+    return bool(getattr(getattr(transformers, architecture, None), "_supports_attention_backend", False))

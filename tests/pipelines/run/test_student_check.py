@@ -10,7 +10,10 @@ import pytest
 
 from pipelines.run.preflight import PreflightError, check
 from reasoning.recipe.tailored import parse_recipe
+from reasoning.student.checkpoint import save_student
 from tests.pipelines.run.checking import LAPTOP, SMALL, checked, faults, only
+from tests.tiny_students import byte_tokenizer, tiny_llama
+from tests.tiny_t5 import tiny_t5_student
 
 
 def test_folders_that_hold_no_student(tmp_path: Path, student: Path) -> None:
@@ -28,8 +31,10 @@ def changed(student: Path, folder: Path, **config: object) -> Path:
     return folder
 
 
-def test_a_head_size_that_crashes_on_cpu(tmp_path: Path, student: Path) -> None:
-    small = changed(student, tmp_path, head_dim=16)
+def test_a_head_size_that_crashes_on_cpu(tmp_path: Path) -> None:
+    tokenizer = byte_tokenizer()
+    save_student(tiny_llama(len(tokenizer), head_dim=16), tokenizer, tmp_path / "small")
+    small = tmp_path / "small"
     fault = only(SMALL, small)
     assert "size 16" in fault.what and "32, 64" in fault.what and "sampler_gpus" in fault.cure
     assert checked(f"{SMALL}cluster: {{sampler_gpus: 1}}", small, {"CPU": 2.0, "GPU": 1.0})
@@ -46,11 +51,11 @@ def test_what_is_no_student(tmp_path: Path, student: Path) -> None:
     )
 
 
-def test_an_encoder_decoder_is_sampled_with_transformers_alone(tmp_path: Path, student: Path) -> None:
+def test_an_encoder_decoder_is_sampled_with_transformers_alone(tmp_path: Path) -> None:
     """Its heads may have any size, its positions need not end, and it must name the token its answers start from."""
-    t5 = {"model_type": "t5", "architectures": ["T5ForConditionalGeneration"], "is_encoder_decoder": True}
-    sizes = {"max_position_embeddings": None, "n_positions": 128, "head_dim": 16}
-    folder = changed(student, tmp_path, **t5, **sizes, decoder_start_token_id=0)
+    made = tiny_t5_student(d_kv=16)
+    save_student(made.model, made.tokenizer, tmp_path / "t5")
+    folder = changed(tmp_path / "t5", tmp_path / "sized", n_positions=128)
     assert checked(SMALL, folder)
     assert checked(f"{SMALL}cluster: {{sampler: transformers}}", folder)
     fault = only(f"{SMALL}cluster: {{sampler: vllm}}", folder)

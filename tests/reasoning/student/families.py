@@ -25,7 +25,7 @@ END, PAD = 256, 257
 
 @dataclass(frozen=True)
 class Family:
-    """`shares`: whether its prompts are shared in training, at 512 tokens; `vllm`: whether vLLM samples it."""
+    """`shares`: whether its prompts are shared in training, at 512 tokens; `vllm`: whether vLLM has it."""
 
     name: str
     config: Callable[[], Any]
@@ -88,7 +88,7 @@ FAMILIES = (
         "Qwen3-MoE",
         _like_llama("Qwen3MoeConfig", head_dim=32, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=48),
     ),
-    Family("Qwen3.5 (text)", _like_llama("Qwen3_5TextConfig", head_dim=32, **_LINEAR), shares=False, vllm=False),
+    Family("Qwen3.5 (text)", _like_llama("Qwen3_5TextConfig", head_dim=32, **_LINEAR), shares=False),
     Family("Gemma", _like_llama("GemmaConfig", head_dim=32)),
     Family("Gemma 2", _like_llama("Gemma2Config", head_dim=32, sliding_window=1024, attn_logit_softcapping=5.0)),
     Family("Gemma 3 (text)", _like_llama("Gemma3TextConfig", head_dim=32, sliding_window=64), shares=False),
@@ -151,8 +151,8 @@ FAMILIES = (
         _own("FalconConfig", hidden_size=64, num_hidden_layers=2, num_attention_heads=2, alibi=True),
         shares=False,
     ),
-    Family("MPT", _own("MptConfig", d_model=64, n_heads=2, n_layers=2, max_seq_len=512), shares=False),
-    Family("Mamba", _own("MambaConfig", hidden_size=64, num_hidden_layers=2, state_size=4), shares=False, vllm=False),
+    Family("MPT", _own("MptConfig", d_model=64, n_heads=2, n_layers=2, max_seq_len=512), shares=False, vllm=False),
+    Family("Mamba", _own("MambaConfig", hidden_size=64, num_hidden_layers=2, state_size=4), shares=False),
     Family("T5", _own("T5Config", **_T5), shares=False, vllm=False),
     Family(
         "Flan-T5",

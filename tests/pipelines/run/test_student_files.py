@@ -1,0 +1,84 @@
+"""Folders and files as people have them that are no students: each is told for what it is, with its cure."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.pipelines.run.checking import SMALL, only
+
+# The files of a folder (a content of None: those of a whole student), what is said of it, and a word of the cure.
+FOLDERS: list[tuple[str, dict[str, str], str, str]] = [
+    (
+        "adapter",
+        {"adapter_config.json": "{}", "adapter_model.safetensors": ""},
+        "an adapter (LoRA)",
+        "merge_and_unload",
+    ),
+    ("llama.cpp", {"model-Q4_K_M.gguf": "GGUF", "README.md": ""}, "GGUF", "Hugging Face format"),
+    ("gguf beside", {"config.json": "{}", "model.f16.gguf": "GGUF"}, "GGUF", "safetensors"),
+    ("pickled", {"config.json": "{}", "tokenizer.json": "{}", "pytorch_model.bin": ""}, "pickled", "save_pretrained"),
+    ("pickled shards", {"config.json": "{}", "pytorch_model-00001-of-00002.bin": ""}, "pickled", "save_pretrained"),
+    ("checkpoint", {"consolidated.00.pth": "", "params.json": "{}"}, "own format", "config.json"),
+    ("Mistral's own", {"consolidated.safetensors": "", "params.json": "{}"}, "own format", "config.json"),
+    ("TensorFlow", {"config.json": "{}", "tf_model.h5": ""}, "not safetensors", "save_pretrained"),
+    ("Flax", {"config.json": "{}", "flax_model.msgpack": ""}, "not safetensors", "save_pretrained"),
+    ("ONNX", {"config.json": "{}", "model.onnx": ""}, "ONNX", "safetensors"),
+    ("images", {"model_index.json": "{}"}, "images", "language model"),
+]
+
+
+@pytest.mark.parametrize(("kind", "files", "what", "cure"), FOLDERS, ids=[kind for kind, *_ in FOLDERS])
+def test_a_folder_that_is_no_student(tmp_path: Path, kind: str, files: dict[str, str], what: str, cure: str) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    fault = only(SMALL, tmp_path)
+    assert fault.place == "student.model" and what in fault.what and cure in fault.cure
+
+
+# Put into a whole student's folder.
+BESIDE: list[tuple[str, dict[str, str], str, str]] = [
+    ("an adapter", {"adapter_config.json": "{}", "adapter_model.safetensors": ""}, "adapter", "merge_and_unload"),
+    ("AutoGPTQ", {"quantize_config.json": '{"bits": 4}'}, "quantized", "unquantized"),
+]
+
+
+@pytest.mark.parametrize(("kind", "files", "what", "cure"), BESIDE, ids=[kind for kind, *_ in BESIDE])
+def test_a_student_with_something_beside_it(
+    tmp_path: Path, student: Path, kind: str, files: dict[str, str], what: str, cure: str
+) -> None:
+    folder = shutil.copytree(student, tmp_path / "student")
+    for name, content in files.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    fault = only(SMALL, folder)
+    assert what in fault.what and cure in fault.cure
+
+
+QUANTIZED: list[tuple[dict[str, object], str]] = [
+    ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "gptq"),
+    ({"quantization_config": {"quant_method": "awq"}}, "awq"),
+    ({"quantization_config": {"load_in_4bit": True}}, "unnamed"),
+    ({"quantization_config": {"quant_method": "fp8"}, "torch_dtype": "bfloat16"}, "fp8"),
+    ({"quantization": {"group_size": 64, "bits": 4}}, "MLX"),
+]
+
+
+@pytest.mark.parametrize(("keys", "method"), QUANTIZED, ids=[method for _, method in QUANTIZED])
+def test_quantized_weights(tmp_path: Path, student: Path, keys: dict[str, object], method: str) -> None:
+    folder = shutil.copytree(student, tmp_path / "student")
+    content = json.loads((folder / "config.json").read_text(encoding="utf-8")) | keys
+    (folder / "config.json").write_text(json.dumps(content), encoding="utf-8")
+    fault = only(SMALL, folder)
+    assert f"quantized ({method}" in fault.what.replace("an unnamed", "unnamed") and "unquantized" in fault.cure
+
+
+def test_one_file_and_the_folder_above(tmp_path: Path, student: Path) -> None:
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    assert "llama.cpp" in only(SMALL, tmp_path / "model.gguf").what
+    assert "folder that holds config.json" in only(SMALL, student / "model.safetensors").cure
+    shutil.copytree(student, tmp_path / "run" / "checkpoint-500")
+    fault = only(SMALL, tmp_path / "run")
+    assert "one folder below" in fault.what and "checkpoint-500" in fault.cure
