@@ -119,7 +119,7 @@ def test_a_batch_that_never_ends_is_told_and_waited_for(journal: Journal, monkey
     monkeypatch.setattr(batch_job, "DAY_S", 0.2)
     monkeypatch.setattr(batch_endpoint, "_seconds", lambda _: 0.2)
     requests = some(3)
-    with provider(batch_seconds=3.0) as there:
+    with provider(batch_seconds=1.5) as there:
         outcomes = ask(settings(there), journal, requests)
         assert {one.kind for one in outcomes} == {FailureKind.TIMEOUT}
         assert "its status: in_progress" in outcomes[0].message  # type: ignore[union-attr]
