@@ -6,6 +6,7 @@ A room is a folder of a package (`reasoning.grading`) or a module that stands be
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -113,13 +114,18 @@ LIGHT_PROCESSES = (
 )
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
 def modules() -> list[Path]:
     return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 
 def imported(path: Path, *, top_level: bool = False) -> Iterator[str]:
     """The full names a module imports; relative imports are resolved."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    tree = parsed(path)
     for node in tree.body if top_level else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
@@ -142,8 +148,13 @@ def arrows(known: Mapping[str, Path]) -> dict[str, set[str]]:
     return {name: set(imported_modules(path, known)) - {name} for name, path in known.items()}
 
 
+@functools.cache
+def our_arrows() -> dict[str, set[str]]:
+    return arrows(names())
+
+
 def imported_modules(path: Path, known: Mapping[str, Path]) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -156,7 +167,7 @@ def test_there_is_something_to_check() -> None:
     found = {path.relative_to(ROOT).parts[0] for path in modules() if path.name != "__init__.py"}
     assert found == set(PACKAGES)
     assert "reasoning.records" in set(imported(ROOT / "reasoning" / "grading" / "answers.py"))
-    assert "reasoning.records" in arrows(names())["reasoning.grading.answers"]
+    assert "reasoning.records" in our_arrows()["reasoning.grading.answers"]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -175,7 +186,7 @@ def test_rooms_know_only_what_stands_below_them(package: str) -> None:
     allowed = ARROWS[package]
     wrong = [
         f"{name} imports {other}: {room} may import {', '.join(sorted(allowed.get(room, set()))) or 'no other room'}"
-        for name, others in arrows(names()).items()
+        for name, others in our_arrows().items()
         for other in sorted(others)
         if name.startswith(f"{package}.") and other.startswith(f"{package}.")
         for room, its in [(name.split(".")[1], other.split(".")[1])]
@@ -194,7 +205,7 @@ def test_every_room_is_named_and_no_arrow_leads_back(package: str) -> None:
 def test_no_module_imports_itself_by_way_of_others() -> None:
     circle: list[str] = []
     try:
-        TopologicalSorter(arrows(names())).prepare()
+        TopologicalSorter(our_arrows()).prepare()
     except CycleError as error:
         circle = error.args[1]
     assert not circle, " -> ".join(circle)

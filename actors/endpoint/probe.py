@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import ssl
 
 import openai
 from pydantic import BaseModel, ValidationError
@@ -76,11 +77,17 @@ class _Models(BaseModel):
 
 def make_client(settings: EndpointSettings, api_key: str | None, timeout_s: float) -> openai.AsyncOpenAI:
     """A client that sends once and knows no limits of its own."""
+    alone = is_loopback(settings.base_url)
+    # What speaks HTTP on this machine shows no certificate, and to load those of the world takes 20 ms a client. None
+    # is then trusted, should it lead elsewhere.
+    plain = alone and not settings.base_url.lower().startswith("https:")
     return openai.AsyncOpenAI(
         base_url=settings.base_url,
         api_key=api_key or NO_KEY,
         max_retries=0,
         timeout=timeout_s,
         # A proxy from the environment cannot reach this machine's own addresses.
-        http_client=openai.DefaultAsyncHttpxClient(trust_env=not is_loopback(settings.base_url)),
+        http_client=openai.DefaultAsyncHttpxClient(
+            trust_env=not alone, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else True
+        ),
     )

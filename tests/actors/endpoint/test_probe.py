@@ -11,9 +11,9 @@ from reasoning.teacher.calls import EndpointSettings
 from tests.actors.scripted_server import Server, body, error, hanging
 
 
-def probe(server: Server, **more: Any) -> None:
+def probe(server: Server, timeout_s: float = 10.0, **more: Any) -> None:
     endpoint = EndpointSettings("offline", **{"base_url": server.base_url, "model": "m", **more})
-    asyncio.run(probe_endpoint(endpoint, timeout_s=1.0))
+    asyncio.run(probe_endpoint(endpoint, timeout_s=timeout_s))
 
 
 def test_the_probe_passes_what_will_work(server: Server) -> None:
@@ -43,4 +43,4 @@ def test_the_probe_names_what_is_wrong_and_the_cure(server: Server, monkeypatch:
         probe(server)
     server.models_fault = hanging
     with pytest.raises(EndpointUnreachable, match="no answer within 1 s"):
-        probe(server)
+        probe(server, timeout_s=1.0)

@@ -3,6 +3,7 @@ questions; a real teacher's recordings go through paper B's completion data and 
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,6 +93,7 @@ def section(task: str, folder: Path) -> TaskSection:
     return TaskSection(name=task, source="file", path=folder)
 
 
+@functools.cache
 def known(task: str, folder: Path) -> list[Problem]:
     data = load_problems(section(task, folder), 0)
     return [*data.train, *data.validation, *data.test]
