@@ -23,8 +23,8 @@ from tests.actors.in_process import pool_here, request, run
 from tests.actors.scripted_server import Server, dropped, error
 
 QUICK = LatencyArgs(kind="lognormal", median_s=0.02, spread=0.5)
-FAULTS = FaultArgs(share=0.2, retry_after_s=0.1, stall_s=4.5, trickle_s=0.15)
-TIMEOUT_S = 1.5  # a stall is longer, and whatever keeps a late machine from an answer should be shorter
+FAULTS = FaultArgs(share=0.2, retry_after_s=0.1, stall_s=9.0, trickle_s=0.15)
+TIMEOUT_S = 3.0  # a stall is longer, and whatever keeps a late machine from an answer should be shorter
 PATIENT_S = 9.0  # where nothing stalls and no answer may be missed
 
 
@@ -49,7 +49,7 @@ def test_requests_at_a_faulty_provider_each_end_exactly_once(
 ) -> None:
     """One arrival in five meets one of the faults and odd forms of a reply. Nothing is lost, asked twice or kept
     waiting, no more is held than the window, and the cap covers what the provider bills, of which it counts some in
-    forms that have to be looked for. About 4 s, and 40 s for two thousand."""
+    forms that have to be looked for. About 5 s, and 40 s for two thousand."""
     monkeypatch.setattr(limits, "_FIRST_PAUSE_S", 0.05)  # after each of some fifty refusals that do not say how long
     prices = {"input_price": 1.0, "output_price": 4.0}
     with Provider(ProviderArgs(teacher="echo", latency=QUICK, faults=FAULTS, retry_after="ms", **prices)) as provider:
