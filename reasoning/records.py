@@ -35,6 +35,9 @@ class AnswerKind(StrEnum):
     YES_NO = "yes_no"
     CHOICE = "choice"
     TEXT = "text"
+    DATE = "date"
+    SET = "set"
+    EXPRESSION = "expression"
 
 
 class Verdict(StrEnum):

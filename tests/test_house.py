@@ -79,5 +79,5 @@ PATH = re.compile(r"`((?:reasoning|actors|pipelines|serve|tests|docs|recipes|ben
 def test_what_a_page_points_to_is_there(page: str) -> None:
     named = PATH.findall((ROOT / page).read_text(encoding="utf-8"))
     assert named
-    placeholders = ("NAME", "date")  # of what a reader is to add
+    placeholders = ("NAME", "colour")  # of what a reader is to add
     assert not [path for path in named if not (ROOT / path).exists() and not any(p in path for p in placeholders)]

@@ -51,6 +51,7 @@ def recipe_for(name: str, task: str, data: Path, guess: Guess, rows: int) -> str
             f"  name: {_quoted(task)}",
             "  source: file",
             f"  path: {_quoted(str(data))}",
+            "  #                             # a file (JSON, JSON Lines, CSV, Parquet, .gz ...) or a folder of them",
             "  # test_path: test.jsonl       # test questions of their own; else 30 % of the rows are kept",
             *_form(guess),
             "",
@@ -95,13 +96,19 @@ def _form(guess: Guess) -> Iterator[str]:
     question = fields.question[0] if len(fields.question) == 1 else list(fields.question)
     yield f"    question: {_quoted(question)}"
     yield f"    answer: {_quoted(fields.answer)}"
-    yield f"    kind: {guess.kind}{' ' * (24 - len(guess.kind))}# number, yes_no, choice or text"
+    yield f"    kind: {guess.kind}{' ' * (24 - len(guess.kind))}# number, yes_no, choice, text, date, set, expression"
     if fields.choice_fields:
         yield f"    choice_fields: {_quoted(list(fields.choice_fields))}    # the fields that hold an option each"
     elif fields.choices or fields.same_choices:
         yield f"    choices: {_quoted(fields.choices or list(fields.same_choices))}"
     elif guess.kind is AnswerKind.CHOICE:
         yield "    # the options stand in the question, as (A) ... (B) ..."
+    if guess.kind is AnswerKind.NUMBER:
+        yield "    # tolerance: 0.01            # how far off is right; relative_tolerance: 0.01 is one per cent"
+        yield "    # unit: km                   # answers in other units of length are converted"
+    if guess.kind is AnswerKind.DATE:
+        yield "    # date_order: day_first      # or month_first: what 05/01/2021 means"
+    yield "    # grader: my_graders:judge   # a function of your own decides what is right: docs/grading.md"
     if fields.answer_as:
         yield f"    answer_as: {fields.answer_as}"
     if fields.answer_after:

@@ -21,6 +21,8 @@ _SETTINGS = {
     "tolerance": (AnswerKind.NUMBER, "tolerance"),
     "relative_tolerance": (AnswerKind.NUMBER, "relative"),
     "unit": (AnswerKind.NUMBER, "unit"),
+    "date_order": (AnswerKind.DATE, "order"),
+    "separators": (AnswerKind.SET, "separators"),
 }
 _NEWER = ("choice_fields", *_SETTINGS, "grader")
 
@@ -88,6 +90,21 @@ class FormSection(Section):
             "the kind is converted, one without a unit is in this one; a number of another kind of unit is none."
         ),
     )
+    date_order: Literal["day_first", "month_first"] | None = Field(
+        default=None,
+        description=(
+            "For kind `date`: what comes first in `05/01/2021`. Without it such a date, which could be two days, is "
+            "refused as a right answer and is no answer of a student's."
+        ),
+    )
+    separators: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description=(
+            'For kind `set`: what stands between elements, such as `["|"]`. Default: commas, semicolons, "and", lines '
+            "and bullets."
+        ),
+    )
     grader: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$",
@@ -115,6 +132,8 @@ class FormSection(Section):
         given = self.choices is not None or self.choice_fields or self.answer_as is not None
         if self.kind is not AnswerKind.CHOICE and given:
             raise ValueError(f"choices, choice_fields and answer_as need kind: choice (kind is {self.kind})")
+        if self.separators is not None and not all(self.separators):
+            raise ValueError("separators contains an empty text")
         for key, (kind, _) in _SETTINGS.items():
             if getattr(self, key) is not None and self.kind is not kind:
                 raise ValueError(f"{key} needs kind: {kind} (kind is {self.kind})")

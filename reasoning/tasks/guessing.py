@@ -157,6 +157,7 @@ def _ways(rows: Sequence[DataRow], question: tuple[str, ...], answer: str) -> It
     for mark in _MARKS:
         yield replace(fields, answer_after=mark), AnswerKind.NUMBER
         yield replace(fields, answer_after=mark), AnswerKind.YES_NO
+    yield fields, AnswerKind.DATE
     yield fields, AnswerKind.CHOICE  # the options stand in the question
     if options := _same_options(rows, answer):
         yield replace(fields, same_choices=options), AnswerKind.CHOICE

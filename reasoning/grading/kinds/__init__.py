@@ -14,8 +14,11 @@ from dataclasses import replace
 from functools import lru_cache
 
 from reasoning.grading.kinds.choice import Choice
+from reasoning.grading.kinds.date import Date
+from reasoning.grading.kinds.expression import Expression
 from reasoning.grading.kinds.number import Number
 from reasoning.grading.kinds.rules import AnswerRules
+from reasoning.grading.kinds.set import AnswerSet
 from reasoning.grading.kinds.text import Text
 from reasoning.grading.kinds.yes_no import YesNo
 from reasoning.records import AnswerKind, Problem
@@ -25,6 +28,9 @@ KINDS: dict[AnswerKind, AnswerRules] = {
     AnswerKind.YES_NO: YesNo(),
     AnswerKind.CHOICE: Choice(),
     AnswerKind.TEXT: Text(),
+    AnswerKind.DATE: Date(),
+    AnswerKind.SET: AnswerSet(),
+    AnswerKind.EXPRESSION: Expression(),
 }
 
 Kind = AnswerKind | AnswerRules  # a kind as it usually is, or with the settings of one task

@@ -34,7 +34,7 @@ def test_bounds_choices_and_defaults_are_on_the_page() -> None:
     page = reference()
     assert "| `rounds` | whole number, at least 0 and at most 100 | `2` |" in page
     assert "| `placement` | `dedicated` or `shared` | `dedicated` |" in page
-    assert "| `kind` | `number`, `yes_no`, `choice` or `text` | required |" in page
+    assert "| `kind` | `number`, `yes_no`, `choice`, `text`, `date`, `set` or `expression` | required |" in page
     assert "| `patience` | whole number, at least 1, or null | `null` |" in page
     assert "| `learning_rate` | number, more than 0 and at most 1 | `0.0003` |" in page  # Fine-tune-CoT's own
 

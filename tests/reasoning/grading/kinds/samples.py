@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from hypothesis import strategies as st
 
@@ -43,7 +44,26 @@ SAMPLES = {
         st.text("bcdfghj", min_size=3, max_size=8),
         ("{}", '"{}"', "'{}'", "**{}**", "\\text{{{}}}", "{}, as shown", "`{}`"),
     ),
+    AnswerKind.DATE: Samples(
+        "2021-05-13",
+        st.dates(date(1000, 1, 1)).flatmap(lambda day: st.sampled_from([day.isoformat(), written(day)])),
+        ("{}", "**{}**", '"{}"', "on {}", "\\text{{{}}}", "{}, a holiday", "[{}]"),
+    ),
+    AnswerKind.SET: Samples(
+        "2, 5, red",
+        st.sets(st.sampled_from(["2", "5", "-3.5", "red", "blue ball", "ada"]), min_size=2).map(", ".join),
+        ("{}", "**{}**", "{{{}}}", "[{}]", "${{{}}}$", "\\{{{}\\}}", "the set {{{}}}"),
+    ),
+    AnswerKind.EXPRESSION: Samples(
+        "2\\sqrt{3}",
+        st.sampled_from(["x^2 - 1", "2\\sqrt{3}", "\\frac{1}{2}", "(1, 2]", "y = 3x + 2", "17", "\\pi"]),
+        ("{}", "${}$", "\\({}\\)", "**{}**"),
+    ),
 }
+
+
+def written(day: date) -> str:
+    return f"{day.day} {day:%B} {day.year:04}"
 
 
 def problem(answer: str, kind: AnswerKind, choices: tuple[str, ...] = ()) -> Problem:

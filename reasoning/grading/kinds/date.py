@@ -1,0 +1,92 @@
+"""A date, in any of the forms people write it. Normal form: 2021-05-01; see `reasoning.grading.extraction.dates`.
+
+Owns: which date of a statement is its answer.
+
+Invariant: a date that could be two days ("05/01/2021") is no answer and no gold answer unless the task says which of
+the numbers is the day.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from reasoning.grading.extraction.dates import UNKNOWN, FoundDate, dates_in
+from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How, first_line, settled
+from reasoning.grading.kinds.rules import AnswerRules
+from reasoning.grading.options import NO_OPTIONS, RowOptions
+
+_OR = re.compile(r"[\s,]*(?:or|and|/)\s+(?:maybe\s+|perhaps\s+|on\s+)?")
+_NOT = re.compile(r"\bnot\s+(?:on\s+)?\Z", re.IGNORECASE)
+_BARE = " \t\r\n.*_\"'$()"
+
+
+@dataclass(frozen=True, slots=True)
+class Date(AnswerRules):
+    """A day, a month or a year. `order` says what comes first where both are numbers: "day_first" or "month_first"."""
+
+    description = "a date, such as 2021-05-01, May 1, 2021 or 13/05/2021"
+
+    order: str = ""
+
+    def first(self, said: str, choices: tuple[str, ...], how: How) -> FoundAnswer | None:
+        for statement in (settled(said), said):
+            line = first_line(statement)
+            found = [one for one in dates_in(line, self.order) if not _NOT.search(line[: one.start])]
+            if found:
+                return self._of(found, line, how)
+        return None
+
+    def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
+        found = list(dates_in(text[-LONGEST_ANSWER:], self.order))
+        return FoundAnswer(found[-1].normal, How.LAST_CANDIDATE) if found and found[-1].normal != UNKNOWN else None
+
+    def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
+        return (one.normal for one in dates_in(text, self.order) if one.normal != UNKNOWN)
+
+    def is_bare(self, line: str, choices: tuple[str, ...]) -> bool:
+        found = list(dates_in(line, self.order))
+        return len(found) == 1 and not f"{line[: found[0].start]}{line[found[0].end :]}".strip(_BARE)
+
+    def normal(self, answer: str) -> str:
+        found = {one.normal for one in dates_in(answer[:LONGEST_ANSWER], self.order)}
+        return found.pop() if len(found) == 1 and UNKNOWN not in found else ""
+
+    def is_gold(self, answer: str, choices: tuple[str, ...]) -> bool:
+        return bool(self.normal(answer))
+
+    def gold_in_row(self, value: Any, options: RowOptions = NO_OPTIONS) -> str:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise ValueError(f"its answer is not a date but {type(value).__name__}")
+        text = str(value).strip()
+        found = list(dates_in(text, self.order))
+        if len(found) != 1:
+            raise ValueError(
+                f"its answer is not a date: {text[:40]!r}" if not found else "its answer has several dates"
+            )
+        if found[0].normal == UNKNOWN:
+            cure = "say what comes first with form.date_order: day_first or month_first"
+            raise ValueError(f"its answer {text[:40]!r} can be two days; {cure}")
+        return text[found[0].start : found[0].end].strip()
+
+    def wrong(self, answer: str, choices: tuple[str, ...]) -> str:
+        normal = self.normal(answer)
+        try:
+            return (date.fromisoformat(normal) + timedelta(days=1)).isoformat()
+        except (ValueError, OverflowError):
+            return "2001-01-01"  # what is no whole date is not this one
+
+    def as_written(self, line: str, found: str) -> str:
+        """A date keeps the form in which it is written."""
+        written = list(dates_in(line, self.order))
+        return line[written[0].start : written[0].end] if written and written[0].normal == found else found
+
+    def _of(self, found: list[FoundDate], line: str, how: How) -> FoundAnswer:
+        first, *others = found
+        several = any(
+            _OR.fullmatch(line, first.end, other.start) and other.normal != first.normal for other in others[:1]
+        )
+        return NO_ANSWER if several or first.normal == UNKNOWN else FoundAnswer(first.normal, how)

@@ -1,0 +1,114 @@
+"""A mathematical expression, in LaTeX or plain: 2\\sqrt{3}, x^2 - 1, (1, 2]. Normal form: itself, without dress.
+
+Owns: where in a statement an expression stands, and when two are the same: written alike, equal as numbers, or the same
+by Math-Verify within a time limit (`reasoning.grading.extraction.equal_expressions`).
+
+Invariant: what cannot be decided in time, or is no mathematics, is the same only where it is written alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from reasoning.grading.extraction.equal_expressions import equal_expressions
+from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, FoundAnswer, How, first_line, settled
+from reasoning.grading.extraction.gold_numbers import gold_number
+from reasoning.grading.extraction.numbers import number_text, with_another_digit
+from reasoning.grading.kinds.number import Number
+from reasoning.grading.kinds.rules import AnswerRules
+from reasoning.grading.options import NO_OPTIONS, RowOptions
+
+_MATHEMATICS = re.compile(r"\$\$(.+?)\$\$|\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{(.*)\}\Z", re.DOTALL)
+_CLAUSE_END = re.compile(r"[.!?](?=\s+[A-Z]|\s*\Z)|[,;]?\s+(?:because|since|which|where|so|as|for all|by)\b|,\s+as\b")
+_DRESS = (
+    (re.compile(r"\\(?:left|right|displaystyle|big|Big|bigg|Bigg)(?![a-zA-Z])|\\[,!;:]|\\ |~|\\q?quad(?![a-z])"), ""),
+    (re.compile(r"\\[dt]frac(?![a-z])"), r"\\frac"),
+    (re.compile(r"[−–]"), "-"),
+    (re.compile(r"\\(?:text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}"), r"\1"),
+)
+_AROUND = ' \t\r\n*_`"“”'
+
+
+@dataclass(frozen=True, slots=True)
+class Expression(AnswerRules):
+    """An expression, an equation, an interval, a tuple or a set of mathematics."""
+
+    description = "a mathematical expression, such as 2\\sqrt{3} or x^2 - 1"
+
+    def first(self, said: str, choices: tuple[str, ...], how: How) -> FoundAnswer | None:
+        answer = _of_statement(settled(said), how) or _of_statement(said, how)
+        return FoundAnswer(answer, how) if answer else None
+
+    def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
+        """Without an anchor: the last mathematics that is marked as such, or a last line that is nothing else."""
+        tail = text[-LONGEST_ANSWER:].rstrip()
+        found = [_plain(_inside(one)) for one in _MATHEMATICS.finditer(tail)]
+        line = tail.rpartition("\n")[2]
+        answer = found[-1] if found else (_plain(line) if re.search(r"[0-9=^\\+]", line) and len(line) < 60 else "")
+        return FoundAnswer(answer, How.LAST_CANDIDATE) if answer else None
+
+    def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
+        """The last few mathematics of a text: each may be compared by Math-Verify."""
+        yield from [_plain(_inside(one)) for one in _MATHEMATICS.finditer(text)][-5:]
+
+    def normal(self, answer: str) -> str:
+        return _plain(answer[:LONGEST_ANSWER])
+
+    def same(self, left: str, right: str) -> bool:
+        if not left or not right:
+            return False
+        if "".join(left.split()) == "".join(right.split()):
+            return True
+        numbers = gold_number(left), gold_number(right)
+        if all(numbers):
+            return Number().same(*(Number().normal(number) for number in numbers))
+        return equal_expressions(left, right)
+
+    def is_gold(self, answer: str, choices: tuple[str, ...]) -> bool:
+        return bool(_plain(answer))
+
+    def gold_in_row(self, value: Any, options: RowOptions = NO_OPTIONS) -> str:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError(f"its answer is not an expression but {type(value).__name__}")
+        text = value.strip() if isinstance(value, str) else number_text(value)
+        boxed = _BOX.search(text.strip("$ .")) if isinstance(value, str) else None
+        return boxed[1].strip() if boxed else text
+
+    def wrong(self, answer: str, choices: tuple[str, ...]) -> str:
+        other = with_another_digit(answer)
+        return other if other != answer else f"{answer} + 1"
+
+    def as_written(self, line: str, found: str) -> str:
+        bare = line.strip(_AROUND)
+        return bare if _plain(bare) == _plain(found) else found
+
+
+def _of_statement(said: str, how: How) -> str:
+    if how is How.BOXED:
+        return _plain(said)
+    marked = _MATHEMATICS.search(said)
+    line = first_line(said.lstrip())
+    if marked and (marked.start() < len(line) or not line.strip()):
+        return _plain(_inside(marked))
+    ended = _CLAUSE_END.search(line)
+    return _plain(line[: ended.start()] if ended else line)
+
+
+def _inside(found: re.Match[str]) -> str:
+    return next(part for part in found.groups() if part is not None)
+
+
+def _plain(text: str) -> str:
+    """An expression without the dress of LaTeX, the marks of mathematics and a last full stop."""
+    text = text.strip(_AROUND).removesuffix(".").strip(_AROUND)
+    marked = _MATHEMATICS.fullmatch(text)
+    text = _inside(marked) if marked else text
+    boxed = _BOX.fullmatch(text.strip())
+    text = boxed[1] if boxed else text
+    for pattern, replacement in _DRESS:
+        text = pattern.sub(replacement, text)
+    return " ".join(text.strip(_AROUND).removesuffix(".").strip("$ ").split())

@@ -1,0 +1,76 @@
+"""Expressions: where they stand, and when two are the same; Math-Verify has a time limit."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from reasoning.grading.answers import find_answer, is_right, judged_answer
+from reasoning.grading.extraction import equal_expressions as bounded
+from reasoning.grading.kinds.expression import Expression
+
+EXPRESSION = Expression()
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("Answer: x^2 - 1", "x^2 - 1"),
+        ("The answer is $2\\sqrt{3}$.", "2\\sqrt{3}"),
+        ("So \\boxed{\\dfrac{1}{2}}", "\\frac{1}{2}"),
+        ("The answer is \\(x = 5\\), as shown.", "x = 5"),
+        ("Answer: (1, 2], since 1 is out.", "(1, 2]"),
+        ("Answer: $$\\left( 3, \\frac{\\pi}{2} \\right)$$", "( 3, \\frac{\\pi}{2} )"),
+        ("Hence $y = 3$, and so $x = y + 1 = 4$", "x = y + 1 = 4"),
+        ("no mathematics at all", ""),
+    ],
+)
+def test_the_expression_meant(said: str, answer: str) -> None:
+    assert find_answer(said, EXPRESSION).answer == answer
+
+
+@pytest.mark.parametrize(
+    ("said", "gold", "right"),
+    [
+        ("Answer: 0.5", "\\frac{1}{2}", True),
+        ("Answer: 1,000", "1000", True),
+        ("Answer: $(x-1)(x+1)$", "x^2-1", True),
+        ("\\boxed{\\sqrt{12}}", "2\\sqrt{3}", True),
+        ("Answer: $\\pi/2$", "\\frac{\\pi}{2}", True),
+        ("Answer: $x=5$", "5", True),
+        ("Answer: {2, 1}", "\\{1, 2\\}", True),
+        ("Answer: odd", "\\text{odd}", True),
+        ("Answer: $x^2+1$", "x^2-1", False),
+        ("Answer: 2\\sqrt{2}", "2\\sqrt{3}", False),
+        ("Answer: (1, 2)", "(1, 2]", False),
+    ],
+)
+def test_what_is_the_same(said: str, gold: str, right: bool) -> None:
+    """The first comparison starts the process of Math-Verify (3 s)."""
+    assert is_right(judged_answer(said, EXPRESSION), EXPRESSION.gold_in_row(gold), EXPRESSION) is right
+
+
+def test_what_takes_too_long_is_not_the_same_and_nothing_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    bounded.equal_expressions("x", "x + 0")  # the process runs
+    monkeypatch.setattr(bounded, "LIMIT", 1.0)
+    begun = time.monotonic()
+    assert not EXPRESSION.same("9^{9^{9^{9}}}", "x")
+    assert time.monotonic() - begun < 20
+    monkeypatch.undo()
+    assert EXPRESSION.same("x + x", "2x")  # a new process
+    assert not bounded.equal_expressions("1" * 400, "x")
+
+
+@pytest.mark.parametrize(
+    ("value", "gold"), [("\\boxed{x+1}", "x+1"), ("$\\boxed{\\frac{1}{2}}$", "\\frac{1}{2}"), (3, "3"), (" x ", "x")]
+)
+def test_what_a_row_states(value: Any, gold: str) -> None:
+    assert EXPRESSION.gold_in_row(value) == gold
+
+
+@pytest.mark.parametrize("value", [None, True, [1], {"a": 1}])
+def test_what_is_no_expression(value: Any) -> None:
+    with pytest.raises(ValueError, match="not an expression"):
+        EXPRESSION.gold_in_row(value)

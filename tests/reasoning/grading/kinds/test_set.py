@@ -1,0 +1,92 @@
+"""Sets: elements in any order, however they are listed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reasoning.grading.answers import find_answer, is_right, judged_answer
+from reasoning.grading.kinds.set import AnswerSet
+
+SET = AnswerSet()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(
+            "Answer: 2, 5 and red",
+            "Answer: red, 5, 2",
+            "Answer: {5, 2, red}",
+            "Answer: [2, 5, red]",
+            "Answer: 2, 5, red, 2",
+        ),
+        *(
+            "The answer is $\\{2, 5, \\text{red}\\}$.",
+            "\\boxed{\\{2, 5, red\\}}",
+            "Answer: 2,5,red",
+            "Answer: 5.0; 2; Red",
+        ),
+        *(
+            "Answer:\n- red\n- 2\n- 5",
+            "Answer:\n1. 2\n2. 5\n3. red",
+            "So it is {2, red, 5}",
+            'Answer: "red", "2" & "5"',
+        ),
+        *("Answer: 2, 5 and red because the others are blue.", "The answer is 2, 5, red. They differ."),
+    ],
+)
+def test_a_set_in_every_form(said: str) -> None:
+    assert is_right(judged_answer(said, SET), "2, 5, red", SET), judged_answer(said, SET)
+
+
+@pytest.mark.parametrize("said", ["Answer: 2, 5", "Answer: 2, 5, red, blue", "Answer: none", "Answer: 2, 5, reds", ""])
+def test_all_elements_and_no_other(said: str) -> None:
+    assert not is_right(judged_answer(said, SET), "2, 5, red", SET)
+
+
+@pytest.mark.parametrize(
+    ("value", "golds"),
+    [
+        (["b", "a"], ("b, a",)),
+        (["Paris, France", "Rome"], ("Paris, France; Rome",)),
+        (["salt and pepper", "bread"], ("salt and pepper; bread",)),
+        ([1, 2.5], ("1, 2.5",)),
+        ([["a"], ["b", "c"]], ("a", "b, c")),
+        ("['a', 'b']", ("a, b",)),
+        ("a, b", ("a, b",)),
+        ([], ("none",)),
+        (7, ("7",)),
+    ],
+)
+def test_what_a_row_states(value: Any, golds: tuple[str, ...]) -> None:
+    assert SET.golds_in_row(value) == golds
+    for gold in golds:
+        assert SET.is_gold(gold, ()) and SET.same(SET.normal(gold), SET.normal(SET.normal(gold)))
+        assert is_right(judged_answer(f"So.\nAnswer: {gold}", SET), gold, SET)
+
+
+def test_separators_of_the_tasks_own() -> None:
+    rules = AnswerSet(("|",))
+    assert rules.normal("a, b | c") == "a, b| c" and rules.same(rules.normal("c|a, b"), rules.normal("a, b | c"))
+    assert rules.gold_in_row(["c", "a, b"]) == "c| a, b"
+
+
+def test_a_set_of_nothing() -> None:
+    for said in ("none", "{}", "∅", "the empty set", "$\\emptyset$"):
+        assert find_answer(f"Answer: {said}", SET).answer == "none", said
+
+
+@pytest.mark.parametrize("value", [None, True, [None], {"a": 1}, [["a"], "b"]])
+def test_what_is_no_set(value: Any) -> None:
+    with pytest.raises(ValueError, match="answer"):
+        SET.golds_in_row(value)
+
+
+@given(st.text(max_size=40))
+def test_a_normal_form_is_its_own(text: str) -> None:
+    normal = SET.normal(text)
+    assert SET.normal(normal) == normal or "\\" in text
