@@ -144,7 +144,7 @@ class BatchClient:
         return unnamed.get(file_id or await self._stored_as(f"{id}.jsonl") or "")
 
     async def content(self, file_id: str | None) -> bytes:
-        """A whole file; nothing where there is none."""
+        """A whole file; empty if `file_id` is None."""
         if file_id is None:
             return b""
         return await self._call(self._content(file_id))

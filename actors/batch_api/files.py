@@ -57,7 +57,7 @@ class LineResult:
 
 
 def input_line(key: str, body: Mapping[str, Any]) -> bytes:
-    """The line that asks for `body` in the name of `key`. Raises `UnicodeEncodeError` for what is no text."""
+    """The line that asks for `body` in the name of `key`. Raises `UnicodeEncodeError` for text that is not valid."""
     line = {"custom_id": key, "method": "POST", "url": URL, "body": body}
     return json.dumps(line, ensure_ascii=False).encode("utf-8") + b"\n"
 

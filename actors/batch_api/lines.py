@@ -5,7 +5,7 @@ Owns: how bytes become lines, and what a line says: whose it is, with which stat
 Invariants
 - Nothing of a line is trusted but its `custom_id`, by which its reader looks up what was asked.
 - A line with a completion is a completion, whatever else it says: it was paid for.
-- An error that says nothing (null, empty, without code and message) is none.
+- An error that says nothing (null, empty, without code and message) does not count as an error.
 
 Forms: OpenAI's (`response` with `status_code` and `body`), which Azure, Groq, Mistral and vLLM's `run-batch` follow,
 the last with the error beside a response without a body; Together's error lines (an error alone); a body as JSON text,
@@ -82,7 +82,7 @@ def lines_of(content: bytes) -> Iterator[ResultLine | None]:
 
 
 def read_line(line: Mapping[str, Any]) -> ResultLine | None:
-    """What a line says; None where it is nobody's."""
+    """What a line says; None if it does not name a request."""
     name = next((line[name] for name in _NAMES if isinstance(line.get(name), str | int)), None)
     if name is None or isinstance(name, bool):
         return None
@@ -124,7 +124,7 @@ def _unpacked(content: bytes) -> bytes:
 
 
 def _values(text: bytes) -> Iterator[Any]:
-    """The JSON values in a file; None for what is none."""
+    """The JSON values in a file; None for each line that is not JSON."""
     whole = _loaded(text) if text.lstrip()[:1] == b"[" else None
     if isinstance(whole, list):
         yield from whole
@@ -214,7 +214,7 @@ def _of_result(name: str, result: Mapping[str, Any]) -> ResultLine | None:
 
 
 def _completion(body: Any) -> Mapping[str, Any] | None:
-    """The chat completion that a body is, whichever protocol it is of; None of what is no answer."""
+    """The chat completion that a body holds, in whichever protocol; None if it is not an answer."""
     if not isinstance(body, Mapping):
         return None
     if body.get("choices"):

@@ -5,7 +5,7 @@ Owns: the states that a batch can be in, and the reading of records and of lists
 Invariants
 - A name for a file that is empty, null, or the word for it ("null", "none") means that there is no such file.
 - A status is known by its letters alone: case, spaces, hyphens and prefixes (`JOB_STATE_`) do not count. One that is in
-  no list is `UNKNOWN`, which is no end.
+  no list is `UNKNOWN`, which does not count as an end.
 - What is only for show (counts, errors, times) never keeps results from being fetched, however odd it is.
 
 Forms: OpenAI's, which Azure, Groq and vLLM follow; Together's (statuses in capitals, times as text, a new batch within

@@ -285,7 +285,7 @@ class BatchWorker(WorkerBase):
             await asyncio.wait_for(self._job_ended.wait(), self._here.batch.poll_s * (_POLLS if self._jobs else 1))
 
     def _join_job(self, wanted: _Wanted) -> bool:
-        """Lets a request wait for the batch under way that holds it; False: there is none."""
+        """Lets a request wait for the batch under way that holds it; False if no batch does."""
         job = self._job_with(wanted.key)
         if job is not None:
             job.promise(wanted.request, wanted.key, wanted.sends + 1, wanted.came)

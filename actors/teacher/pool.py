@@ -269,7 +269,7 @@ class TeacherPool:
             asked.outcome.set_result(joint_failure({self._places[at]: one for at, one in asked.failed_at.items()}))
 
     def _another(self, asked: _Asked, number: int) -> int | None:
-        """The next endpoint after worker `number` that has not failed the request; None: there is none."""
+        """The next endpoint after worker `number` that has not failed the request; None if all have."""
         others = ((number + step) % len(self._places) for step in range(1, len(self._places)))
         return next((other for other in others if other not in asked.failed_at), None)
 

@@ -3,7 +3,7 @@
 Owns: the number of attempts, the patience with "too many requests", and the backoff. Pure, with the clock passed in.
 
 Invariants
-- "Too many requests" is no failed attempt: it uses up patience, not attempts.
+- "Too many requests" is not a failed attempt: it uses up patience, not attempts.
 - A failure that the same request would meet again at the same endpoint (filtered content, a bad request) is final at
   once; whether another endpoint is asked is the worker's to say.
 """

@@ -115,7 +115,7 @@ class _Attempts:
         """The endpoint whose turn it is, of those that have not been given up; a failure when there is none to wait
         for."""
         queues = [queue for queue in self._worker._queues if queue.name not in self._given_up]
-        # One request looks for an endpoint on behalf of all; one that may not go everywhere is in nobody's way.
+        # One request looks for an endpoint on behalf of all. One that may not go everywhere must not keep them waiting.
         async with self._worker._choosing if not self._given_up else contextlib.nullcontext():
             while True:
                 if self._worker._draining.is_set():

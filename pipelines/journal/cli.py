@@ -74,7 +74,9 @@ def verify(path: JournalArgument) -> None:
 @app.command()
 def retry(
     path: JournalArgument,
-    kind: Annotated[list[str] | None, typer.Option(help="Only failures of this kind; may be given again.")] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="Only failures of this kind; several by commas, or given again.")
+    ] = None,
     run: Annotated[str | None, typer.Option(help="Only what this run sent.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count, and change nothing.")] = False,
 ) -> None:

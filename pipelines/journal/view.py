@@ -109,10 +109,11 @@ def retry_failures(path: Path, kinds: Sequence[str], run: str | None, dry_run: b
     """Clears failures of these kinds (none: of all), or with `dry_run` counts them, and prints what there was. Raises
     `JournalError`, `RunDirectoryError`."""
     journal, known = journal_at(path), [str(kind) for kind in FailureKind]
+    kinds = [kind.strip() for several in kinds for kind in several.split(",") if kind.strip()]
     unknown = [kind for kind in kinds if kind not in known]
     if unknown:
         near = difflib.get_close_matches(unknown[0], known, n=1) or [", ".join(known)]
-        raise JournalError(f"--kind: there is no failure of the kind {unknown[0]!r}. Did you mean {near[0]}?")
+        raise JournalError(f"--kind: {unknown[0]!r} is not a kind of failure. Did you mean {near[0]}?")
     wanted = [FailureKind(kind) for kind in kinds]
     found = failure_counts(journal, run) if dry_run else clear_failures(journal, wanted, run)
     counts = [count for count in found if not wanted or count.kind in wanted]

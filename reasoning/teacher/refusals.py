@@ -12,12 +12,11 @@ from reasoning.teacher.calls import TeacherFailure
 
 
 def joint_failure(failures: Mapping[str, TeacherFailure]) -> TeacherFailure:
-    """One failure of those that each place, by name, gave in turn. The last one's kind counts; but where that is of the
-    place as a whole (its key, its quota), the last refusal of the request counts: such a place may come back, and the
-    others serve other requests."""
+    """One failure of those that each place, by name, gave in turn. The last one's kind counts, but for those of a place
+    as a whole (its key, its quota) where another place failed the request alone: that one serves other requests."""
     *_, last = failures.values()
-    refusals = [failure for failure in failures.values() if failure.kind.refusal]
-    kind = refusals[-1].kind if refusals and last.kind.endpoint_wide else last.kind
+    of_the_request = [failure.kind for failure in failures.values() if not failure.kind.endpoint_wide]
+    kind = of_the_request[-1] if of_the_request else last.kind
     words = words_of({name: failure.message for name, failure in failures.items()})
     return dataclasses.replace(last, kind=kind, message=words)
 

@@ -123,7 +123,7 @@ def test_retry_counts_clears_and_says_so(path: Path) -> None:
         0,
         f"{path}: 0 failures cleared: they are asked again when the run goes on",
     )
-    code, output = tailor("retry", path, "--kind", "content_filter", "--kind", "server", "--run", RUN)
+    code, output = tailor("retry", path, "--kind", "content_filter, truncated", "--kind", "server", "--run", RUN)
     assert code == 0 and output.endswith("1 failures cleared: they are asked again when the run goes on")
     code, output = tailor("retry", path)
     assert code == 0 and "content_filter │ 1 │ 0 │ 1" in output and f"{path}: 0 failures cleared" in output

@@ -17,6 +17,8 @@ K = FailureKind
         ([K.CONTENT_FILTER, K.QUOTA], K.CONTENT_FILTER),  # the run goes on: the first place serves others
         ([K.CONTENT_FILTER, K.AUTHENTICATION, K.NOT_FOUND], K.CONTENT_FILTER),
         ([K.AUTHENTICATION, K.QUOTA], K.QUOTA),
+        ([K.EMPTY, K.QUOTA], K.EMPTY),
+        ([K.CONTENT_FILTER, K.TIMEOUT, K.NOT_FOUND], K.TIMEOUT),
         ([K.CONTENT_FILTER, K.SERVER], K.SERVER),  # asked again by the next run
     ],
 )
