@@ -62,6 +62,7 @@ def guess_form(rows: Sequence[SourceRow]) -> Guess | None:
     pairs = [
         (answer, question)
         for answer in _ranked(contents, _ANSWERS, long=False)
+        if not _score(answer.partition(".")[0], _CHOICES)
         for question in _questions(contents, answer)
     ]
     for answer, question in [*pairs, *((name, (name,)) for name in conversations)]:
@@ -204,15 +205,16 @@ def _tried(rows: Sequence[SourceRow], fields: Fields, kind: AnswerKind) -> Guess
 
 def _doubts(rows: Sequence[DataRow], guess: Guess) -> Iterator[str]:
     fields = guess.fields
-    if not _score(fields.question[-1], _QUESTIONS):
+    chat = fields.question == (fields.answer,)
+    if not _score(fields.question[-1], _QUESTIONS) and not chat:
         yield f"The question is taken from {fields.question[-1]!r}, because it is the longest text."
-    if not _score(fields.answer, _ANSWERS):
+    if not _score(fields.answer, _ANSWERS) and not chat:
         yield f"The answer is taken from {fields.answer!r}; no field has a usual name for an answer."
     if fields.same_choices:
         yield f"The rows have only {len(fields.same_choices)} different answers, which are taken as the choices."
     if guess.kind is AnswerKind.TEXT:
         yield "An answer of kind text is right only when it is the same text, ignoring case and punctuation."
-        if any(len(str(_value(row, fields.answer))) > SHORT for row in rows):
+        if any(isinstance(said := _value(row, fields.answer), str) and len(said) > SHORT for row in rows):
             yield "Some answers are long; keep the final answer in a field of its own, or name answer_after."
     if guess.kind is AnswerKind.NUMBER and {str(_value(row, fields.answer)) for row in rows} <= {"0", "1"}:
         yield "All answers are 0 or 1. If they mean no and yes, write true and false in the file, with kind: yes_no."

@@ -140,3 +140,21 @@ def test_lists_of_right_answers() -> None:
         {"question": f"Who is {n}?", "answers": {"text": [f"Ada {n}", "she"], "answer_start": [0, 1]}} for n in range(9)
     ]
     assert shape(guess(*rows)) == (("question",), "answers", "text")
+
+
+def test_labels_of_options_are_no_answer() -> None:
+    rows = [
+        {
+            "question": f"Which is {n}?",
+            "choices": {"text": ["ink", "milk"], "label": ["A", "B"]},
+            "answerKey": "AB"[n % 2],
+        }
+        for n in range(20)
+    ]
+    found = guess(*rows)
+    assert (found.fields.answer, found.fields.choices, found.kind) == ("answerKey", "choices", AnswerKind.CHOICE)
+
+
+def test_dates_are_told_from_texts() -> None:
+    rows = [{"question": f"When was {n}?", "answer": f"May {n}, 2021"} for n in range(1, 20)]
+    assert shape(guess(*rows)) == (("question",), "answer", "date")
