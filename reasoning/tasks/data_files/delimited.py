@@ -16,6 +16,7 @@ import io
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from reasoning.files.data_error import DataError, ErrorCollector
 from reasoning.tasks.data_files.source_row import MAX_ROW
@@ -48,7 +49,7 @@ def delimited_rows(text: str, path: Path) -> Iterator[tuple[dict[str, str], str]
     if _named_separator(text):
         text = text.partition("\n")[2]
     rows = _rows(text, separator, path)
-    names = _names(next(rows, ([], ""))[0], path)
+    names = _names(next((cells for cells, _ in rows if any(cell.strip() for cell in cells)), []), path)
     faults = ErrorCollector()
     for cells, place in rows:
         if not any(cell.strip() for cell in cells) or [cell.strip() for cell in cells] == names:
@@ -74,11 +75,8 @@ def _names(cells: Cells, path: Path) -> list[str]:
 
 
 def _rows(text: str, separator: str, path: Path) -> Iterator[tuple[Cells, str]]:
-    """The rows, each with its place. Cells that tabs separate are often not quoted at all: then quotes are text."""
-    if separator == "\t" and '"' in text and not _is_quoted(text):
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=csv.QUOTE_NONE)
-    else:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    """The rows, each with its place."""
+    reader = csv.reader(io.StringIO(text, newline=""), **_quoting(text, separator))
     number = 0
     before = csv.field_size_limit(MAX_ROW)  # of the whole process
     try:
@@ -96,20 +94,36 @@ def _rows(text: str, separator: str, path: Path) -> Iterator[tuple[Cells, str]]:
         csv.field_size_limit(before)
 
 
+def _quoting(text: str, separator: str) -> dict[str, Any]:
+    """How quotes are meant: doubled inside quoted cells; or else, where the whole table can be read so, after a
+    backslash, or, between tabs, as text like any other."""
+    usual: dict[str, Any] = {"delimiter": separator, "skipinitialspace": True, "strict": True}
+    if '"' not in text:
+        return usual
+    ways = [usual]
+    if '\\"' in text:
+        ways.append(usual | {"doublequote": False, "escapechar": "\\"})
+    if separator == "\t":
+        ways.append(usual | {"quoting": csv.QUOTE_NONE})
+    return next((way for way in ways if _can_be_read(text, way)), usual)
+
+
+def _can_be_read(text: str, way: dict[str, Any]) -> bool:
+    before = csv.field_size_limit(MAX_ROW)
+    try:
+        return all(row is not None for row in csv.reader(io.StringIO(text, newline=""), **way))
+    except csv.Error:
+        return False
+    finally:
+        csv.field_size_limit(before)
+
+
 def _malformed(error: csv.Error, place: str, separator: str) -> DataError:
     if "field limit" in str(error):
         return DataError(place, f"a cell of more than {MAX_ROW >> 20} MiB", "fix or remove that row")
     what = f"malformed table, cells separated by {SEPARATORS[separator]}: {error}"
     cure = "look for an unpaired double quote from here on; inside a quoted text, write it twice"
     return DataError(place, what, cure)
-
-
-def _is_quoted(text: str) -> bool:
-    """Whether quotes in cells that tabs separate are the table's, so that all of them are paired."""
-    try:
-        return all(row is not None for row in csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True))
-    except csv.Error:
-        return False
 
 
 def _named_separator(text: str) -> str | None:

@@ -110,6 +110,7 @@ def _is_json(data: bytes) -> bool:
 
 
 def _rows_of(value: Any, path: Path) -> Iterator[Row]:
+    value = _without_wrapper(value)
     if isinstance(value, list):
         yield from _listed(value, str(path), None)
     elif not isinstance(value, dict):
@@ -130,6 +131,13 @@ def _rows_of(value: Any, path: Path) -> Iterator[Row]:
         raise DataError(str(path), what, "sign in where it comes from, and download it again")
     else:
         yield from _listed(_from_columns(value) or _by_id(value) or [value], str(path), None)
+
+
+def _without_wrapper(value: Any) -> Any:
+    """What an object holds that has nothing but one object, which holds the rows: {"result": {"rows": [...]}}."""
+    inner = next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else None
+    holds = isinstance(inner, dict) and any(_is_rows(inner[key]) and key.lower() in (*_LISTS, *SPLITS) for key in inner)
+    return inner if holds else value
 
 
 def _list_name(value: Mapping[str, Any]) -> str | None:

@@ -196,6 +196,10 @@ SAME = {
         ]
     ).encode(),
     "blank rows.csv": (text_table(",") + ",\r\n\r\n" + "question,answer\r\n").encode(),
+    "blanks first.csv": ("\r\n\r\n" + text_table(",")).encode(),
+    "spaces.csv": text_table(",", csv.QUOTE_ALL).replace('","', '", "').encode(),
+    "backslashes.csv": text_table(",").replace('""', '\\"').encode(),
+    "wrapped.json": json.dumps({"result": {"rows": ROWS, "total": 4}}).encode(),
     "a.csv.gz": gzip.compress(text_table(",").encode()),
     "two members.gz": gzip.compress(text_table(",").encode()[:20]) + gzip.compress(text_table(",").encode()[20:]),
     "a.jsonl.zst": packed(LINES.encode(), "zstd"),
