@@ -19,7 +19,7 @@ from enum import StrEnum
 def stable_id(*parts: object) -> str:
     """A 16-hex-digit id of `parts`: equal content, equal id, in every process (BLAKE2b over canonical JSON)."""
     canonical = json.dumps(parts, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return hashlib.blake2b(canonical.encode("utf-8"), digest_size=8).hexdigest()
+    return hashlib.blake2b(canonical.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 class Split(StrEnum):

@@ -21,16 +21,18 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from reasoning.grading.extraction.anchors import anchored, judged_end, lowered
+from reasoning.grading.extraction.anchors import anchored, judged_end, lowered, weakly_anchored
+from reasoning.grading.extraction.denials import without_struck
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How, first_line
 from reasoning.grading.kinds import AnswerRules, Kind, rules_for, rules_of
 from reasoning.grading.own_grader import own_verdict
-from reasoning.records import Problem, Verdict
-from reasoning.teacher.thinking import split_thinking
+from reasoning.records import AnswerKind, Problem, Verdict
+from reasoning.teacher.thinking import may_think, split_thinking
 from reasoning.teacher.turns import own_start
 
 _LONGEST_BARE = 40  # characters of a line that is an answer and nothing else
 _WORD = re.compile(r"\w")
+_TAUGHT = re.compile(r"(?:^\s*|\nAnswer:\s*|-->\s*|\nTherefore, the answer is\s+|\sThe answer is\s+)\Z")
 
 
 def find_answer(text: str, kind: Kind, choices: tuple[str, ...] = ()) -> FoundAnswer:
@@ -83,10 +85,24 @@ def grade(text: str, complete: bool, problem: Problem) -> tuple[str, Verdict]:
         return found.answer, Verdict.TRUNCATED
     if problem.grader:
         return found.answer, own_verdict(problem, said)
-    if not found.answer:
-        return found.answer, Verdict.NO_ANSWER
-    right = is_right_for(found, problem)
-    return found.answer, Verdict.CORRECT if right else Verdict.WRONG
+    if is_right_for(found, problem):
+        return found.answer or found.also, Verdict.CORRECT
+    if problem.answer_kind is AnswerKind.TEXT and _as_taught(said, problem):
+        return extract(problem.answer, problem.answer_kind) or found.answer, Verdict.CORRECT
+    return found.answer, Verdict.WRONG if found.answer else Verdict.NO_ANSWER
+
+
+def _as_taught(said: str, problem: Problem) -> bool:
+    """Whether a completion ends in a right answer to the letter, as a student is taught to write it. Texts that look
+    like an anchor themselves ("the answer is blowing") are read back by this alone."""
+    said = said.rstrip()
+    ends = (said, said.removesuffix("."))
+    return any(
+        _TAUGHT.search(end.removesuffix(gold)[-40:]) is not None
+        for gold in map(str.strip, problem.golds)
+        for end in ends
+        if gold and end.endswith(gold)
+    )
 
 
 def judged_answer(text: str, kind: Kind, choices: tuple[str, ...] = ()) -> FoundAnswer:
@@ -104,6 +120,8 @@ def judged_part(text: str) -> str:
 
 def _said(text: str) -> tuple[str, bool]:
     """What a completion says after its thinking; nothing, where that does not end, and whether it does."""
+    if not may_think(text):
+        return text, True
     thinking = split_thinking(text)
     if not thinking.closed:
         return "", False
@@ -146,12 +164,23 @@ def _found(text: str, low: str, kind: Kind, choices: tuple[str, ...]) -> FoundAn
     for start, said, how in anchored(text, low):
         found = rules.first(said, choices, how)
         if found is not None:
-            return found if found.answer else NO_ANSWER
+            return found if found.answer or found.also else NO_ANSWER
         if rules.settles and how is How.ANCHORED and _WORD.search(said):
             text = text[start:]  # only what comes after can still say otherwise
             break
-    found = _leading(text, rules, choices) or rules.last(text, choices)
-    return found if found is not None and found.answer else NO_ANSWER
+    text = without_struck(text)
+    found = _leading(text, rules, choices) or _weakly_anchored(text, rules, choices) or rules.last(text, choices)
+    return found if found is not None and (found.answer or found.also) else NO_ANSWER
+
+
+def _weakly_anchored(text: str, rules: AnswerRules, choices: tuple[str, ...]) -> FoundAnswer | None:
+    """What stands after a word that announces an answer in another way: "Ans:", "Result: 42", "答案是"."""
+    for said, alone in weakly_anchored(text):
+        if not alone or rules.is_bare(first_line(said), choices):
+            found = rules.first(said, choices, How.ANCHORED)
+            if found is not None and found.answer:
+                return found
+    return None
 
 
 def _leading(text: str, rules: AnswerRules, choices: tuple[str, ...]) -> FoundAnswer | None:

@@ -1,32 +1,21 @@
-"""Options of multiple-choice questions: their letters, those that a question states, and which one a text names.
+"""Options of multiple-choice questions: their letters, and those that a question states.
 
-Owns: the alphabet of options, the heading before them, and how their texts are compared with what somebody says.
+Owns: the alphabet of options and the heading before them. Which one a text names is `reasoning.grading.named_options`.
 
-Invariants
-- Options are lettered from A in the order in which they stand; there are at most 26.
-- A text names an option only if it names no other one: the longest of those that hold one another, or the only one of
-  its number.
+Invariant: options are lettered from A in the order in which they stand; there are at most 26.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 OPTIONS_HEADING = "Answer Choices:"
 
 AnswerAs = Literal["letter", "index", "position", "text"]
-
-_LONGEST_TEXT = 400  # characters of an option's text that are looked for
-
-_TOKEN = re.compile(r"(?:(?<![\w)])-)?[0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+|[^\W\d_]+|[^\s\w.,;:!?'\"`*(){}\[\]$]")
-_NUMERIC = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
-_ARTICLES = frozenset(("a", "an", "the"))
-_DENIED = re.compile(r"\bnot\b[^,.;]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,63 +34,6 @@ NO_OPTIONS = RowOptions()
 def given(options: Mapping[Any, Any]) -> Mapping[Any, Any]:
     """The `options` of a row without those of other rows, which a table of one schema has in every row, as null."""
     return {key: value for key, value in options.items() if value is not None}
-
-
-# Which option a text names ------------------------------------------------------------------------------------------
-
-
-def _tokens(text: str) -> list[str]:
-    """Words in lower case without articles, numbers without commas and leading zeros, and signs that are no dress."""
-    text = text.replace("−", "-").replace("–", "-")
-    return [_token(token) for token in _TOKEN.findall(text) if token.lower() not in _ARTICLES]
-
-
-def _token(token: str) -> str:
-    if token[-1].isdigit() and token.isascii():
-        sign = "-" if token[0] == "-" else ""
-        whole, point, decimals = token.lstrip("-").replace(",", "").partition(".")
-        return f"{sign}{whole.lstrip('0') or '0'}{point}{decimals}"
-    return token.rstrip(",").lower()
-
-
-@lru_cache(maxsize=4096)
-def _options(choices: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
-    """Of each option its letter, its text as it is looked for, and its number ("" for none or several)."""
-    rows = []
-    for letter, choice in zip(LETTERS, choices, strict=False):
-        tokens = _tokens(choice[:_LONGEST_TEXT])
-        numbers = [token for token in tokens if _NUMERIC.fullmatch(token)]
-        rows.append((letter, f" {' '.join(tokens)} ", numbers[0] if len(numbers) == 1 else ""))
-    return tuple(rows)
-
-
-def named_option(said: str, choices: tuple[str, ...]) -> str:
-    """The letter of the one option whose text, or else whose number, is named; "" when none or several are."""
-    if not choices:
-        return ""
-    return _named_in(said, choices) or _named_in(_DENIED.sub("", said), choices)
-
-
-def _named_in(said: str, choices: tuple[str, ...]) -> str:
-    tokens = _tokens(said)
-    words = f" {' '.join(tokens)} "
-    options = _options(choices)
-    held = [(text, letter) for letter, text, _ in options if text.strip() and text in words]
-    if held:
-        longest, letter = max(held, key=lambda option: len(option[0]))
-        alone = sum(text == longest for text, _ in held) == 1 and all(text in longest for text, _ in held)
-        return letter if alone else ""
-    numbers = {token for token in tokens if _NUMERIC.fullmatch(token)}
-    same = [letter for letter, _, number in options if number in numbers]
-    return same[0] if len(numbers) == 1 and len(same) == 1 else ""
-
-
-def options_within(text: str, choices: tuple[str, ...]) -> Iterator[str]:
-    """The letters of all options whose text stands somewhere in `text`."""
-    words = f" {' '.join(_tokens(text))} "
-    for letter, option, _ in _options(choices):
-        if option.strip() and option in words:
-            yield letter
 
 
 # The options that a question states ---------------------------------------------------------------------------------

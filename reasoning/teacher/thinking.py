@@ -31,11 +31,10 @@ _OPENED = re.compile(
     re.IGNORECASE,
 )
 # The channels of Harmony where the decoder left its marks out.
-_BARE_CHANNELS = re.compile(r"\s*(?:analysis|commentary)(?=[A-Z\s])")
-_GLUED_CHANNEL = re.compile(r"\s*(?:analysis|commentary)[A-Z]")
+_BARE_CHANNELS = re.compile(r"(?:analysis|commentary)(?=[A-Z\s])(?![^\n]*<\|channel\|>)")
+_GLUED_CHANNEL = re.compile(r"(?:analysis|commentary)[A-Z]")
 _BARE_FINAL = "assistantfinal"
 _TURN_MARK = re.compile(r"<\|(?:start|end)\|>(?:\s*assistant)?")
-_STARTS = ("<", "[", "◁", "&lt;")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +47,17 @@ class Thinking:
     closed: bool
 
 
+def may_think(text: str) -> bool:
+    """Whether a text can hold marks of thinking at all; most hold none, and need not be split."""
+    return "<" in text or "[" in text or "◁" in text or "&lt;" in text or text.startswith(("analysis", "commentary"))
+
+
 def split_thinking(text: str) -> Thinking:
     """What a completion thinks and what it says after that. Without thinking, `said` is `text` itself."""
-    if not any(start in text for start in _STARTS):
-        return _bare_channels(text) if _BARE_CHANNELS.match(text) else Thinking("", text, True)
+    if not may_think(text):
+        return Thinking("", text, True)
+    if _BARE_CHANNELS.match(text):
+        return _bare_channels(text)
     start = 0
     for closing in _CLOSED.finditer(text):
         opening = _OPENED.search(text, start, closing.start())

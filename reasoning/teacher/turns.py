@@ -21,7 +21,8 @@ _CARRIERS = (
 _MARK = re.compile(
     rf"<[|｜](?!(?:{_CARRIERS})[|｜]>)/?[\w▁:/.-]{{1,40}}[|｜]>"  # <|im_end|>, <｜end▁of▁sentence｜>
     r"|<\|turn>|<turn\|>|</?s>|<</?SYS>>|\[/?INST\]|\[\|/?[\w▁]{1,30}\|\]|\]~b\]|\[e~\["
-    r"|</?(?:eos|bos|pad|unk|eot|eop|eoa|eoh|eod|end_of_turn|start_of_turn|endoftext|end_of_text|extra_id_1|_user|role)>",
+    r"|</?(?:eos|bos|pad|unk|eot|eop|eoa|eoh|eod|end_of_turn|start_of_turn|endoftext|end_of_text|extra_id_1|_user"
+    r"|role)>",
     re.IGNORECASE,
 )
 _GOES_ON = re.compile(r"<\|(?:end\|>\s*<\|start)\|>\s*assistant", re.IGNORECASE)  # a next message of the same turn
@@ -42,20 +43,32 @@ _SPEAKERS = (
 )
 _HEADINGS = r"problem|exercise|task|example|new\s+problem|next\s+problem|another\s+(?:problem|question|example)"
 _LINE = re.compile(
-    rf"\n[ \t*#>]*(?:(?P<speaker>{_SPEAKERS})|{_HEADINGS})[ \t]*\#?[0-9]*[ \t]*(?:[*_]*[:：]|[*_]+[ \t]*(?=\n))"
+    rf"\n[ \t*#>]*(?=[qhucsinptefad用问в])(?:(?P<speaker>{_SPEAKERS})|{_HEADINGS})[ \t]*\#?[0-9]*[ \t]*(?:[*_]*[:：]"
+    rf"|[*_]+[ \t]*(?=\n))"
     r"|\n[ \t]*(?:(?P<title>\#{1,6}[ \t]*(?:question|user|human|instruction)[ \t]*[0-9]*)"
     r"|(?P<role>user|human))[ \t]*(?=\n)"
 )
+_WORD = re.compile(r"\S")
 _ANSWERED = re.compile(r"answer|boxed|####|-->")
 
 
-def next_turn(text: str, start: int = 0, end: int | None = None, *, marks_alone: bool = False) -> int:
+def next_turn(text: str, start: int = 0, end: int | None = None, *, marks_alone: bool = False, low: str = "") -> int:
     """Where, in `text[start:end]`, somebody else's words begin after words of its own; `end` where they do not. With
-    `marks_alone` only the marks of chat templates count, not the lines such as "Human:"."""
+    `marks_alone` only the marks of chat templates count, not the lines such as "Human:". `low`: `text` in small letters
+    and of the same length, where it is known."""
     end = len(text) if end is None else end
     if "<" in text or "[" in text:
         end = _next_mark(text, start, end)
-    return end if marks_alone else _next_line(text, start, end)
+    if marks_alone or text.find("\n", start, end) < 0:
+        return end
+    if not low:
+        low = text.lower()
+        if len(low) != len(text):  # a few capitals grow when lowered
+            low = text
+    if ":" not in low and "：" not in low and "#" not in low and "**" not in low and "\nassistant\n" not in low:
+        return end
+    found = _LINE.search(low, start, end)
+    return end if found is None else _next_line(low, start, end)
 
 
 def own_start(text: str, start: int = 0) -> int:
@@ -75,21 +88,17 @@ def _next_mark(text: str, start: int, end: int) -> int:
     return end
 
 
-def _next_line(text: str, start: int, end: int) -> int:
-    if text.find("\n", start, end) < 0:
-        return end
-    low = text[start:end].lower()
-    if len(low) != end - start:  # a few capitals grow when lowered
-        low = text[start:end]
-    begun = len(low) - len(low.lstrip())
-    answered = _ANSWERED.search(low)
-    replies = max(low.rfind("\nassistant\n"), low.rfind("\nmodel\n"))
-    for found in _LINE.finditer(low, begun):
+def _next_line(low: str, start: int, end: int) -> int:
+    own = _WORD.search(low, start, end)
+    begun = own.start() if own else end
+    answered = _ANSWERED.search(low, start, end)
+    replies = max(low.rfind("\nassistant\n", start, end), low.rfind("\nmodel\n", start, end))
+    for found in _LINE.finditer(low, begun, end):
         if found["role"]:  # where the decoder left out the marks of a chat template
             begins = found.end() <= replies
         else:
             named = found["speaker"] or found["title"]
             begins = bool(named) or (answered is not None and answered.start() < found.start())
         if begins:
-            return start + found.start()
+            return found.start()
     return end

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from reasoning.grading.extraction.denials import is_told
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, How, first_line
 from reasoning.teacher.turns import next_turn
 
@@ -20,15 +21,53 @@ _STOP_WORD = " END"  # of paper B's completions
 _MAX_ANCHORS = 16  # a text that repeats "the answer is" for ever is read from its end, so far
 
 _ANCHOR = re.compile(
-    r"(?<![a-z])answers?(?![a-z])(?:[*_ \t]*(?:\([^()\n]{0,40}\))?[*_ \t]*(?:[:=]|(?:is|are)(?![a-z]))"
-    r"|(?!\s+(?:choices|options))([^\n.:=?]{0,60}?)\b(?:is|are|be)\b)[\s*_:]*"
+    r"(?<![a-z0-9])answers?(?![a-z0-9])(?:[*_ \t]*(?:\#?[0-9]{1,2}(?![0-9.,]))?[*_ \t]*(?:\([^()\n]{0,40}\))?[*_ \t}]*"
+    r"(?:[:=：]|[—–]+>?(?=\s)|-{1,2}>|(?:is|are|was)(?![a-z'’]))"
+    r"|['’]s(?=\s)|\s+(?:to|for)\s+[\"“][^\"”\n]{0,80}[\"”]\s*(?:is\b|:)"
+    r"|(?!\s+(?:choices|options))([^\n.:=?]{0,60}?)\b(?:is|are|be|equals)\b(?!['’]))[\s*_:}]*"
 )
 _HEADING = re.compile(r"answers?[*_ \t]*\n\s*")
 _BEFORE_HEADING = ("", "final", "the", "the final", "my", "my final", "correct")
 _DENIED = re.compile(r"\bnot\b|n[’']t\b|\bcannot\b")
-_CONDITION = re.compile(r"\b(?:if|whether) (?:the )?(?:final |correct |right )?\Z")
-_STEP = re.compile(r"\s*(?:step|part|[0-9]+[.)]\s)")  # a heading's "####", not an answer's
-_BOX = re.compile(r"\\boxed\s*\{")
+_TAG = re.compile(r"answer(?:\|?>|\])")  # <answer>, <|answer|>, [ANSWER]
+_BEFORE_TAG = re.compile(r"[<\[]\|?(?:final|correct|my|your|the|short)?[_ -]?\Z")
+_TAG_END = re.compile(r"</|\[/|<\|")
+_FIELD = re.compile(r"answer([\"'])\s*:\s*")  # of JSON
+_BEFORE_FIELD = re.compile(r"[\"'](?:final|correct|my|your|the|short|predicted)?[_ -]?\Z")
+_TEXT_VALUE = re.compile(r"\[?\s*([\"'])((?:[^\"'\\\n]|\\.|(?!\1)[\"'])*)\1")
+_BARE_VALUE = re.compile(r"[^,}\n]*")
+_INVERTED = re.compile(
+    r"\bis (?:clearly |therefore |thus |definitely |indeed )?(?:the|my) (?:\w+ )?\Z"
+)  # "B is the answer"
+_AFTER_INVERTED = re.compile(r"answer\s*(?:[.!,;*)\n]|\Z|to\b|because\b|since\b|here\b|as\b)")
+_CLAUSE_START = re.compile(r"[.!?:;\n]\s|,\s(?:so|thus|hence|therefore)\b|\A")
+_LEAD_IN = re.compile(r"\W*(?:(?:so|thus|hence|therefore|then|and|but|now|clearly)\b,?\s*)*")
+_WEAK_WORDS = (
+    "Ans",
+    "ans",
+    "ANS",
+    "esult",
+    "olution",
+    "hoice",
+    "esp",
+    "esposta",
+    "awab",
+    "evap",
+    "antwo",
+    "Antwo",
+    "utput",
+)
+_WEAK = re.compile(
+    r"\bans\b\s*(?:[:=]|is\b)|\b(?:antwort|antwoord)\b\s*(?:ist|lautet|is|[:=])|\br[ée]ponse\b\s*(?:est|[:=])"
+    r"|\b(?:respuesta|resposta|risposta)\b\s*(?:es|é|è|[:=])|\bjawaban(?:nya)?\b\s*(?:adalah|[:=])|\bcevap\b\s*[:=]"
+    r"|\bответ\b\s*[:=—–-]|(?:答案|答え|正解|回答)\s*(?:是|为|は|[:：=])|(?:정답|답)\s*(?:은|는|[:=])|\bodpowiedź\b\s*(?:to|[:=])"
+    r"|\b((?:final\s+)?(?:result|solution|choice|output)\s*(?:is\b|[:=]))[*_\s]*",
+    re.IGNORECASE,
+)
+_STEP = re.compile(  # a heading's "####", not an answer's
+    r"\s*(?:step|part|check|verif|explan|note|reason|solution|because|why|proof|summary|calculat|working|[0-9]+[.)]\s)"
+)
+_BOX = re.compile(r"\\?(?<![a-z])(?:boxed|f(?:rame)?box)\s*(?:\[[^\]\n]{0,20}\]\s*)?\{")
 _BRACE = re.compile(r"(?<!\\)[{}]")
 
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
@@ -53,19 +92,21 @@ def anchored(text: str, low: str) -> Iterator[tuple[int, str, How]]:
     """After each anchor, the last first: where it ends, at most 400 characters from the first that is not blank, and
     which anchor it is."""
     word, arrow = low.rfind("answer"), text.rfind("-->")
-    marks, boxed = text.rfind("####"), text.rfind("\\boxed")
+    marks, boxed = text.rfind("####"), text.rfind("box") if "{" in text else -1
     for _ in range(_MAX_ANCHORS):
         place = max(word, arrow, marks, boxed)
         if place < 0:
             return
         if place == word:
-            start = _after_phrase(low, place)
-            if start >= 0:
-                yield start, text[start : start + LONGEST_ANSWER].lstrip(), How.ANCHORED
+            yield from _at_word(text, low, place)
             word = low.rfind("answer", 0, place)
         elif place == boxed:
-            yield place, _in_box(text, place), How.BOXED
-            boxed = text.rfind("\\boxed", 0, place)
+            start = (
+                place - 5 if low.startswith("frame", place - 5) else place - 1 if low[place - 1 :][:1] == "f" else place
+            )
+            if opening := _BOX.match(low, max(0, start)):
+                yield place, _in_box(text, opening.end()), How.BOXED
+            boxed = text.rfind("box", 0, place)
         elif place == arrow:
             said = text[place + 3 : place + LONGEST_ANSWER].lstrip()
             yield place + 3, said.partition(_STOP_WORD)[0], How.ARROW
@@ -76,28 +117,63 @@ def anchored(text: str, low: str) -> Iterator[tuple[int, str, How]]:
             marks = text.rfind("####", 0, place)
 
 
+def _at_word(text: str, low: str, place: int) -> Iterator[tuple[int, str, How]]:
+    """What the word "answer" at `place` announces, if anything."""
+    following = low[place + 6 : place + 7]
+    if following in (">", "|", "]", '"', "'"):
+        before = low[max(0, place - 30) : place]
+        if (tag := _TAG.match(low, place)) and _BEFORE_TAG.search(before):
+            end = _TAG_END.search(text, tag.end(), tag.end() + LONGEST_ANSWER)
+            said = text[tag.end() : end.start() if end else tag.end() + LONGEST_ANSWER]
+            yield tag.end(), said.strip(), How.ANCHORED
+            return
+        if (field := _FIELD.match(low, place)) and _BEFORE_FIELD.search(before):
+            yield field.end(), _value(text[field.end() : field.end() + LONGEST_ANSWER]), How.ANCHORED
+            return
+    elif low.find("is ", max(0, place - 30), place) >= 0:
+        before = low[max(0, place - 30) : place]
+        if (inverted := _INVERTED.search(before)) and _AFTER_INVERTED.match(low, place):
+            verb = max(0, place - len(before)) + inverted.start()
+            clause = text[max(0, verb - 60) : verb]
+            begun = max(found.end() for found in _CLAUSE_START.finditer(clause))
+            yield place, clause[_end_of_lead_in(clause, begun) :].strip(), How.ANCHORED
+            return
+    start = _after_phrase(low, place)
+    if start >= 0:
+        yield start, text[start : start + LONGEST_ANSWER].lstrip(), How.ANCHORED
+
+
+def _end_of_lead_in(clause: str, start: int) -> int:
+    found = _LEAD_IN.match(clause.lower(), start)
+    return found.end() if found else start
+
+
+def _value(said: str) -> str:
+    """The value of a JSON field, without its quotes."""
+    quoted = _TEXT_VALUE.match(said)
+    if quoted:
+        return quoted[2]
+    bare = _BARE_VALUE.match(said)
+    return bare[0].strip() if bare else ""
+
+
 def _after_phrase(low: str, place: int) -> int:
     """Where the answer begins that the word "answer" at `place` announces; -1 where it announces none: "3 answers",
-    "the answer cannot be 5", "if the answer is 5"."""
+    "the answer cannot be 5", "if the answer is 5", "a wrong answer is 5"."""
     found = _ANCHOR.match(low, place)
     if found is None:
         found = _HEADING.match(low, place)
-        if found is None or low[low.rfind("\n", 0, place) + 1 : place].strip(_MARKUP) not in _BEFORE_HEADING:
+        begun = max(low.rfind("\n", 0, place), low.rfind(". ", 0, place))
+        if found is None or low[begun + 1 : place].strip(_MARKUP) not in _BEFORE_HEADING:
             return -1
     elif found[1] and _DENIED.search(found[1]):
         return -1
-    before = low[max(0, place - 30) : place]
-    if ("if" in before or "whether" in before) and _CONDITION.search(before):
-        return -1
-    return found.end()
+    return -1 if is_told(low, place) else found.end()
 
 
-def _in_box(text: str, place: int) -> str:
-    """The content of the `\\boxed{}` at `place`; of one whose brackets are unpaired, the rest of its line."""
-    opening = _BOX.match(text, place)
-    if opening is None:
-        return ""
-    start, depth = opening.end(), 1
+def _in_box(text: str, start: int) -> str:
+    """The content of the box that is opened before `start`; of an unpaired one the rest of its line."""
+    depth = 1
     for brace in _BRACE.finditer(text, start, start + LONGEST_ANSWER):
         depth += 1 if brace[0] == "{" else -1
         if depth == 0:
@@ -108,7 +184,7 @@ def _in_box(text: str, place: int) -> str:
 def judged_end(text: str, low: str) -> int:
     """Where the part of a completion that counts ends: before somebody else's words (`reasoning.teacher.turns`), and
     before the first blank line after an answer line, unless the next paragraph takes the answer back."""
-    end = next_turn(text)
+    end = next_turn(text, low=low)
     if _BLANK_LINE.search(text, 0, end) is None:
         return end
     place = low.find("answer", 0, end)
@@ -126,3 +202,13 @@ def _end_of_answer(text: str, low: str, start: int, end: int) -> int:
         if not _TAKEN_BACK.match(low, blank.end(), end):
             return blank.start()
     return end
+
+
+def weakly_anchored(text: str) -> Iterator[tuple[str, bool]]:
+    """What follows the words that announce an answer in another way, the last first, in a text's last 400 characters;
+    and whether it must be an answer and nothing else, as after "Result:"."""
+    tail = text[-LONGEST_ANSWER:]
+    if tail.isascii() and not any(word in tail for word in _WEAK_WORDS):
+        return
+    for found in reversed(list(_WEAK.finditer(tail))):
+        yield tail[found.end() :].lstrip(), found[1] is not None

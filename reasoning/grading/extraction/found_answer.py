@@ -12,6 +12,8 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reasoning.grading.extraction.denials import without_struck
+
 
 class How(StrEnum):
     """The way an answer was found: after which anchor, or, where it had to be worked out, by what."""
@@ -44,7 +46,12 @@ NO_ANSWER = FoundAnswer("", How.NONE)
 LONGEST_ANSWER = 400  # characters in which one answer is looked for
 
 _SECOND_THOUGHT = re.compile(
-    r"(?:wait|actually|correction|scratch that|hold on|oops|i meant?|sorry|on second thought|(?<=[.?!] )no,)(?!\w)"
+    r"(?:wait|actually|correction|scratch that|hold on|oops|i meant?|sorry|on (?:second thought|reflection)"
+    r"|(?<=[.?!] )no,"
+    r"|let me (?:re(?:check|consider|think|do|calculate|compute|count|read|view|start|evaluate|work|try|examine"
+    r"|-\w+))\w*"
+    r"|edit(?=:)|i (?:made|was) (?:a mistake|an error|wrong)|that(?:['’]s| is| was) (?:wrong|not right|incorrect"
+    r"|a mistake))(?!\w)"
 )
 _NOT_BUT = re.compile(r"\bnot\b[^.\n]{1,80}?\bbut\b", re.IGNORECASE)
 _WINDOWS = (128, 4096)  # characters from the end, before the whole text is read
@@ -54,6 +61,7 @@ _LONGEST_MATCH = 100
 def settled(said: str) -> str:
     """`said` as it stands corrected: without what is denied ("not 5 but") and from its last second thought on, where
     there are words after it ("5. No, wait: 6")."""
+    said = without_struck(said)
     if " but " in said:
         said = _NOT_BUT.sub("", said)
     low = said.lower()  # without capitals, the pattern is searched by its first letters

@@ -19,16 +19,48 @@ from functools import lru_cache
 
 _LONGEST = 80
 _DRESS = (
-    (re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mathit|operatorname|boxed|fbox|mbox)\s*\{([^{}]*)\}"), r"\1"),
-    (re.compile(r"\\(?:left|right|displaystyle|big|Big)\b|\\[,!;:> ]|\\[()\[\]]|\$\$"), ""),
-    (re.compile(r"\{,\}"), ","),
-    (re.compile(r"\\([$%#&_{}])"), r"\1"),
-    (re.compile(r"\\[dt]frac\b"), r"\\frac"),
-    (re.compile(r"\\frac\s*\{\s*(-?[0-9]{1,15})\s*\}\s*\{\s*([0-9]{1,15})\s*\}"), r" \1/\2"),
-    (re.compile(r"\\(?:times|cdot)\b"), "×"),
-    (re.compile(r"\\div\b"), "÷"),
-    (re.compile(r"\\(?:approx|equiv|Rightarrow|implies|to|rightarrow|therefore)\b|[≈≡]"), "="),
-    (re.compile(r"~|\\quad\b|\\qquad\b"), " "),
+    (
+        re.compile(
+            r"\\(?:(?:text|math|operatorname|mbox|hbox|fbox|framebox|emph|underline|overline|ensuremath|textcolor|phantom|mathop)"
+            r"[a-z]*|boxed|bf|it|rm|tt)\s*\{([^{}]*)\}"
+        ),
+        r"\1",
+    ),
+    (re.compile(r"\\(?:color|textcolor)\s*\{[^{}]*\}|\\(?:bf|it|rm|tt|sf|large|Large|small)\b"), ""),
+    (
+        re.compile(
+            r"\\(?:left|right|displaystyle|textstyle|limits|big|Big|bigg|Bigg)(?![a-z])|\\[,!;:]|\\[()\[\]]|\$\$"
+        ),
+        "",
+    ),
+    (re.compile(r"\{([,.])\}"), r"\1"),
+    (re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\(?:degree|circ)\b"), "°"),
+    (re.compile(r"\\([$%#&_])"), r"\1"),
+    (re.compile(r"\\[dtc]?frac(?![a-z])"), r"\\frac"),
+    (re.compile(r"(?<=[0-9])\s*\\frac\s*\{\s*([0-9]{1,15})\s*\}\s*\{\s*([0-9]{1,15})\s*\}"), r" \1/\2"),
+    (re.compile(r"(?<=[0-9])\s*\\frac\s*([0-9])\s*([0-9])"), r" \1/\2"),
+    (re.compile(r"\\frac\s*\{\s*([0-9]{1,15})\s*\}\s*\{\s*([0-9]{1,15})\s*\}"), r"\1/\2"),
+    (re.compile(r"\\frac\s*\{?\s*([0-9])\s*\}?\s*\{?([0-9]{1,15})\}?"), r"\1/\2"),
+    (
+        re.compile(r"\{\s*([0-9]{1,15})\s*\\over\s*([0-9]{1,15})\s*\}|([0-9]{1,15})\s*\\over\s*([0-9]{1,15})"),
+        r"\1\3/\2\4",
+    ),
+    (re.compile(r"\\(?:times|cdot|ast)(?![a-z])"), "×"),
+    (re.compile(r"\\div(?![a-z])"), "÷"),
+    (
+        re.compile(
+            r"\\(?:approx|equiv|simeq|Rightarrow|Longrightarrow|implies|to|rightarrow|therefore|iff)(?![a-zA-Z])|[≈≡⇒→]"
+        ),
+        "=",
+    ),
+    (re.compile(r"\\(?:leq?|leqslant)(?![a-z])"), "≤"),
+    (re.compile(r"\\(?:geq?|geqslant)(?![a-z])"), "≥"),
+    (re.compile(r"\\lt(?![a-z])"), "<"),
+    (re.compile(r"\\gt(?![a-z])"), ">"),
+    (re.compile(r"\\neq?(?![a-z])"), "≠"),
+    (re.compile(r"\\pm(?![a-z])"), "±"),
+    (re.compile(r"~|\\quad\b|\\qquad\b|\\ "), " "),
+    (re.compile(r"(?<![\^_a-zA-Z}\]])\{([^{}\\]*)\}"), r"\1"),
 )
 _ARITHMETIC = re.compile(r"(?:\\(?:frac|sqrt|pi)\b|\\frac(?=[0-9{])|[0-9.+\-*/^(){}\s×÷])+")
 _LONG_DIGITS = re.compile(r"[0-9.]{16}")

@@ -31,6 +31,21 @@ _WORD = re.compile(r"[a-z]+")
 _KNOWN = _SMALL.keys() | _TENS.keys() | _SCALES.keys() | {"hundred", "dozen"}
 _SEPARATORS = re.compile(r"[\s\-–]*")
 _PRONOUN = re.compile(r"\s+(?:of|that|who|which|can|could|has|by)\b")  # "one of them" counts nothing
+_BEFORE_A_PART = ("", "a", "one", "exactly", "is", "about", "only", "just", "roughly", "over")
+_BEFORE_A_PRONOUN = (
+    "no",
+    "any",
+    "which",
+    "this",
+    "that",
+    "each",
+    "every",
+    "first",
+    "second",
+    "third",
+    "last",
+    "another",
+)
 _MOST_WORDS = 40
 
 
@@ -39,15 +54,32 @@ def words_to_number(text: str) -> Fraction | None:
     low = text.lower()
     words = list(islice(_WORD.finditer(low), _MOST_WORDS))
     for i, word in enumerate(words):
+        before = words[i - 1][0] if i else ""
+        if word[0] in _PARTS and before in _BEFORE_A_PART:
+            part = _part_alone(low, words, i)
+            if part is not None:
+                return part
         if word[0] not in _KNOWN:
             continue
-        if word[0] == "one" and (_PRONOUN.match(low, word.end()) or (i and words[i - 1][0] in ("no", "any", "which"))):
+        if word[0] == "one" and (_PRONOUN.match(low, word.end()) or before in _BEFORE_A_PRONOUN):
             continue
         run = _run(low, words[i:])
-        before = words[i - 1][0] if i else ""
-        value = _value(run, "a" if before == "a" else "")
+        value = _value(run, words[i + len(run) :])
         return -value if value and before in ("minus", "negative") else value
     return None
+
+
+def _part_alone(low: str, words: list[re.Match[str]], i: int) -> Fraction | None:
+    """ "half", "a quarter of it", "half a dozen"; an ordinal such as "the third" is none."""
+    name, before = words[i][0], words[i - 1][0] if i else ""
+    if name not in ("half", "quarter") and before not in ("a", "one"):
+        return None
+    part = Fraction(1, _PARTS[name])
+    following = [word[0] for word in words[i + 1 : i + 3]]
+    scale = following[1] if following[:1] == ["a"] and len(following) > 1 else following[0] if following else ""
+    if scale in _SCALES or scale in ("dozen", "hundred"):
+        return part * _cardinal([scale])
+    return part
 
 
 def _run(low: str, words: list[re.Match[str]]) -> list[str]:
@@ -58,6 +90,8 @@ def _run(low: str, words: list[re.Match[str]]) -> list[str]:
         if not _SEPARATORS.fullmatch(low, end, word.start()):
             break
         following = words[i + 1][0] if i + 1 < len(words) else ""
+        if word[0] == "and" and i + 2 < len(words) and words[i + 2][0] in _PARTS:
+            break  # "two and three quarters"
         links = word[0] in ("and", "point") and following in _KNOWN
         if not links and word[0] not in _KNOWN and word[0] not in _PARTS:
             break
@@ -66,7 +100,7 @@ def _run(low: str, words: list[re.Match[str]]) -> list[str]:
     return run
 
 
-def _value(run: list[str], article: str) -> Fraction:
+def _value(run: list[str], following: list[re.Match[str]]) -> Fraction:
     whole, point, decimals = run, False, []
     if "point" in run:
         at = run.index("point")
@@ -75,9 +109,21 @@ def _value(run: list[str], article: str) -> Fraction:
         return Fraction(_cardinal(whole[:-1]), _PARTS[whole[-1]])
     value = Fraction(_cardinal([word for word in whole if word not in _PARTS]))
     if not point:
-        return value
+        return _with_a_part(value, [word[0] for word in following[:5]])
     digits = "".join(str(n) for n in _spoken_digits(decimals))
     return value + Fraction(Decimal(f"0.{digits or 0}"))
+
+
+def _with_a_part(value: Fraction, following: list[str]) -> Fraction:
+    """ "two and a half", "one and a half million", "two and three quarters"."""
+    match following:
+        case ["and", count, name, *rest] if name in _PARTS and (count in ("a", "one") or count in _SMALL):
+            value += Fraction(_SMALL.get(count, 1), _PARTS[name])
+        case ["and", "half", *rest]:
+            value += Fraction(1, 2)
+        case _:
+            return value
+    return value * _cardinal([rest[0]]) if rest and (rest[0] in _SCALES or rest[0] == "dozen") else value
 
 
 def _cardinal(words: list[str]) -> int:

@@ -1,92 +1,167 @@
-"""Numbers in a text: in any dress, in calculations and in words.
+"""The number that a statement or a text comes to: in any dress, in calculations and in words.
 
-Owns: what of a statement is the number meant. Normal form: no commas, currency or trailing zeros, "." before decimals.
+Owns: which of the numbers of a statement is the one meant. What the digits at one place are worth is
+`reasoning.grading.extraction.quantities`. Normal form: no commas, currency or trailing zeros, "." before decimals.
 
 Invariants
 - Of a calculation ("16 - 3 = 13") the number is its result; of equations with unknowns, the last number they lead to.
+- Several numbers ("5 or 7", "5-7", "5, 4, 3", "x > 5") are no answer, unless one restates the other.
 - "50%" is 50, and 0.5 as well; "2.5 million" is 2500000, and 2.5 as well; a fraction is its value.
-- Math-Verify is asked only for what is left: LaTeX that is more than dress, powers, roots, sums without a result.
+- Math-Verify is asked only for what is left: roots, pi, and powers of sums.
 """
 
 from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 
-from reasoning.grading.extraction.found_answer import FoundAnswer, How, first_line
+from reasoning.grading.extraction.denials import is_denied, without_struck
+from reasoning.grading.extraction.found_answer import NO_ANSWER, FoundAnswer, How, first_line
 from reasoning.grading.extraction.mathematics import decimal, plain, worked_out
 from reasoning.grading.extraction.number_words import words_to_number
+from reasoning.grading.extraction.numerals import plain_numerals
+from reasoning.grading.extraction.quantities import CANDIDATE, Quantity, quantity_at, sum_at
 
-_NUMBER = re.compile(
-    r"((?<![\w)\]%])[-−](?=[$€£]?\.?[0-9]))?[$€£]?"
-    r"(?:([0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(\.[0-9]+)?|(?<!\w)(\.[0-9]+))"
-)
-_STOPS = frozenset(("", ".", "\n", ")", ";", ":", "*", "?", "!"))
 _DIGIT = re.compile(r"[0-9]")
-_MORE = re.compile(
-    r"[^\S\n]*,?[^\S\n]*(?:[/⁄%¼-¾⅐-⅞≈0-9]|[eE][-+0-9]|per|thousand|million|billion|trillion|or\b|i\.e|that is|and\b)",
+_ANY_DIGIT = re.compile(r"\d|[¼-¾⅐-⅞]")
+_UNKNOWN = re.compile(r"(?:[0-9]\s*(?!x\s*[0-9])[a-z]\b|\b[a-z]\s*[-+*/]|[-+*/]\s*[a-z]\b)[^=\n]{0,40}=", re.IGNORECASE)
+_STATEMENT_END = re.compile(r"[.;,?!](?:\s|\Z)|\n|\Z")
+_HIGHER = re.compile(r"[\\√π]|\^\s*[{(]|\)\s*\^")  # mathematics beyond arithmetic
+_EXPRESSION = re.compile(r"\s*\$?((?:\\(?:frac|sqrt|pi)(?![a-z])|[0-9.+\-*/^(){}\s×÷])+)")
+_COMMAND = re.compile(
+    r"\\(?:binom|dbinom|tbinom|sum|prod|int|log|ln|exp|sin|cos|tan|sqrt|frac|pi|infty|lim|vec|choose|mod)(?![a-z])"
+)
+_SPOKEN_OPERATOR = re.compile(r"(?<=[0-9])[ ]+(plus|minus|times|multiplied by|divided by)[ ]+(?=[$0-9])", re.IGNORECASE)
+_OPERATORS = {"plus": " + ", "minus": " - ", "times": " × ", "multiplied by": " × ", "divided by": " ÷ "}
+_OPERATOR = re.compile(r"[ ]*[-+×*/÷xX=(\w]")
+
+# From a number to the sign of equality that its calculation leads to: units and operators, but no other clause.
+_TO_EQUALS = re.compile(
+    r"(?:(?!\b(?:since|because|as|where|for|from|with|when|if|but)\b)(?:[^=,;(\n]|,(?=[0-9])"
+    r"|\([^()=\n]{0,60}\))){0,160}?"
+    r"(?:=>?|->|\b(?:equals|gives|makes|yields|is equal to)\b)"
+)
+_SIGNED_APART = re.compile(r"[\s$(*:]*-[ ]+(?=[$.0-9])")
+_SIGN_WORD = re.compile(r"\b(?:minus|negative)[ ]*\Z", re.IGNORECASE)
+_COMPARED = re.compile(r"(?<![=\-])[<>≤≥≠±][ =]*[$(]*\Z|\+/-[ ]*\Z")
+_UPPER_END = re.compile(
+    r"[0-9](?:[ ]?-{1,2}|:|[ ]+(?:or|to)(?:[ ]+[a-z][ ]*=)?[ ]+)\Z"
+)  # "5-7", "5 or 7" read from its end
+_SLASHES = re.compile(r"[0-9]+(?:[ ]?/[ ]?[0-9]+){2,}")  # a date, or a list
+_VARIABLE = re.compile(r"[ ]?(?:[xyzn]\b(?![-'’.][a-z])|\\)")
+
+_WORDS = r"(?:[ ]+(?!or\b|and\b)[A-Za-z%°][\w%°/'’-]*){0,3}?"
+_ALTERNATIVE = re.compile(
+    rf"{_WORDS}[ ]*,?[ ]*[(\[]?[ ]*(?:(or|and/or|maybe|perhaps|possibly|alternatively)|i\.e\.,?|that is,?|≈)[ ]+"
+    r"(?:(?:maybe|perhaps|possibly|even|about|approximately|exactly|roughly|around|just|rather|else|also|equivalently"
+    r"|it is|[a-z][ ]*=)[ ]+)*",
     re.IGNORECASE,
 )
-
-_GOES_ON = re.compile(r"[^\S\n]*[-+*/×÷x=−][^\S\n]*[-−$(]?[0-9]")
-_UNKNOWN = re.compile(r"(?:[0-9]\s*(?!x\s*[0-9])[a-z]\b|\b[a-z]\s*[-+*/]|[-+*/]\s*[a-z]\b)[^=\n]{0,40}=", re.IGNORECASE)
-_STATEMENT_END = re.compile(r"[.;,](?:\s|\Z)|\n|\Z")
-_SUM = re.compile(r"(?:[0-9.,+*/×÷x()$]|\s[-−]\s|\s)+")  # "3-4" may be a range
-_DATE = re.compile(r"[0-9]+/[0-9]+/[0-9]+(?![0-9/])")
-_NOT_PLAIN = re.compile(r"[\\^√π]")
-
-_FRACTION = re.compile(r"[^\S\n]*[/⁄][^\S\n]*([0-9]{1,15})(?![0-9/⁄]|[.,][0-9])")
-_MIXED = re.compile(r"[^\S\n]+(?:and[^\S\n]+)?([0-9]{1,15})[/⁄]([0-9]{1,15})(?![0-9/⁄]|[.,][0-9])")
-_UPPER = re.compile(
-    r"(?<![\w.,/⁄])(?:[0-9]{1,6}\s+(?:and\s+)?)?[0-9]{1,15}\s?[/⁄]\s?\Z"
-)  # of the fraction that ends here
-_GLYPH = re.compile(r"[^\S\n]*([¼½¾⅐-⅞])")
-_POWER = re.compile(r"[eE]([-+]?[0-9]{1,2})(?!\w)")
-_PERCENT = re.compile(r"[^\S\n]*(?:%|per ?cent\b)", re.IGNORECASE)
-_SCALE = re.compile(r"[^\S\n]*(thousand|million|billion|trillion)\b", re.IGNORECASE)
-_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_RESTATED = re.compile(
-    r"[^\S\n]*,?[^\S\n]*(?:or|i\.e\.,?|that is,?|≈)[^\S\n]+(?:about|approximately|exactly)?[^\S\n]*(?=[$.0-9])"
+_RANGE = re.compile(r"[ ]*(?:-{1,2}|±|\+/-|to|through|:|/|vs\.?)[ ]*(?=[$]?[0-9])", re.IGNORECASE)
+_LIST = re.compile(
+    r"[ ]*[,;][ ]*(?:and[ ]+|or[ ]+)?[-$]?[0-9][0-9.]*(?=[ ]*(?:[,;)\]}$]|\.?[ ]*(?:\Z|\n)|and\b|or\b))"
+    r"|[ ]+(?:and|&)[ ]+[-$]?[0-9][0-9.,]*[ ]*(?:[.,;)\]}$]|\Z)",
+    re.IGNORECASE,
+)
+_UNIT = re.compile(r"[ ]*([$%]|[A-Za-z°][\w°%/]*)")
+_CONVERSIONS = frozenset(
+    (2, 3, 4, 7, 10, 12, 14, 16, 24, 28, 30, 31, 36, 52, 60, 100, 365, 1000, 1440, 1760, 3600, 5280)
 )
 
-_LONGEST_EXACT = 30  # digits of a number that arithmetic is done with
-_LONGEST_UPPER = 30
-_LONGEST_NUMBER = 400  # characters looked back from a text's last digit
-_TAIL = 120
+_PREPOSITION = re.compile(
+    r"\b(?:in|after|within|during|per|every|over|across|for|from|on|among|between|out of)[ ]+"
+    r"(?:(?:the|each|of|all|these|those|their|her|his|its|every|next|last|first|about|just|only)[ ]+)*\Z",
+    re.IGNORECASE,
+)
+_CLAUSE_BREAK = re.compile(r"[,;:=(]|\b(?:so|then|is|are|was|were|has|have|had|and|but)\b", re.IGNORECASE)
+_SENTENCE = re.compile(r"[.!?;](?=\s)|\n")
+_REFUSED = re.compile(
+    r"\b(?:(?:i|we) (?:can(?:not|['’]t)|could(?: not|n['’]t)|am unable to|am not able to|do(?: not|n['’]t)) (?:\w+ )?"
+    r"(?:solve|answer|determine|know|tell|say|find|compute|calculate|help)"
+    r"|can(?:not|['’]t) be (?:\w+ )?(?:determined|answered|solved|known|found|calculated|computed|told)"
+    r"|(?:not enough|insufficient|no) (?:information|data)|impossible to (?:say|tell|determine|know|answer|solve)"
+    r"|(?:is|are) (?:unknown|undetermined|indeterminate))\b"
+)
+_CONCLUDES = re.compile(r"\b(?:so|therefore|thus|hence|however|but|then)\b|=")
+_NOTHING_LEFT = re.compile(
+    r"\b(?:none|nothing|no \w+) (?:is|are|was|were|will be|remains?) ?(?:left|remaining|over)?\b|\bnone (?:left"
+    r"|remain)|\bno \w+ (?:left|remain)"
+)
+_TAIL = 300
+_AFTER = 100
+
+
+def is_plain(said: str) -> bool:
+    """Whether `said` has nothing that must be made plain before numbers are read in it."""
+    return "\\" not in said and "{" not in said and "~" not in said and said.isascii()
+
+
+def _plain(said: str) -> str:
+    if is_plain(said):
+        return said
+    said = plain_numerals(without_struck(said))
+    return plain(said) if "\\" in said or "{" in said or "~" in said or not said.isascii() else said
 
 
 def stated_number(said: str, how: How) -> FoundAnswer | None:
-    """The number that a statement comes to: its first one, or what its calculation or equation leads to."""
-    if "\\" in said or "{,}" in said:
-        said = plain(said)
+    """The number that a statement comes to: its first one, or what its calculation or equation leads to. `NO_ANSWER`
+    where it is several, or not understood; None where there is none."""
+    said = _plain(said)
     line = first_line(said)
-    if _NOT_PLAIN.search(line):
-        result = line[: _statement_end(line, 0)].rpartition("=")[2]
-        value = worked_out(result) if _NOT_PLAIN.search(result) else ""
-        if value:
-            return FoundAnswer(value, How.MATH_VERIFY)
-    found = _first_not_denied(line)
-    if found is None:
+    if " " in line and _SPOKEN_OPERATOR.search(line):
+        line = _SPOKEN_OPERATOR.sub(lambda found: _OPERATORS[found[1].lower()], line)
+    if _HIGHER.search(line):
+        found = _worked(line, how)
+        if found is not None:
+            return found
+    start = _first_meant(line)
+    if start < 0:
         return _without_digits(line, how)
     if "=" in line and _UNKNOWN.search(line):
         return last_number(said, how)
-    if _GOES_ON.match(line, found.end()):
-        return _result(line, found, how)
-    answer = _dressed(line, found, how)
-    if answer.answer != "0" and line[: found.start()].strip(" :*").lower() in ("minus", "negative"):
-        return FoundAnswer(f"-{answer.answer}", answer.how, answer.also and f"-{answer.also}")
-    return answer
+    before = line[:start]
+    if before and _COMPARED.search(before):
+        return NO_ANSWER
+    if (apart := _SIGNED_APART.match(line)) and apart.end() == start and "-" not in line[start : start + 2]:
+        return _signed(_resolved(line, start, how))
+    found = _resolved(line, start, how)
+    if _SIGN_WORD.search(before):
+        return NO_ANSWER if found.answer.startswith("-") else _signed(found)
+    return found
 
 
-def _first_not_denied(line: str) -> re.Match[str] | None:
-    for found in _NUMBER.finditer(line):
-        if not line[: found.start()].rstrip().endswith(" not") and line[: found.start()].strip() != "not":
-            return found
-    return None
+def _signed(found: FoundAnswer) -> FoundAnswer:
+    if found.answer in ("", "0"):
+        return found
+    return FoundAnswer(f"-{found.answer}", found.how, found.also and f"-{found.also}")
+
+
+def _first_meant(line: str) -> int:
+    """Where the first number begins that is not denied; -1 where there is none."""
+    for found in CANDIDATE.finditer(line):
+        if found.start() < 4 or not is_denied(line, found.start()):
+            return found.start()
+    return -1
+
+
+def _worked(line: str, how: How) -> FoundAnswer | None:
+    """What mathematics beyond arithmetic is worth; `NO_ANSWER` where it is not understood, None where there is none."""
+    statement = line[: _statement_end(line, 0)]
+    result = statement.rpartition("=")[2] if not _COMPARED.search(statement.rpartition("=")[0]) else statement
+    if not _HIGHER.search(result):
+        return None
+    roots = re.sub(r"√[ ]?(?:([0-9.]+)|\(([^()]*)\))", r"\\sqrt{\1\2}", result.replace("π", "\\pi "))
+    expression = _EXPRESSION.match(re.sub(r"^[\s$]*[a-zA-Z][ ]?=", "", roots))
+    if expression is None or not _DIGIT.search(expression[1] + ("1" if "pi" in expression[1] else "")):
+        return NO_ANSWER if _COMMAND.match(roots.strip(" $")) else None
+    rest = roots[expression.end() :]
+    value = worked_out(expression[1].strip()) if not rest.startswith("\\") and not _VARIABLE.match(rest) else ""
+    if value:
+        return FoundAnswer(value, How.MATH_VERIFY)
+    return NO_ANSWER if _HIGHER.search(expression[1]) or _COMMAND.match(rest) else None
 
 
 def _statement_end(line: str, start: int) -> int:
@@ -94,125 +169,204 @@ def _statement_end(line: str, start: int) -> int:
     return found.start() if found else len(line)
 
 
-def _result(line: str, found: re.Match[str], how: How) -> FoundAnswer:
-    """What a calculation that begins with `found` comes to: its right side, or what a sum or a fraction is worth."""
-    statement = line[found.start() : _statement_end(line, found.end())]
-    equals = statement.rfind("=")
-    right = _NUMBER.search(line, found.start() + equals + 1) if equals >= 0 else None
-    if right:
-        return _dressed(line, right, how)
-    fraction = _dressed(line, found, how)
-    if fraction.answer != _number(found) or _DATE.match(statement):
-        return fraction
-    arithmetic = _SUM.match(statement)
-    several = arithmetic is not None and _GOES_ON.search(arithmetic[0])
-    value = worked_out(arithmetic[0].replace("x", "×").replace("$", "")) if arithmetic and several else ""
-    return FoundAnswer(value, How.MATH_VERIFY) if value else fraction
+def _resolved(line: str, start: int, how: How) -> FoundAnswer:
+    """The number at `start`, or the result of the calculation that it begins, unless another one stands beside it."""
+    answer, also, end, worked = _chained(line, start)
+    if not answer:
+        return NO_ANSWER
+    how = How.MATH_VERIFY if worked else how
+    if end >= len(line) or (line[end] in ".\n" and end + 1 >= len(line.rstrip())):
+        return FoundAnswer(answer, how, also)
+    return _unless_several(line, FoundAnswer(answer, how, also), end)
 
 
-def _dressed(line: str, found: re.Match[str], how: How) -> FoundAnswer:
-    """The number with what follows it: a fraction's lower part, a power of ten, a percent sign, "million"."""
-    answer, end = _number(found), found.end()
-    if line[end : end + 1] in _STOPS or not _MORE.match(line, end) or len(answer) > _LONGEST_EXACT:
-        return FoundAnswer(answer, how)
-    value: Fraction | None = None
-    if fraction := _FRACTION.match(line, end):
-        if line[: found.start()].endswith(("/", "⁄")):  # a date is no fraction
-            return FoundAnswer(answer, how)
-        value, end = _divided(Fraction(answer), fraction[1]), fraction.end()
-    elif mixed := _MIXED.match(line, end):
-        part = _divided(Fraction(mixed[1]), mixed[2])
-        value, end = (None if part is None else _joined(answer, part)), mixed.end()
-    elif glyph := _GLYPH.match(line, end):
-        part = Fraction(unicodedata.numeric(glyph[1])).limit_denominator(10)
-        value, end = _joined(answer, part), glyph.end()
-    elif power := _POWER.match(line, end):
-        value, end = Fraction(answer) * Fraction(10) ** int(power[1]), power.end()
-    if value is not None:
-        answer = decimal(value)
-    if _PERCENT.match(line, end):
-        return FoundAnswer(answer, how, also=decimal(Fraction(answer) / 100))
-    if scale := _SCALE.match(line, end):
-        return FoundAnswer(decimal(Fraction(answer) * _SCALES[scale[1].lower()]), how, also=answer)
-    if value is None and (restated := _RESTATED.match(line, end)):
-        return FoundAnswer(_more_exact(answer, _NUMBER.match(line, restated.end())), how)
-    return FoundAnswer(answer, how)
+def _chained(line: str, start: int) -> tuple[str, str, int, bool]:
+    """The answer of the number or calculation at `start`, its other reading, where it ends, and whether it had to be
+    worked out; "" where it is not understood."""
+    quantity = quantity_at(line, start)
+    if quantity is None:
+        return "", "", start, False
+    end = quantity.end
+    if not _OPERATOR.match(line, end):
+        return quantity.answer, quantity.also, end, False
+    stop = _statement_end(line, end)
+    place = end
+    while found := _TO_EQUALS.match(line, place, stop):
+        place = found.end()
+    if place > end:
+        right = CANDIDATE.search(line, place)
+        if right and right.start() - place < 40:
+            return _summed(line, right.start())
+    opening = start - 1 if start and line[start - 1] == "(" else start
+    return _summed(line, opening if line.find(")", end, stop) >= 0 and opening < start else start)
 
 
-def _divided(upper: Fraction, lower: str) -> Fraction | None:
-    return upper / int(lower) if int(lower) else None
+def _summed(line: str, start: int) -> tuple[str, str, int, bool]:
+    """The number at `start`, or what its arithmetic comes to."""
+    quantity = quantity_at(line, start)
+    if quantity is not None and _SLASHES.match(line, start):
+        return "", "", quantity.end, False
+    worked = sum_at(line, start)
+    if worked is not None and worked[2]:
+        value = decimal(worked[0])
+        if _VARIABLE.match(line, worked[1]) or not value:
+            return "", "", worked[1], True
+        return value, "", worked[1], True
+    if quantity is None:
+        return "", "", start, False
+    if line[quantity.end : quantity.end + 1] == "^" or (
+        _VARIABLE.match(line, quantity.end) and not _dotted(line, quantity)
+    ):
+        return "", "", quantity.end, False
+    return quantity.answer, quantity.also, quantity.end, False
 
 
-def _joined(whole: str, part: Fraction) -> Fraction:
-    return Fraction(whole) - part if whole.startswith("-") else Fraction(whole) + part
+def _dotted(line: str, quantity: Quantity) -> bool:
+    """Whether a letter after a number is a word of its own: "5 x 2 boxes", "5 n"."""
+    return line[quantity.end : quantity.end + 1] == " "
 
 
-def _more_exact(answer: str, again: re.Match[str] | None) -> str:
-    """Of ".33 or .3333333" the second, where the first is the second rounded."""
-    other = _number(again)
-    decimals = len(answer.partition(".")[2])
-    if not other or len(other) > _LONGEST_EXACT or len(other.partition(".")[2]) <= decimals:
-        return answer
-    return other if abs(Fraction(other) - Fraction(answer)) * 2 * 10**decimals <= 1 else answer
+def _unless_several(line: str, found: FoundAnswer, end: int) -> FoundAnswer:
+    """`found`, unless what follows is another candidate: "5 or 7", "5-7", "5, 4, 3". Restated it is the same, or more
+    exact."""
+    if alternative := _ALTERNATIVE.match(line, end):
+        other = quantity_at(line, alternative.end())
+        if other is not None and other.answer:
+            return _restated(line, found, end, other, bool(alternative[1]))
+    if (after := _RANGE.match(line, end)) and quantity_at(line, after.end()):
+        return NO_ANSWER
+    return NO_ANSWER if _LIST.match(line, end) else found
+
+
+def _restated(line: str, found: FoundAnswer, end: int, other: Quantity, alternative: bool) -> FoundAnswer:
+    value, again = Fraction(found.answer), other.value
+    if again is None:
+        return NO_ANSWER if alternative else found
+    digits, more = (len(number.partition(".")[2]) for number in (found.answer, other.answer))
+    if min(digits, more) and abs(again - value) * 2 * 10 ** min(digits, more) <= 1:
+        return FoundAnswer(other.answer, found.how, found.also) if more > digits else found
+    if again == value or not alternative or other.answer == found.also:
+        return found
+    units = _UNIT.match(line, end), _UNIT.match(line, other.end)
+    if all(units) and value and again:
+        ratio = max(again / value, value / again)
+        if ratio in _CONVERSIONS and units[0] and units[1] and units[0][1].lower() != units[1][1].lower():
+            return FoundAnswer(found.answer, found.how, other.answer)
+    return NO_ANSWER
 
 
 def _without_digits(line: str, how: How) -> FoundAnswer | None:
-    glyph = _GLYPH.search(line)
-    if glyph:
-        value = Fraction(unicodedata.numeric(glyph[1])).limit_denominator(10)
-        return FoundAnswer(decimal(value), how)
     spoken = words_to_number(line)
     return None if spoken is None else FoundAnswer(decimal(spoken), How.NUMBER_WORDS)
 
 
 def last_number(text: str, how: How) -> FoundAnswer | None:
-    """The last number of a text: the one that its last digit belongs to."""
-    digit = _DIGIT.search(text[: -_TAIL - 1 : -1]) or _DIGIT.search(text[::-1])  # read from its end
-    if digit is None:
-        return None
-    end = len(text) - digit.start()
-    word = text[max(0, end - _LONGEST_NUMBER) : end].rsplit(None, 1)[-1]
-    start = end - len(word)
-    if "\\" in word or "{" in word:
-        tail = text[max(0, end - _TAIL) : end + _TAIL].rpartition("=")[2].strip(" $]}")
-        stated = stated_number(tail, how)
-        if stated:
-            return FoundAnswer(stated.answer, how, stated.also)
-    found = None
-    for found in _NUMBER.finditer(text, start, end):  # noqa: B007 - the last one
-        pass
-    if found is None:
-        return None
-    place = found.start()
-    if text[max(0, place - 2) : place].rstrip().endswith(("/", "⁄")):
-        upper = _UPPER.search(text, max(0, place - _LONGEST_UPPER), place)
-        found = (upper and _NUMBER.match(text, upper.start())) or found
-    return _dressed(text, found, how)
+    """The last number of a text: the result of its last calculation, or what its last sentence counts, not the days or
+    bags in which it does ("42 marbles in 3 bags")."""
+    place = _last_digit(text)
+    if place < 0:
+        return _in_words(text)
+    start, line = _sentence_around(text, place)
+    if _refuses(text):
+        return NO_ANSWER
+    line = _plain(line)
+    if apart := _SIGNED_APART.match(line) if "-" in line[:4] and not text[start:].lstrip().startswith("-") else None:
+        line = f"-{line[apart.end() :]}"
+    chosen: tuple[str, str, int, int, bool] | None = None
+    counted: tuple[str, str, int, int, bool] | None = None
+    position = 0
+    while found := CANDIDATE.search(line, position):
+        answer, also, end, worked = _chained(line, found.start())
+        position = max(end, found.end())
+        if found.start() > 3 and is_denied(line, found.start()):
+            continue
+        one = (answer, also, found.start(), end, worked)
+        if chosen is None or not _PREPOSITION.search(line, max(0, found.start() - 40), found.start()):
+            counted = None
+        elif counted is None and not _CLAUSE_BREAK.search(line, chosen[3], found.start()):
+            counted = chosen
+        chosen = one
+    if chosen is None:
+        return _before(text, start, how)
+    answer, also, begun, end, worked = counted or chosen
+    if _HIGHER.search(line, begun, end + 8) and (higher := _worked(line[begun:], how)):
+        return higher
+    if _UPPER_END.search(line, max(0, begun - 20), begun):
+        return NO_ANSWER
+    if not answer or (begun and _COMPARED.search(line, max(0, begun - 8), begun)):
+        return NO_ANSWER
+    return FoundAnswer(answer, How.MATH_VERIFY if worked else how, also)
 
 
-def _number(found: re.Match[str] | None) -> str:
-    if found is None:
-        return ""
-    sign, digits, fraction, bare = found.groups()
-    whole = (digits or "").replace(",", "").lstrip("0") or "0"
-    decimals = fraction or bare
-    value = whole + decimals.rstrip("0").rstrip(".") if decimals else whole
-    return f"-{value}" if sign and value != "0" else value
+def _before(text: str, start: int, how: How) -> FoundAnswer | None:
+    """What stands before a sentence all of whose numbers are denied."""
+    return last_number(text[:start], how) if 0 < start < len(text) else None
+
+
+def _last_digit(text: str) -> int:
+    found = _DIGIT.search(text[: -_AFTER - 1 : -1]) or _DIGIT.search(text[::-1])  # read from its end
+    if not text.isascii():
+        wide = _ANY_DIGIT.search(text[::-1])
+        found = wide if wide and (found is None or wide.start() < found.start()) else found
+    return len(text) - 1 - found.start() if found else -1
+
+
+def _sentence_around(text: str, place: int) -> tuple[int, str]:
+    """The sentence that holds the character at `place`, and where it begins."""
+    begun = max(0, place - _TAIL)
+    start = begun
+    for found in _SENTENCE.finditer(text, begun, place):
+        start = found.end()
+    after = _SENTENCE.search(text, place, place + _AFTER)
+    return start, text[start : after.start() if after else place + _AFTER]
+
+
+def _refuses(text: str) -> bool:
+    """Whether a text says that there is no answer, and does not come to one after all."""
+    tail = text[-_TAIL:].lower()
+    if not any(word in tail for word in ("can", "could", "unable", "know", "inform", "data", "imposs", "determin")):
+        return False
+    refused = _REFUSED.search(tail)
+    return refused is not None and _CONCLUDES.search(tail, refused.end()) is None
+
+
+def _in_words(text: str) -> FoundAnswer | None:
+    """The number in words in the last sentence of a text without digits."""
+    tail = text[-_TAIL:].rstrip()
+    sentence = tail[max((found.end() for found in _SENTENCE.finditer(tail)), default=0) :]
+    low = sentence.lower()
+    if _NOTHING_LEFT.search(low):
+        return FoundAnswer("0", How.NUMBER_WORDS)
+    spoken = words_to_number(sentence)
+    if spoken is None or spoken == 1 or _refuses(text):
+        return None
+    return FoundAnswer(decimal(spoken), How.NUMBER_WORDS)
 
 
 def every_number(text: str) -> Iterator[str]:
     """All numbers of a text, in both readings where there are two."""
-    for found in _NUMBER.finditer(text):
-        dressed = _dressed(text, found, How.LAST_CANDIDATE)
-        yield dressed.answer
-        if dressed.also:
-            yield dressed.also
+    line = text if is_plain(text) else plain_numerals(text).replace("{,}", ",")
+    position = 0
+    while found := CANDIDATE.search(line, position):
+        quantity = quantity_at(line, found.start())
+        position = found.end()
+        if quantity is None:
+            continue
+        position = max(position, quantity.end)
+        if quantity.answer:
+            yield quantity.answer
+        if quantity.also:
+            yield quantity.also
 
 
 def is_number_alone(line: str) -> bool:
     """Whether `line` is a number and its marks, and nothing else."""
-    found = _NUMBER.search(line)
-    return found is not None and not f"{line[: found.start()]}{line[found.end() :]}".strip(" .*$%!_\r")
+    line = _plain(line)
+    found = CANDIDATE.search(line)
+    if found is None:
+        return False
+    quantity = quantity_at(line, found.start())
+    return quantity is not None and not f"{line[: found.start()]}{line[quantity.end :]}".strip(" .*$%!_\r\n")
 
 
 # Numbers as data ----------------------------------------------------------------------------------------------------

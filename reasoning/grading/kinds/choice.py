@@ -13,17 +13,36 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
+from reasoning.grading.extraction.denials import is_denied
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How, first_line, settled
 from reasoning.grading.extraction.mathematics import plain
+from reasoning.grading.extraction.numerals import plain_numerals
 from reasoning.grading.kinds.alternatives import alternatives
 from reasoning.grading.kinds.rules import AnswerRules
-from reasoning.grading.options import LETTERS, NO_OPTIONS, RowOptions, given, named_option, options_within
+from reasoning.grading.named_options import is_option_text, named_option, options_within
+from reasoning.grading.options import LETTERS, NO_OPTIONS, RowOptions, given
 
 _NO_CHOICES_KNOWN = 10
+_MOST_LETTERS = 40  # that are looked at in one statement
 
 _SENTENCE_END = re.compile(r"[.!?](?:\s|\Z)|\n")
+_SO = re.compile(
+    r"[,;]\s*(?:and\s+)?(?:so|thus|hence|therefore|which\s+means)\b|\b(?:therefore|thus|hence)\b", re.IGNORECASE
+)
+_DENIED_AFTER = re.compile(
+    r"[)\]*\s]*(?:\([^()\n]{0,40}\)\s*)?(?:(?:is|are|was|seems?|looks?|can|could|would|does|do|must"
+    r"|should)\s*(?:n['’]t|not)\b|cannot\b"
+    r"|(?:is|are|was|seems?|looks?)\s+(?:clearly\s+|obviously\s+)?(?:wrong|incorrect|false|out\b|invalid|impossible"
+    r"|eliminated|ruled out|tempting))"
+)
+_BETWEEN = re.compile(
+    r"\b(?:between|among|both|neither|either)\s+[^.;\n]{1,60}?(?:,|\band\b|\bthrough\b|\bto\b"
+    r"|\bor\b)\s*[(\[]?[A-Za-z][)\]]?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +55,10 @@ class Choice(AnswerRules):
     def first(self, said: str, choices: tuple[str, ...], how: How) -> FoundAnswer | None:
         patterns = _patterns(len(choices))
         found = patterns.leading.match(said)
-        if found and len(said) - found.end() < 3:  # nothing after it that could take it back
+        if found and len(said) - found.end() < 3 and not said[found.end() :].strip(" .)]*:!_\r\n"):
             return FoundAnswer((found[1] or found[2]).upper(), how)
+        if not said.isascii():
+            said = plain_numerals(said)
         corrected = settled(said)
         found_answer = _of_line(first_line(corrected), choices, patterns, how)
         if found_answer is None and corrected is not said:
@@ -45,17 +66,20 @@ class Choice(AnswerRules):
         return found_answer
 
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
-        """Without an anchor: the last letter in brackets; else what the last sentence names."""
+        """Without an anchor: what the last sentence picks, by letter or by text; else the last letter in brackets."""
         patterns = _patterns(len(choices))
-        found = patterns.reversed.search(text[::-1])
-        if found and not _is_denied(text, len(text) - found.end()):
-            return FoundAnswer(found[1].upper(), How.LAST_CANDIDATE)
         sentence = _last_sentence(text)
-        lone = patterns.lone.findall(sentence)
-        if len(lone) == 1 and sentence.rstrip(" .*!").endswith(lone[0]):
-            return FoundAnswer(lone[0], How.LAST_CANDIDATE)
-        option = named_option(sentence, choices)
-        return FoundAnswer(option, How.LAST_CANDIDATE) if option else None
+        if "\\" in sentence:
+            sentence = plain(sentence)
+        picked = _picked(sentence, choices, patterns)
+        if picked is not None:
+            return picked
+        reversed_text = text[::-1]
+        for found in islice(patterns.reversed.finditer(reversed_text), _MOST_LETTERS):
+            start, end = len(text) - found.end(), len(text) - found.start()
+            if not is_denied(text, start) and not _DENIED_AFTER.match(text, end):
+                return FoundAnswer(found[1].upper(), How.LAST_CANDIDATE)
+        return None
 
     def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
         patterns = _patterns(len(choices))
@@ -66,7 +90,10 @@ class Choice(AnswerRules):
 
     def is_bare(self, line: str, choices: tuple[str, ...]) -> bool:
         found = _patterns(len(choices)).leading.match(line)
-        return found is not None and not line[found.end() :].strip(" .)]*:!_\r")
+        if found is None:
+            return False
+        rest = line[found.end() :].strip(" .)]*:!_\r-–—")
+        return not rest or is_option_text(rest, choices, LETTERS.find((found[1] or found[2]).upper()))
 
     def normal(self, answer: str) -> str:
         letter = answer[:LONGEST_ANSWER].strip(" ().").upper()
@@ -100,12 +127,13 @@ class Choice(AnswerRules):
 @dataclass(frozen=True, slots=True)
 class _Patterns:
     """`leading`: a letter that begins a statement: B, b), **B** -- but not the article of "A ball". `bracketed`: (B),
-    ( b ). `lone`: a capital by itself anywhere."""
+    ( b ). `lone`: a capital by itself anywhere. `chosen`: a letter that words around it choose."""
 
     leading: re.Pattern[str]
     bracketed: re.Pattern[str]
     lone: re.Pattern[str]
-    several: re.Pattern[str]  # what follows the first of several: "A, B or C", "A and B"
+    several: re.Pattern[str]  # what follows the first of several: "A, B or C", "A and B", "A/B", "(A) ink or (B) milk"
+    chosen: re.Pattern[str]
     reversed: re.Pattern[str]  # `bracketed` in a text read from its end
 
 
@@ -113,18 +141,34 @@ class _Patterns:
 def _patterns(count: int) -> _Patterns:
     last = LETTERS[min(count or _NO_CHOICES_KNOWN, len(LETTERS)) - 1]
     small = last.lower()
+    either = f"A-{last}a-{small}"
     reason = r"(?:because|since|as|is|and|by|for|which)\b|[-–—=:,(]"
     article = rf"(?!A\s+(?!{reason})\w)"
+    abbreviation = r"(?!\.[A-Za-z])"  # e.g., i.e.
+    wrong = r"(?![\w'’]|\s(?:is|was|being)\b)"
     return _Patterns(
         leading=re.compile(
-            rf"(?:[\W_]*(?i:option|choice|letter|answer)\b)?[\W_]*(?:([A-{last}a-{small}])(?=[\W_]*\Z|\s*[).\]:,*_}}])|{article}([A-{last}])(?=\s))"
+            rf"(?:[\W_]*(?i:option|choice|letter|answer)\b)?[\W_]*(?:([{either}])(?=[\W_]*\Z|\s*[).\]:,*_}}/;!])"
+            rf"{abbreviation}|{article}([A-{last}])(?=\s))"
         ),
-        bracketed=re.compile(rf"[(\[]\s*([A-{last}a-{small}])\s*[)\]]"),
-        reversed=re.compile(rf"[)\]]\s*([A-{last}a-{small}])\s*[(\[]"),
+        bracketed=re.compile(rf"[(\[]\s*([{either}])\s*[)\]]"),
+        reversed=re.compile(rf"[)\]]\s*([{either}])\s*[(\[]"),
         several=re.compile(
-            rf"[)\]*]*\s*(?:,|or|and|/|&)\s*(?:(?:or|and)\s+)?[(\[*]*(?!A\s[a-z])[A-{last}](?![\w'’]|\s(?:is|was|being)\b)"
+            rf"[)\]*]*\s*(?:,|or|and|/|&|\+)\s*(?:(?:or|and|maybe"
+            rf"|perhaps)\s+)?(?:option\s+)?[(\[*]*(?!A\s[a-z])[A-{last}]{wrong}"
+            rf"|(?:\s+[A-{last}](?![\w'’.])){{1,25}}\W*\Z"
+            rf"|[)\]*]*[\w\s'’-]{{1,60}}?,?\s+(?:or|and)\s+(?:option\s+)?[(\[]\s*[{either}]\s*[)\]]{wrong}"
         ),
-        lone=re.compile(rf"(?<![\w'’(\[])(?!A\s+[a-z])([A-{last}])(?![\w'’)\]])"),
+        lone=re.compile(rf"(?<![\w'’(\[])(?!A\s+[a-z])([A-{last}])(?![\w'’)\]]){abbreviation}"),
+        chosen=re.compile(
+            rf"\b(?i:choose|chose|pick|picked|select|selected|go(?:ing)?\s+with|choice|option|letter"
+            rf"|vote\s+for)\b[\s:*]*(?i:is\b[\s:*]*)?"
+            rf"(?:(?i:option|choice|letter)\s+)?[(\[*\"']*(?:([A-{last}])(?![\w'’])|([b-{small}]|a(?=[\W_]*\Z"
+            rf"|[.)*]))(?![\w'’]))"
+            rf"|(?<![\w'’])[(\[*]*([A-{last}])[)\]*]*\s+(?i:is|it\s+is|seems|looks|must\s+be|would\s+be|fits|works)\b"
+            r"(?=\s*[.!]?\s*\Z|\s+(?i:right|correct|best|true|the\s+(?:right|correct|best|only|answer)|better|fine"
+            r"|most)|\s*;|(?<=fits)|(?<=works))"
+        ),
     )
 
 
@@ -135,20 +179,53 @@ def _of_line(line: str, choices: tuple[str, ...], patterns: _Patterns, how: How)
     if found:
         if patterns.several.match(line, found.end()):
             return NO_ANSWER
-        return FoundAnswer((found[1] or found[2]).upper(), how)
+        if not _DENIED_AFTER.match(line, found.end()):
+            return FoundAnswer((found[1] or found[2]).upper(), how)
     for pattern in (patterns.bracketed, patterns.lone):
-        for found in pattern.finditer(line):
-            if not _is_denied(line, found.start()):
-                if pattern is patterns.lone and (option := named_option(line, choices)):
-                    return FoundAnswer(option, How.OPTION_TEXT)
-                return FoundAnswer(found[1].upper(), how)
+        for found in islice(pattern.finditer(line), _MOST_LETTERS):
+            if is_denied(line, found.start()) or _DENIED_AFTER.match(line, found.end()):
+                continue
+            if pattern is patterns.lone and (option := named_option(line, choices)):
+                return FoundAnswer(option, How.OPTION_TEXT)
+            if patterns.several.match(line, found.end()):
+                return NO_ANSWER
+            return FoundAnswer(found[1].upper(), how)
     option = named_option(line, choices)
     return FoundAnswer(option, How.OPTION_TEXT) if option else None
 
 
-def _is_denied(line: str, start: int) -> bool:
-    words = line[max(0, start - 20) : start].lower().replace("option", "").replace("choice", "").split()
-    return bool(words) and words[-1] in ("not", "isn't", "isn’t")
+def _picked(sentence: str, choices: tuple[str, ...], patterns: _Patterns) -> FoundAnswer | None:
+    """The option that a sentence without an anchor picks; `NO_ANSWER` for several, None for none."""
+    bare = _BETWEEN.sub(" ", sentence)
+    bracketed = _meant(bare, patterns.bracketed)
+    if len(bracketed) > 1:  # "(A) and (B) are too cold, so (C)"
+        bracketed = _meant(_SO.split(bare)[-1], patterns.bracketed)
+    if len(bracketed) == 1:
+        return FoundAnswer(bracketed.pop(), How.LAST_CANDIDATE)
+    if bracketed:
+        return NO_ANSWER
+    chosen = [found for found in patterns.chosen.finditer(bare) if not is_denied(bare, found.start())]
+    letters = {(found[1] or found[2] or found[3]).upper() for found in chosen}
+    if len(letters) == 1 and not patterns.several.match(bare, chosen[-1].end()):
+        return FoundAnswer(letters.pop(), How.LAST_CANDIDATE)
+    option = named_option(sentence, choices)
+    if option:
+        return FoundAnswer(option, How.LAST_CANDIDATE)
+    lone = _meant(bare, patterns.lone)
+    if len(lone) == 1 and bare.rstrip(" .*!\"'”").endswith(next(iter(lone))):
+        return FoundAnswer(lone.pop(), How.LAST_CANDIDATE)
+    concluded = _SO.split(sentence)[-1]
+    option = named_option(concluded, choices) if concluded is not sentence else ""
+    return FoundAnswer(option, How.LAST_CANDIDATE) if option else None
+
+
+def _meant(sentence: str, pattern: re.Pattern[str]) -> set[str]:
+    """The letters of a sentence that are not denied."""
+    return {
+        found[1].upper()
+        for found in islice(pattern.finditer(sentence), _MOST_LETTERS)
+        if not is_denied(sentence, found.start()) and not _DENIED_AFTER.match(sentence, found.end())
+    }
 
 
 def _last_sentence(text: str) -> str:

@@ -67,7 +67,7 @@ class Number(AnswerRules):
 
     def is_bare(self, line: str, choices: tuple[str, ...]) -> bool:
         line = in_unit(line, self.unit) if self.unit else line
-        return is_number_alone(line)
+        return _ALONE.match(line) is not None or is_number_alone(line)
 
     def normal(self, answer: str) -> str:
         if _NORMAL.fullmatch(answer):

@@ -11,22 +11,38 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from reasoning.grading.extraction.denials import is_denied
 from reasoning.grading.extraction.found_answer import FoundAnswer, How, first_line, last_match, settled
 from reasoning.grading.extraction.mathematics import plain
 from reasoning.grading.extraction.numbers import number_text
 from reasoning.grading.kinds.rules import AnswerRules
 from reasoning.grading.options import NO_OPTIONS, RowOptions
 
-_ALONE = re.compile(r"[\s\"'“‘*]*(\w+)[\s.\"'”’*]*\Z")
-_DROPPED = re.compile(r"[\s\"'“”‘’`.*\-]+")
-_QUOTED = re.compile(r"[\"“`]([^\"“”`\n]{1,90})[\"”`]|\*\*([^*\n]{1,90})\*\*")
-_CLAUSE_END = re.compile(r"[,;]\s|\.\s|\s(?:because|since)\s|\s\(")
-_SPELLED = re.compile(r"[\s\"'“”‘’`*(]*\w(?!\w)(?:[\s\"'“”‘’`*,+\-]+(?:and\s+)?\w(?!\w))+(?=\W*\Z|\s*=)")
+_ALONE = re.compile(r"[\s\"'“‘„«*`]*(\w+)[\s.\"'”’“»*`]*\Z")
+# A dot or hyphen between digits, and the sign of a number, tell answers apart: 3.5 is not 35.
+_DROPPED = re.compile(r"[\s\"'“”„«»‘’‚‹›`*]+|\.(?![0-9])|(?<![0-9])\.(?!\Z)|(?<=[^\W\d_])-|-(?![0-9])")
+_QUOTES = r"\"“”„«»`"
+_QUOTED = re.compile(rf"[\"“„«`]([^{_QUOTES}\n]{{1,90}})[{_QUOTES}]|\*\*([^*\n]{{1,90}})\*\*")
+_CLAUSE_END = re.compile(r"[,;]\s|\.\s|\s(?:because|since)\s|\s\(|<[/|]")
+_SPELLED = re.compile(r"[\s\"'“‘”’`*(]*\w(?!\w)(?:[\s\"'“‘”’`*,+\-]+(?:and\s+)?\w(?!\w))+(?=\W*\Z|\s*=)")
 _INTRODUCED = re.compile(
-    r"(?:the\s+)?(?:(?:final\s+)?(?:string|word|letters|result|concatenation)\b)\s*(?:is\b|are\b)?[:\s]*", re.I
+    r"(?:(?:simply|just|therefore|thus|clearly)\s+)*(?:the\s+)?(?:(?:final\s+)?(?:string|word|letters|result|concatenation)\b)\s*"
+    r"(?:is\b|are\b)?[:\s]*",
+    re.I,
+)
+_CONCLUSION = re.compile(
+    r"(?:\b(?:(?:so|thus|therefore|hence|finally)\b(?:,?\s+(?:(?:we|you|i)\s+(?:get|have|obtain)|it\s+is|th(?:is|ey)\s+(?:gives?|is|makes?|spells?)))?"
+    r"|(?:we|you|i)\s+(?:get|obtain|have)|(?:result|concatenation|word|string|output|solution|conclusion)\s*(?:is\b|:|=)"
+    r"|concatenated\b|(?:i|we)\s+(?:choose|pick|select|say|go\s+with)|(?:gives?|makes?|spells?|forms?|yields?|becomes?|produces?)(?:\s+us)?\b"
+    r"|ans\b\s*(?:is\b|[:=])|it(?:['’]s|\s+is)\b)|[=-]>|[→⇒∴])[\s:,]*",
+    re.IGNORECASE,
 )
 _LETTER = re.compile(r"\w")
-_DECORATION = " \t\r\n*_`\"'“”‘’"
+_DECORATION = " \t\r\n*_`\"'“”‘’„«»"
+_ENCLOSING = "$[]{}<> ."
+_MOST_WORDS = 4  # of what a conclusion without an anchor names
+_TAIL = 300
+_LONGEST = 2000  # characters of a text that is an answer as a whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +52,22 @@ class Text(AnswerRules):
     description = "a text"
 
     def first(self, said: str, choices: tuple[str, ...], how: How) -> FoundAnswer | None:
+        """The first clause, or all that was said: "Paris, France" is both "Paris" and itself."""
         alone = _ALONE.match(said)
         if alone:
             return FoundAnswer(_normal(alone[1]), how)
         answer = _of_line(first_line(settled(said))) or _of_line(first_line(said))
-        return FoundAnswer(answer, how) if answer else None
+        whole = _normal(said)
+        return FoundAnswer(answer, how, whole) if answer or whole else None
 
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
-        found = last_match(_QUOTED, text)
-        answer = _normal(found[1] or found[2]) if found else ""
-        return FoundAnswer(answer, How.LAST_CANDIDATE) if answer else None
+        """What the last sentence concludes, or the last text in quotes; and the whole, which may be an answer alone."""
+        alone = _ALONE.match(text) if len(text) < _TAIL else None
+        if alone:
+            return FoundAnswer(_normal(alone[1]), How.LAST_CANDIDATE)
+        whole = _normal(text) if len(text) <= _LONGEST else ""
+        answer = _concluded(text) or _last_quoted(text)
+        return FoundAnswer(answer, How.LAST_CANDIDATE if answer else How.NONE, whole)
 
     def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
         yield from (_normal(found[1] or found[2]) for found in _QUOTED.finditer(text))
@@ -60,7 +82,7 @@ class Text(AnswerRules):
     def gold_in_row(self, value: Any, options: RowOptions = NO_OPTIONS) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ValueError(f"its answer is not text but {type(value).__name__}")
-        return value.strip() if isinstance(value, str) else number_text(value)
+        return " ".join(value.split()) if isinstance(value, str) else number_text(value)
 
     def wrong(self, answer: str, choices: tuple[str, ...]) -> str:
         return answer[::-1] if answer[::-1] != answer else f"{answer}{answer}"
@@ -73,7 +95,8 @@ class Text(AnswerRules):
 
 def _of_line(line: str) -> str:
     if "\\" in line:
-        line = plain(line).strip("$ ")
+        line = plain(line)
+    line = line.strip(_ENCLOSING)
     if " = " in line:  # "y + a + j + o = yajo"
         line = line.rpartition(" = ")[2]
     spelled = _SPELLED.match(line)
@@ -83,8 +106,31 @@ def _of_line(line: str) -> str:
     if quoted:
         return _normal(quoted[1] or quoted[2])
     introduced = _INTRODUCED.match(line)
-    return _normal(_CLAUSE_END.split(line[introduced.end() :] if introduced else line, maxsplit=1)[0])
+    clause = _CLAUSE_END.split(line[introduced.end() :] if introduced else line, maxsplit=1)[0]
+    return _normal(clause.strip(_ENCLOSING))
+
+
+def _concluded(text: str) -> str:
+    """What the last sentence comes to in a few words: "So we get le.", "=> le"."""
+    tail = text[-_TAIL:].rstrip()
+    sentence = tail[max(tail.rfind("\n"), tail.rfind(". "), tail.rfind("! "), tail.rfind("? ")) + 1 :]
+    found = None
+    for found in _CONCLUSION.finditer(sentence):  # noqa: B007 - the last one
+        pass
+    if found is None:
+        return ""
+    said = sentence[found.end() :]
+    return _of_line(said) if 0 < len(said.split()) <= _MOST_WORDS or _SPELLED.match(said) else ""
+
+
+def _last_quoted(text: str) -> str:
+    """The last text in quotes that is not denied ('"le", not "el"')."""
+    found = last_match(_QUOTED, text)
+    while found is not None and is_denied(text, found.start()):
+        text = text[: found.start()]
+        found = last_match(_QUOTED, text)
+    return _normal(found[1] or found[2]) if found else ""
 
 
 def _normal(answer: str) -> str:
-    return _DROPPED.sub("", answer).lower()
+    return _DROPPED.sub("", answer).lstrip("_:}").lower()

@@ -12,29 +12,61 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, FoundAnswer, How, first_line, settled
+from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How, first_line, settled
+from reasoning.grading.extraction.mathematics import plain
 from reasoning.grading.kinds.rules import AnswerRules
 from reasoning.grading.options import NO_OPTIONS, RowOptions
 
-_HEDGE = r"\s*(?:or|and|/|nor)\s*"
-# The word, and for "no" what may follow it: a stop, or the beginning of a reason.
-_STOP = r"(?=\W*\Z|\s*[.,;:!?)\]}\"'”’*\n]"
-_REASON = r"\s+(?:because|since|as|but|and|it|he|she|they|we|you|i|this|that)\b"
-_WORD = re.compile(
-    r"(?<![\w-])(?<!yes or )(?<!yes and )(?<!yes/)(?:(not\s+true|not\s+false)"
-    rf"|(yes|true)(?!{_HEDGE}(?:no|false)\b)(?![\w-])|(false)(?![\w-])|(no){_STOP}|{_REASON}))",
-    re.IGNORECASE,
+_STOP = r"(?=\W*\Z|\s*[.,;:!?)\]}\"'”’*\n<$\\]|\s+(?:[-–—]|is\s+(?:the|my)\b|from\s+me\b))"
+_REASON = (
+    r"(?=\s+(?:because|since|as|but|and|it|he|she|they|we|you|i|this|that|the|although|though|rather|instead|not)\b)"
 )
 _ALONE = re.compile(r"[\s:*\"'“(]*(yes|no)[\s.\"'”*!)]*\Z", re.IGNORECASE)
-_LEADING_NO = re.compile(
-    rf"\W*no\b(?!-)(?!{_HEDGE}yes\b)(?!\s+(?:one|way|evidence|idea|longer|more|matter|other|clear|definite|definitive|single"
-    r"|answer|information|such|change|record|proof|doubt)\b)",
+
+# "no" before a noun that it only denies.
+_NOUN = (
+    r"(?!-)(?!\s+(?:one|evidence|idea|longer|more|matter|other|clear|definite|definitive|single|answer|information|such"
+    r"|change|record|proof|doubt|reason|need|point|problem|body|where|question|wonder|rule)\b)"
+)
+_LEADING = re.compile(
+    r"[\W_]*(?:(?:well|so|oh|thus|therefore|hence|then|ok|okay|clearly|obviously|in\s+fact|in\s+short|simply|just"
+    r"|probably|most\s+likely|likely|a|an|definitely|it\s+is|it['’]s|that\s+is|that['’]s"
+    r"|this\s+is)\b[\s,:]*){0,3}[\"'“*_($\\{[]*"
+    r"(?:(?P<no>(?:(?:absolutely|certainly|definitely|probably|surely|of\s+course|most\s+likely|clearly|obviously"
+    r"|likely|decidedly|apparently|sadly|unfortunately)\s+)?not(?=\W*\Z|\s*[.,;!:])|not\s+(?:true|correct|yes)\b"
+    r"|not\s+(?:at\s+all|really|so)(?=\W*\Z|\s*[.,;!])"
+    rf"|no\s+(?:way|chance|sir)\b|(?:nope|nah|nay|untrue|incorrect|never|negative|false)\b(?![\w-])"
+    rf"|no\b{_NOUN}(?=[\W_]|\Z)"
+    r"|n(?=[\W_]*\Z|[.,)]\s))"
+    r"|(?P<yes>(?:yes|yeah|yep|yup|yea|aye|true|indeed|affirmative|correct)\b(?![\w-])"
+    r"|not\s+(?:false|untrue|incorrect|wrong|no)\b"
+    r"|(?:absolutely|certainly|definitely|of\s+course|sure(?:ly)?|right|exactly)(?=\W*\Z|\s*[.,;!:])"
+    r"|y(?=[\W_]*\Z|[.,)]\s)))",
     re.IGNORECASE,
 )
-_LONE = re.compile(
-    rf"(?<![\w-])(?<!yes or )(?<!yes and )(?:(yes)(?!\s+(?:or|and)\s+no\b)(?![\w-])|(no){_STOP}))",
+# Further on in a statement: whole words that can only be the answer.
+_WORD = re.compile(
+    r"(?<![\w-])(?:(?P<denied>not\s+(?:true|false|correct|yes|no)\b(?!\s+(?:one|evidence))|n['’]t\s+(?:true|false"
+    r"|correct)\b)"
+    rf"|(?P<yes>yes|true)(?![\w-])|(?P<false>false|untrue)(?![\w-])|(?P<no>no)(?:{_STOP}|{_REASON}))",
     re.IGNORECASE,
 )
+_LONE = re.compile(rf"(?<![\w-])(?:(?P<yes>yes)(?![\w-])|(?P<no>no){_STOP})", re.IGNORECASE)
+_JOINED = (
+    r"[\s\"'”’*)]*(?:[,/|&]|\(|(?:,\s*)?(?:or|and|nor)(?:\s+also)?\b|\.\s*(?:or|and)\b)[\s\"'“‘*(]*"
+    r"(?:(?:or|and|maybe|perhaps)\s+)?"
+)
+_OTHER = re.compile(
+    rf"{_JOINED}(yes|no|true|false)(?![\w-])(?!\s+(?:one|evidence|doubt|matter|longer)\b)", re.IGNORECASE
+)
+_BEFORE_OTHER = re.compile(
+    r"\b(?:yes|no|true|false|neither|either|both|between|whether)[\s\"'”’*)]*(?:[,/|&]|or|and|nor)?[\s\"'“‘*(]*\Z", re.I
+)
+_DENIED = re.compile(
+    r"(?:\bnot|n['’]t|\brather than|\binstead of)\s+(?:a\s+|an\s+|the\s+|simply\s+|be\s+)?[\"'“*]*\Z", re.IGNORECASE
+)
+_DENIED_NOUN = re.compile(r"\W*no\s+(?!way|chance|sir)\w", re.IGNORECASE)
+_SHORT = 60  # characters of a text that may be nothing but its answer, in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +87,26 @@ class YesNo(AnswerRules):
         return FoundAnswer(answer, how) if answer else None
 
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
+        """The last "yes" or "no" that stands by itself; of a text that is one short sentence, what it comes to."""
         low = text.lower()
         if len(low) != len(text):  # a few capitals grow when lowered
             low = text
         yes, no = low.rfind("yes"), low.rfind("no")
         while (place := max(yes, no)) >= 0:
             found = _LONE.match(low, place)
-            if found:
-                return FoundAnswer("yes" if found[1] else "no", How.LAST_CANDIDATE)
+            before = low[max(0, place - 24) : place]
+            if found and not _DENIED.search(before):
+                if _BEFORE_OTHER.search(before) or _OTHER.match(low, found.end()):
+                    return NO_ANSWER
+                return FoundAnswer("yes" if found["yes"] else "no", How.LAST_CANDIDATE)
             if place == yes:
                 yes = low.rfind("yes", 0, place)
             else:
                 no = low.rfind("no", 0, place)
-        return None
+        sentence = text.strip()
+        noun = _DENIED_NOUN.match(sentence)  # "No coin was flipped." denies a noun
+        answer = _leading(sentence) if len(sentence) <= _SHORT and noun is None else ""
+        return FoundAnswer(answer, How.LAST_CANDIDATE) if answer else None
 
     def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
         return (_meaning(found) for found in _WORD.finditer(text))
@@ -104,14 +143,34 @@ class YesNo(AnswerRules):
 
 
 def _of_line(line: str) -> str:
-    if _LEADING_NO.match(line):
-        return "no"
-    found = _WORD.search(line)
-    return _meaning(found) if found else ""
+    if "\\" in line:
+        line = plain(line).strip("$ ")
+    answer = _leading(line)
+    if answer is not None:
+        return answer
+    for found in _WORD.finditer(line):
+        before = line[max(0, found.start() - 24) : found.start()]
+        if _BEFORE_OTHER.search(before) or _OTHER.match(line, found.end()):
+            return ""
+        if not _DENIED.search(before):
+            return _meaning(found)
+        if not found["denied"]:
+            return "no" if found["yes"] else "yes"  # "not yes" is no
+    return ""
+
+
+def _leading(line: str) -> str | None:
+    """What a statement begins with: "Nope", "Absolutely not", "Indeed"; "" for both, None for neither."""
+    found = _LEADING.match(line)
+    if found is None:
+        return None
+    if _OTHER.match(line, found.end()):
+        return ""
+    return "yes" if found["yes"] else "no"
 
 
 def _meaning(found: re.Match[str]) -> str:
-    denied, yes, _, _ = found.groups()
+    denied = found["denied"]
     if denied:
-        return "no" if denied.lower().endswith("true") else "yes"
-    return "yes" if yes else "no"
+        return "yes" if denied.lower().endswith(("false", "no")) else "no"
+    return "yes" if found["yes"] else "no"

@@ -16,7 +16,8 @@ from reasoning.grading.extraction.numbers import (
 
 
 @pytest.mark.parametrize(
-    ("said", "answer"), [("16 - 3 = 13 eggs", "13"), ("2x = 36, x = 18", "18"), ("minus 7", "-7"), ("half of it", "")]
+    ("said", "answer"),
+    [("16 - 3 = 13 eggs", "13"), ("2x = 36, x = 18", "18"), ("minus 7", "-7"), ("half of it", "0.5")],
 )
 def test_a_statement_comes_to_a_number(said: str, answer: str) -> None:
     found = stated_number(said, How.ANCHORED)

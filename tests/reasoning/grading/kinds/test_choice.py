@@ -28,7 +28,7 @@ BALLS = ("orange ball", "white ball", "blue ball")
         ("The answer is the white ball.", "B"),
         ("Answer: A ball that is blue, so the blue ball", "C"),
         ("(A) is wrong. The answer is not (A) but (C).", "C"),
-        ("It is (A), or perhaps (B)", "B"),
+        ("It is (A), or perhaps (B)", ""),
         ("Alice Calls Bob", ""),
         ("The answer is (D).", ""),
     ],

@@ -38,11 +38,11 @@ RULES = KINDS[NUMBER]
         ("Answer: $\\boxed{18}$", "18"),
         ("Some steps.\n#### 72", "72"),
         ("He ate 5 of 12, so 7 are left", "7"),
-        ("From 2010-3 on, that is 10-3", "3"),
+        ("From 2010-3 on, that is 10-3", ""),
         ("The answer is 5. No, wait: the answer is 6.", "6"),
         ("The answer is 5.\nAnswer: none that I know", "5"),
         ("There are 18 of them.\nAnswer", "18"),
-        ("Answer: 1,2,3", "1"),
+        ("Answer: 1,2,3", ""),
         ("the ANSWER IS 4", "4"),
         ("nothing here", ""),
         ("", ""),
@@ -124,9 +124,9 @@ def test_per_cent_and_millions_have_two_readings() -> None:
     assert not is_right(find_answer("Answer: 50", NUMBER), "0.5", NUMBER)
 
 
-def test_a_date_is_no_fraction_and_a_range_no_sum() -> None:
-    assert find_answer("Answer: 09/08/2021", NUMBER).answer == "9"
-    assert find_answer("Answer: 10-12 apples", NUMBER).answer == "10"
+def test_a_date_and_a_range_are_no_number() -> None:
+    assert find_answer("Answer: 09/08/2021", NUMBER).answer == ""
+    assert find_answer("Answer: 10-12 apples", NUMBER).answer == ""
 
 
 def test_equations_with_unknowns_are_read_to_their_end() -> None:

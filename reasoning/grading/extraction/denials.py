@@ -1,0 +1,98 @@
+"""What is named and not meant: "is not 42", "a common wrong answer is 38", "some say the answer is 5", ~~42~~.
+
+Owns: the words by which a speaker denies a candidate, or tells somebody else's answer.
+
+Invariant: total: every function accepts every string, never raises, and takes time linear in its length, or in that of
+the few words before a candidate.
+"""
+
+from __future__ import annotations
+
+import re
+
+_REACH = 80  # characters before a candidate that can deny it
+
+# Of "answer" alone: whose it is, or of what kind.
+_NOT_THE_ANSWER = (
+    r"wrong|incorrect|false|mistaken|erroneous|bad|tempting|naive|other|another|alternative|first|initial|previous"
+    r"|earlier"
+    r"|original|old|common|popular|typical|trap|distractor|invalid|rejected|this|that|each|every|any|no|which|what"
+    r"|whose"
+    r"|(?:student|pupil|friend|user|teacher|child|he|she|\w{2,12})['’]s|their|his|her|people['’]s"
+)
+# Of a clause "the answer is 42": who says so, or on what condition.
+_SAID_BY_OTHERS = (
+    r"\b(?:if|whether|unless|suppos(?:e|ing)|assum(?:e|ing)|imagine|although|doubt(?:s|ed)?|deny|hardly"
+    r"|(?:some|many|people|others|they|one|someone|you|he|she|students?|we|i) (?:(?:might|may|could|would|will|often"
+    r"|first"
+    r"|initially|wrongly|mistakenly|once|can) ){0,2}(?:say|says|said|think|thinks|thought|believe|believes|believed"
+    r"|claim|claims|claimed"
+    r"|guess|guesses|guessed|assume|assumed|suggest|suggested|conclude|concluded|answer|answered|write|wrote)"
+    r"|(?:might|may|could|would) (?:seem|appear|look)(?: like)?|it (?:seems|seemed|appears|looks like)(?= at first)"
+    r"|not (?:true|the case|correct|right)|(?:do|does|did)(?: not|n['’]t) (?:think|believe|say|mean)"
+    r"|can(?:not|['’]t) (?:say|be sure|conclude)|not (?:think|believe|sure|clear|certain))(?: that| it is)?,?\s+"
+)
+_OWNED = re.compile(rf"\b(?:{_NOT_THE_ANSWER})\s+(?:(?!(?:the|my|our|an?)\b)\w+\s+)?\Z")
+_BY_OTHERS = re.compile(rf"{_SAID_BY_OTHERS}(?:the |my |its |a )?(?:final |correct |right |true )?\Z")
+_BY_ME = re.compile(
+    r"\b(?:i|we) (?:now )?(?:would |will |can |could )?(?:say|think|believe|conclude|answer|guess)(?: that)?,?\s+"
+)
+
+# What commonly stands before "answer", and denies nothing.
+_PLAINLY = (
+    *(
+        "\n",
+        ", the ",
+        ". the ",
+        "\nthe ",
+        ", the final ",
+        ". the final ",
+        "\nfinal ",
+        "\nthe final ",
+        "**",
+        "## ",
+        "so the ",
+    ),
+    *("therefore the ", "thus the ", "hence the ", "and the ", "<", "[", '"', ". ", ": "),
+)
+_DENIAL = re.compile(
+    r"(?:\bnot|n['’]t|\bnever|\bcannot|\brather than|\binstead of|\bunlike|\bthan|\bnor|\bexcept|\bwithout|\bneither"
+    r"|\brule[sd]? out"
+    r"|\breject(?:s|ed|ing)?|\beliminat(?:e|es|ed|ing))"
+    r"\s+(?:be\s+|been\s+|have been\s+|equal(?:s| to)?\s+|exactly\s+|simply\s+|just\s+|really\s+|actually\s+|a\s+"
+    r"|an\s+|the\s+|option\s+"
+    r"|choice\s+|answer\s+|is\s+|with\s+|=\s*)*[\s\"'“‘*_(\[$`]*\Z"
+)
+_TOLD = re.compile(
+    rf"\b(?:(?:{_NOT_THE_ANSWER})\s+(?:(?!(?:the|my|our|an?)\b)\w+\s+)?answer|(?:{_SAID_BY_OTHERS})(?:the "
+    rf"|my )?(?:final |correct |right )?answer)"
+    r"s?(?:\s+(?:is|was|are|be|would be|could be|might be|should be|of|to be)\b|\s*[:=])[^.,;!?\n]{0,30}\Z"
+)
+_STRUCK = re.compile(
+    r"~~[^~\n]{1,200}~~|<(s|del|strike)>[^<\n]{1,200}</\1>|\\(?:cancel|sout|st|xcancel|bcancel)\s*\{[^{}\n]{0,200}\}"
+)
+
+
+def is_told(low: str, place: int) -> bool:
+    """Whether "answer" at `place` of a text in small letters is a wrong one or somebody else's: "a common wrong
+    answer", "if the answer", "some say the answer"."""
+    if place < 4 or low.endswith(_PLAINLY, 0, place):
+        return False
+    before = low[max(0, place - _REACH) : place]
+    if _OWNED.search(before):
+        return True
+    found = _BY_OTHERS.search(before)
+    return found is not None and not _BY_ME.match(before, found.start())
+
+
+def is_denied(text: str, place: int) -> bool:
+    """Whether the candidate that begins at `place` is denied, or told as a wrong one or somebody else's answer."""
+    before = text[max(0, place - _REACH) : place].lower()
+    return _DENIAL.search(before) is not None or ("answer" in before and _TOLD.search(before) is not None)
+
+
+def without_struck(text: str) -> str:
+    """`text` without what is struck through."""
+    if "~~" in text or "</" in text or "\\" in text:
+        return _STRUCK.sub(" ", text)
+    return text

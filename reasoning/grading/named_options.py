@@ -1,0 +1,191 @@
+"""Which option of a multiple-choice question a text names, by the option's text instead of its letter.
+
+Owns: how the texts of options are compared with what somebody says.
+
+Invariants
+- A text names an option only if it names no other one: the one that it is to the letter, the longest of those that hold
+  one another, the only one of its number, value or words.
+- Numbers count by their value: "0.5" and "50%" name the option "1/2"; by their unit where several have the value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from reasoning.grading.extraction.found_answer import FoundAnswer, How
+from reasoning.grading.extraction.mathematics import plain
+from reasoning.grading.extraction.numbers import stated_number
+from reasoning.grading.extraction.numerals import plain_numerals
+from reasoning.grading.options import LETTERS
+
+_LONGEST_TEXT = 400  # characters of an option's text that are looked for
+_MOST_WORDS = 6  # of a saying that may leave out what all options share
+
+_TOKEN = re.compile(
+    r"[0-9]+/[0-9]+(?![0-9/])|(?:(?<![\w)])-)?[0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+|[^\W\d_]+"
+    r"|[^\s\w.,;:!?'\"`*(){}\[\]$]"
+)
+_NUMERIC = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+_DATE = re.compile(r"(?<![0-9/-])([0-9]{1,4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,4})(?![0-9/-])")
+_ARTICLES = frozenset(("a", "an", "the"))
+_FILLERS = frozenset(("is", "it", "are", "be", "so", "would", "must", "of", "in", "to", "one", "s", "that", "this"))
+_DENIED = re.compile(r"\b(?:not|rather than|instead of)\b[^,.;]*")
+_VALUED = re.compile(
+    r"[\s$€£(]*-?[\s$€£]*(?:[0-9.\\]|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|half"
+    r"|a)\b)",
+    re.I,
+)
+_UNIT = re.compile(r"[^\W\d_]+(?:/[^\W\d_]+)?|[%°$€£]")
+_EDGES = " \t\r\n.,;:!?*_\"'`“”‘’()[]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """One option as it is looked for: `exact` to the letter; `text`, its tokens between spaces; its `number` ("" for
+    none or several); its `value` and `unit`, where it is a number; its `words`, each in one form."""
+
+    letter: str
+    exact: str
+    text: str
+    number: str
+    value: str
+    unit: str
+    words: frozenset[str]
+
+
+def named_option(said: str, choices: tuple[str, ...]) -> str:
+    """The letter of the one option whose text, or else whose number, value or words, is named; "" when none or several
+    are."""
+    if not choices:
+        return ""
+    if "\\" in said:
+        said = plain(said)
+    options = _options(choices)
+    exact = _exact(said)
+    same = [option.letter for option in options if option.exact == exact]
+    if len(same) == 1:
+        return same[0]
+    return _named_in(said, options) or _named_in(_DENIED.sub("", said), options)
+
+
+def is_option_text(said: str, choices: tuple[str, ...], index: int) -> bool:
+    """Whether `said` is the text of option `index`, and nothing else."""
+    return 0 <= index < len(choices) and _tokens(said) == _tokens(choices[index][:_LONGEST_TEXT])
+
+
+def options_within(text: str, choices: tuple[str, ...]) -> Iterator[str]:
+    """The letters of all options whose text stands somewhere in `text`."""
+    words = f" {' '.join(_tokens(text))} "
+    for option in _options(choices):
+        if option.text.strip() and option.text in words:
+            yield option.letter
+
+
+@lru_cache(maxsize=4096)
+def _options(choices: tuple[str, ...]) -> tuple[_Option, ...]:
+    rows = []
+    for letter, choice in zip(LETTERS, choices, strict=False):
+        choice = choice[:_LONGEST_TEXT]
+        tokens = _tokens(plain(choice) if "\\" in choice else choice)
+        numbers = [token for token in tokens if _NUMERIC.fullmatch(token)]
+        valued = _value(choice)
+        rows.append(
+            _Option(
+                letter=letter,
+                exact=_exact(choice),
+                text=f" {' '.join(tokens)} ",
+                number=numbers[0] if len(numbers) == 1 else "",
+                value=valued.answer if valued else "",
+                unit=_unit(choice),
+                words=frozenset(map(_one_form, tokens)),
+            )
+        )
+    return tuple(rows)
+
+
+def _named_in(said: str, options: tuple[_Option, ...]) -> str:
+    tokens = _tokens(said)
+    words = f" {' '.join(tokens)} "
+    held = [option for option in options if option.text.strip() and option.text in words]
+    if held:
+        longest = max(held, key=lambda option: len(option.text))
+        alone = sum(option.text == longest.text for option in held) == 1
+        return longest.letter if alone and all(option.text in longest.text for option in held) else ""
+    numbers = {token for token in tokens if _NUMERIC.fullmatch(token)}
+    same = [option.letter for option in options if option.number in numbers]
+    if len(numbers) == 1 and len(same) == 1:
+        return same[0]
+    return _of_value(said, options) or _of_words(tokens, options)
+
+
+def _of_value(said: str, options: tuple[_Option, ...]) -> str:
+    valued = _value(said)
+    if valued is None or not any(option.value for option in options):
+        return ""
+    same = [option for option in options if option.value and _equal(valued, option.value)]
+    if len(same) > 1:
+        unit = _unit(said)
+        same = [option for option in same if option.unit == unit] or same
+    return same[0].letter if len(same) == 1 else ""
+
+
+def _of_words(tokens: list[str], options: tuple[_Option, ...]) -> str:
+    """Of "green" the green ball, of "products" the product: the only option that has all of a short saying's words."""
+    words = {_one_form(token) for token in tokens} - _FILLERS
+    if not words or len(tokens) > _MOST_WORDS or any(_NUMERIC.fullmatch(word) for word in words):
+        return ""
+    same = [option.letter for option in options if words <= option.words]
+    return same[0] if len(same) == 1 else ""
+
+
+def _value(text: str) -> FoundAnswer | None:
+    """The number that a text is, None where it is none."""
+    if not _VALUED.match(text):
+        return None
+    found = stated_number(text, How.ANCHORED)
+    return found if found and found.answer else None
+
+
+def _equal(valued: FoundAnswer, value: str) -> bool:
+    if value in (valued.answer, valued.also):
+        return True
+    if len(valued.answer) > 30 or len(value) > 30:
+        return False
+    return any(
+        abs(Fraction(one) - Fraction(value)) <= Fraction(1, 10**9) for one in (valued.answer, valued.also) if one
+    )
+
+
+def _unit(text: str) -> str:
+    """The last word or sign of a number's text."""
+    units: list[str] = _UNIT.findall(text.lower())
+    return units[-1] if units else ""
+
+
+def _exact(text: str) -> str:
+    return " ".join(plain_numerals(text).strip(_EDGES).lower().split())
+
+
+def _one_form(token: str) -> str:
+    """A word without the ending of its plural."""
+    return token[:-1] if len(token) > 3 and token.endswith("s") and not token.endswith("ss") else token
+
+
+def _tokens(text: str) -> list[str]:
+    """Words in lower case without articles, numbers without commas and zeros that say nothing, and signs that are no
+    dress."""
+    text = _DATE.sub(r"\1 / \2 / \3", plain_numerals(text))
+    return [_token(token) for token in _TOKEN.findall(text) if token.lower() not in _ARTICLES]
+
+
+def _token(token: str) -> str:
+    if token[-1].isdigit() and token.isascii():
+        sign = "-" if token[0] == "-" else ""
+        whole, point, decimals = token.lstrip("-").replace(",", "").partition(".")
+        decimals = decimals.rstrip("0")
+        return f"{sign}{whole.lstrip('0') or '0'}{point if decimals else ''}{decimals}"
+    return token.rstrip(",").lower()
