@@ -138,15 +138,20 @@ def _judged(said: str, kind: Kind, choices: tuple[str, ...]) -> FoundAnswer:
 def answer_of_reply(answer_text: str, problem: Problem) -> str:
     """The answer in what a teacher wrote after its answer heading ("**(B)**", "$1,234.00", "Yes, it is."): that of the
     first line, and only when this has none, that of the rest."""
+    return found_in_reply(answer_text, problem).answer
+
+
+def found_in_reply(answer_text: str, problem: Problem) -> FoundAnswer:
+    """`answer_of_reply`, how it was found, and its other reading."""
     kind, choices = rules_for(problem), problem.choices
     line = first_line(answer_text.lstrip())
     first = rules_of(kind).first
     sayings = [*anchored(line, lowered(line)), (0, line[:LONGEST_ANSWER], How.ANCHORED)]
     for _, said, how in sayings:
         found = first(said, choices, how)
-        if found and found.answer:
-            return found.answer
-    return extract(answer_text, kind, choices)
+        if found and (found.answer or found.also):
+            return found
+    return find_answer(answer_text, kind, choices)
 
 
 def is_answer(gold: str, kind: Kind, choices: tuple[str, ...] = ()) -> bool:

@@ -7,7 +7,7 @@ Owns: the filter of rationales. Invariants
 
 from __future__ import annotations
 
-from reasoning.grading.answers import answer_of_reply, answers_problem, extract
+from reasoning.grading.answers import answers_problem, find_answer, found_in_reply, is_right_for
 from reasoning.grading.kinds import rules_for
 from reasoning.grading.own_grader import own_verdict
 from reasoning.prompts.headings import one_block, read_reply
@@ -40,14 +40,18 @@ def keep(
     said = thinking.said[: _own_end(thinking.said)]
     reply = read_reply(said)
     if reply.answer_text == said:  # no answer heading
-        answer = extract(reply.rationale, rules_for(problem), problem.choices)
+        found = find_answer(reply.rationale, rules_for(problem), problem.choices)
     else:
-        answer = answer_of_reply(reply.answer_text, problem)
+        found = found_in_reply(reply.answer_text, problem)
+    same = is_right_for(found, problem)
+    answer = found.answer
+    if same and not answers_problem(answer, problem):  # the whole is right, not its first clause: "Paris, France"
+        answer = found.also
     text = reply.rationale
     if teach_thinking and thinking.thought and text:
         text = one_block(with_thinking(thinking.thought, text))
     own = own_verdict(problem, said) is Verdict.CORRECT if problem.grader and thinking.closed else False
-    right = own if problem.grader else answers_problem(answer, problem)
+    right = own if problem.grader else same
     return Rationale(
         problem_id=problem.id,
         round=round,

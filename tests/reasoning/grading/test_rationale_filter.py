@@ -68,3 +68,13 @@ def test_a_reply_ends_where_another_turn_begins() -> None:
 @given(st.text())
 def test_any_text_is_a_reply(text: str) -> None:
     assert isinstance(kept_reply(text), Rationale)
+
+
+def test_a_text_of_several_clauses_is_kept_as_a_whole() -> None:
+    paris = Problem("task", "Where?", "Paris, France", AnswerKind.TEXT, Split.TRAIN)
+    reply = "Reasoning: On the Seine.\nAnswer: {}"
+    found = [
+        keep(reply.format(said), paris, round=0, source=TAILORED, prompt="", model="")
+        for said in ("Paris, France", "Paris, Texas")
+    ]
+    assert [(one.kept, one.answer) for one in found] == [(True, "paris,france"), (False, "paris")]
