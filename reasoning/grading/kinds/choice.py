@@ -163,7 +163,7 @@ def _patterns(count: int) -> _Patterns:
         chosen=re.compile(
             rf"\b(?i:choose|chose|pick|picked|select|selected|go(?:ing)?\s+with|choice|option|letter"
             rf"|vote\s+for)\b[\s:*]*(?i:is\b[\s:*]*)?"
-            rf"(?:(?i:option|choice|letter)\s+)?[(\[*\"']*(?:([A-{last}])(?![\w'’])|([b-{small}]|a(?=[\W_]*\Z"
+            rf"(?:(?i:option|choice|letter)\s+)?[(\[*\"']*(?:([A-{last}])(?![\w'’])|([b-{max(small, 'b')}]|a(?=[\W_]*\Z"
             rf"|[.)*]))(?![\w'’]))"
             rf"|(?<![\w'’])[(\[*]*([A-{last}])[)\]*]*\s+(?i:is|it\s+is|seems|looks|must\s+be|would\s+be|fits|works)\b"
             r"(?=\s*[.!]?\s*\Z|\s+(?i:right|correct|best|true|the\s+(?:right|correct|best|only|answer)|better|fine"

@@ -97,3 +97,8 @@ def test_a_sentence_names_an_option_by_its_text_and_its_letter() -> None:
     assert RULES.in_a_sentence("B", ("ink.", "milk.")) == "milk (b)"
     for answer in ("C", "milk", ""):  # none of the options' letters
         assert RULES.in_a_sentence(answer, ("ink", "milk")) == answer
+
+
+@pytest.mark.parametrize("count", range(28))
+def test_any_number_of_options_is_read(count: int) -> None:
+    assert find_answer("I choose (A).", CHOICE, tuple(f"option {i}" for i in range(count))).answer == "A"
