@@ -21,6 +21,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.batch_api.worker import BatchWorker
+from actors.endpoint.address import headers_of
 from actors.endpoint.api_keys import read_api_key
 from actors.journal.actor import Journal, JournalHandle
 from actors.journal.database import new_writer
@@ -34,6 +35,7 @@ from reasoning.teacher.calls import EndpointSettings, TeacherSettings
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
 
+_LimiterKey = tuple[str, str | None, str, tuple[tuple[str, str], ...]]
 _CONCURRENT_CALLS = 10_000  # requests that may wait in one actor at a time
 _MANY: dict[str, Any] = {"num_cpus": 0, "max_restarts": -1, "max_concurrency": _CONCURRENT_CALLS}
 
@@ -71,10 +73,10 @@ class Limiters:
 
     def __init__(self, known: Iterable[EndpointSettings] = ()) -> None:
         """`known` are the endpoints of all the pools: where several set limits of one, the least of each holds."""
-        self._known: dict[tuple[str, str | None, str], list[EndpointSettings]] = {}
+        self._known: dict[_LimiterKey, list[EndpointSettings]] = {}
         for endpoint in known:
             self._known.setdefault(_limiter_key(endpoint), []).append(endpoint)
-        self._started: dict[tuple[str, str | None, str], RateLimiterHandle] = {}
+        self._started: dict[_LimiterKey, RateLimiterHandle] = {}
 
     def of(self, endpoint: EndpointSettings) -> RateLimiterHandle:
         key = _limiter_key(endpoint)
@@ -85,8 +87,10 @@ class Limiters:
         return self._started[key]
 
 
-def _limiter_key(endpoint: EndpointSettings) -> tuple[str, str | None, str]:
-    return endpoint.base_url, endpoint.api_key_env, endpoint.model
+def _limiter_key(endpoint: EndpointSettings) -> _LimiterKey:
+    """Whose limits these are: the account's, by the variables of its key, for one model at one address."""
+    keyed = tuple((name, value) for name, value in endpoint.headers if "${" in value)
+    return endpoint.base_url.rstrip("/"), endpoint.api_key_env, endpoint.model, keyed
 
 
 def strictest_of(endpoints: Sequence[EndpointSettings]) -> EndpointSettings:
@@ -111,7 +115,7 @@ def start_pool(
     each, and no limiters. Raises `AuthenticationRefused` when a key is missing, `ValueError` when only some have batch
     settings."""
     for endpoint in settings.endpoints:
-        read_api_key(endpoint)
+        headers_of(endpoint, read_api_key(endpoint))
     if any(endpoint.batch is not None for endpoint in settings.endpoints):
         if not all(endpoint.batch is not None for endpoint in settings.endpoints):
             raise ValueError(f"teacher {settings.name}: give batch settings to all endpoints or to none")

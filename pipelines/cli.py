@@ -20,7 +20,7 @@ from pipelines.errors import told_plainly
 from pipelines.grading import GraderName
 from pipelines.journal import cli as journal_cli
 from pipelines.recipe.init import init
-from pipelines.run.options import DataOption, NameOption, SeedOption, StorageOption
+from pipelines.run.options import DataOption, NameOption, ProbeOption, SeedOption, StorageOption
 from reasoning.exchange.formats import ExportFormat, Format
 from reasoning.exchange.paper_b_finetune import Platform
 from reasoning.grading.paper_grader import Template
@@ -53,6 +53,7 @@ def estimate(
     name: NameOption = None,
     storage: StorageOption = None,
     seed: SeedOption = None,
+    probe: ProbeOption = True,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Estimate a run's calls, tokens and cost before it starts, from a small sample that the run reuses."""
@@ -63,7 +64,7 @@ def estimate(
         chosen = load_any_recipe(recipe, data).replace(name=name, storage_path=storage, seed=seed)
         if missed is not None and isinstance(chosen, FineTuneCotRecipe):
             raise typer.BadParameter("Fine-tune-CoT has no exam to learn from", param_hint="--missed")
-        tell(chosen, str(recipe), sample, missed, json, console)
+        tell(chosen, str(recipe), sample, missed, json, console, probe)
 
 
 @app.command("eval")

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from pipelines.errors import told_plainly
-from pipelines.run.options import DataOption, NameOption, RecipeArgument, SeedOption, StorageOption
+from pipelines.run.options import DataOption, NameOption, ProbeOption, RecipeArgument, SeedOption, StorageOption
 
 
 def command(
@@ -18,13 +18,15 @@ def command(
     name: NameOption = None,
     storage: StorageOption = None,
     seed: SeedOption = None,
+    probe: ProbeOption = True,
 ) -> None:
     """Run tailored learning from a recipe. The same command again resumes."""
     with told_plainly():
         from pipelines.run.tailored import run
         from reasoning.recipe.tailored import load_recipe
 
-        run(load_recipe(recipe, data).replace(name=name, storage_path=storage, seed=seed), str(recipe), Console())
+        chosen = load_recipe(recipe, data).replace(name=name, storage_path=storage, seed=seed)
+        run(chosen, str(recipe), Console(), probe)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from actors.batch_api.files import URL
 from actors.batch_api.remote import TAG, Page, RemoteBatch
+from actors.endpoint.address import secrets_of
 from actors.endpoint.api_keys import read_api_key, scrub
 from actors.endpoint.error_responses import read_error_response
 from actors.endpoint.failure_kinds import failure_kind
@@ -77,6 +78,7 @@ class BatchClient:
         if settings.batch is None:
             raise ValueError(f"endpoint {settings.name}: no batch settings")
         self.api_key = read_api_key(settings)
+        self.secrets = secrets_of(settings, self.api_key)
         self._window: Any = settings.batch.window
         self._client = make_client(settings, self.api_key, _CALL_S)
         self._backoff_s = backoff_s
@@ -198,12 +200,12 @@ class BatchClient:
             wait_s = read_retry_after(response.headers, time.time())
             raise CallFailed(
                 failure_kind(error_response),
-                scrub(str(error_response), self.api_key),
+                scrub(str(error_response), *self.secrets),
                 refused=error.status_code < 500 and error.status_code != 408,
                 retry_after_s=wait_s if wait_s is not None else error_response.retry_after_s,
             ) from None
         except openai.APITimeoutError:
             raise CallFailed(FailureKind.TIMEOUT, f"no reply within {_CALL_S:g} s", False) from None
         except (openai.APIError, ValueError) as error:
-            told = f"{type(error).__name__}: {scrub(str(error.__cause__ or error), self.api_key)}"
+            told = f"{type(error).__name__}: {scrub(str(error.__cause__ or error), *self.secrets)}"
             raise CallFailed(FailureKind.TRANSPORT, told, False) from None

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from reasoning.teacher.calls import EndpointSettings
 
 _KEY_SHAPED = re.compile(r"\b(?:sk|key)-[\w*.\-]{6,}|(?<=Bearer )\S+")
+NO_KEY = "none"  # clients insist on a key; endpoints that take none ignore it
 _USER = re.compile(r"//[^/@\s]+@")  # with a password, perhaps, before a host
 
 
@@ -42,10 +43,11 @@ def read_api_key(settings: EndpointSettings) -> str | None:
     return key
 
 
-def scrub(text: str, api_key: str | None) -> str:
-    """`text` without the key and without anything shaped like one (endpoints echo keys, whole or in part)."""
-    if api_key:
-        text = text.replace(api_key, "[key]")
+def scrub(text: str, *secrets: str | None) -> str:
+    """`text` without `secrets` and without anything shaped like a key (endpoints echo keys, whole or in part)."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "[key]")
     return _USER.sub("//", _KEY_SHAPED.sub("[key]", text))
 
 

@@ -19,10 +19,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from actors.endpoint.address import headers_of, query_of, root_of, secrets_of
 from actors.endpoint.api_keys import read_api_key, scrub
 from actors.endpoint.error_responses import ErrorResponse, read_error_response
-from actors.endpoint.failure_kinds import failure_kind, outcome_of
+from actors.endpoint.failure_kinds import failure_kind, outcome_of, own_words
+from actors.endpoint.refused_settings import cure_of, refused_parameter
 from actors.endpoint.replies import UnusableReply, read_completion
+from actors.endpoint.request_body import request_body
 from actors.endpoint.usage import NOTHING_USED, Usage
 from actors.endpoint.wire import Interrupted, NotReached, Response, Wire
 from actors.limits.headers import NOTHING, Observed, read_limits, read_retry_after
@@ -37,6 +40,7 @@ from reasoning.teacher.calls import (
 )
 
 _LONGEST_MESSAGE = 500
+_LONGEST_QUOTE = 300  # where a cure follows
 _PERHAPS_SERVED = frozenset(
     {499, 504, 524, 598, 599}
 )  # a gateway gave up waiting for an answer, which may have been made
@@ -57,10 +61,18 @@ class Endpoint:
     """Sends requests, each exactly once. Safe to use from many tasks of one event loop."""
 
     def __init__(self, settings: EndpointSettings) -> None:
-        """Raises `AuthenticationRefused` when the key's environment variable is empty."""
+        """Raises `AuthenticationRefused` when the environment variable of the key or of a header is empty."""
         self._settings = settings
-        self._api_key = read_api_key(settings)
-        self._wire = Wire(settings.base_url, self._api_key, settings.max_in_flight, min(30.0, settings.timeout_s / 2))
+        api_key = read_api_key(settings)
+        self._secrets = secrets_of(settings, api_key)
+        self._wire = Wire(
+            root_of(settings),
+            api_key,
+            settings.max_in_flight,
+            min(30.0, settings.timeout_s / 2),
+            headers_of(settings, api_key),
+            query_of(settings),
+        )
 
     @property
     def settings(self) -> EndpointSettings:
@@ -96,24 +108,21 @@ class Endpoint:
 
     def body(self, request: TeacherRequest) -> dict[str, Any]:
         """The JSON that asks for `request`'s completion."""
-        body: dict[str, Any] = {
-            "model": self._settings.model,
-            "messages": [{"role": role, "content": content} for role, content in request.messages],
-            self._settings.max_tokens_key: request.max_tokens,
-        }
-        if self._settings.send_temperature:
-            body["temperature"] = request.temperature
-        return body | ({"seed": request.sample} if self._settings.send_seed else {})
+        return request_body(self._settings, request)
 
     async def close(self) -> None:
         await self._wire.close()
 
     def _refused(self, request: TeacherRequest, response: Response) -> Sent:
         error_response = read_error_response(response)
-        kind = failure_kind(error_response, (text for _, text in request.messages))
-        failed = self._failed(
-            request, kind, str(error_response), None if response.status in _PERHAPS_SERVED else NOTHING_USED
-        )
+        texts = [text for _, text in request.messages]
+        kind, words = failure_kind(error_response, texts), str(error_response)
+        if kind is FailureKind.BAD_REQUEST:
+            said = own_words(error_response.message, texts)
+            parameter = refused_parameter(error_response, self.body(request), said)
+            if parameter is not None:
+                kind, words = FailureKind.UNSUPPORTED, f"{words[:_LONGEST_QUOTE]}. {cure_of(parameter, said)}"
+        failed = self._failed(request, kind, words, None if response.status in _PERHAPS_SERVED else NOTHING_USED)
         if kind is not FailureKind.RATE_LIMITED and kind is not FailureKind.SERVER:
             return failed
         observed = read_limits(response.headers, time.time())
@@ -131,7 +140,7 @@ class Endpoint:
         usage: Usage | None = NOTHING_USED,
         outcome: LeaseOutcome | None = None,
     ) -> Sent:
-        message = scrub(storable(message), self._api_key)[:_LONGEST_MESSAGE]
+        message = scrub(storable(message), *self._secrets)[:_LONGEST_MESSAGE]
         return Sent(TeacherFailure(request.key, kind, message, attempts=1), outcome or outcome_of(kind), usage)
 
 

@@ -333,6 +333,8 @@ def outcome_of(kind: FailureKind) -> LeaseOutcome:
     """What a failure says about its endpoint. One of the request's own says that the endpoint lives."""
     if kind is FailureKind.RATE_LIMITED:
         return LeaseOutcome.RATE_LIMITED
+    if kind is FailureKind.BAD_REQUEST:
+        return LeaseOutcome.REFUSED
     if kind.endpoint_wide:
         return LeaseOutcome.BROKEN
     down = kind in (FailureKind.TRANSPORT, FailureKind.TIMEOUT, FailureKind.SERVER)

@@ -14,20 +14,19 @@ exchange itself is a small part. A worker would spend its core on building reque
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+
+from actors.endpoint.api_keys import NO_KEY
+from actors.endpoint.network import NetworkSettingsError, proxy_of, ssl_context_of
 
 _CONNECT_S = 30.0
 # An idle connection is used again within this time. Servers close theirs (uvicorn, so vLLM and Ray Serve, after 5 s),
 # and what is sent just then is lost, though it counts as sent; the rest is for loops that are late.
 _IDLE_S = 2.5
 _LARGEST = 2**24  # bytes of a body: a reply in a hundredth of that is long
-NO_KEY = "none"  # clients insist on a key; endpoints that take none ignore it
 
 
 class NotReached(Exception):
@@ -48,24 +47,47 @@ class Response:
 
 
 class Wire:
-    def __init__(self, base_url: str, api_key: str | None, connections: int, connect_s: float = _CONNECT_S) -> None:
-        """`connections` may be open at a time, and each may take `connect_s` to be made. The environment's proxy is
-        used, where it names one."""
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | None,
+        connections: int,
+        connect_s: float = _CONNECT_S,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> None:
+        """`connections` may be open at a time, and each may take `connect_s` to be made. `headers` take the place of
+        the key's own, and `query` stands behind every address. The environment's certificates and proxy are used
+        (`actors.endpoint.network`)."""
         self._base_url = base_url.rstrip("/")
-        self._api_key = api_key or NO_KEY
+        self._headers = {"Authorization": f"Bearer {api_key or NO_KEY}"} if headers is None else dict(headers)
+        self._query = dict(query or {})
         self._connections = connections
         self._connect_s = connect_s
-        parts = urlsplit(base_url)
-        bypassed = is_loopback(base_url) or proxy_bypass(parts.hostname or "")
-        self._proxy = None if bypassed else getproxies().get(parts.scheme)
+        self._proxy: str | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, path: str, content: bytes) -> Response:
         """Sends JSON and reads the whole response, of whatever status. Raises `NotReached`, `Interrupted`."""
-        session = self._session = self._session or self._new_session()
+        return await self._exchange("POST", path, content)
+
+    async def get(self, path: str) -> Response:
+        """Reads a whole response, of whatever status. Raises `NotReached`, `Interrupted`."""
+        return await self._exchange("GET", path, None)
+
+    async def _exchange(self, method: str, path: str, content: bytes | None) -> Response:
         try:
-            async with session.post(
-                f"{self._base_url}{path}", data=content, proxy=self._proxy, allow_redirects=False
+            session = self._session = self._session or self._new_session()
+        except NetworkSettingsError as error:
+            raise NotReached(str(error)) from None
+        try:
+            async with session.request(
+                method,
+                f"{self._base_url}{path}",
+                params=self._query or None,
+                data=content,
+                proxy=self._proxy,
+                allow_redirects=False,
             ) as response:
                 return Response(response.status, response.headers, await _body(response))
         except aiohttp.ClientHttpProxyError as error:  # its text has the proxy's address, which may hold a password
@@ -81,13 +103,16 @@ class Wire:
             self._session = None
 
     def _new_session(self) -> aiohttp.ClientSession:
+        """Raises `NetworkSettingsError`."""
+        self._proxy = proxy_of(self._base_url)
+        context = ssl_context_of(self._base_url)
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_IDLE_S),
+            connector=aiohttp.TCPConnector(limit=self._connections, ssl=context, keepalive_timeout=_IDLE_S),
             headers={
-                "Authorization": f"Bearer {self._api_key}",
                 "Content-Type": "application/json",
                 "Accept": "application/json",
                 "User-Agent": "tailor",
+                **self._headers,
             },
             # The time-out of the whole exchange is the caller's. This one tells a host that does not answer from one
             # that may have been sent something.
@@ -104,12 +129,3 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
         if size > _LARGEST:
             raise Interrupted(f"status {response.status} with a body of more than {_LARGEST >> 20} MiB")
     return b"".join(parts)
-
-
-def is_loopback(base_url: str) -> bool:
-    """Whether `base_url` is on this machine, which no proxy from the environment can reach."""
-    host = urlsplit(base_url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

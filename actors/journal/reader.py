@@ -18,13 +18,14 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from actors.journal.database import SCHEMA_VERSION, JournalCorrupt, JournalError, JournalVersionMismatch, how_to_save
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest, storable
+from reasoning.teacher.parameters import canonical
 
 # Version 1 had no account of sendings: it is read as one that is empty.
 _NOTHING_SENT = (
@@ -100,23 +101,33 @@ def is_sqlite(path: Path) -> bool:
 
 def request_of(content: Any) -> TeacherRequest:
     """The request that `as_json` wrote. Raises `ValueError`, which says what is wrong with it."""
-    fields = _fields(content, "request", ("endpoint", "model", "messages", "temperature", "max_tokens", "sample"))
+    names = ("endpoint", "model", "messages", "temperature", "max_tokens", "sample")
+    fields = _fields(content, "request", names, optional=("parameters",))
     messages = fields["messages"]
     if not isinstance(messages, list) or not all(
         isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair) for pair in messages
     ):
         raise ValueError("request.messages is not a list of [role, content] pairs")
     temperature = fields["temperature"]
-    if type(temperature) not in (int, float) or not abs(temperature) <= 1e9:  # neither NaN is
+    known = temperature is None or (type(temperature) in (int, float) and abs(temperature) <= 1e9)  # NaN is neither
+    if not known:
         raise ValueError("request.temperature is not a number")
     return TeacherRequest(
         endpoint=_text(fields, "request", "endpoint"),
         model=_text(fields, "request", "model"),
         messages=tuple((role, content) for role, content in messages),
-        temperature=float(temperature),
+        temperature=float(temperature) if temperature is not None else None,
         max_tokens=_count(fields, "request", "max_tokens"),
         sample=_count(fields, "request", "sample"),
+        parameters=_parameters(fields),
     )
+
+
+def _parameters(fields: Mapping[str, Any]) -> str:
+    parameters = fields.get("parameters")
+    if parameters is not None and not (isinstance(parameters, dict) and parameters):
+        raise ValueError("request.parameters is not an object with something in it")
+    return canonical(parameters or {})
 
 
 def reply_of(key: str, content: Any) -> TeacherReply:

@@ -14,6 +14,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from reasoning.teacher.calls import FailureKind
+
 FAILURES_IN_A_ROW = 10
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
@@ -39,6 +41,8 @@ class CircuitBreaker:
         self._open_until = -math.inf
         self._changed_at = -math.inf
         self._trial_out = False
+        self._served = False
+        self._refused = 0
         self._why: tuple[str, str, bool] = ("", "", False)
 
     @property
@@ -68,6 +72,23 @@ class CircuitBreaker:
             self._changed_at = now
         self._failures = self._openings = 0
         self._trial_out = False
+
+    def served(self, now: float, sent_at: float) -> None:
+        """What was sent at `sent_at` was answered: what is refused from now on is refused for its own sake."""
+        self._served = True
+        self.succeeded(now, sent_at)
+
+    def refused(self, now: float, sent_at: float, message: str) -> None:
+        """A request was refused for what is in it. Where that befalls the first ones in a row, it befalls all."""
+        if self._served:
+            self.succeeded(now, sent_at)
+        elif sent_at >= self._changed_at:
+            self._refused += 1
+            if self._refused < self._limit:
+                self.succeeded(now, sent_at)
+                return
+            why = f"the first {self._refused} requests were all refused, and none was answered; the last one: {message}"
+            self.failed(now, sent_at, FailureKind.UNSUPPORTED.value, why, broken=True)
 
     def unused(self, sent_at: float) -> None:
         """What was permitted at `sent_at` was not sent after all, or its holder died: perhaps the trial."""

@@ -44,6 +44,7 @@ class LeaseOutcome(StrEnum):
 
     DONE = "done"  # the endpoint served it, or refused it for its content: it lives
     RATE_LIMITED = "rate_limited"
+    REFUSED = "refused"  # for what is in it: its own fault, or something that every request has
     FAILED = "failed"  # no answer, or the endpoint's own fault
     BROKEN = "broken"  # every other request will fail too until the user acts
     UNUSED = "unused"  # never sent: the permission is handed back
@@ -189,8 +190,11 @@ class LimiterState:
                 self._breaker.succeeded(now, held.granted_at)  # it lives
                 if held.granted_at > self._halved_at:
                     self._halve(now, pause=not told_to_wait)
+            case LeaseOutcome.REFUSED:
+                self._refusals_in_a_row = 0
+                self._breaker.refused(now, held.granted_at, release.message)
             case LeaseOutcome.DONE:
-                self._breaker.succeeded(now, held.granted_at)
+                self._breaker.served(now, held.granted_at)
                 self._refusals_in_a_row = 0
                 more = 1.0 if self._window < self._slow_start_until else 1.0 / self._window
                 self._window = min(float(self._limits.max_in_flight), self._window + more)

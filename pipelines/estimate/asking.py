@@ -133,6 +133,7 @@ class TeacherSampler(TeacherSession):
         outcome = await self.ask(request, first=query.ask is Ask.RATIONALES)
         if isinstance(outcome, TeacherFailure):
             sampled.failed[outcome.kind] += 1
+            sampled.last_failure = outcome.message
             if outcome.kind.ends_the_run:
                 raise TeacherRefused(f"{request.endpoint}: {outcome.kind}: {outcome.message}")
             return None

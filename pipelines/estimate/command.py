@@ -78,18 +78,25 @@ class _Subject:
 
 
 def estimate(
-    recipe: Recipe | FineTuneCotRecipe, origin: str, sample: int, share: float | None, as_json: bool, console: Console
+    recipe: Recipe | FineTuneCotRecipe,
+    origin: str,
+    sample: int,
+    share: float | None,
+    as_json: bool,
+    console: Console,
+    probe: bool = True,
 ) -> EstimateReport:
     """Shows what `recipe` will still ask and cost, from up to `sample` replies of each kind. `share` is the expected
-    share of missed exam questions (None: unknown).
+    share of missed exam questions (None: unknown). `probe`: ask the teachers' APIs first whether they answer; without
+    a sample they are asked for their models alone.
 
     Raises `PreflightError` or `RunDirectoryError` before anything is asked, `RunFailed` when the teacher refuses."""
     out = sys.stdout
     with redirect_stdout(sys.stderr) if as_json else nullcontext():  # keeps Ray's output out of the JSON
         subject = (
-            _cot(recipe, origin, sample)
+            _cot(recipe, origin, sample, probe)
             if isinstance(recipe, FineTuneCotRecipe)
-            else _tailored(recipe, origin, sample, share)
+            else _tailored(recipe, origin, sample, share, probe)
         )
         before = _booked(subject)
         sampled, learnt = TeacherSample(), _NOTHING_LEARNT
@@ -106,9 +113,9 @@ def estimate(
     return report
 
 
-def _tailored(recipe: Recipe, origin: str, sample: int, share: float | None) -> _Subject:
+def _tailored(recipe: Recipe, origin: str, sample: int, share: float | None, probe: bool) -> _Subject:
     directory = RunDirectory(storage_folder(recipe) / recipe.name)
-    checked = check(recipe, origin, _there(recipe, sample))
+    checked = check(recipe, origin, _there(recipe, sample), probe=probe, ask=sample > 0)
     _refuse_another(directory, recipe)
     sampler = TeacherSampler(recipe, directory, checked.data, checked.prompts, Progress())
     done = directory.finished()
@@ -117,11 +124,11 @@ def _tailored(recipe: Recipe, origin: str, sample: int, share: float | None) -> 
     return _Subject(sampler, planned, lambda: directory.claim(recipe), checked.notes)
 
 
-def _cot(recipe: FineTuneCotRecipe, origin: str, sample: int) -> _Subject:
+def _cot(recipe: FineTuneCotRecipe, origin: str, sample: int, probe: bool) -> _Subject:
     recipe = fitted(recipe)
     directory = CotDirectory(storage_folder(recipe) / recipe.name)
     wanted = recipe.fine_tuning.collected
-    checked = check_cot(recipe, origin, _there(recipe.at_degree(wanted), sample))
+    checked = check_cot(recipe, origin, _there(recipe.at_degree(wanted), sample), probe, sample > 0)
     _refuse_another(directory, recipe)
     train = len(checked.data.train)
     shared = recipe.at_degree(wanted, train)
@@ -138,7 +145,7 @@ def _there(recipe: Recipe, sample: int) -> Mapping[str, float]:
 
 
 def _refuse_another(directory: ClaimedDirectory, recipe: Recipe | FineTuneCotRecipe) -> None:
-    if directory.recipe_file.is_file() and directory.recipe().fingerprint() != recipe.fingerprint():
+    if directory.recipe_file.is_file() and directory.recipe().differences(recipe):
         directory.claim(recipe)  # raises, naming the keys that differ
 
 
@@ -191,7 +198,8 @@ async def _sample(subject: _Subject, base_urls: Mapping[str, str], size: int) ->
         sampled = await sampler.sample(subject.planned, size)
         if not sampled.replies:
             kinds = ", ".join(f"{kind} {count}" for kind, count in sampled.failed.items()) or "no question to ask"
-            raise TeacherRefused(f"the teacher answered no request of the sample ({kinds})")
+            last = f"; the last failure: {sampled.last_failure}" if sampled.last_failure else ""
+            raise TeacherRefused(f"the teacher answered no request of the sample ({kinds}){last}")
         learnt: dict[tuple[str, str], Pace] = {}
         for settings, pool in asking:
             for endpoint, stats in zip(settings.endpoints, await pool.limiter_stats(), strict=True):

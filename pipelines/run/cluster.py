@@ -9,12 +9,16 @@ import logging
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 import ray
 
+from actors.endpoint.network import CERTIFICATE_VARIABLES, PROXY_VARIABLES
 from actors.ray_api.internals import AUTHENTICATION_LOGGER, machine_resources
 from pipelines.errors import Refused
 from reasoning.recipe.tailored import RunRecipe
+
+_IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 
 
 class ClusterError(Refused):
@@ -31,7 +35,9 @@ def connect(address: str | None) -> None:
     wanted = address or os.environ.get("RAY_ADDRESS")
     try:
         if wanted:
-            ray.init(address=wanted, logging_level=logging.WARNING, log_to_driver=False)
+            ray.init(
+                address=wanted, logging_level=logging.WARNING, log_to_driver=False, runtime_env=_network_environment()
+            )
         else:
             ray.init(
                 address="local",
@@ -54,6 +60,13 @@ def connect(address: str | None) -> None:
         ) from error
 
 
+def _network_environment() -> dict[str, Any] | None:
+    """Certificates and proxies of this process for a cluster that was started by another; inside a Ray job the job's
+    own environment has them."""
+    named = {name: value for name in (*CERTIFICATE_VARIABLES, *PROXY_VARIABLES) if (value := os.environ.get(name))}
+    return {"env_vars": named} if named and _IN_A_JOB not in os.environ else None
+
+
 def resources(address: str | None) -> dict[str, float]:
     """What the cluster offers: of a running one, its totals; of the one that `connect` would start, this machine's CPUs
     and NVIDIA GPUs, found without starting it."""
@@ -69,4 +82,4 @@ def storage_folder(recipe: RunRecipe) -> Path:
     path = Path(recipe.storage.path).expanduser()
     if path.is_absolute():
         return path
-    return (Path.home() if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ else Path.cwd()) / path
+    return (Path.home() if _IN_A_JOB in os.environ else Path.cwd()) / path

@@ -40,13 +40,13 @@ class FinishedCotRun:
     outcome: CotOutcome
 
 
-def run(recipe: FineTuneCotRecipe, origin: str, console: Console) -> FinishedCotRun:
-    """Runs `recipe` to its end, from wherever its directory stands.
+def run(recipe: FineTuneCotRecipe, origin: str, console: Console, probe: bool = True) -> FinishedCotRun:
+    """Runs `recipe` to its end, from wherever its directory stands. `probe`: ask the teacher's API first.
 
     Raises `PreflightError` or `RunDirectoryError` before anything is started, `RunFailed` afterwards."""
     recipe = fitted(recipe)
     directory = CotDirectory(storage_folder(recipe) / recipe.name)
-    checked = check_cot(recipe, origin, resources(recipe.cluster.address))
+    checked = check_cot(recipe, origin, resources(recipe.cluster.address), probe)
     resumed = directory.claim(recipe)
     connect(recipe.cluster.address)
     done = sum(map(len, finished(directory).values())) if resumed else None
@@ -70,11 +70,13 @@ def fitted(recipe: FineTuneCotRecipe) -> FineTuneCotRecipe:
         return recipe  # the check says that there is no such student
 
 
-def check_cot(recipe: FineTuneCotRecipe, origin: str, there: Mapping[str, float]) -> Checked:
+def check_cot(
+    recipe: FineTuneCotRecipe, origin: str, there: Mapping[str, float], probe: bool = True, ask: bool = True
+) -> Checked:
     """All that `pipelines.run.preflight.check` checks, and that the forms fit the degrees. Raises `PreflightError`."""
     wanted = recipe.fine_tuning.degrees
     try:
-        checked = check(recipe.at_degree(recipe.fine_tuning.collected), origin, there)
+        checked = check(recipe.at_degree(recipe.fine_tuning.collected), origin, there, probe=probe, ask=ask)
     except PreflightError as error:
         faults = [_in_own_words(fault) for fault in error.faults if not fault.place.startswith("learning.training")]
         raise PreflightError(origin, faults) from error

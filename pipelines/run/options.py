@@ -29,4 +29,11 @@ DataOption = Annotated[
 ]
 NameOption = Annotated[str | None, typer.Option(help="Name of the run, instead of the recipe's.")]
 StorageOption = Annotated[str | None, typer.Option(help="Where runs are kept, instead of the recipe's.")]
+ProbeOption = Annotated[
+    bool,
+    typer.Option(
+        "--probe/--no-probe",
+        help="Ask the teacher's API for its models first, and for one token where their list does not name the model.",
+    ),
+]
 SeedOption = Annotated[int | None, typer.Option(help="Seed, instead of the recipe's.")]

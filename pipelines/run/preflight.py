@@ -3,7 +3,7 @@
 Owns: the checks of a recipe against the world: its data, its student, its teachers, the cluster's resources.
 
 Invariants
-- Nothing is started and nothing is spent: files are read, one list of models is asked of each teacher's API.
+- Nothing is started, and no more is spent than a token at an API whose list of models does not name the teacher's.
 - Every fault found is reported, each with the key (or file) it belongs to, what is wrong and what to do; no message
   contains a secret.
 """
@@ -51,9 +51,17 @@ class Checked:
     notes: tuple[str, ...] = ()
 
 
-def check(recipe: Recipe, origin: str, resources: Mapping[str, float], teacher: bool = True) -> Checked:
+def check(
+    recipe: Recipe,
+    origin: str,
+    resources: Mapping[str, float],
+    teacher: bool = True,
+    probe: bool = True,
+    ask: bool = True,
+) -> Checked:
     """Loads the data and checks all that can be checked. `resources` are the cluster's ("CPU", "GPU"); `teacher` is
-    False for a program that only examines the student: then teachers, trainers and learning are not checked.
+    False for a program that only examines the student: then teachers, trainers and learning are not checked. `probe`
+    False asks nothing of the teachers' APIs, `ask` False nothing that costs.
 
     Raises `PreflightError`, whose message begins with `origin`, the recipe's place."""
     faults: list[PreflightFault] = []
@@ -76,7 +84,7 @@ def check(recipe: Recipe, origin: str, resources: Mapping[str, float], teacher: 
             faults += _imported_faults(recipe, data, notes)
         taught = prompts is None or prompts.form.reasons  # labels alone need no teacher
         for path, section in _teachers(recipe) if taught else ():
-            faults += _endpoint_faults(path, section, recipe, data, notes)
+            faults += _endpoint_faults(path, section, recipe, data, notes, probe, ask)
     if faults or data is None or prompts is None:
         raise PreflightError(origin, faults)
     return Checked(data, prompts, tuple(notes))
@@ -118,12 +126,13 @@ def _teachers(recipe: Recipe) -> list[tuple[str, TeacherSection]]:
 
 
 def _endpoint_faults(
-    path: str, section: TeacherSection, recipe: Recipe, data: TaskData | None, notes: list[str]
+    path: str, section: TeacherSection, recipe: Recipe, data: TaskData | None, notes: list[str], probe: bool, ask: bool
 ) -> Iterator[PreflightFault]:
     yield from _price_faults(path, section, recipe)
     for number, endpoint in enumerate(section.all_endpoints):
         if section.application(endpoint) is None:
-            yield from _api_faults(path if number == 0 else f"{path}.endpoints.{number - 1}", section, number)
+            place = path if number == 0 else f"{path}.endpoints.{number - 1}"
+            yield from _api_faults(place, section, number, notes, probe, ask and _may_ask(section, recipe, number))
     if section.kind in ("openai", "serve"):
         return
     if section.kind == "recorded":
@@ -150,26 +159,49 @@ def _price_faults(path: str, section: TeacherSection, recipe: Recipe) -> Iterato
             )
 
 
-def _api_faults(path: str, section: TeacherSection, number: int) -> Iterator[PreflightFault]:
-    from actors.endpoint.api_keys import AuthenticationRefused, EndpointError
-    from actors.endpoint.probe import UnknownModel, probe_endpoint
+def _api_faults(
+    path: str, section: TeacherSection, number: int, notes: list[str], probe: bool, ask: bool
+) -> Iterator[PreflightFault]:
+    """Without `probe` nothing is asked of the API; without `ask` only its models."""
+    from actors.endpoint.address import headers_of
+    from actors.endpoint.api_keys import AuthenticationRefused, EndpointError, read_api_key
+    from actors.endpoint.network import NetworkSettingsError
+    from actors.endpoint.probe import QuotaSpent, SettingRefused, UnknownModel, probe_endpoint
 
     endpoint = section.all_endpoints[number]
-    if endpoint.api_key_env is None and endpoint.base_url is None:
+    if endpoint.api_key_env is None and endpoint.base_url is None and not endpoint.headers:
         cure = "Name the environment variable that holds the key, for example api_key_env: OPENAI_API_KEY"
         yield PreflightFault(f"{path}.api_key_env", "OpenAI's API needs a key", cure)
         return
     try:
-        model = section.model_at(endpoint)
-        asyncio.run(probe_endpoint(endpoint.at(section.labels()[number], endpoint.base_url or OPENAI_API, model, {})))
+        label, model = section.labels()[number], section.model_at(endpoint)
+        settings = endpoint.at(label, endpoint.base_url or OPENAI_API, model, {}, section)
+        if not probe:
+            headers_of(settings, read_api_key(settings))
+            return
+        warning = asyncio.run(probe_endpoint(settings, ask=ask))
+        if warning is not None:
+            notes.append(f"{path}: {warning}.")
     except AuthenticationRefused as error:
         yield PreflightFault(
             f"{path}.api_key_env", str(error), "The key is read from the environment, never from a recipe"
         )
+    except QuotaSpent as error:
+        yield PreflightFault(f"{path}.api_key_env", str(error), "Or use another account's key")
     except UnknownModel as error:
         yield PreflightFault(f"{path}.model", str(error), "Name a model of that endpoint")
+    except SettingRefused as error:
+        yield PreflightFault(f"{path}.{error.parameter}", str(error), "A run that goes on may change this")
+    except NetworkSettingsError as error:
+        yield PreflightFault("environment", str(error), "It holds for the run's workers, too")
     except (EndpointError, ValueError) as error:
         yield PreflightFault(f"{path}.base_url", str(error), "Or use another teacher, such as kind: offline")
+
+
+def _may_ask(section: TeacherSection, recipe: Recipe, number: int) -> bool:
+    """Whether a request of one token may be sent: it is in no journal, so a cap of nothing forbids what costs."""
+    price = section.all_endpoints[number].price
+    return recipe.teacher.max_cost != 0 or (price is not None and not price.input and not price.output)
 
 
 def _recording_faults(

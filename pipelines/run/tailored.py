@@ -28,12 +28,12 @@ class FinishedRun:
     outcome: RunOutcome
 
 
-def run(recipe: Recipe, origin: str, console: Console) -> FinishedRun:
-    """Runs `recipe` to its end, from wherever its directory stands.
+def run(recipe: Recipe, origin: str, console: Console, probe: bool = True) -> FinishedRun:
+    """Runs `recipe` to its end, from wherever its directory stands. `probe`: ask the teachers' APIs first.
 
     Raises `PreflightError` or `RunDirectoryError` before anything is started, `RunFailed` afterwards."""
     directory = RunDirectory(storage_folder(recipe) / recipe.name)
-    checked = check(recipe, origin, resources(recipe.cluster.address))
+    checked = check(recipe, origin, resources(recipe.cluster.address), probe=probe)
     resumed = directory.claim(recipe)
     connect(recipe.cluster.address)
     announce(recipe.name, directory.path, len(directory.finished()) if resumed else None, checked.notes, console)

@@ -15,11 +15,13 @@ from reasoning.teacher.calls import FailureKind, TeacherReply
 
 @dataclass(slots=True)
 class TeacherSample:
-    """What a sample has brought so far: the tokens of its replies by kind, step and key; its failures; the number of
-    questions asked about; the replies that came from the journal; whether the mistakes shown were stand-ins."""
+    """What a sample has brought so far: the tokens of its replies by kind, step and key; its failures, and the words of
+    the last one; the number of questions asked about; the replies that came from the journal; whether the mistakes
+    shown were stand-ins."""
 
     uses: dict[tuple[Ask, int], dict[str, Use]] = field(default_factory=dict)
     failed: Counter[FailureKind] = field(default_factory=Counter)
+    last_failure: str = ""
     questions: int = 0
     from_journal: int = 0
     stand_ins: bool = False

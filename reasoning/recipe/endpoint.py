@@ -1,23 +1,21 @@
-"""One endpoint of a teacher in a recipe: its address, key, limits, price, batches and serving.
+"""One endpoint of a teacher in a recipe: its limits, price, batches and serving.
 
-Owns: the keys that every endpoint of a teacher has, their defaults, bounds and cross-checks.
+Owns: the keys that every endpoint of a teacher has, their defaults, bounds and cross-checks. How it is reached and
+asked is in `reasoning.recipe.place`.
 
-Invariants
-- No section holds a secret: keys are named by environment variable, and an address with a password is refused.
-- An endpoint has one place: an API's address, or the GPUs of the run's own cluster.
+Invariant: an endpoint has one place: an API's address, or the GPUs of the run's own cluster.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Annotated
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from reasoning.recipe.base import Fraction, NotNegative, Positive, PositiveInt, Section
 from reasoning.recipe.engine import EngineSection
+from reasoning.recipe.place import PlaceSection
 from reasoning.teacher.calls import BatchSettings, EndpointSettings
 from reasoning.teacher.prices import Price, price_of
 
@@ -88,18 +86,10 @@ class ServeSection(EngineSection):
     )
 
 
-class EndpointSection(Section):
+class EndpointSection(PlaceSection):
     """One endpoint of a teacher: another key, another provider, or (`serve`) the cluster's own GPUs. `model`
     is the name it has there, by default the teacher's; `weight` its share of the requests while all have room."""
 
-    base_url: str | None = Field(
-        default=None, description="The API's address, such as `http://host:8000/v1`. Default: OpenAI's."
-    )
-    model: str | None = Field(default=None, description="The model's name there. Default: the teacher's.")
-    api_key_env: str | None = Field(
-        default=None,
-        description=("The name of the environment variable that holds the key. The key itself is never written down."),
-    )
     weight: Positive = Field(
         default=1.0, description="The share of the requests that this endpoint gets while all have room."
     )
@@ -111,15 +101,6 @@ class EndpointSection(Section):
     )
     max_in_flight: PositiveInt = Field(default=256, description="At most this many requests at once.")
     timeout_s: Positive = Field(default=120.0, description="Seconds to wait for a reply.")
-    send_seed: bool = Field(
-        default=True, description="Send each request's seed. Set it to false for an API that refuses one."
-    )
-    send_temperature: bool = Field(
-        default=True, description="Send the temperature. Set it to false for a model that refuses one."
-    )
-    max_tokens_key: Literal["max_tokens", "max_completion_tokens"] = Field(
-        default="max_tokens", description="The name by which the API knows the limit of a reply's tokens."
-    )
     price: PriceSection | None = Field(default=None, description="What it costs. Default: from the table of prices.")
     batch: BatchSection | None = Field(
         default=None,
@@ -131,37 +112,21 @@ class EndpointSection(Section):
         default=None, description="Serve the model in this run, on the cluster's own GPUs."
     )
 
-    @field_validator("base_url")
-    @classmethod
-    def _address_without_secrets(cls, base_url: str | None) -> str | None:
-        if base_url is not None:
-            parts = urlsplit(base_url)
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError("the address must begin with http:// or https://")
-            if parts.username or parts.password or parts.query:
-                # shown neither here nor anywhere: an address is written to journal and log
-                raise ValueError(
-                    "an address must not contain a user, password or query; name the key's variable in api_key_env"
-                )
-        return base_url
-
-    @field_validator("api_key_env")
-    @classmethod
-    def _a_variable_and_no_key(cls, name: str | None) -> str | None:
-        if name is not None and re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) is None:
-            raise ValueError("give the name of an environment variable, in capitals, never the key itself")
-        return name
-
     @model_validator(mode="after")
     def _is_in_one_place(self) -> EndpointSection:
         if self.serve is not None and (self.base_url is not None or self.api_key_env is not None):
             raise ValueError("a teacher that the run serves itself has no base_url and no api_key_env")
+        if self.serve is not None and (self.headers or self.api_version is not None):
+            raise ValueError("a teacher that the run serves itself has no headers and no api_version")
         if self.serve is not None and self.batch is not None:
             raise ValueError("batch is for an API: a teacher that the run serves itself answers immediately")
         return self
 
-    def at(self, name: str, base_url: str, model: str, table: Mapping[str, Price]) -> EndpointSettings:
-        """How the pool asks this endpoint, which it shows as `name` and reaches at `base_url`."""
+    def at(
+        self, name: str, base_url: str, model: str, table: Mapping[str, Price], teacher: PlaceSection | None = None
+    ) -> EndpointSettings:
+        """How the pool asks this endpoint, which it shows as `name` and reaches at `base_url`; `teacher` is the one
+        whose further endpoint it is."""
         return EndpointSettings(
             name=name,
             base_url=base_url,
@@ -177,4 +142,7 @@ class EndpointSection(Section):
             max_tokens_key=self.max_tokens_key,
             price=self.price.price() if self.price else price_of(model, table),
             batch=self.batch.settings() if self.batch else None,
+            parameters=self.parameters(teacher),
+            headers=tuple(sorted(self.headers.items())),
+            api_version=self.api_version,
         )

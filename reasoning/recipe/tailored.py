@@ -12,6 +12,7 @@ Invariants
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
@@ -69,9 +70,40 @@ class RunRecipe(Section):
         """What makes a run directory this recipe's: a hash of `identity()`."""
         return stable_id(self.identity())
 
+    def differences(self, other: RunRecipe) -> list[str]:
+        """The paths of the keys in which `other` cannot continue a run of this recipe; none where it can. What a
+        provider makes a user change on the way (`send_seed`, a temperature that a model does not take) is not among
+        them."""
+        mine, theirs = self.identity(), other.identity()
+        for teacher, another in _teachers_in(mine, theirs):
+            if None in (teacher.get("temperature"), another.get("temperature")):
+                teacher.pop("temperature", None), another.pop("temperature", None)
+            for key in _CHANGEABLE:
+                teacher.pop(key, None), another.pop(key, None)
+        return list(_paths_that_differ(mine, theirs))
+
     @abstractmethod
     def identity(self) -> dict[str, Any]:
         """What is learnt, as plain data: everything but where the run happens and how far it goes."""
+
+
+_CHANGEABLE = ("send_seed",)  # in the identity, since it always was, and yet no reason to begin a run anew
+
+
+def _teachers_in(mine: dict[str, Any], theirs: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """The sections of the teachers in two identities, pair by pair."""
+    yield mine["teacher"], theirs["teacher"]
+    first, other = mine["teacher"].get("first"), theirs["teacher"].get("first")
+    if first and other:
+        yield first, other
+
+
+def _paths_that_differ(left: object, right: object, path: str = "") -> Iterator[str]:
+    if isinstance(left, dict) and isinstance(right, dict):
+        for key in [*left, *(key for key in right if key not in left)]:
+            yield from _paths_that_differ(left.get(key), right.get(key), f"{path}.{key}" if path else str(key))
+    elif left != right:
+        yield path
 
 
 class Recipe(RunRecipe):

@@ -24,12 +24,14 @@ from reasoning.recipe.base import Fraction, NotNegative, Positive, PositiveInt
 from reasoning.recipe.endpoint import EndpointSection
 from reasoning.records import stable_id
 from reasoning.teacher.calls import TeacherSettings
+from reasoning.teacher.parameters import of_places
 from reasoning.teacher.prices import DEFAULT_TABLE, Price, load_prices
 
 OPENAI_API = "https://api.openai.com/v1"
 OFFLINE_MODEL = "offline-teacher"
 
-# Keys of a teacher that change nothing about what it is asked; the last two say how some models must be asked it.
+# Keys of a teacher that change nothing about what is learnt from it, and so no part of a run's identity. Those from
+# `send_temperature` on say how a place must be asked; what of them shapes an answer is in the request's own key.
 THROUGHPUT_KEYS = (
     "workers",
     "weight",
@@ -49,6 +51,12 @@ THROUGHPUT_KEYS = (
     "endpoints",
     "send_temperature",
     "max_tokens_key",
+    "api_version",
+    "headers",
+    "extra_body",
+    "top_p",
+    "reasoning_effort",
+    "enable_thinking",
 )
 # Keys that came after recipes had been used: with these values they are no part of a run's identity, which stays what
 # it was.
@@ -73,8 +81,8 @@ class TeacherSection(EndpointSection):
         default=0.0, description="For kind `offline`: the share of its replies that are wrong."
     )
     latency_s: NotNegative = Field(default=0.0, description="For kind `offline`: the seconds that a reply takes.")
-    temperature: Annotated[float, Field(ge=0.0, le=2.0)] = Field(
-        default=0.7, description="The sampling temperature of its replies."
+    temperature: Annotated[float, Field(ge=0.0, le=2.0)] | None = Field(
+        default=0.7, description="The sampling temperature of its replies; null leaves it to the model."
     )
     max_tokens: PositiveInt = Field(default=512, description="The longest reply, in tokens.")
     thinking: Literal["keep", "drop"] = Field(
@@ -155,6 +163,10 @@ class TeacherSection(EndpointSection):
         """Where this teacher is reached: its own endpoint first, then `endpoints`."""
         return (self, *self.endpoints)
 
+    def request_parameters(self) -> str:
+        """What its requests are asked with, for their keys; "" where no such key is used."""
+        return of_places(self.parameters(), (endpoint.parameters(self) for endpoint in self.endpoints))
+
     def price_table(self) -> Mapping[str, Price]:
         """The prices of models, for endpoints without a price of their own. Raises `PriceError`."""
         return load_prices(self.prices or DEFAULT_TABLE)
@@ -185,7 +197,7 @@ class TeacherSection(EndpointSection):
             application, model = self.application(endpoint), self.model_at(endpoint)
             base_url = (base_urls or {}).get(application) if application else endpoint.base_url
             prices = {model: Price(0.0, 0.0)} if application else table
-            settings = endpoint.at(label, base_url or OPENAI_API, model, prices)
+            settings = endpoint.at(label, base_url or OPENAI_API, model, prices, self)
             endpoints.append(replace(settings, served_here=application is not None))
         return TeacherSettings(
             name=self.name,

@@ -5,7 +5,7 @@ Owns: the layout, `rounds.jsonl`, the claim that ties a directory to one recipe.
 Invariants
 - A phase is finished when its whole line is in `rounds.jsonl`; a line cut off by a crash counts as absent and is
   removed before the next one is written.
-- A directory belongs to the recipe whose fingerprint it holds; another recipe is refused with the ways out.
+- A directory belongs to the recipe that it holds; one that cannot continue it is refused with the ways out.
 - Nothing here is ever deleted but a phase's own unfinished files.
 """
 
@@ -24,7 +24,7 @@ import yaml
 from reasoning.files.durable import new_file
 from reasoning.prompts.run_prompts import STUDENT_PROMPT, form_of, other_files, prompt_files
 from reasoning.prompts.student_forms import StudentForm
-from reasoning.recipe.tailored import Recipe, RecipeError, RecipeT, RunRecipe, parse_as
+from reasoning.recipe.tailored import Recipe, RecipeError, RecipeT, parse_as
 from reasoning.rounds.phase_order import PhaseRecord
 
 
@@ -144,11 +144,10 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
         used = self.files_of(recipe)
         if self.recipe_file.is_file():
             owner = self.recipe()
-            if owner.fingerprint() != recipe.fingerprint():
-                keys = ", ".join(_differences(owner, recipe))
+            if differences := owner.differences(recipe):
                 raise RunDirectoryError(
-                    f"{self.path}: belongs to another recipe (it differs in: {keys}). Give this run another `name` "
-                    "or --name, another `storage.path`, or move the old directory away."
+                    f"{self.path}: belongs to another recipe (it differs in: {', '.join(differences)}). Give this run "
+                    "another `name` or --name, another `storage.path`, or move the old directory away."
                 )
             self._refuse_changed(used)
             self._write_recipe(recipe)
@@ -235,18 +234,3 @@ class RunDirectory(ClaimedDirectory[Recipe]):
         update: dict[str, object] = {"prompt": str(copy.resolve())} if copy.is_file() else {}
         update |= {"demonstrations": shown} if shown.is_file() else {}
         return form_of(student.model_copy(update=update))
-
-
-def _differences(owner: RunRecipe, other: RunRecipe) -> list[str]:
-    """The paths of the keys in which two recipes differ, in what the fingerprint covers."""
-    found: list[str] = []
-
-    def walk(left: object, right: object, path: str) -> None:
-        if isinstance(left, dict) and isinstance(right, dict):
-            for key in [*left, *(k for k in right if k not in left)]:
-                walk(left.get(key), right.get(key), f"{path}.{key}" if path else str(key))
-        elif left != right:
-            found.append(path)
-
-    walk(owner.identity(), other.identity(), "")
-    return found or ["keys that cannot be named"]

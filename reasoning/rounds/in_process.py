@@ -90,7 +90,7 @@ class InProcessClassroom(Classroom):
 
     async def ask(self, request: TeacherRequest, *, first: bool) -> Outcome:
         content = request.messages[-1][1]
-        (text,) = self._teacher.complete(content, 1, request.temperature, request.sample)
+        (text,) = self._teacher.complete(content, 1, request.temperature or 0.0, request.sample)
         asked, answered = count_tokens(content), count_tokens(text)
         if self._budget is not None:
             allowed = self._budget * (self.current_round + 1) // (self.recipe.learning.rounds + 1)

@@ -133,6 +133,7 @@ class RequestBuilder:
             temperature=section.temperature,
             max_tokens=section.max_tokens * count,  # of each of the new questions that it asks for
             sample=query.sample,
+            parameters=section.request_parameters(),
         )
 
 

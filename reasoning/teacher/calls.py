@@ -18,6 +18,7 @@ from enum import StrEnum
 
 from reasoning.records import stable_id
 from reasoning.teacher.finish_reasons import Finish, finish_of
+from reasoning.teacher.parameters import NO_PARAMETERS, Parameters
 from reasoning.teacher.prices import Price
 from reasoning.teacher.thinking import with_thinking
 
@@ -38,6 +39,7 @@ class FailureKind(StrEnum):
     SERVER = "server"
     NOT_FOUND = "not_found"
     BAD_REQUEST = "bad_request"
+    UNSUPPORTED = "unsupported"  # what every request has: a parameter, or whatever ten in a row were refused for
     BUDGET = "budget"  # sending it could have passed the cap on spending: nothing was sent
 
     @property
@@ -82,7 +84,9 @@ _TRANSIENT = frozenset(
 # A truncated one is final: with the same max_tokens, which is part of the key, it would be cut off and paid for again.
 _FINAL = frozenset({FailureKind.CONTEXT_TOO_LONG, FailureKind.CONTENT_FILTER, FailureKind.TRUNCATED})
 _REFUSALS = frozenset({FailureKind.CONTEXT_TOO_LONG, FailureKind.CONTENT_FILTER, FailureKind.BAD_REQUEST})
-_ENDPOINT_WIDE = frozenset({FailureKind.QUOTA, FailureKind.AUTHENTICATION, FailureKind.NOT_FOUND})
+_ENDPOINT_WIDE = frozenset(
+    {FailureKind.QUOTA, FailureKind.AUTHENTICATION, FailureKind.NOT_FOUND, FailureKind.UNSUPPORTED}
+)
 
 
 def storable(text: str) -> str:
@@ -96,14 +100,16 @@ class TeacherRequest:
 
     `endpoint` is the endpoint's stable name (never its port, never a secret); `messages` are (role, content) pairs;
     `sample` tells apart several samples of the same request and is sent as `seed` where the endpoint takes one.
+    Without `temperature` the endpoint's own holds. `parameters` is a JSON object, or "" where there are none.
     """
 
     endpoint: str
     model: str
     messages: tuple[tuple[str, str], ...]
-    temperature: float
+    temperature: float | None
     max_tokens: int
     sample: int = 0
+    parameters: str = ""  # what else it is asked with (`reasoning.teacher.parameters`)
     _key: str = field(default="", init=False, repr=False, compare=False)  # once it is known
 
     @property
@@ -117,14 +123,16 @@ class TeacherRequest:
 
     def as_json(self) -> dict[str, object]:
         """The whole request as plain JSON values, in the form the key is made of."""
-        return {
+        content: dict[str, object] = {
             "endpoint": self.endpoint,
             "model": self.model,
             "messages": [[role, content] for role, content in self.messages],
-            "temperature": float(self.temperature),  # 0 and 0.0 are the same request
+            # 0 and 0.0 are the same request
+            "temperature": float(self.temperature) if self.temperature is not None else None,
             "max_tokens": self.max_tokens,
             "sample": self.sample,
         }
+        return content | ({"parameters": json.loads(self.parameters)} if self.parameters else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +200,8 @@ class EndpointSettings:
     ceiling of the window, which finds its own size below it. `timeout_s` bounds one attempt from sending to the last
     byte. Some models take no temperature, and the bound on tokens by another name (`max_tokens_key`). `batch`: requests
     are handed over in files (the Batch API) instead of one by one. `served_here`: by this run itself, so that its
-    address is another one each time.
+    address is another one each time. `parameters` go into each request, and `headers`, in which `${NAME}` stands for an
+    environment variable, go along with it. `api_version` is Azure's.
     """
 
     name: str
@@ -210,6 +219,9 @@ class EndpointSettings:
     price: Price | None = None
     batch: BatchSettings | None = None
     served_here: bool = False
+    parameters: Parameters = NO_PARAMETERS
+    headers: tuple[tuple[str, str], ...] = ()
+    api_version: str | None = None
 
     def __post_init__(self) -> None:
         for setting in ("weight", "max_in_flight", "timeout_s"):

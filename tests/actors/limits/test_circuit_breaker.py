@@ -120,3 +120,23 @@ def test_it_never_opens_for_longer_than_a_minute_nor_closes_without_a_success(st
                 breaker.succeeded(now, sent_at=now)
         assert breaker.ready_in(now) <= 60.0 + 1e-6
         assert breaker.is_closed <= (was_closed or what == "succeeded")
+
+
+def test_requests_that_are_all_refused_and_none_served_open_it_for_good() -> None:
+    breaker = CircuitBreaker()
+    for number in range(FAILURES_IN_A_ROW - 1):
+        breaker.sent()
+        breaker.refused(float(number), float(number), "status 400: no")
+    assert breaker.is_closed
+    breaker.refused(20.0, 20.0, "status 400: no")
+    why = breaker.why(20.0)
+    assert why is not None and why.broken and why.kind == "unsupported"
+    assert "10 requests were all refused" in why.message and "status 400: no" in why.message
+
+
+def test_once_one_was_served_a_refusal_is_its_request_s_own() -> None:
+    breaker = CircuitBreaker()
+    breaker.served(0.0, 0.0)
+    for number in range(100):
+        breaker.refused(float(number), float(number), "status 400: no")
+    assert breaker.is_closed

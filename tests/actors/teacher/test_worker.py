@@ -277,6 +277,7 @@ def test_the_key_is_sent_and_told_to_nobody(
     journal.close()
     assert server.keys == [f"Bearer {SECRET}"] * 3 and "[key]" in told
     server.models_fault = error(401, None, SECRET)
+    server.faults.append(error(401, None, SECRET))
     with pytest.raises(AuthenticationRefused) as refused:
         asyncio.run(probe_endpoint(with_key.endpoints[0]))
     files = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
@@ -373,3 +374,24 @@ def test_a_pool_of_dead_workers_gives_up_with_a_reason(monkeypatch: pytest.Monke
     monkeypatch.setattr(teacher_pool, "backoff", lambda *_: 0.0)
     with pytest.raises(WorkersLost, match=r"8 workers in a row.*the node is gone"):
         asyncio.run(TeacherPool([in_process(Dead()), in_process(Dead())]).ask(request()))
+
+
+def test_a_refused_setting_stops_at_once_and_names_its_cure(server: Server, journal: Journal) -> None:
+    words = "Unsupported value: 'temperature' does not support 0.7 with this model."
+    server.faults.extend([error(400, "unsupported_value", words)] * 50)
+    (failure,) = ask(settings(server), journal, request("a"))
+    assert isinstance(failure, TeacherFailure) and failure.kind is FailureKind.UNSUPPORTED
+    assert "send_temperature: false" in failure.message and failure.kind.ends_the_run and len(server.sent) == 1
+    server.faults.clear()
+    changed = settings(server, send_temperature=False)
+    assert isinstance(ask(changed, journal, request("a"))[0], TeacherReply)  # the run goes on with the key changed
+
+
+def test_refusals_of_all_that_is_sent_stop_after_a_few(server: Server, journal: Journal) -> None:
+    server.faults.extend([error(400, None, "Something is odd here.")] * 500)
+    ended = ask(settings(server), journal, *(request(f"question {n}") for n in range(300)))
+    assert len(server.sent) < 60
+    last = ended[-1]
+    assert (
+        isinstance(last, TeacherFailure) and last.kind is FailureKind.UNSUPPORTED and "Something is odd" in last.message
+    )

@@ -1,5 +1,7 @@
 """What a cluster has before it is started, and what is said when it does not start."""
 
+from typing import Any
+
 import pytest
 import ray
 
@@ -36,3 +38,20 @@ def test_a_ray_that_does_not_come_up_is_one_message(
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with pytest.raises(ClusterError, match=expected):
         connect(address)
+
+
+def test_certificates_and_proxies_go_along_to_a_cluster_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SSL_CERT_FILE", "https_proxy"):
+        monkeypatch.setenv(name, f"/of/{name}")
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda **options: given.update(options))
+    connect("ray://elsewhere:10001")
+    assert given["runtime_env"]["env_vars"].items() >= {
+        ("SSL_CERT_FILE", "/of/SSL_CERT_FILE"),
+        ("https_proxy", "/of/https_proxy"),
+    }
+    given.clear()
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")  # inside a job its own environment holds
+    connect("ray://elsewhere:10001")
+    assert given["runtime_env"] is None

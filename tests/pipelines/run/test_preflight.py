@@ -79,6 +79,24 @@ def test_a_missing_key_is_named_and_a_key_never_shown(student: Path, api: str, m
     assert "secret" not in str(fault)
 
 
+def test_an_api_that_cannot_be_asked_is_a_note_and_no_probe_asks_nothing(student: Path, api: str) -> None:
+    text = f"{SMALL}teacher: {{kind: openai, model: other, base_url: '{api}'}}"
+    assert only(text, student).place == "teacher.model"
+    recipe = parse_recipe(f"{text}\nstudent: {{model: '{student}'}}", "r.yaml")
+    assert check(recipe, "r.yaml", LAPTOP, probe=False).notes == ()
+
+
+def test_a_proxy_or_certificates_that_cannot_be_used_are_told_before_a_run(
+    student: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"{SMALL}teacher: {{kind: openai, model: m, base_url: 'https://api.example/v1'}}"
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv("https_proxy", "socks5://me:hunter2@proxy.example:1080")
+    fault = only(text, student)
+    assert fault.place == "environment" and "SOCKS" in fault.what and "hunter2" not in str(fault)
+
+
 def test_openai_itself_needs_a_key(student: Path) -> None:
     fault = only(f"{SMALL}teacher: {{first: {{kind: openai, model: m}}}}", student)
     assert fault.place == "teacher.first.api_key_env" and "OPENAI_API_KEY" in fault.cure
