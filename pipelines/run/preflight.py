@@ -22,6 +22,7 @@ from pipelines.run.student_files import PreflightFault
 from reasoning.exchange.reading import imported_records
 from reasoning.files.data_error import DataError
 from reasoning.offline.teacher import RecordedTeacher
+from reasoning.prompts.chat_template import ChatTemplateError
 from reasoning.prompts.files import PromptError
 from reasoning.prompts.run_prompts import RunPrompts, run_prompts
 from reasoning.prompts.student_forms import is_chat
@@ -99,6 +100,9 @@ def _prompts(recipe: Recipe, faults: list[PreflightFault]) -> RunPrompts | None:
                 PreflightFault("student.prompt", what, "Set learning.rounds: 0 (labels alone), or take another form")
             )
         return prompts
+    except ChatTemplateError as error:
+        faults.append(PreflightFault("student.prompt", error.what, error.cure))
+        return None
     except PromptError as error:
         faults.append(PreflightFault("prompts", str(error), "Fix the file, or name another"))
         return None

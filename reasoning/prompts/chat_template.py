@@ -17,9 +17,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 from typing import Any
+
+import jinja2
+from jinja2 import meta
 
 from reasoning.prompts.encoding import added_around, special_tokens
 from reasoning.prompts.files import Message, PromptError
@@ -36,16 +40,30 @@ _GIVEN = {"messages", "add_generation_prompt", "tools", "documents", "strftime_n
 _OPENED = re.compile(r"(?:<(think|thinking|thought|reasoning)>|\[THINK\])\s*$")
 _BLOCK = re.compile(r"<(think|thinking|thought|reasoning)>\s*</\1>|\[THINK\]\s*\[/THINK\]|</(?:think|thinking)>")
 
+_IN_THE_QUESTION = "Put its words at the beginning of the user's message, in a prompt file of your own"
+_FAULTS = (jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError)
+
 FrameOf = Callable[[Sequence[Message]], Frame]
 
 
 def chat_frame(source: str, options: ChatSection | None = None) -> FrameOf:
     """What makes a frame of a form's messages (of which one holds `QUESTION`) by the chat template of the student at
-    `source` (folder or hub id). Raises `PromptError`."""
+    `source` (folder or hub id). Raises `ChatTemplateError`."""
     from transformers import AutoTokenizer
 
     tokenizer: Any = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     return ChatTemplate(f"student {source}", tokenizer, options or ChatSection()).frame
+
+
+class ChatTemplateError(PromptError):
+    """A chat template that cannot do what is asked of it: `what` it is, and the `cure`."""
+
+    def __init__(self, what: str, cure: str) -> None:
+        super().__init__(what, cure)
+        self.what, self.cure = what, cure
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.cure}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +77,7 @@ class _Turn:
 
 
 class ChatTemplate:
-    """The template of `tokenizer`, with its options. `name` stands in errors. Raises `PromptError`."""
+    """The template of `tokenizer`, with its options. `name` stands in errors. Raises `ChatTemplateError`."""
 
     def __init__(self, name: str, tokenizer: Any, options: ChatSection) -> None:
         self._name, self._tokenizer, self._options = name, tokenizer, options
@@ -69,7 +87,7 @@ class ChatTemplate:
         self._ends = sorted(_possible_ends(tokenizer), key=len, reverse=True)
 
     def frame(self, messages: Sequence[Message]) -> Frame:
-        """The frame of `messages`, the recipe's system message before them. Raises `PromptError`."""
+        """The frame of `messages`, the recipe's system message before them. Raises `ChatTemplateError`."""
         if self._options.system is not None:
             if any(message.role == "system" for message in messages):
                 what = "student.system is set, but the prompt file has a system message too"
@@ -107,15 +125,14 @@ class ChatTemplate:
 
     def _arguments(self) -> set[str]:
         """The names that the template reads and does not set itself."""
-        import jinja2
-        from jinja2 import meta
         from transformers.utils.chat_template_utils import _compile_jinja_template
 
         try:
             environment = _compile_jinja_template(self._template).environment
             found = meta.find_undeclared_variables(environment.parse(self._template))
         except jinja2.TemplateError as error:
-            raise self._error(f"its chat template is not Jinja: {error}", "Mend its chat_template.jinja") from error
+            reason = str(error).rstrip(".")
+            raise self._error(f"its chat template is not Jinja: {reason}", "Mend its chat_template.jinja") from error
         # A name that a template sets when it is not given counts as declared.
         asked_for = set(re.findall(r"\b(\w+) is (?:not )?defined", self._template))
         return (found | asked_for) - _GIVEN - set(self._tokenizer.special_tokens_map)
@@ -150,10 +167,10 @@ class ChatTemplate:
             return in_parts
         raise plain
 
-    def _attempt(self, messages: Sequence[Message], *, parts: bool) -> _Turn | PromptError:
+    def _attempt(self, messages: Sequence[Message], *, parts: bool) -> _Turn | ChatTemplateError:
         try:
             prompt = self._render(messages, begun=True, parts=parts)
-        except PromptError as error:
+        except ChatTemplateError as error:
             return error
         if prompt.count(QUESTION) != 1:
             return self._error("its chat template leaves out the question, or repeats it", "Take a form of plain text")
@@ -161,7 +178,7 @@ class ChatTemplate:
         try:
             whole = self._render(answered, begun=False, parts=parts)
             ignored = self._render(messages, begun=False, parts=parts) == prompt
-        except PromptError:
+        except ChatTemplateError:
             return _Turn(prompt, None, None)  # it renders prompts alone
         head, found, rest = whole.partition(_ANSWER)
         if not found:
@@ -175,37 +192,36 @@ class ChatTemplate:
         return _Turn(prompt, lead, rest)
 
     def _render(self, messages: Sequence[Message], *, begun: bool, parts: bool) -> str:
-        import jinja2
-
-        today = datetime.combine(self._options.template_date, time())
         chat = [
             {"role": m.role, "content": [{"type": "text", "text": m.content}] if parts else m.content} for m in messages
         ]
         try:
-            return str(
-                self._tokenizer.apply_chat_template(
-                    chat,
-                    chat_template=self._template,
-                    add_generation_prompt=begun,
-                    tokenize=False,
-                    strftime_now=today.strftime,
-                    **self._given,
-                )
-            )
-        except (jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise self._refused(messages, reason) from error
+            return self._apply(chat, begun=begun)
+        except _FAULTS as error:
+            reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+            raise self._error(f"its chat template refuses the messages: {reason}", self._cure(chat)) from error
 
-    def _refused(self, messages: Sequence[Message], reason: str) -> PromptError:
-        what = f"its chat template refuses the messages: {reason}"
-        if any(message.role == "system" for message in messages):
-            cure = (
-                "If it takes no system message (Gemma), leave student.system out and put these words at the beginning "
-                "of the user's message, in a prompt file of your own"
+    def _apply(self, chat: list[dict[str, Any]], *, begun: bool) -> str:
+        today = datetime.combine(self._options.template_date, time())
+        return str(
+            self._tokenizer.apply_chat_template(
+                chat,
+                chat_template=self._template,
+                add_generation_prompt=begun,
+                tokenize=False,
+                strftime_now=today.strftime,
+                **self._given,
             )
-        else:
-            cure = "Take a form of plain text, give what it asks for in student.template_arguments, or other messages"
-        return self._error(what, cure)
+        )
+
+    def _cure(self, chat: list[dict[str, Any]]) -> str:
+        """What to do about refused messages: the system message is to blame where all is well without it."""
+        rest = [message for message in chat if message["role"] != "system"]
+        if len(rest) < len(chat):
+            with suppress(*_FAULTS):
+                self._apply(rest, begun=True)
+                return f"It takes no system message: leave student.system out. {_IN_THE_QUESTION}"
+        return "Take a form of plain text, give what it asks for in student.template_arguments, or other messages"
 
     # Reading the frame
 
@@ -218,12 +234,8 @@ class ChatTemplate:
             if found < 0:
                 moved = content in squeezed
                 what = f"its chat template {'moves' if moved else 'leaves out or rewrites'} the {message.role} message"
-                cure = (
-                    "Put its words at the beginning of the user's message, in a prompt file of your own"
-                    if message.role == "system"
-                    else "Take a form of plain text, or other messages"
-                )
-                raise self._error(what, cure)
+                other = "Take a form of plain text, or other messages"
+                raise self._error(what, _IN_THE_QUESTION if message.role == "system" else other)
             at = found + len(content)
 
     def _own(self, messages: Sequence[Message], before: str, after: str) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
@@ -269,8 +281,8 @@ class ChatTemplate:
         own = tuple((max(0, a - cut), b - cut) for a, b in frame.own_before if b > cut)
         return replace(frame, before=before[cut:], own_before=own, opening=cut > 0)
 
-    def _error(self, what: str, cure: str) -> PromptError:
-        return PromptError(f"{self._name}: {what}. {cure}")
+    def _error(self, what: str, cure: str) -> ChatTemplateError:
+        return ChatTemplateError(f"{self._name}: {what}", cure)
 
 
 def _possible_ends(tokenizer: Any) -> set[str]:

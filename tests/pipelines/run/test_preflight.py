@@ -207,7 +207,7 @@ def test_a_prompt_that_cannot_be_used_is_a_fault_like_any_other(student: Path, t
 
 def test_a_chat_form_needs_a_chat_template(student: Path) -> None:
     recipe = parse_recipe(f"{SMALL}student: {{model: '{student}', prompt: chat}}", "mine.yaml")
-    with pytest.raises(PreflightError, match="no chat template"):
+    with pytest.raises(PreflightError, match=r"student\.prompt: .*no chat template"):
         check(recipe, "mine.yaml", LAPTOP)
 
 

@@ -149,7 +149,8 @@ _BROKEN = {
 @pytest.mark.parametrize(
     ("family", "template", "keys", "said"),
     [
-        ("gemma", None, {"system": SYSTEM}, r"System role not supported.*leave student\.system out.*prompt file"),
+        ("gemma", None, {"system": SYSTEM}, r"System role not supported\. It takes no system.*prompt file"),
+        ("chatml", "raises", {"system": SYSTEM}, r"Only one user per day\. Take a form of plain text"),
         ("chatml", "raises", {}, r"refuses the messages: Only one user per day"),
         ("chatml", "drops the question", {}, r"leaves out the question.*form of plain text"),
         ("chatml", "repeats it", {}, r"repeats it"),
