@@ -19,7 +19,11 @@ TRIED = 5  # questions
 
 def grader_faults(recipe: Recipe, data: TaskData | None) -> Iterator[PreflightFault]:
     """A grader that cannot be imported, fails, or does not call a right answer right."""
-    name = recipe.task.form.grader if recipe.task.form else None
+    form = recipe.task.form
+    if form is not None and (form.grader or form.settings) and recipe.learning.new_questions is not None:
+        what = "new questions are graded by their kind alone, without the settings and the grader of task.form"
+        yield PreflightFault("learning.new_questions", what, "Leave it out, or them")
+    name = form.grader if form else None
     if name is None:
         return
     place = "task.form.grader"
@@ -36,6 +40,3 @@ def grader_faults(recipe: Recipe, data: TaskData | None) -> Iterator[PreflightFa
     except GraderError as error:
         yield PreflightFault(place, str(error), "It must be a module that can be imported from here")
         return
-    if recipe.learning.new_questions is not None:
-        what = "new questions are graded by their kind, not by a grader of your own"
-        yield PreflightFault("learning.new_questions", what, "Leave it out, or the grader")

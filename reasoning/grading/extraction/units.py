@@ -115,21 +115,21 @@ _WORDS = {
 }
 _BEFORE = r"US\$|[$€£¥₹]|(?:USD|EUR|GBP|JPY|INR)\s"
 _NUMERAL = r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?|\.[0-9]+"
-_POWER = r"(?:[eE]([-+]?[0-9]{1,2})(?![0-9])|\s*[×x*]\s*10\s*\^\s*\{?([-+−]?[0-9]{1,2})\}?)"
+_POWER = r"(?:[eE]([-+]?[0-9]{1,2})(?![0-9])|\s?[×x*]\s?10\s?\^\s?\{?([-+−]?[0-9]{1,2})\}?)"
 
 
 def _alternatives() -> str:
     words = sorted(_WORDS, key=len, reverse=True)
     symbols = sorted((s for s in _SYMBOLS if s != "in"), key=len, reverse=True)
-    return "|".join((*(rf"(?i:{re.escape(w)})" for w in words), *map(re.escape, symbols), r"in(?=\s*(?:[.,;)]|\Z|\n))"))
+    return "|".join((*(rf"(?i:{re.escape(w)})" for w in words), *map(re.escape, symbols), r"in(?=\s?(?:[.,;)]|\Z|\n))"))
 
 
 _QUANTITY = re.compile(
-    rf"(?P<before>{_BEFORE})?\s*(?<![\w.,])(?P<sign>[-−](?=[.0-9]))?(?P<number>{_NUMERAL}){_POWER}?"
-    rf"(?:\s*-?\s*(?P<unit>{_alternatives()})(?![\w²³^/’']))?"
+    rf"(?P<before>{_BEFORE})?\s?(?<![\w.,])(?P<sign>[-−](?=[.0-9]))?(?P<number>{_NUMERAL}){_POWER}?"
+    rf"(?:\s{{0,3}}-?\s{{0,3}}(?P<unit>{_alternatives()})(?![\w²³^/’']))?"
 )
 _MATHEMATICS = re.compile(r"\$([^$\n]{1,80})\$(?![0-9.])")  # of LaTeX, not "$5 and $6"
-_JOINT = re.compile(r"\s*(?:,|and)?\s*")
+_JOINT = re.compile(r"\s{0,3}(?:,|and)?\s{0,3}")
 
 
 @lru_cache(maxsize=64)

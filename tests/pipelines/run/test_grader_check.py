@@ -44,3 +44,10 @@ def test_a_grader_is_tried_on_right_answers(
     faults = list(grader_faults(recipe, load_problems(recipe.task, 0)))
     assert [fault.place for fault in faults] == ["task.form.grader"] * (what is not None)
     assert all(what is not None and what in fault.what and name in fault.what for fault in faults), faults
+
+
+def test_new_questions_have_no_settings_of_the_task() -> None:
+    form = "{question: q, answer: a, kind: number, tolerance: 0.1}"
+    task = f"{{name: mine, source: file, path: my.csv, form: {form}}}"
+    recipe = parse_recipe(f"{{task: {task}, learning: {{new_questions: {{}}}}}}", "mine.yaml")
+    assert [fault.place for fault in grader_faults(recipe, None)] == ["learning.new_questions"]

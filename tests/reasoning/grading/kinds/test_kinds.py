@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasoning.grading.answers import is_answer, is_right, judged_answer, same_answer
 from reasoning.grading.extraction.found_answer import How
-from reasoning.grading.kinds import KINDS
+from reasoning.grading.kinds import KINDS, AnswerRules
+from reasoning.grading.kinds.date import Date
+from reasoning.grading.kinds.number import Number
+from reasoning.grading.kinds.set import AnswerSet
 from reasoning.records import AnswerKind
 from tests.reasoning.grading.kinds.samples import SAMPLES
 
@@ -70,3 +75,17 @@ def test_a_gold_answer_is_its_own_normal_form_and_no_answer_is_the_same_as_nothi
     assert rules.normal(samples.gold) == samples.gold and rules.same(samples.gold, samples.gold)
     assert rules.as_written(samples.gold, samples.gold) == samples.gold
     assert rules.normal("") == "" and not rules.same("", "") and not rules.is_gold("", samples.choices)
+
+
+@pytest.mark.parametrize(
+    "rules", [*KINDS.values(), Number(unit="km"), Date("day_first"), AnswerSet(("|",))], ids=lambda rules: repr(rules)
+)
+@pytest.mark.parametrize("piece", [" ", "5 ", "1 of ", "\\(", "{", "[", "may ", "$", "5 km ", "a, ", "1/", "2021-"])
+def test_long_texts_of_any_kind_take_no_longer_than_their_length(rules: AnswerRules, piece: str) -> None:
+    """Twenty thousand characters; what is quadratic takes far longer."""
+    text = piece * (20_000 // len(piece))
+    begun = time.monotonic()
+    judged_answer(text, rules)
+    judged_answer(f"The answer is {text}", rules)
+    sum(1 for _ in rules.every(text, ()))
+    assert time.monotonic() - begun < 10
