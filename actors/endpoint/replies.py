@@ -47,7 +47,7 @@ def read_completion(request: TeacherRequest, body: bytes) -> tuple[TeacherReply,
         raise UnusableReply(FailureKind.MALFORMED, f"not a chat completion: {error}; it begins {quote!r}") from None
     spoken = [(choice, _message_of(choice)) for choice in choices_of(content)]
     choice, message = next((pair for pair in spoken if pair[1].text.strip()), (spoken or [({}, _NO_MESSAGE)])[0])
-    usage = read_usage(request, content, message.text + message.thinking)
+    usage = read_usage(request, content, message.text, message.thinking)
     _raise_error_within(request, content, choice, message, usage)
     finish_reason = _finish_reason(choice, request, usage)
     _raise_unless_said(request, finish_reason, message, usage)

@@ -30,6 +30,7 @@ _MOST_TOKENS = 10_000_000  # the largest window that a model is offered with
 _MOST_DOLLARS = 100_000.0
 _OVER, _OWN_WORDS = 4, 2_000  # an endpoint may put words of its own before a prompt, but not any number of them
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens")
+_BYTES_OF_A_TEXT_A_TOKEN = 12  # at most, on the average: prose has four or five
 _BYTES_A_TOKEN = 32  # a text has no fewer tokens than that: they have about four bytes
 
 
@@ -75,10 +76,11 @@ def booked(usage: Usage | None, price: Price | None, worst_cost: int, *, batch: 
     return cost if usage.certain or price is None or cost > worst_cost else None
 
 
-def read_usage(request: TeacherRequest, content: Mapping[str, Any], text: str) -> Usage:
-    """What a completion's body says of the tokens of `request`; `text` is what it says for them, thinking included."""
-    usage = content.get("usage")
-    told = usage if isinstance(usage, Mapping) else {}
+def read_usage(request: TeacherRequest, content: Mapping[str, Any], text: str, thought: str = "") -> Usage:
+    """What a completion's body says of the tokens of `request`; `text` is what it says for them after what it
+    `thought`."""
+    told = _told(content)
+    size, thought_size = (len(one.encode("utf-8", "replace")) for one in (text, thought))
     sent, made = (
         _first(told, "prompt_tokens", "input_tokens") or 0,
         _first(told, "completion_tokens", "output_tokens") or 0,
@@ -92,17 +94,29 @@ def read_usage(request: TeacherRequest, content: Mapping[str, Any], text: str) -
     prompt = sent + (read + written if beside else 0)
     agrees = total is None or total >= prompt + made
     completion = max(made, (total or 0) - prompt)
-    if thinking > completion or (total is None and thinking):
+    too_few = (
+        made - thinking
+    ) * _BYTES_OF_A_TEXT_A_TOKEN < size  # for the text, if thinking were among the completion's
+    if thinking > completion or (thinking and (total is None or (completion == made and too_few))):
         completion = made + thinking  # beside the completion's, or nobody knows
     most_prompt, _ = worst_tokens(request)
     plausible = (
         0 < prompt <= _OVER * most_prompt + _OWN_WORDS
-        and completion >= len(text.encode("utf-8", "replace")) // _BYTES_A_TOKEN
-        and (completion > 0 or not text)
+        and completion >= (size + thought_size) // _BYTES_A_TOKEN
+        and (completion > 0 or not (text or thought))
     )
     counts = [told[name] for name in _COUNTS if told.get(name) is not None]
     certain = plausible and agrees and all(_count(count) is not None for count in counts)
     return Usage(prompt, completion, read, written, _dollars(told), _tier(content, told), certain)
+
+
+def _told(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The report on tokens: where OpenAI has it, or where some streams and routers put it."""
+    groq, choices = content.get("x_groq"), content.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    places = (content, groq, first)
+    found = (place.get("usage") for place in places if isinstance(place, Mapping))
+    return next((usage for usage in found if isinstance(usage, Mapping)), {})
 
 
 def _first(told: Mapping[str, Any], *names: str) -> int | None:

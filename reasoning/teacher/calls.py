@@ -20,7 +20,7 @@ from reasoning.records import stable_id
 from reasoning.teacher.finish_reasons import Finish, finish_of
 from reasoning.teacher.parameters import NO_PARAMETERS, Parameters
 from reasoning.teacher.prices import Price
-from reasoning.teacher.thinking import with_thinking
+from reasoning.teacher.thinking import split_thinking, with_thinking
 
 
 class FailureKind(StrEnum):
@@ -161,8 +161,9 @@ class TeacherReply:
 
     @property
     def truncated(self) -> bool:
-        """Whether it is not known to be whole: cut off, or without a word that says why it ends."""
-        return finish_of(self.finish_reason) is not Finish.WHOLE
+        """Whether it is not known to be whole: cut off, also in its thinking, or without a word that says why it
+        ends."""
+        return finish_of(self.finish_reason) is not Finish.WHOLE or not split_thinking(self.text).closed
 
 
 @dataclass(frozen=True, slots=True)

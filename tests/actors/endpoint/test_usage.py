@@ -10,6 +10,7 @@ from reasoning.teacher.prices import Price
 from tests.actors.in_process import request
 
 ASKED = request("What is 2 + 2?", max_tokens=64)
+OPENAI = {"prompt_tokens": 14, "completion_tokens": 9, "total_tokens": 23}
 PRICE = Price(1.0, 10.0)
 WORST = PRICE.cost(*worst_tokens(ASKED))
 
@@ -141,6 +142,19 @@ def test_what_a_provider_counts_is_booked(usage: dict[str, object], prompt: int,
 def test_a_count_that_is_missing_or_cannot_be_true_is_booked_at_the_worst_case(usage: object) -> None:
     found = used(usage)
     assert not found.certain and booked(found, PRICE, WORST) is None
+
+
+def test_thinking_beside_a_completion_is_told_by_the_text_that_needs_its_tokens() -> None:
+    """Where the total has the completion alone: of 60 tokens a text of 240 letters cannot have had 20."""
+    usage = {"prompt_tokens": 14, "completion_tokens": 60, "total_tokens": 74}
+    usage |= {"completion_tokens_details": {"reasoning_tokens": 40}}
+    assert used(usage, "word " * 12).completion_tokens == 60
+    assert used(usage, "word " * 60).completion_tokens == 100
+
+
+@pytest.mark.parametrize("content", [{"x_groq": {"usage": OPENAI}}, {"choices": [{"usage": OPENAI}]}])
+def test_a_count_may_stand_elsewhere(content: dict[str, Any]) -> None:
+    assert read_usage(ASKED, content, "It is 4.") == used(OPENAI)
 
 
 def test_a_count_too_small_for_its_text_is_not_believed() -> None:

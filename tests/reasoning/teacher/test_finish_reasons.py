@@ -26,6 +26,11 @@ def test_a_remark_after_the_word_changes_nothing() -> None:
     assert finish_of("") is Finish.UNCLEAR
 
 
+def test_thinking_that_does_not_end_was_cut_off_whatever_the_word() -> None:
+    assert TeacherReply("k", "<think>Let me see", "stop", 1, 2, "m").truncated
+    assert not TeacherReply("k", "<think>Let me see</think>4", "stop", 1, 2, "m").truncated
+
+
 @pytest.mark.parametrize(("word", "whole"), [("end_turn", True), ("MAX_TOKENS", False), ("never heard of", False)])
 def test_a_reply_is_whole_by_a_word_that_says_so(word: str, whole: bool) -> None:
     assert TeacherReply("k", "text", word, 1, 2, "m").truncated is not whole
