@@ -26,8 +26,10 @@ from reasoning.prompts.chat_template import ChatTemplateError
 from reasoning.prompts.files import PromptError
 from reasoning.prompts.run_prompts import RunPrompts, run_prompts
 from reasoning.prompts.student_forms import is_chat
+from reasoning.recipe.endpoint import ServeSection
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.teacher import OPENAI_API, TeacherSection
+from reasoning.student.vllm_internals import reasoning_parsers
 from reasoning.tasks.families import FAMILIES
 from reasoning.tasks.loading import TASKS, TaskData, load_problems, spec_of
 from reasoning.teacher.prices import PriceError
@@ -137,12 +139,24 @@ def _endpoint_faults(
         if section.application(endpoint) is None:
             place = path if number == 0 else f"{path}.endpoints.{number - 1}"
             yield from _api_faults(place, section, number, notes, probe, ask and _may_ask(section, recipe, number))
+        elif endpoint.serve is not None and endpoint.serve.reasoning_parser is not None:
+            yield from _parser_faults(path if number == 0 else f"{path}.endpoints.{number - 1}", endpoint.serve)
     if section.kind in ("openai", "serve"):
         return
     if section.kind == "recorded":
         yield from _recording_faults(path, section, data, notes)
     elif data is not None:
         yield from _offline_faults(path, recipe, data, notes)
+
+
+def _parser_faults(path: str, serve: ServeSection) -> Iterator[PreflightFault]:
+    """A parser of thinking that vLLM does not have. (vLLM takes seconds to be imported, so only where one is named.)"""
+    known = reasoning_parsers()
+    if serve.reasoning_parser not in known:
+        what = f"vLLM has no parser {serve.reasoning_parser!r}; it has {', '.join(known)}"
+        yield PreflightFault(
+            f"{path}.serve.reasoning_parser", what, "Take one of these, or leave it out: <think> is read without it"
+        )
 
 
 def _price_faults(path: str, section: TeacherSection, recipe: Recipe) -> Iterator[PreflightFault]:

@@ -50,7 +50,7 @@ def server_arguments(
     chat_template_kwargs: Mapping[str, Any] | None = None,
 ) -> Namespace:
     """The arguments of vLLM's OpenAI-compatible server for an engine of these options. Their defaults are to be had
-    from the command line's parser only. Raises `ValueError` for a parser of thinking that vLLM does not have."""
+    from the command line's parser only."""
     from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 
@@ -60,11 +60,6 @@ def server_arguments(
     arguments.served_model_name = [model_name]
     arguments.default_chat_template_kwargs = dict(chat_template_kwargs or {}) or None
     if reasoning_parser is not None:
-        from vllm.reasoning import ReasoningParserManager
-
-        known = ReasoningParserManager.list_registered()
-        if reasoning_parser not in known:
-            raise ValueError(f"reasoning_parser: vLLM has no {reasoning_parser!r}; it has {', '.join(sorted(known))}")
         arguments.reasoning_parser = reasoning_parser
         arguments.structured_outputs_config.reasoning_parser = reasoning_parser  # the server's own copy
     validate_parsed_serve_args(arguments)
@@ -87,6 +82,13 @@ def read_prompts_by(engine: AsyncLLMEngine, read: Callable[[str], list[int] | No
         }  # the server cuts one token above its limit, then refuses
 
     tokenizer.__class__ = type(f"Framed{own.__name__}", (own,), {"__call__": encode})
+
+
+def reasoning_parsers() -> tuple[str, ...]:
+    """The names of vLLM's parsers of thinking. Its own server checks them in a start that Serve's replicas pass by."""
+    from vllm.reasoning import ReasoningParserManager
+
+    return tuple(sorted(ReasoningParserManager.list_registered()))
 
 
 async def server_application(engine: AsyncLLMEngine, arguments: Namespace) -> Any:

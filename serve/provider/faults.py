@@ -75,6 +75,8 @@ BATCH_KINDS = (
     *(FaultKind.EMPTY, FaultKind.TRUNCATED, FaultKind.WRONG_USAGE, FaultKind.CONTENT_FILTER),
     FaultKind.CONTEXT_TOO_LONG,
     FaultKind.UNSUPPORTED,
+    *(FaultKind.GIVEN_UP, FaultKind.UNFINISHED, FaultKind.WITHHELD, FaultKind.OTHER_WORD, FaultKind.THINKING),
+    *(FaultKind.ANSWER_AS_THINKING, FaultKind.OVERRUN),
 )
 
 

@@ -160,7 +160,7 @@ class RequestHandler:
         account.batch.add(given)
         if fault in ANSWERED:
             account.answered[ask.identity] += 1
-        body = self._completion(ask, arrival, given, fault).decode()
+        body = self._completion(ask, arrival, given, fault, batch=True).decode()
         return LineReply(200, body, malformed=fault is FaultKind.MALFORMED)
 
     def _answer(self, ask: ProviderRequest, prompt_tokens: int) -> Answer:
@@ -171,10 +171,12 @@ class RequestHandler:
         except UnrecordedQuestionError as error:
             raise ProviderError(404, str(error), "question_not_recorded") from error
 
-    def _completion(self, ask: ProviderRequest, arrival: int, given: Answer, fault: FaultKind | None) -> bytes:
+    def _completion(
+        self, ask: ProviderRequest, arrival: int, given: Answer, fault: FaultKind | None, batch: bool = False
+    ) -> bytes:
         wrong = fault is FaultKind.WRONG_USAGE
         at = chance(self.args.seed, "usage", ask.identity, arrival) if wrong else self._form_at(ask, arrival)
-        cost = self.account.prices.cost(given.prompt_tokens, given.completion_tokens)
+        cost = self.account.prices.cost(given.prompt_tokens, given.completion_tokens, batch)
         return completion(f"{ask.identity}{arrival}", self.args.model, int(self._unix()), given, fault, at, cost)
 
     def _form_at(self, ask: ProviderRequest, arrival: int) -> float:

@@ -46,6 +46,18 @@ def test_everything_is_answered_and_booked(journal: Journal, form: str, way: dic
         assert journal.open_batches("offline") == []
 
 
+def test_replies_of_teachers_that_think_are_answers_and_booked_as_they_are_billed(journal: Journal) -> None:
+    """Thinking in all forms, far beyond max_tokens, and counted in as many."""
+    kinds = (FaultKind.THINKING, FaultKind.ANSWER_AS_THINKING, FaultKind.OVERRUN, FaultKind.OTHER_WORD)
+    faults = FaultArgs(weights=dict.fromkeys(kinds, 1.0))
+    with provider(batch_seconds=0.1, batch_fault_share=1.0, faults=faults, thinking_tokens=50) as there:
+        replies = ask(settings(there, max_cost=10_000.0, run="r"), journal, some(60))
+        assert all(isinstance(reply, TeacherReply) and not reply.truncated for reply in replies)
+        seen = there.stats()
+        assert set(seen.faults) == set(kinds) and seen.batch_billed == seen.answered == 60
+        assert seen.cost <= journal.spending("r").settled * (1 + 1e-9)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_refusal_in_a_line_keeps_its_kind(journal: Journal, form: str) -> None:
     kinds = {FaultKind.CONTEXT_TOO_LONG: 1.0, FaultKind.SERVER_ERROR: 1.0, FaultKind.RATE_LIMITED: 1.0}

@@ -44,6 +44,15 @@ def test_a_malformed_line_is_named_with_its_number(tmp_path: Path, student: Path
     assert fault.place == f"{tmp_path / 'gsm8k_train.jsonl'}, line 7" and "malformed JSON" in fault.what
 
 
+def test_a_parser_of_thinking_that_vllm_does_not_have(student: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.run.preflight.reasoning_parsers", lambda: ("deepseek_r1", "qwen3"))  # imports vLLM
+    shared = f"{SMALL}cluster: {{placement: shared}}\n"
+    teacher = f"{shared}teacher: {{kind: serve, model: m, serve: {{reasoning_parser: PARSER}}}}"
+    fault = only(teacher.replace("PARSER", "qwen33"), student)
+    assert fault.place == "teacher.serve.reasoning_parser" and "it has deepseek_r1, qwen3" in fault.what
+    assert checked(teacher.replace("PARSER", "qwen3"), student)
+
+
 @pytest.mark.parametrize(
     ("learning", "place"),
     [
