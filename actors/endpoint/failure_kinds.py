@@ -49,7 +49,9 @@ _CODES: Mapping[FailureKind, str] = {
     _FILTER: """
         content_filter content_policy_violation responsible_aipolicy_violation responsible_ai_policy_violation
         data_inspection_failed moderation_blocked invalid_prompt content_filtered safety""",
-    FailureKind.BAD_REQUEST: "question_not_recorded",  # of this project's recorded teacher: others may be
+    # A parameter, whatever the words say of the model; and a question that a recorded teacher does not have.
+    FailureKind.BAD_REQUEST: """
+        unsupported_parameter unsupported_value unknown_parameter extra_forbidden question_not_recorded""",
 }
 _KIND_OF_CODE = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
 # Given by some endpoints to errors of many kinds: the words tell more.
@@ -128,7 +130,7 @@ _WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
                 r"no) (?:\w+ ){0,2}(?:x-)?api[ _-]?(?:key|token)\b"
             ),
             (
-                r"invalid (?:authentication|authorization|auth|credentials|access token|token|bearer token|"
+                r"invalid (?:authentication|authorization|auth|credentials|access token|bearer token|"
                 r"username or password|subscription key|proxy server token|organization|project)"
             ),
             r"invalid subscription key",

@@ -98,6 +98,8 @@ def _sample(report: EstimateReport) -> list[str]:
     again = f" ({sampled.from_journal} from the journal)" if sampled.from_journal else ""
     failed = "".join(f", {count} failed: {kind}" for kind, count in sampled.failed.items())
     lines = [f"Sample: {sampled.questions} questions, {sampled.replies} replies{again}{cost}{failed}."]
+    if sampled.last_failure:
+        lines.append(f"The last failure: {escape(sampled.last_failure)}")
     if sampled.stand_ins:
         lines.append(
             "There was no exam yet, so the sample shows stand-ins as mistakes: the teacher's own solutions with the "
@@ -162,6 +164,7 @@ def as_json(report: EstimateReport) -> dict[str, Any]:
             "replies": sampled.replies,
             "from_journal": sampled.from_journal,
             "failed": {str(kind): count for kind, count in sampled.failed.items()},
+            "last_failure": sampled.last_failure,
             "stand_ins": sampled.stand_ins,
             "cost": report.sample_cost,
         },

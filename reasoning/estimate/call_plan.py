@@ -1,12 +1,12 @@
-"""How many calls to its teacher a run has still to make, of each kind, and how that number is known.
+"""How many calls of each kind a run still has to make to its teacher, and where that number comes from.
 
 Owns: the arithmetic of calls, for tailored learning and for Fine-tune-CoT. What they cost is in
 `reasoning.estimate.sums`.
 
 Invariants
-- What follows from the recipe and the finished phases is exact. What an exam will find lies between nothing and every
-  question missed, with an expected value whose origin `basis` tells.
-- Nothing that is finished is counted again.
+- What follows from the recipe and the finished phases is exact. What an exam will find lies between no question and
+  every question missed; `basis` says where the expected value comes from.
+- Finished work is not counted again.
 """
 
 from __future__ import annotations

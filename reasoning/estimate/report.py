@@ -1,4 +1,4 @@
-"""Everything that an estimate shows, whichever way it is shown.
+"""Everything that an estimate shows, as a table or as JSON.
 
 Owns: the record, and how it compares with the cap on spending.
 """

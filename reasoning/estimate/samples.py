@@ -1,4 +1,4 @@
-"""The replies of a sample, and the tokens that they used.
+"""The replies to a sample of requests, and the tokens they used.
 
 Owns: the record. Invariant: a reply counts once, under its key in the journal.
 """
@@ -21,10 +21,10 @@ class TeacherSample:
 
     uses: dict[tuple[Ask, int], dict[str, Use]] = field(default_factory=dict)
     failed: Counter[FailureKind] = field(default_factory=Counter)
-    last_failure: str = ""
     questions: int = 0
     from_journal: int = 0
     stand_ins: bool = False
+    last_failure: str = ""
 
     @property
     def replies(self) -> int:

@@ -1,4 +1,4 @@
-"""A stand-in for a student's mistake, for when no exam was sat yet: a teacher's own solution, made wrong at its end.
+"""A stand-in for a student's mistake before the first exam: a teacher's own solution with a wrong ending.
 
 Owns: how it is made. Invariant: it is about as long as what the student would write, and no longer than it can be; it
 is used to count tokens, and never learnt from.

@@ -1,10 +1,9 @@
-"""What a run's calls to its teacher come to: tokens, money and time, before they are made. Pure arithmetic.
+"""What a run's calls to its teacher will take in tokens, money and time. Pure arithmetic.
 
 Owns: from numbers of calls (`reasoning.estimate.call_plan`), and what a sample of them used, to sums and bounds.
 
 Invariants
-- What is known is not estimated: calls whose replies are in the journal count with what they used, and when all of a
-  row are, the row is what happened.
+- What is known is not estimated: a call whose reply is in the journal counts with the tokens it used.
 - A row's most is a bound while each request is sent once: every question missed, every new question admitted, and of
   each request the most tokens that it can use. What is lost on the way and paid for again comes on top of it.
 - A model without a price costs None, never 0.

@@ -1,6 +1,6 @@
 """The keys of a recipe as its models declare them: where each stands, what it may hold.
 
-Owns: the walk through a recipe's sections, for whoever lists keys: the reference, and what is said of an unknown one.
+Owns: the walk through a recipe's sections, for the reference of keys and for messages about unknown ones.
 
 Invariant: everything is read from the models, so a key that is added there is known here.
 """

@@ -132,6 +132,8 @@ CASES = [
     (403, {"error": {"message": "Input was flagged", "code": 403, "metadata": {"reasons": ["violence"], "flagged_input": "Incorrect API key"}}}, FILTER),
     (400, openai("Invalid value for 'messages': expected an array."), BAD),
     (422, {"detail": [{"type": "missing", "loc": ["body", "messages"], "msg": "Field required", "input": {"q": "invalid api key"}}]}, BAD),
+    (400, openai("The model does not know it: 'top_k' is not available", "unsupported_parameter", None, "top_k"), BAD),
+    (400, openai("Invalid token at line 1 column 7 of the JSON body"), BAD),
     (400, "", BAD),
 ]  # fmt: skip
 

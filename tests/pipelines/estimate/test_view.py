@@ -64,8 +64,10 @@ def test_missing_prices_are_named_and_no_dollars_are_made_up() -> None:
 
 def test_the_sample_says_its_cost_its_failures_and_its_stand_ins() -> None:
     sampled = TeacherSample({(Ask.FEEDBACK, 1): {"key": Use(90, 40)}}, Counter({FailureKind.SERVER: 2}), 3, 1, True)
+    sampled.last_failure = "status 503: [busy]"
     words = shown(report(sampled=sampled, sample_cost=0.5, batch=True))
     assert "Sample: 3 questions, 1 replies (1 from the journal), for $0.5000, 2 failed: server." in words
+    assert "The last failure: status 503: [busy]" in words
     assert "stand-ins" in words and "at full price" in words and "teacher.batch.window" in words
 
 
