@@ -15,11 +15,11 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import openai
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 
 from actors.batch_api.files import URL
 from actors.batch_api.remote import TAG, Page, RemoteBatch
@@ -35,6 +35,7 @@ from reasoning.teacher.calls import EndpointSettings, FailureKind
 
 _CALL_S = 60.0  # without a byte; a file may take as many of them as it needs
 _FILE_READY_S = 60.0  # after a file was stored; Azure takes some of them before a batch may be made of it
+_NO_SUCH_PATH = (FailureKind.NOT_FOUND, FailureKind.BAD_REQUEST)  # 404, 405
 _NOT_READY = re.compile(
     r"no such file|(cannot|could not) find|(does not|doesn't) exist|processing|pending|processed state|still being|"
     r"not (yet |been )?(found|ready|processed|available)",
@@ -65,6 +66,13 @@ class _File(BaseModel):
     id: str
     filename: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _unwrapped(cls, content: Any) -> Any:
+        """Some providers give a new file within `data`."""
+        inner = content.get("data") if isinstance(content, Mapping) and "id" not in content else None
+        return inner if isinstance(inner, Mapping) else content
+
 
 class _Files(BaseModel):
     data: list[_File]
@@ -82,6 +90,7 @@ class BatchClient:
         self._window: Any = settings.batch.window
         self._client = make_client(settings, self.api_key, _CALL_S)
         self._backoff_s = backoff_s
+        self._uploads_apart = False  # at a path of their own, as at Together
 
     async def hand_over(self, id: str, content: bytes, made_at: float, until: float) -> RemoteBatch | None:
         """Uploads `content` and creates the batch that we call `id`, before `until` (monotonic time). None: it is not
@@ -114,8 +123,29 @@ class BatchClient:
 
     async def upload(self, id: str, content: bytes) -> str:
         """Stores an input file and returns the provider's name of it. It costs nothing, and may be repeated."""
-        sending = self._client.files.with_raw_response.create(file=(f"{id}.jsonl", content), purpose="batch")
-        return (await self._read(sending, _File)).id
+        name = f"{id}.jsonl"
+        sending: Awaitable[Any]
+        if not self._uploads_apart:
+            sending = self._client.files.with_raw_response.create(file=(name, content), purpose="batch")
+            try:
+                return (await self._read(sending, _File)).id
+            except CallFailed as failed:
+                if failed.kind not in _NO_SUCH_PATH:
+                    raise
+                refused = failed
+        sent = {"purpose": "batch-api", "file_name": name, "file_type": "jsonl"}
+        headers: Any = {"headers": {"Content-Type": "multipart/form-data"}}
+        sending = self._client.post(
+            "/files/upload", body=sent, files={"file": (name, content)}, cast_to=object, options=headers
+        )
+        try:
+            id = (await self._read(sending, _File)).id
+        except CallFailed as failed:
+            if failed.kind in _NO_SUCH_PATH and not self._uploads_apart:
+                raise refused from None
+            raise
+        self._uploads_apart = True
+        return id
 
     async def create(self, id: str, file_id: str) -> RemoteBatch:
         sending = self._client.batches.with_raw_response.create(
@@ -185,7 +215,7 @@ class BatchClient:
         """A JSON response, read strictly."""
         raw = await self._call(sending)
         try:
-            return model.model_validate_json(raw.content)
+            return model.model_validate_json(raw.content) if hasattr(raw, "content") else model.model_validate(raw)
         except ValidationError as error:
             problem = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in problem["loc"]) or "the body"

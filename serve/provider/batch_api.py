@@ -74,8 +74,9 @@ class BatchApi:
         self._made = self._calls = 0
 
     def routes(self) -> list[web.RouteDef]:
+        apart = self._times.form == "together"
         return [
-            web.post("/v1/files", self._unreliable(self._upload)),
+            web.post("/v1/files/upload" if apart else "/v1/files", self._unreliable(self._upload)),
             web.get("/v1/files", self._unreliable(self._list_files)),
             web.get("/v1/files/{id}", self._unreliable(self._file)),
             web.delete("/v1/files/{id}", self._unreliable(self._delete)),
@@ -118,8 +119,9 @@ class BatchApi:
                 400, f"The multipart form could not be read: {error}", "invalid_value", "file"
             ) from error
         sent = form.get("file")
-        if form.get("purpose") != "batch":
-            raise ProviderError(400, "The only purpose offered is 'batch'.", "invalid_value", "purpose")
+        purpose = "batch-api" if self._times.form == "together" else "batch"
+        if form.get("purpose") != purpose:
+            raise ProviderError(400, f"The only purpose offered is '{purpose}'.", "invalid_value", "purpose")
         if not isinstance(sent, web.FileField):
             raise ProviderError(400, "A file is required.", "missing_required_parameter", "file")
         return web.json_response(self._store(sent.filename, "batch", sent.file.read()).card())

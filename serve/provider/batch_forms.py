@@ -4,10 +4,10 @@ Owns: how OpenAI's record of a batch, its list, a result line and a result file 
 - A form changes how a thing is written, never what happened: counts, files and answers are the same in each.
 - A line that is malformed stays as it is in every form.
 
-`openai`, which Groq follows; `azure`: no file is the empty text; `together`: capitals, dates as text, a new batch
-within `job`, no metadata, a bare list, errors alone; `mistral`: its words for states, its names for files and counts,
-bodies as JSON text; `anthropic`: `processing_status`, and results with messages; `vllm`: errors beside a response
-without a body; `google`: its words for states.
+`openai`, which Groq follows; `azure`: no file is the empty text; `together`: files are uploaded at a path of their own,
+capitals, dates as text, a new batch within `job`, no metadata, a bare list, errors alone; `mistral`: its words for
+states, its names for files and counts, bodies as JSON text; `anthropic`: `processing_status`, and results with
+messages; `vllm`: errors beside a response without a body; `google`: its words for states.
 """
 
 from __future__ import annotations
