@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 import transformers.utils.chat_template_utils as rendering
 
+from reasoning.grading.answers import grade
 from reasoning.prompts.chat_template import QUESTION, ChatTemplate, chat_frame
 from reasoning.prompts.encoding import Encoder
 from reasoning.prompts.files import Message, PromptError
 from reasoning.prompts.frame import Frame
 from reasoning.prompts.student_forms import StudentForm, student_form
 from reasoning.recipe.student import ChatSection
+from reasoning.records import AnswerKind, Problem, Split, Verdict
 from tests.reasoning.prompts.chat_templates import TEMPLATES, chat_tokenizer
 
 ASKED = [Message(role="user", content=f"Think.\n\n{QUESTION}")]
@@ -104,6 +106,17 @@ def test_what_is_taught_is_the_assistants_turn_up_to_its_end(family: str) -> Non
     assert head
     assert turn.startswith(head + tokenizer.decode(ids)), "the labels are the turn and the token that ends it"
     assert ids.count(ids[-1]) == 1 and ids[-1] == tokenizer.convert_tokens_to_ids(form.frame.end)
+
+
+@pytest.mark.parametrize("thinking", [None, "on", "off"])
+@pytest.mark.parametrize("family", ["qwen3", "qwen3-thinking", "deepseek-r1", "deepseek-v3.1", "glm4", "smollm3"])
+def test_what_is_taught_is_read_back_as_right(family: str, thinking: Any) -> None:
+    form = chat_form(chat_tokenizer(family), thinking=thinking)
+    problem = Problem("own", "How many?", "42", AnswerKind.NUMBER, Split.TRAIN)
+    assert grade(form.completion("Not 41.\n6 x 7.", "42"), True, problem) == ("42", Verdict.CORRECT)
+    if form.frame.lead.strip():  # it may think in what it is left to write itself
+        thought = form.frame.lead.replace("</think>", "Is it 41? Answer: 41\n</think>")
+        assert grade(f"{thought}6 x 7.\nAnswer: 42", True, problem) == ("42", Verdict.CORRECT)
 
 
 def test_the_day_does_not_change_a_form(monkeypatch: pytest.MonkeyPatch) -> None:
