@@ -91,6 +91,7 @@ _NOTHING_LEFT = re.compile(
     r"|remain)|\bno \w+ (?:left|remain)"
 )
 _TAIL = 300
+_MOST_SENTENCES = 3  # looked at before the last one that holds a number, where all of its numbers are denied
 _AFTER = 100
 
 
@@ -260,7 +261,7 @@ def _without_digits(line: str, how: How) -> FoundAnswer | None:
     return None if spoken is None else FoundAnswer(decimal(spoken), How.NUMBER_WORDS)
 
 
-def last_number(text: str, how: How) -> FoundAnswer | None:
+def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundAnswer | None:
     """The last number of a text: the result of its last calculation, or what its last sentence counts, not the days or
     bags in which it does ("42 marbles in 3 bags")."""
     place = _last_digit(text)
@@ -287,7 +288,8 @@ def last_number(text: str, how: How) -> FoundAnswer | None:
             counted = chosen
         chosen = one
     if chosen is None:
-        return _before(text, start, how)
+        # all its numbers are denied
+        return last_number(text[:start], how, sentences - 1) if sentences and 0 < start < len(text) else None
     answer, also, begun, end, worked = counted or chosen
     if _HIGHER.search(line, begun, end + 8) and (higher := _worked(line[begun:], how)):
         return higher
@@ -296,11 +298,6 @@ def last_number(text: str, how: How) -> FoundAnswer | None:
     if not answer or (begun and _COMPARED.search(line, max(0, begun - 8), begun)):
         return NO_ANSWER
     return FoundAnswer(answer, How.MATH_VERIFY if worked else how, also)
-
-
-def _before(text: str, start: int, how: How) -> FoundAnswer | None:
-    """What stands before a sentence all of whose numbers are denied."""
-    return last_number(text[:start], how) if 0 < start < len(text) else None
 
 
 def _last_digit(text: str) -> int:

@@ -169,18 +169,18 @@ def test_every_other_answer_that_is_taught_is_read_back(data: st.DataObject, rat
 
 
 def test_made_up_completions_raise_nothing() -> None:
-    """2,000 of the completions of `python -m bench.fuzz`, which makes them without end."""
+    """400 of the completions of `python -m bench.fuzz`, which makes them without end."""
     draw = random.Random(0)
-    for _ in range(2000):
+    for _ in range(400):
         check(drawn(draw))
 
 
 @pytest.mark.parametrize("part", PATTERNS)
 def test_time_is_linear(part: str) -> None:
-    """A pattern repeated to 100,000 characters takes less than a second of every kind's time."""
-    text = part * (100_000 // len(part))
+    """A pattern repeated to 20,000 characters takes less than two seconds in all kinds together."""
+    text = part * (20_000 // len(part))
     start = time.process_time()
     for kind in AnswerKind:
         judged_answer(text, kind, SAMPLES[kind].choices)
         mentions(text, SAMPLES[kind].gold, kind, SAMPLES[kind].choices)
-    assert time.process_time() - start < 4
+    assert time.process_time() - start < 2
