@@ -44,12 +44,14 @@ class Expression(AnswerRules):
         return FoundAnswer(answer, how) if answer else None
 
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
-        """Without an anchor: the last mathematics that is marked as such, or a last line that is nothing else."""
+        """Without an anchor: the last mathematics that is marked as such, or a last line that is nothing else;
+        a text of one line may also be an expression as a whole."""
         tail = text[-LONGEST_ANSWER:].rstrip()
         found = [_plain(_inside(one)) for one in _MATHEMATICS.finditer(tail)]
         line = tail.rpartition("\n")[2]
         answer = found[-1] if found else (_plain(line) if re.search(r"[0-9=^\\+]", line) and len(line) < 60 else "")
-        return FoundAnswer(answer, How.LAST_CANDIDATE) if answer else None
+        whole = _plain(tail) if len(text) <= LONGEST_ANSWER and "\n" not in tail.strip() else ""
+        return FoundAnswer(answer, How.LAST_CANDIDATE if answer else How.NONE, whole) if answer or whole else None
 
     def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
         """The last few mathematics of a text: each may be compared by Math-Verify."""

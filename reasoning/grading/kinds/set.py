@@ -55,12 +55,14 @@ class AnswerSet(AnswerRules):
         return FoundAnswer(answer, how) if answer else None
 
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
-        """Without an anchor: the last set in braces, or else the last line where it is a list."""
-        tail = text[-LONGEST_ANSWER:]
+        """Without an anchor: the last set in braces, or else the last line where it is a list; a text of one line may
+        also be a set as a whole."""
+        tail = text[-LONGEST_ANSWER:].strip()
         braced = [found for found in _BRACED.finditer(tail) if (found[1] or found[2] or "").strip()]
-        said = braced[-1][0] if braced else tail.rstrip().rpartition("\n")[2]
-        answer = self._normal(said)
-        return FoundAnswer(answer, How.LAST_CANDIDATE) if answer and (braced or len(self._elements(said)) > 1) else None
+        said = braced[-1][0] if braced else tail.rpartition("\n")[2]
+        answer = self._normal(said) if braced or len(self._elements(said)) > 1 else ""
+        whole = self._normal(tail) if len(text) <= LONGEST_ANSWER and "\n" not in tail else ""
+        return FoundAnswer(answer, How.LAST_CANDIDATE if answer else How.NONE, whole) if answer or whole else None
 
     def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
         yield from (self._normal(found[0]) for found in _BRACED.finditer(text))

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasoning.grading.answers import is_answer, is_right, judged_answer, same_answer
+from reasoning.grading.answers import grade, is_answer, is_right, judged_answer, same_answer
 from reasoning.grading.extraction.found_answer import How
-from reasoning.grading.kinds import KINDS, AnswerRules
+from reasoning.grading.kinds import KINDS, AnswerRules, with_settings
 from reasoning.grading.kinds.date import Date
 from reasoning.grading.kinds.number import Number
 from reasoning.grading.kinds.set import AnswerSet
-from reasoning.records import AnswerKind
+from reasoning.prompts.student_forms import student_form
+from reasoning.records import AnswerKind, Problem, Split, Verdict
 from tests.reasoning.grading.kinds.samples import SAMPLES
 
 ANCHORS = (
@@ -89,3 +90,54 @@ def test_long_texts_of_any_kind_take_no_longer_than_their_length(rules: AnswerRu
     judged_answer(f"The answer is {text}", rules)
     sum(1 for _ in rules.every(text, ()))
     assert time.monotonic() - begun < 10
+
+
+TAUGHT = {
+    (AnswerKind.DATE, ""): (
+        "2021-05-13",
+        "May 13, 2021",
+        "13/05/2021",
+        "13. Mai 2021",
+        "2021年5月13日",
+        "May 2021",
+        "1969",
+    ),
+    (AnswerKind.DATE, '{"order": "day_first"}'): ("05/01/2021",),
+    (AnswerKind.SET, ""): (
+        "a, b, c",
+        "Paris, France; Rome",
+        "none",
+        "1, 2.5",
+        "salt and pepper; bread",
+        "{1, 2}",
+        "red",
+    ),
+    (AnswerKind.SET, '{"separators": ["|"]}'): ("a, b| c",),
+    (AnswerKind.EXPRESSION, ""): (
+        "x^2 - 1",
+        "2\\sqrt{3}",
+        "(1, 2]",
+        "y = 3x + 2",
+        "\\text{odd}",
+        "a, b",
+        "$5$",
+        "3 + 4i",
+    ),
+    (AnswerKind.NUMBER, ""): ("1/2", "-1/2", "2 1/2", "50%", "300000000", "0.0015", "-5", "12345678901234567"),
+    (AnswerKind.NUMBER, '{"unit": "km"}'): ("5 km", "5", "1,200 m", "3.5 kilometres", "3 × 10^8 m"),
+    (AnswerKind.NUMBER, '{"unit": "$"}'): ("$5", "5 dollars", "$1,234.50", "50 cents"),
+    (AnswerKind.NUMBER, '{"unit": "h"}'): ("1 h 30 min", "1.5 hours"),
+    (AnswerKind.NUMBER, '{"tolerance": 0.1}'): ("3.1", "1/3"),
+}
+
+
+@pytest.mark.parametrize(("kind", "settings"), TAUGHT)
+@pytest.mark.parametrize("form", ["label", "fine_tune", "zero_shot", "reasoning", "fine_tune_cot", "zero_shot_cot"])
+def test_what_is_taught_is_read_back_in_every_form(kind: AnswerKind, settings: str, form: str) -> None:
+    written = student_form(form)
+    for gold in TAUGHT[kind, settings]:
+        assert with_settings(kind, settings).golds_in_row(gold) == (gold,)
+        taught = Problem("task", "Which?", gold, kind, Split.TRAIN, settings=settings)
+        for rationale in ("First 7, then 12.", "Say it is 3 km or May 5, 2020, {9}.") if written.reasons else ("",):
+            completion = written.completion(rationale, gold)
+            assert grade(completion, True, taught)[1] is Verdict.CORRECT, completion
