@@ -16,12 +16,13 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: install
 	$(BIN)/python -m pipelines.demo
 
-# Lint, types and every test that needs no Ray, engine or training; takes about a minute.
+# Lint, types and every test that needs no Ray, engine or training; takes about a minute on two cores. Some tests wait
+# for servers and locks, so that there is work for one more process than cores.
 quick: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m quick -n 2 --dist worksteal
+	$(BIN)/python -m pytest -m quick -n 3 --dist worksteal
 
 test: install check
 	$(BIN)/python -m pytest -m "not slow" --durations=20

@@ -123,7 +123,7 @@ def test_the_cap_is_never_passed_by_the_providers_own_count(
     faults = FAULTS.model_copy(update={"share": fault_share})
     journal = Journal(tmp_path / "journal.sqlite")
     cap, asked = 8.0, [f"{number} " + "word " * 50 for number in range(300 if fault_share else 400)]
-    slow = LatencyArgs(median_s=0.15)
+    slow = LatencyArgs(median_s=0.25)
     with Provider(ProviderArgs(teacher="echo", latency=slow, faults=faults, **prices)) as provider:
         base = at(
             provider.base_url,

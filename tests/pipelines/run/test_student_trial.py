@@ -21,11 +21,13 @@ from tests.reasoning.student.families import FAMILIES, Family
 from tests.tiny_students import byte_tokenizer, tiny_llama, tiny_student
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_every_family_passes_its_trial(tmp_path: Path, family: Family) -> None:
     try_student(str(family.saved(tmp_path / "student")), TrainingSection(max_tokens=64), ObjectiveSection())
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_what_vllm_does_not_sample_is_said_with_the_cure(tmp_path: Path, family: Family) -> None:
     folder = family.saved(tmp_path / "student")
