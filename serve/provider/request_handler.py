@@ -217,8 +217,9 @@ def fault_error(fault: FaultKind | None, model: str) -> ProviderError:
         message = "This model's maximum context length was exceeded. Please reduce the length of the messages."
         return ProviderError(400, message, "context_length_exceeded", "messages")
     if fault is FaultKind.UNSUPPORTED:
-        message = "Unsupported parameter: 'temperature' is not supported with this model."
-        return ProviderError(400, message, "unsupported_parameter", "temperature")
+        # Of this one request: a parameter that a model never takes, it refuses in every request.
+        message = "Invalid 'messages[0].content': this text holds characters that cannot be read."
+        return ProviderError(400, message, "invalid_value", "messages[0].content")
     if fault is FaultKind.SERVER_ERROR:
         message = "The server had an error while processing your request. Sorry about that!"
         return ProviderError(500, message, None, None, "server_error")
