@@ -117,12 +117,14 @@ class Endpoint:
         error_response = read_error_response(response)
         texts = [text for _, text in request.messages]
         kind, words = failure_kind(error_response, texts), str(error_response)
+        outcome: LeaseOutcome | None = None
         if kind is FailureKind.BAD_REQUEST:
             said = own_words(error_response.message, texts)
             parameter = refused_parameter(error_response, self.body(request), said)
             if parameter is not None:
-                kind, words = FailureKind.UNSUPPORTED, f"{words[:_LONGEST_QUOTE]}. {cure_of(parameter, said)}"
-        failed = self._failed(request, kind, words, None if response.status in _PERHAPS_SERVED else NOTHING_USED)
+                words, outcome = f"{words[:_LONGEST_QUOTE]}. {cure_of(parameter, said)}", LeaseOutcome.SETTING_REFUSED
+        usage = None if response.status in _PERHAPS_SERVED else NOTHING_USED
+        failed = self._failed(request, kind, words, usage, outcome)
         if kind is not FailureKind.RATE_LIMITED and kind is not FailureKind.SERVER:
             return failed
         observed = read_limits(response.headers, time.time())

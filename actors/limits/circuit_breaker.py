@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from reasoning.teacher.calls import FailureKind
 
 FAILURES_IN_A_ROW = 10
+_SETTINGS_IN_A_ROW = 3  # one refusal of a parameter may be a single request's
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
 _BROKEN_PAUSE_S = 60.0  # a wrong key or an empty account: the user has to act
@@ -78,13 +79,14 @@ class CircuitBreaker:
         self._served = True
         self.succeeded(now, sent_at)
 
-    def refused(self, now: float, sent_at: float, message: str) -> None:
-        """A request was refused for what is in it. Where that befalls the first ones in a row, it befalls all."""
+    def refused(self, now: float, sent_at: float, message: str, of_a_setting: bool = False) -> None:
+        """A request was refused for what is in it. Where that befalls the first ones in a row, it befalls all;
+        `of_a_setting`, for a parameter that every request has, after a few."""
         if self._served:
             self.succeeded(now, sent_at)
         elif sent_at >= self._changed_at:
             self._refused += 1
-            if self._refused < self._limit:
+            if self._refused < (min(_SETTINGS_IN_A_ROW, self._limit) if of_a_setting else self._limit):
                 self.succeeded(now, sent_at)
                 return
             why = f"the first {self._refused} requests were all refused, and none was answered; the last one: {message}"

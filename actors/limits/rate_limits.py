@@ -45,6 +45,7 @@ class LeaseOutcome(StrEnum):
     DONE = "done"  # the endpoint served it, or refused it for its content: it lives
     RATE_LIMITED = "rate_limited"
     REFUSED = "refused"  # for what is in it: its own fault, or something that every request has
+    SETTING_REFUSED = "setting_refused"  # for a parameter that every request has
     FAILED = "failed"  # no answer, or the endpoint's own fault
     BROKEN = "broken"  # every other request will fail too until the user acts
     UNUSED = "unused"  # never sent: the permission is handed back
@@ -190,9 +191,10 @@ class LimiterState:
                 self._breaker.succeeded(now, held.granted_at)  # it lives
                 if held.granted_at > self._halved_at:
                     self._halve(now, pause=not told_to_wait)
-            case LeaseOutcome.REFUSED:
+            case LeaseOutcome.REFUSED | LeaseOutcome.SETTING_REFUSED:
                 self._refusals_in_a_row = 0
-                self._breaker.refused(now, held.granted_at, release.message)
+                of_a_setting = release.outcome is LeaseOutcome.SETTING_REFUSED
+                self._breaker.refused(now, held.granted_at, release.message, of_a_setting)
             case LeaseOutcome.DONE:
                 self._breaker.served(now, held.granted_at)
                 self._refusals_in_a_row = 0

@@ -113,7 +113,7 @@ class EndpointQueue:
             counted = sent.usage is not None and sent.usage.tokens > 0
             self._trials_left = 0 if counted else max(0, self._trials_left - 1)
             ended = _release_of(lease, sent)
-            if sent.outcome in (LeaseOutcome.DONE, LeaseOutcome.REFUSED, LeaseOutcome.RATE_LIMITED):
+            if sent.outcome not in (LeaseOutcome.FAILED, LeaseOutcome.BROKEN):
                 self._open_since = None
             return sent
         finally:

@@ -39,7 +39,7 @@ class FailureKind(StrEnum):
     SERVER = "server"
     NOT_FOUND = "not_found"
     BAD_REQUEST = "bad_request"
-    UNSUPPORTED = "unsupported"  # what every request has: a parameter, or whatever ten in a row were refused for
+    UNSUPPORTED = "unsupported"  # the first requests were all refused alike: for a parameter, for example
     BUDGET = "budget"  # sending it could have passed the cap on spending: nothing was sent
 
     @property

@@ -130,7 +130,7 @@ def test_a_row_s_own_keys_are_what_cures(
 ) -> None:
     async def scenario() -> None:
         async with place(name, monkeypatch) as at:
-            refused = failure(await at.ask(**changed))
-            assert refused.kind is FailureKind.UNSUPPORTED and cure in refused.message
+            sent = await at.ask(**changed)
+            assert sent.outcome is LeaseOutcome.SETTING_REFUSED and cure in failure(sent).message
 
     asyncio.run(scenario())
