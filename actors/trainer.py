@@ -8,6 +8,8 @@ Invariants
   checkpoint (one a pass but the last). A run name that belongs to another job is refused, never silently restored.
 - Nothing waits for machines that do not exist: what a job asks for is compared with the cluster first.
 - An error of the training itself (no example fits, a diverged loss, an unreadable student) is not retried.
+- A student that was taught and cannot be saved (a full disk) is not taught again: its weights are kept beside Ray
+  Train's folder, and the same job saves them.
 
 torch stays in Ray Train's workers and in this actor: importing this module is light.
 """
@@ -37,15 +39,18 @@ from reasoning.recipe.engine import Dtype
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id
 from reasoning.rounds.directory import RoundFiles
+from reasoning.student.config import weights_of
 from reasoning.training.report import FineTuneReport, LossPoint
 
 if TYPE_CHECKING:
     from reasoning.student.checkpoint import Student
+    from reasoning.training.fine_tuning import FineTuning
 
 REPORT_FILE = "fine_tuning.json"
 STATE_FILE = "state.pt"
 LOG_LINES = 30
 RETRIES = 2  # crashes of workers that a run survives
+SAVE_ERRORS = (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError)  # whatever a library raises
 
 
 class TrainingFailed(RuntimeError):
@@ -138,6 +143,7 @@ class Trainer:
         done = finished_report(Path(job.checkpoint_out), identity)
         if done is None:
             check_resources(job)
+            check_space(job)
             wait_for_resources(job, self._patience_s)
             self._fit(job, identity)
             done = finished_report(Path(job.checkpoint_out), identity)
@@ -216,6 +222,23 @@ def check_resources(job: TrainingJob) -> None:
         )
 
 
+def check_space(job: TrainingJob) -> None:
+    """Raises `TrainingRefused` when the disk has no room for the student, in float32, and what a training keeps of it
+    meanwhile. A hub student's size is not known here."""
+    weights = weights_of(Path(job.checkpoint_in))
+    if not weights:
+        return
+    copies = 1 + (job.training.epochs if job.epochs_out is not None else 0)
+    copies += 3 if job.training.epochs > 1 else 0  # weights and two moments, of the pass before
+    Path(job.storage).mkdir(parents=True, exist_ok=True)
+    needed, free = 4 * weights * copies, shutil.disk_usage(job.storage).free
+    if needed > free:
+        raise TrainingRefused(
+            f"{job.run_name}: the student and the training's state need {needed / 2**30:.2g} GiB in {job.storage}, and "
+            f"{free / 2**30:.2g} GiB are free. Free some space, or take another folder (storage.path), and start again"
+        )
+
+
 def wait_for_resources(job: TrainingJob, patience_s: float) -> None:
     """Waits until the job's CPUs and GPUs are free, since an actor that has just stopped gives its own back late.
 
@@ -279,7 +302,7 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
 
     from reasoning.student.checkpoint import save_student
     from reasoning.student.probe import make_probe, save_probe
-    from reasoning.training.fine_tuning import FineTuning, fine_tune
+    from reasoning.training.fine_tuning import TrainingError, fine_tune
 
     context = ray.train.get_context()
     rank, world_size = context.get_world_rank(), context.get_world_size()
@@ -292,7 +315,10 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
         if rank == 0 and job.reporter is not None:
             job.reporter.training_point.remote(point)
 
+    taught: list[FineTuning] = []
+
     def keep(run: FineTuning) -> None:
+        taught[:] = [run]
         if rank == 0 and job.epochs_out is not None:
             save_student(student.model, student.tokenizer, _epoch(job.epochs_out, run.passes).student)
         if run.passes == job.training.epochs:  # what follows is the student itself
@@ -311,18 +337,39 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
             frame=job.frame,
         )  # fmt: skip
 
+    unsaved = Path(job.storage) / f"{job.run_name}.{identity[:16]}.unsaved.pt"
     last = ray.train.get_checkpoint()
-    if last is None:
+    if unsaved.is_file():
+        report = learn(unsaved)
+    elif last is None:
         report = learn(None)
     else:
         with last.as_directory() as folder:
             report = learn(Path(folder) / STATE_FILE)
     if rank == 0:
         document = json.dumps({"identity": identity, **asdict(report)})
-        save_student(student.model.cpu(), student.tokenizer, Path(job.checkpoint_out), {REPORT_FILE: document})
+        try:
+            save_student(student.model.cpu(), student.tokenizer, Path(job.checkpoint_out), {REPORT_FILE: document})
+        except SAVE_ERRORS as error:
+            raise TrainingError(_not_saved(job, error, unsaved, taught)) from error
+        unsaved.unlink(missing_ok=True)
         if job.probe is not None:
             save_probe(make_probe(job.checkpoint_out, job.probe.version, job.probe.prompts), Path(job.probe.file))
             _probe_epochs(job, job.probe)
+
+
+def _not_saved(job: TrainingJob, error: Exception, unsaved: Path, taught: list[FineTuning]) -> str:
+    """Keeps what was learnt in `unsaved`, if that can be, and says what happened and what to do."""
+    what = f"the student is taught, but could not be saved to {job.checkpoint_out}: {type(error).__name__}: {error}"
+    if unsaved.is_file():
+        return f"{what}. Correct that (a full disk: free some space) and start again; its weights are in {unsaved}"
+    try:
+        taught[0].save(unsaved)
+    except (IndexError, *SAVE_ERRORS) as again:
+        return f"{what}. Nor could its weights be kept ({again}). Free some space and start again"
+    return (
+        f"{what}. Correct that (a full disk: free some space) and start again: nothing is taught twice, see {unsaved}"
+    )
 
 
 def _epoch(epochs_out: str, epoch: int) -> RoundFiles:

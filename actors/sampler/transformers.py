@@ -156,7 +156,7 @@ def _load_generator(checkpoint: str, settings: EngineSettings) -> Generator:
     device = torch.device("cuda" if settings.gpus else "cpu")
     if device.type == "cuda":
         torch.cuda.empty_cache()
-    student = load_student(checkpoint, _dtype(settings.dtype, device))
+    student = load_student(checkpoint, _dtype(settings.dtype, device), as_it_is=True)
     student.model.to(device)
     return Generator(student, settings.max_model_len)
 

@@ -119,7 +119,7 @@ class VllmSampler(SamplerReplica):
             tokens=[answer.token_ids for answer in answers],
             logprobs=[[best for best, _ in answer] for answer in steps],
             runners_up=[[second for _, second in answer] for answer in steps],
-            atol=tolerance(probe.dtype, dtype),
+            atol=tolerance(probe.dtype, dtype, rounding=probe.rounding),
         )
 
     async def _generate(self, prompt: Any, parameters: SamplingParams) -> RequestOutput:

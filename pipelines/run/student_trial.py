@@ -175,6 +175,7 @@ def _teach(
         raise TrialFailed(
             f"{source}: a taught {kind} cannot be saved and loaded again: {_said(error)}", cure
         ) from error
+    _sample(source, again, folder / "taught")
     lost = _changed(student, again)
     if lost:
         what = f"{source}: of a taught {kind}, {len(lost)} weights ({', '.join(lost[:3])}) are not saved as they are"
@@ -204,6 +205,20 @@ def _one_step(source: str, student: Student, training: TrainingSection, objectiv
         kind = student.model.config.model_type
         cure = "Take a student of another family (docs/students.md lists those that were tried)"
         raise TrialFailed(f"{source}: a {kind} cannot be taught here: {_said(error)}", cure) from error
+
+
+def _sample(source: str, student: Student, folder: Path) -> None:
+    """The proof that a sampler gives of its weights, given by the small copy."""
+    from reasoning.student.generation import Generator
+    from reasoning.student.probe import make_probe
+
+    kind, cure = student.model.config.model_type, "Take a student of another family (docs/students.md)"
+    try:
+        report = Generator(student).prove(make_probe(str(folder), "trial", [QUESTION, QUESTION * 2], new_tokens=4))
+    except _FAILURES as error:
+        raise TrialFailed(f"{source}: a {kind} cannot be sampled here: {_said(error)}", cure) from error
+    if not report.ok:
+        raise TrialFailed(f"{source}: a {kind} does not answer in a batch as it does alone: {report.reason}", cure)
 
 
 def _changed(student: Student, again: Student) -> list[str]:

@@ -36,8 +36,8 @@ class StudentError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """A `transformers` model, a decoder or an encoder-decoder (T5), and its tokenizer, which has a padding and an
-    end-of-sequence token."""
+    """A `transformers` model, a decoder or an encoder-decoder (T5), and its tokenizer, which has an end-of-sequence
+    token and, to be taught, a padding token."""
 
     model: Any
     tokenizer: Any
@@ -47,8 +47,9 @@ class Student:
         return bool(self.model.config.is_encoder_decoder)
 
 
-def load_student(source: str, dtype: torch.dtype = torch.float32) -> Student:
-    """Loads the student at `source`, a local folder or a hub id, with weights of `dtype`, on the CPU.
+def load_student(source: str, dtype: torch.dtype = torch.float32, *, as_it_is: bool = False) -> Student:
+    """Loads the student at `source`, a local folder or a hub id, with weights of `dtype`, on the CPU. With `as_it_is`
+    it gets no padding token that it lacks: who only samples computes with the table of embeddings that is there.
 
     Raises `StudentError` when there is none, when it is neither a decoder nor an encoder-decoder with safetensors
     weights, or when it lacks weights or a token that it needs to start or to stop."""
@@ -63,7 +64,8 @@ def load_student(source: str, dtype: torch.dtype = torch.float32) -> Student:
     require_all_weights(source, missing)
     require_tokens(source, config, tokenizer)
     require_rows(source, model.get_input_embeddings().weight.shape[0], tokenizer)
-    add_missing_pad_token(model, tokenizer)
+    if not as_it_is:
+        add_missing_pad_token(model, tokenizer)
     return Student(model, tokenizer)
 
 

@@ -6,6 +6,7 @@ Owns: finding `config.json` of a folder or hub id, and what follows from it for 
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +50,18 @@ def context_of(source: str) -> int | None:
     if positions is None and not config.get("is_encoder_decoder"):
         positions = config.get("n_positions")
     return positions if isinstance(positions, int) and positions > 0 else None
+
+
+def weights_of(folder: Path) -> int:
+    """How many numbers the weights in `folder` have, told from the heads of its safetensors files; 0 where there are
+    none that can be read."""
+    from safetensors import SafetensorError, safe_open
+
+    count = 0
+    for file in folder.glob("*.safetensors"):
+        try:
+            with safe_open(file, framework="np") as weights:
+                count += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
+        except (SafetensorError, OSError):
+            continue
+    return count

@@ -82,7 +82,8 @@ class Generator:
         self._device: torch.device = next(student.model.parameters()).device
         self._own_ends = sorted(end_tokens(student.model) | {int(student.tokenizer.eos_token_id)})
         pad = student.tokenizer.pad_token_id
-        self._pad: int = self._own_ends[0] if pad is None else int(pad)
+        rows = student.model.get_input_embeddings().weight.shape[0]
+        self._pad: int = self._own_ends[0] if pad is None or pad >= rows else int(pad)  # any will do: it is not seen
         lengths = [length for length in (context_length(student.model.config), max_model_len) if length is not None]
         self._context = min(lengths, default=None)
         self.tokens_at_once = tokens_at_once or TOKENS_AT_ONCE.get(self._device.type, TOKENS_AT_ONCE["cpu"])
@@ -143,7 +144,7 @@ class Generator:
             tokens=best_PS2.indices[..., 0].tolist(),
             logprobs=best_PS2.values[..., 0].tolist(),
             runners_up=best_PS2.values[..., 1].tolist(),
-            atol=tolerance(probe.dtype, str(self._model.dtype).removeprefix("torch.")),
+            atol=tolerance(probe.dtype, str(self._model.dtype).removeprefix("torch."), rounding=probe.rounding),
         )
 
     def _generate(self, rows: Sequence[SampleRow]) -> list[Completion]:

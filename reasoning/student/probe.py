@@ -5,6 +5,8 @@ Owns: a checkpoint's reference answers (greedy, by `transformers`), their file, 
 Invariants
 - The reference comes from another implementation than the engine it judges, and from the checkpoint's own files.
 - A near-tie of the reference's two best tokens cannot fail a good swap; a probe that compared too little fails.
+- In half precision the tolerance is measured, not assumed: what rounding to bfloat16 does to this very checkpoint. A
+  part of the model that an engine leaves out (Gemma 2's capped attention) is more than that.
 - The runner-up's log-probability is compared too: a confident student's best token has log-probability 0 before and
   after a round, and only what it did not say tells the two apart.
 """
@@ -15,13 +17,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from reasoning.files.durable import new_file
 
 # The mean deviation may be this share of the largest allowed one: arithmetic's noise averages out, other weights do
 # not.
 MEAN_SHARE = 0.25
+HALF_PRECISION = 0.4  # nats: the most that rounding to half precision does to a student
+LEAST, ROUNDINGS = 0.05, 3.0
 
 
 class ProbeUnreadable(ValueError):
@@ -34,7 +38,9 @@ class Probe:
 
     `prompts` and `tokens` are token ids (`tokens` ends with the end-of-sequence token when it came), `logprobs` are
     the natural log-probabilities of `tokens`, `runners_up` those of the second best token at each step; `dtype` is
-    what they were computed in ("float32", "bfloat16", ...).
+    what they were computed in ("float32", "bfloat16", ...). `rounding` is the largest deviation (nats) of these
+    log-probabilities when the same checkpoint computes in bfloat16, or in float32 where it is in half precision itself;
+    None: not measured.
     """
 
     version: str
@@ -43,6 +49,7 @@ class Probe:
     tokens: tuple[tuple[int, ...], ...]
     logprobs: tuple[tuple[float, ...], ...]
     runners_up: tuple[tuple[float, ...], ...]
+    rounding: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +62,12 @@ class ProbeReport:
     mean: float = 0.0
 
 
-def tolerance(*dtypes: str) -> float:
-    """The largest deviation (nats) that arithmetic alone explains when the two sides compute in `dtypes`."""
-    return 2e-3 if all(dtype == "float32" for dtype in dtypes) else 0.4
+def tolerance(*dtypes: str, rounding: float | None = None) -> float:
+    """The largest deviation (nats) that arithmetic alone explains when the two sides compute in `dtypes`; `rounding` is
+    the probe's, where it was measured. Two implementations round at different places, hence its multiple."""
+    if all(dtype == "float32" for dtype in dtypes):
+        return 2e-3
+    return HALF_PRECISION if rounding is None else min(HALF_PRECISION, max(LEAST, ROUNDINGS * rounding))
 
 
 def make_probe(checkpoint: str, version: str, prompts: Sequence[str], new_tokens: int = 16) -> Probe:
@@ -70,20 +80,24 @@ def make_probe(checkpoint: str, version: str, prompts: Sequence[str], new_tokens
 
     if not prompts:
         raise ValueError("a probe needs at least one prompt")
-    tokenizer = load_tokenizer(checkpoint)
-    model, _ = load_model(checkpoint, load_config(checkpoint), "auto")
-    model.eval()
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
-    ends = end_tokens(model)
+    tokenizer, config = load_tokenizer(checkpoint), load_config(checkpoint)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = load_model(checkpoint, config, "auto")[0].eval().to(device)
+    ends, dtype = end_tokens(model), model.dtype
     encoded = tuple(tuple(int(token) for token in tokenizer(prompt).input_ids) for prompt in prompts)
     answers = [_greedy(model, prompt, new_tokens, ends) for prompt in encoded]
+    del model  # two may not fit the memory
+    other = torch.bfloat16 if dtype == torch.float32 else torch.float32
+    model = load_model(checkpoint, config, other)[0].eval().to(device)
+    rounding = max(_rounding(model, *one) for one in zip(encoded, answers, strict=True))
     return Probe(
         version=version,
-        dtype=str(model.dtype).removeprefix("torch."),
+        dtype=str(dtype).removeprefix("torch."),
         prompts=encoded,
-        tokens=tuple(tuple(step[0] for step in answer) for answer in answers),
-        logprobs=tuple(tuple(step[1] for step in answer) for answer in answers),
-        runners_up=tuple(tuple(step[2] for step in answer) for answer in answers),
+        tokens=tuple(tuple(step.token for step in answer) for answer in answers),
+        logprobs=tuple(tuple(step.logprob for step in answer) for answer in answers),
+        runners_up=tuple(tuple(step.runner_up for step in answer) for answer in answers),
+        rounding=rounding,
     )
 
 
@@ -96,11 +110,19 @@ def end_tokens(model: Any) -> set[int]:
     return {int(end) for end in ends} if isinstance(ends, list | tuple) else {int(ends)}
 
 
-def _greedy(model: Any, prompt: tuple[int, ...], new_tokens: int, ends: set[int]) -> list[tuple[int, float, float]]:
-    """(token, its log-probability, the runner-up's) per step."""
+class Step(NamedTuple):
+    """One token of an answer and its log-probability, the second best and that one's."""
+
+    token: int
+    logprob: float
+    second: int
+    runner_up: float
+
+
+def _greedy(model: Any, prompt: tuple[int, ...], new_tokens: int, ends: set[int]) -> list[Step]:
     import torch
 
-    steps: list[tuple[int, float, float]] = []
+    steps: list[Step] = []
     ids_1T = torch.tensor([prompt], device=model.device)
     cache = None
     read: dict[str, Any] = {}
@@ -110,15 +132,35 @@ def _greedy(model: Any, prompt: tuple[int, ...], new_tokens: int, ends: set[int]
             read["encoder_outputs"] = model.get_encoder()(input_ids=ids_1T, return_dict=True)
             name, ids_1T = "decoder_input_ids", ids_1T.new_full((1, 1), model.config.decoder_start_token_id)
         for _ in range(new_tokens):
-            output = model(**read, **{name: ids_1T}, past_key_values=cache, use_cache=True)
-            cache = output.past_key_values
+            carried: dict[str, Any] = {} if cache is None else {"past_key_values": cache}
+            output = model(**read, **{name: ids_1T}, **carried, use_cache=True)
+            cache = getattr(output, "past_key_values", None)
             best_2 = output.logits[0, -1].float().log_softmax(dim=-1).topk(2)
             token = int(best_2.indices[0])
-            steps.append((token, float(best_2.values[0]), float(best_2.values[1])))
+            steps.append(Step(token, float(best_2.values[0]), int(best_2.indices[1]), float(best_2.values[1])))
             if token in ends:
                 break
-            ids_1T = best_2.indices[:1].view(1, 1)
+            next_11 = best_2.indices[:1].view(1, 1)
+            ids_1T = next_11 if cache is not None else torch.cat([ids_1T, next_11], dim=1)  # a state is not carried on
     return steps
+
+
+def _rounding(model: Any, prompt: tuple[int, ...], answer: list[Step]) -> float:
+    """The largest deviation (nats) from `answer` of what `model` says of its tokens and their runners-up, read at
+    once."""
+    import torch
+
+    said = [step.token for step in answer]
+    with torch.inference_mode():
+        if model.config.is_encoder_decoder:
+            ids_1T = torch.tensor([[model.config.decoder_start_token_id, *said[:-1]]], device=model.device)
+            read = {"input_ids": torch.tensor([prompt], device=model.device), "decoder_input_ids": ids_1T}
+        else:
+            read = {"input_ids": torch.tensor([[*prompt, *said[:-1]]], device=model.device)}
+        logprobs_SV = model(**read, use_cache=False).logits[0, -len(answer) :].float().log_softmax(dim=-1)
+    best_2_S2 = torch.tensor([[step.token, step.second] for step in answer], device=model.device)
+    before_S2 = torch.tensor([[step.logprob, step.runner_up] for step in answer], device=model.device)
+    return float((logprobs_SV.gather(1, best_2_S2) - before_S2).abs().max())
 
 
 def compare(
@@ -189,6 +231,7 @@ def load_probe(path: Path) -> Probe:
             tokens=_rows(content["tokens"], int),
             logprobs=_rows(content["logprobs"], float),
             runners_up=_rows(content["runners_up"], float),
+            rounding=None if content.get("rounding") is None else float(content["rounding"]),
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ProbeUnreadable(f"{path}: not a probe: {error}; make it again from its checkpoint") from error

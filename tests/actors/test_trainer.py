@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -26,6 +27,7 @@ from actors.trainer import (
     TrainingJob,
     TrainingRefused,
     check_resources,
+    check_space,
     wait_for_resources,
 )
 from reasoning.files.tables import write_table
@@ -33,6 +35,7 @@ from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example
 from reasoning.rounds.directory import RoundFiles
 from reasoning.student.checkpoint import load_student, save_student
+from reasoning.student.config import weights_of
 from reasoning.student.probe import load_probe
 from reasoning.training.fine_tuning import FineTuneReport, LossPoint, fine_tune
 from tests.tiny_students import tiny_student
@@ -138,6 +141,32 @@ def test_one_worker_teaches_what_the_plain_loop_teaches_and_a_done_job_is_not_do
     assert ray.get(trainer.train.remote(job)) == report
     assert time.monotonic() - started < 3.0
     assert not _train_workers()
+
+
+def test_a_taught_student_that_cannot_be_saved_is_not_taught_again(trainer: Any, tmp_path: Path) -> None:
+    """A file stands where its folder should be (a full disk says the same). Two workers' starts: twenty seconds."""
+    job = _job(tmp_path, 12, epochs=1)
+    (tmp_path / "round-000").write_text("in the way", encoding="utf-8")
+    with pytest.raises(
+        TrainingFailed, match=r"is taught, but could not be saved .*start again: nothing is taught twice"
+    ):
+        ray.get(trainer.train.remote(job))
+    points = len(ray.get(job.reporter.seen.remote()))
+    (tmp_path / "round-000").unlink()
+    report = ray.get(trainer.train.remote(job))
+    assert report.steps == points == len(ray.get(job.reporter.seen.remote()))  # no step was made twice
+    weights, _ = _taught_here(job, 12)
+    torch.testing.assert_close(_weights(load_student(job.checkpoint_out).model), weights, rtol=0, atol=1e-5)
+    assert not list(Path(job.storage).glob("*.unsaved.pt"))
+
+
+def test_a_disk_without_room_is_said_before_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = _job(tmp_path, 4)
+    assert weights_of(tmp_path / "base") == sum(p.numel() for p in tiny_student().model.parameters())
+    check_space(job)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100_000))
+    with pytest.raises(TrainingRefused, match=r"GiB are free\. Free some space"):
+        check_space(job)
 
 
 @pytest.mark.slow
