@@ -23,7 +23,7 @@ from tests.actors.in_process import pool_here, request, run
 from tests.actors.scripted_server import Server, dropped, error
 
 QUICK = LatencyArgs(kind="lognormal", median_s=0.02, spread=0.5)
-# A parameter that is refused once is refused always: that ends a run, and has tests of its own.
+# A refused parameter may end a run, and has tests of its own.
 KINDS = [kind for kind in FaultKind if kind is not FaultKind.UNSUPPORTED]
 FAULTS = FaultArgs(share=0.2, weights=dict.fromkeys(KINDS, 1.0), retry_after_s=0.1, stall_s=9.0, trickle_s=0.15)
 TIMEOUT_S = 3.0  # a stall is longer, and whatever keeps a late machine from an answer should be shorter
