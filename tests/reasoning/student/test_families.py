@@ -24,6 +24,7 @@ EXAMPLES = [
 ]
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_a_family_learns_is_saved_and_sampled(tmp_path: Path, family: Family) -> None:
     student = load_student(str(family.saved(tmp_path / "base")))
