@@ -17,7 +17,7 @@ from reasoning.grading.mistakes import mistakes_of
 from reasoning.grading.rationale_filter import keep
 from reasoning.records import AnswerKind, Attempt, Problem, RationaleSource, Split, Verdict
 
-# Of each kind a gold answer and the options; of a kind without a line, those of text.
+# Of each kind that is read without a process of its own, a gold answer and the options.
 BALLS = ("orange ball", "white ball", "blue ball")
 GOLDS: dict[AnswerKind, tuple[str, tuple[str, ...]]] = {
     AnswerKind.NUMBER: ("42", ()),
@@ -324,19 +324,14 @@ PATTERNS = (
 )
 
 
-def gold_of(kind: AnswerKind) -> tuple[str, tuple[str, ...]]:
-    return GOLDS.get(kind, GOLDS[AnswerKind.TEXT])
-
-
 def drawn(draw: random.Random) -> str:
     parts = [draw.choice(TOKENS) for _ in range(draw.randint(1, 24))]
     return draw.choice(("", " ")).join(parts)
 
 
 def check(text: str) -> None:
-    """Everything that judges a completion, over every kind. Raises what any of it raises, and `AssertionError`."""
-    for kind in AnswerKind:
-        gold, choices = gold_of(kind)
+    """Everything that judges a completion, over these kinds. Raises what any of it raises, and `AssertionError`."""
+    for kind, (gold, choices) in GOLDS.items():
         problem = Problem("task", "Which?", gold, kind, Split.TRAIN, choices)
         prediction, verdict = grade(text, True, problem)
         found = judged_answer(text, kind, choices)
@@ -368,8 +363,7 @@ def repeated(megabytes: float) -> None:
     rows: list[tuple[float, str, str]] = []
     for part in PATTERNS:
         text = part * (int(megabytes * 1024**2) // len(part))
-        for kind in AnswerKind:
-            gold, choices = gold_of(kind)
+        for kind, (gold, choices) in GOLDS.items():
             start = time.perf_counter()
             judged_answer(text, kind, choices)
             mentions(text, gold, kind, choices)

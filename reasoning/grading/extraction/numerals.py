@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from fractions import Fraction
+from functools import lru_cache
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _SUPERSCRIPT = re.compile(r"(?<=[0-9)])([⁺⁻]?[⁰¹²³⁴-⁹]{1,9})")
@@ -63,5 +64,10 @@ def plain_numerals(text: str) -> str:
 
 
 def _spelled(found: re.Match[str]) -> str:
-    part = Fraction(unicodedata.numeric(found[2])).limit_denominator(10)
-    return f"{found[1]} {part}" if found[1] else str(part)
+    part = _part(found[2])
+    return f"{found[1]} {part}" if found[1] else part
+
+
+@lru_cache(maxsize=32)
+def _part(glyph: str) -> str:
+    return str(Fraction(unicodedata.numeric(glyph)).limit_denominator(10))

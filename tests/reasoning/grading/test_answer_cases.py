@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bench.fuzz import PATTERNS, check, drawn
+from bench.fuzz import GOLDS, PATTERNS, check, drawn
 from reasoning.grading.answers import grade, is_answer, is_right, judged_answer, mentions
 from reasoning.grading.kinds import KINDS
 from reasoning.grading.options import stated_choices
@@ -82,7 +82,7 @@ def test_the_published_table_of_completions(real_data: Path) -> None:
 
 FORMS = ("reasoning", "label", "fine_tune", "fine_tune_cot", "zero_shot", "zero_shot_cot")
 PLAIN = [student_form(name) for name in FORMS]
-GOLDS = st.one_of(
+TEXTS = st.one_of(
     st.sampled_from(
         [
             *(
@@ -136,7 +136,8 @@ RATIONALES = st.sampled_from(
 )
 
 
-@given(GOLDS, RATIONALES, st.sampled_from(PLAIN))
+@settings(deadline=None)
+@given(TEXTS, RATIONALES, st.sampled_from(PLAIN))
 def test_every_text_that_is_taught_is_read_back(gold: str, rationale: str, form: StudentForm) -> None:
     gold = " ".join(gold.split())
     assume(
@@ -146,6 +147,7 @@ def test_every_text_that_is_taught_is_read_back(gold: str, rationale: str, form:
     assert grade(form.completion(rationale, gold), True, problem)[1] is Verdict.CORRECT
 
 
+@settings(deadline=None)  # the first expression starts a process
 @given(st.data(), RATIONALES, st.sampled_from(PLAIN))
 def test_every_other_answer_that_is_taught_is_read_back(data: st.DataObject, rationale: str, form: StudentForm) -> None:
     kind = data.draw(st.sampled_from([kind for kind in AnswerKind if kind is not AnswerKind.TEXT]))
@@ -180,7 +182,7 @@ def test_time_is_linear(part: str) -> None:
     """A pattern repeated to 20,000 characters takes less than two seconds in all kinds together."""
     text = part * (20_000 // len(part))
     start = time.process_time()
-    for kind in AnswerKind:
-        judged_answer(text, kind, SAMPLES[kind].choices)
-        mentions(text, SAMPLES[kind].gold, kind, SAMPLES[kind].choices)
+    for kind, (gold, options) in GOLDS.items():
+        judged_answer(text, kind, options)
+        mentions(text, gold, kind, options)
     assert time.process_time() - start < 2
