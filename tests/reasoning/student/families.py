@@ -1,8 +1,8 @@
 """Families of students, each as its real configuration class at the size of a test: what docs/students.md lists.
 
 Owns: the configurations, and what is expected of each family. Every row is tried in
-`tests/reasoning/student/test_families.py`, `tests/reasoning/training/test_prompt_sharing.py` and, with vLLM, in
-`tests/actors/sampler/test_families.py`.
+`tests/reasoning/student/test_families.py`, `tests/reasoning/training/test_prompt_sharing.py` and
+`tests/pipelines/run/test_student_trial.py`.
 """
 
 from __future__ import annotations
