@@ -90,6 +90,8 @@ _NOTHING_LEFT = re.compile(
     r"\b(?:none|nothing|no \w+) (?:is|are|was|were|will be|remains?) ?(?:left|remaining|over)?\b|\bnone (?:left"
     r"|remain)|\bno \w+ (?:left|remain)"
 )
+_ASIDE = re.compile(r"(?<=[\w%])[ ]+\([^()]{1,100}\)\W{0,3}\Z")
+_DENIED_AFTER = re.compile(r"[ ]*(?:is|are|was)(?:[ ]+(?:not|wrong|incorrect|false)|n['’]t)\b")
 _TAIL = 300
 _MOST_SENTENCES = 3  # looked at before the last one that holds a number, where all of its numbers are denied
 _AFTER = 100
@@ -271,6 +273,8 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
     if _refuses(text):
         return NO_ANSWER
     line = _plain(line)
+    if (aside := _ASIDE.search(line)) and CANDIDATE.search(line, 0, aside.start()):
+        line = line[: aside.start()]  # "12 (7 from Monday and 5 from Tuesday)"
     if apart := _SIGNED_APART.match(line) if "-" in line[:4] and not text[start:].lstrip().startswith("-") else None:
         line = f"-{line[apart.end() :]}"
     chosen: tuple[str, str, int, int, bool] | None = None
@@ -279,7 +283,7 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
     while found := CANDIDATE.search(line, position):
         answer, also, end, worked = _chained(line, found.start())
         position = max(end, found.end())
-        if found.start() > 3 and is_denied(line, found.start()):
+        if (found.start() > 3 and is_denied(line, found.start())) or _DENIED_AFTER.match(line, end):
             continue
         one = (answer, also, found.start(), end, worked)
         if chosen is None or not _PREPOSITION.search(line, max(0, found.start() - 40), found.start()):

@@ -159,7 +159,7 @@ def _patterns(count: int) -> _Patterns:
             rf"|(?:\s+[A-{last}](?![\w'’.])){{1,25}}\W*\Z"
             rf"|[)\]*]*[\w\s'’-]{{1,60}}?,?\s+(?:or|and)\s+(?:option\s+)?[(\[]\s*[{either}]\s*[)\]]{wrong}"
         ),
-        lone=re.compile(rf"(?<![\w'’(\[])(?!A\s+[a-z])([A-{last}])(?![\w'’)\]]){abbreviation}"),
+        lone=re.compile(rf"(?<![\w'’(\[])(?!A\s+(?!(?:or|and)\b)[a-z])([A-{last}])(?![\w'’)\]]){abbreviation}"),
         chosen=re.compile(
             rf"\b(?i:choose|chose|pick|picked|select|selected|go(?:ing)?\s+with|choice|option|letter"
             rf"|vote\s+for)\b[\s:*]*(?i:is\b[\s:*]*)?"

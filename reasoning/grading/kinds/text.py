@@ -58,7 +58,7 @@ class Text(AnswerRules):
             return FoundAnswer(_normal(alone[1]), how)
         answer = _of_line(first_line(settled(said))) or _of_line(first_line(said))
         whole = _normal(said)
-        return FoundAnswer(answer, how, whole) if answer or whole else None
+        return FoundAnswer(answer, how if answer else How.NONE, whole) if answer or whole else None
 
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
         """What the last sentence concludes, or the last text in quotes; and the whole, which may be an answer alone."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reasoning.grading.extraction.denials import is_denied
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How, first_line, settled
 from reasoning.grading.extraction.mathematics import plain
 from reasoning.grading.kinds.rules import AnswerRules
@@ -95,7 +96,7 @@ class YesNo(AnswerRules):
         while (place := max(yes, no)) >= 0:
             found = _LONE.match(low, place)
             before = low[max(0, place - 24) : place]
-            if found and not _DENIED.search(before):
+            if found and not _DENIED.search(before) and not is_denied(text, place):
                 if _BEFORE_OTHER.search(before) or _OTHER.match(low, found.end()):
                     return NO_ANSWER
                 return FoundAnswer("yes" if found["yes"] else "no", How.LAST_CANDIDATE)

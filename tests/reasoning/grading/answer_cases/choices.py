@@ -190,6 +190,7 @@ WRONG: list[tuple[tuple[str, ...], Table]] = [
                 "A",
                 [
                     "Answer: A/C",
+                    "It could be A or B.",
                     "Answer: A B C",
                     "Answer: A, B",
                     "A and D",

@@ -91,6 +91,7 @@ YES_NO_WRONG: Table = [
         [
             "The answer is yes or no.",
             "Yes and no.",
+            "It is unclear whether the answer is yes.",
             "yes/no",
             "The answer is both yes and no.",
             "Answer: Yes (or no)",
