@@ -31,6 +31,7 @@ from reasoning.teacher.thinking import may_think, split_thinking
 from reasoning.teacher.turns import own_start
 
 _LONGEST_BARE = 40  # characters of a line that is an answer and nothing else
+_FENCE = re.compile(r"^[ \t>]*```[\w+-]{0,20}[ \t\r]*(?:\n|\Z)", re.MULTILINE)  # a line that opens or closes code
 _WORD = re.compile(r"\w")
 _TAUGHT = re.compile(r"(?:^\s*|\nAnswer:\s*|-->\s*|\nTherefore, the answer is\s+|\sThe answer is\s+)\Z")
 
@@ -166,6 +167,9 @@ def _gold_readings(gold: str, kind: Kind) -> tuple[str, ...]:
 
 def _found(text: str, low: str, kind: Kind, choices: tuple[str, ...]) -> FoundAnswer:
     rules = rules_of(kind)
+    if "```" in text:
+        text = _FENCE.sub("", text)
+        low = lowered(text)
     for start, said, how in anchored(text, low):
         found = rules.first(said, choices, how)
         if found is not None:

@@ -20,7 +20,7 @@ _CARRIERS = (
 )
 _MARK = re.compile(
     rf"<[|｜](?!(?:{_CARRIERS})[|｜]>)/?[\w▁:/.-]{{1,40}}[|｜]>"  # <|im_end|>, <｜end▁of▁sentence｜>
-    r"|<\|turn>|<turn\|>|</?s>|<</?SYS>>|\[/?INST\]|\[\|/?[\w▁]{1,30}\|\]|\]~b\]|\[e~\["
+    r"|<\|turn>|<turn\|>|</?s>|<</?SYS>>|\[/?(?:INST|EOS|BOS|EOT)\]|\[\|/?[\w▁]{1,30}\|\]|\]~b\]|\[e~\["
     r"|</?(?:eos|bos|pad|unk|eot|eop|eoa|eoh|eod|end_of_turn|start_of_turn|endoftext|end_of_text|extra_id_1|_user"
     r"|role)>",
     re.IGNORECASE,

@@ -28,6 +28,10 @@ _ANCHOR = re.compile(
 )
 _HEADING = re.compile(r"answers?[*_ \t]*\n\s*")
 _BEFORE_HEADING = ("", "final", "the", "the final", "my", "my final", "correct")
+_HOW_FOUND = re.compile(  # "the answer is found by adding": what follows is the way to it
+    r"(?:then\s+|simply\s+)?(?:found|obtained|calculated|computed|determined|derived|reached|arrived\s+at)\s+"
+    r"(?:by|from|through|with|when|if|as|in|using)\b"
+)
 _DENIED = re.compile(r"\bnot\b|n[’']t\b|\bcannot\b")
 _TAG = re.compile(r"answer(?:\|?>|\])")  # <answer>, <|answer|>, [ANSWER]
 _BEFORE_TAG = re.compile(r"[<\[]\|?(?:final|correct|my|your|the|short)?[_ -]?\Z")
@@ -56,11 +60,16 @@ _WEAK_WORDS = (
     "antwo",
     "Antwo",
     "utput",
+    'ption"',
+    'etter"',
+    'rediction"',
+    'inal"',
 )
 _WEAK = re.compile(
     r"\bans\b\s*(?:[:=]|is\b)|\b(?:antwort|antwoord)\b\s*(?:ist|lautet|is|[:=])|\br[ée]ponse\b\s*(?:est|[:=])"
     r"|\b(?:respuesta|resposta|risposta)\b\s*(?:es|é|è|[:=])|\bjawaban(?:nya)?\b\s*(?:adalah|[:=])|\bcevap\b\s*[:=]"
     r"|\bответ\b\s*[:=—–-]|(?:答案|答え|正解|回答)\s*(?:是|为|は|[:：=])|(?:정답|답)\s*(?:은|는|[:=])|\bodpowiedź\b\s*(?:to|[:=])"
+    r"|<ans>|[\"'](?:final[_ ])?(?:choice|option|letter|result|solution|output|prediction|final)[\"']\s*:\s*[\"']?"
     r"|\b((?:final\s+)?(?:result|solution|choice|output)\s*(?:is\b|[:=]))[*_\s]*",
     re.IGNORECASE,
 )
@@ -168,7 +177,7 @@ def _after_phrase(low: str, place: int) -> int:
             return -1
     elif found[1] and _DENIED.search(found[1]):
         return -1
-    return -1 if is_told(low, place) else found.end()
+    return -1 if _HOW_FOUND.match(low, found.end()) or is_told(low, place) else found.end()
 
 
 def _in_box(text: str, start: int) -> str:

@@ -62,6 +62,8 @@ _DENIAL = re.compile(
     r"\s+(?:be\s+|been\s+|have been\s+|equal(?:s| to)?\s+|exactly\s+|simply\s+|just\s+|really\s+|actually\s+|a\s+"
     r"|an\s+|the\s+|option\s+"
     r"|choice\s+|answer\s+|is\s+|with\s+|=\s*)*[\s\"'“‘*_(\[$`]*\Z"
+    r"|(?:\bnot\s+|n['’]t\s+)(?:sure|certain|convinced|confident)\s+(?:(?:that|if|whether)\s+)?(?:it|that|this)"
+    r"(?:['’]s|\s+is)\s+[\"'“‘*_(\[$`]*\Z"
 )
 _TOLD = re.compile(
     rf"\b(?:(?:{_NOT_THE_ANSWER})\s+(?:(?!(?:the|my|our|an?)\b)\w+\s+)?answer|(?:{_SAID_BY_OTHERS})(?:the "

@@ -54,6 +54,9 @@ _SECOND_THOUGHT = re.compile(
     r"|a mistake))(?!\w)"
 )
 _NOT_BUT = re.compile(r"\bnot\b[^.\n]{1,80}?\bbut\b", re.IGNORECASE)
+_SO = re.compile(r"[,;] (?:so|thus|hence|therefore)\b")
+_PREMISE = re.compile(r"[0-9].*(?:\bis\b|=).*[0-9]")
+_EQUATION = re.compile(r"[0-9].*=.*[0-9]")
 _WINDOWS = (128, 4096)  # characters from the end, before the whole text is read
 _LONGEST_MATCH = 100
 
@@ -69,6 +72,14 @@ def settled(said: str) -> str:
         return said
     thoughts = [found.end() for found in _SECOND_THOUGHT.finditer(low) if not low[: found.start()][-1:].isalnum()]
     return said[thoughts[-1] :] if thoughts else said
+
+
+def concluded(line: str) -> str:
+    """The conclusion of "1 hour is 60 min, so 60 - 18 = 42 min": what an equation follows from is not the answer."""
+    so = _SO.search(line)
+    if so is None or not _EQUATION.search(line, so.end()) or not _PREMISE.search(line[: so.start()]):
+        return line
+    return line[so.end() :]
 
 
 def first_line(said: str) -> str:

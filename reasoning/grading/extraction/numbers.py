@@ -19,7 +19,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from reasoning.grading.extraction.denials import is_denied, without_struck
-from reasoning.grading.extraction.found_answer import NO_ANSWER, FoundAnswer, How, first_line
+from reasoning.grading.extraction.found_answer import NO_ANSWER, FoundAnswer, How, concluded, first_line
 from reasoning.grading.extraction.mathematics import decimal, plain, worked_out
 from reasoning.grading.extraction.number_words import words_to_number
 from reasoning.grading.extraction.numerals import plain_numerals
@@ -45,6 +45,7 @@ _TO_EQUALS = re.compile(
     r"(?:=>?|->|\b(?:equals|gives|makes|yields|is equal to)\b)"
 )
 _SIGNED_APART = re.compile(r"[\s$(*:]*-[ ]+(?=[$.0-9])")
+_NEGATIVE = re.compile(r"(?:\bnegative|(?:\A|\b(?:is|was|be|to|get|at)[ ]+|=[ ]*)minus)[ ]+\Z", re.IGNORECASE)
 _SIGN_WORD = re.compile(r"\b(?:minus|negative)[ ]*\Z", re.IGNORECASE)
 _COMPARED = re.compile(r"(?<![=\-])[<>≤≥≠±][ =]*[$(]*\Z|\+/-[ ]*\Z")
 _UPPER_END = re.compile(
@@ -55,7 +56,7 @@ _VARIABLE = re.compile(r"[ ]?(?:[xyzn]\b(?![-'’.][a-z])|\\)")
 
 _WORDS = r"(?:[ ]+(?!or\b|and\b)[A-Za-z%°][\w%°/'’-]*){0,3}?"
 _ALTERNATIVE = re.compile(
-    rf"{_WORDS}[ ]*,?[ ]*[(\[]?[ ]*(?:(or|and/or|maybe|perhaps|possibly|alternatively)|i\.e\.,?|that is,?|≈)[ ]+"
+    rf"{_WORDS}[ ]*[,?]?[ ]*[(\[]?[ ]*(?:(or|and/or|maybe|perhaps|possibly|alternatively)|i\.e\.,?|that is,?|≈)[ ]+"
     r"(?:(?:maybe|perhaps|possibly|even|about|approximately|exactly|roughly|around|just|rather|else|also|equivalently"
     r"|it is|[a-z][ ]*=)[ ]+)*",
     re.IGNORECASE,
@@ -120,6 +121,8 @@ def stated_number(said: str, how: How) -> FoundAnswer | None:
         found = _worked(line, how)
         if found is not None:
             return found
+    if "=" in line:
+        line = concluded(line)
     start = _first_meant(line)
     if start < 0:
         return _without_digits(line, how)
@@ -301,7 +304,8 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
         return NO_ANSWER
     if not answer or (begun and _COMPARED.search(line, max(0, begun - 8), begun)):
         return NO_ANSWER
-    return FoundAnswer(answer, How.MATH_VERIFY if worked else how, also)
+    stated = FoundAnswer(answer, How.MATH_VERIFY if worked else how, also)
+    return _signed(stated) if answer[0] != "-" and _NEGATIVE.search(line, max(0, begun - 20), begun) else stated
 
 
 def _last_digit(text: str) -> int:

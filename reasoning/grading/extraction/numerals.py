@@ -1,4 +1,4 @@
-"""Digits and signs of every script and shape as plain ASCII: full-width digits, dashes, superscripts, fractions.
+"""Digits, letters and signs of every script and shape as plain ASCII: full-width ones, dashes, superscripts, fractions.
 
 Owns: which characters are the same to a reader. Invariant: total, and linear in the text's length; a text that is plain
 already is returned as it is.
@@ -45,6 +45,8 @@ def _of_script(char: str) -> str:
         return str(digit)
     if "！" <= char <= "～":  # full-width forms
         return chr(ord(char) - 0xFEE0)
+    if "Ⓐ" <= char <= "ⓩ":  # letters in circles
+        return unicodedata.normalize("NFKC", char)
     if char == "￥":
         return "¥"
     category = unicodedata.category(char)

@@ -68,6 +68,7 @@ class Choice(AnswerRules):
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
         """Without an anchor: what the last sentence picks, by letter or by text; else the last letter in brackets."""
         patterns = _patterns(len(choices))
+        text = plain_numerals(text)
         sentence = _last_sentence(text)
         if "\\" in sentence:
             sentence = plain(sentence)
@@ -89,6 +90,7 @@ class Choice(AnswerRules):
         yield from options_within(text, choices)
 
     def is_bare(self, line: str, choices: tuple[str, ...]) -> bool:
+        line = plain_numerals(line)
         found = _patterns(len(choices)).leading.match(line)
         if found is None:
             return False

@@ -38,6 +38,7 @@ _EMPTY = frozenset(
     ("none", "nothing", "∅", "empty", "empty set", "the empty set", "\\emptyset", "\\varnothing", "no element")
 )
 _DRESS = " \t\r\n*_`\"'“”‘’«»$"
+_EDGES = _DRESS + "{}[],;"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,8 @@ class AnswerSet(AnswerRules):
         """The elements in the order of their normal forms, each once."""
         said = _undressed(said).strip(_DRESS)
         braced = _BRACED.fullmatch(said.strip(_DRESS + "."))
-        said = (braced[1] or braced[2] or "") if braced else said.strip("{}[]")
-        said = _NAMED.sub("", _INTRODUCED.sub("", said)).strip("{}[]")
+        said = (braced[1] or braced[2] or "") if braced else said.strip(_EDGES)
+        said = _NAMED.sub("", _INTRODUCED.sub("", said)).strip(_EDGES)
         if said.strip(_DRESS + ".").lower() in _EMPTY:
             return [NOTHING]
         found = {element for part in self._parts(said) if (element := _element(part))}

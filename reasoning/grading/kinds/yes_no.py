@@ -67,6 +67,16 @@ _DENIED = re.compile(
     r"(?:\bnot|n['’]t|\brather than|\binstead of)\s+(?:a\s+|an\s+|the\s+|simply\s+|be\s+)?[\"'“*]*\Z", re.IGNORECASE
 )
 _DENIED_NOUN = re.compile(r"\W*no\s+(?!way|chance|sir)\w", re.IGNORECASE)
+# What a last sentence without "yes" or "no" comes to: "The statement is false." or "It could not."
+_COMES_TO = re.compile(
+    r"(?:(?:\b(?:statement|claim|assertion|sentence|premise|proposition|it|that|this)(?:\s+is|\s+was|\s+must\s+be|['’]s))"
+    r"(?:\s+(?:therefore|thus|clearly|indeed|actually|definitely))?\s+"
+    r"(?P<not>not\s+)?(?:(?P<true>true|correct)|(?P<false>false|untrue|incorrect))"
+    r"|(?:\A|[.!?;,\n]\s*|\b(?:so|thus|hence|therefore|and|but)\s+)(?:it|he|she|they|that|one|you|we|i|this)\s+"
+    r"(?:could|can|would|will|wo|did|does|do|is|was|are|were|has|have|had|should|must|ca)(?P<denied>n['’]?t|not|\s+not)?)"
+    r"[\s.!*\"'”’)]*\Z",
+    re.IGNORECASE,
+)
 _SHORT = 60  # characters of a text that may be nothing but its answer, in words
 
 
@@ -107,6 +117,7 @@ class YesNo(AnswerRules):
         sentence = text.strip()
         noun = _DENIED_NOUN.match(sentence)  # "No coin was flipped." denies a noun
         answer = _leading(sentence) if len(sentence) <= _SHORT and noun is None else ""
+        answer = answer or _come_to(text)
         return FoundAnswer(answer, How.LAST_CANDIDATE) if answer else None
 
     def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
@@ -168,6 +179,15 @@ def _leading(line: str) -> str | None:
     if _OTHER.match(line, found.end()):
         return ""
     return "yes" if found["yes"] else "no"
+
+
+def _come_to(text: str) -> str:
+    found = _COMES_TO.search(text[-LONGEST_ANSWER:])
+    if found is None:
+        return ""
+    if found["true"] or found["false"]:
+        return "yes" if bool(found["true"]) != bool(found["not"]) else "no"
+    return "no" if found["denied"] else "yes"
 
 
 def _meaning(found: re.Match[str]) -> str:

@@ -20,6 +20,12 @@ RIGHT: list[tuple[tuple[str, ...], Table]] = [
                 "C",
                 [
                     "So C is the answer.",
+                    "```\nC\n```",
+                    '{"choice": "C"}',
+                    '{"final_option": "(C)"}',
+                    "<ans>C</ans>",
+                    "Ⓒ",
+                    "（Ｃ）",
                     "Therefore, C is the correct answer.",
                     "Choice C it is.",
                     "I choose c.",

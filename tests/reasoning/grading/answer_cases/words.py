@@ -9,6 +9,10 @@ YES_NO_RIGHT: Table = [
         "no",
         [
             "Nope, it couldn't.",
+            "It could not.",
+            "Snow melts there, so they don't.",
+            "The claim is false.",
+            "That is not true.",
             "Absolutely not.",
             "Definitely not!",
             "Of course not.",
@@ -134,6 +138,9 @@ TEXT_RIGHT: Table = [
         "ndr",
         [
             "So we get ndr.",
+            "n + d + r = ndr",
+            "The letters are n, d and r. Together they make ndr.",
+            "The answer is ndr.\n\nThe answer is found by reading the ends of the words.",
             "Concatenated: ndr",
             "The concatenation is ndr",
             "Therefore, ndr.",
