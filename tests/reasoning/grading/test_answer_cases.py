@@ -58,9 +58,8 @@ def test_wrong_denied_and_several_answers_are_not_right() -> None:
     assert not wrong, "\n".join(map(str, wrong))
 
 
-# Judged otherwise than the published table does: the first would need the question (what "tails up" says of it); the
-# second is a sentence that no reader would call well formed.
-OTHERWISE = ("The coin is tails up.", "The answer is 1 hour is 60 min, so 60 - 18 = 42 min")
+# Judged otherwise than the published table does: what "tails up" says would need the question.
+OTHERWISE = ("The coin is tails up.",)
 
 
 def test_the_published_table_of_completions(real_data: Path) -> None:

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from reasoning.teacher.prices import NANO, Price, PriceError, dollars, load_prices, most_prompt_tokens, price_of
 
-prices = st.builds(Price, st.floats(0, 1000), st.floats(0, 1000), st.floats(0, 1))
+prices = st.builds(
+    Price,
+    st.floats(0, 1000, allow_subnormal=False),
+    st.floats(0, 1000, allow_subnormal=False),
+    st.floats(0, 1, allow_subnormal=False),
+)
 tokens = st.integers(0, 10_000_000)
 
 
