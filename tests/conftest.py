@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from reasoning.recipe.student import EMBEDDED_STUDENT
 
@@ -24,10 +25,19 @@ os.environ["COLUMNS"] = "160"  # of the tables that tests read, whatever termina
 
 ROOT = Path(__file__).resolve().parent.parent
 
-NOT_QUICK = ("slow", "engine", "training", "packaging", "cluster")
+NOT_QUICK = ("slow", "engine", "training", "packaging", "cluster", "thorough")
+QUICK_EXAMPLES = 20  # of each property in `make quick`; `make test` tries Hypothesis's hundred
 MOST_STEPS = 20  # of an optimizer in a quick test: enough to see that a loss falls
 
 _steps = 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Properties hold on a busy machine too: how long an example takes to make or to try is not what they assert."""
+    whole = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("whole", whole)
+    settings.register_profile("quick", whole, max_examples=QUICK_EXAMPLES)
+    settings.load_profile("quick" if config.option.markexpr == "quick" else "whole")
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects

@@ -139,8 +139,10 @@ def read_row(row: DataRow, forms: tuple[Fields, ...], kind: Kind, shuffle: rando
     for fields in forms:
         if fields.are_in(row):
             return fields.read(row, kind, shuffle)
-    wanted = ", or ".join(" and ".join(repr(name) for name in fields.names) for fields in forms)
-    raise ValueError(f"it lacks the fields {wanted}; it has only {', '.join(map(repr, row))[:200] or 'none'}")
+    missing = [[repr(name) for name in fields.names if not _has(row, name)] for fields in forms]
+    what = "field" if all(len(names) == 1 for names in missing) else "fields"
+    wanted = ", or ".join(" and ".join(names) for names in missing)
+    raise ValueError(f"it lacks the {what} {wanted}; it has only {', '.join(map(repr, row))[:200] or 'none'}")
 
 
 # Fields -------------------------------------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ from tests.actors.batch_api.batches import (
     some,
 )
 
-FORMS = ("openai", "azure", "together", "mistral", "anthropic", "vllm", "google")
+OTHERS = ("azure", "together", "mistral", "anthropic", "vllm", "google")
+FORMS = ("openai", *(pytest.param(form, marks=pytest.mark.thorough) for form in OTHERS))
 WAYS: dict[str, dict[str, Any]] = {
     "rows twice and of nobody": {"batch_odd_rows": True},
     "files zipped": {"batch_zipped": True},

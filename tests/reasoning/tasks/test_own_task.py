@@ -112,7 +112,7 @@ def test_faults_of_two_files_are_told_together_with_their_lines(tmp_path: Path) 
         ({"q": "", "a": "red"}, "question is empty"),
         ({"q": "Which?", "a": "violet"}, "'violet' is not among its 2 options"),
         ({"q": "Which?", "a": ""}, "answer is empty"),
-        ({"question": "Which?", "a": "red"}, "lacks the fields 'q' and 'a'; it has only 'question', 'a'"),
+        ({"question": "Which?", "a": "red"}, "lacks the field 'q'; it has only 'question', 'a'"),
         ({"q": "Is 3 it?", "a": "green"}, "appears twice with different answers: 'B' here, 'A' in"),
     ],
 )

@@ -30,6 +30,8 @@ from tests.reasoning.training.plain_losses import (
 from tests.tiny_students import byte_tokenizer, tiny_llama
 from tests.tiny_t5 import tiny_t5, tiny_t5_student
 
+pytestmark = pytest.mark.training
+
 
 @pytest.mark.training
 @settings(deadline=None, max_examples=80)

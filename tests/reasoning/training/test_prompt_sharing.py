@@ -14,6 +14,8 @@ from reasoning.training.prompt_sharing import can_share_prompts, layer_types, wi
 from tests.reasoning.student.families import ENCODER_DECODERS, FAMILIES, Family, llama_sizes
 from tests.reasoning.training.plain_losses import BATCH, assert_as_plain
 
+pytestmark = pytest.mark.training
+
 DECODERS = [family for family in FAMILIES if family.name not in ENCODER_DECODERS]
 
 

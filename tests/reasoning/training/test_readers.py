@@ -26,6 +26,8 @@ from tests.reasoning.training.plain_losses import BATCH, VOCABULARY, assert_as_p
 from tests.tiny_students import tiny_llama
 from tests.tiny_t5 import tiny_t5
 
+pytestmark = pytest.mark.training
+
 SMALL: dict[str, Any] = {
     "vocab_size": VOCABULARY,
     "hidden_size": 64,

@@ -22,6 +22,8 @@ from reasoning.training.samples import (
 from tests.tiny_students import byte_tokenizer
 from tests.tiny_t5 import tiny_t5_student
 
+pytestmark = pytest.mark.training
+
 
 @st.composite
 def datasets(draw: st.DrawFn) -> list[TokenizedExample]:
