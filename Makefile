@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: install
 	$(BIN)/python -m pipelines.demo
 
-# Lint, types and every test that needs no Ray, engine or training; takes about a minute on two cores. Some tests wait
+# Lint, types and every test that needs no Ray, engine or training; takes under two minutes on two cores. Some tests wait
 # for servers and locks, so that there is work for one more process than cores.
 quick: install
 	$(BIN)/ruff format --check .
