@@ -34,9 +34,16 @@ WAYS: dict[str, dict[str, Any]] = {
     "some expire": {"batch_expire_share": 0.3},
 }
 
+# Every form in one way, and one form in every way, in `make test`; the rest in `make test-all`.
+FORMS_AND_WAYS = [
+    pytest.param(form, WAYS[way], id=f"{form}-{way}", marks=marks)
+    for row, form in enumerate(("openai", *OTHERS))
+    for column, way in enumerate(WAYS)
+    for marks in [() if row == 0 else pytest.mark.thorough if column == row % len(WAYS) else pytest.mark.slow]
+]
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
+
+@pytest.mark.parametrize(("form", "way"), FORMS_AND_WAYS)
 def test_everything_is_answered_and_booked(journal: Journal, form: str, way: dict[str, Any]) -> None:
     requests = some(20)
     with provider(batch_form=form, batch_seconds=0.1, **way) as there:

@@ -17,18 +17,18 @@ from pipelines.run.student_trial import TrialFailed, try_student
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.student.checkpoint import save_student
 from tests.pipelines.run.checking import SMALL, checked, only
-from tests.reasoning.student.families import FAMILIES, Family
+from tests.reasoning.student.families import ALL_FAMILIES, FAMILIES, Family
 from tests.tiny_students import byte_tokenizer, tiny_llama, tiny_student
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+@pytest.mark.parametrize("family", ALL_FAMILIES)
 def test_every_family_passes_its_trial(tmp_path: Path, family: Family) -> None:
     try_student(str(family.saved(tmp_path / "student")), TrainingSection(max_tokens=64), ObjectiveSection())
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+@pytest.mark.parametrize("family", ALL_FAMILIES)
 def test_what_vllm_does_not_sample_is_said_with_the_cure(tmp_path: Path, family: Family) -> None:
     folder = family.saved(tmp_path / "student")
     if family.vllm:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import transformers
 
@@ -164,3 +165,11 @@ FAMILIES = (
     Family("Pegasus", _own("PegasusConfig", **_BART), shares=False, vllm=False),
 )  # fmt: skip
 ENCODER_DECODERS = {"T5", "Flan-T5", "BART", "Pegasus"}
+
+# Of each way in which a student may be unlike Llama one, tried in `make test`; the others are tried in `make test-all`.
+OFTEN = frozenset(
+    ("Llama", "Qwen2", "Qwen3", "Gemma 2", "Mistral 0.1", "Mixtral", "LFM2", "MPT", "GPT-2", "GPT-Neo", "T5", "BART")
+)
+ALL_FAMILIES = [
+    pytest.param(family, id=family.name, marks=() if family.name in OFTEN else pytest.mark.slow) for family in FAMILIES
+]

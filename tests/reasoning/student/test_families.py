@@ -14,7 +14,7 @@ from reasoning.student.generation import Generator
 from reasoning.student.probe import make_probe
 from reasoning.student.sampling import Sampling
 from reasoning.training.fine_tuning import fine_tune
-from tests.reasoning.student.families import FAMILIES, Family
+from tests.reasoning.student.families import ALL_FAMILIES, FAMILIES, Family
 
 ROOT = Path(__file__).resolve().parents[3]
 PROMPTS = ["Question: 12 + 30 =", "What is the largest of 3, 7 and 5?", "abc"]
@@ -25,7 +25,7 @@ EXAMPLES = [
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+@pytest.mark.parametrize("family", ALL_FAMILIES)
 def test_a_family_learns_is_saved_and_sampled(tmp_path: Path, family: Family) -> None:
     student = load_student(str(family.saved(tmp_path / "base")))
     training = TrainingSection(batch_size=4, epochs=4, learning_rate=1e-3, warmup_steps=0, max_tokens=64)
