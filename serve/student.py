@@ -56,7 +56,7 @@ class StudentServing(EngineSection):
     """What is served and on how much. `checkpoint` is a folder in Hugging Face format or a hub id; `model_name` is the
     `model` of requests; `prompt` is the form it was trained on, with {question} in it; `frame` says more of that form
     than its text (a run's has one); `defaults` is what a request that does not say how to sample gets: `examined` as in
-    an evaluation, `published` what the checkpoint's `generation_config.json` suggests, for a model that is no student;
+    an evaluation, `published` what the checkpoint's `generation_config.json` suggests, for other models;
     `gpus` and `cpus` are per replica; `reasoning_parser` (vLLM's, by name) parts thinking from an answer, and
     `chat_template_kwargs` are arguments of the chat template; how the engine is set up are a recipe's keys."""
 

@@ -1,7 +1,7 @@
 """Whether an endpoint is there, takes the key and has the model: asked before a run begins.
 
 Owns: the question for its models, the request of one token that decides where the list does not, and the stock client
-for the calls that are no completions (`actors.batch_api.client`).
+for calls other than completions (`actors.batch_api.client`).
 
 Invariants
 - Every error names the endpoint's address and says what to do; no message holds a key.

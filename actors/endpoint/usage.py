@@ -8,7 +8,7 @@ Invariants
   either.
 - Thinking counts as completion, wherever it stands: in `completion_tokens`, beside them, or in `total_tokens` alone.
   Where nothing tells which, the larger count stands.
-- More tokens than any model has room for are no count.
+- A count above what any model has room for is ignored.
 
 Forms: OpenAI's (`prompt_tokens`, `completion_tokens`, `total_tokens` and their details), and beside them DeepSeek's
 `prompt_cache_hit_tokens`, Anthropic's `input_tokens`, `cache_read_input_tokens` and `cache_creation_input_tokens`,

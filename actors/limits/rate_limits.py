@@ -34,7 +34,7 @@ from actors.limits.headers import NOTHING, Allowance, Observed
 FIRST_WINDOW = 16  # requests in flight at the start; slow start doubles it with every round trip
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
-_CLOCK_GRAIN_S = 1e-6  # floats of a large clock differ by about this much; a shorter wait is no wait
+_CLOCK_GRAIN_S = 1e-6  # floats of a large clock differ by about this much; shorter waits are ignored
 _SHARE_WEIGHT = 0.05  # of one request in the running mean of what is needed of the worst case
 _TOKEN_UNIT = 1e-3  # tokens are not counted one by one
 
@@ -177,7 +177,7 @@ class LimiterState:
         """Ends a lease and learns from its outcome."""
         held = self._leases.pop(release.lease, None)
         after = release.retry_after_s
-        told_to_wait = after is not None and after > 0  # "after 0 s" with a refusal is no advice
+        told_to_wait = after is not None and after > 0  # "after 0 s" with a refusal says nothing
         if after is not None and told_to_wait:
             self._quiet_until = max(self._quiet_until, now + after)
         if release.outcome is LeaseOutcome.RATE_LIMITED:

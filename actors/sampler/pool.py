@@ -38,7 +38,7 @@ class _Member:
 class SamplerPool:
     """The caller's side of `replicas` (handles of `SamplerReplica` actors): spreads requests, brings back the lost.
 
-    Lives in one event loop. The pool owns its replicas' lifecycle; whoever created the actors kills them after
+    Lives in one event loop. The pool owns its replicas' lifecycle; the creator of the actors kills them after
     `shutdown`."""
 
     def __init__(self, replicas: Sequence[ReplicaHandle]) -> None:

@@ -29,7 +29,7 @@ _LEASES_A_CALL = 64
 _BOUNDED_WAIT_S = 0.25  # with several endpoints, no request queues at one for longer without trying the others
 _CROWDED_S = 0.05
 _LONGEST_OPEN_S = 60.0
-_MOST_TRIALS = 3  # that end without a count: an endpoint that fails is no reason to go one by one
+_MOST_TRIALS = 3  # that end without a count: a failing endpoint does not make requests go one by one
 _LEAST_OPEN_S = 0.2  # while one request tries an endpoint out, the others look again so often
 
 

@@ -150,7 +150,7 @@ def _head_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[PreflightFa
 def _length_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[PreflightFault]:
     longest = config.get("max_position_embeddings", config.get("n_positions"))
     if config.get("is_encoder_decoder"):
-        longest = config.get("max_position_embeddings")  # T5's n_positions is no bound: its positions are relative
+        longest = config.get("max_position_embeddings")  # T5's n_positions is not a bound: its positions are relative
     if not isinstance(longest, int):
         return
     lengths = {

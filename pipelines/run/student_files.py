@@ -1,6 +1,6 @@
 """Whether a local student's files are a student's: configuration, tokenizer, and weights in a form that can be taught.
 
-Owns: what a fault is, and the forms in which models come that are no students: each with the way to make one of it.
+Owns: what a fault is, and the forms of models that cannot be students, each with the way to make a student of it.
 
 Invariant: no weights are loaded, and torch is not imported.
 """
@@ -117,7 +117,7 @@ def form_fault(name: str, found: str) -> PreflightFault:
 
 
 def _form(files: list[str]) -> tuple[str, str] | None:
-    """What `files` hold that is no student, and the cure."""
+    """What `files` hold instead of a student, and the cure."""
     for pattern, what, cure in _FORMS:
         if any(fnmatch(name, pattern) and name not in ("training_args.bin", "optimizer.pt") for name in files):
             return what, cure

@@ -93,7 +93,7 @@ def draw(scores_BV: Tensor, uniform_B1: Tensor) -> Tensor:
     `uniform_B1`, in [0, 1). A token of probability 0 is never drawn."""
     cumulative_BV = scores_BV.softmax(dim=-1).cumsum(dim=-1)
     drawn_B1 = torch.searchsorted(cumulative_BV, uniform_B1 * cumulative_BV[:, -1:], right=True)
-    return drawn_B1.clamp(max=scores_BV.shape[1] - 1)  # scores that are no numbers crash nothing
+    return drawn_B1.clamp(max=scores_BV.shape[1] - 1)  # NaN scores do not crash
 
 
 def _uniform(row: SampleRow) -> Tensor:

@@ -36,7 +36,7 @@ from reasoning.student.decoding import Draw, Ending, Request, SampleRow, logits_
 from reasoning.student.probe import Probe, ProbeReport, compare, end_tokens, tolerance
 from reasoning.student.sampling import Completion, PromptRefused, Sampling
 
-# Tokens (prompt and new ones, padding counted) that are in a batch together. On a CPU more are no faster (see
+# Tokens (prompt and new ones, padding counted) that are in a batch together. On a CPU a larger batch is not faster (see
 # bench.sampling); on a GPU the number is halved, for good, whenever the memory does not suffice.
 TOKENS_AT_ONCE = {"cpu": 16_384, "cuda": 131_072}
 TAIL = 6  # tokens of the prompt that are decoded with a completion: a text's first white space may be dropped

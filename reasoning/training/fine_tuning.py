@@ -269,7 +269,7 @@ class FineTuning:
 
 
 def _know_end(model: Any, tokenizer: Any, text: str) -> None:
-    """Has the student's files name the token that its answers are taught to end with, for whoever loads it."""
+    """Names, in the student's files, the token that its answers are taught to end with."""
     config, end = model.generation_config, int(tokenizer.convert_tokens_to_ids(text))
     known = config.eos_token_id if config.eos_token_id is not None else tokenizer.eos_token_id
     ends = list(known) if isinstance(known, list | tuple) else [known]

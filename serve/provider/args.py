@@ -20,7 +20,7 @@ from serve.provider.reply_forms import ThinkingForm
 
 
 class ProviderArgs(BaseModel):
-    """The provider's settings. Limits: None is no limit. Prices in dollars per million tokens.
+    """The provider's settings. None as a limit means unlimited. Prices in dollars per million tokens.
 
     `count_tokens`: what a request counts against the minute, `reserved`: its prompt and its max_tokens (16 without one)
     for each choice, `actual`: what it will use. `retry_after`: the form in which a refusal says when to come back.
