@@ -329,8 +329,10 @@ def drawn(draw: random.Random) -> str:
     return draw.choice(("", " ")).join(parts)
 
 
-def check(text: str) -> None:
-    """Everything that judges a completion, over these kinds. Raises what any of it raises, and `AssertionError`."""
+def check(text: str) -> list[Verdict]:
+    """The verdicts on a completion, one of each of these kinds, after all else that judges one has judged it.
+    Raises what any of it raises, and `AssertionError` where two of them contradict each other."""
+    verdicts = []
     for kind, (gold, choices) in GOLDS.items():
         problem = Problem("task", "Which?", gold, kind, Split.TRAIN, choices)
         prediction, verdict = grade(text, True, problem)
@@ -342,6 +344,8 @@ def check(text: str) -> None:
         mentions(judged_part(text), gold, kind, choices)
         keep(text, problem, round=0, source=RationaleSource.PLAIN, prompt="p", model="m", teach_thinking=True)
         mistakes_of([Attempt(problem.id, 0, 0, text, True, 1, prediction, verdict)])
+        verdicts.append(verdict)
+    return verdicts
 
 
 def fuzz(count: int, seed: int) -> None:

@@ -86,7 +86,9 @@ class Price:
             cached = self.input if self.cached is None else self.cached
             written = _CACHE_WRITE * self.input if self.cache_write is None else self.cache_write
             dollars += tokens.cached * (cached - self.input) + tokens.cache_written * (written - self.input)
-        return math.ceil(share * max(0.0, dollars) * (NANO / 1e6))
+        if share <= 0 or dollars <= 0:
+            return 0
+        return max(1, math.ceil(share * dollars * (NANO / 1e6)))  # a product of tiny numbers may come out as 0
 
 
 def most_prompt_tokens(messages: Sequence[tuple[str, str]]) -> int:

@@ -139,7 +139,7 @@ def test_the_cap_is_never_passed_by_the_providers_own_count(
         outcomes = run(ask_all(pool_here(poor, journal, workers=64)[0], asked))
         seen, booked = provider.stats(), journal.spending("r")
         assert seen.cost <= booked.settled + booked.reserved <= cap
-        assert seen.most_in_flight > 16
+        assert seen.most_in_flight > (16 if fault_share else 40)
         kinds = Counter(o.kind for o in outcomes if isinstance(o, TeacherFailure))
         assert kinds[FailureKind.BUDGET] > 50
         if not fault_share:  # what is left is less than one more request might have cost
@@ -153,8 +153,7 @@ def test_the_cap_is_never_passed_by_the_providers_own_count(
 
 def test_a_provider_that_bills_more_than_max_tokens_passes_no_cap_after_its_first_reply(journal: Journal) -> None:
     """Every answer comes after 2,000 tokens of thinking that no limit bounds, and costs twelve times its worst case.
-    One
-    request for each worker goes before anything is known; sixty-four would have been in flight."""
+    One request for each worker goes before anything is known; sixty-four would have been in flight."""
     prices = {"input_price": 150.0, "output_price": 600.0}
     args = ProviderArgs(teacher="echo", thinking_tokens=2_000, latency=LatencyArgs(median_s=0.05), **prices)
     with Provider(args) as provider:
@@ -182,8 +181,7 @@ def test_a_cap_below_a_first_reply_is_passed_by_no_more_than_one_request_for_eac
 @pytest.mark.parametrize("kind", [FaultKind.OVERRUN, FaultKind.WRONG_USAGE])
 def test_whatever_a_provider_counts_what_it_bills_is_booked(kind: FaultKind, journal: Journal) -> None:
     """Thinking in the total alone, beside the completion's tokens, in the cost alone; no count, and counts that cannot
-    be
-    true."""
+    be true."""
     prices = {"input_price": 150.0, "output_price": 600.0}
     faults = FaultArgs(share=1.0, weights={kind: 1.0})
     with Provider(ProviderArgs(teacher="echo", faults=faults, **prices)) as provider:

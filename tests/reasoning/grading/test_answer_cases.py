@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -172,8 +173,9 @@ def test_every_other_answer_that_is_taught_is_read_back(data: st.DataObject, rat
 def test_made_up_completions_raise_nothing() -> None:
     """400 of the completions of `python -m bench.fuzz`, which makes them without end."""
     draw = random.Random(0)
-    for _ in range(400):
-        check(drawn(draw))
+    verdicts = Counter(verdict for _ in range(400) for verdict in check(drawn(draw)))
+    assert verdicts.total() == 400 * len(GOLDS)
+    assert set(verdicts) == {Verdict.CORRECT, Verdict.WRONG, Verdict.NO_ANSWER, Verdict.TRUNCATED}
 
 
 @pytest.mark.parametrize("part", PATTERNS)
