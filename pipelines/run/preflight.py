@@ -74,7 +74,7 @@ def check(
         data = load_problems(recipe.task, recipe.seed, learns=teacher)
         notes += data.notes
     except DataError as error:
-        faults += [PreflightFault(fault.place, fault.what, fault.cure) for fault in error.faults]
+        faults += map(_told, error.faults)
     faults += grader_faults(recipe, data)
     student = list(student_faults(recipe))
     faults += student
@@ -87,10 +87,15 @@ def check(
             faults += _imported_faults(recipe, data, notes)
         taught = prompts is None or prompts.form.reasons  # labels alone need no teacher
         for path, section in _teachers(recipe) if taught else ():
-            faults += _endpoint_faults(path, section, recipe, data, notes, probe, ask)
+            # The one request that costs something is for a run that nothing else keeps from starting.
+            faults += _endpoint_faults(path, section, recipe, data, notes, probe, ask and not faults)
     if faults or data is None or prompts is None:
         raise PreflightError(origin, faults)
     return Checked(data, prompts, tuple(notes))
+
+
+def _told(fault: DataError) -> PreflightFault:
+    return PreflightFault(fault.place, fault.what, fault.cure[:1].upper() + fault.cure[1:])
 
 
 def _prompts(recipe: Recipe, faults: list[PreflightFault]) -> RunPrompts | None:
@@ -264,7 +269,7 @@ def _imported_faults(recipe: Recipe, data: TaskData, notes: list[str]) -> Iterat
     try:
         found = imported_records(wanted.rationales, wanted.mistakes, data.train)
     except DataError as error:
-        yield from (PreflightFault(one.place, one.what, one.cure) for one in error.faults)
+        yield from map(_told, error.faults)
         return
     notes += found.notes
     if found.rationales or found.mistakes:

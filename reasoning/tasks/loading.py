@@ -21,9 +21,11 @@ from reasoning.files.data_error import DataError, ErrorCollector
 from reasoning.grading.answers import is_answer
 from reasoning.recipe.task import TaskSection
 from reasoning.records import Problem, Split
+from reasoning.tasks.class_labels import with_class_names
 from reasoning.tasks.data_files.reading import read_path
 from reasoning.tasks.data_files.source_row import MAX_ROW, SourceRow
 from reasoning.tasks.families import FAMILIES, FamilyExhaustedError, problems
+from reasoning.tasks.missing_fields import without_fields
 from reasoning.tasks.repetitions import Kept, Record, without_repetitions
 from reasoning.tasks.rows import Stated, read_row
 from reasoning.tasks.sources import HubDataset, read_hub
@@ -61,7 +63,7 @@ def load_problems(task: TaskSection, seed: int, *, learns: bool = True) -> TaskD
     spec = spec_of(task)
     if task.source == "generated":
         return _generated(spec, task, seed)
-    rows, told = _rows(spec, task, learns)
+    spec, rows, told = _rows(spec, task, learns)
     (train, test), records, notes = _split(spec, task, rows)
     kept = without_repetitions(
         {i: records[i] for i in train},
@@ -80,7 +82,7 @@ def questions_in_order(task: TaskSection) -> list[Stated]:
     spec = spec_of(task)
     if task.source == "generated":
         raise DataError("task.source", "generated questions have no order that splits count", "use source: file or hub")
-    rows, _ = _rows(spec, task, learns=False)
+    spec, rows, _ = _rows(spec, task, learns=False)
     return [record.stated for record in _records(spec, rows, range(len(rows))).values()]
 
 
@@ -103,10 +105,11 @@ def _generated(spec: TaskSpec, task: TaskSection, seed: int) -> TaskData:
 # Rows ---------------------------------------------------------------------------------------------------------------
 
 
-def _rows(spec: TaskSpec, task: TaskSection, learns: bool) -> tuple[list[SourceRow], list[str]]:
-    """All rows of the source, and what a reader should know of where they were found."""
+def _rows(spec: TaskSpec, task: TaskSection, learns: bool) -> tuple[TaskSpec, list[SourceRow], list[str]]:
+    """The task with the options that its source names, all rows of the source, and what a reader should know of where
+    they were found."""
     if task.source == "hub":
-        return _from_hub(spec, task), []
+        return *_with_classes(spec, _from_hub(spec, task)), []
     rows: list[SourceRow] = []
     notes: list[str] = []
     faults = ErrorCollector()
@@ -116,7 +119,14 @@ def _rows(spec: TaskSpec, task: TaskSection, learns: bool) -> tuple[list[SourceR
             rows += found
             notes += told
     faults.raise_caught()
-    return rows, notes
+    return *_with_classes(spec, rows), notes
+
+
+def _with_classes(spec: TaskSpec, rows: list[SourceRow]) -> tuple[TaskSpec, list[SourceRow]]:
+    if not spec.own or spec.fields is None:
+        return spec, rows
+    named, fields = with_class_names(rows, spec.fields, spec.answer_kind)
+    return replace(spec, fields=fields), list(named)
 
 
 def _files(spec: TaskSpec, task: TaskSection, learns: bool) -> list[tuple[Path, Split | None]]:
@@ -203,7 +213,13 @@ def _records(spec: TaskSpec, rows: list[SourceRow], positions: Sequence[int]) ->
     shuffle = random.Random(spec.option_seed) if spec.option_seed is not None else None
     records: dict[int, Record] = {}
     faults = ErrorCollector()
+    foreign: set[int] = set()
+    for others, fault in without_fields({position: rows[position] for position in positions}, spec.forms, spec.own):
+        faults.add(fault)
+        foreign.update(others)
     for position in positions:
+        if position in foreign:
+            continue
         row = rows[position]
         with faults.caught():
             records[position] = Record(_stated(spec, row, shuffle), row.place)

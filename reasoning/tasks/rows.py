@@ -45,7 +45,7 @@ class Stated:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The names of a row's fields; `a.b` is field b of the object a.
+    """The names of a row's fields; `a.b` is field b of the object a, or of each object in the list a.
 
     `question`: its parts are joined by a space. `choices`: a list of texts (with or without "A)" before each), a list
     of {label, text}, {label: [...], text: [...]}, {letter: text}, or {text: score}; `choice_fields` hold an option
@@ -153,6 +153,8 @@ def _at(row: DataRow, name: str) -> Any:
         return row[name]
     head, _, rest = name.partition(".")
     turns = turns_of(row[head]) if rest in ROLES else None
+    if turns is None and isinstance(row[head], list):
+        return [_at(one, rest) for one in row[head]]
     return said_by(turns, rest) if turns is not None else _at(row[head], rest)
 
 
@@ -160,9 +162,11 @@ def _has(row: Any, name: str) -> bool:
     if not isinstance(row, Mapping):
         return False
     head, dot, rest = name.partition(".")
-    if rest in ROLES and turns_of(row.get(head)) is not None:
+    inner = row.get(head)
+    if rest in ROLES and turns_of(inner) is not None:
         return True
-    return name in row or (bool(dot) and _has(row.get(head), rest))
+    several = inner if isinstance(inner, list) and inner else [inner]
+    return name in row or (bool(dot) and all(_has(one, rest) for one in several))
 
 
 def _question(value: Any, name: str) -> str:

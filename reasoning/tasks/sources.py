@@ -15,6 +15,7 @@ from typing import Any
 
 from reasoning.files.data_error import DataError
 from reasoning.records import Split
+from reasoning.tasks.data_files.classes import classes_in
 from reasoning.tasks.data_files.source_row import SourceRow, plain_value
 
 
@@ -39,8 +40,9 @@ def read_hub(hub: HubDataset) -> list[SourceRow]:
     place = f"dataset {hub.dataset}"
     loaded = _loaded(hub, place)
     return [
-        SourceRow(plain_value(content), f"{place}, split {name}, record {number}", split)
+        SourceRow(plain_value(content), f"{place}, split {name}, record {number}", split, classes)
         for name, split in _parts(hub, loaded, place)
+        for classes in [classes_in(loaded[name].features)]
         for number, content in enumerate(loaded[name])
     ]
 

@@ -45,6 +45,12 @@ _BETWEEN = re.compile(
 )
 
 
+_NAMED_OPTION = re.compile(
+    r"\A(?:option|choice|answer)[\s_\-]*(?=\w+\Z)"
+)  # the answer of a row: "Option C", "option_2"
+_DRESSED_OPTION = re.compile(r"\s*\(?(\w{1,3})\s*[).:]\s*(.+)\Z", re.DOTALL)  # the same with its text: "C) ink"
+
+
 @dataclass(frozen=True, slots=True)
 class Choice(AnswerRules):
     """The letter of one of the options of a multiple-choice question."""
@@ -247,9 +253,15 @@ def _position(answer: Any, options: RowOptions) -> int:
     if isinstance(answer, bool) or not isinstance(answer, str | int):
         raise ValueError(f"its answer is not a letter, index or text but {type(answer).__name__}")
     text = str(answer).strip()
-    bare = text.strip("() .").lower()
+    bare = _NAMED_OPTION.sub("", text.strip("() .").lower())
+    dressed = _DRESSED_OPTION.match(text)
     readings = {
-        "letter": [i for i, label in zip(range(len(texts)), labels, strict=False) if str(label).lower() == bare],
+        "letter": [
+            i
+            for i, label in zip(range(len(texts)), labels, strict=False)
+            if str(label).lower() == bare
+            or (dressed and str(label).lower() == dressed[1].lower() and texts[i] == dressed[2].strip())
+        ],
         "index": [i for i in range(len(texts)) if text == str(i)],
         "position": [i for i in range(len(texts)) if text == str(i + 1)],
         "text": [i for i, option in enumerate(texts) if option == text],

@@ -77,6 +77,7 @@ _COMES_TO = re.compile(
     r"[\s.!*\"'”’)]*\Z",
     re.IGNORECASE,
 )
+_WRITTEN = {"true": "yes", "t": "yes", "y": "yes", "false": "no", "f": "no", "n": "no"}  # as data writes it
 _SHORT = 60  # characters of a text that may be nothing but its answer, in words
 
 
@@ -136,11 +137,11 @@ class YesNo(AnswerRules):
         if isinstance(value, Mapping):
             right = [word for word, score in value.items() if score == 1]
             value = right[0] if len(right) == 1 else ""
-        said = {"true": "yes", "false": "no"}
         word = str(value).strip(" .\n").lower() if isinstance(value, str | bool) else ""
-        word = said.get(word, word)
+        word = _WRITTEN.get(word, word)
         if word not in ("yes", "no"):
-            raise ValueError(f"its answer {str(value)[:40]!r} is not yes or no")
+            hint = "; write true and false for 1 and 0" if str(value).strip() in ("0", "1") else ""
+            raise ValueError(f"its answer {str(value)[:40]!r} is not yes or no{hint}")
         return word
 
     def golds_in_row(self, value: Any, options: RowOptions = NO_OPTIONS) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from reasoning.tasks.data_files.source_row import MAX_ROW
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SAMPLE = 50  # rows that say which separator it is
+_MOST_ABOVE = 10  # lines above a table
 
 Cells = list[str]
 
@@ -40,6 +41,17 @@ def separator_of(text: str) -> str | None:
             alike = sum(len(row) == width for row in rows) / len(rows)
             found.append((alike > 0.5, width, alike, separator))
     return max(found, key=lambda one: one[:3])[3] if found else None
+
+
+def lines_above_the_names(text: str) -> int:
+    """How many lines stand above a table that begins further down, such as a title or comments; 0: there is none."""
+    lines = text.splitlines(keepends=True)
+    for above in range(1, min(_MOST_ABOVE, len(lines) - 2) + 1):
+        rest = "".join(lines[above:])
+        if (separator := separator_of(rest)) is not None:
+            widths = [len(row) for row in _sample(rest, separator)[:-1] if any(cell.strip() for cell in row)]
+            return above if len(widths) > 1 and len(set(widths)) == 1 else 0
+    return 0
 
 
 def delimited_rows(text: str, path: Path) -> Iterator[tuple[dict[str, str], str]]:
@@ -61,6 +73,11 @@ def delimited_rows(text: str, path: Path) -> Iterator[tuple[dict[str, str], str]
             faults.add(DataError(place, what, cure))
             continue
         filled = [*cells, *[""] * (len(names) - len(cells))]
+        if len(set(names)) == 2 and "" in names and sum(bool(cell.strip()) for cell in filled) > 1 and names[0]:
+            what = f"it names only one column, {names[0][:40]!r}, of {len(names)} that have texts"
+            raise DataError(
+                f"{path}, row 1", what, "remove the rows above the row of column names, or name each column"
+            )
         yield {name: cell for name, cell in zip(names, filled, strict=False) if name}, place
     faults.raise_caught()
 

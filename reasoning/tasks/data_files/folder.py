@@ -17,12 +17,13 @@ from reasoning.tasks.data_files.json_rows import SPLITS
 _OTHER = frozenset(  # what lies beside data and is none
     (
         *(".md", ".rst", ".py", ".ipynb", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".sh", ".html", ".pdf", ".log"),
-        *(".png", ".jpg", ".jpeg", ".gif", ".svg", ".lock", ".sha256", ".md5", ".bib"),
+        *(".png", ".jpg", ".jpeg", ".gif", ".svg", ".lock", ".sha256", ".md5", ".bib", ".js", ".css", ".crc"),
+        *(".bak", ".orig", ".old", ".tmp", ".swp", ".part"),
     )
 )
 _ABOUT = re.compile(
     r"(?:readme|license|licence|copying|changelog|citation|notice|authors|requirements|dataset_infos?|dataset_dict|state"
-    r"|croissant|metadata|_?success)(?:\.\w+)?",
+    r"|croissant|metadata)(?:\.\w+)?|(?:readme|licen[cs]e)[-_ ].*|thumbs\.db|.*~",
     re.IGNORECASE,
 )
 _WORDS = {**SPLITS, "eval": Split.TEST, "evaluation": Split.TEST, "testing": Split.TEST}
@@ -69,7 +70,7 @@ def _part(split: Split | None, apart: bool) -> Split | None:
 
 def _is_data(file: Path, folder: Path) -> bool:
     inside = file.relative_to(folder)
-    hidden = any(part.startswith((".", "__")) for part in inside.parts)
+    hidden = any(part.startswith((".", "_")) for part in inside.parts)  # "_": Spark's and Hive's own
     return not hidden and file.suffix.lower() not in _OTHER and not _ABOUT.fullmatch(file.name) and file.is_file()
 
 

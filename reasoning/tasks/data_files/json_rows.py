@@ -35,6 +35,7 @@ SPLITS = {
     "dev": Split.VALIDATION,
 }
 _LOOKED_AT = 20  # lines
+_MOST_FIELDS = 4  # of a row whose fields are called by whole sentences
 
 Row = tuple[Any, str, Split | None]
 
@@ -129,15 +130,23 @@ def _rows_of(value: Any, path: Path) -> Iterator[Row]:
         said = next(value[key] for key in _ERRORS if key in value)
         what = f"a server's error, not data: {str(said)[:100]!r}"
         raise DataError(str(path), what, "sign in where it comes from, and download it again")
+    elif _are_pairs(value):
+        what = f"an object of {len(value)} values by their names, and not a list of rows"
+        raise DataError(str(path), what, 'write each pair as a row, {"question": ..., "answer": ...}')
     else:
         yield from _listed(_from_columns(value) or _by_id(value) or [value], str(path), None)
 
 
 def _without_wrapper(value: Any) -> Any:
-    """What an object holds that has nothing but one object, which holds the rows: {"result": {"rows": [...]}}."""
-    inner = next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else None
-    holds = isinstance(inner, dict) and any(_is_rows(inner[key]) and key.lower() in (*_LISTS, *SPLITS) for key in inner)
-    return inner if holds else value
+    """What holds the rows in an object that has none itself: {"status": "ok", "data": {"items": [...]}}."""
+    if not isinstance(value, dict) or _holds_rows(value):
+        return value
+    holders = [inner for inner in value.values() if isinstance(inner, dict) and _holds_rows(inner)]
+    return holders[0] if len(holders) == 1 else value
+
+
+def _holds_rows(value: Mapping[str, Any]) -> bool:
+    return any(_is_rows(value[key]) and key.lower() in (*_LISTS, *SPLITS) for key in value)
 
 
 def _list_name(value: Mapping[str, Any]) -> str | None:
@@ -182,12 +191,18 @@ def _from_columns(value: Mapping[str, Any]) -> list[Any] | None:
 
 
 def _by_id(value: Mapping[str, Any]) -> list[Any] | None:
-    """Rows that stand under their ids; None where they do not."""
+    """Rows that stand under their ids, of which each may lack some fields; None where they do not."""
     rows = list(value.values())
-    same = len(rows) > 1 and all(
-        isinstance(row, dict) and len(row) > 1 and row.keys() == rows[0].keys() for row in rows
-    )
-    return rows if same else None
+    if len(rows) < 2 or not all(isinstance(row, dict) for row in rows):
+        return None
+    shared = set(rows[0]).intersection(*rows[1:])
+    return rows if len(shared) > 1 else None
+
+
+def _are_pairs(value: Mapping[str, Any]) -> bool:
+    """Whether these are questions and their answers, as {question: answer}, and no row's few fields."""
+    plain = all(isinstance(answer, str | int | float) for answer in value.values())
+    return plain and len(value) > _MOST_FIELDS and sum(" " in name for name in value) > len(value) / 2
 
 
 def _listed(rows: list[Any], place: str, split: Split | None) -> Iterator[Row]:

@@ -11,6 +11,7 @@ Invariants
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +20,8 @@ from typing import Any
 from reasoning.files.data_error import DataError, ErrorCollector
 from reasoning.files.json_files import decoded, json_values, kind_of_value
 from reasoning.records import Split
-from reasoning.tasks.data_files.columnar import table_rows
-from reasoning.tasks.data_files.delimited import delimited_rows, separator_of
+from reasoning.tasks.data_files.columnar import table_classes, table_rows
+from reasoning.tasks.data_files.delimited import delimited_rows, lines_above_the_names, separator_of
 from reasoning.tasks.data_files.folder import data_folder
 from reasoning.tasks.data_files.json_rows import LINES, Row, json_rows
 from reasoning.tasks.data_files.source_row import SourceRow
@@ -37,18 +38,25 @@ def read_file(path: Path, split: Split | None = None) -> list[SourceRow]:
     it is or compressed. `split` is that of rows for which the file names none. Raises `DataError`, which tells all
     faults."""
     rows: list[SourceRow] = []
+    others: list[str] = []  # what the rows are that are no objects
     faults = ErrorCollector()
     with faults.caught():
-        for found in _rows(unpacked(path), path):
+        data = unpacked(path)
+        classes = table_classes(data) if is_table(data) else {}
+        for found in _rows(data, path):
             if isinstance(found, DataError):
                 faults.add(found)
                 continue
             content, place, own = found
             if isinstance(content, dict):
-                rows.append(SourceRow(content, place, split or own))
+                rows.append(SourceRow(content, place, split or own, classes))
             else:
-                what = f"a question must be an object, this is {kind_of_value(content)}"
+                others.append(kind_of_value(content))
+                what = f"a question must be an object, this is {others[-1]}"
                 faults.add(DataError(place, what, "fix or remove it"))
+    if len(others) > 1 and not rows and len(set(others)) == 1:
+        what = f"each of its {len(others)} rows is {others[0]}, which has no names for what is in it"
+        raise DataError(str(path), what, 'write each row as an object, {"question": ..., "answer": ...}')
     faults.raise_caught()
     if not rows:
         raise DataError(str(path), "the file contains no questions", "give the task's file")
@@ -84,6 +92,9 @@ def _rows(data: bytes, path: Path) -> Iterator[Row | DataError]:
         return
     if begin == b"<":
         raise DataError(str(path), "XML, which is not read", "give the data as JSON Lines, CSV or Parquet")
+    if begin == b'"' and _is_written_twice(data):
+        what = "its lines are texts that hold JSON, which was written twice over"
+        raise DataError(f"{path}, line 1", what, "write each row with json.dumps, and only once")
     text = _table_text(data, path)
     if text is not None:
         yield from ((content, place, None) for content, place in delimited_rows(text, path))
@@ -100,9 +111,21 @@ def _table_text(data: bytes, path: Path) -> str | None:
     return decoded(data, str(path), _ENCODED)
 
 
+def _is_written_twice(data: bytes) -> bool:
+    try:
+        inner = json.loads(data.lstrip().partition(b"\n")[0])
+        return isinstance(inner, str) and isinstance(json.loads(inner), dict | list)
+    except (ValueError, RecursionError):
+        return False
+
+
 def _no_table(data: bytes, path: Path, suffix: str) -> Iterator[Any]:
     if suffix in _JSON:
         json_values(data, str(path))  # says what is wrong with it
+    above = lines_above_the_names(data[: 2**16].decode("utf-8", "replace"))
+    if above:
+        what = f"a table whose columns are not named before line {above + 1}"
+        raise DataError(f"{path}, line 1", what, "remove the lines above the row of column names")
     shown = " ".join(data[:200].decode("utf-8", "replace").split())[:40]
     what = f"neither JSON, JSON Lines, a table with a row of column names, nor Parquet: it begins with {shown!r}"
     raise DataError(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -24,11 +24,13 @@ DataRow = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One row: its content, its place and, where the source names one, its split."""
+    """One row: its content, its place and, where the source names one, its split. `classes`: of the columns that hold
+    the numbers of classes, the classes' names."""
 
     content: DataRow
     place: str
     split: Split | None = None
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
 
 
 def plain_value(value: Any) -> Any:

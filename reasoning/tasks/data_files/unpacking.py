@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ _FOREIGN = (
     (b"\x89HDF", "an HDF5 file", _EXPORT),
     (b"Obj\x01", "an Avro file", _EXPORT),
     (b"ORC", "an ORC file", _EXPORT),
+    (b"FEA1", "a Feather file of version 1", _EXPORT),
+    (b"RDX3", "data of R", _EXPORT),
     (b"PARE", "an encrypted Parquet file", "give it decrypted"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
     (b"Rar!", "a RAR archive", _UNPACK),
@@ -68,6 +71,8 @@ _MARKS = (  # of UTF-32 before those of UTF-16, which they begin with
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
+_SKIPPED_BY_ZSTD = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")  # a frame that holds no data, as pzstd writes
+_END_OF_DOS = b"\x1a"
 _LOOKED_AT = 4096  # bytes, from the first, in which an encoding without a mark shows
 _ARROW_STREAM, _TABLES = b"\xff\xff\xff\xff", (b"PAR1", b"ARROW1")
 
@@ -81,6 +86,8 @@ def unpacked(path: Path) -> bytes:
     """What the file at `path` holds: decompressed, and text as UTF-8 without a byte order mark. It may still be no
     text. Raises `DataError` for a file that is missing, too large, damaged, or a thing that has no rows of text."""
     check_size(path)
+    if not path.is_file() and not path.is_dir():
+        raise DataError(str(path), "neither a file nor a folder, but a pipe or a device", "write the data to a file")
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -88,6 +95,8 @@ def unpacked(path: Path) -> bytes:
             str(path), f"it cannot be read: {error.strerror or error}", "check the path and its permissions"
         ) from error
     for _ in range(_MOST_LAYERS):
+        while _SKIPPED_BY_ZSTD.match(data):
+            data = data[8 + int.from_bytes(data[4:8], "little") :]
         packing = next((name for mark, name in _PACKED if data.startswith(mark)), None)
         if packing is None:
             break
@@ -154,7 +163,7 @@ def _as_utf8(data: bytes, path: Path) -> bytes:
     if encoding is None:
         if b"\x00" in data[:_LOOKED_AT]:
             raise DataError(str(path), "binary data of an unknown kind, not text", _EXPORT)
-        return data.removeprefix(b"\xef\xbb\xbf")
+        return data.removeprefix(b"\xef\xbb\xbf").removesuffix(_END_OF_DOS)
     try:
         return data.decode(encoding).encode("utf-8")
     except UnicodeError as error:

@@ -68,6 +68,23 @@ def test_options_in_their_ways_are_worded_alike(choices: Any) -> None:
         assert choice(value, choices) == wanted
 
 
+@pytest.mark.parametrize(
+    "answer", ["Option B", "option_b", "choice-B", "Answer B", "B) blue", "(b) blue", "B. blue", "b: blue"]
+)
+def test_an_answer_may_name_its_option_in_words(answer: str) -> None:
+    assert choice(answer).answer == "B"
+
+
+def test_an_answer_may_be_the_field_of_its_option() -> None:
+    fields = Fields(("q",), "a", choice_fields=("option1", "option2"))
+    assert fields.read({"q": "Who?", "option1": "Ann", "option2": "Bob", "a": "option2"}, CHOICE).answer == "B"
+
+
+def test_a_letter_with_the_text_of_another_option_is_refused() -> None:
+    with pytest.raises(ValueError, match="not among its 3 options"):
+        choice("A) blue")
+
+
 def test_labels_that_are_no_letters_become_letters() -> None:
     arc = {"label": ["1", "2", "3"], "text": ["red", "blue", "green"]}
     assert choice("2", arc).answer == "B"
@@ -311,3 +328,11 @@ def test_options_that_a_cell_writes_out(written: str) -> None:
 
 def test_options_of_numbers_under_letters() -> None:
     assert choice("B", {"A": 3, "B": 4.5}).choices == ("3", "4.5")
+
+
+def test_fields_of_the_objects_in_a_list() -> None:
+    fields = Fields(("data.question",), "answers.text")
+    row = {"data": {"question": "Where?"}, "answers": [{"text": "Rome", "start": 3}, {"text": "in Rome", "start": 0}]}
+    stated = fields.read(row, AnswerKind.TEXT)
+    assert (stated.answer, stated.aliases) == ("Rome", ("in Rome",))
+    assert not fields.are_in(row | {"answers": []}) and not fields.are_in(row | {"answers": [{"start": 1}]})

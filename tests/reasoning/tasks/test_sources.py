@@ -30,17 +30,20 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("own_cache")
 def test_a_local_folder_in_hub_form_is_read(tmp_path: Path) -> None:
     """A folder as `load_dataset` reads it, with parquet files (3 s: the library's own start)."""
-    from datasets import Dataset
+    from datasets import ClassLabel, Dataset, Features, Value
 
     folder = tmp_path / "gsm8k" / "data"
     folder.mkdir(parents=True)
     for name, count in (("train", 3), ("test", 2)):
         rows = [{"question": f"How many {name} {i}?", "answer": f"So.\n#### {i},000"} for i in range(1, count + 1)]
-        Dataset.from_list(rows).to_parquet(folder / f"{name}-00000-of-00001.parquet")
+        features = Features(question=Value("string"), answer=Value("string"), label=ClassLabel(names=["neg", "pos"]))
+        named = [row | {"label": i % 2} for i, row in enumerate(rows)]
+        Dataset.from_list(named, features).to_parquet(folder / f"{name}-00000-of-00001.parquet")
     rows = read_hub(HubDataset(str(folder.parent), "main"))
     assert [row.split for row in rows] == [Split.TRAIN] * 3 + [Split.TEST] * 2
     assert rows[0].content["question"] == "How many train 1?"
     assert "split test, record 1" in rows[-1].place
+    assert rows[1].content["label"] == 1 and rows[1].classes == {"label": ("neg", "pos")}
 
 
 @pytest.mark.usefixtures("own_cache")

@@ -68,3 +68,14 @@ def test_a_row_says_yes_or_no_in_its_ways() -> None:
 
 def test_a_wrong_answer_is_the_other_one() -> None:
     assert RULES.wrong("yes", ()) == "no" and RULES.wrong("no", ()) == "yes"
+
+
+@pytest.mark.parametrize(("value", "gold"), [("Y", "yes"), ("n", "no"), ("T", "yes"), ("F.", "no"), ("TRUE", "yes")])
+def test_a_gold_may_be_a_letter(value: str, gold: str) -> None:
+    assert RULES.gold_in_row(value) == gold
+
+
+@pytest.mark.parametrize("value", [0, 1, "0", "1"])
+def test_a_gold_of_0_or_1_is_refused_with_its_cure(value: object) -> None:
+    with pytest.raises(ValueError, match="write true and false"):
+        RULES.gold_in_row(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,16 @@ def parquet(path: Path, table: pa.Table) -> Path:
         (pa.array([b"text"]), "text"),
         (pa.array([["a", "b"]]), ["a", "b"]),
         (pa.array([{"label": ["A"], "text": ["ink"]}]), {"label": ["A"], "text": ["ink"]}),
-        (pa.array([[("A", "ink")]], pa.map_(pa.string(), pa.string())), [["A", "ink"]]),
+        (pa.array([[("A", "ink")]], pa.map_(pa.string(), pa.string())), {"A": "ink"}),
+        (pa.array([4.1], pa.float32()), 4.1),
+        (pa.array([4.1], pa.float16()), 4.1),
+        (pa.array([[4.1, None]], pa.list_(pa.float32())), [4.1, None]),
+        (
+            pa.array([{"value": 4.1, "unit": "km"}], pa.struct({"value": pa.float32(), "unit": pa.string()})),
+            {"value": 4.1, "unit": "km"},
+        ),
+        (pa.array([[("A", 4.1)]], pa.map_(pa.string(), pa.float32())), {"A": 4.1}),
+        (pa.array([None], pa.float32()), None),
         (pa.array(["long"], pa.large_string()), "long"),
     ],
 )
@@ -51,3 +61,17 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["answer", "answer"])
     with pytest.raises(DataError, match="two columns are called 'answer'"):
         read_file(parquet(tmp_path / "a.parquet", table))
+
+
+def test_what_a_files_classes_are_called(tmp_path: Path) -> None:
+    """As the library writes them: other metadata, and what cannot be read, says nothing."""
+    label = {"_type": "ClassLabel", "names": ["neg", "pos"]}
+    written = {"info": {"features": {"label": label, "text": {"dtype": "string", "_type": "Value"}}}}
+    for metadata, classes in (
+        ({"huggingface": json.dumps(written)}, {"label": ("neg", "pos")}),
+        ({"huggingface": "{"}, {}),
+        ({"pandas": "{}"}, {}),
+    ):
+        table = pa.table({"text": ["a"], "label": [1]}).replace_schema_metadata(metadata)
+        (row,) = read_file(parquet(tmp_path / "a.parquet", table))
+        assert (row.content["label"], row.classes) == (1, classes)

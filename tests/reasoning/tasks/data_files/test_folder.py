@@ -45,6 +45,9 @@ def filled(folder: Path, *names: str) -> Path:
         (("test.csv",), {"test.csv": "test"}),
         (("contest.csv", "latest.csv"), {"contest.csv": None, "latest.csv": None}),
         (("a.csv", "README.md", "LICENSE", ".cache/b.csv", "load.py", "dataset_infos.json"), {"a.csv": None}),
+        (("a.csv", "_SUCCESS", "_committed_1", ".a.csv.crc", "_delta_log/0.json"), {"a.csv": None}),
+        (("a.csv", "a.csv~", "a.csv.bak", "Thumbs.db", "desktop.ini", ".DS_Store", "LICENSE-CC.txt"), {"a.csv": None}),
+        (("licensed.csv", "my_a.csv"), {"licensed.csv": None, "my_a.csv": None}),
     ],
 )
 def test_what_is_read_and_as_what(tmp_path: Path, names: tuple[str, ...], splits: dict[str, str | None]) -> None:

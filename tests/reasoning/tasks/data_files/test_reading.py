@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,11 @@ SAME = {
     "pandas split.json": json.dumps({"columns": list(COLUMNS), "data": [list(row.values()) for row in ROWS]}).encode(),
     "ids.json": json.dumps({f"q{i}": row for i, row in enumerate(ROWS)}).encode(),
     "hub rows.json": json.dumps({"rows": [{"row_idx": i, "row": row} for i, row in enumerate(ROWS)]}).encode(),
+    "ids of rows that lack fields.json": json.dumps(
+        {f"q{i}": row | ({"hint": "x"} if i % 2 else {}) for i, row in enumerate(ROWS)}
+    ).encode(),
+    "wrapped among others.json": json.dumps({"status": "ok", "data": {"items": ROWS, "next": None}}).encode(),
+    "beside metadata.json": json.dumps({"response": {"data": ROWS}, "meta": {"count": 4}}).encode(),
     "squad.json": json.dumps({"data": [{"title": "t", "paragraphs": [{"context": "c", "qas": ROWS}]}]}).encode(),
     "comma.csv": text_table(",").encode(),
     "comma.txt": text_table(",").encode(),
@@ -204,6 +210,8 @@ SAME = {
     "two members.gz": gzip.compress(text_table(",").encode()[:20]) + gzip.compress(text_table(",").encode()[20:]),
     "a.jsonl.zst": packed(LINES.encode(), "zstd"),
     "zst without its name.jsonl": packed(LINES.encode(), "zstd"),
+    "in parallel.zst": b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd" + packed(LINES.encode(), "zstd"),
+    "dos.csv": text_table(",").encode() + b"\x1a",
     "a.bz2": packed(LINES.encode(), "bz2"),
     "a.json.xz": lzma.compress(json.dumps(ROWS).encode()),
     "a.parquet": columnar("parquet"),
@@ -292,6 +300,29 @@ BAD = {
     "open quote.csv": (b'q,a\n"One?,1\nTwo?,2\n', ", row 2", "malformed table", "unpaired double quote"),
     "odd quote.csv": (b'q,a\n"One\nline?",1\n"x" y,2\nz,3\n', ", row 3 (line 4)", "malformed table", "write it twice"),
     "twice.csv": (b"answer,answer\na,b\n", ", row 1", "'answer'", "a name for each column"),
+    "title.csv": (
+        b"My questions\nq,a\nOne?,1\nTwo?,2\nSix?,6\n",
+        ", line 1",
+        "before line 2",
+        "remove the lines above",
+    ),
+    "comments.csv": (
+        b"# by me\n# in May\nq,a\nOne?,1\nTwo?,2\n",
+        ", line 1",
+        "before line 3",
+        "remove the lines above",
+    ),
+    "title cell.csv": (b"My questions,,\nq,a,\nOne?,1,\n", ", row 1", "only one column, 'My questions', of 3", "above"),
+    "pairs.json": (
+        json.dumps({f"What is {i} + 1?": i + 1 for i in range(9)}).encode(),
+        "",
+        "an object of 9 values by their names",
+        "as a row",
+    ),
+    "lists.json": (b'[["q", "a"], ["One?", 1], ["Two?", 2]]', "", "each of its 3 rows is a list", "as an object"),
+    "lists.jsonl": (b'["q", "a"]\n["One?", 1]\n', "", "each of its 2 rows is a list", "as an object"),
+    "twice over.jsonl": (json.dumps(json.dumps(COIN)).encode() + b"\n", ", line 1", "written twice over", "only once"),
+    "a.feather": (b"FEA1\x00\x00\x00\x00", "", "a Feather file of version 1", "export it"),
     "words.txt": (b"hello\nworld\n", "", "it begins with 'hello world'", "a table needs"),
 }
 
@@ -337,3 +368,11 @@ def test_a_folder_is_its_files_in_order(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         read_path(tmp_path)
     assert [fault.place for fault in caught.value.faults] == [str(tmp_path / f"part-{i}.csv") for i in (3, 4)]
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(
+        DataError, match="neither a file nor a folder, but a pipe or a device; write the data to a file"
+    ):
+        read_file(tmp_path / "pipe.jsonl")
