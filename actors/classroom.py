@@ -11,7 +11,8 @@ from actors.sampler.pool import SamplerPool
 from actors.sampler.start import start_samplers
 from actors.sampler.sync import bring_to, probe_prompts
 from actors.starting import TeacherPool
-from actors.trainer import ProbeOrder, ReporterHandle, TrainerHandle, TrainingJob, epoch_version
+from actors.training.job import ProbeOrder, ReporterHandle, TrainingJob, epoch_version
+from actors.training.trainer import TrainerHandle
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.tailored import Recipe
 from reasoning.rounds.classroom import Answering, Classroom

@@ -29,11 +29,11 @@ from actors.classroom import ClusterClassroom
 from actors.journal.actor import Journal, JournalHandle
 from actors.journal.sums import JournalSums
 from actors.ray_api.handles import RemoteMethod
-from actors.run_lock import RunLock
 from actors.starting import Limiters, close_journal, start_journal, start_pool
+from actors.storage.run_lock import RunLock
 from actors.teacher.metrics import TeacherGauges
 from actors.teacher.pool import WorkersLost, permitted_per_second
-from actors.trainer import Trainer, TrainerHandle
+from actors.training.trainer import Trainer, TrainerHandle
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.teacher import TeacherSection

@@ -1,6 +1,6 @@
 """Imports point one way, between the packages and between the rooms inside them; and light modules stay light.
 
-A room is a folder of a package (`reasoning.grading`) or a module that stands beside the folders (`actors.trainer`).
+A room is a folder of a package (`reasoning.grading`) or a module that stands beside the folders (`actors.starting`).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ ARROWS: dict[str, dict[str, set[str]]] = {
         "estimate": {*_METHOD, "fine_tune_cot"},
     },
     "actors": {
-        "run_lock": set(),
+        "storage": set(),
         "limits": {"ray_api"},
         "journal": {"ray_api"},
         "endpoint": {"limits"},
@@ -61,9 +61,9 @@ ARROWS: dict[str, dict[str, set[str]]] = {
         "starting": {"batch_api", "teacher", "endpoint", "limits", "journal"},
         "ray_api": set(),
         "sampler": {"ray_api"},
-        "trainer": {"ray_api"},
-        "classroom": {"starting", "sampler", "trainer"},
-        "coordinator": {"ray_api", "classroom", "starting", "teacher", "trainer", "journal", "run_lock"},
+        "training": {"ray_api"},
+        "classroom": {"starting", "sampler", "training"},
+        "coordinator": {"ray_api", "classroom", "starting", "teacher", "training", "journal", "storage"},
         "cot_coordinator": {"coordinator", "classroom", "journal"},
     },
     "serve": {

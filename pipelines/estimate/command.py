@@ -23,8 +23,8 @@ import ray
 from rich.console import Console
 
 from actors.journal.sums import in_open_batches, sums_of
-from actors.run_lock import RunInProgress, RunLock
 from actors.starting import close_journal, start_journal, start_pool
+from actors.storage.run_lock import RunInProgress, RunLock
 from actors.teacher.pool import TeacherPool
 from pipelines.errors import RunFailed
 from pipelines.estimate.asking import TeacherSampler

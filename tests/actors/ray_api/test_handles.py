@@ -10,7 +10,8 @@ from actors.journal.actor import Journal, JournalHandle
 from actors.limits.actor import RateLimiter, RateLimiterHandle
 from actors.sampler.replica import ReplicaHandle, SamplerReplica
 from actors.teacher.worker_base import WorkerBase, WorkerHandle
-from actors.trainer import ReporterHandle, Trainer, TrainerHandle
+from actors.training.job import ReporterHandle
+from actors.training.trainer import Trainer, TrainerHandle
 
 HANDLES: list[tuple[Any, Any]] = [
     (JournalHandle, Journal),

@@ -20,11 +20,10 @@ import pytest
 import ray
 import torch
 
-from actors.trainer import (
-    ProbeOrder,
+from actors.training.job import ProbeOrder, TrainingJob
+from actors.training.trainer import (
     Trainer,
     TrainingFailed,
-    TrainingJob,
     TrainingRefused,
     check_resources,
     check_space,

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from actors.run_lock import RunInProgress, RunLock
+from actors.storage.run_lock import RunInProgress, RunLock
 from tests.actors.journal.entries import fill
 
 HOLDER = (
-    "import sys, time; from pathlib import Path; from actors.run_lock import RunLock; "
+    "import sys, time; from pathlib import Path; from actors.storage.run_lock import RunLock; "
     "lock = RunLock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
 )
 

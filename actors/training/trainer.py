@@ -1,0 +1,173 @@
+"""The trainer: one Ray Train run per round, from a checkpoint and a table of examples to the next checkpoint.
+
+Owns: the Ray Train run, its errors. What its workers do is `actors.training.job`.
+
+Invariants
+- A job is done once: its student folder appears whole, its report in it, and the same job again returns that report.
+- The same run name resumes: after a worker's crash within the run, after everybody's crash from Ray Train's last
+  checkpoint (one a pass but the last). A run name that belongs to another job is refused, never silently restored.
+- Nothing waits for machines that do not exist: what a job asks for is compared with the cluster first.
+- An error of the training itself (no example fits, a diverged loss, an unreadable student) is not retried.
+
+torch stays in Ray Train's workers and in this actor: importing this module is light.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import ray
+
+from actors.ray_api.handles import RemoteMethod
+from actors.ray_api.internals import CLEANER_CALLBACK, DATASETS_CALLBACK, torch_trainer_without
+from actors.ray_api.nodes import live_nodes, on_one_node
+from actors.training.job import TrainingJob, finished_report, last_lines, worker
+from reasoning.student.config import weights_of
+from reasoning.training.report import FineTuneReport
+
+RETRIES = 2  # crashes of workers that a run survives
+
+
+class TrainingFailed(RuntimeError):
+    """A round's training that did not end in a student. The message says why, with the worker's last lines."""
+
+
+class TrainingRefused(TrainingFailed):
+    """A job that was not started: the cluster lacks what it asks for, or its files are not there."""
+
+
+class TrainerHandle(Protocol):
+    """The handle of a `Trainer` that is an actor."""
+
+    train: RemoteMethod[[TrainingJob], FineTuneReport]
+
+
+class Trainer:
+    """Runs training jobs, one after another. A plain class: `ray.remote(Trainer)` makes it an actor."""
+
+    def __init__(self, patience_s: float = 120.0) -> None:
+        """`patience_s` is how long a job waits for machines that exist but are in use."""
+        self._patience_s = patience_s
+        # Ray Train asks its workers how they are every two seconds and learns only then that they have finished.
+        os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+        os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "600")
+        if on_one_node():  # this node cannot go away and leave us running
+            os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
+        import ray.train.torch  # noqa: F401  (seconds, spent while the exam is sat)
+
+    def train(self, job: TrainingJob) -> FineTuneReport:
+        """Runs `job` to its end and returns its report; the student is then at `job.checkpoint_out`.
+
+        Raises `TrainingRefused` before anything starts, `TrainingFailed` when it started and could not end."""
+        if not Path(job.examples).is_file():
+            raise TrainingRefused(f"{job.run_name}: {job.examples}: no table of examples at this path")
+        identity = job.identity()
+        done = finished_report(Path(job.checkpoint_out), identity)
+        if done is None:
+            check_resources(job)
+            check_space(job)
+            wait_for_resources(job, self._patience_s)
+            self._fit(job, identity)
+            done = finished_report(Path(job.checkpoint_out), identity)
+        if done is None:
+            raise TrainingFailed(
+                f"{job.run_name}: the training ended but left no student in {job.checkpoint_out}. Check that this "
+                "folder is on storage that every node shares"
+            )
+        shutil.rmtree(Path(job.storage) / job.run_name, ignore_errors=True)  # weights and optimiser, twice the student
+        return done
+
+    def _fit(self, job: TrainingJob, identity: str) -> None:
+        import ray.train.torch
+
+        train: Any = ray.train  # its annotations are those of Ray Train V1, its classes those of V2
+        Path(job.storage).mkdir(parents=True, exist_ok=True)
+        trainer = _torch_trainer()(
+            worker,
+            train_loop_config={"job": job, "identity": identity},
+            scaling_config=train.ScalingConfig(
+                num_workers=job.workers,
+                use_gpu=job.gpus > 0,
+                resources_per_worker={"CPU": job.cpus} | ({"GPU": job.gpus} if job.gpus else {}),
+            ),
+            run_config=train.RunConfig(
+                name=job.run_name,
+                storage_path=job.storage,
+                failure_config=train.FailureConfig(max_failures=RETRIES),
+                checkpoint_config=train.CheckpointConfig(num_to_keep=1),
+                logging_config=train.LoggingConfig(log_level="WARNING"),
+            ),
+        )
+        try:
+            result = trainer.fit()
+        except train.TrainingFailedError as error:
+            raise TrainingFailed(
+                f"{job.run_name}: the workers failed {RETRIES + 1} times, the last time with\n{last_lines(str(error))}"
+            ) from error
+        except ray.exceptions.RayError as error:
+            raise TrainingFailed(f"{job.run_name}: Ray Train stopped: {last_lines(str(error))}") from error
+        if result.return_value is not None:  # rank 0's account of an error that no retry would cure
+            raise TrainingFailed(f"{job.run_name}: {result.return_value}")
+
+
+def _torch_trainer() -> Any:
+    """Ray Train's `TorchTrainer` without what this project does not use and each round would pay for with a process of
+    its own: the manager of Ray Data sets, and on one node the actor that gives workers' machines back should the run's
+    controller die (the end of the job gives them back, and without a dashboard that actor cannot do its work)."""
+    return torch_trainer_without({DATASETS_CALLBACK} | ({CLEANER_CALLBACK} if on_one_node() else set()))
+
+
+def check_resources(job: TrainingJob) -> None:
+    """Raises `TrainingRefused` when the cluster's nodes, were they idle, could not hold the job's workers."""
+    nodes = [node["Resources"] for node in live_nodes()]
+    needs = {"CPU": job.cpus, "GPU": job.gpus}
+    places = sum(
+        min(int(node.get(kind, 0.0) / need + 1e-6) for kind, need in needs.items() if need > 0) for node in nodes
+    )
+    if places < job.workers:
+        have = ", ".join(f"{node.get('CPU', 0):g} CPUs and {node.get('GPU', 0):g} GPUs" for node in nodes)
+        raise TrainingRefused(
+            f"{job.run_name}: {job.workers} training workers of {job.cpus:g} CPUs and {job.gpus:g} GPUs each do not "
+            f"fit the cluster ({len(nodes)} nodes: {have}). Lower cluster.trainers, trainer_cpus or trainer_gpus"
+        )
+
+
+def check_space(job: TrainingJob) -> None:
+    """Raises `TrainingRefused` when the disk has no room for the student, in float32, and what a training keeps of it
+    meanwhile. A hub student's size is not known here."""
+    weights = weights_of(Path(job.checkpoint_in))
+    if not weights:
+        return
+    copies = 1 + (job.training.epochs if job.epochs_out is not None else 0)
+    copies += 3 if job.training.epochs > 1 else 0  # weights and two moments, of the pass before
+    Path(job.storage).mkdir(parents=True, exist_ok=True)
+    needed, free = 4 * weights * copies, shutil.disk_usage(job.storage).free
+    if needed > free:
+        raise TrainingRefused(
+            f"{job.run_name}: the student and the training's state need {needed / 2**30:.2g} GiB in {job.storage}, and "
+            f"{free / 2**30:.2g} GiB are free. Free some space, or take another folder (storage.path), and start again"
+        )
+
+
+def wait_for_resources(job: TrainingJob, patience_s: float) -> None:
+    """Waits until the job's CPUs and GPUs are free, since an actor that has just stopped gives its own back late.
+
+    Raises `TrainingRefused` after `patience_s`, naming what is taken."""
+    deadline = time.monotonic() + patience_s
+    needs = {"CPU": job.cpus * job.workers, "GPU": job.gpus * job.workers}
+    while True:
+        free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
+        short = {kind: need for kind, need in needs.items() if free.get(kind, 0.0) + 1e-6 < need}
+        if not short:
+            return
+        if time.monotonic() > deadline:
+            wanted = ", ".join(f"{need:g} {kind}s ({free.get(kind, 0.0):g} free)" for kind, need in short.items())
+            raise TrainingRefused(
+                f"{job.run_name}: waited {patience_s:.0f} s for {wanted}. Other actors, the samplers first of all, "
+                "hold them: use placement: shared, fewer or smaller samplers, or a larger cluster"
+            )
+        time.sleep(0.2)
