@@ -39,6 +39,8 @@ class AnswerKind(StrEnum):
     SET = "set"
     EXPRESSION = "expression"
 
+    __hash__ = str.__hash__  # the usual one of enumerations is slow, and each answer looks its kind up
+
 
 class Verdict(StrEnum):
     CORRECT = "correct"

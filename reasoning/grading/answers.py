@@ -21,9 +21,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from reasoning.grading.extraction.anchors import anchored, judged_end, lowered, weakly_anchored
+from reasoning.grading.extraction.anchors import anchored, judged_end, lowered, plainly_stated, weakly_anchored
 from reasoning.grading.extraction.denials import without_struck
-from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How, first_line
+from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How, first_line, withdrawn
 from reasoning.grading.kinds import AnswerRules, Kind, rules_for, rules_of
 from reasoning.grading.own_grader import own_verdict
 from reasoning.records import AnswerKind, Problem, Verdict
@@ -31,7 +31,12 @@ from reasoning.teacher.thinking import may_think, split_thinking
 from reasoning.teacher.turns import own_start
 
 _LONGEST_BARE = 40  # characters of a line that is an answer and nothing else
+_PLAIN_LINE = re.compile(r"[\w .,:$%()'\"/-]+", re.ASCII)
 _FENCE = re.compile(r"^[ \t>]*```[\w+-]{0,20}[ \t\r]*(?:\n|\Z)", re.MULTILINE)  # a line that opens or closes code
+_DRESS_TAG = re.compile(
+    r"</?(?:b|i|u|em|strong|p|span|div|code|pre|mark|h[1-6]|result|solution|final|response|output|final_result)(?:\s[^<>]{0,60})?>",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"\w")
 _TAUGHT = re.compile(r"(?:^\s*|\nAnswer:\s*|-->\s*|\nTherefore, the answer is\s+|\sThe answer is\s+)\Z")
 
@@ -56,9 +61,11 @@ def same_answer(prediction: str, gold: str, kind: Kind) -> bool:
 
 def is_right(found: FoundAnswer, gold: str, kind: Kind) -> bool:
     """Whether an answer found is the gold one, in its first reading or its second: "50%" answers both 50 and 0.5."""
-    same = rules_of(kind).same
-    readings = (found.answer, found.also) if found.also else (found.answer,)
-    return any(same(reading, right) for right in _gold_readings(gold, kind) for reading in readings)
+    same, answer, also = rules_of(kind).same, found.answer, found.also
+    for right in _gold_readings(gold, kind):  # noqa: SIM110 - a loop takes half the time
+        if same(answer, right) or (also and same(also, right)):
+            return True
+    return False
 
 
 def is_right_for(found: FoundAnswer, problem: Problem) -> bool:
@@ -80,8 +87,11 @@ def mentions(text: str, gold: str, kind: Kind, choices: tuple[str, ...] = ()) ->
 def grade(text: str, complete: bool, problem: Problem) -> tuple[str, Verdict]:
     """The answer of a student's completion, and the verdict on it. `complete`: it ended by itself, within its limit.
     Thinking that does not end was cut off, whatever `complete` says."""
-    said, closed = _said(text)
-    found = _judged(said, rules_for(problem), problem.choices)
+    rules = rules_for(problem)
+    said, closed, found = text, True, _at_once(text, rules, problem.choices)
+    if found is None:
+        said, closed = _said(text)
+        found = _judged(said, rules, problem.choices)
     if not complete or not closed:
         return found.answer, Verdict.TRUNCATED
     if problem.grader:
@@ -108,7 +118,9 @@ def _as_taught(said: str, problem: Problem) -> bool:
 
 def judged_answer(text: str, kind: Kind, choices: tuple[str, ...] = ()) -> FoundAnswer:
     """The answer in the part of a completion that counts: `find_answer` of its `judged_part`."""
-    return _judged(_said(text)[0], kind, choices)
+    rules = rules_of(kind)
+    found = _at_once(text, rules, choices)
+    return _judged(_said(text)[0], rules, choices) if found is None else found
 
 
 def judged_part(text: str) -> str:
@@ -134,6 +146,20 @@ def _judged(said: str, kind: Kind, choices: tuple[str, ...]) -> FoundAnswer:
     low = lowered(said)
     end = judged_end(said, low)
     return _found(said, low, kind, choices) if end == len(said) else _found(said[:end], low[:end], kind, choices)
+
+
+def _at_once(said: str, rules: AnswerRules, choices: tuple[str, ...]) -> FoundAnswer | None:
+    """The answer of a text that is nothing else, or that states it in plain words at its end; None where it takes a
+    closer look. `_found` finds the same."""
+    if len(said) <= _LONGEST_BARE:
+        line = said.strip()
+        plain = _PLAIN_LINE.fullmatch(line) is not None and rules.is_bare(line, choices)
+        return rules.first(line, choices, How.LEADING) if plain else None
+    stated = plainly_stated(said)
+    if not stated or withdrawn(said):
+        return None
+    found = rules.first(stated, choices, How.ANCHORED)
+    return found if found is not None and (found.answer or found.also) else None
 
 
 def answer_of_reply(answer_text: str, problem: Problem) -> str:
@@ -167,9 +193,11 @@ def _gold_readings(gold: str, kind: Kind) -> tuple[str, ...]:
 
 def _found(text: str, low: str, kind: Kind, choices: tuple[str, ...]) -> FoundAnswer:
     rules = rules_of(kind)
-    if "```" in text:
-        text = _FENCE.sub("", text)
+    if ("`" in text and "```" in text) or ("<" in text and "</" in text):
+        text = _DRESS_TAG.sub(" ", _FENCE.sub("", text))
         low = lowered(text)
+    if not rules.settles and withdrawn(text):  # to a yes-no question "That is wrong." is an answer
+        return NO_ANSWER
     for start, said, how in anchored(text, low):
         found = rules.first(said, choices, how)
         if found is not None:
@@ -178,8 +206,21 @@ def _found(text: str, low: str, kind: Kind, choices: tuple[str, ...]) -> FoundAn
             text = text[start:]  # only what comes after can still say otherwise
             break
     text = without_struck(text)
+    if _several_lines(text, rules, choices):
+        return NO_ANSWER
     found = _leading(text, rules, choices) or _weakly_anchored(text, rules, choices) or rules.last(text, choices)
     return found if found is not None and (found.answer or found.also) else NO_ANSWER
+
+
+def _several_lines(text: str, rules: AnswerRules, choices: tuple[str, ...]) -> bool:
+    """Whether a text is nothing but several answers, a line each."""
+    if "\n" not in text or len(text) > _LONGEST_BARE * 2:
+        return False
+    lines = [bare for line in text.split("\n") if (bare := line.strip(" \t\r*-•"))]
+    if len(lines) < 2 or not all(rules.is_bare(line, choices) for line in lines):
+        return False
+    found = (rules.first(line, choices, How.LEADING) for line in lines)
+    return len({one.answer for one in found if one}) > 1
 
 
 def _weakly_anchored(text: str, rules: AnswerRules, choices: tuple[str, ...]) -> FoundAnswer | None:

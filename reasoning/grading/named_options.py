@@ -30,6 +30,7 @@ _TOKEN = re.compile(
     r"|[^\s\w.,;:!?'\"`*(){}\[\]$]"
 )
 _NUMERIC = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+_DECIMAL_COMMA = re.compile(r"\A([0-9]+),([0-9]{1,2})\Z")
 _DATE = re.compile(r"(?<![0-9/-])([0-9]{1,4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,4})(?![0-9/-])")
 _ARTICLES = frozenset(("a", "an", "the"))
 _FILLERS = frozenset(("is", "it", "are", "be", "so", "would", "must", "of", "in", "to", "one", "s", "that", "this"))
@@ -46,13 +47,14 @@ _EDGES = " \t\r\n.,;:!?*_\"'`“”‘’()[]"
 @dataclass(frozen=True, slots=True)
 class _Option:
     """One option as it is looked for: `exact` to the letter; `text`, its tokens between spaces; its `number` ("" for
-    none or several); its `value` and `unit`, where it is a number; its `words`, each in one form."""
+    none or several); its `values` and `unit`, where it is a number (50 and 0.5 of "50%"); its `words`, each in one
+    form."""
 
     letter: str
     exact: str
     text: str
     number: str
-    value: str
+    values: tuple[str, ...]
     unit: str
     words: frozenset[str]
 
@@ -69,7 +71,10 @@ def named_option(said: str, choices: tuple[str, ...]) -> str:
     same = [option.letter for option in options if option.exact == exact]
     if len(same) == 1:
         return same[0]
-    return _named_in(said, options) or _named_in(_DENIED.sub("", said), options)
+    named = _named_in(said, options)
+    if _DENIED.search(said) and not (named and _DENIED.search(choices[LETTERS.index(named)])):
+        return _named_in(_DENIED.sub("", said), options)
+    return named
 
 
 def is_option_text(said: str, choices: tuple[str, ...], index: int) -> bool:
@@ -99,7 +104,7 @@ def _options(choices: tuple[str, ...]) -> tuple[_Option, ...]:
                 exact=_exact(choice),
                 text=f" {' '.join(tokens)} ",
                 number=numbers[0] if len(numbers) == 1 else "",
-                value=valued.answer if valued else "",
+                values=tuple(filter(None, (valued.answer, valued.also))) if valued else (),
                 unit=_unit(choice),
                 words=frozenset(map(_one_form, tokens)),
             )
@@ -124,9 +129,9 @@ def _named_in(said: str, options: tuple[_Option, ...]) -> str:
 
 def _of_value(said: str, options: tuple[_Option, ...]) -> str:
     valued = _value(said)
-    if valued is None or not any(option.value for option in options):
+    if valued is None or not any(option.values for option in options):
         return ""
-    same = [option for option in options if option.value and _equal(valued, option.value)]
+    same = [option for option in options if any(_equal(valued, value) for value in option.values)]
     if len(same) > 1:
         unit = _unit(said)
         same = [option for option in same if option.unit == unit] or same
@@ -185,7 +190,7 @@ def _tokens(text: str) -> list[str]:
 def _token(token: str) -> str:
     if token[-1].isdigit() and token.isascii():
         sign = "-" if token[0] == "-" else ""
-        whole, point, decimals = token.lstrip("-").replace(",", "").partition(".")
+        whole, point, decimals = _DECIMAL_COMMA.sub(r"\1.\2", token.lstrip("-")).replace(",", "").partition(".")
         decimals = decimals.rstrip("0")
         return f"{sign}{whole.lstrip('0') or '0'}{point if decimals else ''}{decimals}"
     return token.rstrip(",").lower()

@@ -31,6 +31,7 @@ _OPENED = re.compile(
     re.IGNORECASE,
 )
 # The channels of Harmony where the decoder left its marks out.
+BARE_CHANNELS = ("analysis", "commentary")
 _BARE_CHANNELS = re.compile(r"(?:analysis|commentary)(?=[A-Z\s])(?![^\n]*<\|channel\|>)")
 _GLUED_CHANNEL = re.compile(r"(?:analysis|commentary)[A-Z]")
 _BARE_FINAL = "assistantfinal"
@@ -49,7 +50,7 @@ class Thinking:
 
 def may_think(text: str) -> bool:
     """Whether a text can hold marks of thinking at all; most hold none, and need not be split."""
-    return "<" in text or "[" in text or "◁" in text or "&lt;" in text or text.startswith(("analysis", "commentary"))
+    return "<" in text or "[" in text or "◁" in text or "&lt;" in text or text.startswith(BARE_CHANNELS)
 
 
 def split_thinking(text: str) -> Thinking:

@@ -41,15 +41,20 @@ _SPEAKERS = (
     r"question|q|human|user|customer|student\s+question|instruction|input|new\s+question|next\s+question|prompt|用户|问题"
     r"|вопрос|frage|pregunta|domanda|utilisateur|usuario"
 )
-_HEADINGS = r"problem|exercise|task|example|new\s+problem|next\s+problem|another\s+(?:problem|question|example)"
-_LINE = re.compile(
-    rf"\n[ \t*#>]*(?=[qhucsinptefad用问в])(?:(?P<speaker>{_SPEAKERS})|{_HEADINGS})[ \t]*\#?[0-9]*[ \t]*(?:[*_]*[:：]"
-    rf"|[*_]+[ \t]*(?=\n))"
-    r"|\n[ \t]*(?:(?P<title>\#{1,6}[ \t]*(?:question|user|human|instruction)[ \t]*[0-9]*)"
-    r"|(?P<role>user|human))[ \t]*(?=\n)"
+_HEADINGS = r"problem|exercise|task|example|puzzle|new\s+problem|next\s+problem|another\s+(?:problem|question|example)"
+_NUMBERED = r"question|q|problem|exercise|task|example|puzzle"  # "Exercise 2." and "Problem 2" on a line of its own
+_LINE = re.compile(  # begins with its newline, so that a search skips from line to line
+    r"\n[ \t\r*#>]*(?=[qhucsinptefad用问в\n])(?:"
+    rf"(?:(?P<speaker>{_SPEAKERS})|{_HEADINGS})[ \t]*\#?[0-9]*[ \t]*(?:[*_]*[:：]|[*_]+[ \t]*(?=\n))"
+    r"|(?:(?<=\#)|(?<=\#[ \t]))(?P<title>question|user|human|instruction)[ \t]*[0-9]*[ \t]*(?=\n)"
+    r"|(?P<role>user|human)[ \t]*(?=\n)"
+    rf"|(?:{_NUMBERED})[ \t]*(?:no\.?[ \t]*)?\#?[0-9]{{1,3}}[*_]*(?:[.)](?=[*_ \t\n])|[*_ \t]*(?=\n))"
+    r"|\n[ \t*]*(?P<next>[2-9][.)][ \t][^\n?]{4,200}\?)"
+    r")"
 )
 _WORD = re.compile(r"\S")
 _ANSWERED = re.compile(r"answer|boxed|####|-->")
+_ANSWERED_THERE = re.compile(r"answer (?:is|=)|answer\W{0,4}:|boxed|####|-->")
 
 
 def next_turn(text: str, start: int = 0, end: int | None = None, *, marks_alone: bool = False, low: str = "") -> int:
@@ -65,8 +70,6 @@ def next_turn(text: str, start: int = 0, end: int | None = None, *, marks_alone:
         low = text.lower()
         if len(low) != len(text):  # a few capitals grow when lowered
             low = text
-    if ":" not in low and "：" not in low and "#" not in low and "**" not in low and "\nassistant\n" not in low:
-        return end
     found = _LINE.search(low, start, end)
     return end if found is None else _next_line(low, start, end)
 
@@ -94,7 +97,10 @@ def _next_line(low: str, start: int, end: int) -> int:
     answered = _ANSWERED.search(low, start, end)
     replies = max(low.rfind("\nassistant\n", start, end), low.rfind("\nmodel\n", start, end))
     for found in _LINE.finditer(low, begun, end):
-        if found["role"]:  # where the decoder left out the marks of a chat template
+        if found["next"]:  # "2. What is ...?", after a paragraph that answers
+            paragraph = low[max(start, low.rfind("\n", start, found.start())) : found.start()]
+            begins = _ANSWERED_THERE.search(paragraph) is not None
+        elif found["role"]:  # where the decoder left out the marks of a chat template
             begins = found.end() <= replies
         else:
             named = found["speaker"] or found["title"]

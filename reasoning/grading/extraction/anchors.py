@@ -13,8 +13,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from reasoning.grading.extraction.denials import is_told
+from reasoning.grading.extraction.denials import is_told, on_condition
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, How, first_line
+from reasoning.teacher.thinking import BARE_CHANNELS
 from reasoning.teacher.turns import next_turn
 
 _STOP_WORD = " END"  # of paper B's completions
@@ -38,7 +39,8 @@ _BEFORE_TAG = re.compile(r"[<\[]\|?(?:final|correct|my|your|the|short)?[_ -]?\Z"
 _TAG_END = re.compile(r"</|\[/|<\|")
 _FIELD = re.compile(r"answer([\"'])\s*:\s*")  # of JSON
 _BEFORE_FIELD = re.compile(r"[\"'](?:final|correct|my|your|the|short|predicted)?[_ -]?\Z")
-_TEXT_VALUE = re.compile(r"\[?\s*([\"'])((?:[^\"'\\\n]|\\.|(?!\1)[\"'])*)\1")
+_TEXT_VALUE = re.compile(r"\[?\s*([\"'])((?:[^\"'\\\n]|\\.|(?!\1)[\"'])*)\1(?!\s*,\s*[\"'0-9][^\n:]{0,300}\])")
+_LIST_VALUE = re.compile(r"\[[^\[\]\n]*\]")  # of more than one
 _BARE_VALUE = re.compile(r"[^,}\n]*")
 _INVERTED = re.compile(
     r"\bis (?:clearly |therefore |thus |definitely |indeed )?(?:the|my) (?:\w+ )?\Z"
@@ -89,6 +91,49 @@ _ANSWER_LINE = re.compile(r"answer[ \t*_]*:[\s*_]*[^\s*_]")
 _MARKUP = " \t*_#"
 
 
+_LONGEST_STATED = 120  # characters from the last "answer" to the end
+_STATED = re.compile(r"answer(?: \([^()\n]{1,40}\))? (?:is|are|was)[:\s*_]++(?![acdforst])")
+_BEFORE_STATED = (", the ", ". The ", "\nThe ", "So the ", "so the ", "Thus the ", "\nTherefore, the ")
+
+
+def plainly_stated(text: str) -> str:
+    """What a text of plain words states at its end, as most do: "Therefore, the answer is 42."; "" where anything in it
+    asks for a closer look. It is what `judged_end` and `anchored` find there, in a fraction of their time."""
+    place = text.rfind("nswer") - 1
+    if (
+        place < 4
+        or text[place] != "a"
+        or len(text) - place > _LONGEST_STATED
+        or not text.isascii()
+        or not text.endswith(_BEFORE_STATED, 0, place)
+        or "<" in text
+        or "[" in text
+        or "#" in text
+        or "{" in text
+        or "\\" in text
+        or "`" in text
+        or "~" in text
+        or ">" in text
+        or "&" in text
+        or "NSWER" in text
+        or text.startswith(BARE_CHANNELS)
+    ):
+        return ""
+    stated = _STATED.match(text, place)
+    said = text[stated.end() :].rstrip() if stated else ""
+    if not said or "\n" in said:
+        return ""
+    may_end = (line := text.find("\n", 0, place)) >= 0 and (  # with a line of somebody else's, or after an answer line
+        text.find("\n", max(line, text.find("nswer")), place) >= 0
+        or text.find(":", 0, place) >= 0
+        or "*" in text
+        or "_" in text
+        or "\nassistant" in text
+        or "\nmodel" in text
+    )
+    return "" if may_end and judged_end(text, text.lower()) < len(text) else said
+
+
 def lowered(text: str) -> str:
     """`text` in lower case, of the same length."""
     low = text.lower()
@@ -100,14 +145,18 @@ def lowered(text: str) -> str:
 def anchored(text: str, low: str) -> Iterator[tuple[int, str, How]]:
     """After each anchor, the last first: where it ends, at most 400 characters from the first that is not blank, and
     which anchor it is."""
-    word, arrow = low.rfind("answer"), text.rfind("-->")
-    marks, boxed = text.rfind("####"), text.rfind("box") if "{" in text else -1
+    word = low.rfind("answer")
+    arrow = text.rfind("-->") if ">" in text else -1
+    marks = text.rfind("####") if "#" in text else -1
+    boxed = text.rfind("box") if "{" in text else -1
     for _ in range(_MAX_ANCHORS):
         place = max(word, arrow, marks, boxed)
         if place < 0:
             return
         if place == word:
-            yield from _at_word(text, low, place)
+            announced = _at_word(text, low, place)
+            if announced is not None:
+                yield announced
             word = low.rfind("answer", 0, place)
         elif place == boxed:
             start = (
@@ -126,7 +175,7 @@ def anchored(text: str, low: str) -> Iterator[tuple[int, str, How]]:
             marks = text.rfind("####", 0, place)
 
 
-def _at_word(text: str, low: str, place: int) -> Iterator[tuple[int, str, How]]:
+def _at_word(text: str, low: str, place: int) -> tuple[int, str, How] | None:
     """What the word "answer" at `place` announces, if anything."""
     following = low[place + 6 : place + 7]
     if following in (">", "|", "]", '"', "'"):
@@ -134,22 +183,18 @@ def _at_word(text: str, low: str, place: int) -> Iterator[tuple[int, str, How]]:
         if (tag := _TAG.match(low, place)) and _BEFORE_TAG.search(before):
             end = _TAG_END.search(text, tag.end(), tag.end() + LONGEST_ANSWER)
             said = text[tag.end() : end.start() if end else tag.end() + LONGEST_ANSWER]
-            yield tag.end(), said.strip(), How.ANCHORED
-            return
+            return tag.end(), said.strip(), How.ANCHORED
         if (field := _FIELD.match(low, place)) and _BEFORE_FIELD.search(before):
-            yield field.end(), _value(text[field.end() : field.end() + LONGEST_ANSWER]), How.ANCHORED
-            return
+            return field.end(), _value(text[field.end() : field.end() + LONGEST_ANSWER]), How.ANCHORED
     elif low.find("is ", max(0, place - 30), place) >= 0:
         before = low[max(0, place - 30) : place]
         if (inverted := _INVERTED.search(before)) and _AFTER_INVERTED.match(low, place):
             verb = max(0, place - len(before)) + inverted.start()
             clause = text[max(0, verb - 60) : verb]
             begun = max(found.end() for found in _CLAUSE_START.finditer(clause))
-            yield place, clause[_end_of_lead_in(clause, begun) :].strip(), How.ANCHORED
-            return
+            return place, clause[_end_of_lead_in(clause, begun) :].strip(), How.ANCHORED
     start = _after_phrase(low, place)
-    if start >= 0:
-        yield start, text[start : start + LONGEST_ANSWER].lstrip(), How.ANCHORED
+    return (start, text[start : start + LONGEST_ANSWER].lstrip(), How.ANCHORED) if start >= 0 else None
 
 
 def _end_of_lead_in(clause: str, start: int) -> int:
@@ -162,7 +207,7 @@ def _value(said: str) -> str:
     quoted = _TEXT_VALUE.match(said)
     if quoted:
         return quoted[2]
-    bare = _BARE_VALUE.match(said)
+    bare = _LIST_VALUE.match(said) or _BARE_VALUE.match(said)
     return bare[0].strip() if bare else ""
 
 
@@ -175,9 +220,10 @@ def _after_phrase(low: str, place: int) -> int:
         begun = max(low.rfind("\n", 0, place), low.rfind(". ", 0, place))
         if found is None or low[begun + 1 : place].strip(_MARKUP) not in _BEFORE_HEADING:
             return -1
-    elif found[1] and _DENIED.search(found[1]):
+    elif found[1] and (_DENIED.search(found[1]) or ("would" in found[1] and on_condition(low, found.end()))):
         return -1
-    return -1 if _HOW_FOUND.match(low, found.end()) or is_told(low, place) else found.end()
+    end = found.end()
+    return -1 if (low[end : end + 1].isalpha() and _HOW_FOUND.match(low, end)) or is_told(low, place) else end
 
 
 def _in_box(text: str, start: int) -> str:
@@ -194,7 +240,7 @@ def judged_end(text: str, low: str) -> int:
     """Where the part of a completion that counts ends: before somebody else's words (`reasoning.teacher.turns`), and
     before the first blank line after an answer line, unless the next paragraph takes the answer back."""
     end = next_turn(text, low=low)
-    if _BLANK_LINE.search(text, 0, end) is None:
+    if ":" not in low or _BLANK_LINE.search(text, 0, end) is None:
         return end
     place = low.find("answer", 0, end)
     while place >= 0:

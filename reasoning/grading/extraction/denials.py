@@ -58,18 +58,25 @@ _PLAINLY = (
 _DENIAL = re.compile(
     r"(?:\bnot|n['’]t|\bnever|\bcannot|\brather than|\binstead of|\bunlike|\bthan|\bnor|\bexcept|\bwithout|\bneither"
     r"|\brule[sd]? out"
-    r"|\breject(?:s|ed|ing)?|\beliminat(?:e|es|ed|ing))"
+    r"|\breject(?:s|ed|ing)?|\beliminat(?:e|es|ed|ing)"
+    r"|\b(?:all|any|anything|every|everyone|everything|any of (?:them|these|those)) (?:but|except)|\bother than"
+    r"|\bapart from|\bwhether\s+(?:\w+\s+){0,3}?(?:is|are|was|were))"
     r"\s+(?:be\s+|been\s+|have been\s+|equal(?:s| to)?\s+|exactly\s+|simply\s+|just\s+|really\s+|actually\s+|a\s+"
     r"|an\s+|the\s+|option\s+"
     r"|choice\s+|answer\s+|is\s+|with\s+|=\s*)*[\s\"'“‘*_(\[$`]*\Z"
     r"|(?:\bnot\s+|n['’]t\s+)(?:sure|certain|convinced|confident)\s+(?:(?:that|if|whether)\s+)?(?:it|that|this)"
     r"(?:['’]s|\s+is)\s+[\"'“‘*_(\[$`]*\Z"
+    r"|(?:不是|并非|並非|不为|不為|\b(?:no (?:es|son)|n[ãa]o (?:é|são)|non (?:è|sono)|n['’]est pas|is niet|bukan|не"
+    r"|(?:ist|sind|beträgt|lautet) nicht))[\s\"'“‘*_(\[$`]*\Z"
 )
 _TOLD = re.compile(
     rf"\b(?:(?:{_NOT_THE_ANSWER})\s+(?:(?!(?:the|my|our|an?)\b)\w+\s+)?answer|(?:{_SAID_BY_OTHERS})(?:the "
     rf"|my )?(?:final |correct |right )?answer)"
     r"s?(?:\s+(?:is|was|are|be|would be|could be|might be|should be|of|to be)\b|\s*[:=])[^.,;!?\n]{0,30}\Z"
 )
+# "It would be 42 if it were warmer": on a condition that does not hold.
+_WOULD_BE = re.compile(r"\bwould(?: have)?(?: been| be)?\s+(?:exactly |about |only )?[\s\"'“‘*_(\[$`]*\Z")
+_ON_CONDITION = re.compile(r"[^.;\n]{0,60}?\b(?:if|unless)\s+(?!(?:i['’]?m|i am|my|so|any|not)\b)")
 _STRUCK = re.compile(
     r"~~[^~\n]{1,200}~~|<(s|del|strike)>[^<\n]{1,200}</\1>|\\(?:cancel|sout|st|xcancel|bcancel)\s*\{[^{}\n]{0,200}\}"
 )
@@ -90,7 +97,14 @@ def is_told(low: str, place: int) -> bool:
 def is_denied(text: str, place: int) -> bool:
     """Whether the candidate that begins at `place` is denied, or told as a wrong one or somebody else's answer."""
     before = text[max(0, place - _REACH) : place].lower()
-    return _DENIAL.search(before) is not None or ("answer" in before and _TOLD.search(before) is not None)
+    if _DENIAL.search(before) or ("answer" in before and _TOLD.search(before)):
+        return True
+    return "would" in before and _WOULD_BE.search(before) is not None and on_condition(text, place)
+
+
+def on_condition(text: str, place: int) -> bool:
+    """Whether the clause that goes on at `place` says on what condition it would hold: "42 if it were warmer"."""
+    return _ON_CONDITION.match(text[place : place + _REACH].lower()) is not None
 
 
 def without_struck(text: str) -> str:

@@ -74,6 +74,22 @@ def settled(said: str) -> str:
     return said[thoughts[-1] :] if thoughts else said
 
 
+_WITHDRAWN = re.compile(
+    r"[.!?\n][\s*]*(?:(?:but|no|wait|hmm+)\b,?\s+)*(?:that|this|it)(?:['’]s|\s+is|\s+was|\s+must\s+be)\s+(?:clearly\s+)?"
+    r"(?:wrong|incorrect|not\s+right|not\s+correct|a\s+mistake)[\s.!*]*\Z",
+    re.IGNORECASE,
+)
+_LONGEST_WITHDRAWAL = 60
+
+
+def withdrawn(text: str) -> bool:
+    """Whether a text ends by calling wrong what it said: "42. That is incorrect."."""
+    tail = text[-_LONGEST_WITHDRAWAL:]
+    return ("wrong" in tail or "rect" in tail or "right" in tail or "mistake" in tail) and _WITHDRAWN.search(
+        tail
+    ) is not None
+
+
 def concluded(line: str) -> str:
     """The conclusion of "1 hour is 60 min, so 60 - 18 = 42 min": what an equation follows from is not the answer."""
     so = _SO.search(line)

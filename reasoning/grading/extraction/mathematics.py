@@ -34,6 +34,7 @@ _DRESS = (
         "",
     ),
     (re.compile(r"\{([,.])\}"), r"\1"),
+    (re.compile(r"(?<=[0-9])\s*\^\s*\{?\s*(?:st|nd|rd|th)\s*\}?"), ""),
     (re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\(?:degree|circ)\b"), "°"),
     (re.compile(r"\\([$%#&_])"), r"\1"),
     (re.compile(r"\\[dtc]?frac(?![a-z])"), r"\\frac"),

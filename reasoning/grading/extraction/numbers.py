@@ -16,7 +16,6 @@ import math
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from fractions import Fraction
 
 from reasoning.grading.extraction.denials import is_denied, without_struck
 from reasoning.grading.extraction.found_answer import NO_ANSWER, FoundAnswer, How, concluded, first_line
@@ -24,6 +23,8 @@ from reasoning.grading.extraction.mathematics import decimal, plain, worked_out
 from reasoning.grading.extraction.number_words import words_to_number
 from reasoning.grading.extraction.numerals import plain_numerals
 from reasoning.grading.extraction.quantities import CANDIDATE, Quantity, quantity_at, sum_at
+from reasoning.grading.extraction.sentences import SEVERAL, told_within, what_comes_of
+from reasoning.grading.extraction.several_numbers import beside_another, unless_several
 
 _DIGIT = re.compile(r"[0-9]")
 _ANY_DIGIT = re.compile(r"\d|[¼-¾⅐-⅞]")
@@ -53,24 +54,7 @@ _UPPER_END = re.compile(
 )  # "5-7", "5 or 7" read from its end
 _SLASHES = re.compile(r"[0-9]+(?:[ ]?/[ ]?[0-9]+){2,}")  # a date, or a list
 _VARIABLE = re.compile(r"[ ]?(?:[xyzn]\b(?![-'’.][a-z])|\\)")
-
-_WORDS = r"(?:[ ]+(?!or\b|and\b)[A-Za-z%°][\w%°/'’-]*){0,3}?"
-_ALTERNATIVE = re.compile(
-    rf"{_WORDS}[ ]*[,?]?[ ]*[(\[]?[ ]*(?:(or|and/or|maybe|perhaps|possibly|alternatively)|i\.e\.,?|that is,?|≈)[ ]+"
-    r"(?:(?:maybe|perhaps|possibly|even|about|approximately|exactly|roughly|around|just|rather|else|also|equivalently"
-    r"|it is|[a-z][ ]*=)[ ]+)*",
-    re.IGNORECASE,
-)
-_RANGE = re.compile(r"[ ]*(?:-{1,2}|±|\+/-|to|through|:|/|vs\.?)[ ]*(?=[$]?[0-9])", re.IGNORECASE)
-_LIST = re.compile(
-    r"[ ]*[,;][ ]*(?:and[ ]+|or[ ]+)?[-$]?[0-9][0-9.]*(?=[ ]*(?:[,;)\]}$]|\.?[ ]*(?:\Z|\n)|and\b|or\b))"
-    r"|[ ]+(?:and|&)[ ]+[-$]?[0-9][0-9.,]*[ ]*(?:[.,;)\]}$]|\Z)",
-    re.IGNORECASE,
-)
-_UNIT = re.compile(r"[ ]*([$%]|[A-Za-z°][\w°%/]*)")
-_CONVERSIONS = frozenset(
-    (2, 3, 4, 7, 10, 12, 14, 16, 24, 28, 30, 31, 36, 52, 60, 100, 365, 1000, 1440, 1760, 3600, 5280)
-)
+_TERM = re.compile(r"[ ]?[-+*/×][ ]?[b-hj-z]\b(?![-'’.])|[ab]\b(?!['’])")  # "5 + y", "no. 7b"
 
 _PREPOSITION = re.compile(
     r"\b(?:in|after|within|during|per|every|over|across|for|from|on|among|between|out of)[ ]+"
@@ -92,7 +76,15 @@ _NOTHING_LEFT = re.compile(
     r"|remain)|\bno \w+ (?:left|remain)"
 )
 _ASIDE = re.compile(r"(?<=[\w%])[ ]+\([^()]{1,100}\)\W{0,3}\Z")
-_DENIED_AFTER = re.compile(r"[ ]*(?:is|are|was)(?:[ ]+(?:not|wrong|incorrect|false)|n['’]t)\b")
+_DENIED_AFTER = re.compile(
+    r"[ ]*(?:(?:is|are|was|would[ ]be|must[ ]be)(?:[ ]+(?:not|wrong|incorrect|false|too[ ]+\w+|impossible)|n['’]t)"
+    r"|ではない|ではありません|değil)\b"
+)
+_MONTH = (
+    r"(?:January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Mar|Apr|Aug"
+    r"|Sept?|Oct|Nov|Dec)"
+)
+_DAY = re.compile(rf"(?:st|nd|rd|th)?[ ]+(?:of[ ]+)?{_MONTH}\b")
 _TAIL = 300
 _MOST_SENTENCES = 3  # looked at before the last one that holds a number, where all of its numbers are denied
 _AFTER = 100
@@ -133,7 +125,10 @@ def stated_number(said: str, how: How) -> FoundAnswer | None:
         return NO_ANSWER
     if (apart := _SIGNED_APART.match(line)) and apart.end() == start and "-" not in line[start : start + 2]:
         return _signed(_resolved(line, start, how))
-    found = _resolved(line, start, how)
+    if told := told_within(line, start):
+        return last_number(told, how)
+    start = what_comes_of(line, start)
+    found = _resolved(line, start, how) if start != SEVERAL else NO_ANSWER
     if _SIGN_WORD.search(before):
         return NO_ANSWER if found.answer.startswith("-") else _signed(found)
     return found
@@ -183,7 +178,9 @@ def _resolved(line: str, start: int, how: How) -> FoundAnswer:
     how = How.MATH_VERIFY if worked else how
     if end >= len(line) or (line[end] in ".\n" and end + 1 >= len(line.rstrip())):
         return FoundAnswer(answer, how, also)
-    return _unless_several(line, FoundAnswer(answer, how, also), end)
+    if how is How.BOXED and line[end] == "!":
+        return NO_ANSWER  # a factorial; elsewhere a shout
+    return unless_several(line, FoundAnswer(answer, how, also), end)
 
 
 def _chained(line: str, start: int) -> tuple[str, str, int, bool]:
@@ -203,8 +200,11 @@ def _chained(line: str, start: int) -> tuple[str, str, int, bool]:
         right = CANDIDATE.search(line, place)
         if right and right.start() - place < 40:
             return _summed(line, right.start())
-    opening = start - 1 if start and line[start - 1] == "(" else start
-    return _summed(line, opening if line.find(")", end, stop) >= 0 and opening < start else start)
+    if start and line[start - 1] == "(" and line.find(")", end, stop) >= 0:
+        in_brackets = _summed(line, start - 1)
+        if in_brackets[2] > start:
+            return in_brackets
+    return _summed(line, start)
 
 
 def _summed(line: str, start: int) -> tuple[str, str, int, bool]:
@@ -220,8 +220,11 @@ def _summed(line: str, start: int) -> tuple[str, str, int, bool]:
         return value, "", worked[1], True
     if quantity is None:
         return "", "", start, False
-    if line[quantity.end : quantity.end + 1] == "^" or (
-        _VARIABLE.match(line, quantity.end) and not _dotted(line, quantity)
+    if (
+        line[quantity.end : quantity.end + 1] == "^"
+        or (_VARIABLE.match(line, quantity.end) and not _dotted(line, quantity))
+        or _TERM.match(line, quantity.end)
+        or _DAY.match(line, quantity.end)
     ):
         return "", "", quantity.end, False
     return quantity.answer, quantity.also, quantity.end, False
@@ -230,35 +233,6 @@ def _summed(line: str, start: int) -> tuple[str, str, int, bool]:
 def _dotted(line: str, quantity: Quantity) -> bool:
     """Whether a letter after a number is a word of its own: "5 x 2 boxes", "5 n"."""
     return line[quantity.end : quantity.end + 1] == " "
-
-
-def _unless_several(line: str, found: FoundAnswer, end: int) -> FoundAnswer:
-    """`found`, unless what follows is another candidate: "5 or 7", "5-7", "5, 4, 3". Restated it is the same, or more
-    exact."""
-    if alternative := _ALTERNATIVE.match(line, end):
-        other = quantity_at(line, alternative.end())
-        if other is not None and other.answer:
-            return _restated(line, found, end, other, bool(alternative[1]))
-    if (after := _RANGE.match(line, end)) and quantity_at(line, after.end()):
-        return NO_ANSWER
-    return NO_ANSWER if _LIST.match(line, end) else found
-
-
-def _restated(line: str, found: FoundAnswer, end: int, other: Quantity, alternative: bool) -> FoundAnswer:
-    value, again = Fraction(found.answer), other.value
-    if again is None:
-        return NO_ANSWER if alternative else found
-    digits, more = (len(number.partition(".")[2]) for number in (found.answer, other.answer))
-    if min(digits, more) and abs(again - value) * 2 * 10 ** min(digits, more) <= 1:
-        return FoundAnswer(other.answer, found.how, found.also) if more > digits else found
-    if again == value or not alternative or other.answer == found.also:
-        return found
-    units = _UNIT.match(line, end), _UNIT.match(line, other.end)
-    if all(units) and value and again:
-        ratio = max(again / value, value / again)
-        if ratio in _CONVERSIONS and units[0] and units[1] and units[0][1].lower() != units[1][1].lower():
-            return FoundAnswer(found.answer, found.how, other.answer)
-    return NO_ANSWER
 
 
 def _without_digits(line: str, how: How) -> FoundAnswer | None:
@@ -281,6 +255,7 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
     if apart := _SIGNED_APART.match(line) if "-" in line[:4] and not text[start:].lstrip().startswith("-") else None:
         line = f"-{line[apart.end() :]}"
     chosen: tuple[str, str, int, int, bool] | None = None
+    previous: tuple[str, str, int, int, bool] | None = None
     counted: tuple[str, str, int, int, bool] | None = None
     position = 0
     while found := CANDIDATE.search(line, position):
@@ -293,11 +268,15 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
             counted = None
         elif counted is None and not _CLAUSE_BREAK.search(line, chosen[3], found.start()):
             counted = chosen
-        chosen = one
+        previous, chosen = chosen, one
     if chosen is None:
         # all its numbers are denied
         return last_number(text[:start], how, sentences - 1) if sentences and 0 < start < len(text) else None
     answer, also, begun, end, worked = counted or chosen
+    if previous is not None and counted is None and previous[0]:
+        joined = beside_another(line, begun, previous[2:4], FoundAnswer(previous[0], how))
+        if joined is not None:
+            return joined
     if _HIGHER.search(line, begun, end + 8) and (higher := _worked(line[begun:], how)):
         return higher
     if _UPPER_END.search(line, max(0, begun - 20), begun):

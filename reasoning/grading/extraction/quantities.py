@@ -17,23 +17,27 @@ from fractions import Fraction
 
 from reasoning.grading.extraction.mathematics import decimal
 
+_OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
 _LONGEST_EXACT = 30  # digits of a number that arithmetic is done with
 _LARGEST_POWER = 30
 _DEEPEST = 6  # brackets within brackets
 
 _CURRENCY = "$€£¥₹"
 _DIGITS = (
-    r"[0-9]{1,3}(?:\.[0-9]{3}){2,}(?:,[0-9]{1,2})?(?![0-9])"  # 1.234.567
+    r"[0-9]{1,3}(?:\.[0-9]{3}){2,}(?![0-9])"  # 1.234.567
     r"|[0-9]{1,3}(?:,[0-9]{3})+(?:, ?000(?![0-9]))*(?![0-9]|,[0-9]{3}[0-9])(?:\.[0-9]+)?"
     r"|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?![0-9])(?:\.[0-9]+)?"  # 1,00,000
     r"|[0-9]{1,3}(?:[ _'][0-9]{3})+(?![0-9])(?:\.[0-9]+)?|[0-9]+(?:_[0-9]{3})+(?![0-9])"
     r"|[0-9]+(?:\.[0-9]+)?|\.[0-9]+"
 )
+_DECIMAL_COMMA = (  # 3,5 and 1.234,50 and 1 234,5; not the 3,5 of 3,5,7
+    r"(?<![0-9],)(?:(?:[0-9]{1,3}(?:[. '][0-9]{3})+|[0-9]+),[0-9]{1,2}|0,[0-9]+)(?![0-9]|,[0-9])"
+)
 CANDIDATE = re.compile(
     rf"(?:(?<![\w)\]%.])[-+](?=[{_CURRENCY}]?\.?[0-9])|(?<=[{_CURRENCY}])[-+](?=[0-9.]))?[{_CURRENCY}]?"
     r"(?:(?<!\b[a-zA-Z])(?<!\b[a-zA-Z]{2})(?<![\^_0-9])[0-9]|(?<![\w.])\.[0-9])"
 )
-_QUANTITY = re.compile(rf"([-+]?)[{_CURRENCY}]?[ ]?([-+]?)({_DIGITS})")
+_QUANTITY = re.compile(rf"([-+]?)[{_CURRENCY}]?[ ]?([-+]?)(?:({_DECIMAL_COMMA})|({_DIGITS}))")
 _FRACTION = re.compile(r"[ ]?/[ ]?([0-9]{1,15})(?![0-9/]|[.,][0-9]| ?/ ?[0-9])")
 _MIXED = re.compile(r"(?:[ ]+|-)(?:and[ ]+)?([0-9]{1,15})[ ]?/[ ]?([0-9]{1,15})(?![0-9/]|[.,][0-9])")
 _AND_A_PART = re.compile(r"[ ]+and[ ]+(?:a|one)[ -](half|third|quarter|fourth|fifth|eighth|tenth)\b", re.IGNORECASE)
@@ -41,6 +45,7 @@ _PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "eighth"
 _EXPONENT = re.compile(r"[eE]([-+]?[0-9]{1,9})(?![\w])")
 _TEN = re.compile(r"[ ]?(?:×|\*|[xX])[ ]?10[ ]?(?:\^|\*\*)[ ]?(?:([-+]?[0-9]{1,9})|[({][ ]?([-+]?[0-9]{1,9})[ ]?[)}])")
 _POWER = re.compile(r"[ ]?(?:\^|\*\*)[ ]?(?:([-+]?[0-9]{1,9})|[({][ ]?([-+]?[0-9]{1,9})[ ]?[)}])?")
+_OUT_OF = re.compile(r"[ ]+out of[ ]+([0-9]{1,15})(?![0-9/]|[.,][0-9])", re.IGNORECASE)
 _PERCENT = re.compile(r"[ ]*(?:%|percent\b|per cent\b|pct\b)", re.IGNORECASE)
 _SCALE = re.compile(
     r"[ -]*((?i:hundred|thousand|million|billion|trillion|dozen|lakh|crore)s?\b|(?:mn|bn)\b)(?!-)|([kKM]|mn"
@@ -50,6 +55,7 @@ _SCALES = {
     **{"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12},
     **{"lakh": 10**5, "crore": 10**7, "k": 10**3, "m": 10**6, "bn": 10**9, "mn": 10**6},
 }
+_LARGE = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +88,17 @@ def quantity_at(line: str, start: int) -> Quantity | None:
     found = _QUANTITY.match(line, start)
     if found is None:
         return None
-    sign, second, digits = found.groups()
+    sign, second, comma_digits, digits = found.groups()
     end = found.end()
+    if comma_digits:
+        if line[start - 1 : start] in _OPENING and line[end : end + 1] in _CLOSING and start:
+            return Quantity("", start, end)  # "(3,5)" is a pair
+        digits = re.sub(r"[. ']", "", comma_digits).replace(",", ".")
     if sign and second:
         return Quantity("", start, end)  # "minus -5" is anyone's guess
     negative = "-" in (sign, second)
-    if digits.count(".") > 1:  # 1.234.567,89
-        whole, comma, decimals = digits.partition(",")
-        digits = whole.replace(".", "") + (f".{decimals}" if comma else "")
+    if digits.count(".") > 1:  # 1.234.567
+        digits = digits.replace(".", "")
     answer = normal_digits(re.sub(r"[ ,_']", "", digits), negative)
     after = line[end : end + 1]
     if not after or (after in ".\n);:*?!" and line[end : end + 2] != "**"):
@@ -130,11 +139,13 @@ def _dressed(line: str, answer: str, start: int, end: int) -> Quantity:
     if _PERCENT.match(line, end):
         percent = _PERCENT.match(line, end)
         return Quantity(decimal(value), start, percent.end() if percent else end, decimal(value / 100))
+    if out_of := _OUT_OF.match(line, end):
+        share = _over(value, out_of[1])
+        return Quantity(answer, start, out_of.end(), decimal(share) if share is not None else "")
     if scale := _SCALE.match(line, end):
-        also = decimal(value)
-        return Quantity(
-            decimal(value * _SCALES[(scale[1] or scale[2]).lower().removesuffix("s")]), start, scale.end(), also
-        )
+        size = _SCALES[(scale[1] or scale[2]).lower().removesuffix("s")]
+        also = decimal(value) if size >= _LARGE else ""  # questions ask for millions, and not for dozens
+        return Quantity(decimal(value * size), start, scale.end(), also)
     return Quantity(decimal(value) if value != Fraction(answer) else answer, start, end, also)
 
 

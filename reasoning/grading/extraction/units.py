@@ -114,7 +114,7 @@ _WORDS = {
     for form in (word, f"{word}s")
 }
 _BEFORE = r"US\$|[$€£¥₹]|(?:USD|EUR|GBP|JPY|INR)\s"
-_NUMERAL = r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?|\.[0-9]+"
+_NUMERAL = r"[0-9]+,[0-9]{1,2}(?![0-9]|,[0-9])|[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?|\.[0-9]+"
 _POWER = r"(?:[eE]([-+]?[0-9]{1,2})(?![0-9])|\s?[×x*]\s?10\s?\^\s?\{?([-+−]?[0-9]{1,2})\}?)"
 
 
@@ -176,7 +176,13 @@ def in_unit(text: str, unit: str) -> str:
 def _value(found: re.Match[str]) -> Fraction | None:
     power = (found[4] or found[5] or "0").replace("−", "-")
     try:
-        value = Decimal(found["number"].replace(",", "")[:60]).scaleb(int(power))
+        value = Decimal(_digits(found["number"])[:60]).scaleb(int(power))
     except InvalidOperation:
         return None
     return -Fraction(value) if found["sign"] else Fraction(value)
+
+
+def _digits(number: str) -> str:
+    """Digits and a point. Behind a comma stand three digits of a group, or one or two decimals: "3,5 kg"."""
+    whole, comma, rest = number.partition(",")
+    return f"{whole}.{rest}" if comma and len(rest) < 3 else number.replace(",", "")

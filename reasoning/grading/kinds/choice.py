@@ -44,6 +44,24 @@ _BETWEEN = re.compile(
     re.IGNORECASE,
 )
 
+# "Eliminating A, B and D": what is named to be left out.
+_LETTER = r"[(\[*\"']*[A-Za-z][)\]*\"']*(?![\w'’])"
+_LEFT_OUT = re.compile(
+    r"\b(?:eliminat|rul|discard|exclud|reject|dismiss|remov|cross|set|leav)(?:e|es|ed|ing|s)?(?:\s+(?:out|off|aside))*\s+"
+    rf"(?:options?\s+|choices?\s+|answers?\s+|letters?\s+|out\s+)*{_LETTER}"
+    rf"(?:\s*(?:,\s*(?:and|or|&)?|and|or|&)\s*{_LETTER})+(?:\s+(?:out|off|aside)\b)?"
+    rf"|\b(?:not|n['’]t|neither|nor|none\s+of)\s+(?:option\s+)?{_LETTER}(?:\s*(?:,\s*(?:and|or|nor)?|and|or|nor)\s*{_LETTER})+",
+    re.IGNORECASE,
+)
+_CALLED_RIGHT = re.compile(  # "(A) fridge is correct, while (B) oven is not."
+    r"\(([A-Z])\)\s+(?:[\w'’-]+\s+){1,6}?(?:is|was)\s+(?:the\s+)?(?:correct|right|best)\b", re.IGNORECASE
+)
+_JUDGED = re.compile(  # "(A) no (B) yes (C) no"
+    r"(?<![\w'’])\(?([A-Z])[):.]{0,2}\s*(?:[-–—=]\s*)?(?:is\s+)?"
+    r"(?:(no|false|wrong|incorrect|not\s+correct|✗|❌|✘)|(yes|true|right|correct|✓|✔|✅))(?![\w'’])",
+    re.IGNORECASE,
+)
+
 
 _NAMED_OPTION = re.compile(
     r"\A(?:option|choice|answer)[\s_\-]*(?=\w+\Z)"
@@ -75,6 +93,8 @@ class Choice(AnswerRules):
         """Without an anchor: what the last sentence picks, by letter or by text; else the last letter in brackets."""
         patterns = _patterns(len(choices))
         text = plain_numerals(text)
+        if judged := _judged(text[-LONGEST_ANSWER:]):
+            return FoundAnswer(judged, How.LAST_CANDIDATE)
         sentence = _last_sentence(text)
         if "\\" in sentence:
             sentence = plain(sentence)
@@ -100,7 +120,7 @@ class Choice(AnswerRules):
         found = _patterns(len(choices)).leading.match(line)
         if found is None:
             return False
-        rest = line[found.end() :].strip(" .)]*:!_\r-–—")
+        rest = line[found.end() :].strip(" .)]}>*:!_`\"'”’\r-–—")
         return not rest or is_option_text(rest, choices, LETTERS.find((found[1] or found[2]).upper()))
 
     def normal(self, answer: str) -> str:
@@ -173,6 +193,10 @@ def _patterns(count: int) -> _Patterns:
             rf"|vote\s+for)\b[\s:*]*(?i:is\b[\s:*]*)?"
             rf"(?:(?i:option|choice|letter)\s+)?[(\[*\"']*(?:([A-{last}])(?![\w'’])|([b-{max(small, 'b')}]|a(?=[\W_]*\Z"
             rf"|[.)*]))(?![\w'’]))"
+            rf"|\b(?i:leav(?:es|ing)|left\s+with|remaining\s+is|only|just)\s+(?i:us\s+with\s+|me\s+with\s+)?"
+            rf"(?i:(?:only\s+)?(?:option|choice|letter)?\s*)[(\[*\"']*([A-{last}])(?![\w'’])"
+            rf"|[选選][项項择擇]?\s*[:：]?\s*[(\[*\"']*([A-{last}])(?![\w'’])"
+            rf"|(?<![\w'’])[(\[*]*([A-{last}])[)\]*]*\s+(?i:remains|is\s+left|is\s+what\s+(?:is\s+left|remains))\b"
             rf"|(?<![\w'’])[(\[*]*([A-{last}])[)\]*]*\s+(?i:is|it\s+is|seems|looks|must\s+be|would\s+be|fits|works)\b"
             r"(?=\s*[.!]?\s*\Z|\s+(?i:right|correct|best|true|the\s+(?:right|correct|best|only|answer)|better|fine"
             r"|most)|\s*;|(?<=fits)|(?<=works))"
@@ -183,6 +207,8 @@ def _patterns(count: int) -> _Patterns:
 def _of_line(line: str, choices: tuple[str, ...], patterns: _Patterns, how: How) -> FoundAnswer | None:
     if "\\" in line:
         line = plain(line)
+    if " " in line:
+        line = _LEFT_OUT.sub(" ", line)
     found = patterns.leading.match(line)
     if found:
         if patterns.several.match(line, found.end()):
@@ -204,27 +230,40 @@ def _of_line(line: str, choices: tuple[str, ...], patterns: _Patterns, how: How)
 
 def _picked(sentence: str, choices: tuple[str, ...], patterns: _Patterns) -> FoundAnswer | None:
     """The option that a sentence without an anchor picks; `NO_ANSWER` for several, None for none."""
-    bare = _BETWEEN.sub(" ", sentence)
+    bare = _LEFT_OUT.sub(" ", _BETWEEN.sub(" ", sentence))
     bracketed = _meant(bare, patterns.bracketed)
     if len(bracketed) > 1:  # "(A) and (B) are too cold, so (C)"
         bracketed = _meant(_SO.split(bare)[-1], patterns.bracketed)
     if len(bracketed) == 1:
         return FoundAnswer(bracketed.pop(), How.LAST_CANDIDATE)
     if bracketed:
-        return NO_ANSWER
+        right = {found[1].upper() for found in _CALLED_RIGHT.finditer(bare)} & bracketed
+        return FoundAnswer(right.pop(), How.LAST_CANDIDATE) if len(right) == 1 else NO_ANSWER
     chosen = [found for found in patterns.chosen.finditer(bare) if not is_denied(bare, found.start())]
-    letters = {(found[1] or found[2] or found[3]).upper() for found in chosen}
+    letters = {found[found.lastindex or 1].upper() for found in chosen}
     if len(letters) == 1 and not patterns.several.match(bare, chosen[-1].end()):
         return FoundAnswer(letters.pop(), How.LAST_CANDIDATE)
     option = named_option(sentence, choices)
     if option:
         return FoundAnswer(option, How.LAST_CANDIDATE)
     lone = _meant(bare, patterns.lone)
+    if len(lone) > 1:  # "A and C are mammals, so B"
+        lone = _meant(_SO.split(bare)[-1], patterns.lone)
     if len(lone) == 1 and bare.rstrip(" .*!\"'”").endswith(next(iter(lone))):
         return FoundAnswer(lone.pop(), How.LAST_CANDIDATE)
     concluded = _SO.split(sentence)[-1]
     option = named_option(concluded, choices) if concluded is not sentence else ""
     return FoundAnswer(option, How.LAST_CANDIDATE) if option else None
+
+
+def _judged(text: str) -> str:
+    """The one option that is called right where several are judged one by one; "" where there is none such."""
+    if "no" not in text and "wrong" not in text and "orrect" not in text and "✗" not in text and "alse" not in text:
+        return ""
+    found = list(islice(_JUDGED.finditer(text), _MOST_LETTERS))
+    right = {one[1].upper() for one in found if one[3]}
+    wrong = {one[1].upper() for one in found if one[2]}
+    return right.pop() if len(right) == 1 and len(wrong) > 1 and not right & wrong else ""
 
 
 def _meant(sentence: str, pattern: re.Pattern[str]) -> set[str]:

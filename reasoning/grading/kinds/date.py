@@ -21,6 +21,7 @@ from reasoning.grading.options import NO_OPTIONS, RowOptions
 
 _OR = re.compile(r"[\s,]*(?:or|and|/)\s+(?:maybe\s+|perhaps\s+|on\s+)?")
 _NOT = re.compile(r"\bnot\s+(?:on\s+)?\Z", re.IGNORECASE)
+_BESIDE = re.compile(r"\b(?:after|before|since|until|till|by)\s+\Z", re.IGNORECASE)  # not that day itself
 _BARE = " \t\r\n.*_\"'$()"
 
 
@@ -41,7 +42,10 @@ class Date(AnswerRules):
         return None
 
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
-        found = list(dates_in(text[-LONGEST_ANSWER:], self.order))
+        tail = text[-LONGEST_ANSWER:]
+        found = [one for one in dates_in(tail, self.order) if not _NOT.search(tail[: one.start])]
+        if found and _BESIDE.search(tail[: found[-1].start]):
+            return NO_ANSWER
         return FoundAnswer(found[-1].normal, How.LAST_CANDIDATE) if found and found[-1].normal != UNKNOWN else None
 
     def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
@@ -86,6 +90,8 @@ class Date(AnswerRules):
 
     def _of(self, found: list[FoundDate], line: str, how: How) -> FoundAnswer:
         first, *others = found
+        if _BESIDE.fullmatch(line[: first.start].lstrip(_BARE)):
+            return NO_ANSWER
         several = any(
             _OR.fullmatch(line, first.end, other.start) and other.normal != first.normal for other in others[:1]
         )

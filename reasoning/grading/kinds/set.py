@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, FoundAnswer, How, settled
@@ -60,7 +61,7 @@ class AnswerSet(AnswerRules):
         also be a set as a whole."""
         tail = text[-LONGEST_ANSWER:].strip()
         braced = [found for found in _BRACED.finditer(tail) if (found[1] or found[2] or "").strip()]
-        said = braced[-1][0] if braced else tail.rpartition("\n")[2]
+        said = braced[-1][0] if braced else _last_bullets(tail) or tail.rpartition("\n")[2]
         answer = self._normal(said) if braced or len(self._elements(said)) > 1 else ""
         whole = self._normal(tail) if len(text) <= LONGEST_ANSWER and "\n" not in tail else ""
         return FoundAnswer(answer, How.LAST_CANDIDATE if answer else How.NONE, whole) if answer or whole else None
@@ -158,6 +159,13 @@ class AnswerSet(AnswerRules):
 
 def _undressed(said: str) -> str:
     return plain(said.replace("\\{", "{").replace("\\}", "}")) if "\\" in said and "emptyset" not in said else said
+
+
+def _last_bullets(text: str) -> str:
+    """The last lines of a text, where several of them have bullets."""
+    lines = text.split("\n")
+    bullets = list(takewhile(_BULLET.match, reversed(lines)))
+    return "\n".join(reversed(bullets)) if len(bullets) > 1 else ""
 
 
 def _text(value: Any) -> str:

@@ -29,6 +29,8 @@ _NOUN = (
     r"(?!-)(?!\s+(?:one|evidence|idea|longer|more|matter|other|clear|definite|definitive|single|answer|information|such"
     r"|change|record|proof|doubt|reason|need|point|problem|body|where|question|wonder|rule)\b)"
 )
+_SUPPOSED = r"(?!\s+would\s+(?:be|have)\b|\s+(?:is|was)\s+(?:not|wrong|incorrect)\b)"  # "yes would be wrong"
+_END = r"(?=\W*\Z|\s*[.,;!:，。])"
 _LEADING = re.compile(
     r"[\W_]*(?:(?:well|so|oh|thus|therefore|hence|then|ok|okay|clearly|obviously|in\s+fact|in\s+short|simply|just"
     r"|probably|most\s+likely|likely|a|an|definitely|it\s+is|it['’]s|that\s+is|that['’]s"
@@ -37,9 +39,12 @@ _LEADING = re.compile(
     r"|likely|decidedly|apparently|sadly|unfortunately)\s+)?not(?=\W*\Z|\s*[.,;!:])|not\s+(?:true|correct|yes)\b"
     r"|not\s+(?:at\s+all|really|so)(?=\W*\Z|\s*[.,;!])"
     rf"|no\s+(?:way|chance|sir)\b|(?:nope|nah|nay|untrue|incorrect|never|negative|false)\b(?![\w-])"
-    rf"|no\b{_NOUN}(?=[\W_]|\Z)"
+    rf"|(?:hardly|scarcely|by\s+no\s+means|in\s+no\s+way|under\s+no\s+circumstances|i\s+(?:do\s+not|don['’]t)\s+(?:think"
+    rf"|believe)\s+so|i\s+doubt\s+(?:it|that)|nein|non|nee|нет|不是|否|いいえ|아니요|hayır){_END}"
+    rf"|no\b{_NOUN}{_SUPPOSED}(?=[\W_]|\Z)"
     r"|n(?=[\W_]*\Z|[.,)]\s))"
-    r"|(?P<yes>(?:yes|yeah|yep|yup|yea|aye|true|indeed|affirmative|correct)\b(?![\w-])"
+    rf"|(?P<yes>(?:yes|yeah|yep|yup|yea|aye|true|indeed|affirmative|correct)\b(?![\w-]){_SUPPOSED}"
+    rf"|(?:most\s+certainly|i\s+(?:think|believe|would\s+say)\s+so|ja|oui|s[íì]|sim|да|是的?|对|はい|예|네|evet){_END}"
     r"|not\s+(?:false|untrue|incorrect|wrong|no)\b"
     r"|(?:absolutely|certainly|definitely|of\s+course|sure(?:ly)?|right|exactly)(?=\W*\Z|\s*[.,;!:])"
     r"|y(?=[\W_]*\Z|[.,)]\s)))",
@@ -49,23 +54,27 @@ _LEADING = re.compile(
 _WORD = re.compile(
     r"(?<![\w-])(?:(?P<denied>not\s+(?:true|false|correct|yes|no)\b(?!\s+(?:one|evidence))|n['’]t\s+(?:true|false"
     r"|correct)\b)"
-    rf"|(?P<yes>yes|true)(?![\w-])|(?P<false>false|untrue)(?![\w-])|(?P<no>no)(?:{_STOP}|{_REASON}))",
+    rf"|(?P<yes>yes|true)(?![\w-]){_SUPPOSED}|(?P<false>false|untrue)(?![\w-])|(?P<no>no){_SUPPOSED}(?:{_STOP}|{_REASON}))",
     re.IGNORECASE,
 )
-_LONE = re.compile(rf"(?<![\w-])(?:(?P<yes>yes)(?![\w-])|(?P<no>no){_STOP})", re.IGNORECASE)
+_LONE = re.compile(rf"(?<![\w-])(?:(?P<yes>yes)(?![\w-]){_SUPPOSED}|(?P<no>no){_STOP})", re.IGNORECASE)
 _JOINED = (
     r"[\s\"'”’*)]*(?:[,/|&]|\(|(?:,\s*)?(?:or|and|nor)(?:\s+also)?\b|\.\s*(?:or|and)\b)[\s\"'“‘*(]*"
     r"(?:(?:or|and|maybe|perhaps)\s+)?"
 )
 _OTHER = re.compile(
-    rf"{_JOINED}(yes|no|true|false)(?![\w-])(?!\s+(?:one|evidence|doubt|matter|longer)\b)", re.IGNORECASE
+    rf"{_JOINED}(yes|no|true|false)(?![\w-]){_SUPPOSED}(?!\s+(?:one|evidence|doubt|matter|longer)\b)", re.IGNORECASE
 )
 _BEFORE_OTHER = re.compile(
     r"\b(?:yes|no|true|false|neither|either|both|between|whether)[\s\"'”’*)]*(?:[,/|&]|or|and|nor)?[\s\"'“‘*(]*\Z", re.I
 )
 _DENIED = re.compile(
-    r"(?:\bnot|n['’]t|\brather than|\binstead of)\s+(?:a\s+|an\s+|the\s+|simply\s+|be\s+)?[\"'“*]*\Z", re.IGNORECASE
+    r"(?:\bnot|n['’]t|\bcannot|\brather than|\binstead of)\s+(?P<said>(?:say|claim|call\s+it|answer)\s+)?"
+    r"(?:a\s+|an\s+|the\s+|simply\s+|be\s+)?[\"'“*]*\Z",
+    re.IGNORECASE,
 )
+_OPENED = re.compile(r"\W*(yes|no)\s*[.!,]\s", re.IGNORECASE)
+_TURNS = re.compile(r"\b(?:so|thus|therefore|hence|but|wait|actually|however|answer|conclusion)\b|[?:=>]")
 _DENIED_NOUN = re.compile(r"\W*no\s+(?!way|chance|sir)\w", re.IGNORECASE)
 # What a last sentence without "yes" or "no" comes to: "The statement is false." or "It could not."
 _COMES_TO = re.compile(
@@ -109,6 +118,8 @@ class YesNo(AnswerRules):
             before = low[max(0, place - 24) : place]
             if found and not _DENIED.search(before) and not is_denied(text, place):
                 if _BEFORE_OTHER.search(before) or _OTHER.match(low, found.end()):
+                    return NO_ANSWER
+                if _opened_otherwise(low, place, found):
                     return NO_ANSWER
                 return FoundAnswer("yes" if found["yes"] else "no", How.LAST_CANDIDATE)
             if place == yes:
@@ -165,11 +176,24 @@ def _of_line(line: str) -> str:
         before = line[max(0, found.start() - 24) : found.start()]
         if _BEFORE_OTHER.search(before) or _OTHER.match(line, found.end()):
             return ""
-        if not _DENIED.search(before):
+        denied = _DENIED.search(before)
+        if denied is None:
             return _meaning(found)
+        if denied["said"]:
+            return ""  # "I would not say yes."
         if not found["denied"]:
             return "no" if found["yes"] else "yes"  # "not yes" is no
     return ""
+
+
+def _opened_otherwise(low: str, place: int, found: re.Match[str]) -> bool:
+    """Whether a text opens with the other answer, and nothing at `place` says that it comes to this one after all: "No.
+    It is tall. Yes, boxes are high, but narrow."."""
+    opened = _OPENED.match(low)
+    if opened is None or opened[1] == found[0] or opened.end() > place:
+        return False
+    begun = max(low.rfind(". ", 0, place), low.rfind("\n", 0, place)) + 1
+    return _TURNS.search(low[max(opened.end() - 1, begun, place - LONGEST_ANSWER) : place]) is None
 
 
 def _leading(line: str) -> str | None:

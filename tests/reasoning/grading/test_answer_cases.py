@@ -14,13 +14,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bench.fuzz import GOLDS, PATTERNS, check, drawn
+from reasoning.grading import answers
 from reasoning.grading.answers import grade, is_answer, is_right, judged_answer, mentions
 from reasoning.grading.kinds import KINDS
 from reasoning.grading.options import stated_choices
 from reasoning.prompts.student_forms import StudentForm, student_form
 from reasoning.records import AnswerKind, Problem, Split, Verdict
 from reasoning.tasks.table import TASKS
-from tests.reasoning.grading.answer_cases import choices, numbers, words
+from tests.reasoning.grading.answer_cases import choices, numbers, sentences, words
 from tests.reasoning.grading.kinds.samples import SAMPLES
 
 Case = tuple[AnswerKind, tuple[str, ...], str, str]
@@ -31,13 +32,13 @@ def cases(kind: AnswerKind, table: numbers.Table, options: tuple[str, ...] = ())
 
 
 RIGHT = [
-    *cases(AnswerKind.NUMBER, numbers.RIGHT),
+    *cases(AnswerKind.NUMBER, [*numbers.RIGHT, *sentences.RIGHT]),
     *cases(AnswerKind.YES_NO, words.YES_NO_RIGHT),
     *cases(AnswerKind.TEXT, words.TEXT_RIGHT),
     *(case for options, table in choices.RIGHT for case in cases(AnswerKind.CHOICE, table, options)),
 ]
 WRONG = [
-    *cases(AnswerKind.NUMBER, numbers.WRONG),
+    *cases(AnswerKind.NUMBER, [*numbers.WRONG, *sentences.WRONG]),
     *cases(AnswerKind.YES_NO, words.YES_NO_WRONG),
     *cases(AnswerKind.TEXT, words.TEXT_WRONG),
     *(case for options, table in choices.WRONG for case in cases(AnswerKind.CHOICE, table, options)),
@@ -57,6 +58,17 @@ def test_right_answers_are_found() -> None:
 def test_wrong_denied_and_several_answers_are_not_right() -> None:
     wrong = [(*case, judged_answer(case[3], case[0], case[1])) for case in WRONG if judged(case)]
     assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_what_is_read_at_once_is_what_a_closer_look_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each case, and of one that ends in it as most completions do."""
+    draw = random.Random(0)
+    texts = [case[3] for case in (*RIGHT, *WRONG)] + [drawn(draw)[:60] for _ in range(200)]
+    texts += [f"{draw.choice(('', 'He has 2: red and blue.'))}\nTherefore, the answer is {text}" for text in texts]
+    read = [judged_answer(text, kind, options) for text in texts for kind, (_, options) in GOLDS.items()]
+    monkeypatch.setattr(answers, "_at_once", lambda *_: None)
+    closer = [judged_answer(text, kind, options) for text in texts for kind, (_, options) in GOLDS.items()]
+    assert [(one.answer, one.also) for one in read] == [(one.answer, one.also) for one in closer]
 
 
 # Judged otherwise than the published table does: what "tails up" says would need the question.

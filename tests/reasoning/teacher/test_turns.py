@@ -62,11 +62,24 @@ def test_a_line_begins_somebody_elses_words(line: str) -> None:
     assert next_turn(text, marks_alone=True) == len(text)
 
 
-@pytest.mark.parametrize("line", ["Problem:", "Exercise 2:", "## Problem 3:", "Example:", "Another question:"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("Problem:", "Exercise 2:", "## Problem 3:", "Example:", "Another question:", "Exercise 2.", "Problem 2\n"),
+        *("**Example 3.**", "Q2.", "Task no. 4.", "Puzzle:"),
+    ],
+)
 def test_a_heading_begins_another_question_only_after_an_answer(line: str) -> None:
     assert next_turn(f"The answer is 42.\n{line} 2+2?") == len("The answer is 42.")
     restated = f"Let me see.\n{line} 2+2?\nThe answer is 4."
     assert next_turn(restated) == len(restated)
+
+
+def test_a_next_numbered_question_follows_a_paragraph_that_answers() -> None:
+    text = "So the answer is 42.\n\n2. What is 2+2? The answer is 4."
+    assert text[: next_turn(text)] == "So the answer is 42."
+    own = "We are to find the answer.\n\n2. What is given? 42."
+    assert next_turn(own) == len(own)
 
 
 @pytest.mark.parametrize(

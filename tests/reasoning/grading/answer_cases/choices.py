@@ -10,9 +10,60 @@ MONEY = ("-8", "8", "20%", "$20", "20")
 LENGTHS = ("7 m", "7 cm", "70 m", "700 cm", "17 m/s")
 VITAMINS = ("Vitamin B", "Vitamin D", "Vitamin E", "Vitamin C", "Vitamin A")
 DATES = ("03/02/2020", "02/28/2020", "02/29/2020", "03/01/2020", "02/29/2019")
+CREATURES = ("whale", "penguin", "bat", "cow", "rabbit")
+RATIOS = ("2/5", "3/7", "40 km", "15%", "1,200")
 BALLS = ("yellow ball", "black ball", "pink ball")
 
 RIGHT: list[tuple[tuple[str, ...], Table]] = [
+    (
+        CREATURES,
+        [
+            (
+                "B",
+                [
+                    "{B}",
+                    "<B>",
+                    "`B`",
+                    "'B'",
+                    "选B。",
+                    "所以选择B",
+                    "Eliminating A, C, D and E leaves B.",
+                    "Ruling out A, C, D and E, only B remains.",
+                    "A, C, D and E are mammals; therefore B.",
+                    "It is not A, C, D or E, so it must be B.",
+                    "Of the options, only B lays eggs.",
+                    "(A) no (B) yes (C) no (D) no (E) no",
+                ],
+            ),
+            (
+                "C",
+                [
+                    "Eliminating A, B and D leaves C.",
+                    "After discarding A, B, D and E we are left with C.",
+                    "C remains.",
+                    "Only C is left.",
+                    "A: no. B: no. C: yes. D: no.",
+                ],
+            ),
+            (
+                "A",
+                [
+                    "(A) whale is correct, while (B) penguin is not.",
+                ],
+            ),
+        ],
+    ),
+    (
+        RATIOS,
+        [
+            (
+                "D",
+                [
+                    "0.15",
+                ],
+            ),
+        ],
+    ),
     (
         PLACES,
         [
@@ -189,6 +240,39 @@ RIGHT: list[tuple[tuple[str, ...], Table]] = [
 ]
 
 WRONG: list[tuple[tuple[str, ...], Table]] = [
+    (
+        CREATURES,
+        [
+            (
+                "B",
+                [
+                    "All but B.",
+                    "Eliminating B, C and D leaves A and E.",
+                    "Eliminating B leaves C.",
+                    "B? No, C.",
+                ],
+            ),
+            (
+                "A",
+                [
+                    "Eliminating A, B and D leaves C.",
+                    "A bat lays eggs.",
+                    "A cannot be it.",
+                ],
+            ),
+        ],
+    ),
+    (
+        RATIOS,
+        [
+            (
+                "C",
+                [
+                    "The distance is not 40 km.",
+                ],
+            ),
+        ],
+    ),
     (
         PLACES,
         [

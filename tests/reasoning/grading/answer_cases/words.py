@@ -8,6 +8,34 @@ YES_NO_RIGHT: Table = [
     (
         "no",
         [
+            "Hardly.",
+            "I don't think so.",
+            "Nein.",
+            "Non.",
+            "不是",
+            "否",
+            "By no means.",
+            "No, yes would be wrong here.",
+            "Under no circumstances.",
+            "No. Yes would be the answer if it were summer.",
+            "Yes, it is tall. The box is narrow. So no.",
+        ],
+    ),
+    (
+        "yes",
+        [
+            "Sí.",
+            "Oui.",
+            "Ja.",
+            "是",
+            "是的",
+            "I believe so.",
+            "Most certainly.",
+        ],
+    ),
+    (
+        "no",
+        [
             "Nope, it couldn't.",
             "It could not.",
             "Snow melts there, so they don't.",
@@ -90,6 +118,15 @@ YES_NO_RIGHT: Table = [
     ),
 ]
 YES_NO_WRONG: Table = [
+    (
+        "yes",
+        [
+            "I can't say yes.",
+            "I would not say yes.",
+            "The answer would be yes if llamas were small.",
+            "No. It is tall. Yes, boxes are high, but narrow.",
+        ],
+    ),
     (
         "yes",
         [

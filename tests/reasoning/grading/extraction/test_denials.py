@@ -43,6 +43,12 @@ def test_a_wrong_answer_and_somebody_elses_are_told(before: str, told: bool) -> 
         ("less than ", True),
         ("the wrong answer is ", True),
         ("some say the answer is ", True),
+        ("anything but ", True),
+        ("nobody knows whether it is ", True),
+        ("la respuesta no es ", True),
+        ("die antwort ist nicht ", True),
+        ("答案不是", True),
+        ("all but one, it is ", False),
         ("it is ", False),
         ("knot ", False),
         ("the answer is ", False),
@@ -51,6 +57,20 @@ def test_a_wrong_answer_and_somebody_elses_are_told(before: str, told: bool) -> 
 )
 def test_a_candidate_is_denied_by_the_words_before_it(before: str, denied: bool) -> None:
     assert is_denied(f"{before}5", len(before)) is denied
+
+
+@pytest.mark.parametrize(
+    ("text", "denied"),
+    [
+        ("it would be 5 if it rained", True),
+        ("it would be 5 unless she came", True),
+        ("it would be 5 if i am not mistaken", False),
+        ("it would be 5. if it rains, stay.", False),
+        ("it is 5 if it rains", False),
+    ],
+)
+def test_a_candidate_on_a_condition_is_denied(text: str, denied: bool) -> None:
+    assert is_denied(text, text.index("5")) is denied
 
 
 def test_what_is_struck_through_is_gone() -> None:

@@ -67,6 +67,9 @@ def test_what_could_be_two_days_needs_an_order() -> None:
         ("Answer: May 1, 2021. No, wait: May 2, 2021", "2021-05-02"),
         ("It began on May 1, 2021 and ended on May 9, 2021.", "2021-05-09"),
         ("Answer: I do not know", ""),
+        ("not May 1, 2021", ""),
+        ("The answer is after May 1, 2021.", ""),
+        ("Not May 1, 2021: it was May 2, 2021", "2021-05-02"),
         ("Answer: 30 February 2021", ""),
     ],
 )

@@ -36,6 +36,7 @@ SET = AnswerSet()
             "So it is {2, red, 5}",
             'Answer: "red", "2" & "5"',
         ),
+        *("- red\n- 2\n- 5", "It is all of these:\n1. red\n2. 2\n3. 5", '{"answer": ["red", "2", "5"]}'),
         *("Answer: 2, 5 and red because the others are blue.", "The answer is 2, 5, red. They differ."),
     ],
 )

@@ -1,0 +1,127 @@
+"""Numbers that stand beside another: alternatives, ranges, lists, one thing counted beside another, and restatements.
+
+Owns: whether what follows a number makes it one of several ("5 or 7", "5-7", "5, 4, 3", "5 apples and 3 pears", "x = 3,
+y = 5"), says it again ("1/6, or 0.167"), or is a part of it ("12 dollars and 50 cents", "2 hours and 30 minutes").
+
+Invariants
+- The line is plain, as in `reasoning.grading.extraction.quantities`; every function looks at a bounded number of
+  characters behind its place.
+- Of several nobody can say which is meant, so they are no answer.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from reasoning.grading.extraction.found_answer import NO_ANSWER, FoundAnswer
+from reasoning.grading.extraction.mathematics import decimal
+from reasoning.grading.extraction.quantities import Quantity, quantity_at
+from reasoning.grading.extraction.units import known_unit
+
+_WORDS = r"(?:[ ]+(?!or\b|and\b)[A-Za-z%°][\w°%/'’-]*){0,3}?"
+_ALTERNATIVE = re.compile(
+    rf"{_WORDS}[ ]*[,?]?[ ]*[(\[]?[ ]*(?:(or|and/or|maybe|perhaps|possibly|alternatively|oder|ou|или|または|或者?)"
+    r"|i\.e\.,?|that is,?|≈)[ ]+"
+    r"(?:(?:maybe|perhaps|possibly|even|about|approximately|exactly|roughly|around|just|rather|else|also|equivalently"
+    r"|it is|[a-z][ ]*=)[ ]+)*",
+    re.IGNORECASE,
+)
+_RANGE = re.compile(r"[ ]*(?:-{1,2}|±|\+/-|to|through|:|/|vs\.?)[ ]*(?=[$]?[0-9])", re.IGNORECASE)
+_LIST = re.compile(
+    r"[ ]*[,;][ ]*(?:and[ ]+|or[ ]+)?[-$]?[0-9][0-9.]*(?=[ ]*(?:[,;)\]}$]|\.?[ ]*(?:\Z|\n)|and\b|or\b))"
+    r"|[ ]+(?:and|&)[ ]+[-$]?[0-9][0-9.,]*[ ]*(?:[.,;)\]}$]|\Z)",
+    re.IGNORECASE,
+)
+_UNIT = re.compile(r"[ ]*([$%]|[A-Za-z°][\w°%/]*)")
+_CONVERSIONS = frozenset(
+    (2, 3, 4, 7, 10, 12, 14, 16, 24, 28, 30, 31, 36, 52, 60, 100, 365, 1000, 1440, 1760, 3600, 5280)
+)
+
+# One counted thing beside another. A verb behind the second makes it the subject of a clause of its own.
+_VERB = (
+    r"(?:is|are|was|were|be|been|has|have|had|will|would|can|remains?|makes?|gives?|equals?|leaves?|more|less|fewer"
+    r"|times|of|out|in|per|each|every|because|since|so|which|that)\b"
+)
+_BESIDE = re.compile(
+    rf"(?P<thing>(?:[ ]+(?!or\b|and\b|{_VERB})[A-Za-z%°][\w°%/'’-]*){{0,3}}?)[ ]*"
+    r"(?:,[ ]+(?:and[ ]+)?|[ ]+(?:and|&|plus)[ ]+)(?P<name>[A-Za-z][ ]*=[ ]*)?(?=-?[$€£¥₹]?[0-9])",
+    re.IGNORECASE,
+)
+_ENDS = re.compile(
+    rf"(?:[ ]+(?!{_VERB})[A-Za-z%°][\w°%/'’-]*){{0,3}}?[ ]*"
+    r"(?:[.;:!?)\]*]|,[ ]+(?:and[ ]+)?(?=[0-9])|,?[ ]+and[ ]|\Z|\n)",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(r"\b[A-Za-z][ ]*=[ ]*\Z")
+_BETWEEN = re.compile(r"\bbetween[ ]+[$]?\Z", re.IGNORECASE)
+_CLAUSE = re.compile(r"[ ]*(?:[a-z]\w*[ ]*)?[,;]?[ ]+(?:(?:and|while|but)[ ]+)?(?:[A-Z]\w*|she|he|they)[ ]+(\w+)[ ]+\Z")
+_VERB_BEFORE = re.compile(r"\b(?:[A-Z]\w*|she|he|they)[ ]+(\w+)[ ]+\Z")
+
+
+def unless_several(line: str, found: FoundAnswer, end: int) -> FoundAnswer:
+    """`found`, which ends at `end`, unless what follows is another candidate: "5 or 7", "5-7", "5, 4, 3", "5 apples and
+    3 pears". Restated it is the same, or more exact; with a smaller unit ("2 hours and 30 minutes") both."""
+    if alternative := _ALTERNATIVE.match(line, end):
+        other = quantity_at(line, alternative.end())
+        if other is not None and other.answer:
+            return _restated(line, found, end, other, bool(alternative[1]))
+    if (after := _RANGE.match(line, end)) and quantity_at(line, after.end()):
+        return NO_ANSWER
+    if _LIST.match(line, end):
+        return NO_ANSWER
+    beside = _BESIDE.match(line, end)
+    other = quantity_at(line, beside.end()) if beside else None
+    return found if beside is None or other is None else _counted_beside(line, found, beside, other)
+
+
+def beside_another(line: str, start: int, before: tuple[int, int], first: FoundAnswer) -> FoundAnswer | None:
+    """What the last number of a sentence, at `start`, is worth beside the one that stands at `before`, `first`:
+    `NO_ANSWER` where they are two of several, both together where the second is a smaller unit, None where the last
+    stands for itself."""
+    begun, end = before
+    other = quantity_at(line, start)
+    if other is None or other.answer == first.answer:
+        return None
+    if _BETWEEN.search(line, max(0, begun - 12), begun):
+        return NO_ANSWER if _ENDS.match(line, other.end) else None
+    beside = _BESIDE.match(line, end)
+    if beside and beside.end() == start:
+        joined = _counted_beside(line, first, beside, other, named=bool(_NAMED.search(line, max(0, begun - 8), begun)))
+        return None if joined is first else joined
+    if (clause := _CLAUSE.match(line[:start], end)) and (verb := _VERB_BEFORE.search(line[max(0, begun - 40) : begun])):
+        return NO_ANSWER if clause[1] == verb[1] and _ENDS.match(line, other.end) else None
+    return None
+
+
+def _counted_beside(
+    line: str, found: FoundAnswer, beside: re.Match[str], other: Quantity, *, named: bool = False
+) -> FoundAnswer:
+    thing, value = beside["thing"].strip(), other.value
+    unit = _UNIT.match(line, other.end)
+    before = line[: beside.start()]
+    large = known_unit(thing) or (known_unit("$") if "$" in before[-20:] and not thing else None)
+    small = known_unit(unit[1]) if unit else None
+    if large and small and large[0] == small[0] and small[1] < large[1] and value is not None and found.answer:
+        whole = Fraction(found.answer) * large[1] + value * small[1]
+        return FoundAnswer(decimal(whole / large[1]), found.how, decimal(whole / small[1]))
+    if not thing and "," in beside[0] and not (named and beside["name"]):
+        return found  # "5, 3 of which are red": a list has nothing but numbers
+    return NO_ANSWER if other.answer != found.answer and _ENDS.match(line, other.end) else found
+
+
+def _restated(line: str, found: FoundAnswer, end: int, other: Quantity, alternative: bool) -> FoundAnswer:
+    value, again = Fraction(found.answer), other.value
+    if again is None:
+        return NO_ANSWER if alternative else found
+    digits, more = (len(number.partition(".")[2]) for number in (found.answer, other.answer))
+    if min(digits, more) and abs(again - value) * 2 * 10 ** min(digits, more) <= 1:
+        return FoundAnswer(other.answer, found.how, found.also) if more > digits else found
+    if again == value or not alternative or other.answer == found.also:
+        return found
+    units = _UNIT.match(line, end), _UNIT.match(line, other.end)
+    if all(units) and value and again:
+        ratio = max(again / value, value / again)
+        if ratio in _CONVERSIONS and units[0] and units[1] and units[0][1].lower() != units[1][1].lower():
+            return FoundAnswer(found.answer, found.how, other.answer)
+    return NO_ANSWER
