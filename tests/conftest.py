@@ -7,7 +7,9 @@ it needs.
 
 from __future__ import annotations
 
+import gc
 import os
+import re
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -26,8 +28,14 @@ os.environ["COLUMNS"] = "160"  # of the tables that tests read, whatever termina
 ROOT = Path(__file__).resolve().parent.parent
 
 NOT_QUICK = ("slow", "engine", "training", "packaging", "cluster", "thorough")
-QUICK_EXAMPLES = 20  # of each property in `make quick`; `make test` tries Hypothesis's hundred
+QUICK_EXAMPLES = 10  # of each property in `make quick`; `make test` tries Hypothesis's hundred
 MOST_STEPS = 20  # of an optimizer in a quick test: enough to see that a loss falls
+
+LEAST_EXAMPLES = 5
+
+_NO_TEST_IS_QUICK = re.compile(
+    rf'^pytestmark = pytest\.mark\.(?:{"|".join(NOT_QUICK)}|usefixtures\("(?:ray_cluster|serve_port)"\))$', re.MULTILINE
+)
 
 _steps = 0
 
@@ -40,6 +48,19 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("quick" if config.option.markexpr == "quick" else "whole")
 
 
+def tries(whole: int) -> int:
+    """Of a property that has a number of its own: `whole` examples in `make test`, in `make quick` as many fewer as of
+    every other property."""
+    return max(LEAST_EXAMPLES, whole * settings.default.max_examples // settings.get_profile("whole").max_examples)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`make quick` does not import a module of which every test has a marker that it leaves out."""
+    if config.option.markexpr != "quick" or collection_path.suffix != ".py":
+        return None
+    return True if _NO_TEST_IS_QUICK.search(collection_path.read_text(encoding="utf-8")) else None
+
+
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     for item in items:
@@ -50,10 +71,15 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
+    gc.freeze()  # the libraries and some thousand tests, which no later collection needs to walk through
     if "torch" in sys.modules:
         from torch.optim.optimizer import register_optimizer_step_post_hook
 
         register_optimizer_step_post_hook(_count_step)
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()
 
 
 def _count_step(*_: object) -> None:

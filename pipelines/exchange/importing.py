@@ -26,6 +26,7 @@ from reasoning.exchange.reading import match_file, read_imported
 from reasoning.exchange.recordings import write_recordings
 from reasoning.files.data_error import DataError, Fault
 from reasoning.files.tables import write_table
+from reasoning.files.yaml_text import read_yaml
 from reasoning.recipe.tailored import parse_recipe, recipe_text
 from reasoning.recipe.task import TaskSection
 from reasoning.records import Attempt, Mistake, Rationale
@@ -105,7 +106,7 @@ def _task_part(text: str) -> str:
     """The part of a recipe that says which questions there are: the rest may be another kind of run's. What is no
     mapping is left to the recipe's own reader to refuse."""
     try:
-        content = yaml.safe_load(text)
+        content = read_yaml(text)
     except yaml.YAMLError:
         return text
     if not isinstance(content, dict):

@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from reasoning.files.yaml_text import read_yaml
 from reasoning.prompts.files import PromptError, fill
 
 
@@ -37,7 +38,7 @@ class Demonstration:
 def read_demonstrations(path: Path) -> tuple[Demonstration, ...]:
     """The demonstrations of a YAML (or JSON) list of `question`, `rationale` and `answer`. Raises `PromptError`."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
         entries = TypeAdapter(list[_Entry]).validate_python(content)
     except FileNotFoundError as error:
         raise PromptError(f"{path}: no such file of demonstrations") from error

@@ -11,6 +11,7 @@ Invariants
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reasoning.files.resources import resource
+from reasoning.files.yaml_text import read_yaml
 from reasoning.records import stable_id
 
 PROMPTS = resource("reasoning.prompts", "library")
@@ -56,12 +58,18 @@ def read_prompt(name_or_path: str, kind: Kind, base: Path | None = None) -> Prom
     `base`, by default the working directory). Raises `PromptError`."""
     path = _find(name_or_path, kind, base)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = _content(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise PromptError(f"{path}: cannot be read as YAML: {error}") from error
     if not isinstance(content, dict):
         raise PromptError(f"{path}: a prompt is a mapping of keys, this is a {type(content).__name__}")
     return PromptFile(path, f"{path.stem}-{stable_id(content)[:8]}", content)
+
+
+@functools.lru_cache(maxsize=64)
+def _content(text: str) -> object:
+    """A run reads the same few prompts again and again, and YAML takes milliseconds."""
+    return read_yaml(text)
 
 
 def checked(file: PromptFile, model: type[BaseModel]) -> Any:

@@ -22,6 +22,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from reasoning.files.yaml_text import read_yaml
 from reasoning.recipe.base import PositiveInt, Section
 from reasoning.recipe.learning import LearningSection
 from reasoning.recipe.student import StudentSection
@@ -239,7 +240,7 @@ def load_any_recipe(path: Path, data_folder: Path | None = None) -> Recipe | Fin
 def is_cot_recipe(text: str) -> bool:
     """Whether `text` is a recipe of Fine-tune-CoT. False when it is not YAML; the reader refuses it later."""
     try:
-        content = yaml.safe_load(text)
+        content = read_yaml(text)
     except yaml.YAMLError:
         return False
     return isinstance(content, dict) and "fine_tuning" in content

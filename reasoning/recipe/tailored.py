@@ -19,6 +19,7 @@ from typing import Annotated, Any, Self, TypeVar
 import yaml
 from pydantic import Field, ValidationError
 
+from reasoning.files.yaml_text import read_yaml
 from reasoning.recipe.base import Section, yaml_problem
 from reasoning.recipe.cluster import ClusterSection, StorageSection
 from reasoning.recipe.engine import EngineSection
@@ -146,7 +147,7 @@ def parse_as(kind: type[RecipeT], text: str, origin: str, data_folder: Path | No
             )
         text = text.replace("${DATA}", str(data_folder))
     try:
-        content = yaml.safe_load(text)
+        content = read_yaml(text)
     except yaml.YAMLError as error:  # its own words quote the text, in which a key may stand
         raise RecipeError(f"{origin}: not YAML: {yaml_problem(error)}") from None
     if content is None:

@@ -21,6 +21,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from reasoning.files.resources import resource
+from reasoning.files.yaml_text import read_yaml
 
 NANO = 1_000_000_000  # nanodollars in a dollar
 DEFAULT_TABLE = resource("reasoning.teacher", "prices.yaml")
@@ -122,7 +123,7 @@ def load_prices(path: Path = DEFAULT_TABLE) -> Mapping[str, Price]:
     """The table at `path`: YAML, one model a key, dollars per million tokens (`input`, `output`, and where the provider
     has them `batch_share`, `cached`, `cache_write` and `tiers`). Raises `PriceError`."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
         rows = TypeAdapter(dict[str, _Row]).validate_python(content or {})
     except (OSError, UnicodeDecodeError) as error:
         raise PriceError(f"{path}: cannot be read: {error}") from error

@@ -28,6 +28,7 @@ import yaml
 from aiohttp import web
 from pydantic import ValidationError
 
+from reasoning.files.yaml_text import read_yaml
 from reasoning.offline.teacher import Teacher
 from reasoning.recipe.base import yaml_problem
 from serve.provider.account import ProviderStats
@@ -175,7 +176,7 @@ def read_overrides(texts: Sequence[str]) -> dict[str, Any]:
             inner = inner.setdefault(parent, {})
             if not isinstance(inner, dict):
                 raise ValueError(f"{text!r}: {parent!r} is already set as a whole")
-        inner[name] = yaml.safe_load(value)
+        inner[name] = read_yaml(value)
     return settings
 
 

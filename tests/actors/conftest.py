@@ -1,5 +1,7 @@
-"""The scripted server, a journal and a small disk of their own for every test that asks for them."""
+"""The scripted server, a journal, what is logged and a small disk, for every test that asks for them."""
 
+import io
+import logging
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -28,6 +30,18 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 def path(tmp_path: Path) -> Path:
     """Where a journal is to be made, in a folder that is not there yet."""
     return tmp_path / "run" / "journal.sqlite"
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """What is logged by anybody at any level, as text."""
+    text, root = io.StringIO(), logging.getLogger()
+    handler, level = logging.StreamHandler(text), root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield text
+    root.setLevel(level)
+    root.removeHandler(handler)
 
 
 @pytest.fixture

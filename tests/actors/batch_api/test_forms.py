@@ -1,6 +1,6 @@
 """Whole batches at providers of each published form: everything is answered once, and booked as it was billed."""
 
-import logging
+import io
 from typing import Any
 
 import pytest
@@ -98,15 +98,14 @@ def test_what_is_taken_over_is_booked_as_it_was_billed(journal: Journal, form: s
 
 @pytest.mark.parametrize("late_s", [0.0, 0.5])
 def test_an_end_in_an_unknown_word_is_told_and_the_answers_are_fetched(
-    journal: Journal, caplog: pytest.LogCaptureFixture, late_s: float
+    journal: Journal, logged: io.StringIO, late_s: float
 ) -> None:
-    caplog.set_level(logging.WARNING)
     words = {"in_progress": "simmering", "completed": "well_done"}
     with provider(batch_words=words, batch_late_s=late_s) as there:
         assert_answers(some(5), ask(settings(there), journal, some(5)))
         assert there.stats().batch_lines == 5
         assert_booked(journal, there)
-    assert "'simmering', which is not known" in caplog.text
+    assert "'simmering', which is not known" in logged.getvalue()
 
 
 def test_a_word_that_is_not_known_is_no_end_without_output(journal: Journal) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-import logging
+import io
 import time
 from pathlib import Path
 from typing import Any
@@ -178,9 +178,8 @@ def test_a_quota_that_ends_in_the_middle_fails_the_rest(journal: Journal) -> Non
 
 
 def test_a_refused_key_is_told_and_not_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: io.StringIO
 ) -> None:
-    caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("TEACHER_KEY", SECRET)
 
     async def echo(*_: object) -> None:
@@ -195,7 +194,7 @@ def test_a_refused_key_is_told_and_not_shown(
     assert all(isinstance(one, TeacherFailure) and one.kind is FailureKind.AUTHENTICATION for one in refused)
     journal.close()
     files = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
-    assert "[key]" in repr(refused) and SECRET not in repr(refused) + caplog.text and SECRET.encode() not in files
+    assert "[key]" in repr(refused) and SECRET not in repr(refused) + logged.getvalue() and SECRET.encode() not in files
 
 
 def test_a_batch_that_is_not_valid_fails_its_requests_with_the_providers_words(journal: Journal) -> None:

@@ -12,6 +12,7 @@ from actors.journal.audit import audit
 from reasoning.teacher.calls import FailureKind, TeacherReply
 from reasoning.teacher.prices import NANO
 from tests.actors.journal.entries import answer, failure, reply, request, sending, started
+from tests.conftest import tries
 
 
 def test_a_cap_is_kept_with_the_worst_case_of_what_is_in_flight(path: Path) -> None:
@@ -89,7 +90,7 @@ def test_what_one_model_costs_says_nothing_of_another(path: Path) -> None:
     assert journal.spending() == Spending(400 / NANO, 40 / NANO)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(
     cap=st.integers(0, 300),
     steps=st.lists(

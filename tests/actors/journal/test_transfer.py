@@ -21,6 +21,7 @@ from actors.journal.records import reply_json
 from actors.journal.transfer import Exported, ImportCounts, export_journal, import_journal
 from reasoning.files.data_error import DataError
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
+from tests.conftest import tries
 
 ODD = 'Zeile\n\x00 "quoted" \u2028 \U0001f600 — 数 \ud800'
 
@@ -216,7 +217,7 @@ def test_a_missing_file_and_a_file_of_something_else_are_told(tmp_path: Path) ->
 TEXTS = st.text(st.characters(exclude_categories=()))  # lone surrogates as well
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 @given(
     st.builds(
         TeacherRequest,
@@ -247,7 +248,7 @@ JSON = st.recursive(
 FIELDS = ("endpoint", "model", "messages", "temperature", "max_tokens", "sample")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 @given(JSON | st.fixed_dictionaries(dict.fromkeys(FIELDS, JSON)))
 def test_whatever_a_file_holds_is_a_request_or_a_value_error(content: Any) -> None:
     with contextlib.suppress(ValueError):

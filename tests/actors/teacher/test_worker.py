@@ -3,7 +3,7 @@
 import asyncio
 import collections
 import dataclasses
-import logging
+import io
 import time
 from collections import Counter
 from pathlib import Path
@@ -264,9 +264,8 @@ def test_limits_hold(server: Server, journal: Journal) -> None:
 
 
 def test_the_key_is_sent_and_told_to_nobody(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: io.StringIO
 ) -> None:
-    caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("TEACHER_KEY", SECRET)
     with_key = settings(server, api_key_env="TEACHER_KEY", attempts=1)
     server.faults.extend(
@@ -281,7 +280,7 @@ def test_the_key_is_sent_and_told_to_nobody(
     with pytest.raises(AuthenticationRefused) as refused:
         asyncio.run(probe_endpoint(with_key.endpoints[0]))
     files = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
-    assert SECRET not in told + str(refused.value) + caplog.text and SECRET.encode() not in files
+    assert SECRET not in told + str(refused.value) + logged.getvalue() and SECRET.encode() not in files
 
 
 def test_no_key_leaks_to_an_endpoint_that_takes_none(

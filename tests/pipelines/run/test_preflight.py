@@ -188,6 +188,7 @@ def test_more_cpus_than_there_are_and_parts_of_gpus(student: Path) -> None:
     assert fault.place == "cluster.sampler_gpus" and fault.cure == "Set 2"
 
 
+@pytest.mark.training  # of the student that is tried in a process of its own
 def test_nothing_heavy_is_imported_for_a_known_student(student: Path) -> None:
     """In a fresh process: preflight is over in a moment, and the driver holds no torch."""
     code = f"""

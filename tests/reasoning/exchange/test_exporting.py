@@ -33,6 +33,7 @@ from reasoning.offline.teacher import RecordedTeacher
 from reasoning.prompts.headings import one_block
 from reasoning.records import AnswerKind, Attempt, Mistake, Problem, Rationale, RationaleSource, Split, Verdict
 from reasoning.tasks.rows import Stated
+from tests.conftest import tries
 from tests.reasoning.exchange.samples import CABLE, COIN, EGGS, INK, MONEY
 from tests.teacher_requests import plain_content
 
@@ -96,7 +97,7 @@ def told(found: tuple[Rationale, ...] | list[Rationale]) -> list[tuple[str, int,
     return sorted((one.problem_id, one.sample, one.text, one.answer, one.kept) for one in found)
 
 
-@settings(deadline=None, max_examples=40)  # files are forced to disk
+@settings(deadline=None, max_examples=tries(40))  # files are forced to disk
 @given(made=st.lists(rationales(), min_size=1, max_size=5).map(numbered))
 def test_rationales_through_paper_bs_completions(
     made: list[Rationale], tmp_path_factory: pytest.TempPathFactory
@@ -109,7 +110,7 @@ def test_rationales_through_paper_bs_completions(
     assert {one.model for one in found.rationales} == {"a-teacher"} and not found.faults
 
 
-@settings(deadline=None, max_examples=40)  # files are forced to disk
+@settings(deadline=None, max_examples=tries(40))  # files are forced to disk
 @given(made=st.lists(rationales(), min_size=1, max_size=5).map(numbered))
 def test_kept_rationales_through_paper_bs_fine_tuning_data(
     made: list[Rationale], tmp_path_factory: pytest.TempPathFactory
@@ -124,7 +125,7 @@ def test_kept_rationales_through_paper_bs_fine_tuning_data(
         assert all(one.kept for one in found.rationales) and not found.faults
 
 
-@settings(deadline=None, max_examples=40)  # files are forced to disk
+@settings(deadline=None, max_examples=tries(40))  # files are forced to disk
 @given(made=st.lists(rationales(), min_size=1, max_size=5).map(numbered))
 def test_rationales_through_a_recorded_teachers_file(
     made: list[Rationale], tmp_path_factory: pytest.TempPathFactory
@@ -141,7 +142,7 @@ def test_rationales_through_a_recorded_teachers_file(
         assert (live.text, live.answer, live.kept) == (one.text, one.answer, one.kept)
 
 
-@settings(deadline=None, max_examples=40)  # files are forced to disk
+@settings(deadline=None, max_examples=tries(40))  # files are forced to disk
 @given(made=st.lists(rationales(), min_size=1, max_size=5).map(numbered))
 def test_kept_rationales_through_paper_as_file(made: list[Rationale], tmp_path_factory: pytest.TempPathFactory) -> None:
     """Its format has no place for the answer, so a text that does not state its own is given one, once and for all."""
@@ -170,7 +171,7 @@ def wrong_attempts(draw: st.DrawFn) -> Attempt:
     return Attempt(problem.id, 1, draw(st.integers(0, 3)), f"{text}\nAnswer: {answer}", True, 9, "", Verdict.WRONG)
 
 
-@settings(deadline=None, max_examples=40)  # files are forced to disk
+@settings(deadline=None, max_examples=tries(40))  # files are forced to disk
 @given(attempts=st.lists(wrong_attempts(), min_size=1, max_size=5))
 def test_mistakes_through_paper_as_file(attempts: list[Attempt], tmp_path_factory: pytest.TempPathFactory) -> None:
     graded = [

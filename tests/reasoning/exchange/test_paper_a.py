@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from reasoning.exchange.paper_a import read_answers, write_answers
 from reasoning.files.data_error import DataError
+from tests.conftest import tries
 from tests.reasoning.exchange.samples import write
 
 SAID = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda text: bool(text.strip()))
@@ -91,7 +92,7 @@ def test_another_shape_is_refused(tmp_path: Path) -> None:
         read_answers(write(tmp_path / "r.json", [1, 2]))
 
 
-@settings(deadline=None, max_examples=40)  # files are forced to disk
+@settings(deadline=None, max_examples=tries(40))  # files are forced to disk
 @given(answers=st.dictionaries(SAID, st.lists(SAID, min_size=1, max_size=3), max_size=4))
 def test_what_is_written_is_read_again(answers: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("a") / "r.json"

@@ -17,6 +17,7 @@ from reasoning.exchange.paper_b_completions import (
     write_completions,
 )
 from reasoning.files.data_error import DataError
+from tests.conftest import tries
 from tests.reasoning.exchange.samples import completion, completion_file
 
 QUESTION = "A hen lays 2 eggs a day. How many in 9 days?"
@@ -127,7 +128,7 @@ def test_a_file_of_that_repository_is_written_back_as_it_was(tmp_path: Path) -> 
     assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
 
 
-@settings(deadline=None, max_examples=40)  # files are forced to disk
+@settings(deadline=None, max_examples=tries(40))  # files are forced to disk
 @given(
     entries=st.dictionaries(
         st.integers(0, 99),

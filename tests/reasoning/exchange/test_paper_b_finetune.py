@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from reasoning.exchange.paper_b_finetune import FineTuningSample, Platform, read_finetune, write_finetune
 from reasoning.files.data_error import DataError
+from tests.conftest import tries
 from tests.reasoning.exchange.samples import write
 
 # As that repository's notebook shows the first line of such a file.
@@ -111,7 +112,7 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="#>"
 )
 
 
-@settings(deadline=None, max_examples=40)  # files are forced to disk
+@settings(deadline=None, max_examples=tries(40))  # files are forced to disk
 @given(
     samples=st.lists(st.builds(FineTuningSample, WORDS, WORDS, WORDS, st.integers(0, 9)), max_size=3),
     platform=st.sampled_from(Platform),

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from reasoning.files.durable import new_folder
 from reasoning.files.tables import TableError, read_table, write_table
 from reasoning.records import AnswerKind, Attempt, Example, Problem, Rationale, RationaleSource, Split, Verdict
+from tests.conftest import tries
 
 text = st.text(st.characters(codec="utf-8"))
 texts = st.lists(text, max_size=3).map(tuple)
@@ -36,7 +37,7 @@ class Score:
     counts: tuple[int, ...]
 
 
-@settings(deadline=None, max_examples=40)  # each writes and syncs a file
+@settings(deadline=None, max_examples=tries(40))  # each writes and syncs a file
 @given(st.one_of(*(st.lists(records, max_size=4) for records in (problems, attempts, rationales, examples))))
 def test_records_come_back_as_they_were(records: list[object]) -> None:
     record_type = type(records[0]) if records else Example

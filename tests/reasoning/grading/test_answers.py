@@ -25,6 +25,7 @@ from reasoning.grading.extraction.found_answer import How
 from reasoning.prompts.student_forms import student_completion
 from reasoning.records import AnswerKind, Split, Verdict
 from reasoning.tasks.families import FAMILIES, problems
+from tests.conftest import tries
 from tests.reasoning.grading.kinds.samples import BALLS, SAMPLES, problem
 
 NUMBER, YES_NO, CHOICE, TEXT = AnswerKind.NUMBER, AnswerKind.YES_NO, AnswerKind.CHOICE, AnswerKind.TEXT
@@ -70,7 +71,7 @@ def test_what_a_teacher_writes_after_its_heading() -> None:
     assert answer_of_reply("blue ball", problem("C", CHOICE, BALLS)) == "C"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(300), deadline=None)
 @given(
     st.lists(
         st.one_of(

@@ -22,6 +22,7 @@ from reasoning.prompts.headings import read_reply
 from reasoning.prompts.student_forms import student_completion
 from reasoning.records import Problem, Split
 from reasoning.tasks.families import FAMILIES, problems
+from tests.conftest import tries
 from tests.teacher_requests import plain_content, tailored_content
 
 each_family = pytest.mark.parametrize("name", FAMILIES)
@@ -112,7 +113,7 @@ def test_what_it_cannot_solve_is_declined_politely() -> None:
     assert teacher.continue_text(question) == [CANNOT_SOLVE]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(100), deadline=None)
 @given(text=st.text(max_size=300), raw=st.booleans())
 def test_any_prompt_is_answered(text: str, raw: bool) -> None:
     teacher = OfflineTeacher()

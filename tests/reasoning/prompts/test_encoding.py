@@ -13,6 +13,7 @@ from reasoning.prompts.encoding import Encoder, added_around, special_tokens
 from reasoning.prompts.frame import Frame
 from reasoning.prompts.student_forms import default_form, student_form
 from reasoning.recipe.student import ChatSection
+from tests.conftest import tries
 from tests.reasoning.prompts.chat_templates import CHATML, SPECIAL, TEMPLATES, chat_tokenizer
 from tests.tiny_students import byte_tokenizer
 from tests.tiny_t5 import tiny_t5_student
@@ -101,7 +102,7 @@ def test_an_end_that_is_not_marked_as_special_is_none_in_data_either() -> None:
     assert ids.count(end) == 1 and ids[-1] == end
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(60))
 @given(st.text(alphabet=st.sampled_from("ab <|>/s_im\n."), max_size=40), st.sampled_from(["", "</s>", "<|im_end|>"]))
 def test_text_without_special_tokens_is_tokenized_as_ever(text: str, word: str) -> None:
     tokenizer = chat_tokenizer("chatml")

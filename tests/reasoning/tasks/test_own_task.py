@@ -17,7 +17,7 @@ from reasoning.recipe.tailored import RecipeError, load_recipe, parse_recipe
 from reasoning.recipe.task import TaskSection
 from reasoning.records import AnswerKind, RationaleSource, Verdict
 from reasoning.tasks.loading import load_problems, spec_of
-from tests.conftest import ROOT
+from tests.conftest import ROOT, tries
 
 
 def rows_of(count: int, answer: Any, **more: Any) -> list[dict[str, Any]]:
@@ -197,7 +197,7 @@ ROWS = st.lists(
 
 
 @given(ROWS, st.sampled_from(AnswerKind), st.sampled_from(["default", "template"]))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=tries(60))
 def test_any_rows_become_disjoint_splits_or_name_their_lines(
     tmp_path: Path, rows: list[dict[str, Any]], kind: AnswerKind, split: str
 ) -> None:

@@ -16,6 +16,7 @@ from reasoning.records import Example
 from reasoning.training.losses.table import LOSSES, terms_of
 from reasoning.training.objectives import Objective
 from reasoning.training.samples import Sample, draw_pass, micro_batches, tokenize_examples
+from tests.conftest import tries
 from tests.reasoning.training.plain_losses import (
     BATCH,
     VOCABULARY,
@@ -34,7 +35,7 @@ pytestmark = pytest.mark.training
 
 
 @pytest.mark.training
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=tries(80))
 @given(batches, sections(), st.booleans(), st.integers(0, 3))
 def test_losses_and_gradients_equal_the_plain_computation(
     batch: list[Sample], section: ObjectiveSection, shared: bool, pad: int
@@ -43,7 +44,7 @@ def test_losses_and_gradients_equal_the_plain_computation(
 
 
 @pytest.mark.training
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=tries(80))
 @given(batches, sections(), st.booleans(), st.integers(0, 3))
 def test_an_encoder_decoder_has_the_losses_and_gradients_of_the_plain_computation(
     batch: list[Sample], section: ObjectiveSection, tied: bool, pad: int
@@ -58,7 +59,7 @@ examples = st.builds(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=tries(30))
 @given(st.lists(examples, min_size=1, max_size=5), sections(), st.integers(3, 14), st.booleans())
 def test_what_does_not_fit_is_left_out_and_the_rest_learnt_as_if_it_were_all(
     drawn: list[Example], section: ObjectiveSection, limit: int, encoder_decoder: bool

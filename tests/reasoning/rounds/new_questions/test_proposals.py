@@ -25,6 +25,7 @@ from reasoning.rounds.new_questions.proposals import (
 )
 from reasoning.tasks.families import FAMILIES, problems, split_of
 from reasoning.tasks.loading import load_problems
+from tests.conftest import tries
 from tests.teacher_requests import plain_content, tailored_content
 
 NUMBER, YES_NO, CHOICE, TEXT = AnswerKind.NUMBER, AnswerKind.YES_NO, AnswerKind.CHOICE, AnswerKind.TEXT
@@ -169,7 +170,7 @@ HEADINGS = ("Question:", "Reasoning:", "Answer:", "**Question 1:**", "Answer Cho
 replies = st.lists(st.one_of(st.text(max_size=30), st.sampled_from(HEADINGS), st.just("\n")), max_size=40)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(300), deadline=None)
 @given(parts=replies, kind=st.sampled_from(AnswerKind), complete=st.booleans(), at_most=st.none() | st.integers(0, 5))
 def test_any_text_is_a_reply(parts: list[str], kind: AnswerKind, complete: bool, at_most: int | None) -> None:
     found = read_new_questions("".join(parts), kind, complete=complete, at_most=at_most)
@@ -266,7 +267,7 @@ def test_a_question_that_a_generated_task_would_draw_for_its_test_is_held_out() 
             assert ProposalFilter(drawn).fault(proposal) is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 @given(
     question=st.text(max_size=60),
     answer=st.text(max_size=8) | st.sampled_from(["7", "yes", "B"]),

@@ -21,6 +21,7 @@ from reasoning.files.data_error import DataError
 from reasoning.records import Split
 from reasoning.tasks.data_files.reading import read_file, read_path
 from reasoning.tasks.data_files.source_row import MAX_ROW
+from tests.conftest import tries
 
 COIN = {"question": "Is the coin still heads up?", "answer": "yes"}
 
@@ -339,7 +340,7 @@ def test_what_is_no_data_is_told_with_its_place_and_its_cure(tmp_path: Path, nam
 
 
 @given(st.one_of(st.binary(), st.sampled_from(sorted(SAME))), st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=tries(200))
 def test_damaged_files_of_every_form_raise_nothing_else(
     tmp_path: Path, content: bytes | str, data: st.DataObject
 ) -> None:

@@ -15,6 +15,7 @@ from reasoning.tasks.families.coin_flip import CoinFlip
 from reasoning.tasks.families.family import Family, UnknownQuestionError
 from reasoning.tasks.families.last_letters import LastLetters
 from reasoning.tasks.families.shuffled_objects import ShuffledObjects
+from tests.conftest import tries
 
 OTHER_SIZES: list[Family] = [
     CoinFlip((1, 9)),
@@ -29,7 +30,7 @@ seeds = st.integers(0, 2**32)
 
 
 @each_family
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(seed=seeds)
 def test_every_way_of_telling_a_solution_is_right_and_found_right(family: Family, seed: int) -> None:
     rng = random.Random(seed)
@@ -43,7 +44,7 @@ def test_every_way_of_telling_a_solution_is_right_and_found_right(family: Family
 
 
 @each_family
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(seed=seeds)
 def test_a_corrupted_solution_is_found_wrong_at_its_wrong_step_and_repaired_there(family: Family, seed: int) -> None:
     rng = random.Random(seed)
@@ -65,7 +66,7 @@ def test_a_corrupted_solution_is_found_wrong_at_its_wrong_step_and_repaired_ther
 
 
 @each_family
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(seed=seeds)
 def test_each_step_worked_out_in_smaller_ones_is_longer_and_still_right(family: Family, seed: int) -> None:
     rng = random.Random(seed)
@@ -78,7 +79,7 @@ def test_each_step_worked_out_in_smaller_ones_is_longer_and_still_right(family: 
 
 
 @each_family
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(seed=seeds)
 def test_a_step_left_out_is_found(family: Family, seed: int) -> None:
     question, answer = family.generate(random.Random(seed))
@@ -91,7 +92,7 @@ def test_a_step_left_out_is_found(family: Family, seed: int) -> None:
 
 
 @each_family
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(seed=seeds)
 def test_a_wrong_or_missing_answer_after_right_steps_is_found(family: Family, seed: int) -> None:
     question, _ = family.generate(random.Random(seed))
@@ -104,7 +105,7 @@ def test_a_wrong_or_missing_answer_after_right_steps_is_found(family: Family, se
 
 
 @each_family
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 @given(garbage=st.text(max_size=400), seed=seeds, data=st.data())
 def test_no_student_text_makes_the_teacher_stumble(
     family: Family, garbage: str, seed: int, data: st.DataObject
@@ -121,7 +122,7 @@ def test_no_student_text_makes_the_teacher_stumble(
 
 
 @each_family
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 @given(text=st.text(max_size=200), seed=seeds)
 def test_a_text_that_is_no_question_is_refused_by_name(family: Family, text: str, seed: int) -> None:
     question, _ = family.generate(random.Random(seed))
@@ -133,7 +134,7 @@ def test_a_text_that_is_no_question_is_refused_by_name(family: Family, text: str
 
 
 @each_family
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 @given(seed=seeds)
 def test_a_similar_question_needs_such_a_step_and_is_a_training_question(family: Family, seed: int) -> None:
     rng = random.Random(seed)
