@@ -16,16 +16,23 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: install
 	$(BIN)/python -m pipelines.demo
 
-# Lint, types and every test that needs no Ray, engine or training; takes under two minutes on two cores. Some tests wait
-# for servers and locks, so that there is work for one more process than cores.
+# Quick tests wait for servers and locks here and there, so that there is work for one more process than cores. Tests that
+# start Ray or an engine fill the machine one by one.
+QUICK_TESTS := $(BIN)/python -m pytest -m quick -n 3 --dist worksteal
+
+# Lint, types and every test that needs no Ray, engine or training; a minute on two cores. Fewer examples of each property.
 quick: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m quick -n 3 --dist worksteal
+	$(QUICK_TESTS) --hypothesis-profile=quick
 
+# Whatever fails in the first half, the second is run too.
 test: install check
-	$(BIN)/python -m pytest -m "not slow" --durations=20
+	@failed=0; \
+	$(QUICK_TESTS) || failed=1; \
+	$(BIN)/python -m pytest -m "not slow and not quick" --durations=20 || failed=1; \
+	exit $$failed
 
 # make test-grading: the tests of every room of that name, such as tests/reasoning/grading.
 test-%: install
@@ -37,7 +44,10 @@ test-%: install
 	echo $$rooms; $(BIN)/python -m pytest -m "not slow" $$rooms
 
 test-all: install check
-	$(BIN)/python -m pytest
+	@failed=0; \
+	$(QUICK_TESTS) || failed=1; \
+	$(BIN)/python -m pytest -m "not quick" || failed=1; \
+	exit $$failed
 
 check: install
 	$(BIN)/ruff format --check .

@@ -29,33 +29,30 @@ ROOT = Path(__file__).resolve().parent.parent
 
 NOT_QUICK = ("slow", "engine", "training", "packaging", "cluster", "thorough")
 QUICK_EXAMPLES = 10  # of each property in `make quick`; `make test` tries Hypothesis's hundred
-MOST_STEPS = 20  # of an optimizer in a quick test: enough to see that a loss falls
-
 LEAST_EXAMPLES = 5
+MOST_STEPS = 20  # of an optimizer in a quick test: enough to see that a loss falls
 
 _NO_TEST_IS_QUICK = re.compile(
     rf'^pytestmark = pytest\.mark\.(?:{"|".join(NOT_QUICK)}|usefixtures\("(?:ray_cluster|serve_port)"\))$', re.MULTILINE
 )
 
+# Properties hold on a busy machine too: how long an example takes to make or to try is not what they assert.
+WHOLE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("whole", WHOLE)
+settings.register_profile("quick", WHOLE, max_examples=QUICK_EXAMPLES)
+settings.load_profile("whole")  # `make quick` asks for the other
+
 _steps = 0
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Properties hold on a busy machine too: how long an example takes to make or to try is not what they assert."""
-    whole = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    settings.register_profile("whole", whole)
-    settings.register_profile("quick", whole, max_examples=QUICK_EXAMPLES)
-    settings.load_profile("quick" if config.option.markexpr == "quick" else "whole")
 
 
 def tries(whole: int) -> int:
     """Of a property that has a number of its own: `whole` examples in `make test`, in `make quick` as many fewer as of
     every other property."""
-    return max(LEAST_EXAMPLES, whole * settings.default.max_examples // settings.get_profile("whole").max_examples)
+    return max(LEAST_EXAMPLES, whole * settings.default.max_examples // WHOLE.max_examples)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """`make quick` does not import a module of which every test has a marker that it leaves out."""
+    """Where quick tests alone are asked for, a module in which no test is quick is not imported."""
     if config.option.markexpr != "quick" or collection_path.suffix != ".py":
         return None
     return True if _NO_TEST_IS_QUICK.search(collection_path.read_text(encoding="utf-8")) else None
