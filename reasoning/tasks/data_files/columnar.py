@@ -35,6 +35,9 @@ def table_rows(data: bytes, path: Path) -> Iterator[tuple[Any, str]]:
             twice = next((name for name in names if names.count(name) > 1), None)
             if twice is not None:
                 raise DataError(str(path), f"two columns are called {twice!r}", "give each column a name of its own")
+            batch.validate(
+                full=True
+            )  # of an Arrow file the library checks no offset, and would read where they point to
             short = {field.name: field.type for field in batch.schema if _has_short_floats(field.type)}
             for row in batch.to_pylist(maps_as_pydicts="lossy"):
                 whole = row | {name: _lengthened(row[name], kind) for name, kind in short.items()} if short else row

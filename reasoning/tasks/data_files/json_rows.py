@@ -81,6 +81,8 @@ def _has_an_object_a_line(data: bytes, path: Path, lines: bool) -> bool:
         begin.append(line)
         if len(begin) == _LOOKED_AT:
             break
+    if not begin:  # nothing but the mark that ends a file of DOS
+        return lines
     if data.lstrip().startswith(b"["):
         return len(begin) > 1 and _is_whole(begin[0], list) and not begin[1].raw.lstrip().startswith((b"]", b","))
     whole = [_is_whole(line, dict) for line in begin]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import struct
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -75,3 +76,16 @@ def test_what_a_files_classes_are_called(tmp_path: Path) -> None:
         table = pa.table({"text": ["a"], "label": [1]}).replace_schema_metadata(metadata)
         (row,) = read_file(parquet(tmp_path / "a.parquet", table))
         assert (row.content["label"], row.classes) == (1, classes)
+
+
+@pytest.mark.parametrize("end", [-1, 3, 2**31 - 1], ids=["before its beginning", "before the next", "beyond the file"])
+def test_texts_of_an_arrow_file_that_end_elsewhere_are_not_read(tmp_path: Path, end: int) -> None:
+    table = pa.table({"question": ["How many?", "Who?"], "answer": ["41", "Ada"]})
+    with pa.ipc.new_file(tmp_path / "own.arrow", table.schema) as file:
+        file.write(table)
+    ends = struct.pack("<3i", 0, 9, 13)
+    content = (tmp_path / "own.arrow").read_bytes()
+    assert content.count(ends) == 1
+    (tmp_path / "own.arrow").write_bytes(content.replace(ends, struct.pack("<3i", 0, 9, end)))
+    with pytest.raises(DataError, match="damaged"):
+        read_file(tmp_path / "own.arrow")

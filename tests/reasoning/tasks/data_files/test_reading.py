@@ -324,6 +324,7 @@ BAD = {
     "lists.jsonl": (b'["q", "a"]\n["One?", 1]\n', "", "each of its 2 rows is a list", "as an object"),
     "twice over.jsonl": (json.dumps(json.dumps(COIN)).encode() + b"\n", ", line 1", "written twice over", "only once"),
     "a.feather": (b"FEA1\x00\x00\x00\x00", "", "a Feather file of version 1", "export it"),
+    "nothing.jsonl": (b"\x1a", "", "contains no questions", "give the task's file"),
     "words.txt": (b"hello\nworld\n", "", "it begins with 'hello world'", "a table needs"),
 }
 
