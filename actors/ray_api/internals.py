@@ -6,13 +6,17 @@ Owns: these uses. A test fails and names the part when an upgrade moves it.
   setting of Ray's logging applies.
 - `machine_resources`: what `ray.init` will count on this machine, known before a cluster is started. Ray has no public
   way to ask; counting by hand would miss containers' quotas and CUDA_VISIBLE_DEVICES.
+- `cluster_file`: what `ray up` accepts of a cluster file. Ray checks it only on the way to a cloud.
 - `torch_trainer_without`: Ray Train has a public way to add callbacks, none to remove default ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 AUTHENTICATION_LOGGER = "ray._private.authentication"
 DATASETS_CALLBACK = "DatasetsCallback"  # starts a process that manages Ray Data sets
@@ -30,6 +34,16 @@ def machine_resources() -> dict[str, float]:
     visible = NvidiaGPUAcceleratorManager.get_current_process_visible_accelerator_ids()  # None: all of them
     gpus = gpus if visible is None else min(gpus, len(visible))
     return {"CPU": float(get_num_cpus()), "GPU": float(gpus)}  # a container's quota counts
+
+
+def cluster_file(path: Path) -> dict[str, Any]:
+    """A cluster file as `ray up` completes it with its provider's defaults, checked as `ray up` checks it before it
+    calls the provider. Raises jsonschema's ValidationError, or ValueError."""
+    from ray.autoscaler._private.util import prepare_config, validate_config
+
+    prepared: dict[str, Any] = prepare_config(yaml.safe_load(path.read_text(encoding="utf-8")))
+    validate_config(prepared)
+    return prepared
 
 
 def torch_trainer_without(callbacks: Collection[str]) -> Any:

@@ -22,7 +22,7 @@ PRIVATE = [
     ("ray._private.accelerators", "NvidiaGPUAcceleratorManager.get_current_process_visible_accelerator_ids"),
     ("ray.train.torch", "TorchTrainer._create_default_callbacks"),
     ("ray._private.node", "Node.get_session_dir_path"),  # tests/actors/teacher/secret_run.py
-    ("ray.autoscaler._private.util", "prepare_config"),  # tests/test_recipes.py
+    ("ray.autoscaler._private.util", "prepare_config"),
     ("ray.autoscaler._private.util", "validate_config"),
 ]
 

@@ -1,11 +1,10 @@
-"""The recipes and the cluster configuration in the repository can be read."""
+"""The recipes in the repository can be read."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-import yaml
 
 from reasoning.recipe.fine_tune_cot import load_any_recipe
 from reasoning.tasks.loading import spec_of
@@ -39,12 +38,3 @@ FINGERPRINTS = {
 
 def test_runs_of_the_repositorys_recipes_are_still_theirs() -> None:
     assert {path.stem: load_any_recipe(path, Path("/data")).fingerprint() for path in RECIPES} == FINGERPRINTS
-
-
-def test_the_cluster_configuration_is_one_that_ray_accepts() -> None:
-    from ray.autoscaler._private.util import prepare_config, validate_config
-
-    config = yaml.safe_load((ROOT / "cluster.yaml").read_text(encoding="utf-8"))
-    prepared = prepare_config(config)
-    validate_config(prepared)
-    assert prepared["available_node_types"]["gpu"]["resources"]["GPU"] == 1
