@@ -1,7 +1,7 @@
 """Does what ships install? Runs a cluster file's own commands, or a Dockerfile's own steps, on a fresh system.
 
     python -m bench.node_install clusters/Dockerfile
-    python -m bench.node_install clusters/aws.yaml --release noble --keyring ubuntu-archive-keyring.gpg --python PREFIX
+    python -m bench.node_install cluster.yaml --release noble --keyring ubuntu-archive-keyring.gpg --python PREFIX
 
 The system is a chroot made by debootstrap, without Python or a compiler. The commands are read from the file; only
 three things differ from a cloud. The lock is that of machines without a GPU (`--lock`). The key comes from here

@@ -15,19 +15,19 @@ import pytest
 from actors.ray_api.internals import cluster_file
 from tests.conftest import ROOT
 
-PROVIDERS = ("aws", "gcp")
+FILES = {"aws": ROOT / "cluster.yaml", "gcp": ROOT / "clusters/gcp.yaml"}
 START = ("head_start_ray_commands", "worker_start_ray_commands")
 COMMANDS = ("initialization_commands", "setup_commands", "head_setup_commands", *START)
 
 
-@pytest.fixture(params=PROVIDERS)
+@pytest.fixture(params=FILES)
 def provider(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
 def prepared(provider: str) -> dict[str, Any]:
-    return cluster_file(ROOT / f"clusters/{provider}.yaml")
+    return cluster_file(FILES[provider])
 
 
 def test_ray_accepts_it(prepared: dict[str, Any], provider: str) -> None:
@@ -36,7 +36,7 @@ def test_ray_accepts_it(prepared: dict[str, Any], provider: str) -> None:
 
 def test_a_key_that_ray_does_not_know_is_refused(tmp_path: Path, provider: str) -> None:
     """The check itself checks something."""
-    text = (ROOT / f"clusters/{provider}.yaml").read_text(encoding="utf-8")
+    text = (FILES[provider]).read_text(encoding="utf-8")
     (tmp_path / "wrong.yaml").write_text(text.replace("head_node_type:", "head_type:"), encoding="utf-8")
     with pytest.raises(Exception, match="head_type"):
         cluster_file(tmp_path / "wrong.yaml")
@@ -134,7 +134,7 @@ def imported_by_provider(provider: str) -> Iterator[str]:
             yield from tops & {"boto3", "botocore", "google", "googleapiclient", "google_auth_httplib2", "httplib2"}
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("provider", FILES)
 def test_a_providers_lock_adds_to_the_others_and_is_pinned(provider: str) -> None:
     added = list(pins(f"locks/{provider}.txt"))
     assert added and all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in added)
@@ -171,7 +171,7 @@ def test_google_takes_every_node_as_it_is_written() -> None:
 
 
 def node_configs(provider: str) -> dict[str, dict[str, Any]]:
-    types = cluster_file(ROOT / f"clusters/{provider}.yaml")["available_node_types"]
+    types = cluster_file(FILES[provider])["available_node_types"]
     return {name: kind["node_config"] for name, kind in types.items()}
 
 
