@@ -1,6 +1,6 @@
 """Does what ships install? Runs a cluster file's own commands, or a Dockerfile's own steps, on a fresh system.
 
-    python -m bench.node_install clusters/Dockerfile
+    python -m bench.node_install recipes/clusters/Dockerfile
     python -m bench.node_install cluster.yaml --release noble --keyring ubuntu-archive-keyring.gpg --python PREFIX
 
 The system is a chroot made by debootstrap, without Python or a compiler. The commands are read from the file; only
@@ -149,7 +149,7 @@ def copy_sources(target: Path, everything: bool) -> None:
         capture_output=True,
         text=True,
     ).stdout.split("\0")
-    lines = (ROOT / "clusters/Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / "recipes/clusters/Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
     sent = {line.removeprefix("!") for line in lines if line.startswith("!")}
     for name in listed:
         if name and (ROOT / name).is_file() and (everything or name.split("/")[0] in sent):

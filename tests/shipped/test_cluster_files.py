@@ -15,7 +15,7 @@ import pytest
 from actors.ray_api.internals import cluster_file
 from tests.conftest import ROOT
 
-FILES = {"aws": ROOT / "cluster.yaml", "gcp": ROOT / "clusters/gcp.yaml"}
+FILES = {"aws": ROOT / "cluster.yaml", "gcp": ROOT / "recipes/clusters/gcp.yaml"}
 START = ("head_start_ray_commands", "worker_start_ray_commands")
 COMMANDS = ("initialization_commands", "setup_commands", "head_setup_commands", *START)
 

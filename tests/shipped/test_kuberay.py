@@ -27,7 +27,7 @@ from tests.shipped.kuberay_fields import (
     Template,
 )
 
-FOLDER = ROOT / "clusters/kuberay"
+FOLDER = ROOT / "recipes/clusters/kuberay"
 KINDS = {
     "job.yaml": [RayJob],
     "service.yaml": [RayService],

@@ -10,7 +10,7 @@ import pytest
 from bench.node_install.dockerfile import instructions, read
 from tests.conftest import ROOT
 
-OURS = ROOT / "clusters/Dockerfile"
+OURS = ROOT / "recipes/clusters/Dockerfile"
 SENT = {line.removeprefix("!") for line in Path(f"{OURS}.dockerignore").read_text().splitlines() if line[:1] == "!"}
 
 
@@ -42,12 +42,12 @@ def test_the_image_starts_no_ray_without_a_token_and_nothing_as_root() -> None:
     assert image.environment["RAY_AUTH_MODE"] == "token" and not any("TOKEN" in name for name in image.environment)
     assert image.environment["PATH"].split(":")[0] == f"{image.environment['VENV']}/bin"
     assert image.user == "ray" and any("useradd --uid 1000 " in step.command for step in image.steps)
-    assert "LOCK=$LOCK bash clusters/install.sh" in image.steps[-1].command
+    assert "LOCK=$LOCK bash recipes/clusters/install.sh" in image.steps[-1].command
     assert image.steps[-1].environment["LOCK"] == "locks/gpu.txt"
 
 
 def test_the_image_holds_every_package_and_no_run_or_repository() -> None:
     found = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]["include"]
     packages = {name.removesuffix("*") for name in found}
-    assert packages | {"Makefile", "README.md", "LICENSE", "pyproject.toml", "clusters", "locks"} == SENT
+    assert packages | {"Makefile", "README.md", "LICENSE", "pyproject.toml", "locks"} == SENT
     assert next(instructions(OURS.read_text()))[0] == "FROM"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Installs Tailor's environment on a machine of a cluster: Ubuntu 24.04 or 22.04, or Debian 12, on x86-64.
 #
-#   [LOCK=locks/gpu.txt] [VENV=~/venv] bash clusters/install.sh [FURTHER_LOCK...]
+#   [LOCK=locks/gpu.txt] [VENV=~/venv] bash recipes/clusters/install.sh [FURTHER_LOCK...]
 #
 # The environment is the lock, as `make install` makes it; further locks add to it. Python 3.11 is the system's where
 # it has one, otherwise one that uv downloads. Run again, it does only what is missing.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 : "${LOCK:=locks/gpu.txt}" "${VENV:=$HOME/venv}"
 
 as_root=$([ "$(id -u)" = 0 ] || echo sudo)
