@@ -1,4 +1,4 @@
-"""The command line: `tailor init | run | fine-tune-cot | estimate | eval | grade | serve | report | import |
+"""The command line: `tailor init | run | fine-tune-cot | estimate | doctor | eval | grade | serve | report | import |
 export`, and `tailor journal` (`pipelines.journal.cli`).
 
 Owns: arguments. Exit codes: 0 done, 1 the run stopped (resumable), 2 bad input (nothing was started), 130 interrupted;
@@ -65,6 +65,24 @@ def estimate(
         if missed is not None and isinstance(chosen, FineTuneCotRecipe):
             raise typer.BadParameter("Fine-tune-CoT has no exam to learn from", param_hint="--missed")
         tell(chosen, str(recipe), sample, missed, json, console, probe)
+
+
+@app.command()
+def doctor(
+    recipe: Annotated[
+        Path | None, typer.Argument(help="The recipe, of either kind of run; without one, the machines alone.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="The Ray cluster to look at, instead of the recipe's.", metavar="ADDRESS")
+    ] = None,
+    data: DataOption = None,
+    probe: ProbeOption = True,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+) -> None:
+    """Check a recipe and the machines it is to run on, as each run does first. Exit code 1: it would fail."""
+    from pipelines.run.doctor.command import doctor as examine
+
+    raise typer.Exit(examine(recipe, data, address, json, probe, console))
 
 
 @app.command("eval")

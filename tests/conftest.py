@@ -10,6 +10,8 @@ from __future__ import annotations
 import gc
 import os
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -153,3 +155,22 @@ def real_data() -> Path:
     if not (folder / "datasets").is_dir():
         pytest.skip(f"no published data at {folder}; set TAILOR_DATA to the folder that holds datasets/")
     return folder
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 4 MiB of its own."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = shutil.which("mount")
+    if (
+        mount is None
+        or subprocess.run(
+            [mount, "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], capture_output=True, check=False
+        ).returncode
+    ):
+        pytest.skip("a small disk can be mounted by root only")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)

@@ -7,6 +7,8 @@ Owns: these uses. A test fails and names the part when an upgrade moves it.
 - `machine_resources`: what `ray.init` will count on this machine, known before a cluster is started. Ray has no public
   way to ask; counting by hand would miss containers' quotas and CUDA_VISIBLE_DEVICES.
 - `cluster_file`: what `ray up` accepts of a cluster file. Ray checks it only on the way to a cloud.
+- `asks_for_a_token`: whether this process's cluster does; the variable RAY_AUTH_MODE does not say what Ray's defaults
+  made of it.
 - `torch_trainer_without`: Ray Train has a public way to add callbacks, none to remove default ones.
 """
 
@@ -44,6 +46,13 @@ def cluster_file(path: Path) -> dict[str, Any]:
     prepared: dict[str, Any] = prepare_config(yaml.safe_load(path.read_text(encoding="utf-8")))
     validate_config(prepared)
     return prepared
+
+
+def asks_for_a_token() -> bool:
+    """Whether Ray asks whoever connects for a token, in this process and so on its cluster."""
+    from ray._private.authentication.authentication_utils import is_token_auth_enabled
+
+    return bool(is_token_auth_enabled())
 
 
 def torch_trainer_without(callbacks: Collection[str]) -> Any:

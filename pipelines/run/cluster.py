@@ -32,7 +32,7 @@ def connect(address: str | None) -> None:
         return
     logging.getLogger(AUTHENTICATION_LOGGER).setLevel(logging.ERROR)  # "token authentication is enabled"
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"ray\..*")
-    wanted = address or os.environ.get("RAY_ADDRESS")
+    wanted = wanted_address(address)
     try:
         if wanted:
             ray.init(
@@ -60,6 +60,11 @@ def connect(address: str | None) -> None:
         ) from error
 
 
+def wanted_address(address: str | None) -> str | None:
+    """The cluster that a program is to connect to: the given one, else RAY_ADDRESS's; None: one that it starts here."""
+    return address or os.environ.get("RAY_ADDRESS") or None
+
+
 def _network_environment() -> dict[str, Any] | None:
     """Certificates and proxies of this process for a cluster that was started by another; inside a Ray job the job's
     own environment has them."""
@@ -70,7 +75,7 @@ def _network_environment() -> dict[str, Any] | None:
 def resources(address: str | None) -> dict[str, float]:
     """What the cluster offers: of a running one, its totals; of the one that `connect` would start, this machine's CPUs
     and NVIDIA GPUs, found without starting it."""
-    if address or os.environ.get("RAY_ADDRESS") or ray.is_initialized():
+    if wanted_address(address) or ray.is_initialized():
         connect(address)
         return dict(ray.cluster_resources())
     return machine_resources()

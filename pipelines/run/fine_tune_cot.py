@@ -14,10 +14,11 @@ from rich.console import Console
 from actors.cot_coordinator import CotCoordinator, CotOutcome
 from pipelines.report.fine_tune_cot import write_cot_report
 from pipelines.report.tables import degrees_table
+from pipelines.run.checks.student_files import PreflightFault
 from pipelines.run.cluster import connect, resources, storage_folder
 from pipelines.run.coordination import account, announce, coordinate
+from pipelines.run.doctor.environment import require_nodes
 from pipelines.run.preflight import Checked, PreflightError, check
-from pipelines.run.student_files import PreflightFault
 from reasoning.fine_tune_cot.directory import CotDirectory, degree_name
 from reasoning.prompts.run_prompts import form_of
 from reasoning.recipe.fine_tune_cot import LABELS_ALONE, FineTuneCotRecipe
@@ -50,8 +51,8 @@ def run(recipe: FineTuneCotRecipe, origin: str, console: Console, probe: bool = 
     resumed = directory.claim(recipe)
     connect(recipe.cluster.address)
     done = sum(map(len, finished(directory).values())) if resumed else None
-    announce(recipe.name, directory.path, done, checked.notes, console)
     shared = recipe.at_degree(recipe.fine_tuning.collected)
+    announce(recipe.name, directory.path, done, (*checked.notes, *require_nodes(shared, origin)), console)
     asks = recipe.fine_tuning.collected > LABELS_ALONE
     outcome = coordinate(
         CotCoordinator, recipe, shared if asks else None, directory, checked, lambda: finished(directory), console

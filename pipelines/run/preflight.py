@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipelines.errors import Refused
-from pipelines.run.grader_check import grader_faults
-from pipelines.run.student_check import student_faults
-from pipelines.run.student_files import PreflightFault
+from pipelines.run.checks.grader_check import grader_faults
+from pipelines.run.checks.student_check import student_faults
+from pipelines.run.checks.student_files import PreflightFault
 from reasoning.exchange.reading import imported_records
 from reasoning.files.data_error import DataError
 from reasoning.offline.teacher import RecordedTeacher

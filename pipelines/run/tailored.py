@@ -15,6 +15,7 @@ from pipelines.report.tables import rounds_table
 from pipelines.report.tailored import write_report
 from pipelines.run.cluster import connect, resources, storage_folder
 from pipelines.run.coordination import account, announce, coordinate
+from pipelines.run.doctor.environment import require_nodes
 from pipelines.run.preflight import check
 from reasoning.recipe.tailored import Recipe
 from reasoning.rounds.directory import RunDirectory
@@ -36,7 +37,8 @@ def run(recipe: Recipe, origin: str, console: Console, probe: bool = True) -> Fi
     checked = check(recipe, origin, resources(recipe.cluster.address), probe=probe)
     resumed = directory.claim(recipe)
     connect(recipe.cluster.address)
-    announce(recipe.name, directory.path, len(directory.finished()) if resumed else None, checked.notes, console)
+    notes = (*checked.notes, *require_nodes(recipe, origin))
+    announce(recipe.name, directory.path, len(directory.finished()) if resumed else None, notes, console)
     outcome = coordinate(Coordinator, recipe, recipe, directory, checked, lambda: {"": directory.finished()}, console)
     report = write_report(directory)
     console.print(rounds_table(outcome.records, outcome.best_round))

@@ -53,11 +53,12 @@ class RunRecipe(Section):
     storage: StorageSection = StorageSection()
 
     def replace(self, name: str | None = None, storage_path: str | None = None, seed: int | None = None) -> Self:
-        """This recipe with some of its keys replaced, checked anew. None keeps a key. Raises `RecipeError`."""
-        content = self.model_dump()
+        """This recipe with some of its keys replaced, checked anew. None keeps a key, and one that was left out stays
+        so: its default adapts to the data. Raises `RecipeError`."""
+        content = self.model_dump(exclude_unset=True)
         content |= {key: value for key, value in (("name", name), ("seed", seed)) if value is not None}
         if storage_path is not None:
-            content["storage"] |= {"path": storage_path}
+            content["storage"] = content.get("storage", {}) | {"path": storage_path}
         try:
             return type(self).model_validate(content)
         except ValidationError as error:

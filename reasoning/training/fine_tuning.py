@@ -34,6 +34,8 @@ from reasoning.training.objectives import Objective
 from reasoning.training.prompt_sharing import can_share_prompts
 from reasoning.training.report import FineTuneReport, LossPoint
 from reasoning.training.samples import (
+    MAX_LOGITS,
+    MAX_PADDED_TOKENS,
     Sample,
     TokenizedData,
     draw_pass,
@@ -45,9 +47,7 @@ from reasoning.training.samples import (
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
-MAX_PADDED_TOKENS = 16_384  # tokens that go through the model at once; more are accumulated
 MIN_PADDED_TOKENS = {"cpu": 1_024, "cuda": 16_384}  # fewer at once leave the device idle; padding is cheaper
-MAX_LOGITS = 2**28  # a GiB of float32: what a large vocabulary makes of those tokens
 REPORT_SECONDS = 0.5  # reading a loss waits for the GPU, so a single worker reads them in bunches
 
 

@@ -28,6 +28,9 @@ from reasoning.records import Example
 
 TokenIds = tuple[int, ...]
 
+MAX_PADDED_TOKENS = 16_384  # tokens that go through the model at once; more are accumulated
+MAX_LOGITS = 2**28  # a GiB of float32: what a large vocabulary makes of those tokens
+
 
 @dataclass(frozen=True, slots=True)
 class TokenizedExample:

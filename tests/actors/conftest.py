@@ -1,9 +1,7 @@
-"""The scripted server, a journal, what is logged and a small disk, for every test that asks for them."""
+"""The scripted server, a journal and what is logged, for every test that asks for them."""
 
 import io
 import logging
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,22 +40,3 @@ def logged() -> Iterator[io.StringIO]:
     yield text
     root.setLevel(level)
     root.removeHandler(handler)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 4 MiB of its own."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = shutil.which("mount")
-    if (
-        mount is None
-        or subprocess.run(
-            [mount, "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], capture_output=True, check=False
-        ).returncode
-    ):
-        pytest.skip("a small disk can be mounted by root only")
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)

@@ -7,9 +7,9 @@ import typer
 
 from actors.journal.database import JournalError
 from pipelines.errors import Refused, RunFailed, told_plainly
+from pipelines.run.checks.student_files import PreflightFault
 from pipelines.run.cluster import ClusterError
 from pipelines.run.preflight import PreflightError
-from pipelines.run.student_files import PreflightFault
 from reasoning.files.data_error import DataError
 from reasoning.prompts.files import PromptError
 from reasoning.recipe.tailored import RecipeError

@@ -20,6 +20,7 @@ PRIVATE = [
     ("ray._private.utils", "get_num_cpus"),
     ("ray._private.accelerators", "NvidiaGPUAcceleratorManager.get_current_node_num_accelerators"),
     ("ray._private.accelerators", "NvidiaGPUAcceleratorManager.get_current_process_visible_accelerator_ids"),
+    ("ray._private.authentication.authentication_utils", "is_token_auth_enabled"),
     ("ray.train.torch", "TorchTrainer._create_default_callbacks"),
     ("ray._private.node", "Node.get_session_dir_path"),  # tests/actors/teacher/secret_run.py
     ("ray.autoscaler._private.util", "prepare_config"),

@@ -273,3 +273,10 @@ def test_a_teacher_of_ones_own_counts_among_the_machines(student: Path) -> None:
     fault = only(text, student, {"CPU": 8.0, "GPU": 1.0})
     assert "2 GPUs are requested" in fault.what and "for the teacher that the run serves" in fault.what
     checked(text, student, {"CPU": 8.0, "GPU": 2.0})
+
+
+def test_a_default_adapts_to_little_data_whatever_the_command_line_replaces(student: Path) -> None:
+    recipe = parse_recipe(f"{SMALL}\nstudent: {{model: '{student}'}}", "mine.yaml")
+    assert recipe.learning.first_questions > 40
+    for replaced in (recipe.replace(), recipe.replace(name="mine", storage_path="elsewhere", seed=3)):
+        assert len(check(replaced, "mine.yaml", LAPTOP).data.train) == 40

@@ -2,7 +2,7 @@
 
 Owns: the configurations, and what is expected of each family. Every row is tried in
 `tests/reasoning/student/test_families.py`, `tests/reasoning/training/test_prompt_sharing.py` and
-`tests/pipelines/run/test_student_trial.py`.
+`tests/pipelines/run/checks/test_student_trial.py`.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from pipelines.run import student_trial
-from pipelines.run.student_trial import TrialFailed, try_student
+from pipelines.run.checks import student_trial
+from pipelines.run.checks.student_trial import TrialFailed, try_student
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.student.checkpoint import save_student
 from tests.pipelines.run.checking import SMALL, checked, only

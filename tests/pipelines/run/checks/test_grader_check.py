@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.run.grader_check import grader_faults
+from pipelines.run.checks.grader_check import grader_faults
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.tasks.loading import load_problems
 

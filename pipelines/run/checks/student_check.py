@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.run.student_files import PreflightFault, folder_faults, form_fault
-from pipelines.run.student_trial import TrialFailed, try_student
+from pipelines.run.checks.student_files import PreflightFault, folder_faults, form_fault
+from pipelines.run.checks.student_trial import TrialFailed, try_student
 from reasoning.recipe.tailored import Recipe
 from reasoning.student.config import config_file, read_config, text_config
 from reasoning.student.vllm_internals import known_architectures

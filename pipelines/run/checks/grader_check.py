@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines.run.student_files import PreflightFault
+from pipelines.run.checks.student_files import PreflightFault
 from reasoning.grading.own_grader import GraderError, load_grader, own_verdict
 from reasoning.prompts.headings import ANSWER_HEADING
 from reasoning.recipe.tailored import Recipe

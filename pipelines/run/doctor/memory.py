@@ -1,0 +1,86 @@
+"""How much of a GPU's memory a student takes, estimated from its configuration.
+
+Owns: the estimate, for a trainer and for a sampler. It is rough, and meant to tell a student that fits from one that
+never will, before anything is spent.
+
+Training (`reasoning.training.fine_tuning`) holds 16 bytes a parameter: weights, gradients and AdamW's two moments, all
+float32. With them go the activations, about 34 bytes a token, layer and unit of width in bfloat16 (Korthikanti et al.
+2022, arXiv 2205.05198, section 4.1, without what attention kernels do not keep), and the logits with their gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reasoning.recipe.training import TrainingSection
+from reasoning.student.config import config_file, read_config, text_config, weights_of
+from reasoning.training.samples import MAX_LOGITS, MAX_PADDED_TOKENS
+
+GIB = 2**30
+_TRAINING_BYTES = 16
+_ACTIVATION_BYTES = 34
+_LEAST_CACHE = 1 * GIB  # for keys and values, and vLLM's own working memory
+
+
+def parameters_at(source: str, config: Mapping[str, Any]) -> int:
+    """How many parameters the student at `source` has: counted in its files, else estimated from its configuration; 0
+    where neither can be read."""
+    folder = Path(source).expanduser()
+    return (weights_of(folder) if folder.is_dir() else 0) or estimated_parameters(config)
+
+
+def config_at(source: str) -> dict[str, Any]:
+    """The text part of a student's configuration; empty where it cannot be read."""
+    try:
+        return text_config(read_config(config_file(source)) or {})
+    except (OSError, ValueError):
+        return {}
+
+
+def estimated_parameters(config: Mapping[str, Any]) -> int:
+    """Of a transformer with these keys: embeddings, attention, feed-forward layers; norms and biases are left out."""
+    width, layers, vocabulary = _size(config, "hidden_size", "n_embd", "d_model"), _layers(config), _vocabulary(config)
+    heads = _size(config, "num_attention_heads", "n_head", "num_heads")
+    if not (width and layers and vocabulary and heads):
+        return 0
+    head = _size(config, "head_dim", "d_kv") or width // heads
+    key_heads = _size(config, "num_key_value_heads") or heads
+    attention = 2 * width * head * (heads + key_heads)
+    inner = _size(config, "intermediate_size", "n_inner", "ffn_dim", "d_ff") or 4 * width
+    gated = str(config.get("hidden_act", config.get("feed_forward_proj", ""))).lower()
+    matrices = 3 if any(word in gated for word in ("silu", "swish", "gated", "glu", "pytorch_tanh")) else 2
+    experts = _size(config, "num_experts", "num_local_experts", "n_routed_experts") or 1
+    feed_forward = matrices * width * (_size(config, "moe_intermediate_size") or inner) * experts
+    embeddings = vocabulary * width * (1 if config.get("tie_word_embeddings", True) else 2)
+    sides = 2 if config.get("is_encoder_decoder") else 1  # the other side's layers; cross-attention is left out
+    return embeddings + layers * sides * (attention + feed_forward)
+
+
+def training_bytes(parameters: int, config: Mapping[str, Any], training: TrainingSection, trainers: int) -> int:
+    """What one trainer's GPU holds at its fullest. Trainers share a batch, not the student."""
+    width, layers, vocabulary = _size(config, "hidden_size", "n_embd", "d_model"), _layers(config), _vocabulary(config)
+    together = min(MAX_PADDED_TOKENS, MAX_LOGITS // vocabulary if vocabulary else MAX_PADDED_TOKENS)
+    longest = min(training.max_tokens, _size(config, "max_position_embeddings", "n_positions") or training.max_tokens)
+    tokens = min(together, longest * max(1, training.batch_size // trainers))
+    return _TRAINING_BYTES * parameters + tokens * (_ACTIVATION_BYTES * width * layers + 8 * vocabulary)
+
+
+def sampling_bytes(parameters: int, dtype: str, config: Mapping[str, Any]) -> int:
+    """The least that a sampler needs: weights, and room for a few answers."""
+    named = str(dtype if dtype != "auto" else config.get("dtype") or config.get("torch_dtype") or "float32")
+    return parameters * (4 if "32" in named else 2) + _LEAST_CACHE
+
+
+def _layers(config: Mapping[str, Any]) -> int:
+    return _size(config, "num_hidden_layers", "n_layer", "num_layers")
+
+
+def _vocabulary(config: Mapping[str, Any]) -> int:
+    return _size(config, "vocab_size")
+
+
+def _size(config: Mapping[str, Any], *names: str) -> int:
+    """The first of these keys that is a positive number; 0 where none is."""
+    return next((found for name in names if isinstance(found := config.get(name), int) and found > 0), 0)

@@ -1,0 +1,82 @@
+"""Estimates of parameters against students of known size, and what they take of a GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.run.doctor.memory import (
+    GIB,
+    config_at,
+    estimated_parameters,
+    parameters_at,
+    sampling_bytes,
+    training_bytes,
+)
+from reasoning.recipe.training import TrainingSection
+
+# As published in their config.json, and how many parameters their model cards give.
+LLAMA = {"hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8}
+KNOWN: list[tuple[str, dict[str, Any], float]] = [
+    (
+        "Llama 3.1 8B",
+        {**LLAMA, "intermediate_size": 14336, "vocab_size": 128256, "hidden_act": "silu", "tie_word_embeddings": False},
+        8.03e9,
+    ),
+    (
+        "Qwen2.5 0.5B",
+        {
+            **{"hidden_size": 896, "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2},
+            **{"intermediate_size": 4864, "vocab_size": 151936, "hidden_act": "silu", "tie_word_embeddings": True},
+        },
+        0.494e9,
+    ),
+    (
+        "GPT-2",
+        {"n_embd": 768, "n_layer": 12, "n_head": 12, "vocab_size": 50257, "activation_function": "gelu_new"},
+        0.124e9,
+    ),
+    (
+        "T5 small",
+        {
+            **{"d_model": 512, "num_layers": 6, "num_heads": 8, "d_kv": 64, "d_ff": 2048, "vocab_size": 32128},
+            **{"feed_forward_proj": "relu", "is_encoder_decoder": True},
+        },
+        0.0605e9,
+    ),
+]
+
+
+@pytest.mark.parametrize(("config", "parameters"), [known[1:] for known in KNOWN], ids=[known[0] for known in KNOWN])
+def test_parameters_are_estimated_from_a_configuration(config: dict[str, Any], parameters: float) -> None:
+    assert estimated_parameters(config) == pytest.approx(parameters, rel=0.15)
+
+
+def test_a_configuration_that_says_nothing() -> None:
+    assert estimated_parameters({}) == 0 and estimated_parameters({"hidden_size": "large"}) == 0
+    assert config_at("/no/such/folder") == {}
+
+
+def test_a_local_student_is_counted(embedded_student: Path) -> None:
+    config = config_at(str(embedded_student))
+    counted = parameters_at(str(embedded_student), config)
+    assert 1e6 < counted < 1e7
+    assert estimated_parameters(config) == pytest.approx(counted, rel=0.05)
+
+
+def test_what_training_holds_of_a_gpu() -> None:
+    config = KNOWN[0][1]
+    small = training_bytes(8_030_000_000, config, TrainingSection(batch_size=1, max_tokens=128), 1)
+    large = training_bytes(8_030_000_000, config, TrainingSection(batch_size=64, max_tokens=2048), 1)
+    shared = training_bytes(8_030_000_000, config, TrainingSection(batch_size=64, max_tokens=128), 64)
+    assert 119 < small / GIB < 125 < large / GIB < 300 and shared == small
+
+
+@pytest.mark.parametrize(
+    ("dtype", "config", "each"),
+    [("float32", {}, 4), ("bfloat16", {}, 2), ("auto", {"dtype": "bfloat16"}, 2), ("auto", {}, 4)],
+)
+def test_what_sampling_holds_of_a_gpu(dtype: str, config: dict[str, Any], each: int) -> None:
+    assert sampling_bytes(GIB, dtype, config) == (each + 1) * GIB

@@ -1,0 +1,49 @@
+"""What recipes ask of the nodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.run.doctor.needs import names_of, needs_of
+from reasoning.recipe.tailored import parse_recipe
+
+
+def test_a_recipe_on_a_laptop(tmp_path: Path) -> None:
+    needs = needs_of(parse_recipe(f"storage: {{path: '{tmp_path}'}}\nlearning: {{rounds: 3}}", "mine.yaml"))
+    assert (needs.storage, needs.gpus, needs.readable, needs.rounds) == (tmp_path, False, (), 4)
+    assert needs.vllm_on_cpu and needs.round_bytes > 4e6 and needs.trainer_gpu_bytes is None
+
+
+def test_a_recipe_on_gpus(embedded_student: Path) -> None:
+    text = f"student: {{model: '{embedded_student}'}}\ncluster: {{sampler_gpus: 1, trainer_gpus: 1}}"
+    needs = needs_of(parse_recipe(text, "mine.yaml"))
+    assert needs.gpus and not needs.vllm_on_cpu and needs.readable == (str(embedded_student),)
+    assert needs.trainer_gpu_bytes and needs.sampler_gpu_bytes
+    unknown = needs_of(parse_recipe(text, "mine.yaml"), student_known=False)
+    assert unknown.trainer_gpu_bytes is None and unknown.round_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("cluster", "share"),
+    [
+        ("{sampler_gpus: 1}", 0.85),
+        ("{sampler_gpus: 0.5, samplers: 2}", 1.7),
+        ("{sampler_gpus: 0.5}", 0.85),
+        ("{sampler_gpus: 0.25, samplers: 8, gpu_memory_utilization: 0.2}", 0.8),
+        ("{sampler_gpus: 0.5, samplers: 2, sampler: transformers}", 0.0),
+        ("{}", 0.0),
+    ],
+)
+def test_what_samplers_take_of_one_gpu(cluster: str, share: float) -> None:
+    assert needs_of(parse_recipe(f"cluster: {cluster}", "mine.yaml")).sampler_share == pytest.approx(share)
+
+
+def test_files_grow_with_what_is_in_flight() -> None:
+    teacher = "teacher: {kind: openai, model: m, base_url: 'http://127.0.0.1:9/v1', max_in_flight: 5000}"
+    assert needs_of(parse_recipe(teacher, "mine.yaml")).files > 10_000
+
+
+def test_some_names_stand_for_all() -> None:
+    assert names_of(["a"]) == "a" and names_of(list("abcde")) == "a, b, c and 2 more"
