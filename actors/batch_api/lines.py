@@ -9,8 +9,8 @@ Invariants
 
 Forms: OpenAI's (`response` with `status_code` and `body`), which Azure, Groq, Mistral and vLLM's `run-batch` follow,
 the last with the error beside a response without a body; Together's error lines (an error alone); a body as JSON text,
-or without its `response`, or in its place; Anthropic's `result` with a message, Google's `response` with candidates,
-both turned into a chat completion. Files come plain or gzipped, with or without a byte order mark, as lines or as one
+or without its `response`, or in its place; Anthropic's `result` with a message, Google's `response` with candidates
+(`actors.endpoint.other_protocols`). Files come plain or gzipped, with or without a byte order mark, as lines or as one
 array.
 """
 
@@ -19,9 +19,11 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from actors.endpoint.other_protocols import as_chat_completion
 
 _MOST_UNPACKED = 2**30  # bytes of a file: more than any that was handed over can be answered with
 _NAMES = ("custom_id", "customId", "custom-id", "key", "recordId")
@@ -41,15 +43,6 @@ _STATUS_OF_TYPE = {
     "api_error": 500,
     "timeout_error": 504,
     "overloaded_error": 529,
-}
-# What Anthropic and Google call the end of a text, in OpenAI's words where the meaning is the same.
-_FINISH = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "STOP": "stop",
-    "max_tokens": "length",
-    "MAX_TOKENS": "length",
-    "refusal": "content_filter",
 }
 
 
@@ -157,7 +150,7 @@ def _parsed(value: Any) -> Any:
 def _body(given: Mapping[str, Any]) -> Any:
     """The body in a response, or in a line without one: under its name, or in its place."""
     body = _parsed(given.get("body", given.get("modelOutput")))
-    return (_completion(given) if body is None else _completion(body)) or body
+    return as_chat_completion(given if body is None else body) or body
 
 
 def _error(error: Any) -> tuple[str, str, int]:
@@ -211,60 +204,3 @@ def _of_result(name: str, result: Mapping[str, Any]) -> ResultLine | None:
     return read_line(
         {"custom_id": name, "body": answer} if isinstance(answer, Mapping) else {**result, "custom_id": name}
     )
-
-
-def _completion(body: Any) -> Mapping[str, Any] | None:
-    """The chat completion that a body holds, in whichever protocol; None if it is not an answer."""
-    if not isinstance(body, Mapping):
-        return None
-    if body.get("choices"):
-        return body
-    if isinstance(body.get("content"), list | str) and ("stop_reason" in body or body.get("type") == "message"):
-        return _of_anthropic(body)
-    return _of_google(body)
-
-
-def _of_anthropic(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    parts, usage = message["content"], message.get("usage")
-    return _chat_completion(
-        parts if isinstance(parts, str) else _joined(parts, lambda part: part.get("type", "text") == "text"),
-        message.get("stop_reason"),
-        message.get("model"),
-        _added(usage, "input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"),
-        _added(usage, "output_tokens"),
-    )
-
-
-def _of_google(response: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    candidates = response.get("candidates")
-    if not isinstance(candidates, list) or not candidates or not isinstance(candidates[0], Mapping):
-        return None
-    content, usage = candidates[0].get("content"), response.get("usageMetadata")
-    return _chat_completion(
-        _joined(content.get("parts") if isinstance(content, Mapping) else None, lambda part: not part.get("thought")),
-        candidates[0].get("finishReason"),
-        response.get("modelVersion"),
-        _added(usage, "promptTokenCount"),
-        _added(usage, "candidatesTokenCount", "thoughtsTokenCount"),
-    )
-
-
-def _joined(parts: Any, wanted: Callable[[Mapping[str, Any]], object]) -> str:
-    """The text of those parts that are `wanted`."""
-    found = [part for part in parts if isinstance(part, Mapping) and wanted(part)] if isinstance(parts, list) else []
-    return "".join(part["text"] for part in found if isinstance(part.get("text"), str))
-
-
-def _added(usage: Any, *names: str) -> int:
-    counts = [usage.get(name) for name in names] if isinstance(usage, Mapping) else []
-    return sum(count for count in counts if isinstance(count, int) and count > 0)
-
-
-def _chat_completion(text: str, reason: Any, model: Any, prompt: int, completion: int) -> dict[str, Any]:
-    said = str(reason) if reason is not None else None
-    message = {"role": "assistant", "content": text}
-    return {
-        "model": model if isinstance(model, str) else None,
-        "choices": [{"index": 0, "message": message, "finish_reason": _FINISH.get(said or "", said)}],
-        "usage": {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion},
-    }

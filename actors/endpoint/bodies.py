@@ -5,7 +5,8 @@ Owns: what stands around the object, and the joining of a stream's pieces to one
 Invariants
 - Endpoints that keep a connection alive with empty lines or comments, send a byte order mark, put the object into a
   list or a string, or stream although nobody asked, are read like those that do not.
-- A stream that broke off has no finish reason, so that nothing takes it for a whole reply.
+- A stream that broke off has no finish reason, so that nothing takes it for a whole reply. What comes after a whole
+  object and is none is left out.
 - Whatever the bytes are, the outcome is an object or a `ValueError` that says what is wrong.
 
 Forms: server-sent events (WHATWG HTML, 9.2), with OpenAI's `data: [DONE]` at the end; JSON, a line an event.
@@ -21,7 +22,7 @@ from actors.endpoint.messages import THINKING_KEYS
 
 _EVENT_FIELDS = ("data:", "event:", "id:", "retry:")
 _DONE = "[DONE]"
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(strict=False)  # a tab within a text is no reason to lose what was paid for
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -53,6 +54,7 @@ def _without_comments(text: str) -> str:
 
 def _values(text: str) -> Iterator[Any]:
     """The JSON values that follow one another in `text`; those of a list one by one, and of a string what it holds."""
+    found = False
     while text and text != _DONE:
         if text.startswith(_EVENT_FIELDS):
             yield from _events(text)
@@ -62,8 +64,11 @@ def _values(text: str) -> Iterator[Any]:
             if isinstance(value, str):
                 value = json.loads(value)
         except (ValueError, RecursionError) as error:
+            if found:
+                return
             raise ValueError(f"no JSON: {error}") from None
         yield from value if isinstance(value, list) else [value]
+        found = True
         text = _without_comments(text[end:])
 
 
@@ -75,7 +80,7 @@ def _events(text: str) -> Iterator[Any]:
             continue
         waiting += line.removeprefix("data:").strip()
         try:
-            yield json.loads(waiting)
+            yield json.loads(waiting, strict=False)
         except (ValueError, RecursionError):
             if waiting != _DONE:
                 waiting += "\n"  # an event may have several lines
@@ -92,7 +97,13 @@ def _joined(events: list[dict[str, Any]]) -> dict[str, Any]:
         whole |= {key: value for key, value in event.items() if key != "choices" and value is not None}
         for piece in choices_of(event)[:1]:
             choice |= {key: value for key, value in piece.items() if key not in ("delta", "message") and value}
-            said = piece.get("delta") or piece.get("message")
+            whole_message = piece.get("message")  # after the pieces, of some; it says what they say
+            if isinstance(whole_message, Mapping) and any(
+                whole_message.get(key) for key in ("content", *THINKING_KEYS)
+            ):
+                message |= whole_message
+                continue
+            said = piece.get("delta") or whole_message
             for key, value in said.items() if isinstance(said, Mapping) else ():
                 if value is not None:
                     message[key] = _appended(message.get(key), value, key)

@@ -18,6 +18,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from actors.endpoint.wire import Response
 from actors.limits.headers import read_duration, read_retry_after, wait_until
@@ -25,7 +26,10 @@ from actors.limits.headers import read_duration, read_retry_after, wait_until
 _LONGEST_BODY = 20_000
 _LONGEST_TEXT = 2_000
 _DEEPEST = 6  # errors within errors
-_MESSAGES = ("message", "Message", "msg", "error_message", "errorMessage", "error_msg", "description", "title")
+_MESSAGES = (
+    *("message", "Message", "msg", "error_message", "errorMessage", "error_msg", "status_msg"),
+    *("description", "title"),
+)
 _CODES = ("code", "type", "status", "reason", "error_code", "errorCode", "__type")
 _INNER = ("error", "innererror", "inner_error", "errors", "detail", "details", "raw", "base_resp")
 _AGAIN = re.compile(
@@ -60,11 +64,20 @@ def read_error_response(response: Response) -> ErrorResponse:
         return ErrorResponse(
             response.status, "", "", f"the address redirects to {elsewhere}: give that one as base_url"
         )
+    if response.status == 407:
+        return ErrorResponse(
+            response.status,
+            "",
+            "",
+            "the proxy wants a user and a password: http://USER:PASSWORD@HOST:PORT in its variable",
+        )
     text = response.content[:_LONGEST_BODY].decode("utf-8", "replace")
     body = _parsed(text)
     errors = list(_errors(body)) if isinstance(body, dict | list) else []
     words = [*dict.fromkeys(words for error in errors if (words := _words(error)))]
     message = " | ".join(words) or (body if isinstance(body, str) else " ".join(text.split()))
+    if "%20" in message and " " not in message:
+        message = unquote(message)  # as of an address: xAI's, once
     codes = frozenset(code for error in errors for code in _codes(error))
     return ErrorResponse(
         response.status,

@@ -37,6 +37,7 @@ _CODES: Mapping[FailureKind, str] = {
         unauthorized unauthenticated account_deactivated account_disabled access_terminated account_suspended
         consumer_suspended invalid_organization mismatched_organization mismatched_project organization_not_found
         unsupported_country_region_territory unsupported_country invalid_token token_expired expired_api_key
+        organization_restricted
         key_model_access_denied permission_denied permission_error missing_api_key unregistered_callers_not_allowed""",
     _NOT_FOUND: """
         model_not_found model_not_available model_not_supported model_not_exist invalid_model unknown_model
@@ -54,6 +55,13 @@ _CODES: Mapping[FailureKind, str] = {
         unsupported_parameter unsupported_value unknown_parameter extra_forbidden question_not_recorded""",
 }
 _KIND_OF_CODE = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
+# These mean what they say also beside a status of 5xx, which routers give to what will not pass by itself.
+_WHATEVER_THE_STATUS = frozenset(
+    {
+        *("insufficient_user_quota", "insufficient_balance", "insufficient_credits"),
+        *("invalid_api_key", "incorrect_api_key", "api_key_invalid", "model_not_found"),
+    }
+)
 # Given by some endpoints to errors of many kinds: the words tell more.
 _VAGUE = frozenset({"permission_denied", "permission_error", "authentication_error", "unauthorized", "not_found_error"})
 
@@ -62,12 +70,15 @@ _KIND_OF_STATUS = {
     402: _QUOTA,
     403: _AUTHENTICATION,
     404: _NOT_FOUND,
+    405: _NOT_FOUND,  # an address that takes no POST is not the API's
+    407: _AUTHENTICATION,  # a proxy's
     408: FailureKind.TIMEOUT,
     409: FailureKind.SERVER,
     413: _TOO_LONG,
     424: FailureKind.SERVER,
     425: FailureKind.SERVER,
     429: FailureKind.RATE_LIMITED,
+    451: _AUTHENTICATION,  # a region's
     498: FailureKind.SERVER,  # Groq: no capacity left
     499: FailureKind.SERVER,  # a gateway whose own connection was closed
 }
@@ -115,7 +126,8 @@ _WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"overdue",
             r"free (?:tier|trial|quota)\b.{0,40}(?:exhausted|expired|ended|used up)",
             r"trial (?:has )?(?:expired|ended)",
-            "余额不足|账户余额|欠费|无可用资源包",
+            r"key (?:\w+ )?limit (?:exceeded|reached)",
+            "余额不足|账户余额|欠费|无可用资源包|额度(?:不足|已用尽|已用完|耗尽)",
         ),
     ),
     (
@@ -159,6 +171,10 @@ _WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"does not have (?:the )?(?:required )?permissions?",
             r"insufficient permissions",
             r"invalid api token",
+            r"invalid auth[ _]?key",
+            r"carry the api (?:secret )?key",
+            r"(?:organization|account|project) .{0,20}restricted",
+            "无效的(?:令牌|api|密钥)|身份验证失败|鉴权失败|令牌(?:已过期|无效)",
         ),
     ),
     (
@@ -178,7 +194,8 @@ _WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"model identifier is invalid",
             r"not found the model",
             r"no models? loaded",
-            r"model is not supported by any provider",
+            r"model .{1,80} is not supported by",
+            "模型不存在|无可用渠道",
             r"(?:does not|doesn'?t|do not|don'?t) have access to (?:the )?model",
             r"not allowed to (?:sample|access)",
             r"must be verified to use the model",
@@ -221,6 +238,7 @@ _WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"inappropriate content",
             r"safety (?:system|policy|reasons|filter)",
             r"violat\w+ .{0,40}(?:polic|guideline)",
+            "(?:不安全|敏感|违规|不当)(?:或\\w+)?内容",
         ),
     ),
 )
@@ -239,9 +257,10 @@ def failure_kind(error: ErrorResponse, asked: Iterable[str] = ()) -> FailureKind
     said = own_words(error.message, asked)
     if error.status == 429:
         return _refused_for_now(error, said)
-    by_code = [kind for code in _codes(error) if (kind := _KIND_OF_CODE.get(code)) and code not in _VAGUE]
-    if by_code and error.status < 500:
-        return by_code[0]
+    known = [code for code in _codes(error) if code in _KIND_OF_CODE and code not in _VAGUE]
+    by_code = next((code for code in known if error.status < 500 or code in _WHATEVER_THE_STATUS), None)
+    if by_code is not None:
+        return _KIND_OF_CODE[by_code]
     if error.status == 404 and _NO_ROUTE_YET in error.message:
         return FailureKind.SERVER
     if 300 <= error.status < 400:

@@ -21,6 +21,7 @@ from actors.endpoint.bodies import choices_of, read_object
 from actors.endpoint.error_responses import ErrorResponse, read_error_response
 from actors.endpoint.failure_kinds import failure_kind
 from actors.endpoint.messages import Message, read_message
+from actors.endpoint.other_protocols import as_chat_completion
 from actors.endpoint.usage import Usage, read_usage
 from actors.endpoint.wire import Response
 from reasoning.teacher.calls import FailureKind, TeacherReply, TeacherRequest, storable
@@ -45,6 +46,7 @@ def read_completion(request: TeacherRequest, body: bytes) -> tuple[TeacherReply,
     except ValueError as error:
         quote = " ".join(body[: 2 * _LONGEST_QUOTE].decode("utf-8", "replace").split())[:_LONGEST_QUOTE]
         raise UnusableReply(FailureKind.MALFORMED, f"not a chat completion: {error}; it begins {quote!r}") from None
+    content = as_chat_completion(content) or content
     spoken = [(choice, _message_of(choice)) for choice in choices_of(content)]
     choice, message = next((pair for pair in spoken if pair[1].text.strip()), (spoken or [({}, _NO_MESSAGE)])[0])
     usage = read_usage(request, content, message.text, message.thinking)
@@ -68,6 +70,7 @@ def read_completion(request: TeacherRequest, body: bytes) -> tuple[TeacherReply,
 
 
 _NO_MESSAGE = Message("", "", "")
+_NOT_WHOLE = frozenset({Finish.CUT_OFF, Finish.CONTEXT_FULL, Finish.WITHHELD, Finish.GIVEN_UP})
 
 
 def _message_of(choice: Mapping[str, Any]) -> Message:
@@ -79,7 +82,9 @@ def _finish_reason(choice: Mapping[str, Any], request: TeacherRequest, usage: Us
     word for what is not finished."""
     for name in ("finish_reason", "finishReason", "stop_reason", "done_reason"):
         if name in choice:
-            word = choice[name]
+            word, own = choice[name], choice.get("native_finish_reason")
+            if isinstance(own, str) and finish_of(own) in _NOT_WHOLE:
+                word = own  # of the provider behind a router, which may have no word of its own for it
             return storable(word) if isinstance(word, str) and word.strip() else UNKNOWN
     return UNSTATED if usage.certain and usage.completion_tokens < request.max_tokens else UNKNOWN
 

@@ -12,13 +12,15 @@ Invariants
 
 Forms: OpenAI's (`prompt_tokens`, `completion_tokens`, `total_tokens` and their details), and beside them DeepSeek's
 `prompt_cache_hit_tokens`, Anthropic's `input_tokens`, `cache_read_input_tokens` and `cache_creation_input_tokens`,
-xAI's `reasoning_tokens` outside of the completion's, OpenRouter's `cost` and `cost_details`, DeepInfra's
-`estimated_cost`.
+xAI's `reasoning_tokens` outside of the completion's and its `cost_in_usd_ticks`, OpenRouter's `cost` and
+`cost_details`, DeepInfra's `estimated_cost`, Google's `usageMetadata`, Cohere's `tokens`, Ollama's counts; names in any
+spelling (`completionTokens`). Of several reports the one that counts most is read.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +31,15 @@ from reasoning.teacher.prices import NANO, Price, Tokens, most_prompt_tokens
 _MOST_TOKENS = 10_000_000  # the largest window that a model is offered with
 _MOST_DOLLARS = 100_000.0
 _OVER, _OWN_WORDS = 4, 2_000  # an endpoint may put words of its own before a prompt, but not any number of them
-_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens")
+_PROMPT = ("prompt_tokens", "input_tokens", "prompt_token_count", "input_token_count", "prompt_eval_count")
+_COMPLETION = (
+    *("completion_tokens", "output_tokens", "generated_tokens"),
+    *("candidates_token_count", "output_token_count", "eval_count"),
+)
+_TOTAL = ("total_tokens", "total_token_count")
+_COUNTS = (*_PROMPT, *_COMPLETION, *_TOTAL)
+_TICKS = 10**10  # in a dollar: xAI's
+_CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
 _BYTES_OF_A_TEXT_A_TOKEN = 12  # at most, on the average: prose has four or five
 _BYTES_A_TOKEN = 32  # a text has no fewer tokens than that: they have about four bytes
 
@@ -82,10 +92,10 @@ def read_usage(request: TeacherRequest, content: Mapping[str, Any], text: str, t
     told = _told(content)
     size, thought_size = (len(one.encode("utf-8", "replace")) for one in (text, thought))
     sent, made = (
-        _first(told, "prompt_tokens", "input_tokens") or 0,
-        _first(told, "completion_tokens", "output_tokens") or 0,
+        _first(told, *_PROMPT) or 0,
+        _first(told, *_COMPLETION) or 0,
     )
-    total, thinking = _first(told, "total_tokens"), _thinking(told)
+    total, thinking = _first(told, *_TOTAL), _thinking(told)
     read, written, beside = _cached(told, sent)
     if total is None:
         beside = beside or "cache_read_input_tokens" in told
@@ -114,9 +124,20 @@ def _told(content: Mapping[str, Any]) -> Mapping[str, Any]:
     """The report on tokens: where OpenAI has it, or where some streams and routers put it."""
     groq, choices = content.get("x_groq"), content.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
-    places = (content, groq, first)
-    found = (place.get("usage") for place in places if isinstance(place, Mapping))
-    return next((usage for usage in found if isinstance(usage, Mapping)), {})
+    places = [place for place in (content, groq, first) if isinstance(place, Mapping)]
+    found = (place.get(name) for name in ("usage", "usageMetadata", "usage_metadata") for place in places)
+    listed = (one for usage in found for one in (usage if isinstance(usage, list) else [usage]))
+    reports = [_spelled(usage) for usage in listed if isinstance(usage, Mapping)]
+    return max((_details(report, "tokens") or report for report in reports), key=_counted, default={})
+
+
+def _spelled(usage: Mapping[str, Any]) -> dict[str, Any]:
+    """`usage` with its names as OpenAI spells them: `promptTokens` is `prompt_tokens`."""
+    return {_CAPITAL.sub(lambda found: f"_{found[0].lower()}", str(name)): value for name, value in usage.items()}
+
+
+def _counted(told: Mapping[str, Any]) -> int:
+    return max(_first(told, *_TOTAL) or 0, (_first(told, *_PROMPT) or 0) + (_first(told, *_COMPLETION) or 0))
 
 
 def _first(told: Mapping[str, Any], *names: str) -> int | None:
@@ -167,17 +188,18 @@ def _dollars(told: Mapping[str, Any]) -> int:
     upstream, byok = _money(details.get("upstream_inference_cost")), told.get("is_byok")
     if byok is False or (byok is not True and upstream <= _money(cost)):
         upstream = 0.0  # it is in the cost already; with a key of one's own it comes on top
-    named = max(_money(cost) + upstream, _money(told.get("estimated_cost")), _money(told.get("total_cost")))
+    ticks = _money(told.get("cost_in_usd_ticks"), _MOST_DOLLARS * _TICKS) / _TICKS
+    named = max(ticks, _money(cost) + upstream, _money(told.get("estimated_cost")), _money(told.get("total_cost")))
     return math.ceil(named * NANO)
 
 
-def _money(value: object) -> float:
+def _money(value: object, most: float = _MOST_DOLLARS) -> float:
     if isinstance(value, str):
         try:
             value = float(value)
         except ValueError:
             return 0.0
-    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MOST_DOLLARS
+    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
     return float(value) if known and isinstance(value, int | float) else 0.0
 
 

@@ -2,7 +2,8 @@
 
 Owns: reading them; nothing is decided here. What cannot be read counts as not sent.
 
-When to come back: `retry-after-ms`, `Retry-After` in seconds, as a duration ("38s") or as a date (HTTP's or RFC 3339).
+When to come back: `retry-after-ms`, `Retry-After` in seconds, as a duration ("38s", "2 minutes", "0:00:38", "PT38S") or
+as a date (HTTP's or RFC 3339). A proxy may have joined several of them: the longest counts.
 
 Limits, each with what is left of it and when it is whole again (a duration, seconds, a date, or Unix time in seconds or
 milliseconds):
@@ -13,7 +14,9 @@ milliseconds):
     anthropic-ratelimit-{requests,tokens}-{limit,remaining,reset}    Anthropic
     x-ratelimit-limit-tokens-{prompt,generated}                      Fireworks
     x-ratelimit-*, x-tokenlimit-*                                    Together: requests and tokens a second
-    x-ratelimit-{limit,remaining,reset}, ratelimit-*                 OpenRouter and others
+    x-ratelimit-{limit,remaining}-WINDOW, ratelimit-*                Kong and other gateways: requests
+    x-ratelimit-{limit,remaining,reset}, x-rate-limit-*, ratelimit-* OpenRouter and others
+    ratelimit: limit=, remaining=, reset=; or "NAME";r=;t=           the IETF's drafts, with ratelimit-policy: q=;w=
 """
 
 from __future__ import annotations
@@ -28,6 +31,14 @@ from email.utils import parsedate_to_datetime
 _DURATION = re.compile(
     r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?"
 )
+_WORDED = re.compile(
+    r"(\d+(?:\.\d+)?)\s*(milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)\b",
+    re.IGNORECASE,
+)
+_WORD_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,2}):(\d{2}(?:\.\d+)?)")
+_ISO = re.compile(r"P(?:(\d+)D)?T?(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?", re.IGNORECASE)
+_ITEM = re.compile(r"\b(limit|remaining|reset|q|w|r|t)\s*=\s*(\d+(?:\.\d+)?)")  # of the IETF's drafts
 _WINDOWS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0, "month": 2_592_000.0}
 _MINUTE_S = 61.0  # and what a clock is late
 _EPOCH_S, _EPOCH_MS = 1e8, 1e11  # numbers above are points in time: no limit is whole again after three years
@@ -109,17 +120,20 @@ _TOKENS = (
     _Spelling("x-ratelimit-{}-tokens-prompt"),
     _Spelling("x-tokenlimit-{}", 1.0),
 )
-_BARE = (_Spelling("x-ratelimit-{}"), _Spelling("ratelimit-{}"))
+_BARE = (
+    *(_Spelling(name) for name in ("x-ratelimit-{}", "x-rate-limit-{}", "ratelimit-{}")),
+    *_by_window("x-ratelimit-{}", "ratelimit-{}"),
+)
 
 
 def read_limits(headers: Mapping[str, str], now: float = 0.0) -> Observed:
     """`headers` is looked up in lower case; `now` is Unix time."""
     requests = _first(headers, _REQUESTS, now)
     tokens = _first(headers, _TOKENS, now)
-    if requests is None and (bare := _first(headers, _BARE, now)) is not None:
+    if requests is None and (bare := _first(headers, _BARE, now) or _drafted(headers)) is not None:
         # Together counts by the second, tokens under a name of their own; OpenRouter by the minute or the day.
         a_second = "x-tokenlimit-limit" in headers or (bare.reset_s is not None and 0 < bare.reset_s <= 1.0)
-        requests = Allowance(bare.limit, bare.remaining, bare.reset_s, 1.0 if a_second else None)
+        requests = Allowance(bare.limit, bare.remaining, bare.reset_s, 1.0 if a_second else bare.window_s)
     found = Observed(requests or NOTHING.requests, tokens or NOTHING.tokens)
     return NOTHING if found == NOTHING else found
 
@@ -135,9 +149,19 @@ def _first(headers: Mapping[str, str], spellings: Iterable[_Spelling], now: floa
     return None
 
 
+def _drafted(headers: Mapping[str, str]) -> Allowance | None:
+    """The limit of one field, `ratelimit`, as the IETF's drafts write it."""
+    said = {name: float(value) for name, value in _ITEM.findall(headers.get("ratelimit") or "")}
+    policy = {name: float(value) for name, value in _ITEM.findall(headers.get("ratelimit-policy") or "")}
+    limit, remaining = said.get("limit", policy.get("q")), said.get("remaining", said.get("r"))
+    if limit is None and remaining is None:
+        return None
+    return Allowance(limit or None, remaining, said.get("reset", said.get("t")), policy.get("w"))
+
+
 def _plain(text: str | None) -> str | None:
-    """The number of "100", "1,000" and "100;w=60"."""
-    return text.partition(";")[0].strip().replace(",", "") if text is not None else None
+    """The number of "100", "1,000", "100;w=60" and "100, 100;w=60"."""
+    return text.partition(";")[0].partition(", ")[0].strip().replace(",", "") if text is not None else None
 
 
 def wait_until(text: str | None, now: float) -> float | None:
@@ -163,18 +187,40 @@ def read_duration(text: str | None) -> float | None:
         return seconds
     found = _DURATION.fullmatch(text.strip())
     if found is None:
-        return None
+        return _worded(text.strip())
     days, hours, minutes, rest, milliseconds = (float(part) if part else 0.0 for part in found.groups())
     total = ((days * 24 + hours) * 60 + minutes) * 60 + rest + milliseconds / 1000.0
     return total if math.isfinite(total) else None
 
 
+def _worded(text: str) -> float | None:
+    """Seconds in "2 minutes", "1 hour and 5 minutes", "0:01:30", "PT1M30S"."""
+    for pattern in (_CLOCK, _ISO):
+        if (found := pattern.fullmatch(text)) is not None and any(found.groups()):
+            parts = [float(part or 0.0) for part in found.groups()]
+            *days, hours, minutes, seconds = parts
+            return ((sum(days) * 24 + hours) * 60 + minutes) * 60 + seconds
+    words = list(_WORDED.finditer(text))
+    if not words or _WORDED.sub("", text).replace("and", "").strip(" ,"):
+        return None
+    total = sum(float(one[1]) * _WORD_S[_unit(one[2].lower())] for one in words)
+    return total if math.isfinite(total) else None
+
+
+def _unit(word: str) -> str:
+    return "ms" if word.startswith(("ms", "milli")) else word[0]
+
+
 def read_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds an endpoint asks to wait, or None. `now` is Unix time."""
     for name in ("retry-after-ms", "x-ms-retry-after-ms"):
-        if (milliseconds := _number(headers.get(name))) is not None:
+        if (milliseconds := _number((headers.get(name) or "").strip().removesuffix("ms"))) is not None:
             return milliseconds / 1000.0
-    return wait_until(headers.get("retry-after"), now)
+    told = headers.get("retry-after") or headers.get("x-retry-after")
+    if told is None or (wait := wait_until(told, now)) is not None:
+        return wait if told is not None else None
+    parts = (wait_until(part.partition(";")[0], now) for part in told.split(","))
+    return max((part for part in parts if part is not None), default=None)
 
 
 def _date(text: str) -> float | None:

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.batch_api.lines import ResultLine, lines_of, read_line
+from actors.endpoint.replies import read_completion
+from tests.actors.in_process import request
 
 COMPLETION = {
     "model": "m-1",
@@ -76,9 +78,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
 def test_an_answer_is_read_in_every_form(line: dict[str, Any]) -> None:
     found = read_line({"custom_id": "k", **line})
     assert found is not None and found.answered and (found.custom_id, found.not_begun) == ("k", False)
-    body = json.loads(found.body or b"")
-    assert body["choices"][0]["message"]["content"] == "four" and body["choices"][0]["finish_reason"] == "stop"
-    assert (body["usage"]["prompt_tokens"], body["usage"]["completion_tokens"], body["model"]) == (5, 3, "m-1")
+    reply, usage = read_completion(request("What is 2 + 2?"), found.body or b"")
+    assert reply.text == "four" and not reply.truncated and reply.model == "m-1"
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.certain) == (5, 3, True)
 
 
 # The line, and its status, code and message as they are read.

@@ -38,6 +38,8 @@ def piece(delta: dict[str, object], finish_reason: str | None = None, **more: ob
         f"data: {TEXT}\n\ndata: [DONE]\n\n",
         f"{TEXT}\ndata: [DONE]",
         f"event: completion\nid: 1\ndata: {TEXT}\n",
+        f"{TEXT} and more",
+        f"{TEXT}\n\x00",
     ],
 )
 def test_what_stands_around_an_object_is_passed_over(body: str) -> None:
@@ -57,7 +59,6 @@ def test_what_stands_around_an_object_is_passed_over(body: str) -> None:
         '"text"',
         "{half",
         "[" * 5000,
-        f"{TEXT} and more",
         "data: {half",
     ],
 )
@@ -90,6 +91,21 @@ def test_a_stream_nobody_asked_for_is_one_completion(body: str) -> None:
     (choice,) = read["choices"]
     assert choice["message"]["content"] == "It is 4\u2028." and choice["message"]["reasoning_content"] == "Is it 3? No."
     assert choice["finish_reason"] == "stop" and read["usage"]["total_tokens"] == 14 and read["model"] == "m"
+
+
+def test_a_tab_within_a_text_is_read() -> None:
+    content = read_object(TEXT.replace("It is", "It\tis").encode())["choices"][0]["message"]["content"]
+    assert content.startswith("It\tis")
+    streamed = event(piece({"content": "It_is"}, "stop")).replace("_", "\t")
+    assert read_object(streamed.encode())["choices"][0]["message"]["content"] == "It\tis"
+
+
+def test_a_whole_message_after_its_pieces_says_it_once() -> None:
+    """As MiniMax ends a stream; and a gateway that sends its answer twice."""
+    last = {"choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": "It is 4."}}]}
+    for body in ("".join(map(event, [piece({"content": "It is"}), piece({"content": " 4."}), last])), TEXT + TEXT):
+        (choice,) = read_object(body.encode())["choices"]
+        assert choice["message"]["content"].count("It is") == 1 and choice["finish_reason"] == "stop"
 
 
 def test_a_stream_that_broke_off_has_no_finish_reason() -> None:

@@ -33,6 +33,86 @@ def test_a_reply_is_read_with_its_tokens() -> None:
     assert usage.certain and usage.tokens == 12
 
 
+SAID, THOUGHT = "It is 4.", "2 and 2?"
+SPOKEN = {"role": "assistant", "content": SAID}
+CHOICE = {"index": 0, "message": SPOKEN, "finish_reason": "stop"}
+CHAT = {"choices": [CHOICE], "usage": USAGE}
+COUNTED = {"input_tokens": 8, "output_tokens": 4, "total_tokens": 12}
+PARTS = [{"type": "thinking", "thinking": THOUGHT}, {"type": "text", "text": SAID}]
+ITEMS = [
+    {"type": "reasoning", "summary": [{"type": "summary_text", "text": THOUGHT}]},
+    {"type": "message", "content": [{"type": "output_text", "text": SAID}]},
+]
+# An answer, and whether it comes with its thinking.
+PROTOCOLS: dict[str, tuple[dict[str, object], bool]] = {
+    "within data": ({"code": 0, "msg": "ok", "data": CHAT}, False),
+    "within result": ({"success": True, "errors": [], "messages": [], "result": CHAT}, False),
+    "within output": ({"output": {"choices": [CHOICE]}, "usage": COUNTED}, False),
+    "choices by number": ({"choices": {"0": CHOICE}, "usage": USAGE}, False),
+    "one choice": ({"choices": CHOICE, "usage": USAGE}, False),
+    "anthropic": ({"type": "message", "content": PARTS, "stop_reason": "end_turn", "usage": COUNTED}, True),
+    "google": (
+        {
+            "candidates": [
+                {"content": {"parts": [{"text": THOUGHT, "thought": True}, {"text": SAID}]}, "finishReason": "STOP"}
+            ],
+            "usageMetadata": {
+                "promptTokenCount": 8,
+                "candidatesTokenCount": 1,
+                "thoughtsTokenCount": 3,
+                "totalTokenCount": 12,
+            },
+        },
+        True,
+    ),
+    "responses": ({"object": "response", "status": "completed", "output": ITEMS, "usage": COUNTED}, True),
+    "cohere": ({"finish_reason": "COMPLETE", "message": SPOKEN, "usage": {"tokens": COUNTED}}, False),
+    "ollama's chat": (
+        {"message": SPOKEN, "done": True, "done_reason": "stop", "prompt_eval_count": 8, "eval_count": 4},
+        False,
+    ),
+    "ollama's text": ({"response": SAID, "done": True, "prompt_eval_count": 8, "eval_count": 4}, False),
+    "cloudflare": ({"result": {"response": SAID, "usage": USAGE}, "success": True}, False),
+}
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_what_was_paid_for_is_a_reply_in_whatever_protocol(name: str) -> None:
+    content, thinks = PROTOCOLS[name]
+    read, used = read_completion(ASKED, json.dumps(content).encode())
+    assert (read.text, read.thinking, read.truncated) == (SAID, THOUGHT if thinks else "", False)
+    assert (used.prompt_tokens, used.completion_tokens, used.certain) == (8, 4, True)
+
+
+def test_what_was_cut_off_is_no_whole_reply_in_whatever_protocol() -> None:
+    cut = {"type": "message", "content": PARTS, "stop_reason": "max_tokens", "usage": COUNTED}
+    part = {"output": ITEMS, "status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+    running = {"message": SPOKEN, "done": False}
+    routed = {"choices": [CHOICE | {"native_finish_reason": "MAX_TOKENS"}], "usage": USAGE}
+    assert all(reply(json.dumps(one).encode()).truncated for one in (cut, part, running, routed))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (
+            {"result": None, "success": False, "errors": [{"code": 10000, "message": "Authentication error"}]},
+            "authentication",
+        ),
+        (
+            {"base_resp": {"status_code": 1004, "status_msg": "login fail: Please carry the API secret key"}},
+            "authentication",
+        ),
+        ({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}, "choices": None}, "quota"),
+        ({"code": 401, "msg": "token expired or incorrect", "data": None}, "authentication"),
+        ({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, "server"),
+        ({"output": [], "status": "failed", "error": {"code": "server_error", "message": "no"}}, "server"),
+    ],
+)
+def test_an_error_in_another_protocol_is_an_error(content: dict[str, object], kind: str) -> None:
+    assert failure(json.dumps(content).encode()).kind == kind
+
+
 @pytest.mark.parametrize("usage", [None, {"prompt_tokens": -1, "completion_tokens": 1}, {"prompt_tokens": 10**9}])
 def test_a_reply_with_impossible_tokens_is_kept_and_its_cost_is_unknown(usage: object) -> None:
     read, used = read_completion(ASKED, body(usage=usage))

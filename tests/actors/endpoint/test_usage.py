@@ -108,6 +108,16 @@ COUNTS: list[tuple[dict[str, object], int, int]] = [
         140,
         9,
     ),
+    # In other spellings.
+    ({"promptTokens": 14, "completionTokens": 4200, "totalTokens": 4214}, 14, 4200),
+    ({"inputTokens": 14, "outputTokens": 9, "totalTokens": 23}, 14, 9),
+    (
+        {"promptTokenCount": 14, "candidatesTokenCount": 9, "thoughtsTokenCount": 890, "totalTokenCount": 913},
+        14,
+        899,
+    ),
+    ({"tokens": {"input_tokens": 14, "output_tokens": 9}, "billed_units": {"input_tokens": 3}}, 14, 9),
+    ({"prompt_eval_count": 14, "eval_count": 9}, 14, 9),
 ]
 
 
@@ -233,3 +243,15 @@ def test_a_tier_of_service_costs_what_is_known_of_it(tier: str | None, factor: f
     own = Price(1.0, 10.0, tiers=(("flex", 0.5), ("priority", 1.75)))
     assert used(usage, service_tier="flex").priced(own) == 0.5 * PRICE.cost(14, 9)
     assert used(usage, service_tier="priority").priced(own) == 1.75 * PRICE.cost(14, 9)
+
+
+def test_of_several_reports_the_one_that_counts_most_is_booked() -> None:
+    more = {"prompt_tokens": 14, "completion_tokens": 4200, "total_tokens": 4214}
+    for content in ({"x_groq": {"usage": more}}, {"usageMetadata": more}, {"choices": [{"usage": more}]}):
+        assert used(OPENAI, **content).completion_tokens == 4200
+    assert used([OPENAI, more]).completion_tokens == 4200
+
+
+def test_a_cost_in_xais_ticks_is_booked() -> None:
+    assert used({**OPENAI, "cost_in_usd_ticks": 5_000_000_000}).cost == 500_000_000
+    assert used({**OPENAI, "cost_in_usd_ticks": -5}).cost == used({**OPENAI, "cost_in_usd_ticks": "much"}).cost == 0

@@ -39,6 +39,19 @@ anything = st.one_of(st.text(), almost_dates, almost_numbers)
         ({"retry-after": "1m30s"}, 90.0),
         ({"retry-after": "1970-01-12T13:46:45Z"}, 5.0),
         ({"x-ms-retry-after-ms": "1500"}, 1.5),
+        ({"retry-after": "30 seconds"}, 30.0),
+        ({"retry-after": "1 minute"}, 60.0),
+        ({"retry-after": "1 hour and 5 minutes"}, 3900.0),
+        ({"retry-after": "00:00:38"}, 38.0),
+        ({"retry-after": "1:02:03"}, 3723.0),
+        ({"retry-after": "PT1M30S"}, 90.0),
+        ({"retry-after": "P1DT2H"}, 93_600.0),
+        ({"retry-after": "5, 10"}, 10.0),
+        ({"retry-after": "60;comment=slow"}, 60.0),
+        ({"retry-after-ms": "1500ms"}, 1.5),
+        ({"x-retry-after": "7"}, 7.0),
+        ({"retry-after": "a minute"}, None),
+        ({"retry-after": "PT"}, None),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "-3"}, None),
         ({"retry-after": "nan"}, None),
@@ -205,3 +218,22 @@ def test_any_text_in_any_header_is_survived(headers: dict[str, str]) -> None:
         assert told.limit is None or (math.isfinite(told.limit) and told.limit > 0)
         for value in (told.remaining, told.reset_s):
             assert value is None or (math.isfinite(value) and value >= 0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "requests"),
+    [
+        ({"x-ratelimit-limit-minute": "100", "x-ratelimit-remaining-minute": "20"}, Allowance(100.0, 20.0, None, 60.0)),
+        ({"x-ratelimit-limit-hour": "900", "x-ratelimit-remaining-hour": "0"}, Allowance(900.0, 0.0, None, 3600.0)),
+        ({"x-rate-limit-limit": "1m", "x-rate-limit-remaining": "5"}, Allowance(None, 5.0)),
+        ({"ratelimit-limit": "100, 100;w=60", "ratelimit-remaining": "50"}, Allowance(100.0, 50.0)),
+        ({"ratelimit": "limit=100, remaining=50, reset=5"}, Allowance(100.0, 50.0, 5.0)),
+        (
+            {"ratelimit": '"default";r=50;t=30', "ratelimit-policy": '"default";q=100;w=60'},
+            Allowance(100.0, 50.0, 30.0, 60.0),
+        ),
+        ({"ratelimit": "soon"}, Allowance()),
+    ],
+)
+def test_gateways_and_drafts_tell_of_requests(headers: dict[str, str], requests: Allowance) -> None:
+    assert read_limits(headers).requests == requests

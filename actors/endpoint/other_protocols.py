@@ -1,0 +1,98 @@
+"""Answers in another protocol than OpenAI's chat completions, or within another object, as chat completions.
+
+Owns: which forms are known, and what each calls the text, its end and its tokens. The tokens are only handed on
+(`actors.endpoint.usage`), and so are the parts of a text (`actors.endpoint.messages`).
+
+Invariant: what is no answer (an error, an empty list of choices) stays what it is.
+
+Forms: choices as an object; a completion within `data` (routers), `result` (Cloudflare), `output` (DashScope),
+`response` or `body`; Anthropic's messages, Google's candidates, OpenAI's Responses, Cohere's and Ollama's own replies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_WITHIN = ("data", "result", "output", "response", "body")
+_DEEPEST = 3
+_USAGES = ("usage", "usageMetadata", "usage_metadata")
+
+
+def as_chat_completion(content: Any, depth: int = 0) -> dict[str, Any] | None:
+    """The chat completion that `content` holds; None where it is no answer in any known form."""
+    if not isinstance(content, Mapping):
+        return None
+    choices = content.get("choices")
+    if isinstance(choices, list) and choices:
+        return dict(content)
+    if isinstance(choices, Mapping) and choices:
+        listed = [choices] if "message" in choices else list(choices.values())
+        return {**content, "choices": listed}
+    for form in (_of_anthropic, _of_google, _of_responses, _of_one_message):
+        if (found := form(content)) is not None:
+            return found
+    for name in _WITHIN if depth < _DEEPEST else ():
+        if (inner := as_chat_completion(content.get(name), depth + 1)) is not None:
+            beside = {key: content[key] for key in _USAGES if key in content and not any(k in inner for k in _USAGES)}
+            return {**inner, **beside}
+    return None
+
+
+def _of_anthropic(body: Mapping[str, Any]) -> dict[str, Any] | None:
+    parts = body.get("content")
+    if not isinstance(parts, list | str) or not ("stop_reason" in body or body.get("type") == "message"):
+        return None
+    return _completion(body, parts, body.get("stop_reason"))
+
+
+def _of_google(body: Mapping[str, Any]) -> dict[str, Any] | None:
+    candidates = body.get("candidates")
+    first = candidates[0] if isinstance(candidates, list) and candidates else None
+    if not isinstance(first, Mapping):
+        return None
+    content = first.get("content")
+    parts = content.get("parts") if isinstance(content, Mapping) else content
+    found = _completion(body, parts, first.get("finishReason", first.get("finish_reason")))
+    return found | {"model": body.get("modelVersion", body.get("model"))}
+
+
+def _of_responses(body: Mapping[str, Any]) -> dict[str, Any] | None:
+    items = body.get("output")
+    if not isinstance(items, list) or not any(
+        isinstance(one, Mapping) and one.get("type") == "message" for one in items
+    ):
+        return None
+    parts: list[Any] = []
+    for one in items:
+        if isinstance(one, Mapping) and one.get("type") == "message":
+            said = one.get("content")
+            parts += said if isinstance(said, list) else [said]
+        elif isinstance(one, Mapping) and one.get("type") == "reasoning":
+            parts.append(one)
+    details = body.get("incomplete_details")
+    why = details.get("reason") if isinstance(details, Mapping) else None
+    return _completion(body, parts, why or body.get("status"))
+
+
+def _of_one_message(body: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Cohere's and Ollama's: one message, or one text, with its end beside it."""
+    message, end = body.get("message"), body.get("finish_reason", body.get("done_reason"))
+    if isinstance(message, Mapping) and "content" in message and ("done" in body or end is not None):
+        said: Mapping[str, Any] = message
+    elif isinstance(text := body.get("response"), str) and ("done" in body or isinstance(body.get("usage"), Mapping)):
+        said = {"content": text}
+    else:
+        return None
+    choice = {"message": said} | ({"finish_reason": end} if end is not None or body.get("done") is False else {})
+    counts = {name: body[name] for name in ("prompt_eval_count", "eval_count") if name in body}
+    return {**_shared(body), **({"usage": counts} if counts else {}), "choices": [choice]}
+
+
+def _completion(body: Mapping[str, Any], parts: Any, end: Any) -> dict[str, Any]:
+    choice = {"message": {"role": "assistant", "content": parts}, "finish_reason": end}
+    return {**_shared(body), "choices": [choice]}
+
+
+def _shared(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: body[name] for name in ("model", "error", "service_tier", *_USAGES) if name in body}
