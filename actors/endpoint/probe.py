@@ -6,7 +6,7 @@ for calls other than completions (`actors.batch_api.client`).
 Invariants
 - Every error names the endpoint's address and says what to do; no message holds a key.
 - What cannot be known is a warning and no error: a list in another form, forbidden, cut into pages, without an alias.
-- A request is sent only where the list does not name the model.
+- A request is sent only where the list does not name the model, or is shown to anybody and so proves no key.
 """
 
 from __future__ import annotations
@@ -60,8 +60,9 @@ class SettingRefused(EndpointError):
 
 
 async def probe_endpoint(settings: EndpointSettings, timeout_s: float = 10.0, ask: bool = True) -> str | None:
-    """Asks the endpoint for its models, and for one token where their list does not name the model (unless `ask` is
-    False). Returns a warning where it cannot be known whether requests will pass, None where they will.
+    """Asks the endpoint for its models, and for one token where their list does not name the model or does not depend
+    on the key (unless `ask` is False). Returns a warning where it cannot be known whether requests will pass, None
+    where they will.
 
     Raises `EndpointUnreachable`, `AuthenticationRefused`, `QuotaSpent`, `UnknownModel` or `SettingRefused`; and
     `NetworkSettingsError` for certificates or a proxy of the environment that cannot be used."""
@@ -86,7 +87,7 @@ class _Probe:
             models = list(_names(listed)) if isinstance(listed, Response) and listed.status == 200 else []
             # Some providers list a model under a path that requests may leave out ("models/NAME").
             if any(one == self._settings.model or one.endswith("/" + self._settings.model) for one in models):
-                return None
+                return await self._try_key(listed, models, ask) if self._secrets else None
             if not ask:
                 return (
                     f"{self._wanted}: not known whether it serves {self._settings.model!r}; no request was sent to see"
@@ -94,6 +95,21 @@ class _Probe:
             return await self._ask(listed, models)
         finally:
             await self._wire.close()
+
+    async def _try_key(self, listed: Response | str | None, models: list[str], ask: bool) -> str | None:
+        """What becomes of a key at an API that lists the model: where anybody is shown its list (as by OpenRouter),
+        one token decides. Of other refusals, which may pass, nothing is said."""
+        stranger = Wire(root_of(self._settings), None, 1, self._timeout_s, {}, query_of(self._settings))
+        try:
+            shown = await self._call("/models", wire=stranger)
+        finally:
+            await stranger.close()
+        if not isinstance(shown, Response) or shown.status != 200:
+            return None
+        if not ask:
+            return f"{self._wanted}: not known whether it takes the key; its list of models is public"
+        await self._ask(listed, models)
+        return None
 
     async def _ask(self, listed: Response | str | None, models: list[str]) -> str | None:
         for bound in _BOUNDS:
@@ -164,11 +180,12 @@ class _Probe:
             raise EndpointUnreachable(f"{self._wanted}: {why}. Is it running, and is base_url right?")
         return f"{self._wanted}: not known whether requests will pass; one of one token: {why}"
 
-    async def _call(self, path: str, content: bytes | None = None) -> Response | str:
+    async def _call(self, path: str, content: bytes | None = None, wire: Wire | None = None) -> Response | str:
         """The response, or why none came. Raises `EndpointUnreachable` where nothing can be reached at all."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await (self._wire.get(path) if content is None else self._wire.post(path, content))
+                wire = wire or self._wire
+                return await (wire.get(path) if content is None else wire.post(path, content))
         except TimeoutError:
             return f"no answer within {self._timeout_s:g} s"
         except NotReached as error:

@@ -3,7 +3,8 @@
 Owns: the checks of a recipe against the world: its data, its student, its teachers, the cluster's resources.
 
 Invariants
-- Nothing is started, and no more is spent than a token at an API whose list of models does not name the teacher's.
+- Nothing is started, and no more is spent than a token at an API whose list of models does not name the teacher's or is
+  shown without a key.
 - Every fault found is reported, each with the key (or file) it belongs to, what is wrong and what to do; no message
   contains a secret.
 """

@@ -49,12 +49,13 @@ def _openai_limits(left: int) -> dict[str, str]:
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """One provider's forms. `root` is the path before `/chat/completions`; `bearer` whether the key is sent as a bearer's,
-    otherwise in `api-key`; `models` the list of models; `limits` the headers of a reply, and `limit` the requests a
+    otherwise in `api-key`; `models` the list of models, which is `public` where it is shown without a key; `limits` the headers of a reply, and `limit` the requests a
     minute that they come to (None: it tells of none); `refused` parameters that it does not know."""
 
     root: str = "/v1"
     bearer: bool = True
     models: Callable[[str], Body] = _data
+    public: bool = False
     wrong_key: Words = _WRONG_KEY
     unknown_model: Words = _UNKNOWN_MODEL
     spent: Words = _SPENT
@@ -162,6 +163,7 @@ DIALECTS: Mapping[str, Dialect] = {
     ),
     "OpenRouter": Dialect(
         root="/api/v1",
+        public=True,
         wrong_key=(401, {"error": {"message": "No auth credentials found", "code": 401}}),
         unknown_model=(400, {"error": {"message": "x is not a valid model ID", "code": 400}}),
         spent=(402, {"error": {"message": "Insufficient credits. Add more using https://openrouter.ai/credits", "code": 402}}),
@@ -214,7 +216,7 @@ class DialectApp:
         return self._key is None or said == (f"Bearer {self._key}" if self._dialect.bearer else self._key)
 
     async def _models(self, request: web.Request) -> web.Response:
-        if not self._may(request):
+        if not self._dialect.public and not self._may(request):
             return _answer(self._dialect.wrong_key)
         return web.json_response(self._dialect.models(self._model))
 

@@ -25,6 +25,20 @@ def test_a_model_that_is_listed_costs_nothing(server: Server) -> None:
     assert server.sent == []
 
 
+def test_a_list_that_anybody_is_shown_proves_no_key(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEACHER_KEY", "a-wrong-key")
+    assert probe(server, api_key_env="TEACHER_KEY") is None and len(server.sent) == 1
+    warning = probe(server, ask=False, api_key_env="TEACHER_KEY")
+    assert warning is not None and "not known whether it takes the key" in warning and len(server.sent) == 1
+    for answer, refused in ((error(401), AuthenticationRefused), (error(402), QuotaSpent)):
+        server.faults.append(answer)
+        with pytest.raises(refused):
+            probe(server, api_key_env="TEACHER_KEY")
+    for passing in (error(429), error(503), error(400, None, "Odd.")):
+        server.faults.append(passing)
+        assert probe(server, api_key_env="TEACHER_KEY") is None
+
+
 LISTS: dict[str, Fault] = {
     "a bare list": body('[{"id": "m"}, {"id": "other"}]'),
     "a list of names": body('{"data": ["m"]}'),
