@@ -7,7 +7,7 @@ Invariants
 - What may be in a batch under way is never put into another: a request whose key is in an open batch of the journal, of
   any of this teacher's endpoints, waits for that one. Batches that a dead worker or run left are taken over.
 - Nothing is sent without the money for its worst case at the batch price: what fits goes, the rest waits for what is
-  under way to cost less.
+  under way to cost less. Where there is a cap, it is found out first what requests cost (`actors.batch_api.trial`).
 - A request is tried as often as the settings permit; a line that expired in a batch of which some was answered, and a
   batch that the provider had no room for while others were there, do not count.
 
@@ -28,6 +28,7 @@ from actors.batch_api.accumulator import Accumulator
 from actors.batch_api.endpoint import BatchEndpoint
 from actors.batch_api.files import Disposition, LineResult, fitting, input_line
 from actors.batch_api.job import BatchJob, BatchStatus
+from actors.batch_api.trial import Stage, Trial
 from actors.endpoint.usage import worst_tokens
 from actors.journal.actor import Ended, JournalHandle, OpenBatch, Sending, StartRefusal, sending_id
 from actors.teacher.retries import backoff
@@ -91,6 +92,8 @@ class BatchWorker(WorkerBase):
         self._job_ended = asyncio.Event()  # set, and replaced, whenever a batch has ended
         self._opening: asyncio.Task[None] | None = None
         self._no_money_since: float | None = None  # and nothing in sight that could settle
+        self._trial = Trial(self._here)
+        self._alone: str | None = None  # the request that goes before all others
 
     async def batches(self) -> tuple[BatchStatus, ...]:
         """The batches under way, the oldest first."""
@@ -110,7 +113,7 @@ class BatchWorker(WorkerBase):
             wanted = _Wanted(request, key, sends, asyncio.get_running_loop().create_future())
             if not self._join_job(wanted):
                 self._accumulator.add(wanted)
-            came = await wanted.came
+            came = await self._result_of(wanted)
             if isinstance(came, TeacherReply | TeacherFailure):
                 return came  # answered by another worker or run since the look-up
             if isinstance(came, LineResult):
@@ -131,6 +134,15 @@ class BatchWorker(WorkerBase):
             recorded = await self.look_up(key)
             if recorded is not None:
                 return recorded
+
+    async def _result_of(self, wanted: _Wanted) -> _Answer:
+        try:
+            came = await wanted.came
+            if self._alone == wanted.key and isinstance(came, LineResult):
+                self._trial.learn(came.usage)
+            return came
+        finally:
+            self._alone = None if self._alone == wanted.key else self._alone
 
     async def _wait_until_recorded(self, grace_s: float) -> int:
         """What is at the provider stays there, and is taken over by the next worker: only what would be cut short is
@@ -155,7 +167,8 @@ class BatchWorker(WorkerBase):
         with self._critical.task():
             try:
                 await self._adopt_jobs_with({wanted.key for wanted in going})
-                started = await self._start([wanted for wanted in going if not self._join_job(wanted)])
+                new = [wanted for wanted in going if not self._join_job(wanted)]
+                started = await self._start(await self._tried(new))
                 lines = (((wanted, id), self._line(wanted.request, wanted.key)) for wanted, id in started)
                 for part in fitting(lines):
                     await self._hand_over([item for item, _ in part], b"".join(line for _, line in part))
@@ -164,6 +177,23 @@ class BatchWorker(WorkerBase):
                     if self._job_with(wanted.key) is None:
                         wanted.resolve(error)
             await asyncio.sleep(0)  # a batch that was just made is under way before this is over
+
+    async def _tried(self, wanted: Sequence[_Wanted]) -> Sequence[_Wanted]:
+        """Those of `wanted` that may go together by what is known of their cost. The others are resolved, with their
+        outcome or with the word that they must wait."""
+        while wanted and self._trial.stage is Stage.ASK and not self._draining.is_set():
+            came = await self._trial.ask(wanted[0].request, wanted[0].key)
+            if came is not None:
+                wanted[0].resolve(came)
+                wanted = wanted[1:]
+        if self._trial.stage is not Stage.ALONE:
+            return wanted if self._trial.stage is Stage.KNOWN else ()
+        first, later = (wanted[:1], wanted[1:]) if self._alone is None else ((), wanted)
+        for one in first:
+            self._alone = one.key
+        for one in later:
+            one.resolve(StartRefusal.NO_MONEY_YET)
+        return first
 
     async def _start(self, wanted: Sequence[_Wanted]) -> list[tuple[_Wanted, str]]:
         """Those of `wanted` that may be sent, each with its sending. The others are resolved with the reason."""

@@ -124,4 +124,5 @@ def assert_answers(requests: Sequence[TeacherRequest], outcomes: Sequence[Outcom
 def assert_booked(journal: Journal, at: Provider) -> None:
     """The journal's account is the provider's bill, to within a nanodollar a line."""
     spending, bill = journal.spending(), at.stats()
-    assert spending.reserved == 0 and 0 <= spending.settled - bill.cost <= dollars(bill.batch_lines)
+    more = spending.settled - bill.cost
+    assert spending.reserved == 0 and -1e-12 <= more <= dollars(bill.batch_lines + bill.arrived), more
