@@ -31,9 +31,9 @@ from actors.journal.sums import JournalSums
 from actors.ray_api.handles import RemoteMethod
 from actors.starting import Limiters, close_journal, start_journal, start_pool
 from actors.storage.run_lock import RunLock
-from actors.teacher.metrics import TeacherGauges
 from actors.teacher.pool import WorkersLost, permitted_per_second
 from actors.training.trainer import Trainer, TrainerHandle
+from actors.watching.run import RunMetrics
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.teacher import TeacherSection
@@ -89,7 +89,8 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
         self._data = data
         self._prompts = prompts
         self._base_urls = dict(base_urls)
-        self._progress = Progress()
+        self._metrics = RunMetrics(recipe.name)
+        self._progress = Progress(self._metrics.ended)
         self._journal: JournalHandle | None = None
         self._classroom: ClusterClassroom | None = None
 
@@ -116,11 +117,12 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
     async def training_point(self, point: LossPoint) -> None:
         """Called by the training workers after a step, fire and forget."""
         self._progress.show(done=point.step, total=point.steps, loss=point.total, tokens_per_s=point.tokens_per_s)
+        self._metrics.trained(point)
 
     async def finish(self) -> tuple[str, JournalSums]:
         """Does all that is left. Returns why nothing is left, and the journal's account."""
         lock = RunLock(self._directory.path)
-        watching = asyncio.create_task(self._watch_teachers())
+        watching = asyncio.create_task(self._watch())
         try:
             journal = self._journal = start_journal(self._journal_path())
             while not isinstance(work := self.next_work(), Finished):
@@ -132,6 +134,8 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
             return work.reason, await close_journal(journal, self._recipe.name)
         finally:
             watching.cancel()
+            self._metrics.ended(self._progress.snapshot)
+            self._metrics.closed()
             await self._stop()
             lock.release()
 
@@ -160,14 +164,18 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
     def _journal_path(self) -> Path:
         return self._recipe.storage.journal or self._directory.journal
 
-    async def _watch_teachers(self) -> None:
-        """Keeps the shown figures of the teachers fresh."""
-        gauges = TeacherGauges(self._recipe.name)
+    async def _watch(self) -> None:
+        """Keeps what is shown of the run fresh: the live line's figures and the metrics."""
         while True:
+            wanted = time.monotonic() + _LOOK_S
             await asyncio.sleep(_LOOK_S)
+            self._metrics.look(self._progress.snapshot)
+            self._metrics.coordinator(self._journal_path(), time.monotonic() - wanted)
+            if self._classroom is not None and self._classroom.sampler is not None:
+                self._metrics.samplers(self._classroom.sampler.looks())
             if self._classroom is not None and self._journal is not None:
                 with contextlib.suppress(ray.exceptions.RayError, WorkersLost):
-                    await show_teachers(self._progress, gauges, self._classroom, self._recipe.teacher.max_cost)
+                    await show_teachers(self._progress, self._metrics, self._classroom, self._recipe.teacher.max_cost)
 
     async def _stop(self) -> None:
         classroom, self._classroom = self._classroom, None
@@ -206,7 +214,7 @@ class Coordinator(AnyCoordinator[PhaseStep, RunOutcome]):
 
 
 async def show_teachers(
-    progress: Progress, gauges: TeacherGauges, classroom: ClusterClassroom, max_cost: float | None
+    progress: Progress, metrics: RunMetrics, classroom: ClusterClassroom, max_cost: float | None
 ) -> None:
     """Puts the figures of the run's teachers into its progress, and into Ray's metrics. The money is that of the run,
     whichever teacher spent it."""
@@ -223,4 +231,5 @@ async def show_teachers(
         eta_s=max(waits) if waits else None,
     )
     progress.show(teacher=figures)
-    gauges.show(figures)
+    metrics.teachers(figures)
+    metrics.limiters({id: one for look in looks for id, one in look.limiters.items()})

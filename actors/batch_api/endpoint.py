@@ -48,7 +48,7 @@ class BatchEndpoint:
         self.critical = critical
         self.backoff_s = backoff_s
         self.hand_over_s = hand_over_s
-        self.metrics = TeacherMetrics(settings.name)
+        self.metrics = TeacherMetrics(settings.name, settings.run)
         self._tag = stable_id(endpoint.name, endpoint.model)[:8]
 
     def name_of(self, unique: str) -> str:

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from actors.sampler.replica import ReplicaHandle
+from actors.watching.run import SamplerLook
 from reasoning.student.probe import Probe, ProbeReport
 from reasoning.student.sampling import Completion, SamplersLost, Sampling, StaleWeights
 
@@ -26,12 +28,15 @@ REVIVAL_PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # between attempts to bring
 @dataclass(slots=True)
 class _Member:
     """One replica as the pool sees it. `lives` counts how often it was brought back, so that the many requests that
-    one death loses bring it back once."""
+    one death loses bring it back once; `sync_s` is how long that took."""
 
     handle: ReplicaHandle
     outstanding: int = 0
     lives: int = 0
     lost: bool = False
+    revivals: int = 0
+    version: str = ""  # of the weights it was proven to hold
+    sync_s: float | None = None
     bringing_up: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -78,6 +83,13 @@ class SamplerPool:
             finally:
                 member.outstanding -= 1
 
+    def looks(self) -> list[SamplerLook]:
+        """How each replica is doing, as far as the pool knows."""
+        return [
+            SamplerLook(one.version, one.outstanding, one.revivals, one.sync_s if one.version else None)
+            for one in self._members
+        ]
+
     async def shutdown(self) -> None:
         """Stops every engine that still runs."""
         results = await asyncio.gather(
@@ -104,6 +116,7 @@ class SamplerPool:
             for pause in REVIVAL_PAUSES_S:
                 if member.lost or lives not in (None, member.lives):
                     return None
+                member.version, began = "", time.monotonic()
                 try:
                     await member.handle.start.remote()
                     report: ProbeReport = await member.handle.sync.remote(*self._synced)
@@ -112,6 +125,8 @@ class SamplerPool:
                     await asyncio.sleep(pause)
                 else:
                     member.lives += 1
+                    member.revivals += lives is not None
+                    member.version, member.sync_s = self._synced[0], time.monotonic() - began
                     return report
             member.lost = True
             return None

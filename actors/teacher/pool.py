@@ -32,6 +32,7 @@ from actors.limits.actor import RateLimiterHandle
 from actors.limits.rate_limits import LimiterStats
 from actors.teacher.retries import backoff
 from actors.teacher.worker_base import Unrecorded, WorkerHandle
+from actors.watching.run import LimiterLook
 from reasoning.teacher.calls import Outcome, TeacherFailure, TeacherRequest, TeacherSettings
 from reasoning.teacher.refusals import joint_failure
 
@@ -78,6 +79,7 @@ class PoolProgress:
     spending: Spending
     open_circuits: tuple[str, ...]
     eta_s: float | None
+    limiters: Mapping[str, LimiterLook] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -188,6 +190,9 @@ class TeacherPool:
             spending=spending,
             open_circuits=tuple(open_circuits),
             eta_s=open / rate if open and rate else None,
+            limiters={
+                id: LimiterLook(one.waiting, one.in_flight, one.busy_s) for id, one in zip(ids, limits, strict=True)
+            },
         )
 
     async def close(self, drain_s: float = DRAIN_S) -> None:

@@ -65,7 +65,7 @@ class TeacherWorker(WorkerBase):
             lambda some: journal.start.remote(some)
         )
         self._end: CoalescedCalls[Ended, None] = CoalescedCalls(lambda some: journal.end.remote(some))
-        self._metrics = TeacherMetrics(settings.name)
+        self._metrics = TeacherMetrics(settings.name, settings.run)
         self._choosing = asyncio.Lock()
         self._unrecorded = WaitGroup()  # what was announced and is not recorded yet
 
@@ -103,7 +103,9 @@ class _Attempts:
             if isinstance(queue, TeacherFailure):
                 return queue
             async with queue.trial(self._settings.max_cost is not None):
+                began = time.monotonic()
                 lease = await queue.lease(self._prompt_tokens + self._completion_tokens)
+                self._worker._metrics.waited(queue.name, time.monotonic() - began)
                 result = await self._send(queue, lease) if lease is not None else None
             outcome = result
             if isinstance(result, TeacherFailure) and result is self._last:  # of this sending, not of the journal

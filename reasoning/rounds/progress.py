@@ -6,6 +6,7 @@ Owns: the numbers shown while a run works. They are a view: nothing is decided f
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 
@@ -46,18 +47,22 @@ class Snapshot:
     teacher: TeacherFigures = TeacherFigures()
     loss: float | None = None
     tokens_per_s: float | None = None
+    waiting: str = ""  # for which machines, in words
+    waiting_since: float = 0.0
     phase_started: float = field(default_factory=time.time)
 
 
 class Progress:
-    """The coordinator's side: named updates to one `Snapshot`."""
+    """The coordinator's side: named updates to one `Snapshot`. `ended` is given the last snapshot of each phase."""
 
-    def __init__(self) -> None:
+    def __init__(self, ended: Callable[[Snapshot], None] = lambda _: None) -> None:
         self.snapshot = Snapshot()
+        self._ended = ended
 
     def begin(self, round: int, phase: str, total: int) -> None:
         """A new phase starts: its counts begin at zero; totals stay."""
         old = self.snapshot
+        self._ended(old)
         self.snapshot = Snapshot(
             label=old.label,
             round=round,
@@ -70,6 +75,8 @@ class Progress:
             teacher_tokens_total=old.teacher_tokens_total,
             student_tokens_total=old.student_tokens_total,
             teacher=old.teacher,
+            waiting=old.waiting,
+            waiting_since=old.waiting_since,
         )
 
     def add(self, **counts: int) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import ray
 
 from actors.starting import close_journal, start_journal, start_pool
-from actors.teacher.metrics import TeacherGauges
+from actors.watching.run import RunMetrics
 from pipelines.run.cluster import connect
 from reasoning.rounds.progress import TeacherFigures
 from reasoning.teacher.calls import EndpointSettings, TeacherRequest, TeacherSettings
@@ -30,7 +30,7 @@ async def main(folder: str, base_url: str) -> None:
         print(await pool.ask(TeacherRequest("teacher", "faulty-teacher", (("user", f"{n}"),), 0.7, 64)))
     progress = await pool.progress()
     print(progress)
-    TeacherGauges("run").show(
+    RunMetrics("run").teachers(
         TeacherFigures(cost=progress.spending.settled, max_cost=1.0, open_circuits=progress.open_circuits)
     )
     node = ray.nodes()[0]
