@@ -95,6 +95,7 @@ class ClusterClassroom(Classroom):
             dtype=self.recipe.student.dtype,
             reporter=self.reporter,
             frame=self.prompts.form.frame,
+            grow=self.recipe.student.grow_embeddings,
             probe=ProbeOrder(self.version(round), self.probe_prompts, str(files.probe)),
         )
         return await self.trainer.train.remote(job)

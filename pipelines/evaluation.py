@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from pipelines.errors import Refused
 from pipelines.run.cluster import connect, resources
 from pipelines.run.preflight import check
 from pipelines.serving import graduate_of
@@ -67,6 +68,8 @@ def evaluate(
         student = student if is_chat(prompt) else student.asked_plainly(prompt)
         who = replace(who, recipe=who.recipe.model_copy(update={"student": student}))
     checked = check(who.recipe, who.origin, resources(who.recipe.cluster.address), teacher=False)
+    if who.checkpoint == who.recipe.student.source:
+        _refuse_without_rows(who)
     problems = list(getattr(checked.data, split))[:limit]
     if not problems:
         cure = "use --split test, or give a task with training questions"
@@ -80,6 +83,22 @@ def evaluate(
         write_table(out, attempts, Attempt)
     console.print(_table(attempts))
     return attempts
+
+
+def _refuse_without_rows(who: Examinee) -> None:
+    """An untaught student whose table of embeddings is yet to grow cannot read the tokens that it is grown for."""
+    if not who.recipe.student.grow_embeddings:
+        return
+    from reasoning.student.loading import load_config, load_tokenizer
+    from reasoning.student.requirements import rows_needed
+
+    rows = load_config(who.checkpoint).get_text_config(decoder=True).vocab_size
+    needed = rows_needed(load_tokenizer(who.checkpoint))
+    if needed > rows:
+        raise Refused(
+            f"{who.origin}: student.model: the untaught student has {rows} rows of embeddings for {needed} tokens, and "
+            "gets the others (student.grow_embeddings) when it is first taught. Evaluate the run that taught it"
+        )
 
 
 async def _sit(

@@ -61,7 +61,7 @@ class ProbeOrder:
 class TrainingJob:
     """One round's training. Paths are absolute and seen by every node.
 
-    `frame`: that of the form which the examples are written in.
+    `frame`: that of the form which the examples are written in. `grow`: whether tokens without an embedding get one.
 
     `epochs_out`: a folder (see `RoundFiles.epochs`) where every epoch's student and its probe are wanted too.
 
@@ -85,13 +85,15 @@ class TrainingJob:
     probe: ProbeOrder | None = None
     epochs_out: str | None = None
     frame: Frame | None = None
+    grow: bool = False
 
     def identity(self) -> str:
         """What the job's student depends on: a hash of settings, checkpoint and the content of the examples."""
         content = hashlib.blake2b(Path(self.examples).read_bytes(), digest_size=16).hexdigest()
         sections = [self.training.model_dump(mode="json"), self.objective.model_dump(mode="json")]
         framed = self.frame.identity if self.frame is not None else ()
-        return stable_id(sections, self.seed, self.dtype, self.checkpoint_in, content, *framed)
+        grown = ("grow",) if self.grow else ()
+        return stable_id(sections, self.seed, self.dtype, self.checkpoint_in, content, *framed, *grown)
 
 
 def finished_report(folder: Path, identity: str) -> FineTuneReport | None:
@@ -111,14 +113,15 @@ def worker(config: dict[str, Any]) -> str | None:
     from transformers.utils.logging import disable_progress_bar
 
     from reasoning.files.tables import TableError, read_table
-    from reasoning.student.checkpoint import StudentError, load_student
+    from reasoning.student.checkpoint import load_student
+    from reasoning.student.requirements import StudentError
     from reasoning.training.fine_tuning import TrainingError
 
     logging.getLogger("ray.train").setLevel(logging.WARNING)
     disable_progress_bar()
     job: TrainingJob = config["job"]
     try:
-        student, examples = load_student(job.checkpoint_in), read_table(Path(job.examples), Example)
+        student, examples = load_student(job.checkpoint_in, grow=job.grow), read_table(Path(job.examples), Example)
         problem = None
     except (StudentError, TableError) as error:
         problem = str(error)

@@ -77,7 +77,7 @@ def check(
     except DataError as error:
         faults += map(_told, error.faults)
     faults += grader_faults(recipe, data)
-    student = list(student_faults(recipe))
+    student = list(student_faults(recipe, notes))
     faults += student
     prompts = _prompts(recipe, faults) if not student else None  # a chat form reads the student's tokenizer
     faults += _chat_key_faults(recipe)

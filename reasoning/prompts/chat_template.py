@@ -46,13 +46,25 @@ _FAULTS = (jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError
 FrameOf = Callable[[Sequence[Message]], Frame]
 
 
-def chat_frame(source: str, options: ChatSection | None = None) -> FrameOf:
+def chat_frame(source: str, options: ChatSection | None = None, kept: str | None = None) -> FrameOf:
     """What makes a frame of a form's messages (of which one holds `QUESTION`) by the chat template of the student at
-    `source` (folder or hub id). Raises `ChatTemplateError`."""
+    `source` (folder or hub id), or by the one that a run has `kept`. Raises `ChatTemplateError`."""
+    tokenizer = _tokenizer(source)
+    if kept is not None:
+        tokenizer.chat_template = {options.template: kept} if options and options.template else kept
+    return ChatTemplate(f"student {source}", tokenizer, options or ChatSection()).frame
+
+
+def chat_template(source: str, options: ChatSection) -> str:
+    """The text of the chat template of the student at `source` that a form of messages goes through. Raises
+    `ChatTemplateError`."""
+    return ChatTemplate(f"student {source}", _tokenizer(source), options).text
+
+
+def _tokenizer(source: str) -> Any:
     from transformers import AutoTokenizer
 
-    tokenizer: Any = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    return ChatTemplate(f"student {source}", tokenizer, options or ChatSection()).frame
+    return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
 
 
 class ChatTemplateError(PromptError):
@@ -85,6 +97,11 @@ class ChatTemplate:
         self._known = self._arguments()
         self._given = {**options.template_arguments, **self._switched()}
         self._ends = sorted(_possible_ends(tokenizer), key=len, reverse=True)
+
+    @property
+    def text(self) -> str:
+        """The template itself."""
+        return self._template
 
     def frame(self, messages: Sequence[Message]) -> Frame:
         """The frame of `messages`, the recipe's system message before them. Raises `ChatTemplateError`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from reasoning.prompts.chat_template import chat_frame
+from reasoning.prompts.chat_template import chat_frame, chat_template
 from reasoning.prompts.files import PromptFile, read_prompt
 from reasoning.prompts.student_forms import StudentForm, is_chat, student_form
 from reasoning.prompts.teacher_prompts import TeacherPrompt, teacher_prompt
@@ -41,10 +41,16 @@ def run_prompts(recipe: Recipe) -> RunPrompts:
     return RunPrompts(form_of(recipe.student), first, feedback, teacher_prompt(PLAIN), new)
 
 
-def form_of(student: StudentSection) -> StudentForm:
-    """The form of a recipe's student. A form of messages loads the student's tokenizer. Raises `PromptError`."""
-    chat = chat_frame(student.source, student) if is_chat(student.prompt) else None
+def form_of(student: StudentSection, template: str | None = None) -> StudentForm:
+    """The form of a recipe's student; `template` is the chat template that its run has kept. A form of messages loads
+    the student's tokenizer. Raises `PromptError`."""
+    chat = chat_frame(student.source, student, template) if is_chat(student.prompt) else None
     return student_form(student.prompt, student.demonstrations, chat)
+
+
+def template_of(student: StudentSection) -> str | None:
+    """The chat template that a form of messages goes through; None for plain text. Raises `PromptError`."""
+    return chat_template(student.source, student) if is_chat(student.prompt) else None
 
 
 def prompt_files(recipe: Recipe) -> dict[str, PromptFile]:

@@ -2,8 +2,8 @@
 
 Owns: their defaults and bounds. The default is the embedded student, which needs no download.
 
-Invariant: a key of `ChatSection` that is left out is not written down either, so that recipes from before there were
-such keys are the recipes they were.
+Invariant: a key that came later (`later_keys`) and is left out is not written down either, so that recipes from before
+there were such keys are the recipes they were.
 """
 
 from __future__ import annotations
@@ -51,8 +51,14 @@ class ChatSection(Section):
     @model_serializer(mode="wrap")
     def _without_what_is_left_out(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = handler(self)
-        left_out = set(self.chat_keys()) - set(self.set_chat_keys())
+        fields = type(self).model_fields
+        left_out = {name for name in self.later_keys() if getattr(self, name) == fields[name].default}
         return {key: value for key, value in content.items() if key not in left_out}
+
+    @classmethod
+    def later_keys(cls) -> tuple[str, ...]:
+        """The names of the keys that there were not always."""
+        return cls.chat_keys()
 
     @classmethod
     def chat_keys(cls) -> tuple[str, ...]:
@@ -84,6 +90,19 @@ class StudentSection(ChatSection, PrecisionSection):
     max_new_tokens: PositiveInt | None = Field(
         default=None, description="The longest answer, in tokens. Default: the task's own limit."
     )
+
+    grow_embeddings: bool = Field(
+        default=False,
+        description=(
+            "Give the student's table of embeddings rows for tokens of its tokenizer that have none, such as those of "
+            "a chat template that was added later. They start as the mean of the others. By default such a student is "
+            "refused."
+        ),
+    )
+
+    @classmethod
+    def later_keys(cls) -> tuple[str, ...]:
+        return (*super().later_keys(), "grow_embeddings")
 
     @property
     def source(self) -> str:

@@ -22,7 +22,7 @@ from typing import Generic
 import yaml
 
 from reasoning.files.durable import new_file
-from reasoning.prompts.run_prompts import STUDENT_PROMPT, form_of, other_files, prompt_files
+from reasoning.prompts.run_prompts import STUDENT_PROMPT, form_of, other_files, prompt_files, template_of
 from reasoning.prompts.student_forms import StudentForm
 from reasoning.recipe.tailored import Recipe, RecipeError, RecipeT, parse_as
 from reasoning.rounds.phase_order import PhaseRecord
@@ -139,9 +139,9 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
     def claim(self, recipe: RecipeT) -> bool:
         """Makes this the directory of `recipe`. Returns True when it was already (a resumption), False when it is new.
 
-        Raises `RunDirectoryError` when it belongs to another recipe, when a prompt was changed, or when it holds
-        files but no recipe; `PromptError` when a prompt cannot be read."""
-        used = self.files_of(recipe)
+        Raises `RunDirectoryError` when it belongs to another recipe, when a prompt or the student's chat template was
+        changed, or when it holds files but no recipe; `PromptError` when a prompt cannot be read."""
+        used, template = self.files_of(recipe), template_of(recipe.student)
         if self.recipe_file.is_file():
             owner = self.recipe()
             if differences := owner.differences(recipe):
@@ -150,6 +150,7 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
                     "another `name` or --name, another `storage.path`, or move the old directory away."
                 )
             self._refuse_changed(used)
+            self._refuse_changed_template(template, recipe.student.model)
             self._write_recipe(recipe)
             return True
         if self.path.exists() and any(self.path.iterdir()):
@@ -160,6 +161,8 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
         self.prompts.mkdir(parents=True, exist_ok=True)
         for key, file in used.items():
             shutil.copyfile(file, self._copy_of(key, file.suffix))
+        if template is not None:
+            self._template_copy.write_bytes(template.encode("utf-8"))
         self._write_recipe(recipe)  # last: with it the directory is a run's
         return False
 
@@ -174,6 +177,24 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
                     f"{self.path}: {key} ({file}) was changed since this run began, but all rounds of a run must "
                     f"use the same file. Restore it from {copy}, or give this run another `name` or --name."
                 )
+
+    @property
+    def _template_copy(self) -> Path:
+        """The student's chat template as it was when the run began, of a form of messages."""
+        return self.prompts / "student.chat_template.jinja"
+
+    def kept_template(self) -> str | None:
+        """The chat template that this run began with; None where it uses none, or is older than this file."""
+        return self._template_copy.read_bytes().decode("utf-8") if self._template_copy.is_file() else None
+
+    def _refuse_changed_template(self, template: str | None, student: str) -> None:
+        kept = self.kept_template()
+        if kept is not None and template != kept:
+            raise RunDirectoryError(
+                f"{self.path}: the chat template of {student} was changed since this run began, but all rounds of a "
+                f"run must ask the student alike. Restore it from {self._template_copy} (as chat_template.jinja in a "
+                "local student's folder), or give this run another `name` or --name."
+            )
 
     def _write_recipe(self, recipe: RecipeT) -> None:
         text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
@@ -233,4 +254,4 @@ class RunDirectory(ClaimedDirectory[Recipe]):
         shown = self._copy_of("student.demonstrations")
         update: dict[str, object] = {"prompt": str(copy.resolve())} if copy.is_file() else {}
         update |= {"demonstrations": shown} if shown.is_file() else {}
-        return form_of(student.model_copy(update=update))
+        return form_of(student.model_copy(update=update), self.kept_template())

@@ -119,7 +119,7 @@ class InProcessClassroom(Classroom):
 
     async def fine_tune(self, round: int) -> FineTuneReport:
         learning, training, files = self.recipe.learning, self.training(round), self.files(round)
-        student = load_student(self.checkpoint(round - 1))
+        student = load_student(self.checkpoint(round - 1), grow=self.recipe.student.grow_embeddings)
         state = files.epochs / "state.pt"
 
         def keep(run: FineTuning) -> None:  # after each pass, so that the best one can be chosen, and training resumed

@@ -13,25 +13,27 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import GenerationConfig
-from transformers.utils.hub import cached_file
 
 from reasoning.files.durable import new_folder
-from reasoning.student.config import read_config
 from reasoning.student.loading import load_config, load_model, load_tokenizer
+from reasoning.student.requirements import (
+    StudentError,
+    readable,
+    require_all_weights,
+    require_ends,
+    require_rows,
+    require_tokens,
+    rows_needed,
+)
 
 PAD_TOKEN = "<pad>"
-
-
-class StudentError(ValueError):
-    """A student that cannot be loaded or taught. The message names it, what is wrong, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,12 @@ class Student:
         return bool(self.model.config.is_encoder_decoder)
 
 
-def load_student(source: str, dtype: torch.dtype = torch.float32, *, as_it_is: bool = False) -> Student:
+def load_student(
+    source: str, dtype: torch.dtype = torch.float32, *, as_it_is: bool = False, grow: bool = False
+) -> Student:
     """Loads the student at `source`, a local folder or a hub id, with weights of `dtype`, on the CPU. With `as_it_is`
-    it gets no padding token that it lacks: who only samples computes with the table of embeddings that is there.
+    it gets no padding token that it lacks: who only samples computes with the table of embeddings that is there. With
+    `grow` that table gets rows for the tokens that have none, otherwise they are an error.
 
     Raises `StudentError` when there is none, when it is neither a decoder nor an encoder-decoder with safetensors
     weights, or when it lacks weights or a token that it needs to start or to stop."""
@@ -63,102 +68,12 @@ def load_student(source: str, dtype: torch.dtype = torch.float32, *, as_it_is: b
         model, missing = load_model(source, config, dtype)
     require_all_weights(source, missing)
     require_tokens(source, config, tokenizer)
-    require_rows(source, model.get_input_embeddings().weight.shape[0], tokenizer)
+    require_ends(source, model.generation_config)
+    if not grow:
+        require_rows(source, model.get_input_embeddings().weight.shape[0], tokenizer)
     if not as_it_is:
         add_missing_pad_token(model, tokenizer)
     return Student(model, tokenizer)
-
-
-@contextmanager
-def readable(source: str) -> Iterator[None]:
-    """Turns what `transformers` raises while it reads `source` into a `StudentError`."""
-    try:
-        yield
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError, RuntimeError) as error:
-        if isinstance(error, StudentError):
-            raise
-        raise StudentError(f"{source}: cannot be loaded as a student: {_reason(source, error)}") from error
-
-
-def _reason(source: str, error: Exception) -> str:
-    """What is wrong and what to do, in a sentence each."""
-    text = str(error).strip() or type(error).__name__
-    if "trust_remote_code" in text:
-        return (
-            "it needs code of its own (auto_map), and code that comes with a model is never run. Take a student of a "
-            "family that transformers has itself, or the same model saved in such a family's form"
-        )
-    if _decoding_is_invalid(source):
-        return f"its generation_config.json is invalid: {text.splitlines()[0]} Remove that value there"
-    return (
-        f"{text.splitlines()[0]}. It must be a folder in Hugging Face format, or the id of a hub model this machine "
-        "can reach, with a tokenizer and safetensors weights"
-    )
-
-
-def _decoding_is_invalid(source: str) -> bool:
-    """Whether there is a generation_config.json that `transformers` does not read."""
-    try:
-        GenerationConfig.from_pretrained(source)
-    except OSError:
-        return False
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return True
-    return False
-
-
-def require_all_weights(source: str, missing: Sequence[str]) -> None:
-    """Raises `StudentError` when weights are `missing` from the student's files."""
-    if missing:
-        shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
-        raise StudentError(
-            f"{source}: {len(missing)} of its weights are not in its files, or not in the shape that config.json says "
-            f"({shown}), and would be random. Fetch the whole model again, config.json included, or save it with the "
-            "class that config.json names (a model without its language-model head, a classifier or an adapter cannot "
-            "be taught)"
-        )
-
-
-def require_tokens(source: str, config: Any, tokenizer: Any) -> None:
-    """Raises `StudentError` when the student has no token to stop with, or an encoder-decoder none to start from."""
-    if tokenizer.eos_token_id is None:
-        raise StudentError(
-            f"{source}: its tokenizer has no end-of-sequence token, so it cannot learn to stop. Name one as eos_token "
-            "in its tokenizer_config.json"
-        )
-    if config.is_encoder_decoder and getattr(config, "decoder_start_token_id", None) is None:
-        raise StudentError(
-            f"{source}: its config.json names no decoder_start_token_id, the token an encoder-decoder's answers start "
-            "from (T5's is its padding token). Name it there"
-        )
-
-
-def require_rows(source: str, rows: int, tokenizer: Any) -> None:
-    """Raises `StudentError` when the tokenizer has a token beyond the `rows` of the table of embeddings.
-
-    A token that the library's class adds by itself (Qwen2's `<|endoftext|>`) and the student's files do not have is no
-    token of the student's."""
-    vocabulary: dict[str, int] = tokenizer.get_vocab()
-    beyond = {token for token, row in vocabulary.items() if row >= rows}
-    if beyond:
-        beyond &= tokens_in_files(source) or beyond
-    if beyond:
-        needed = max(vocabulary[token] for token in beyond) + 1
-        raise StudentError(
-            f"{source}: its tokenizer has {len(beyond)} tokens ({', '.join(sorted(beyond)[:3])}) beyond the {rows} "
-            "rows of the model's table of embeddings. Take the tokenizer that belongs to these weights, or give the "
-            f"model the rows once: model.resize_token_embeddings({needed}), then save_pretrained"
-        )
-
-
-def tokens_in_files(source: str) -> set[str]:
-    """The tokens that `tokenizer.json` names; empty where there is no such file, or another form of it."""
-    found = cached_file(source, "tokenizer.json", _raise_exceptions_for_missing_entries=False)
-    content = (read_config(Path(found)) or {}) if found is not None else {}
-    model, added = content.get("model"), content.get("added_tokens")
-    vocabulary = model.get("vocab") if isinstance(model, dict) else None
-    named = [one[0] if isinstance(one, list) else one for one in vocabulary or ()]
-    return {str(token) for token in named} | {str(one.get("content")) for one in added or () if isinstance(one, dict)}
 
 
 def add_missing_pad_token(model: Any, tokenizer: Any) -> bool:
@@ -167,7 +82,7 @@ def add_missing_pad_token(model: Any, tokenizer: Any) -> bool:
 
     Returns whether any was added. Both embeddings (input and output, tied or not) get the mean of their own rows."""
     rows = model.get_input_embeddings().weight.shape[0]
-    known = max(tokenizer.get_vocab().values(), default=-1) + 1
+    known = rows_needed(tokenizer)
     lacks_pad = tokenizer.pad_token_id is None
     if not lacks_pad and known <= rows:
         return False

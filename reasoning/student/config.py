@@ -21,6 +21,31 @@ def config_file(source: str) -> Path:
     return Path(hf_hub_download(source, "config.json"))
 
 
+def folder_of(source: str) -> Path | None:
+    """The folder with the student's files, as far as they are on this machine: the local folder, or the snapshot of a
+    hub student in the cache. Nothing is fetched; None where there is none."""
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        return folder
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(source, "config.json")
+    except HFValidationError:
+        return None
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def weights_files(folder: Path) -> list[str]:
+    """The names of the files in `folder` that `transformers` and vLLM read weights from, there or not: the one, or
+    those of the index; [] where neither is there."""
+    if (folder / "model.safetensors").is_file():
+        return ["model.safetensors"]
+    shards = (read_config(folder / "model.safetensors.index.json") or {}).get("weight_map")
+    return sorted({str(name) for name in shards.values()}) if isinstance(shards, dict) else []
+
+
 def read_config(file: Path) -> dict[str, Any] | None:
     """The configuration in `file`; None when it is not there or no JSON object."""
     try:

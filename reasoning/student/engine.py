@@ -60,7 +60,9 @@ def engine_options(settings: EngineSettings) -> dict[str, Any]:
     options: dict[str, Any] = {
         "model": settings.model,
         "dtype": checkpoint_dtype(settings.model) if settings.dtype == "auto" else settings.dtype,
-        "max_model_len": settings.max_model_len,
+        # -1: the model's own limit or, where the cache does not hold one answer as long, what it does hold. Without it
+        # the engine of a student with 131,072 positions does not start on a laptop.
+        "max_model_len": -1 if settings.max_model_len is None else settings.max_model_len,
         "enforce_eager": settings.eager,
         "seed": settings.seed,
         "trust_remote_code": False,

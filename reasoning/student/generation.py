@@ -5,7 +5,7 @@ Owns: turning prompts into padded batches, and answers into completions. What is
 
 Invariants
 - Tokens are read and written as the sampler on vLLM does: a prompt by its marks (`reasoning.prompts.encoding`), padding
-  hidden by a real attention mask, text without special tokens and cut before a stop string.
+  hidden by a real attention mask, text as `reasoning.student.decoded_text` has it.
 - A seeded completion depends on prompt, seed and sample number alone: each row draws from random numbers of its own,
   and what else is in its batch moves only the last bits of its logits (in float32 that changes a token next to never).
 - Nothing but what is asked for decides: the model's own `generation_config` (repetition penalties, top-k, forced
@@ -32,14 +32,14 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from reasoning.prompts.encoding import Encoder
 from reasoning.student.checkpoint import Student
+from reasoning.student.decoded_text import TAIL, Decoder, cut_before
 from reasoning.student.decoding import Draw, Ending, Request, SampleRow, logits_processors, rows_of
-from reasoning.student.probe import Probe, ProbeReport, compare, end_tokens, tolerance
+from reasoning.student.probe import Following, Probe, ProbeReport, end_tokens, tolerance
 from reasoning.student.sampling import Completion, PromptRefused, Sampling
 
 # Tokens (prompt and new ones, padding counted) that are in a batch together. On a CPU a larger batch is not faster (see
 # bench.sampling); on a GPU the number is halved, for good, whenever the memory does not suffice.
 TOKENS_AT_ONCE = {"cpu": 16_384, "cuda": 131_072}
-TAIL = 6  # tokens of the prompt that are decoded with a completion: a text's first white space may be dropped
 
 
 def batches(rows: Sequence[SampleRow], tokens_at_once: int) -> list[list[int]]:
@@ -78,6 +78,7 @@ class Generator:
         """`max_model_len`: the longest context in tokens, where it is to be shorter than the model's own."""
         self._model, self._tokenizer = student.model, student.tokenizer
         self._encoder = Encoder(student.tokenizer, encoder_decoder=student.is_encoder_decoder)
+        self._decoder = Decoder(student.tokenizer)
         self._reads_apart = student.is_encoder_decoder  # the prompt is the encoder's, the answer stands alone
         self._device: torch.device = next(student.model.parameters()).device
         self._own_ends = sorted(end_tokens(student.model) | {int(student.tokenizer.eos_token_id)})
@@ -134,18 +135,32 @@ class Generator:
     def prove(self, probe: Probe) -> ProbeReport:
         """Judges this student's own greedy answers to the probe's prompts, made in one padded batch. The reference
         fixes each answer's length: nothing ends one here."""
+        following = Following(probe)
         with torch.inference_mode(), self._as_asked():
-            config = self._config(max(map(len, probe.tokens)), output_logits=True)
-            output = self._model.generate(**self._read(probe.prompts), generation_config=config)
-            logits_PSV = torch.stack(output.logits, dim=1).float()
-            best_PS2 = logits_PSV.log_softmax(dim=-1).topk(2)
-        return compare(
-            probe,
-            tokens=best_PS2.indices[..., 0].tolist(),
-            logprobs=best_PS2.values[..., 0].tolist(),
-            runners_up=best_PS2.values[..., 1].tolist(),
-            atol=tolerance(probe.dtype, str(self._model.dtype).removeprefix("torch."), rounding=probe.rounding),
-        )
+            while asked := following.asked():
+                prompts = [probe.prompts[number] for number, _, _ in asked]
+                tails = [tail for _, tail, _ in asked]
+                config = self._config(max(wanted for _, _, wanted in asked), output_logits=True)
+                if self._reads_apart and any(tails):  # answers of different lengths: one by one
+                    del asked[1:]
+                    inputs = self._answered(prompts[0], tails[0])
+                else:
+                    inputs = self._read([(*prompt, *tail) for prompt, tail in zip(prompts, tails, strict=True)])
+                output = self._model.generate(**inputs, generation_config=config)
+                logits_PSV = torch.stack(output.logits, dim=1).float()
+                values_PS2 = logits_PSV.log_softmax(dim=-1).topk(2).values
+                # Of two tokens that are exactly as likely `generate` went on with this one.
+                taken_PS = output.sequences[:, -values_PS2.shape[1] :]
+                for (number, _, wanted), taken, values in zip(asked, taken_PS, values_PS2, strict=True):
+                    steps = zip(taken.tolist(), values[:, 0].tolist(), values[:, 1].tolist(), strict=True)
+                    following.heard(number, list(steps)[:wanted])
+        dtype = str(self._model.dtype).removeprefix("torch.")
+        return following.judged(tolerance(probe.dtype, dtype, rounding=probe.rounding))
+
+    def _answered(self, prompt: Sequence[int], tail: Sequence[int]) -> dict[str, Any]:
+        """`generate`'s inputs for an encoder-decoder to go on after `tail` of an answer."""
+        start = self._model.config.decoder_start_token_id
+        return self._read([prompt]) | {"decoder_input_ids": torch.tensor([[start, *tail]], device=self._device)}
 
     def _generate(self, rows: Sequence[SampleRow]) -> list[Completion]:
         prompts = list(dict.fromkeys(row.request.tokens for row in rows))
@@ -242,25 +257,17 @@ class Generator:
     def _has_stop(self, row: SampleRow, tokens: list[int]) -> bool:
         stops = row.request.sampling.stop
         window = max(len(stop.encode()) for stop in stops) + TAIL  # a token is a byte or more
-        tail = self._tokenizer.decode(tokens[-window:], skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        tail = self._decoder.text(tokens[-window:])
         return any(stop in tail for stop in stops) and any(stop in self._text(row, tokens) for stop in stops)
 
     def _completion(self, row: SampleRow, tokens: list[int]) -> Completion:
         ended = tokens[-1] in self._ends(row.request)
         text = self._text(row, tokens[:-1] if ended else tokens)
-        found = [(text.find(stop) + len(stop), len(stop)) for stop in row.request.sampling.stop if stop in text]
-        if found:  # the one that was complete first
-            end, length = min(found)
-            text = text[: end - length]
-        return Completion(text, ended or bool(found), len(tokens))
+        cut = cut_before(text, row.request.sampling.stop)
+        return Completion(text if cut is None else cut, ended or cut is not None, len(tokens))
 
     def _text(self, row: SampleRow, tokens: list[int]) -> str:
-        before = [] if self._reads_apart else list(row.request.tokens[-TAIL:])
-        prefix, text = (
-            self._tokenizer.decode(part, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-            for part in (before, before + tokens)
-        )
-        return str(text[len(prefix) :])
+        return self._decoder.text(tokens, () if self._reads_apart else row.request.tokens)
 
 
 def context_length(config: Any) -> int | None:

@@ -23,7 +23,11 @@ def load_config(source: str) -> Any:
     """The configuration at `source`, a folder or hub id. Raises what `transformers` raises: `OSError`, `ValueError`."""
     from transformers import AutoConfig
 
-    return AutoConfig.from_pretrained(source, trust_remote_code=False)
+    config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    for part in (config, *(getattr(config, name, None) for name in getattr(config, "sub_configs", {}))):
+        if part is not None:
+            part._attn_implementation = None  # a file may name one that only another machine has (flash_attention_2)
+    return config
 
 
 def load_tokenizer(source: str) -> Any:
@@ -56,10 +60,23 @@ def new_model(config: Any) -> Any:
 
 
 def model_class(config: Any) -> Any:
-    """The class that loads a student: of decoders, or of encoder-decoders."""
-    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+    """The class that loads a student: of decoders, of encoder-decoders, or of decoders that also see and that the
+    first one does not know (Mistral 3)."""
+    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoModelForSeq2SeqLM
 
-    return AutoModelForSeq2SeqLM if getattr(config, "is_encoder_decoder", False) else AutoModelForCausalLM
+    if getattr(config, "is_encoder_decoder", False):
+        return AutoModelForSeq2SeqLM
+    return AutoModelForImageTextToText if sees_alone(config.model_type) else AutoModelForCausalLM
+
+
+def sees_alone(model_type: str) -> bool:
+    """Whether models of `model_type` are known to `AutoModelForImageTextToText` and not to `AutoModelForCausalLM`."""
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
+    )
+
+    return model_type in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.keys() - MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.keys()
 
 
 def attention_of(config: Any) -> str | None:

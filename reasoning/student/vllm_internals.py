@@ -43,6 +43,16 @@ async def take_weights(engine: AsyncLLMEngine, checkpoint: str) -> None:
     await engine.collective_rpc("refresh_heads")
 
 
+# Architectures that vLLM computes text with and yet reads with a library for images.
+_READ_WITH_TORCHVISION = frozenset({"Qwen3_5ForCausalLM", "Qwen3_5MoeForCausalLM"})
+
+
+def lacks_a_library(architecture: str) -> str:
+    """The library that vLLM needs for a model of this architecture and that is not installed; "" for none."""
+    needed = architecture in _READ_WITH_TORCHVISION and importlib.util.find_spec("torchvision") is None
+    return "torchvision" if needed else ""
+
+
 def server_arguments(
     options: dict[str, Any],
     model_name: str,

@@ -13,6 +13,7 @@ Invariants
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reasoning.teacher.turns import next_turn
@@ -35,6 +36,11 @@ BARE_CHANNELS = ("analysis", "commentary")
 _BARE_CHANNELS = re.compile(r"(?:analysis|commentary)(?=[A-Z\s])(?![^\n]*<\|channel\|>)")
 _GLUED_CHANNEL = re.compile(r"(?:analysis|commentary)[A-Z]")
 _BARE_FINAL = "assistantfinal"
+# The tokens that channels are written with, by the one that tells a model that has them.
+_CHANNELS = {
+    "<|channel|>": {"<|channel|>", "<|message|>", "<|constrain|>", "<|start|>", "<|end|>"},  # Harmony
+    "<channel|>": {"<|channel>", "<channel|>"},
+}
 _TURN_MARK = re.compile(r"<\|(?:start|end)\|>(?:\s*assistant)?")
 
 
@@ -51,6 +57,15 @@ class Thinking:
 def may_think(text: str) -> bool:
     """Whether a text can hold marks of thinking at all; most hold none, and need not be split."""
     return "<" in text or "[" in text or "◁" in text or "&lt;" in text or text.startswith(BARE_CHANNELS)
+
+
+def marks_among(tokens: Iterable[str]) -> set[str]:
+    """Those of a model's special `tokens` that are marks of thinking: without them its text cannot be parted."""
+    known = set(tokens)
+    marks = {token for token in known if _OPENED.fullmatch(token) or _CLOSED.fullmatch(token)}
+    for name, parts in _CHANNELS.items():
+        marks |= known & parts if name in known else set()
+    return marks
 
 
 def split_thinking(text: str) -> Thinking:

@@ -15,13 +15,16 @@ from typing import Any
 
 from pipelines.run.checks.student_files import PreflightFault, folder_faults, form_fault
 from pipelines.run.checks.student_trial import TrialFailed, try_student
+from pipelines.run.checks.student_weights import hub_faults, weights_faults
 from reasoning.recipe.tailored import Recipe
 from reasoning.student.config import config_file, read_config, text_config
-from reasoning.student.vllm_internals import known_architectures
+from reasoning.student.loading import sees_alone
+from reasoning.student.vllm_internals import known_architectures, lacks_a_library
 from reasoning.tasks.table import answer_limit
 from reasoning.training.transformers_internals import has_code_of, loads_as_student, runs_in_vllm_as_it_is
 
-# What vLLM's attention on CPU can do; it does not refuse others, it crashes.
+# What vLLM's attention and experts on CPU can do; it does not refuse others, it crashes.
+CPU_EXPERT_WIDTH = 32
 CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 
 _DECODER = re.compile(r"(?:ForCausalLM|LMHeadModel)$")
@@ -29,14 +32,18 @@ _ENCODER_DECODER = re.compile(r"^(?:(?:M|UM|Long)?T5|M?Bart|Pegasus)ForCondition
 _HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 
 
-def student_faults(recipe: Recipe) -> Iterator[PreflightFault]:
-    """What keeps the recipe's student from being loaded, sampled and taught. Of a hub student, its configuration."""
+def student_faults(recipe: Recipe, notes: list[str]) -> Iterator[PreflightFault]:
+    """What keeps the recipe's student from being loaded, sampled and taught; what is merely odd is added to `notes`."""
     source = recipe.student.source
     folder = Path(source).expanduser()
     if folder.is_dir():
         faults = list(folder_faults(folder))
-        yield from faults
         config = None if faults else read_config(folder / "config.json")
+        if config is not None:
+            faults = list(weights_faults(folder, text_config(config)))
+        if faults:
+            yield from faults
+            return
     elif recipe.student.model == "embedded":
         yield PreflightFault(
             "student.model", f"the embedded student is not at {source}", "Restore it from the repository"
@@ -56,15 +63,21 @@ def student_faults(recipe: Recipe) -> Iterator[PreflightFault]:
             yield found
             return
         config = read_config(found)
+        faults = list(hub_faults(source, text_config(config or {})))
+        if faults:
+            yield from faults
+            return
     if config is None:
         return
+    faults = [*_quantization_faults(text_config(config), source), *_architecture_faults(config, source)]
     config = text_config(config)
-    faults = [*_quantization_faults(config, source), *_architecture_faults(config, source)]
     faults = faults or [*_sampler_faults(config, recipe), *_length_faults(config, recipe)]
     yield from faults
     if not faults and recipe.student.model != "embedded":
         try:
-            try_student(source, recipe.learning.training, recipe.learning.objective)
+            learning, grow = recipe.learning, recipe.student.grow_embeddings
+            note = try_student(source, learning.training, learning.objective, grow=grow)
+            notes += [f"student.model: {note}."] if note else []
         except TrialFailed as error:
             yield PreflightFault("student.model", error.what, error.cure)
 
@@ -88,6 +101,10 @@ def _quantization_faults(config: dict[str, Any], source: str) -> Iterator[Prefli
             what = f"{source} is quantized ({kind}), and quantized weights cannot be taught"
             yield PreflightFault("student.model", what, "Give the unquantized model that it was made from")
             return
+        if isinstance(found, dict):
+            what = f"the config.json of {source} has an empty {key}, with which it does not load"
+            yield PreflightFault("student.model", what, "Remove it there")
+            return
 
 
 def _architecture_faults(config: dict[str, Any], source: str) -> Iterator[PreflightFault]:
@@ -96,9 +113,14 @@ def _architecture_faults(config: dict[str, Any], source: str) -> Iterator[Prefli
     apart = bool(config.get("is_encoder_decoder"))
     if has_code_of(kind) and any((_ENCODER_DECODER if apart else _DECODER).search(name) for name in named):
         return
-    if not loads_as_student(kind, encoder_decoder=apart):  # imports torch: only now
-        what = f"{source} is a {', '.join(named) or kind or 'model without a type'}"
-        cure = "A student is what AutoModelForCausalLM or AutoModelForSeq2SeqLM of `transformers` loads"
+    if not loads_as_student(kind, encoder_decoder=apart) and (apart or not sees_alone(kind)):  # imports torch: only now
+        if not kind:
+            what = f"the config.json of {source} names no model_type"
+            yield PreflightFault("student.model", what, "Name it there (llama, qwen2, ...), or fetch the file again")
+            return
+        what = f"{source} is a {', '.join(named) or 'model'} of type {kind}"
+        cure = "A student is a language model: what AutoModelForCausalLM, AutoModelForImageTextToText or "
+        cure += "AutoModelForSeq2SeqLM of `transformers` loads"
         yield PreflightFault("student.model", what, cure)
 
 
@@ -114,7 +136,7 @@ def _sampler_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[Prefligh
             what = f"vLLM does not sample {recipe.student.source}: {unknown}"
             yield PreflightFault("cluster.sampler", what, "Set cluster.sampler: transformers")
         else:
-            yield from _head_faults(config, recipe)
+            yield from _cpu_faults(config, recipe)
     elif cluster.sampler_gpus > 1:
         what = f"a sampler on `transformers` uses one GPU, not {cluster.sampler_gpus:g}"
         yield PreflightFault("cluster.sampler_gpus", what, "Set 1, and more cluster.samplers")
@@ -127,23 +149,32 @@ def _unknown_to_vllm(config: dict[str, Any]) -> str:
     """Why vLLM has no way to run a model of `config`; empty when it has one, or is not installed to be asked."""
     if any(isinstance(config.get(part), dict) for part in ("vision_config", "audio_config")):
         return "it reads images or sound too, and a student that was taught is saved without what vLLM wants for them"
-    known = known_architectures()
-    named = config.get("architectures")
+    known, named = known_architectures(), config.get("architectures")
     architecture = str(named[0]) if isinstance(named, list) and named else ""
+    if library := lacks_a_library(architecture):
+        return f"it needs {library} for that, which is not installed"
     if not known or not architecture or architecture in known or runs_in_vllm_as_it_is(architecture):
         return ""
     return f"it does not know the architecture {architecture}"
 
 
-def _head_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[PreflightFault]:
+def _cpu_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[PreflightFault]:
+    """Sizes that vLLM's kernels for CPUs do not take."""
+    if recipe.cluster.sampler_gpus:
+        return
+    cure = "Set cluster.sampler: transformers, take another student, or GPUs with cluster.sampler_gpus"
+    experts = config.get("num_local_experts", config.get("num_experts"))
+    width = config.get("moe_intermediate_size", config.get("intermediate_size"))
+    if isinstance(experts, int) and experts > 1 and isinstance(width, int) and width % CPU_EXPERT_WIDTH:
+        what = f"its experts are {width} wide, and vLLM on CPU takes multiples of {CPU_EXPERT_WIDTH}"
+        yield PreflightFault("student.model", what, cure)
     heads = config.get("num_attention_heads", config.get("n_head"))
     width = config.get("hidden_size", config.get("n_embd"))
     size = config.get("head_dim") or (
         width // heads if isinstance(width, int) and isinstance(heads, int) and heads else 0
     )
-    if recipe.cluster.sampler_gpus == 0 and size and size not in CPU_HEAD_SIZES:
+    if size and size not in CPU_HEAD_SIZES:
         what = f"its attention heads have size {size}, and vLLM on CPU takes {', '.join(map(str, CPU_HEAD_SIZES))}"
-        cure = "Set cluster.sampler: transformers, take another student, or GPUs with cluster.sampler_gpus"
         yield PreflightFault("student.model", what, cure)
 
 
@@ -152,6 +183,10 @@ def _length_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[Preflight
     if config.get("is_encoder_decoder"):
         longest = config.get("max_position_embeddings")  # T5's n_positions is not a bound: its positions are relative
     if not isinstance(longest, int):
+        return
+    if longest <= 0:
+        what = f"the config.json of {recipe.student.source} gives it {longest} positions"
+        yield PreflightFault("student.model", what, "Correct that value there, or fetch the file again")
         return
     lengths = {
         "student.max_model_len": recipe.student.max_model_len,

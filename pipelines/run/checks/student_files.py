@@ -2,23 +2,32 @@
 
 Owns: what a fault is, and the forms of models that cannot be students, each with the way to make a student of it.
 
-Invariant: no weights are loaded, and torch is not imported.
+Invariant: no weights are loaded, and torch is not imported. (What the files of weights hold is `student_weights`'.)
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from reasoning.student.config import read_config
+from reasoning.student.config import read_config, weights_files
 
 _TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model"),
     *("tekken.json", "spm.model", "source.spm"),
 )
 _SAVE = "with `AutoModelForCausalLM.from_pretrained(...).save_pretrained(folder)`"
+
+INDEX = "model.safetensors.index.json"
+_JSON = (
+    *("config.json", "generation_config.json", INDEX, "tokenizer.json", "tokenizer_config.json"),
+    *("special_tokens_map.json", "added_tokens.json"),
+)
+
+_READ = (".json", ".safetensors", ".model", ".txt", ".jinja")  # what ends so is read
 
 # What a file says of the folder that it is found in, and the cure. The first that fits is told.
 _FORMS = (
@@ -49,6 +58,27 @@ _FORMS = (
         "A student is a language model; give one",
     ),
     (
+        "zero_to_fp32.py",
+        "holds a checkpoint of DeepSpeed, whose weights lie in parts",
+        "Put them together with the script beside them (`python zero_to_fp32.py . OUT --safe_serialization`), and give "
+        "OUT with config.json and tokenizer",
+    ),
+    (
+        "pytorch_model_fsdp*",
+        "holds a checkpoint of FSDP, whose weights lie in parts",
+        "Put them together with `accelerate merge-weights`, and give that folder with config.json and tokenizer",
+    ),
+    (
+        "*.distcp",
+        "holds a distributed checkpoint, whose weights lie in parts",
+        "Put them together with `accelerate merge-weights`, and give that folder with config.json and tokenizer",
+    ),
+    (
+        "*.incomplete",
+        "holds a download that was broken off",
+        "Fetch the model again; what is there already is kept",
+    ),
+    (
         "*.onnx",
         "holds weights for ONNX",
         f"Give the model that they were made from (safetensors), saved {_SAVE}",
@@ -75,48 +105,71 @@ class PreflightFault:
 
 def folder_faults(folder: Path) -> Iterator[PreflightFault]:
     """What a local student lacks: configuration, tokenizer, weights that can be read."""
-    files = sorted(item.name for item in folder.iterdir() if not item.name.startswith("."))
-    weights = [folder / name for name in files if name.endswith(".safetensors") and not name.startswith("adapter_")]
+    names = sorted(item.name for item in folder.iterdir() if not item.name.startswith("."))
+    lost = [name for name in names if name.endswith(_READ) and not (folder / name).exists()]
+    if lost:
+        what = f"{folder / lost[0]} is a link to a file that is not there"
+        yield PreflightFault("student.model", what, "Copy the folder with what its links point to (cp -rL)")
+        return
+    weights = weights_files(folder)
     whole = (folder / "config.json").is_file() and weights
-    form = _form(files)
-    if form is not None and (not whole or "adapter_config.json" in files or "quantize_config.json" in files):
+    form = other_form(names)
+    if form is not None and (not whole or "adapter_config.json" in names or "quantize_config.json" in names):
         yield PreflightFault("student.model", f"{folder} {form[0]}", form[1])
         return
-    below = _whole_below(folder) if not whole else None
-    if below is not None:
-        yield PreflightFault("student.model", f"{folder} holds a student one folder below", f"Give {below}")
+    below = _students_below(folder) if not whole else []
+    if below:
+        many = (
+            "a student one folder below" if len(below) == 1 else f"{len(below)} students, each in a folder of its own"
+        )
+        what = f"{folder} holds {many}"
+        yield PreflightFault("student.model", what, f"Give {below[-1]}")
         return
+    broken = [name for name in _JSON if (folder / name).is_file() and read_config(folder / name) is None]
+    for name in broken:
+        cure = "Fetch it again, as UTF-8 without comments; a file of a few lines is a Git LFS pointer (`git lfs pull`)"
+        yield PreflightFault("student.model", f"{folder / name} is not a JSON object", cure)
     if not (folder / "config.json").is_file():
         cure = "Give a folder that `save_pretrained` wrote"
         yield PreflightFault("student.model", f"{folder} has no config.json", cure)
-    elif read_config(folder / "config.json") is None:
-        yield PreflightFault("student.model", f"{folder / 'config.json'} is not a JSON object", "Save the model again")
     if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
         yield PreflightFault(
             "student.model", f"{folder} has no tokenizer", "Save the tokenizer there with `save_pretrained`"
         )
-    index = read_config(folder / "model.safetensors.index.json") or {}
-    shards = index.get("weight_map")
-    named = {str(name) for name in shards.values()} if isinstance(shards, dict) else set()
-    absent = sorted(named - {file.name for file in weights})
-    if absent or not weights:
-        what = f"{folder} has no {absent[0]}" if absent else f"{folder} has no weights (*.safetensors)"
-        yield PreflightFault(
-            "student.model", what, "Save the model there with `save_pretrained(safe_serialization=True)`"
+    absent = [name for name in weights if not (folder / name).is_file()]
+    if absent:
+        cure = "Fetch the rest of the model, or save it there again with `save_pretrained`"
+        yield PreflightFault("student.model", f"{folder} has no {absent[0]}", cure)
+    elif not weights and INDEX not in broken:
+        yield _no_weights(folder, names)
+
+
+def _no_weights(folder: Path, names: list[str]) -> PreflightFault:
+    """What there is where `model.safetensors`, or its index and its parts, should be."""
+    others = [name for name in names if name.endswith(".safetensors")]
+    if any(re.search(r"-\d+-of-\d+\.safetensors$", name) for name in others):
+        return PreflightFault(
+            "student.model", f"{folder} has parts of weights ({others[0]}) without {INDEX}", "Fetch that file too"
         )
-    for file in weights:
-        yield from _weights_faults(file)
+    if others:
+        what = f"{folder} has its weights under other names ({', '.join(others[:3])}), which are not looked for"
+        return PreflightFault("student.model", what, "Rename the one that you want to model.safetensors")
+    return PreflightFault(
+        "student.model",
+        f"{folder} has no weights (*.safetensors)",
+        "Save the model there with `save_pretrained(safe_serialization=True)`",
+    )
 
 
 def form_fault(name: str, found: str) -> PreflightFault:
     """What is wrong with a student that is named as one file, `name`."""
-    form = _form([name])
+    form = other_form([name])
     if form is not None:
         return PreflightFault("student.model", f"{found}, and it {form[0]}", form[1])
     return PreflightFault("student.model", found, "Give the folder that holds config.json, tokenizer and weights")
 
 
-def _form(files: list[str]) -> tuple[str, str] | None:
+def other_form(files: list[str]) -> tuple[str, str] | None:
     """What `files` hold instead of a student, and the cure."""
     for pattern, what, cure in _FORMS:
         if any(fnmatch(name, pattern) and name not in ("training_args.bin", "optimizer.pt") for name in files):
@@ -124,18 +177,8 @@ def _form(files: list[str]) -> tuple[str, str] | None:
     return None
 
 
-def _whole_below(folder: Path) -> Path | None:
-    """The one folder right below (a snapshot, a checkpoint) that holds a student."""
-    found = [item for item in folder.iterdir() if (item / "config.json").is_file() and any(item.glob("*.safetensors"))]
-    return found[0] if len(found) == 1 else None
-
-
-def _weights_faults(file: Path) -> Iterator[PreflightFault]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, framework="np"):
-            pass
-    except (SafetensorError, OSError) as error:
-        cure = "Fetch it again; a file of a few lines is a Git LFS pointer (`git lfs pull`)"
-        yield PreflightFault("student.model", f"{file} ({file.stat().st_size} bytes) cannot be read: {error}", cure)
+def _students_below(folder: Path) -> list[Path]:
+    """The folders right below that hold a student (snapshots, checkpoints), the latest last."""
+    above = folder / "snapshots" if (folder / "snapshots").is_dir() else folder  # of a hub's cache
+    found = [item for item in above.iterdir() if (item / "config.json").is_file() and weights_files(item)]
+    return sorted(found, key=lambda item: ([int(part) for part in re.findall(r"\d+", item.name)], item.name))

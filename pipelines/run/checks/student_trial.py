@@ -1,13 +1,14 @@
 """Whether a student can be loaded, taught, saved and loaded again, tried before a teacher is asked.
 
 Owns: the trial. It goes through the code that the trainer uses, with the student's own configuration, tokenizer and
-opinion on decoding, at its first layers and with random weights: seconds, whatever the student's size. Of a local
-folder the first layers' own weights are read too, so that one that is missing is known.
+opinion on decoding, at its first layers and with random weights: seconds, whatever the student's size. Its own weights
+are read too where they are on this machine, all of them or, of a large student, those of the first layers: so one that
+is missing, or no number, is known.
 
 Invariants
 - Nothing is started or fetched but a hub student's small files, and nothing is left behind.
 - A process that holds no torch is left without it: the trial then has a process of its own.
-- A student that cannot be tried (too wide for this machine at two layers) is not refused for that.
+- A student that cannot be tried (too wide for this machine at two layers) is not refused for that, and it is said.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,11 +26,15 @@ from typing import TYPE_CHECKING, Any
 
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example
+from reasoning.student.config import folder_of, weights_files
 
 if TYPE_CHECKING:
     from reasoning.student.checkpoint import Student
 
 QUESTION = "Question: What is 1 + 1?\n"
+WHOLE_PARAMETERS = (
+    2_000_000_000  # of a student whose weights are all read: seconds, and four gigabytes in half precision
+)
 EXAMPLE = Example("trial", QUESTION, ("1 + 1 = 2. Answer: 2", "It is 2.\nAnswer: 2"), ("1 + 1 = 3. Answer: 3",))
 _FAILURES = (
     *(OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, NotImplementedError),
@@ -45,23 +51,34 @@ class TrialFailed(ValueError):
         self.cure = cure
 
 
-def try_student(source: str, training: TrainingSection, objective: ObjectiveSection) -> None:
-    """Loads, teaches, saves and reloads a small copy of the student at `source`. Raises `TrialFailed`."""
-    folder = Path(source).expanduser()
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ended: what is `wrong` and its `cure`, or a `note` of what could not be tried or looks odd."""
+
+    wrong: str = ""
+    cure: str = ""
+    note: str = ""
+
+
+def try_student(source: str, training: TrainingSection, objective: ObjectiveSection, *, grow: bool = False) -> str:
+    """Loads, teaches, saves and reloads a small copy of the student at `source`; `grow` as in `load_student`. Returns
+    a note of what could not be tried or looks odd, "" for nothing. Raises `TrialFailed`."""
+    folder = folder_of(source)
+    files = sorted(file for file in folder.iterdir() if file.exists()) if folder is not None else []
     written = tuple((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
-    failure = _tried(source, written, training.model_dump_json(), objective.model_dump_json())
-    if failure is not None:
-        raise TrialFailed(*failure)
+    outcome = _tried(source, written, training.model_dump_json(), objective.model_dump_json(), "grow" if grow else "")
+    if outcome.wrong:
+        raise TrialFailed(outcome.wrong, outcome.cure)
+    return outcome.note
 
 
 @lru_cache(maxsize=16)
-def _tried(source: str, written: object, training: str, objective: str) -> tuple[str, str] | None:
-    """What is wrong, and the cure; remembered as long as the files are the same (`written`)."""
+def _tried(source: str, written: object, training: str, objective: str, grow: str) -> Outcome:
+    """Remembered as long as the files are the same (`written`)."""
     if "torch" in sys.modules:
-        return tried_here(source, training, objective)
+        return tried_here(source, training, objective, grow)
     done = subprocess.run(
-        [sys.executable, "-m", __name__, source, training, objective],
+        [sys.executable, "-m", __name__, source, training, objective, grow],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -71,16 +88,15 @@ def _tried(source: str, written: object, training: str, objective: str) -> tuple
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:200]
         cure = "Try a smaller student, or one of another family (docs/students.md lists those that were tried)"
-        return f"{source}: the process that tried to teach it ended: {last.rstrip('.')}", cure
-    found: list[str] | None = json.loads(done.stdout.strip().splitlines()[-1])
-    return (found[0], found[1]) if found is not None else None
+        return Outcome(f"{source}: the process that tried to teach it ended: {last.rstrip('.')}", cure)
+    return Outcome(**json.loads(done.stdout.strip().splitlines()[-1]))
 
 
-def tried_here(source: str, training: str, objective: str) -> tuple[str, str] | None:
-    """As `try_student`, in this process; sections as JSON. What is wrong and the cure, or None."""
+def tried_here(source: str, training: str, objective: str, grow: str = "") -> Outcome:
+    """As `try_student`, in this process; sections as JSON, `grow` as any text."""
     from transformers.utils import logging
 
-    from reasoning.student.checkpoint import StudentError
+    from reasoning.student.requirements import StudentError
 
     shown, told = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
@@ -88,58 +104,81 @@ def tried_here(source: str, training: str, objective: str) -> tuple[str, str] | 
     sections = TrainingSection.model_validate_json(training), ObjectiveSection.model_validate_json(objective)
     try:
         with TemporaryDirectory() as folder:
-            _try(source, Path(folder), *sections)
+            return Outcome(note=_try(source, Path(folder), *sections, grow=bool(grow)))
     except TrialFailed as error:
-        return error.what, error.cure
+        return Outcome(error.what, error.cure)
     except StudentError as error:
         what, _, cure = str(error).rpartition(". ")
-        return (what, cure) if what else (cure, "Correct that in its folder")
+        return Outcome(what, cure) if what else Outcome(cure, "Correct that in its folder")
     finally:
         logging.set_verbosity(told)
         if shown:
             logging.enable_progress_bar()
-    return None
 
 
-def _try(source: str, folder: Path, training: TrainingSection, objective: ObjectiveSection) -> None:
-    from reasoning.student.checkpoint import readable, require_rows, require_tokens
+def _try(source: str, folder: Path, training: TrainingSection, objective: ObjectiveSection, *, grow: bool) -> str:
     from reasoning.student.loading import load_config, load_tokenizer
-    from reasoning.student.small_copy import small_copies
+    from reasoning.student.requirements import readable, reading_fault, require_rows, require_tokens
+    from reasoning.student.small_copy import MOST_PARAMETERS, small_copies
 
     with readable(source):
         config, tokenizer = load_config(source), load_tokenizer(source)
+    note = reading_fault(source, tokenizer)
     require_tokens(source, config, tokenizer)
-    if isinstance(rows := getattr(config.get_text_config(decoder=True), "vocab_size", None), int):
+    rows = getattr(config.get_text_config(decoder=True), "vocab_size", None)
+    if isinstance(rows, int) and not grow:
         require_rows(source, rows, tokenizer)
-    if Path(source).expanduser().is_dir():
-        _read_first_layers(source, config)
+    size = _size(source, config)
+    _read_weights(source, config, size)
     failure: TrialFailed | None = None
     for copy in small_copies(config):
         shutil.rmtree(folder, ignore_errors=True)
         try:
             _teach(source, copy, tokenizer, folder, training, objective)
-            return
+            return note
         except TrialFailed as error:
             failure = error
     if failure is not None:
         raise failure
+    skipped = (
+        f"{source} ({size / 1e9:.2g} billion parameters) was not taught in small beforehand: two layers of it have "
+        f"more than {MOST_PARAMETERS / 1e6:.0f} million, at every width that they can be cut to"
+    )
+    return f"{skipped}. {note}" if note else skipped
 
 
-def _read_first_layers(source: str, config: Any) -> None:
-    """The student's own weights, as far as its first layers go."""
-    from reasoning.student.checkpoint import readable, require_all_weights
-    from reasoning.student.loading import load_model
-    from reasoning.student.small_copy import WIDE_PARAMETERS, first_layers, parameters
+def _size(source: str, config: Any) -> int:
+    """How many parameters the student has. Raises `TrialFailed` when its configuration is no model's."""
+    from reasoning.student.small_copy import parameters
 
     try:
-        short = first_layers(config)
-        if parameters(short) > 4 * WIDE_PARAMETERS:
+        return parameters(config)
+    except Exception as error:  # whatever a model's class makes of odd values
+        what = f"{source}: a {config.model_type} cannot be made as its config.json says: {_said(error)}"
+        raise TrialFailed(what, "Correct that value there, or fetch the file again") from error
+
+
+def _read_weights(source: str, config: Any, size: int) -> None:
+    """The student's own weights, where they are on this machine: all, or as far as its first layers go."""
+    from reasoning.student.loading import load_model
+    from reasoning.student.requirements import readable, require_all_weights, require_numbers, require_tied_as_told
+    from reasoning.student.small_copy import WIDE_PARAMETERS, first_layers, parameters
+
+    folder = folder_of(source)
+    names = weights_files(folder) if folder is not None else []
+    if folder is None or not names or not all((folder / name).is_file() for name in names):
+        return
+    try:
+        part = config if size <= WHOLE_PARAMETERS else first_layers(config)
+        if part is not config and parameters(part) > 4 * WIDE_PARAMETERS:
             return
     except _FAILURES:
         return
     with readable(source):
-        _, missing = load_model(source, short, "auto")
+        model, missing = load_model(source, part, "auto")
     require_all_weights(source, missing)
+    require_tied_as_told(source, model)
+    require_numbers(source, model)
 
 
 def _teach(
@@ -147,12 +186,12 @@ def _teach(
 ) -> None:
     from reasoning.student.checkpoint import (
         Student,
-        StudentError,
         add_missing_pad_token,
         load_student,
         save_student,
     )
     from reasoning.student.loading import new_model
+    from reasoning.student.requirements import StudentError
 
     kind = config.model_type
     cure = "Take a student of another family (docs/students.md lists those that were tried)"
@@ -167,6 +206,11 @@ def _teach(
         student = load_student(str(folder / "new"))
     except StudentError as error:
         raise StudentError(str(error).replace(str(folder / "new"), source)) from error
+    if not student.is_encoder_decoder and _looks_ahead(student):
+        what = (
+            f"{source}: a {kind} as its config.json has it is an encoder: what it says of a token depends on later ones"
+        )
+        raise TrialFailed(what, "Take a decoder, which is trained to go on with a text")
     _one_step(source, student, training, objective)
     try:
         save_student(student.model, student.tokenizer, folder / "taught")
@@ -180,6 +224,20 @@ def _teach(
     if lost:
         what = f"{source}: of a taught {kind}, {len(lost)} weights ({', '.join(lost[:3])}) are not saved as they are"
         raise TrialFailed(what, cure)
+
+
+def _looks_ahead(student: Student) -> bool:
+    """Whether a later token changes what is said of an earlier one: the mark of an encoder (BERT), whose loss falls to
+    nothing and which can write nothing."""
+    import torch
+
+    model = student.model.eval()
+    ids_2T = torch.arange(1, 17).repeat(2, 1) % model.get_input_embeddings().weight.shape[0]
+    ids_2T[1, -1] = 0
+    with torch.inference_mode():
+        logits_2TV = model(input_ids=ids_2T, use_cache=False).logits[:, :-1].float()
+    spread = float(logits_2TV.std())
+    return float((logits_2TV[0] - logits_2TV[1]).abs().max()) > 1e-4 * spread
 
 
 def _copy_decoding(source: str, folder: Path) -> None:
@@ -199,6 +257,9 @@ def _one_step(source: str, student: Student, training: TrainingSection, objectiv
     try:
         fine_tune(student.model, student.tokenizer, [EXAMPLE], once, objective, 0, dtype="float32")
     except TrainingError as error:
+        if "not a number" in str(error):  # at random weights and a small rate, so of its own doing
+            what = f"{source}: with random weights it computes no numbers"
+            raise TrialFailed(what, "Look in its config.json for a value that is NaN, zero or far too large") from error
         what, _, cure = str(error).rpartition(": ")
         raise TrialFailed(f"{source}: {what or cure}", cure[:1].upper() + cure[1:]) from error
     except _FAILURES as error:
@@ -208,13 +269,17 @@ def _one_step(source: str, student: Student, training: TrainingSection, objectiv
 
 
 def _sample(source: str, student: Student, folder: Path) -> None:
-    """The proof that a sampler gives of its weights, given by the small copy."""
+    """The proof that a sampler gives of its weights, given by the small copy, and answers after it."""
     from reasoning.student.generation import Generator
     from reasoning.student.probe import make_probe
+    from reasoning.student.sampling import Sampling
 
     kind, cure = student.model.config.model_type, "Take a student of another family (docs/students.md)"
     try:
-        report = Generator(student).prove(make_probe(str(folder), "trial", [QUESTION, QUESTION * 2], new_tokens=4))
+        generator, prompts = Generator(student), [QUESTION, QUESTION * 2]
+        report = generator.prove(make_probe(str(folder), "trial", prompts, new_tokens=4))
+        for samples in (2, 3):
+            generator.answer(prompts, Sampling(samples=samples, temperature=1.0, max_new_tokens=4, seed=0))
     except _FAILURES as error:
         raise TrialFailed(f"{source}: a {kind} cannot be sampled here: {_said(error)}", cure) from error
     if not report.ok:
@@ -239,4 +304,4 @@ def _said(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    print("\n" + json.dumps(tried_here(*sys.argv[1:])))
+    print("\n" + json.dumps(asdict(tried_here(*sys.argv[1:]))))

@@ -96,6 +96,8 @@ def test_a_recipe_survives_its_yaml() -> None:
         ("teacher: {workers: 8, max_in_flight: 1, requests_per_minute: 3}", True),
         ("name: other", True),
         ("teacher: {send_temperature: false, max_tokens_key: max_completion_tokens}", True),  # mended in mid-run
+        ("student: {grow_embeddings: false}", True),
+        ("student: {grow_embeddings: true}", False),
         ("teacher: {thinking: drop}", True),
         ("teacher: {thinking: keep}", False),
         ("seed: 1", False),

@@ -11,6 +11,7 @@ from reasoning.recipe.tailored import parse_recipe
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
 from reasoning.rounds.phase_order import Phase, PhaseRecord
 from tests.reasoning.prompts.written import written
+from tests.tiny_students import byte_tokenizer
 
 RECORDS = [PhaseRecord(0, phase, 1.0, {"n": 1}) for phase in (Phase.FEEDBACK, Phase.SELECT)]
 
@@ -70,3 +71,28 @@ def test_a_runs_prompts_are_kept_with_it_and_may_not_change_under_it(tmp_path: P
     with pytest.raises(RunDirectoryError, match=r"student\.prompt.*was changed"):
         directory.claim(recipe)
     assert directory.form().prompt("One?") == "Q: One?"
+
+
+def _speaking(folder: Path, template: str) -> Path:
+    tokenizer = byte_tokenizer()
+    tokenizer.chat_template = template
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_a_chat_template_is_kept_with_the_run_and_may_not_change_under_it(tmp_path: Path) -> None:
+    """The graduate is asked by the one that was kept, whatever the student's folder says since."""
+    turn = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}"
+    turn += "{% if add_generation_prompt %}<a>{% endif %}"
+    student = _speaking(tmp_path / "student", turn)
+    recipe = parse_recipe(f"student: {{model: '{student}', prompt: chat}}", "a.yaml")
+    directory = RunDirectory(tmp_path / "run")
+    assert directory.claim(recipe) is False and directory.claim(recipe) is True
+    assert directory.kept_template() == turn
+    asked = directory.form().prompt("One?")
+    _speaking(student, turn.replace("<a>", "<assistant>"))
+    with pytest.raises(RunDirectoryError, match=r"chat template of .* was changed.*student\.chat_template\.jinja"):
+        directory.claim(recipe)
+    assert directory.form().prompt("One?") == asked
+    (directory.prompts / "student.chat_template.jinja").unlink()  # as of a run from before it was kept
+    assert directory.claim(recipe) is True

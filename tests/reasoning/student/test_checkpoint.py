@@ -9,7 +9,10 @@ import pytest
 import torch
 from transformers import GPTNeoConfig, Qwen2Config, Qwen2ForCausalLM
 
-from reasoning.student.checkpoint import PAD_TOKEN, StudentError, load_student, save_student
+from reasoning.student.checkpoint import PAD_TOKEN, load_student, save_student
+from reasoning.student.generation import Generator
+from reasoning.student.requirements import StudentError
+from reasoning.student.sampling import Sampling
 from tests.tiny_students import byte_tokenizer, tiny_student
 from tests.tiny_t5 import tiny_t5_student
 
@@ -155,8 +158,25 @@ def test_a_tokenizer_with_tokens_beyond_the_table_is_refused(tmp_path: Path) -> 
     student = tiny_student()
     student.tokenizer.add_tokens(["<call>", "<tool>"])
     save_student(student.model, student.tokenizer, tmp_path / "student")
-    with pytest.raises(StudentError, match=r"2 tokens \(<call>, <tool>\) beyond the 258 rows.*embeddings\(260\)"):
+    with pytest.raises(StudentError, match=r"2 tokens \(<call>, <tool>\) beyond the 258 rows.*grow_embeddings"):
         load_student(str(tmp_path / "student"))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_table_is_grown_on_wish(tmp_path: Path, tied: bool) -> None:
+    """Saved and loaded again it is a student like any other, and reads the new tokens."""
+    student = tiny_student(tied=tied)
+    old = student.model.get_input_embeddings().weight.detach().clone()
+    student.tokenizer.add_tokens(["<call>", "<tool>"])
+    save_student(student.model, student.tokenizer, tmp_path / "student")
+    grown = load_student(str(tmp_path / "student"), grow=True)
+    table = grown.model.get_input_embeddings().weight
+    assert grown.model.config.vocab_size == len(table) == 260
+    assert torch.equal(table[:258], old) and torch.allclose(table[258:], old.mean(dim=0))
+    save_student(grown.model, grown.tokenizer, tmp_path / "grown")
+    again = load_student(str(tmp_path / "grown"))
+    (said,) = Generator(again).answer(["<call>12<tool>"], Sampling(max_new_tokens=4))
+    assert said[0].tokens and torch.equal(again.model.get_input_embeddings().weight, table)
 
 
 def test_a_token_that_the_library_adds_by_itself_is_none_of_the_student_s(tmp_path: Path) -> None:

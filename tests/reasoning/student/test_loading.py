@@ -10,8 +10,9 @@ import pytest
 import torch
 from transformers import Gemma2Config, Gemma3Config, Gemma3TextConfig
 
-from reasoning.student.checkpoint import StudentError, load_student, save_student
+from reasoning.student.checkpoint import load_student, save_student
 from reasoning.student.loading import attention_of, load_config, load_model, new_model
+from reasoning.student.requirements import StudentError
 from tests.tiny_students import tiny_student
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -12,7 +12,16 @@ import torch
 
 from reasoning.student.checkpoint import load_student, save_student
 from reasoning.student.generation import Generator
-from reasoning.student.probe import Probe, ProbeUnreadable, compare, load_probe, make_probe, save_probe, tolerance
+from reasoning.student.probe import (
+    Following,
+    Probe,
+    ProbeUnreadable,
+    compare,
+    load_probe,
+    make_probe,
+    save_probe,
+    tolerance,
+)
 from tests.reasoning.student.families import FAMILIES
 from tests.tiny_students import tiny_student
 from tests.tiny_t5 import tiny_t5_student
@@ -93,6 +102,31 @@ def test_near_tie_may_go_either_way_and_ends_the_comparison() -> None:
     assert not compare(tied, [[5, 9, 7]], [[-0.1, -0.2, -0.7]], ATOL).ok
 
 
+def test_an_engine_that_takes_the_other_of_two_tokens_is_asked_again() -> None:
+    """What follows the other token cannot be compared; the reference's own token is put in its place."""
+    best, second = ((-0.7, -0.2, -0.1), (-0.1,)), ((-0.7, -3.0, -4.0), (-5.0,))
+    tied = Probe("v1", "bfloat16", ((1,), (2,)), ((5, 6, 7), (8,)), best, second)
+    following = Following(tied)
+    assert following.asked() == [(0, (), 3), (1, (), 1)]
+    following.heard(0, [(4, -0.7, -0.7), (9, -0.1, -9.0), (9, -0.1, -9.0)])
+    following.heard(1, [(8, -0.1, -5.0)])
+    assert following.asked() == [(0, (5,), 2)]
+    following.heard(0, [(6, -0.2, -3.0), (7, -0.1, -4.0)])
+    assert not following.asked()
+    assert following.judged(ATOL).ok
+
+
+def test_an_engine_that_follows_with_other_weights_fails() -> None:
+    sure = Probe("v1", "bfloat16", ((1,),), ((5, 6),), ((-0.1, -0.2),), ((-3.0, -3.0),))
+    other = Following(sure)
+    other.heard(0, [(4, -0.1, -3.0)])
+    other.heard(0, [(6, -0.2, -3.0)])
+    assert "got token 4, expected 5" in other.judged(ATOL).reason
+    silent = Following(sure)
+    silent.heard(0, [])
+    assert not silent.asked() and "the answer ended" in silent.judged(ATOL).reason
+
+
 def test_probe_of_ties_alone_proves_nothing() -> None:
     ties = Probe("v1", "float32", ((1,),), ((5, 6, 7),), ((-0.7,) * 3,), ((-0.7,) * 3,))
     assert not compare(ties, [[8, 1, 1]], [[-0.7, -9.0, -9.0]], ATOL).ok
@@ -144,11 +178,52 @@ def test_in_bfloat16_a_part_of_the_model_that_is_left_out_is_seen(tmp_path: Path
     probe = make_probe(folder, "v", ["Question: 12 + 30 =", "What is the largest of 3, 7 and 5?"])
     assert probe.rounding is not None and probe.rounding < 0.1
     atol = tolerance("float32", "bfloat16", rounding=probe.rounding)
-    assert 0.05 <= atol < 0.4
+    assert 0.01 <= atol < 0.4
     student = load_student(folder, torch.bfloat16)
     assert Generator(student).prove(probe).ok
     student.model.set_attn_implementation("sdpa")
     assert not Generator(student).prove(probe).ok
+
+
+# Families and seeds of random students in which two tokens are as likely in bfloat16, or nearly, or whose logits
+# are scaled down; each once failed with the right weights, or passed with others.
+HALVED = [
+    ("Llama", 0),
+    ("Qwen2", 2),
+    ("Qwen3", 1),
+    ("Gemma", 1),
+    ("Phi", 0),
+    ("Phi-3", 2),
+    ("Falcon", 0),
+    ("Cohere", 1),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.training
+@pytest.mark.parametrize(("name", "seed"), HALVED)
+def test_in_bfloat16_the_right_weights_pass_and_a_stale_swap_is_seen(tmp_path: Path, name: str, seed: int) -> None:
+    """Other weights: each moved by 3 % of its tensor's spread."""
+    family = next(family for family in FAMILIES if family.name == name)
+    student = family.student(seed)
+    save_student(student.model, student.tokenizer, tmp_path / "right")
+    probe = make_probe(str(tmp_path / "right"), "v", [*PROMPTS, "What is the largest of 3, 7 and 5?"])
+    assert Generator(load_student(str(tmp_path / "right"), torch.bfloat16)).prove(probe).ok
+    noise = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in student.model.parameters():
+            weight += 3e-2 * weight.std(correction=0) * torch.randn(weight.shape, generator=noise)
+    save_student(student.model, student.tokenizer, tmp_path / "stale")
+    assert not Generator(load_student(str(tmp_path / "stale"), torch.bfloat16)).prove(probe).ok
+
+
+def test_a_student_that_rounding_changes_too_much_is_told_the_cure() -> None:
+    """A mixture of experts with random weights, whose router decides otherwise."""
+    probe = Probe("v1", "float32", ((1,),), ((5,),), ((-0.1,),), ((-3.0,),), rounding=1.7)
+    following = Following(probe)
+    following.heard(0, [(6, -0.1, -3.0)])
+    assert "student.dtype: float32" in following.judged(0.4).reason
+    assert "student.dtype" not in following.judged(tolerance("float32")).reason
 
 
 def test_a_probe_that_was_written_before_rounding_was_measured_is_read(tmp_path: Path) -> None:

@@ -28,6 +28,9 @@ FOLDERS: list[tuple[str, dict[str, str], str, str]] = [
     ("Flax", {"config.json": "{}", "flax_model.msgpack": ""}, "not safetensors", "save_pretrained"),
     ("ONNX", {"config.json": "{}", "model.onnx": ""}, "ONNX", "safetensors"),
     ("images", {"model_index.json": "{}"}, "images", "language model"),
+    ("DeepSpeed", {"config.json": "{}", "zero_to_fp32.py": "", "latest": "step10"}, "DeepSpeed", "zero_to_fp32.py"),
+    ("FSDP", {"config.json": "{}", "__0_0.distcp": ""}, "distributed", "accelerate merge-weights"),
+    ("broken off", {"config.json": "{}", "model.safetensors.incomplete": ""}, "broken off", "again"),
 ]
 
 
@@ -82,3 +85,50 @@ def test_one_file_and_the_folder_above(tmp_path: Path, student: Path) -> None:
     shutil.copytree(student, tmp_path / "run" / "checkpoint-500")
     fault = only(SMALL, tmp_path / "run")
     assert "one folder below" in fault.what and "checkpoint-500" in fault.cure
+    shutil.copytree(student, tmp_path / "run" / "checkpoint-1000")
+    fault = only(SMALL, tmp_path / "run")
+    assert "2 students" in fault.what and "checkpoint-1000" in fault.cure
+    shutil.copytree(student, tmp_path / "models--org--name" / "snapshots" / "4f2a")
+    (tmp_path / "models--org--name" / "blobs").mkdir()
+    assert "snapshots/4f2a" in only(SMALL, tmp_path / "models--org--name").cure
+
+
+# One file of a whole student, its new content (None: a link to nothing), and a word of what is said.
+BROKEN: list[tuple[str, str | None, str]] = [
+    ("config.json", "// mine\n{}", "config.json is not a JSON object"),
+    ("tokenizer.json", '{"version": "1.0"', "tokenizer.json is not a JSON object"),
+    ("tokenizer_config.json", "version https://git-lfs.github.com/spec/v1\n", "tokenizer_config.json is not a JSON"),
+    ("generation_config.json", "", "generation_config.json is not a JSON object"),
+    ("generation_config.json", "[]", "generation_config.json is not a JSON object"),
+    ("model.safetensors", None, "model.safetensors is a link to a file that is not there"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "what"), BROKEN)
+def test_a_file_that_cannot_be_read_is_named(
+    tmp_path: Path, student: Path, name: str, content: str | None, what: str
+) -> None:
+    folder = shutil.copytree(student, tmp_path / "student")
+    (folder / name).unlink(missing_ok=True)
+    if content is None:
+        (folder / name).symlink_to(tmp_path / "blobs" / "gone")
+    else:
+        (folder / name).write_text(content, encoding="utf-8")
+    fault = only(SMALL, folder)
+    assert what in fault.what and ("again" in fault.cure or "cp -rL" in fault.cure)
+
+
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [
+        (["weights.safetensors"], "other names (weights.safetensors)"),
+        (["model.fp16.safetensors"], "other names (model.fp16.safetensors)"),
+        (["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"], "without model.safetensors.index"),
+    ],
+)
+def test_weights_that_are_not_looked_for(tmp_path: Path, student: Path, names: list[str], what: str) -> None:
+    folder = shutil.copytree(student, tmp_path / "student")
+    for name in names:
+        shutil.copy(folder / "model.safetensors", folder / name)
+    (folder / "model.safetensors").unlink()
+    assert what in only(SMALL, folder).what

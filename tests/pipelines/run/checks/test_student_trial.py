@@ -15,10 +15,13 @@ from safetensors.torch import load_file, save_file
 
 from pipelines.run.checks import student_trial
 from pipelines.run.checks.student_trial import TrialFailed, try_student
+from pipelines.run.preflight import check
+from reasoning.recipe.tailored import parse_recipe
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
+from reasoning.student import small_copy
 from reasoning.student.checkpoint import save_student
-from tests.pipelines.run.checking import SMALL, checked, only
-from tests.reasoning.student.families import ALL_FAMILIES, FAMILIES, Family
+from tests.pipelines.run.checking import LAPTOP, SMALL, checked, only
+from tests.reasoning.student.families import ALL_FAMILIES, FAMILIES, QWEN_VL, Family
 from tests.tiny_students import byte_tokenizer, tiny_llama, tiny_student
 
 
@@ -53,7 +56,8 @@ def _with(folder: Path, **files: Any) -> Path:
     for name, keys in files.items():
         file = folder / f"{name}.json"
         old = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        file.write_text(json.dumps(old | keys), encoding="utf-8")
+        new = {key: value for key, value in (old | keys).items() if value is not None}
+        file.write_text(json.dumps(new), encoding="utf-8")
     return folder
 
 
@@ -70,12 +74,117 @@ def test_code_of_its_own_is_refused_without_a_question(tmp_path: Path) -> None:
     assert "own" in fault.what and "transformers" in fault.cure
 
 
+Keys = dict[str, Any]
+_LONG = {"rope_type": "longrope", "rope_theta": 1e4, "original_max_position_embeddings": 128}
+
+# Students as people have them that are taken: the file, and keys that are put over its own (None: removed).
+TAKEN: list[tuple[str, str, Keys]] = [
+    ("beams in groups", "generation_config", {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 1.0}),
+    ("temperature 0", "generation_config", {"do_sample": True, "temperature": 0.0}),
+    ("several ends", "generation_config", {"eos_token_id": [256, 257]}),
+    ("no end", "generation_config", {"eos_token_id": None}),
+    ("forced tokens", "generation_config", {"forced_bos_token_id": 3, "suppress_tokens": [1], "bad_words_ids": [[3]]}),
+    ("unknown keys", "generation_config", {"funny": [1, {"a": 2}], "transformers_version": "9.9.9"}),
+    ("flash attention", "config", {"_attn_implementation": "flash_attention_2"}),
+    ("no architecture", "config", {"architectures": None}),
+    ("code for a known family", "config", {"auto_map": {"AutoModelForCausalLM": "modeling.Mine"}}),
+    ("linear rope", "config", {"rope_scaling": {"type": "linear", "factor": 2.0}}),
+    ("yarn", "config", {"rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 128}}),
+    ("long rope", "config", {"rope_parameters": _LONG | {"short_factor": [1.0] * 16, "long_factor": [2.0] * 16}}),
+    ("ten million positions", "config", {"max_position_embeddings": 10_000_000}),
+    ("padding before", "tokenizer_config", {"padding_side": "left", "truncation_side": "left"}),
+    ("a length of its own", "tokenizer_config", {"model_max_length": 8}),
+    ("padding is the end", "tokenizer_config", {"pad_token": "</s>"}),
+    ("no padding", "tokenizer_config", {"pad_token": None}),
+    ("end after each text", "tokenizer_config", {"add_eos_token": True}),
+    ("a token of its own", "tokenizer_config", {"additional_special_tokens": ["<a>"]}),
+    ("a class that is none", "tokenizer_config", {"tokenizer_class": "NonsenseTokenizer"}),
+    ("truncating", "tokenizer", {"truncation": {"direction": "Right", "max_length": 4, "strategy": "LongestFirst",
+                                                "stride": 0}}),
+]  # fmt: skip
+
+
+@pytest.mark.training
+@pytest.mark.parametrize(("kind", "file", "keys"), TAKEN, ids=[kind for kind, *_ in TAKEN])
+def test_an_odd_student_that_is_taken(tmp_path: Path, kind: str, file: str, keys: Keys) -> None:
+    assert checked(SMALL, _with(tmp_path / "odd", **{file: keys}))
+
+
+# Those that are refused: a word of what is said, and of the cure.
+REFUSED: list[tuple[str, str, Keys, str, str]] = [
+    ("end as text", "generation_config", {"eos_token_id": "</s>"}, "eos_token_id", "Remove that value"),
+    ("unknown rope", "config", {"rope_parameters": {"rope_type": "mine", "rope_theta": 1e4}}, "'mine'", "Correct"),
+    ("rope without factor", "config", {"rope_parameters": {"rope_type": "linear", "rope_theta": 1e4}}, "factor", ""),
+    ("rope of another head size", "config",
+     {"rope_parameters": _LONG | {"short_factor": [1.0] * 3, "long_factor": [1.0] * 3}}, "config.json", "Correct"),
+    ("positions as text", "config", {"max_position_embeddings": "512"}, "max_position_embeddings", "folder"),
+    ("no positions", "config", {"max_position_embeddings": 0}, "0 positions", "Correct"),
+    ("unknown activation", "config", {"hidden_act": "mine"}, "'mine'", "Correct"),
+    ("an unknown type of numbers", "config", {"dtype": "bf16"}, "bf16", "folder"),
+    ("padding beyond the table", "config", {"pad_token_id": 32000}, "cannot be made", "Correct"),
+    ("values that are no numbers", "config", {"rms_norm_eps": float("nan")}, "computes no numbers", "config.json"),
+    ("more layers than weights", "config", {"num_hidden_layers": 3}, "no weights of layer 2", "again"),
+    ("tied as told, untied in the files", "config", {"tie_word_embeddings": True}, "tie_word_embeddings", "false"),
+    ("no type of model", "config", {"model_type": None}, "model_type", "Name it"),
+    ("half a quantization", "config", {"quantization_config": {}}, "quantization_config", "Remove"),
+    ("an end that is no token", "tokenizer_config", {"eos_token": "<|nowhere|>"}, "<|nowhere|>", "eos_token"),
+    ("a class that reads otherwise", "tokenizer_config", {"tokenizer_class": "LlamaTokenizer"}, "LlamaTokenizer",
+     "PreTrainedTokenizerFast"),
+    ("code of its own", "tokenizer_config",
+     {"tokenizer_class": "Mine", "auto_map": {"AutoTokenizer": ["mine.Mine", None]}}, "never run", "family"),
+]  # fmt: skip
+
+
+@pytest.mark.training
+@pytest.mark.parametrize(("kind", "file", "keys", "what", "cure"), REFUSED, ids=[kind for kind, *_ in REFUSED])
+def test_an_odd_student_that_is_refused(tmp_path: Path, kind: str, file: str, keys: Keys, what: str, cure: str) -> None:
+    fault = only(SMALL, _with(tmp_path / "odd", **{file: keys}))
+    assert what in fault.what and cure in fault.cure, fault
+
+
+@pytest.mark.training
+def test_an_encoder_is_no_student(tmp_path: Path) -> None:
+    """BERT loads as a decoder, and its loss falls to nothing, since each token sees the next."""
+    from transformers import BertConfig, BertForMaskedLM
+
+    sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 96}
+    BertForMaskedLM(BertConfig(vocab_size=258, **sizes)).save_pretrained(tmp_path / "bert")
+    byte_tokenizer().save_pretrained(tmp_path / "bert")
+    fault = only(f"{SMALL}cluster: {{sampler: transformers}}", tmp_path / "bert")
+    assert "encoder" in fault.what and "decoder" in fault.cure
+
+
+@pytest.mark.training
+def test_a_family_that_cannot_be_sampled_is_refused(tmp_path: Path) -> None:
+    fault = only(f"{SMALL}cluster: {{sampler: transformers}}", QWEN_VL.saved(tmp_path / "student"))
+    assert "cannot be sampled here" in fault.what and "another family" in fault.cure
+
+
+@pytest.mark.training
+def test_a_weight_that_is_no_number_is_found_in_any_layer(tmp_path: Path) -> None:
+    tokenizer = byte_tokenizer()
+    model = tiny_llama(len(tokenizer), num_hidden_layers=4)
+    model.model.layers[3].mlp.up_proj.weight.data[1, 2] = float("nan")
+    save_student(model, tokenizer, tmp_path / "student")
+    fault = only(SMALL, tmp_path / "student")
+    assert "model.layers.3.mlp.up_proj.weight" in fault.what and "merged" in fault.cure
+
+
+def test_what_is_too_wide_to_be_tried_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(small_copy, "MOST_PARAMETERS", 1000)
+    monkeypatch.setattr(small_copy, "WIDE_PARAMETERS", 1000)
+    (note,) = [note for note in checked(SMALL, _with(tmp_path / "wide")).notes if "student.model" in note]
+    assert "was not taught in small beforehand" in note and "million" in note
+
+
 def test_more_tokens_than_rows(tmp_path: Path) -> None:
     student = tiny_student()
     student.tokenizer.add_tokens(["<call>"])
     save_student(student.model, student.tokenizer, tmp_path / "student")
     fault = only(SMALL, tmp_path / "student")
-    assert "<call>" in fault.what and "258 rows" in fault.what and "resize_token_embeddings(259)" in fault.cure
+    assert "<call>" in fault.what and "258 rows" in fault.what and "student.grow_embeddings: true" in fault.cure
+    grown = f"{SMALL}student: {{model: '{tmp_path / 'student'}', grow_embeddings: true}}"
+    assert check(parse_recipe(grown, "mine.yaml"), "mine.yaml", LAPTOP).prompts
 
 
 def test_weights_that_are_missing_or_of_another_shape(tmp_path: Path) -> None:
