@@ -34,7 +34,8 @@ PROBE = Path(__file__).with_name("probe.py")
 TOKEN = "token-of-a-cluster-that-is-none-0123456789"
 SECRET = "sk-key-of-a-teacher-that-is-none"
 SHIPPED_LOCK = "locks/gpu.txt"
-LOOPBACK = "0100007F"  # 127.0.0.1 as the kernel writes it
+LOOPBACK, ANYWHERE = "0100007F", "00000000"  # 127.0.0.1 and 0.0.0.0 as the kernel writes them
+EXAMINED = "tailor/recipes/quickstart.yaml --address 127.0.0.1:6379"
 CLOUD_STORES = ("secretsmanager", "gcloud secrets")
 # What a cloud's Ubuntu image has beyond debootstrap's smallest system, and this file's commands use.
 CLOUD_IMAGE = ("ca-certificates", "sudo")
@@ -63,16 +64,25 @@ class Node:
             raise Failed(f"{shown}\nended with {done.returncode}:\n{done.stdout[-4000:]}")
         return done.stdout
 
-    def look(self, starts: list[str], python: str) -> Seen:
-        """Starts Ray by these commands, with no network but a loopback, and says what the probe saw."""
+    def look(self, starts: list[str], python: str, doctor: str) -> Seen:
+        """Starts Ray by these commands, with no network but a loopback, prints what `tailor doctor` finds there and
+        says what the probe saw."""
         self.chroot.path("/tmp/probe.py").parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(PROBE, self.chroot.path("/tmp/probe.py"))
         as_ray_up = (
             "export OMP_NUM_THREADS=1 RAY_enable_autoscaler_v2=1 RAY_CLOUD_INSTANCE_ID=i-0 RAY_NODE_TYPE_NAME=head"
         )
-        commands = [as_ray_up, *(f"( {one} ) >&2" for one in starts), f"{python} /tmp/probe.py {TOKEN} {SECRET}"]
+        commands = [
+            as_ray_up,
+            *(f"( {one} ) >&2" for one in starts),
+            f"{python} /tmp/probe.py {TOKEN} {SECRET}",
+            doctor,
+        ]
         output = self.does(" && ".join(commands), network=False)
-        return Seen(**json.loads(output.strip().splitlines()[-1]))
+        _, _, after = output.partition("SEEN ")
+        line, _, found = after.partition("\n")
+        print(found.rstrip())
+        return Seen(**json.loads(line))
 
 
 def install_from_cluster_file(path: Path, chroot: Chroot, lock: str, python: Path | None) -> None:
@@ -104,7 +114,11 @@ def install_from_cluster_file(path: Path, chroot: Chroot, lock: str, python: Pat
     node.does(
         f"{_PATHS}; cd ~/tailor && tailor --help > /dev/null && python -c 'import vllm, torch, ray, pipelines.cli'"
     )
-    judge(node.look(config["head_start_ray_commands"], "~/venv/bin/python"), f"{home}/venv/bin/python", {LOOPBACK})
+    # A second node beside the head joins it, without `ray stop`, which would end both.
+    joining = f"export RAY_HEAD_IP=127.0.0.1; {config['worker_start_ray_commands'][-1]}"
+    doctor = f"{_PATHS} RAY_AUTH_MODE=token; cd ~ && tailor doctor {EXAMINED}"
+    seen = node.look([*config["head_start_ray_commands"], joining], "~/venv/bin/python", doctor)
+    judge(seen, f"{home}/venv/bin/python", {LOOPBACK}, nodes=2)
 
 
 def install_from_dockerfile(path: Path, chroot: Chroot, lock: str) -> None:
@@ -121,20 +135,23 @@ def install_from_dockerfile(path: Path, chroot: Chroot, lock: str) -> None:
         node.does(f"{exports(step.environment)}; mkdir -p {step.folder}; cd {step.folder}; {step.command}", step.user)
     inside = f"{exports(image.environment)}; cd {image.folder}"
     node.does(f"{inside}; tailor --help > /dev/null && python -c 'import vllm, torch, ray, pipelines.cli'")
-    node.does(f"{inside}; ! ray start --head 2> /dev/null")  # no token, no Ray
+    node.does(f"{inside}; ray start --head 2>&1 | grep -q 'no authentication token was found'", network=False)
     start = f"{inside}; RAY_AUTH_TOKEN={TOKEN} OPENAI_API_KEY={SECRET} ray start --head --dashboard-host=0.0.0.0"
     python = f"{image.environment['VENV']}/bin/python"
-    judge(node.look([start], python), python, {"00000000"})
+    doctor = f"export RAY_AUTH_TOKEN={TOKEN}; cd /runs && tailor doctor /opt/{EXAMINED}"
+    judge(node.look([start], python, f"{inside}; {doctor}"), python, {ANYWHERE}, nodes=1)
 
 
-def judge(seen: Seen, python: str, addresses: set[str]) -> None:
-    """Raises `Failed` where a door is open or a job runs elsewhere than in `python`."""
+def judge(seen: Seen, python: str, addresses: set[str], nodes: int) -> None:
+    """Raises `Failed` where a door is open, a node is missing or a job runs elsewhere than in `python`."""
     if set(seen.without_token.values()) != {401} or set(seen.with_token.values()) != {200}:
         raise Failed(f"statuses without the token: {seen.without_token}, with it: {seen.with_token}")
     if set(seen.listening) != addresses:
         raise Failed(f"the job server listens at {seen.listening}, not at {addresses} alone")
     if seen.job_python != python:
         raise Failed(f"a job's python is {seen.job_python}, not {python}:\n{seen.job_output}")
+    if seen.nodes != nodes:
+        raise Failed(f"{seen.nodes} nodes are in the cluster, not {nodes}:\n{seen.job_output}")
     if seen.leaks:
         raise Failed(f"the teacher's key stands in {seen.leaks}")
     print(f"          without the token {seen.without_token}; a job's python: {seen.job_python}; no key in Ray's files")

@@ -1,7 +1,7 @@
 """What a node's Ray shows to whom: run on the node itself, by the environment that was installed there.
 
-Prints one line of JSON, a `Seen`. Needs nothing but the standard library and Ray's own `ray job`, so that it can be
-handed to a node whose installation is in question.
+Prints one line: SEEN and a `Seen` as JSON. Needs nothing but the standard library and Ray's own `ray job`, so that it
+can be handed to a node whose installation is in question.
 """
 
 from __future__ import annotations
@@ -17,19 +17,23 @@ from pathlib import Path
 
 JOB_SERVER = "http://127.0.0.1:8265"
 PATHS = ("/api/jobs/", "/api/cluster_status", "/nodes?view=summary")
-_JOB = "import sys, pipelines.cli, ray; ray.init(logging_level='ERROR'); print('JOB-PYTHON', sys.executable)"
+_JOB = (
+    "import sys, pipelines.cli, ray; ray.init(logging_level='ERROR'); "
+    "print('JOB-SAYS', sum(node['Alive'] for node in ray.nodes()), sys.executable)"
+)
 
 
 @dataclass
 class Seen:
     """`without_token` and `with_token`: the status of each path; `listening`: the addresses that the job server's port
-    is open at; `job_python`: the Python in which a job's `python` ran, None where it failed; `leaks`: the files of
-    Ray's in which the secret was found."""
+    is open at; `job_python`: the Python in which a job's `python` ran, None where it failed; `nodes`: how many it saw
+    alive; `leaks`: the files of Ray's in which the secret was found."""
 
     without_token: dict[str, int] = field(default_factory=dict)
     with_token: dict[str, int] = field(default_factory=dict)
     listening: list[str] = field(default_factory=list)
     job_python: str | None = None
+    nodes: int = 0
     job_output: str = ""
     leaks: list[str] = field(default_factory=list)
 
@@ -74,8 +78,9 @@ def look(token: str, secret: str) -> Seen:
     )
     seen.job_output = job.stdout[-2000:] + job.stderr[-2000:]
     for line in job.stdout.splitlines():
-        if line.startswith("JOB-PYTHON "):
-            seen.job_python = line.removeprefix("JOB-PYTHON ")
+        if line.startswith("JOB-SAYS "):
+            _, nodes, seen.job_python = line.split(maxsplit=2)
+            seen.nodes = int(nodes)
     for path in Path("/tmp/ray").rglob("*"):
         if path.is_file() and not path.is_symlink() and secret.encode() in path.read_bytes():
             seen.leaks.append(str(path))
@@ -83,4 +88,4 @@ def look(token: str, secret: str) -> Seen:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(look(*sys.argv[1:3]))))
+    print("SEEN", json.dumps(asdict(look(*sys.argv[1:3]))))

@@ -158,7 +158,8 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
                 f"{self.path}: is not empty and not a run directory (no recipe.yaml). Give this run another `name` "
                 "or `storage.path`."
             )
-        self.prompts.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # who else reads a run is for its owner to say
+        self.prompts.mkdir(exist_ok=True)
         for key, file in used.items():
             shutil.copyfile(file, self._copy_of(key, file.suffix))
         if template is not None:

@@ -41,11 +41,12 @@ GOOD = {
     "with_token": {"/api/jobs/": 200},
     "listening": [LOOPBACK],
     "job_python": "/v/bin/python",
+    "nodes": 2,
 }
 
 
 def test_a_node_as_it_should_be_passes() -> None:
-    judge(Seen(**GOOD), "/v/bin/python", {LOOPBACK})
+    judge(Seen(**GOOD), "/v/bin/python", {LOOPBACK}, nodes=2)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +58,10 @@ def test_a_node_as_it_should_be_passes() -> None:
         ({"listening": []}, "listens at"),
         ({"job_python": "/usr/bin/python3"}, "a job's python is /usr/bin/python3"),
         ({"job_python": None}, "a job's python is None"),
+        ({"nodes": 1}, "1 nodes are in the cluster, not 2"),
         ({"leaks": ["/tmp/ray/x.log"]}, "/tmp/ray/x.log"),
     ],
 )
 def test_an_open_door_is_told(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(Failed, match=said):
-        judge(Seen(**{**GOOD, **wrong}), "/v/bin/python", {LOOPBACK})
+        judge(Seen(**{**GOOD, **wrong}), "/v/bin/python", {LOOPBACK}, nodes=2)

@@ -35,6 +35,15 @@ def test_where_it_runs_and_for_how_long_may_change(tmp_path: Path) -> None:
     assert directory.recipe().learning.rounds == 4
 
 
+def test_a_new_runs_folder_is_its_owners_alone_and_an_older_one_stays_as_it_is(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "runs" / "run")
+    directory.claim(parse_recipe("", "a.yaml"))
+    assert directory.path.stat().st_mode & 0o777 == 0o700
+    directory.path.chmod(0o755)  # its owner lets others read it
+    directory.claim(parse_recipe("", "a.yaml"))
+    assert directory.path.stat().st_mode & 0o777 == 0o755
+
+
 def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(RunDirectoryError, match="not a run directory"):
