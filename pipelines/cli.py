@@ -1,5 +1,6 @@
 """The command line: `tailor init | run | fine-tune-cot | estimate | doctor | eval | grade | serve | report | import |
-export`, and `tailor journal` (`pipelines.journal.cli`).
+export`; `tailor submit | status | logs | stop` are in `pipelines.run.jobs.cli`, `tailor journal` in
+`pipelines.journal.cli`.
 
 Owns: arguments. Exit codes: 0 done, 1 the run stopped (resumable), 2 bad input (nothing was started), 130 interrupted;
 how an error becomes one of them, and a line for the user, is `pipelines.errors`.
@@ -20,6 +21,7 @@ from pipelines.errors import told_plainly
 from pipelines.grading import GraderName
 from pipelines.journal import cli as journal_cli
 from pipelines.recipe.init import init
+from pipelines.run.jobs import cli as jobs_cli
 from pipelines.run.options import DataOption, NameOption, ProbeOption, SeedOption, StorageOption
 from reasoning.exchange.formats import ExportFormat, Format
 from reasoning.exchange.paper_b_finetune import Platform
@@ -38,6 +40,10 @@ app.command()(init)
 
 app.command("run")(tailored.command)
 app.command("fine-tune-cot")(fine_tune_cot.command)
+app.command()(jobs_cli.submit)
+app.command()(jobs_cli.status)
+app.command()(jobs_cli.logs)
+app.command()(jobs_cli.stop)
 
 
 @app.command()

@@ -3,17 +3,16 @@
 Owns: the addresses of Azure, whose deployments stand in the path, and the header in which a key travels.
 
 Invariants
-- A secret is read from the environment when a session is made, and stands in a header alone.
+- A secret is read, from the environment or the machine's secrets file, when a session is made, and stands in a header
+  alone.
 - A key that the recipe puts into a header of its own is not sent a second time.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
-from actors.endpoint.api_keys import NO_KEY, AuthenticationRefused
+from actors.endpoint.api_keys import NO_KEY, ON_A_CLUSTER, AuthenticationRefused, kept_secret
 from reasoning.recipe.place import VARIABLE, is_azure
 from reasoning.teacher.calls import EndpointSettings
 
@@ -53,7 +52,7 @@ def query_of(settings: EndpointSettings) -> dict[str, str]:
 def headers_of(settings: EndpointSettings, api_key: str | None) -> dict[str, str]:
     """The headers of the recipe, filled in, and the key's. Raises `AuthenticationRefused` for a variable that is not
     set or that no header can carry."""
-    headers = {name: _filled(settings, name, value, os.environ) for name, value in settings.headers}
+    headers = {name: _filled(settings, name, value) for name, value in settings.headers}
     if api_key is not None and names_deployments(settings):
         return {"api-key": api_key} | headers
     if api_key is None and any(name.lower() in _CARRY_KEYS for name in headers):
@@ -65,17 +64,17 @@ def headers_of(settings: EndpointSettings, api_key: str | None) -> dict[str, str
 def secrets_of(settings: EndpointSettings, api_key: str | None) -> tuple[str, ...]:
     """What no message may hold: the key, and what the headers take from the environment."""
     variables = (variable for _, value in settings.headers for variable in VARIABLE.findall(value))
-    found = (os.environ.get(variable, "").strip() for variable in variables)
+    found = (kept_secret(settings.name, variable) for variable in variables)
     return tuple(secret for secret in (api_key, *found) if secret)
 
 
-def _filled(settings: EndpointSettings, name: str, value: str, environment: Mapping[str, str]) -> str:
+def _filled(settings: EndpointSettings, name: str, value: str) -> str:
     for variable in VARIABLE.findall(value):
-        secret = environment.get(variable, "").strip()
+        secret = kept_secret(settings.name, variable)
         if not secret:
             raise AuthenticationRefused(
                 f"endpoint {settings.name}: the header {name} needs the environment variable {variable}, which is not "
-                "set (on a cluster, through the job's runtime environment, env_vars)"
+                f"set ({ON_A_CLUSTER})"
             )
         if not (secret.isascii() and secret.isprintable()):
             raise AuthenticationRefused(

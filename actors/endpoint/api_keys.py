@@ -1,4 +1,4 @@
-"""API keys: from the environment to a header, and nowhere else.
+"""API keys: from the environment, or the machine's secrets file, to a header, and nowhere else.
 
 Owns: reading a key, and taking it out of every text that leaves. Invariant: no message of this project holds a key, or
 anything shaped like one (endpoints echo keys, whole or in part).
@@ -6,14 +6,15 @@ anything shaped like one (endpoints echo keys, whole or in part).
 
 from __future__ import annotations
 
-import os
 import re
 from urllib.parse import urlsplit
 
+from reasoning.files.secrets_file import SecretsFileError, secret
 from reasoning.teacher.calls import EndpointSettings
 
 _KEY_SHAPED = re.compile(r"\b(?:sk|key)-[\w*.\-]{6,}|(?<=Bearer )\S+")
 NO_KEY = "none"  # clients insist on a key; endpoints that take none ignore it
+ON_A_CLUSTER = "on a cluster: where `tailor submit` is called, or in the nodes' secrets file"
 _USER = re.compile(r"//[^/@\s]+@")  # with a password, perhaps, before a host
 
 
@@ -26,14 +27,14 @@ class AuthenticationRefused(EndpointError):
 
 
 def read_api_key(settings: EndpointSettings) -> str | None:
-    """The endpoint's key from the environment, None where it takes none. Raises `AuthenticationRefused`."""
+    """The endpoint's key, None where it takes none. Raises `AuthenticationRefused`."""
     if settings.api_key_env is None:
         return None
-    key = os.environ.get(settings.api_key_env, "").strip()
+    key = kept_secret(settings.name, settings.api_key_env)
     if not key:
         raise AuthenticationRefused(
             f"endpoint {settings.name} at {shown_address(settings.base_url)} needs a key: set the environment variable "
-            f"{settings.api_key_env} (on a cluster, through the job's runtime environment, env_vars)"
+            f"{settings.api_key_env} ({ON_A_CLUSTER})"
         )
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise AuthenticationRefused(
@@ -43,11 +44,20 @@ def read_api_key(settings: EndpointSettings) -> str | None:
     return key
 
 
+def kept_secret(endpoint: str, name: str) -> str:
+    """What `name` stands for in the environment or in this machine's secrets file; empty where it is not set. Raises
+    `AuthenticationRefused` for a file that cannot be used."""
+    try:
+        return secret(name)
+    except SecretsFileError as error:
+        raise AuthenticationRefused(f"endpoint {endpoint} needs {name}, and the secrets file: {error}") from None
+
+
 def scrub(text: str, *secrets: str | None) -> str:
     """`text` without `secrets` and without anything shaped like a key (endpoints echo keys, whole or in part)."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "[key]")
+    for known in secrets:
+        if known:
+            text = text.replace(known, "[key]")
     return _USER.sub("//", _KEY_SHAPED.sub("[key]", text))
 
 

@@ -142,6 +142,8 @@ class JournalFile:
         self._mark = -1
         with self._file_errors():
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):  # a new one is its owner's alone, and so are its -wal and -shm
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         with self.errors():
             self.db = sqlite3.connect(self.path, timeout=lock_wait_s, isolation_level=None, check_same_thread=False)
             try:

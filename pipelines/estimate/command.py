@@ -141,7 +141,7 @@ def _cot(recipe: FineTuneCotRecipe, origin: str, sample: int, probe: bool) -> _S
 def _there(recipe: Recipe, sample: int) -> Mapping[str, float]:
     """The resources to check against: the cluster's, if the sample needs a model to be served there."""
     served = any(endpoint.serve is not None for _, endpoint in applications_of(recipe).values())
-    return resources(recipe.cluster.address) if served and sample else _UNLIMITED
+    return resources(recipe.cluster.address, recipe.secret_names()) if served and sample else _UNLIMITED
 
 
 def _refuse_another(directory: ClaimedDirectory, recipe: Recipe | FineTuneCotRecipe) -> None:
@@ -165,7 +165,7 @@ def _with_teachers(subject: _Subject, size: int) -> tuple[TeacherSample, Paces]:
     except RunInProgress as error:
         raise RunDirectoryError(f"{error}. Use `--sample 0` to estimate while it runs") from error
     try:
-        connect(recipe.cluster.address)
+        connect(recipe.cluster.address, recipe.secret_names())
         with deployed(recipe) as base_urls:
             return asyncio.run(_sample(subject, base_urls, size))
     except (TeacherRefused, NotDeployed) as error:

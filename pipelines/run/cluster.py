@@ -1,43 +1,56 @@
 """The Ray cluster a program runs on: one given by its address, the one of its Ray job, or a new local one.
 
-Owns: connecting, and where a run's directory lies when the program runs as a Ray job.
+Owns: connecting, what goes along to the cluster's processes, and where a run's directory lies when the program runs as
+a Ray job.
+
+Invariants
+- An address that nobody answers at, or that is no cluster's, is told within ten seconds.
+- What goes along (keys, proxies, certificates) is shown by none of Ray's interfaces (`actors.ray_api.job_keys`).
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
+import socket
+import threading
 import warnings
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import ray
 
 from actors.endpoint.network import CERTIFICATE_VARIABLES, PROXY_VARIABLES
-from actors.ray_api.internals import AUTHENTICATION_LOGGER, machine_resources
-from pipelines.errors import Refused
+from actors.ray_api import job_keys
+from actors.ray_api.internals import AUTHENTICATION_LOGGER, cluster_store, machine_resources
+from pipelines.run.jobs.cluster_token import CURE, ClusterError, cluster_token
+from reasoning.files.secrets_file import SecretsFileError, secret
 from reasoning.recipe.tailored import RunRecipe
 
+_ANSWER_S = 5.0  # within which a cluster takes a connection
 _IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 
 
-class ClusterError(Refused):
-    """The cluster cannot be reached. The message names the address and what to do."""
+def connect(address: str | None, keys: Iterable[str] = ()) -> None:
+    """Connects to the cluster at `address`, else to the one in RAY_ADDRESS; inside a Ray job always to the job's; with
+    neither, starts a local one without a dashboard. Does nothing when this process is connected already.
 
-
-def connect(address: str | None) -> None:
-    """Connects to the cluster at `address`, else to the one in RAY_ADDRESS (set inside a Ray job), else starts a local
-    one without a dashboard. Does nothing when this process is connected already. Raises `ClusterError`."""
+    `keys` names the secrets of this process that the run's processes need; on a cluster that others started they are
+    handed over. Raises `ClusterError`."""
     if ray.is_initialized():
         return
     logging.getLogger(AUTHENTICATION_LOGGER).setLevel(logging.ERROR)  # "token authentication is enabled"
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"ray\..*")
-    wanted = wanted_address(address)
+    wanted, in_a_job = wanted_address(address), _IN_A_JOB in os.environ
+    if wanted is not None and not in_a_job:
+        _check_reachable(wanted)
     try:
         if wanted:
-            ray.init(
-                address=wanted, logging_level=logging.WARNING, log_to_driver=False, runtime_env=_network_environment()
-            )
+            _join(wanted, {} if in_a_job else _going_along(keys))
         else:
             ray.init(
                 address="local",
@@ -61,22 +74,105 @@ def connect(address: str | None) -> None:
 
 
 def wanted_address(address: str | None) -> str | None:
-    """The cluster that a program is to connect to: the given one, else RAY_ADDRESS's; None: one that it starts here."""
-    return address or os.environ.get("RAY_ADDRESS") or None
+    """The cluster that a program is to connect to: inside a Ray job the job's, else the given one, else RAY_ADDRESS's;
+    None: one that it starts here."""
+    named = os.environ.get("RAY_ADDRESS") or None
+    return named if _IN_A_JOB in os.environ else address or named
 
 
-def _network_environment() -> dict[str, Any] | None:
-    """Certificates and proxies of this process for a cluster that was started by another; inside a Ray job the job's
-    own environment has them."""
-    named = {name: value for name in (*CERTIFICATE_VARIABLES, *PROXY_VARIABLES) if (value := os.environ.get(name))}
-    return {"env_vars": named} if named and _IN_A_JOB not in os.environ else None
+def _join(address: str, going_along: dict[str, str]) -> None:
+    """Becomes a driver of a cluster whose processes adopt, when they start, their node's secrets and what is handed
+    over: `going_along`, or inside a job what was handed over with it."""
+    environment: dict[str, Any] = {"worker_process_setup_hook": job_keys.HOOK}
+    id = job_keys.new_id()
+    if going_along:
+        environment["env_vars"] = {job_keys.VARIABLE: id}
+    ray.init(address=address, logging_level=logging.WARNING, log_to_driver=False, runtime_env=environment)
+    if going_along:
+        store = ray.get_runtime_context().gcs_address
+        job_keys.hand_over(store, id, going_along)
+        atexit.register(_take_back, store, id)
 
 
-def resources(address: str | None) -> dict[str, float]:
+def _take_back(store: str, id: str) -> None:
+    with suppress(Exception):  # the cluster may be gone, and with it the keys
+        job_keys.take_back(store, id)
+
+
+def _going_along(keys: Iterable[str]) -> dict[str, str]:
+    """Those of `keys` that this process has, and its certificates and proxies."""
+    try:
+        named = {name: secret(name) for name in keys}
+    except SecretsFileError as error:
+        raise ClusterError(str(error)) from error
+    named |= {name: os.environ.get(name, "") for name in (*CERTIFICATE_VARIABLES, *PROXY_VARIABLES)}
+    return {name: value for name, value in named.items() if value}
+
+
+def _check_reachable(address: str) -> None:
+    """Refuses what is no address of a cluster's control process, or where nobody answers: Ray itself waits for a minute
+    and a half."""
+    scheme, _, place = address.rpartition("://")
+    if scheme in ("http", "https"):
+        raise ClusterError(
+            f"{address} is the address of a cluster's job server, which takes whole runs: tailor submit RECIPE "
+            f"--address {address}. To run the program here, give cluster.address HOST:6379, or unset RAY_ADDRESS"
+        )
+    if scheme:
+        raise ClusterError(
+            f"{address}: a run's driver must be inside the cluster, which {scheme}:// is not. Submit the run: tailor "
+            "submit RECIPE --address http://HOST:8265"
+        )
+    if address in ("auto", "local"):
+        return
+    try:
+        parts = urlsplit(f"//{place}")
+        host, port = parts.hostname, parts.port or 6379
+    except ValueError:
+        host = None
+    if not host:
+        raise ClusterError(
+            f"{address} is no address of a Ray cluster: give HOST:6379, or leave it out to start one here"
+        )
+    cluster_token()  # Ray would end this process where one is wanted and not there
+    failure = _no_answer(host, port)
+    if failure:
+        raise ClusterError(
+            f"cannot connect to a Ray cluster at {address}: {failure}. Check the address and that the cluster is up "
+            "(ray status, on its head node), or leave cluster.address out (and RAY_ADDRESS unset) to start one here"
+        )
+
+
+def _no_answer(host: str, port: int) -> str:
+    """Why no cluster answers at this address; empty where one does. In a thread, since Ray's own connecting cannot be
+    told to hurry."""
+    said = ["it takes connections and says nothing; is this the port of `ray start --head`, mostly 6379?"]
+
+    def ask() -> None:
+        try:
+            cluster_store(f"{host}:{port}").internal_kv_get(b"tailor", None, timeout=_ANSWER_S)
+        except ray.exceptions.AuthenticationError:
+            said[:] = [f"it does not take this machine's token. {CURE}"]
+        except ray.exceptions.RayError as error:
+            said[:] = [f"what answers there is no Ray cluster's control process ({str(error).splitlines()[0]})"]
+        else:
+            said.clear()
+
+    try:
+        socket.create_connection((host, port), timeout=_ANSWER_S).close()
+    except OSError as error:
+        return f"nobody answers there ({error})"
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(_ANSWER_S)
+    return said[0] if said else ""
+
+
+def resources(address: str | None, keys: Iterable[str] = ()) -> dict[str, float]:
     """What the cluster offers: of a running one, its totals; of the one that `connect` would start, this machine's CPUs
-    and NVIDIA GPUs, found without starting it."""
+    and NVIDIA GPUs, found without starting it. `keys` as in `connect`."""
     if wanted_address(address) or ray.is_initialized():
-        connect(address)
+        connect(address, keys)
         return dict(ray.cluster_resources())
     return machine_resources()
 

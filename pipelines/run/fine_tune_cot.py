@@ -47,9 +47,9 @@ def run(recipe: FineTuneCotRecipe, origin: str, console: Console, probe: bool = 
     Raises `PreflightError` or `RunDirectoryError` before anything is started, `RunFailed` afterwards."""
     recipe = fitted(recipe)
     directory = CotDirectory(storage_folder(recipe) / recipe.name)
-    checked = check_cot(recipe, origin, resources(recipe.cluster.address), probe)
+    checked = check_cot(recipe, origin, resources(recipe.cluster.address, recipe.secret_names()), probe)
     resumed = directory.claim(recipe)
-    connect(recipe.cluster.address)
+    connect(recipe.cluster.address, recipe.secret_names())
     done = sum(map(len, finished(directory).values())) if resumed else None
     shared = recipe.at_degree(recipe.fine_tuning.collected)
     announce(recipe.name, directory.path, done, (*checked.notes, *require_nodes(shared, origin)), console)

@@ -34,9 +34,9 @@ def run(recipe: Recipe, origin: str, console: Console, probe: bool = True) -> Fi
 
     Raises `PreflightError` or `RunDirectoryError` before anything is started, `RunFailed` afterwards."""
     directory = RunDirectory(storage_folder(recipe) / recipe.name)
-    checked = check(recipe, origin, resources(recipe.cluster.address), probe=probe)
+    checked = check(recipe, origin, resources(recipe.cluster.address, recipe.secret_names()), probe=probe)
     resumed = directory.claim(recipe)
-    connect(recipe.cluster.address)
+    connect(recipe.cluster.address, recipe.secret_names())
     notes = (*checked.notes, *require_nodes(recipe, origin))
     announce(recipe.name, directory.path, len(directory.finished()) if resumed else None, notes, console)
     outcome = coordinate(Coordinator, recipe, recipe, directory, checked, lambda: {"": directory.finished()}, console)

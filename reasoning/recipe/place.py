@@ -95,6 +95,11 @@ class PlaceSection(Section):
         default="max_tokens", description="The name by which the API knows the limit of a reply's tokens."
     )
 
+    def secret_names(self) -> set[str]:
+        """The names of the secrets that asking there takes."""
+        keys = {self.api_key_env} if self.api_key_env is not None else set()
+        return keys.union(*(VARIABLE.findall(value) for value in self.headers.values()))
+
     @field_validator("base_url")
     @classmethod
     def _address_without_secrets(cls, base_url: str | None) -> str | None:

@@ -30,6 +30,9 @@ from reasoning.recipe.task import TaskSection
 from reasoning.recipe.teacher import LATER_KEYS, THROUGHPUT_KEYS, TailoredTeacherSection, TeacherSection
 from reasoning.records import stable_id
 
+_HUB_KEYS = ("HF_TOKEN",)
+_S3_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
 RecipeT = TypeVar("RecipeT", bound="RunRecipe")
 
 
@@ -67,6 +70,17 @@ class RunRecipe(Section):
     def student_engine(self) -> EngineSection:
         """How an engine that answers with the student is set up, sampled or served."""
         return EngineSection.of(self.student, self.cluster)
+
+    def secret_names(self) -> list[str]:
+        """The names of the secrets that a run takes, where they are set: keys of its teachers, of the hub, of S3."""
+        storage = _S3_KEYS if self.storage.path.startswith("s3://") else ()
+        return sorted({*self.teacher_secret_names(), *_HUB_KEYS, *storage})
+
+    def teacher_secret_names(self) -> list[str]:
+        """The names of the secrets without which a teacher cannot be asked."""
+        teachers = [self.teacher, *([first] if (first := getattr(self.teacher, "first", None)) else [])]
+        places = [endpoint for teacher in teachers for endpoint in teacher.all_endpoints]
+        return sorted({name for place in places for name in place.secret_names()})
 
     def fingerprint(self) -> str:
         """What makes a run directory this recipe's: a hash of `identity()`."""

@@ -61,7 +61,7 @@ def examine(recipe: Path | None, data: Path | None, address: str | None, probe: 
     wanted = address or wanted_address(chosen.cluster.address if chosen is not None else None)
     if wanted is not None:
         try:
-            connect(wanted)
+            connect(wanted, chosen.secret_names() if chosen is not None else ())
         except Refused as error:
             return [*checks, Check("cluster", State.FAIL, str(error), "Nothing else was looked at", wanted)]
         checks.append(Check("cluster", State.PASS, f"connected to {wanted}"))

@@ -33,6 +33,16 @@ def test_a_closed_journal_leaves_one_file(path: Path) -> None:
     assert files_of(path) == ["journal.sqlite"]
 
 
+def test_a_new_journal_is_its_owners_alone_and_an_old_one_stays_as_it_is(path: Path) -> None:
+    opened = JournalFile(path, ballast_bytes=0)
+    files = [path.with_name(path.name + end) for end in ("", "-wal", "-shm")]
+    assert [file.stat().st_mode & 0o077 for file in files] == [0, 0, 0]
+    opened.close()
+    path.chmod(0o640)
+    JournalFile(path, ballast_bytes=0).close()
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
 def test_a_transaction_is_whole_or_not_at_all(path: Path) -> None:
     file = JournalFile(path, ballast_bytes=0)
     with pytest.raises(KeyboardInterrupt), file.transaction(durable=True) as db:

@@ -11,6 +11,9 @@ from actors.ray_api.internals import (
     AUTHENTICATION_LOGGER,
     CLEANER_CALLBACK,
     DATASETS_CALLBACK,
+    JOB_CLIENT_LOGGERS,
+    cluster_store,
+    job_client,
     machine_resources,
     torch_trainer_without,
 )
@@ -18,6 +21,8 @@ from tests.conftest import ROOT
 
 PRIVATE = [
     ("ray._private.utils", "get_num_cpus"),
+    ("ray._raylet", "GcsClient"),
+    ("ray.dashboard.modules.dashboard_sdk", "SubmissionClient._do_request"),
     ("ray._private.accelerators", "NvidiaGPUAcceleratorManager.get_current_node_num_accelerators"),
     ("ray._private.accelerators", "NvidiaGPUAcceleratorManager.get_current_process_visible_accelerator_ids"),
     ("ray._private.authentication.authentication_utils", "is_token_auth_enabled"),
@@ -51,6 +56,43 @@ def test_no_other_module_uses_a_private_name_of_ray() -> None:
 def test_ray_still_logs_authentication_under_that_name() -> None:
     module = importlib.import_module(AUTHENTICATION_LOGGER)
     assert module.__name__ == AUTHENTICATION_LOGGER
+
+
+@pytest.mark.parametrize("name", JOB_CLIENT_LOGGERS)
+def test_the_job_servers_client_still_logs_under_that_name(name: str) -> None:
+    module = importlib.import_module(name)
+    assert any(getattr(module, known).name == name for known in ("logger", "default_logger") if hasattr(module, known))
+
+
+@pytest.mark.parametrize("before", [None, "http://of-the-environment:1"])
+def test_the_job_servers_client_takes_the_address_it_is_given_and_waits_for_no_answer_for_ever(
+    before: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, object]] = []
+
+    def request(method: str, url: str, **options: object) -> None:
+        asked.append((url, options["timeout"]))
+        raise ConnectionError("no")
+
+    monkeypatch.setattr("requests.request", request)
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", before or "")
+    if before is None:
+        monkeypatch.delenv("RAY_API_SERVER_ADDRESS")
+    with pytest.raises(ConnectionError):
+        job_client("http://127.0.0.1:1", {"Authorization": "Bearer x"})
+    assert asked == [("http://127.0.0.1:1/api/version", (10.0, 60.0))]
+    assert os.environ.get("RAY_API_SERVER_ADDRESS") == before
+
+
+def test_the_clusters_store_keeps_what_is_put_there(ray_cluster: None) -> None:
+    import ray
+
+    store = cluster_store(ray.get_runtime_context().gcs_address)
+    assert store.internal_kv_get(b"tailor-test", None) is None
+    store.internal_kv_put(b"tailor-test", b"value", True, None)
+    assert store.internal_kv_get(b"tailor-test", None) == b"value"
+    store.internal_kv_put(b"tailor-test", b"", True, None)
+    assert store.internal_kv_get(b"tailor-test", None) == b""  # there, unlike what never was
 
 
 @pytest.mark.parametrize("name", [DATASETS_CALLBACK, CLEANER_CALLBACK])

@@ -1,21 +1,38 @@
-"""What a cluster has before it is started, and what is said when it does not start."""
+"""What a cluster has before it is started, what goes along to one, and what is said when it is not there."""
 
-from typing import Any
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
 
 import pytest
 import ray
 
+from actors.ray_api import job_keys
 from actors.ray_api.internals import machine_resources
+from pipelines.run import cluster
 from pipelines.run.cluster import ClusterError, connect, resources
+from tests.conftest import ROOT
 
 
-def test_a_cluster_not_started_yet_has_what_this_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def not_connected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    for name in ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("not_connected")
+def test_a_cluster_not_started_yet_has_what_this_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray, "init", lambda **_: pytest.fail("a cluster was started"))
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
     assert resources(None) == machine_resources()
 
 
+@pytest.mark.usefixtures("not_connected")
 @pytest.mark.parametrize(
     ("address", "raised", "expected"),
     [
@@ -24,7 +41,7 @@ def test_a_cluster_not_started_yet_has_what_this_machine_has(monkeypatch: pytest
             Exception("The node timed out during startup."),
             "Ray did not start on this machine: The node timed out",
         ),
-        ("10.0.0.1:6379", ConnectionError("refused"), "cannot connect to a Ray cluster at 10.0.0.1:6379: refused"),
+        ("auto", ConnectionError("refused"), "cannot connect to a Ray cluster at auto: refused"),
     ],
 )
 def test_a_ray_that_does_not_come_up_is_one_message(
@@ -33,25 +50,90 @@ def test_a_ray_that_does_not_come_up_is_one_message(
     def fails(**_: object) -> None:
         raise raised
 
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", fails)
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with pytest.raises(ClusterError, match=expected):
         connect(address)
 
 
-def test_certificates_and_proxies_go_along_to_a_cluster_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SSL_CERT_FILE", "https_proxy"):
-        monkeypatch.setenv(name, f"/of/{name}")
-    given: dict[str, Any] = {}
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+@pytest.mark.usefixtures("not_connected")
+@pytest.mark.parametrize("given", ["address", "variable"])
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://127.0.0.1:8265", "takes whole runs: tailor submit RECIPE --address http://127.0.0.1:8265"),
+        ("https://ray.example.com", "is the address of a cluster's job server"),
+        ("ray://127.0.0.1:10001", "a run's driver must be inside the cluster, which ray:// is not. Submit the run"),
+        ("127.0.0.1:port", "is no address of a Ray cluster: give HOST:6379"),
+        ("127.0.0.1:1", "nobody answers there"),
+        ("no-such-host.invalid:6379", "nobody answers there"),
+    ],
+)
+def test_an_address_that_is_none_is_told_at_once(
+    address: str, said: str, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray, "init", lambda **_: pytest.fail("Ray was asked, which takes a minute and a half"))
+    if given == "variable":
+        monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(ClusterError) as refused:
+        connect(address if given == "address" else None)
+    assert said in str(refused.value)
+
+
+@pytest.mark.usefixtures("not_connected")
+def test_a_port_that_says_nothing_is_told_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cluster._ANSWER_S * 2 <= 10
+    monkeypatch.setattr(cluster, "_ANSWER_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        with pytest.raises(ClusterError, match="it takes connections and says nothing"):
+            connect(f"127.0.0.1:{silent.getsockname()[1]}")
+        assert time.monotonic() - began < 3
+
+
+@pytest.mark.usefixtures("not_connected")
+def test_a_job_stays_in_its_own_cluster_whatever_the_recipe_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, object] = {}
     monkeypatch.setattr(ray, "init", lambda **options: given.update(options))
-    connect("ray://elsewhere:10001")
-    assert given["runtime_env"]["env_vars"].items() >= {
-        ("SSL_CERT_FILE", "/of/SSL_CERT_FILE"),
-        ("https_proxy", "/of/https_proxy"),
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    connect("http://elsewhere:8265", ["OPENAI_API_KEY"])
+    assert given["address"] == "10.0.0.1:6379"
+    assert given["runtime_env"] == {"worker_process_setup_hook": job_keys.HOOK}  # what goes along is the job's matter
+
+
+SEES = """
+import json, os, sys
+import ray
+from pipelines.run.cluster import connect
+connect(sys.argv[1], ["TAILOR_TEST_KEY", "TAILOR_TEST_ABSENT"])
+@ray.remote(num_cpus=0)
+class Worker:
+    def sees(self):
+        names = ("TAILOR_TEST_KEY", "TAILOR_TEST_OTHER", "https_proxy", "SSL_CERT_FILE")
+        return {name: os.environ.get(name) for name in names}
+worker = Worker.remote()
+print(json.dumps([ray.get(worker.sees.remote()), ray.get_runtime_context().get_runtime_env_string()]))
+"""
+
+
+def test_keys_certificates_and_proxies_go_along_to_a_cluster_of_others_and_are_not_shown(
+    ray_cluster: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four seconds: a driver and a worker of another process on the session's Ray."""
+    going = {
+        "TAILOR_TEST_KEY": "tk-goes-along",
+        "https_proxy": "http://me:tk-password@proxy:1",
+        "SSL_CERT_FILE": "/of/certificates",
     }
-    given.clear()
-    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")  # inside a job its own environment holds
-    connect("ray://elsewhere:10001")
-    assert given["runtime_env"] is None
+    done = subprocess.run(
+        [sys.executable, "-c", SEES, str(ray.get_runtime_context().gcs_address)],
+        cwd=ROOT,
+        env={**os.environ, **going, "TAILOR_TEST_OTHER": "tk-stays-here"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    seen, shown = json.loads(done.stdout.splitlines()[-1])
+    assert seen == {**going, "TAILOR_TEST_OTHER": None}
+    assert "tk-" not in shown and job_keys.VARIABLE in shown

@@ -1,0 +1,149 @@
+"""The way to a cluster's job server: its address, the token, and whether it is there.
+
+Owns: which address is meant, and the sentence for every way in which it cannot be used.
+
+Invariants
+- Whatever is wrong is told within ten seconds, and before anything is sent but the token to a server that asks for one.
+- No message holds the token.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import json
+import os
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from pipelines.run.jobs.cluster_token import CURE, ClusterError, asks_for_token, cluster_token
+
+DEFAULT_ADDRESS = "http://127.0.0.1:8265"
+_PORT = 8265
+_ANSWER_S = 5.0
+_TUNNEL = (
+    "Its job server listens on the head node alone: ray dashboard cluster.yaml, or ssh -N -L "
+    "8265:127.0.0.1:8265 HEAD, brings it to http://127.0.0.1:8265"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A job server that answered: its address, what each request carries, the version of its Ray."""
+
+    address: str
+    headers: dict[str, str] = field(repr=False)
+    ray_version: str
+
+    @property
+    def closed(self) -> bool:
+        """Whether what is sent there can be read by nobody on the way: it is encrypted, or stays on this machine."""
+        parts = urlsplit(self.address)
+        return parts.scheme == "https" or _is_loopback(parts.hostname or "")
+
+
+def job_address(given: str | None) -> str:
+    """The address of the job server: as given, else as RAY_API_SERVER_ADDRESS or RAY_ADDRESS has it, else on this
+    machine. Raises `ClusterError` for an address of another kind."""
+    named, source = given, "--address"
+    for variable in ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"):
+        if not named:
+            named, source = os.environ.get(variable, "").strip() or None, variable
+    if not named or named in ("auto", "local"):
+        return DEFAULT_ADDRESS
+    scheme, separator, place = named.rpartition("://")
+    cure = f"give the job server's, mostly --address http://HOST:{_PORT}"
+    if scheme and scheme not in ("http", "https"):
+        raise ClusterError(f"{source} {named}: runs are submitted to a cluster's job server; {cure}")
+    try:
+        parts = urlsplit(f"//{place}")
+        port = parts.port
+    except ValueError:
+        raise ClusterError(f"{source} {named}: this is no address; {cure}") from None
+    if not parts.hostname or parts.username is not None or parts.query:
+        raise ClusterError(f"{source}: this is no address of a job server; {cure}, without user, password or query")
+    if not separator and (port is None or port == 6379):
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        return f"http://{host}:{_PORT}"  # the cluster's own address: its job server is beside it
+    return f"{scheme or 'http'}://{place.rstrip('/')}"
+
+
+def access(given: str | None) -> Access:
+    """The way to the job server at `given`, which was tried. Raises `ClusterError`."""
+    address = job_address(given)
+    token = cluster_token()
+    headers = _bearer(token) if token and asks_for_token() else {}
+    status, body = _version(address, headers)
+    if status == 401 and token and not headers:  # it asks for one, whatever RAY_AUTH_MODE says here
+        headers = _bearer(token)
+        status, body = _version(address, headers)
+    if status in (401, 403):
+        what = "does not take this machine's token" if headers else "asks for a token, and there is none here"
+        raise ClusterError(f"the cluster at {address} {what}. {CURE}")
+    version = body.get("ray_version") if status == 200 and isinstance(body, dict) else None
+    if not isinstance(version, str):
+        raise ClusterError(
+            f"what answers at {address} is no job server of Ray (status {status} for /api/version). Give the address "
+            f"of the head node's dashboard, mostly http://HOST:{_PORT}"
+        )
+    return Access(address, headers, version)
+
+
+def _version(address: str, headers: Mapping[str, str]) -> tuple[int, object]:
+    try:
+        status, body = request(f"{address}/api/version", headers, timeout_s=_ANSWER_S)
+    except urllib.error.URLError as error:
+        if isinstance(error.reason, ssl.SSLError):
+            raise ClusterError(f"{address}: its certificate is not trusted, or it speaks plain http there") from None
+        raise ClusterError(
+            f"cannot reach a job server at {address} ({error.reason}). Check the address and that the cluster is up. "
+            f"{_TUNNEL}"
+        ) from None
+    except TimeoutError:
+        raise ClusterError(
+            f"{address} takes connections and says nothing for {_ANSWER_S:g} s. Check that the tunnel is up and the "
+            "address is the job server's"
+        ) from None
+    except (OSError, http.client.HTTPException) as error:
+        raise ClusterError(
+            f"what answers at {address} is no job server of Ray, or a tunnel that leads to none "
+            f"({type(error).__name__}). {_TUNNEL}"
+        ) from None
+    try:
+        return status, json.loads(body)
+    except ValueError:
+        return status, None
+
+
+def request(
+    url: str, headers: Mapping[str, str], method: str = "GET", data: bytes | None = None, timeout_s: float = 30.0
+) -> tuple[int, bytes]:
+    """One request: status and body. No redirect is followed, which would take the token elsewhere. Raises `OSError`
+    (`URLError` where no connection comes about) or `HTTPException`."""
+    asked = urllib.request.Request(url, data=data, headers=dict(headers), method=method)
+    try:
+        with urllib.request.build_opener(_NoRedirect()).open(asked, timeout=timeout_s) as reply:
+            return reply.status, reply.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
