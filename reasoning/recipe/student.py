@@ -106,8 +106,12 @@ class StudentSection(ChatSection, PrecisionSection):
 
     @property
     def source(self) -> str:
-        """The folder or hub id that `transformers` and vLLM load."""
-        return str(EMBEDDED_STUDENT) if self.model == "embedded" else self.model
+        """The folder, from the root on (a trainer's worker runs in a folder of its own), or the hub id that
+        `transformers` and vLLM load."""
+        if self.model == "embedded":
+            return str(EMBEDDED_STUDENT)
+        folder = Path(self.model).expanduser()
+        return str(folder.absolute()) if self.model.strip() and folder.is_dir() else self.model
 
     def asked_plainly(self, prompt: str) -> StudentSection:
         """The same student asked in the plain text of `prompt`, for which it needs no keys of a chat template."""

@@ -36,6 +36,9 @@ def student_faults(recipe: Recipe, notes: list[str]) -> Iterator[PreflightFault]
     """What keeps the recipe's student from being loaded, sampled and taught; what is merely odd is added to `notes`."""
     source = recipe.student.source
     folder = Path(source).expanduser()
+    if not source.strip():
+        yield PreflightFault("student.model", "it is empty", "Give a folder in Hugging Face format, or a hub id")
+        return
     if folder.is_dir():
         faults = list(folder_faults(folder))
         config = None if faults else read_config(folder / "config.json")
@@ -53,9 +56,7 @@ def student_faults(recipe: Recipe, notes: list[str]) -> Iterator[PreflightFault]
         yield form_fault(folder.name, f"{source} is a file")
         return
     elif not _HUB_ID.fullmatch(source):
-        yield PreflightFault(
-            "student.model", f"no folder {source}", "Give a folder in Hugging Face format, or a hub id"
-        )
+        yield PreflightFault("student.model", f"no folder {source}", _meant(source))
         return
     else:
         found = _hub_config(source)
@@ -80,6 +81,23 @@ def student_faults(recipe: Recipe, notes: list[str]) -> Iterator[PreflightFault]
             notes += [f"student.model: {note}."] if note else []
         except TrialFailed as error:
             yield PreflightFault("student.model", error.what, error.cure)
+
+
+def _meant(source: str) -> str:
+    """What to write instead of a name that is neither a folder nor a hub id."""
+    page = re.match(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co|hf:/)/([\w.-]+/[\w.-]+)", source)
+    if page is not None:
+        return f"Give the model's id alone: {page[1]}"
+    revision = re.fullmatch(r"([\w.-]+/[\w.-]+)@([\w./-]+)", source)
+    if revision is not None:
+        return (
+            f"Fetch that revision (`hf download {revision[1]} --revision {revision[2]} --local-dir DIR`), and give DIR"
+        )
+    if "://" in source:
+        return "Fetch it into a folder that every node sees, and give that"
+    if re.fullmatch(r"[\w.-]+(?:/[\w.-]+)?:[\w.-]+", source):
+        return "That is a name of Ollama's, whose weights are quantized: give the model's id on the Hugging Face hub"
+    return "Give a folder in Hugging Face format, or a hub id"
 
 
 def _hub_config(source: str) -> Path | PreflightFault:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.run.checks.student_files import PreflightFault
 from pipelines.run.preflight import PreflightError, check
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.student.checkpoint import save_student
@@ -83,6 +84,48 @@ def test_weights_that_are_a_pointer_or_cut_off(tmp_path: Path, student: Path) ->
 def test_more_tokens_than_positions(student: Path) -> None:
     fault = only(f"{SMALL}learning: {{training: {{max_tokens: 513}}}}", student)
     assert fault.place == "learning.training.max_tokens" and "512" in fault.what
+
+
+# What people write for a student's name, and a word of the cure.
+NAMES = [
+    ("https://huggingface.co/Qwen/Qwen3-0.6B", "id alone: Qwen/Qwen3-0.6B"),
+    ("https://huggingface.co/Qwen/Qwen3-0.6B/tree/main", "id alone: Qwen/Qwen3-0.6B"),
+    ("hf.co/Qwen/Qwen3-0.6B", "id alone: Qwen/Qwen3-0.6B"),
+    ("hf://Qwen/Qwen3-0.6B", "id alone: Qwen/Qwen3-0.6B"),
+    ("Qwen/Qwen3-0.6B@main", "hf download Qwen/Qwen3-0.6B --revision main"),
+    ("s3://bucket/model", "folder that every node sees"),
+    ("llama3.2:1b", "Ollama"),
+    ("./models/mine", "a folder in Hugging Face format"),
+    ("C:\\models\\mine", "a folder in Hugging Face format"),
+    ("Qwen 3", "a folder in Hugging Face format"),
+    ("", "a folder in Hugging Face format"),
+]
+
+
+@pytest.mark.parametrize(("name", "cure"), NAMES)
+def test_a_name_that_is_no_student_s(name: str, cure: str) -> None:
+    fault = _named(name)
+    assert fault.place == "student.model" and cure in fault.cure
+
+
+def _named(name: str) -> PreflightFault:
+    with pytest.raises(PreflightError) as caught:
+        check(parse_recipe(f"{SMALL}student: {{model: '{name}'}}", "mine.yaml"), "mine.yaml", LAPTOP)
+    (fault,) = caught.value.faults
+    return fault
+
+
+def test_a_folder_is_found_from_where_the_command_runs_and_from_home(
+    student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trainer's worker runs in a folder of its own, so it is told the whole path."""
+    shutil.copytree(student, tmp_path / "models" / "mine")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("models/mine", "./models/mine/", "~/models/mine"):
+        recipe = parse_recipe(f"{SMALL}student: {{model: '{name}'}}", "mine.yaml")
+        assert recipe.student.source == str(tmp_path / "models" / "mine") and recipe.student.model == name
+        assert check(recipe, "mine.yaml", LAPTOP).prompts
 
 
 def test_a_hub_student_without_a_hub(student: Path) -> None:
