@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -86,9 +87,22 @@ def test_every_ray_asks_for_a_token_and_listens_to_its_own_machine(prepared: dic
     assert "security_group" not in prepared["provider"]  # Ray's own: ssh, and the cluster's machines to each other
 
 
-def test_the_teachers_key_is_a_file_of_its_owner(prepared: dict[str, Any]) -> None:
+def test_the_teachers_key_is_a_file_of_its_owner_and_a_node_without_one_is_set_up_all_the_same(
+    prepared: dict[str, Any], tmp_path: Path
+) -> None:
     (command,) = [one for one in prepared["setup_commands"] if "secrets.env" in one]
-    assert command.startswith("umask 077 && ") and command.endswith("> ~/.config/tailor/secrets.env")
+    (tmp_path / "venv/bin").mkdir(parents=True)
+    for store in (tmp_path / "venv/bin/python", tmp_path / "venv/bin/gcloud"):
+        store.write_text("#!/bin/sh\necho KEY=1\n")
+        store.chmod(0o755)
+    environment = {"HOME": str(tmp_path), "PATH": f"{tmp_path}/venv/bin:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-c", command], env=environment, check=True)
+    kept = tmp_path / ".config/tailor/secrets.env"
+    assert kept.read_text() == "KEY=1\n" and kept.stat().st_mode & 0o077 == 0
+    for store in (tmp_path / "venv/bin/python", tmp_path / "venv/bin/gcloud"):
+        store.write_text("#!/bin/sh\nexit 1\n")
+    done = subprocess.run(["bash", "-c", command], env=environment, check=True, capture_output=True, text=True)
+    assert "this node has no key of its own" in done.stdout and kept.read_text() == ""
 
 
 def test_what_is_sent_to_nodes_is_no_run_and_no_environment(prepared: dict[str, Any]) -> None:
