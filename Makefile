@@ -11,7 +11,7 @@ STAMP  := $(VENV)/.installed-$(notdir $(basename $(LOCK)))
 # that it imports again: 7 of the 14 s of CPU that a worker of pytest takes to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo quick test test-all check docs format install clean
+.PHONY: demo quick test test-all chaos check docs format install clean
 
 demo: install
 	$(BIN)/python -m pipelines.demo
@@ -48,6 +48,10 @@ test-all: install check
 	$(QUICK_TESTS) || failed=1; \
 	$(BIN)/python -m pytest -m "not quick" || failed=1; \
 	exit $$failed
+
+# Thirty runs of which each loses a part at a random moment; about an hour on two cores.
+chaos: install
+	$(BIN)/python -m bench.chaos
 
 check: install
 	$(BIN)/ruff format --check .

@@ -1,0 +1,103 @@
+"""What must hold of a run's directory: at every moment, and at the end of a run that lost its parts.
+
+Owns: the watcher that opens every file again and again while a run writes, and the checks of a finished run.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from actors.journal.audit import audit
+from reasoning.files.tables import read_table
+from reasoning.records import Attempt, Rationale
+from reasoning.rounds.directory import RunDirectory, RunDirectoryError
+from reasoning.rounds.phase_order import Phase, phases_of
+from reasoning.rounds.requests import shown_mistakes
+
+LOOK_EVERY_S = 0.5
+
+
+class Watcher(threading.Thread):
+    """Opens all that a run's directory holds, until it is told to stop. `unreadable`: what could not be read, and
+    why; `looks`: how often it looked."""
+
+    def __init__(self, directory: RunDirectory) -> None:
+        super().__init__(daemon=True)
+        self._directory = directory
+        self._done = threading.Event()
+        self.unreadable: list[str] = []
+        self.looks = 0
+
+    def run(self) -> None:
+        while not self._done.wait(LOOK_EVERY_S):
+            self.look()
+
+    def stop(self) -> None:
+        self._done.set()
+        self.join()
+        self.look()
+
+    def look(self) -> None:
+        self.looks += 1
+        try:
+            self._directory.finished()
+            if self._directory.recipe_file.exists():
+                self._directory.recipe()
+        except (RunDirectoryError, OSError) as error:
+            self.unreadable.append(f"{type(error).__name__}: {error}")
+        for table in sorted(self._directory.path.glob("round-*/*.parquet")):
+            try:
+                pq.read_table(table)
+            except FileNotFoundError:  # a phase that is done again removes its own unfinished files
+                continue
+            except (pa.ArrowException, OSError) as error:
+                self.unreadable.append(f"{table}: {type(error).__name__}: {error}")
+        if self._directory.journal.exists():
+            try:
+                answered(self._directory.journal)
+            except sqlite3.Error as error:
+                if "no such table" not in str(error):  # in the moment in which it is made
+                    self.unreadable.append(f"{self._directory.journal}: {error}")
+
+
+def answered(journal: Path) -> dict[str, int]:
+    """How often each request that has its reply was sent."""
+    if not journal.exists():
+        return {}
+    with sqlite3.connect(f"file:{journal}?mode=ro", uri=True) as db:
+        return dict(db.execute("SELECT key, sends FROM calls WHERE status = 'answered'").fetchall())
+
+
+def asked_again(before: Mapping[str, int], journal: Path) -> int:
+    """How many of the requests that had their reply `before` were sent once more."""
+    now = answered(journal)
+    return sum(now.get(key, 0) != sends for key, sends in before.items())
+
+
+def faults(directory: RunDirectory, rounds: int) -> list[str]:
+    """What is wrong with the finished run of `rounds` rounds after round 0."""
+    found = [f"journal: {fault.place}: {fault.what}" for fault in audit(directory.journal).faults]
+    order = [(number, phase) for number in range(rounds + 1) for phase in phases_of(number)]
+    done = [(record.round, record.phase) for record in directory.finished()]
+    if done != order:
+        found.append(f"phases {done} and not {order}")
+    for number in range(1, rounds + 1):
+        found += _unanswered(directory, number)
+    return found
+
+
+def _unanswered(directory: RunDirectory, number: int) -> list[str]:
+    """Whether a round's exam has missed questions with neither feedback nor a failure that was counted."""
+    files, shown = directory.round(number), directory.recipe().learning.mistakes_per_question
+    missed = {mistake.id for mistake in shown_mistakes(read_table(files.exam, Attempt), shown)}
+    told = {rationale.mistake_id for rationale in read_table(files.rationales, Rationale)}
+    done = {(record.round, record.phase): record.metrics for record in directory.finished()}
+    failed = int(done[number, Phase.FEEDBACK].get("failed", 0))
+    without = len(missed - told)
+    return [f"round {number}: {without} mistakes without feedback, {failed} failures"] if without > failed else []
