@@ -113,11 +113,18 @@ def configured() -> dict[str, str]:
 
 def configuration() -> list[Path]:
     """The files and folders that those settings lie in and point to."""
-    found = [Path(name) for name in _CONFIGURATION_FILES if Path(name).exists()]
+    found = {Path(name) for name in _CONFIGURATION_FILES if Path(name).exists()}
     listed = subprocess.run(["pip", "config", "list"], text=True, capture_output=True).stdout
-    for word in [*shlex.split(listed.replace("=", " ")), *configured().values()]:
-        for one in word.split():
-            path = Path(one.removeprefix("file://"))
-            if path.is_absolute() and path.exists() and not str(path).startswith(("/etc/", "/usr/", "/root/")):
-                found.append(Path(*path.parts[:3]))  # an index refers to files beside it
-    return sorted(set(found))
+    for setting in [*shlex.split(listed.replace("=", " ")), *configured().values()]:
+        found |= folders_in(setting)
+    return sorted(found)
+
+
+def folders_in(setting: str) -> set[Path]:
+    """The folders of this machine in which what a setting names lies: packages and indexes, by path or address."""
+    found = set()
+    for word in setting.split():
+        path = Path(word.removeprefix("file://"))
+        if path.is_absolute() and path.exists() and not str(path).startswith(("/etc/", "/usr/", "/root/")):
+            found.add(Path(*path.parts[:3]))  # an index refers to files beside it
+    return found

@@ -161,18 +161,6 @@ def pins(lock: str) -> Iterator[str]:
     yield from (ROOT / lock).read_text(encoding="utf-8").split()
 
 
-def test_ec2_takes_every_node_as_it_is_written() -> None:
-    """By EC2's own description, which boto3 ships."""
-    loaders = pytest.importorskip("botocore.loaders", reason="boto3 is not installed: pip install -r locks/aws.txt")
-    model, validate = (pytest.importorskip(f"botocore.{name}") for name in ("model", "validate"))
-    ec2 = model.ServiceModel(loaders.Loader().load_service_model("ec2", "service-2"))
-    shape = ec2.operation_model("RunInstances").input_shape
-    for name, kind in node_configs("aws").items():
-        report = validate.ParamValidator().validate({**kind, "MinCount": 1, "MaxCount": 1}, shape)
-        unknown = set(kind) - set(shape.members)
-        assert not report.has_errors() and not unknown, f"{name}: {report.generate_report()} {unknown}"
-
-
 def test_google_takes_every_node_as_it_is_written() -> None:
     """By Compute Engine's own description, which google-api-python-client ships."""
     found = pytest.importorskip(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.node_install.chroot import configuration, configured, why_not
+from bench.node_install.chroot import configured, folders_in, why_not
 
 
 def test_indexes_and_certificates_are_handed_on_and_keys_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,11 +17,11 @@ def test_indexes_and_certificates_are_handed_on_and_keys_are_not(monkeypatch: py
     assert "OPENAI_API_KEY" not in configured()
 
 
-def test_folders_of_packages_that_are_configured_are_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PIP_FIND_LINKS", f"{tmp_path}/wheels file://{tmp_path}/index/simple {tmp_path}/none")
-    (tmp_path / "wheels").mkdir()
+def test_folders_of_packages_that_are_configured_are_seen(tmp_path: Path) -> None:
     (tmp_path / "index/simple").mkdir(parents=True)
-    assert Path(*tmp_path.parts[:3]) in configuration()
+    seen = {Path(*tmp_path.parts[:3])}
+    assert folders_in(f"{tmp_path}/index") == folders_in(f"file://{tmp_path}/index/simple {tmp_path}/none") == seen
+    assert folders_in("https://index.example.org/simple 180 relative/folder /etc/ssl/certs /nowhere/at/all") == set()
 
 
 @pytest.mark.parametrize(("user", "said"), [(1000, "needs root"), (0, "debootstrap")])
