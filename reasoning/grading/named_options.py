@@ -34,7 +34,7 @@ _DECIMAL_COMMA = re.compile(r"\A([0-9]+),([0-9]{1,2})\Z")
 _DATE = re.compile(r"(?<![0-9/-])([0-9]{1,4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,4})(?![0-9/-])")
 _ARTICLES = frozenset(("a", "an", "the"))
 _FILLERS = frozenset(("is", "it", "are", "be", "so", "would", "must", "of", "in", "to", "one", "s", "that", "this"))
-_DENIED = re.compile(r"\b(?:not|rather than|instead of)\b[^,.;]*")
+_DENIED = re.compile(r"\b(?:not|rather than|instead of|unlike|other than)\b(?:[^,.;]|[.,](?=[0-9]))*", re.IGNORECASE)
 _VALUED = re.compile(
     r"[\s$€£(]*-?[\s$€£]*(?:[0-9.\\]|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|half"
     r"|a)\b)",
@@ -84,10 +84,15 @@ def is_option_text(said: str, choices: tuple[str, ...], index: int) -> bool:
 
 def options_within(text: str, choices: tuple[str, ...]) -> Iterator[str]:
     """The letters of all options whose text stands somewhere in `text`."""
-    words = f" {' '.join(_tokens(text))} "
-    for option in _options(choices):
-        if option.text.strip() and option.text in words:
-            yield option.letter
+    plain_text = plain_numerals(text)
+    low = plain_text.lower()
+    looked_for = [
+        option
+        for option in _options(choices)
+        if option.text.strip() and all(word in low for word in option.text.split() if word.isalpha())
+    ]
+    words = f" {' '.join(_tokens(plain_text))} " if looked_for else ""
+    yield from (option.letter for option in looked_for if option.text in words)
 
 
 @lru_cache(maxsize=4096)

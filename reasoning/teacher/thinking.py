@@ -21,13 +21,13 @@ from reasoning.teacher.turns import next_turn
 _NAME = r"(?:[a-z]{1,12}[:_])?(?:think|thinking|thoughts?|reasoning|scratchpad)"
 _CLOSED = re.compile(
     rf"(?:<|&lt;)/\s*{_NAME}\s*(?:>|&gt;)|\[/\s*(?:think|thinking|reasoning)\s*\]|◁/think▷"
-    r"|<\|(?:end_(?:of_)?(?:thought|thinking|think|reasoning)|/think(?:ing)?|inner_suffix)\|>|<channel\|>"
+    r"|<\|(?:end_(?:of_)?(?:thought|thinking|think|reasoning)|/think(?:ing)?|inner_suffix)\|>|<channel\|>|<unused95>"
     r"|<\|channel\|>\s*final\b[^<\n]{0,60}(?:<\|constrain\|>[^<\n]{0,60})?<\|message\|>",
     re.IGNORECASE,
 )
 _OPENED = re.compile(
     rf"(?:<|&lt;){_NAME}\s*(?:>|&gt;)|\[(?:think|thinking|reasoning)\]|◁think▷"
-    r"|<\|(?:(?:begin|start)_(?:of_)?(?:thought|thinking|think|reasoning)|think(?:ing)?|inner_prefix)\|>|<\|channel>thought\b"
+    r"|<\|(?:(?:begin|start)_(?:of_)?(?:thought|thinking|think|reasoning)|think(?:ing)?|inner_prefix)\|>|<\|channel>thought\b|<unused94>(?:thought\b)?"
     r"|<\|channel\|>\s*(?:analysis|commentary)\b[^<\n]{0,60}(?:<\|constrain\|>[^<\n]{0,60})?<\|message\|>",
     re.IGNORECASE,
 )

@@ -41,12 +41,18 @@ _SPEAKERS = (
     r"question|q|human|user|customer|student\s+question|instruction|input|new\s+question|next\s+question|prompt|用户|问题"
     r"|вопрос|frage|pregunta|domanda|utilisateur|usuario"
 )
-_HEADINGS = r"problem|exercise|task|example|puzzle|new\s+problem|next\s+problem|another\s+(?:problem|question|example)"
-_NUMBERED = r"question|q|problem|exercise|task|example|puzzle"  # "Exercise 2." and "Problem 2" on a line of its own
+_HEADINGS = (
+    r"problem|exercise|task|example|puzzle|quiz|test|(?:new|next)\s+problem"
+    r"|(?:here(?:['’]s|\s+is)\s+)?(?:another|a\s+new|the\s+next)\s+(?:problem|question|example|exercise)"
+)
+_NUMBERED = (
+    r"question|q|problem|exercise|task|example|puzzle|quiz|test"  # "Exercise 2." and "Problem 2" on a line of its own
+)
 _LINE = re.compile(  # begins with its newline, so that a search skips from line to line
-    r"\n[ \t\r*#>]*(?=[qhucsinptefad用问в\n])(?:"
+    r"\n[ \t\r*#>]*(?=[qhucsinptefad用问в\[\n])(?:"
     rf"(?:(?P<speaker>{_SPEAKERS})|{_HEADINGS})[ \t]*\#?[0-9]*[ \t]*(?:[*_]*[:：]|[*_]+[ \t]*(?=\n))"
-    r"|(?:(?<=\#)|(?<=\#[ \t]))(?P<title>question|user|human|instruction)[ \t]*[0-9]*[ \t]*(?=\n)"
+    r"|(?P<title>(?:(?:(?<=\#)|(?<=\#[ \t]))(?:question|user|human|instruction)[ \t]*[0-9]*"
+    r"|\[(?:question|user|human|instruction|input)\]))[ \t]*(?=\n)"
     r"|(?P<role>user|human)[ \t]*(?=\n)"
     rf"|(?:{_NUMBERED})[ \t]*(?:no\.?[ \t]*)?\#?[0-9]{{1,3}}[*_]*(?:[.)](?=[*_ \t\n])|[*_ \t]*(?=\n))"
     r"|\n[ \t*]*(?P<next>[2-9][.)][ \t][^\n?]{4,200}\?)"

@@ -43,7 +43,7 @@ _TEXT_VALUE = re.compile(r"\[?\s*([\"'])((?:[^\"'\\\n]|\\.|(?!\1)[\"'])*)\1(?!\s
 _LIST_VALUE = re.compile(r"\[[^\[\]\n]*\]")  # of more than one
 _BARE_VALUE = re.compile(r"[^,}\n]*")
 _INVERTED = re.compile(
-    r"\bis (?:clearly |therefore |thus |definitely |indeed )?(?:the|my) (?:\w+ )?\Z"
+    r"\bis (?:clearly |therefore |thus |definitely |indeed )?(?:the|my) (?:(?!wrong|incorrect|false|bad|other)\w+ )?\Z"
 )  # "B is the answer"
 _AFTER_INVERTED = re.compile(r"answer\s*(?:[.!,;*)\n]|\Z|to\b|because\b|since\b|here\b|as\b)")
 _CLAUSE_START = re.compile(r"[.!?:;\n]\s|,\s(?:so|thus|hence|therefore)\b|\A")

@@ -57,7 +57,8 @@ _VARIABLE = re.compile(r"[ ]?(?:[xyzn]\b(?![-'’.][a-z])|\\)")
 _TERM = re.compile(r"[ ]?[-+*/×][ ]?[b-hj-z]\b(?![-'’.])|[ab]\b(?!['’])")  # "5 + y", "no. 7b"
 
 _PREPOSITION = re.compile(
-    r"\b(?:in|after|within|during|per|every|over|across|for|from|on|among|between|out of)[ ]+"
+    r"\b(?:in|after|within|during|per|every|over|across|for|from|on|with|among|between|out of"
+    r"|of(?=[ ]+(?:the|these|those|all|his|her|their)\b))[ ]+(?:\w+ing[ ]+)?"
     r"(?:(?:the|each|of|all|these|those|their|her|his|its|every|next|last|first|about|just|only)[ ]+)*\Z",
     re.IGNORECASE,
 )
@@ -77,7 +78,8 @@ _NOTHING_LEFT = re.compile(
 )
 _ASIDE = re.compile(r"(?<=[\w%])[ ]+\([^()]{1,100}\)\W{0,3}\Z")
 _DENIED_AFTER = re.compile(
-    r"[ ]*(?:(?:is|are|was|would[ ]be|must[ ]be)(?:[ ]+(?:not|wrong|incorrect|false|too[ ]+\w+|impossible)|n['’]t)"
+    r"[ ]*(?:(?:is|are|was|would[ ]be|must[ ]be)(?:[ ]+(?:not|wrong|incorrect|false|too[ ]+\w+|impossible"
+    r"|(?:my|the|a|an)[ ]+(?:first|initial|wrong|incorrect|earlier))|n['’]t)|(?:can|could)(?:not|n?['’]t|[ ]not)[ ]be"
     r"|ではない|ではありません|değil)\b"
 )
 _MONTH = (
@@ -85,9 +87,12 @@ _MONTH = (
     r"|Sept?|Oct|Nov|Dec)"
 )
 _DAY = re.compile(rf"(?:st|nd|rd|th)?[ ]+(?:of[ ]+)?{_MONTH}\b")
+_PART_OF = re.compile(r"[ ]+of[ ]+(?:which|whom|them|these|those)\b")
 _TAIL = 300
 _MOST_SENTENCES = 3  # looked at before the last one that holds a number, where all of its numbers are denied
 _AFTER = 100
+_AROUND = 48  # characters from a number's beginning that decide what it is, where it ends within half of them
+_MOST_REMEMBERED = 10_000
 
 
 def is_plain(said: str) -> bool:
@@ -263,6 +268,8 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
         position = max(end, found.end())
         if (found.start() > 3 and is_denied(line, found.start())) or _DENIED_AFTER.match(line, end):
             continue
+        if chosen is not None and _PART_OF.match(line, end):
+            continue  # "14 loaves, 2 of which are burnt"
         one = (answer, also, found.start(), end, worked)
         if chosen is None or not _PREPOSITION.search(line, max(0, found.start() - 40), found.start()):
             counted = None
@@ -277,6 +284,7 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
         joined = beside_another(line, begun, previous[2:4], FoundAnswer(previous[0], how))
         if joined is not None:
             return joined
+    begun -= line[:begun].endswith("√")
     if _HIGHER.search(line, begun, end + 8) and (higher := _worked(line[begun:], how)):
         return higher
     if _UPPER_END.search(line, max(0, begun - 20), begun):
@@ -330,13 +338,23 @@ def _in_words(text: str) -> FoundAnswer | None:
 def every_number(text: str) -> Iterator[str]:
     """All numbers of a text, in both readings where there are two."""
     line = text if is_plain(text) else plain_numerals(text).replace("{,}", ",")
+    ends: dict[str, int] = {}  # where a number ends that stands in the same surroundings as one before it
     position = 0
-    while found := CANDIDATE.search(line, position):
-        quantity = quantity_at(line, found.start())
+    for found in CANDIDATE.finditer(line):
+        start = found.start()
+        if start < position:
+            continue
+        around = line[start - 1 if start else 0 : start + _AROUND]
+        if around in ends:
+            position = start + ends[around]
+            continue
+        quantity = quantity_at(line, start)
         position = found.end()
         if quantity is None:
             continue
         position = max(position, quantity.end)
+        if len(ends) < _MOST_REMEMBERED and position - start < _AROUND // 2 and not around[-8:].isspace():
+            ends[around] = position - start
         if quantity.answer:
             yield quantity.answer
         if quantity.also:

@@ -9,12 +9,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from fractions import Fraction
-from functools import lru_cache
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _SUPERSCRIPT = re.compile(r"(?<=[0-9)])([⁺⁻]?[⁰¹²³⁴-⁹]{1,9})")
 _OTHER_SUPERSCRIPT = re.compile(r"[⁺⁻]?[⁰¹²³⁴-⁹]+")  # of a unit: cm²
-_VULGAR = re.compile(r"([0-9]?)([¼-¾⅐-⅞])")
+_PART = re.compile(r"[¼-¾⅐-⅞]")
+_PARTS = {
+    code: str(Fraction(unicodedata.numeric(chr(code))).limit_denominator(10))
+    for code in (*range(ord("¼"), ord("¾") + 1), *range(ord("⅐"), ord("⅞") + 1))
+}
+_AFTER_DIGIT = re.compile(r"(?<=[0-9])(?=[¼-¾⅐-⅞])")
 _SAME = {
     **dict.fromkeys("−–‒‐‑﹣⁃—―", "-"),
     **dict.fromkeys("·⋅∙•✕✖⨯", "×"),
@@ -60,16 +64,7 @@ def plain_numerals(text: str) -> str:
     """`text` with ASCII digits, "-" for every dash, "^3" for a superscript after a digit and "1/2" for ½."""
     if text.isascii():
         return text
-    text = _VULGAR.sub(_spelled, text)
+    if _PART.search(text):
+        text = _AFTER_DIGIT.sub(" ", text).translate(_PARTS)
     text = _SUPERSCRIPT.sub(lambda found: "^" + found[1].translate(_SUPERSCRIPTS), text)
     return _OTHER_SUPERSCRIPT.sub("", text).translate(_PLAIN)
-
-
-def _spelled(found: re.Match[str]) -> str:
-    part = _part(found[2])
-    return f"{found[1]} {part}" if found[1] else part
-
-
-@lru_cache(maxsize=32)
-def _part(glyph: str) -> str:
-    return str(Fraction(unicodedata.numeric(glyph)).limit_denominator(10))

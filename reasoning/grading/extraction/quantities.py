@@ -45,6 +45,7 @@ _PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "eighth"
 _EXPONENT = re.compile(r"[eE]([-+]?[0-9]{1,9})(?![\w])")
 _TEN = re.compile(r"[ ]?(?:×|\*|[xX])[ ]?10[ ]?(?:\^|\*\*)[ ]?(?:([-+]?[0-9]{1,9})|[({][ ]?([-+]?[0-9]{1,9})[ ]?[)}])")
 _POWER = re.compile(r"[ ]?(?:\^|\*\*)[ ]?(?:([-+]?[0-9]{1,9})|[({][ ]?([-+]?[0-9]{1,9})[ ]?[)}])?")
+_SPOKEN_POWER = re.compile(r"[ ]+(?:(squared)|cubed)\b", re.IGNORECASE)
 _OUT_OF = re.compile(r"[ ]+out of[ ]+([0-9]{1,15})(?![0-9/]|[.,][0-9])", re.IGNORECASE)
 _PERCENT = re.compile(r"[ ]*(?:%|percent\b|per cent\b|pct\b)", re.IGNORECASE)
 _SCALE = re.compile(
@@ -126,6 +127,8 @@ def _dressed(line: str, answer: str, start: int, end: int) -> Quantity:
     elif exponent := _EXPONENT.match(line, end):
         power = _power(Fraction(10), exponent[1])
         value, end = None if power is None or value is None else value * power, exponent.end()
+    elif spoken := _SPOKEN_POWER.match(line, end):
+        value, end = _power(value, "2" if spoken[1] else "3"), spoken.end()
     elif line[end : end + 1] == "^" or (line[end : end + 2] in (" ^", "**") and line[end + 2 : end + 3].isdigit()):
         raised = _POWER.match(line, end)
         exponent_text = (raised[1] or raised[2]) if raised else None

@@ -43,7 +43,7 @@ _IN_ALL = re.compile(r"[^.,;\n]{0,40}\b(?:altogether|in[ ]+total|in[ ]+all|total
 _APART = re.compile(r"[=;\n?()]|\b(?:because|since|which|who|if|when|where|not|but|or)\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!](?:\s|\Z)|\n")
 _WITHIN = re.compile(
-    r"[\s*_:]*(?:in|after|within|over|during|from|with|for|at|by|every|each[ ]+of|of)[ ]+"
+    r"[\s*_:]*(?:in|on|after|within|over|during|from|with|for|at|by|among|between|across|every|each[ ]+of|of)[ ]+"
     r"(?:(?:the|these|those|all|his|her|its|their)[ ]+)?[$]?\Z",
     re.IGNORECASE,
 )

@@ -50,11 +50,16 @@ _BESIDE = re.compile(
 )
 _ENDS = re.compile(
     rf"(?:[ ]+(?!{_VERB})[A-Za-z%°][\w°%/'’-]*){{0,3}}?[ ]*"
-    r"(?:[.;:!?)\]*]|,[ ]+(?:and[ ]+)?(?=[0-9])|,?[ ]+and[ ]|\Z|\n)",
+    r"(?:[.;:!?)\]*]|,[ ]+(?:and[ ]+)?(?=[0-9])|,?[ ]+(?:and|respectively)\b|\Z|\n)",
     re.IGNORECASE,
 )
+_SMALLER = re.compile(r"(?P<thing>[ ]?[A-Za-z]+)[ ]+(?P<name>)(?=[0-9])")  # "2 hours 30 minutes"
+_HUNDREDTHS = {"euros": ("cent", "cents"), "pounds": ("penny", "pence", "p")}
 _NAMED = re.compile(r"\b[A-Za-z][ ]*=[ ]*\Z")
 _BETWEEN = re.compile(r"\bbetween[ ]+[$]?\Z", re.IGNORECASE)
+_WITHIN = re.compile(
+    r"\b(?:in|on|after|within|during|over|with|among|from|for|of)[ ]+(?:the[ ]+)?[$]?\Z", re.IGNORECASE
+)
 _CLAUSE = re.compile(r"[ ]*(?:[a-z]\w*[ ]*)?[,;]?[ ]+(?:(?:and|while|but)[ ]+)?(?:[A-Z]\w*|she|he|they)[ ]+(\w+)[ ]+\Z")
 _VERB_BEFORE = re.compile(r"\b(?:[A-Z]\w*|she|he|they)[ ]+(\w+)[ ]+\Z")
 
@@ -70,7 +75,7 @@ def unless_several(line: str, found: FoundAnswer, end: int) -> FoundAnswer:
         return NO_ANSWER
     if _LIST.match(line, end):
         return NO_ANSWER
-    beside = _BESIDE.match(line, end)
+    beside = _BESIDE.match(line, end) or _SMALLER.match(line, end)
     other = quantity_at(line, beside.end()) if beside else None
     return found if beside is None or other is None else _counted_beside(line, found, beside, other)
 
@@ -85,8 +90,10 @@ def beside_another(line: str, start: int, before: tuple[int, int], first: FoundA
         return None
     if _BETWEEN.search(line, max(0, begun - 12), begun):
         return NO_ANSWER if _ENDS.match(line, other.end) else None
-    beside = _BESIDE.match(line, end)
+    beside = _BESIDE.match(line, end) or _SMALLER.match(line, end)
     if beside and beside.end() == start:
+        if "," in beside[0] and _WITHIN.search(line, max(0, begun - 24), begun):
+            return None  # "With 5 trays, 60 loaves."
         joined = _counted_beside(line, first, beside, other, named=bool(_NAMED.search(line, max(0, begun - 8), begun)))
         return None if joined is first else joined
     if (clause := _CLAUSE.match(line[:start], end)) and (verb := _VERB_BEFORE.search(line[max(0, begun - 40) : begun])):
@@ -102,9 +109,13 @@ def _counted_beside(
     before = line[: beside.start()]
     large = known_unit(thing) or (known_unit("$") if "$" in before[-20:] and not thing else None)
     small = known_unit(unit[1]) if unit else None
+    if large and unit and unit[1].lower() in _HUNDREDTHS.get(large[0], ()):
+        small = (large[0], Fraction(1, 100))
     if large and small and large[0] == small[0] and small[1] < large[1] and value is not None and found.answer:
         whole = Fraction(found.answer) * large[1] + value * small[1]
         return FoundAnswer(decimal(whole / large[1]), found.how, decimal(whole / small[1]))
+    if beside.re is _SMALLER:
+        return found
     if not thing and "," in beside[0] and not (named and beside["name"]):
         return found  # "5, 3 of which are red": a list has nothing but numbers
     return NO_ANSWER if other.answer != found.answer and _ENDS.match(line, other.end) else found

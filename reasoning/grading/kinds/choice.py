@@ -45,12 +45,14 @@ _BETWEEN = re.compile(
 )
 
 # "Eliminating A, B and D": what is named to be left out.
-_LETTER = r"[(\[*\"']*[A-Za-z][)\]*\"']*(?![\w'’])"
+_LETTER = r"[(\[*\"']*+[A-Za-z][)\]*\"']*+(?![\w'’])"
+_AND = r"\s*+(?:,\s*+(?:(?:and|or|nor|&)\s*+)?|(?:and|or|nor|&)\s*+)"  # possessive: no list is tried in two ways
 _LEFT_OUT = re.compile(
     r"\b(?:eliminat|rul|discard|exclud|reject|dismiss|remov|cross|set|leav)(?:e|es|ed|ing|s)?(?:\s+(?:out|off|aside))*\s+"
-    rf"(?:options?\s+|choices?\s+|answers?\s+|letters?\s+|out\s+)*{_LETTER}"
-    rf"(?:\s*(?:,\s*(?:and|or|&)?|and|or|&)\s*{_LETTER})+(?:\s+(?:out|off|aside)\b)?"
-    rf"|\b(?:not|n['’]t|neither|nor|none\s+of)\s+(?:option\s+)?{_LETTER}(?:\s*(?:,\s*(?:and|or|nor)?|and|or|nor)\s*{_LETTER})+",
+    rf"(?:options?\s+|choices?\s+|answers?\s+|letters?\s+|out\s+)*{_LETTER}(?:{_AND}{_LETTER})++(?:\s+(?:out|off|aside)\b)?"
+    rf"|{_LETTER}(?:{_AND}{_LETTER})*+\s+(?:(?:is|are|was|were|being|can\s+be|have\s+been|all)\s+)*+"
+    r"(?:eliminated|ruled\s+out|excluded|discarded|crossed\s+out|rejected)\b"
+    rf"|(?:\b(?:not|neither|nor|none\s+of)|n['’]t)\s+(?:option\s+)?{_LETTER}(?:{_AND}{_LETTER})++",
     re.IGNORECASE,
 )
 _CALLED_RIGHT = re.compile(  # "(A) fridge is correct, while (B) oven is not."
@@ -120,7 +122,7 @@ class Choice(AnswerRules):
         found = _patterns(len(choices)).leading.match(line)
         if found is None:
             return False
-        rest = line[found.end() :].strip(" .)]}>*:!_`\"'”’\r-–—")
+        rest = line[found.end() :].strip(" .)]}>»*:!_`\"'”’\r-–—")
         return not rest or is_option_text(rest, choices, LETTERS.find((found[1] or found[2]).upper()))
 
     def normal(self, answer: str) -> str:
@@ -239,7 +241,11 @@ def _picked(sentence: str, choices: tuple[str, ...], patterns: _Patterns) -> Fou
     if bracketed:
         right = {found[1].upper() for found in _CALLED_RIGHT.finditer(bare)} & bracketed
         return FoundAnswer(right.pop(), How.LAST_CANDIDATE) if len(right) == 1 else NO_ANSWER
-    chosen = [found for found in patterns.chosen.finditer(bare) if not is_denied(bare, found.start())]
+    chosen = [
+        found
+        for found in patterns.chosen.finditer(bare)
+        if not is_denied(bare, found.start()) and not _DENIED_AFTER.match(bare, found.end())
+    ]
     letters = {found[found.lastindex or 1].upper() for found in chosen}
     if len(letters) == 1 and not patterns.several.match(bare, chosen[-1].end()):
         return FoundAnswer(letters.pop(), How.LAST_CANDIDATE)

@@ -18,7 +18,8 @@ from reasoning.grading.extraction.numbers import number_text
 from reasoning.grading.kinds.rules import AnswerRules
 from reasoning.grading.options import NO_OPTIONS, RowOptions
 
-_ALONE = re.compile(r"[\s\"'“‘„«*`]*(\w+)[\s.\"'”’“»*`]*\Z")
+_ALONE = re.compile(r"[\s\"'“‘„«*`]*(\w+)[\s.!\"'”’“»*`]*\Z")
+_LAST_OF_ALL = re.compile(r":\s*[\"'“*]*(\w{1,40})[\"'”*]*[.!]?\Z")
 # A dot or hyphen between digits, and the sign of a number, tell answers apart: 3.5 is not 35.
 _DROPPED = re.compile(r"[\s\"'“”„«»‘’‚‹›`*]+|\.(?![0-9])|(?<![0-9])\.(?!\Z)|(?<=[^\W\d_])-|-(?![0-9])")
 _QUOTES = r"\"“”„«»`"
@@ -63,6 +64,8 @@ class Text(AnswerRules):
 
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
         """What the last sentence concludes, or the last text in quotes; and the whole, which may be an answer alone."""
+        if "\\" in text[:_TAIL]:
+            text = plain(text[-_LONGEST:])
         alone = _ALONE.match(text) if len(text) < _TAIL else None
         if alone:
             return FoundAnswer(_normal(alone[1]), How.LAST_CANDIDATE)
@@ -119,7 +122,8 @@ def _concluded(text: str) -> str:
     for found in _CONCLUSION.finditer(sentence):  # noqa: B007 - the last one
         pass
     if found is None:
-        return ""
+        last = _LAST_OF_ALL.search(sentence)
+        return _normal(last[1]) if last else ""
     said = sentence[found.end() :]
     return _of_line(said) if 0 < len(said.split()) <= _MOST_WORDS or _SPELLED.match(said) else ""
 

@@ -29,7 +29,9 @@ _NOUN = (
     r"(?!-)(?!\s+(?:one|evidence|idea|longer|more|matter|other|clear|definite|definitive|single|answer|information|such"
     r"|change|record|proof|doubt|reason|need|point|problem|body|where|question|wonder|rule)\b)"
 )
-_SUPPOSED = r"(?!\s+would\s+(?:be|have)\b|\s+(?:is|was)\s+(?:not|wrong|incorrect)\b)"  # "yes would be wrong"
+_SUPPOSED = (
+    r"(?!\s+would\s+(?:be|have)\b|\s+(?:if|unless)\b|\s+(?:is|was)\s+(?:not|wrong|incorrect)\b)"  # "yes would be wrong"
+)
 _END = r"(?=\W*\Z|\s*[.,;!:，。])"
 _LEADING = re.compile(
     r"[\W_]*(?:(?:well|so|oh|thus|therefore|hence|then|ok|okay|clearly|obviously|in\s+fact|in\s+short|simply|just"
@@ -57,7 +59,9 @@ _WORD = re.compile(
     rf"|(?P<yes>yes|true)(?![\w-]){_SUPPOSED}|(?P<false>false|untrue)(?![\w-])|(?P<no>no){_SUPPOSED}(?:{_STOP}|{_REASON}))",
     re.IGNORECASE,
 )
-_LONE = re.compile(rf"(?<![\w-])(?:(?P<yes>yes)(?![\w-]){_SUPPOSED}|(?P<no>no){_STOP})", re.IGNORECASE)
+_LONE = re.compile(
+    rf"(?<![\w-])(?:(?P<yes>yes)(?![\w-]){_SUPPOSED}|(?P<no>no){_STOP})(?![\"'”’*]*\s*\?)", re.IGNORECASE
+)
 _JOINED = (
     r"[\s\"'”’*)]*(?:[,/|&]|\(|(?:,\s*)?(?:or|and|nor)(?:\s+also)?\b|\.\s*(?:or|and)\b)[\s\"'“‘*(]*"
     r"(?:(?:or|and|maybe|perhaps)\s+)?"
@@ -69,8 +73,8 @@ _BEFORE_OTHER = re.compile(
     r"\b(?:yes|no|true|false|neither|either|both|between|whether)[\s\"'”’*)]*(?:[,/|&]|or|and|nor)?[\s\"'“‘*(]*\Z", re.I
 )
 _DENIED = re.compile(
-    r"(?:\bnot|n['’]t|\bcannot|\brather than|\binstead of)\s+(?P<said>(?:say|claim|call\s+it|answer)\s+)?"
-    r"(?:a\s+|an\s+|the\s+|simply\s+|be\s+)?[\"'“*]*\Z",
+    r"(?:\bnot|n['’]t|\bcannot|\bhardly|\bscarcely|\brather than|\binstead of)\s+"
+    r"(?P<said>(?:say|claim|call\s+it|answer)\s+)?(?:a\s+|an\s+|the\s+|simply\s+|be\s+)?[\"'“*]*\Z",
     re.IGNORECASE,
 )
 _OPENED = re.compile(r"\W*(yes|no)\s*[.!,]\s", re.IGNORECASE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from reasoning.grading.extraction.found_answer import How
@@ -32,6 +34,21 @@ def test_the_last_number_is_read_from_the_end(text: str, answer: str) -> None:
 
 def test_every_number_has_both_its_readings() -> None:
     assert list(every_number("1,080 of 50%, -3.50")) == ["1080", "50", "0.5", "-3.5"]
+
+
+def test_a_number_is_not_taken_for_one_in_other_surroundings() -> None:
+    text = "1/2 1/3 1/2, 1 /2 3,5 3,5,7 1/2 " + "5" + " " * 60 + "1/2 " + "5" + " " * 60 + "1/3"
+    assert {"0.5", "3.5", "5.5", "5", "3"} <= set(every_number(text))
+    assert set(every_number(text * 2)) >= set(every_number(text))
+
+
+@pytest.mark.parametrize("part", ["½", "(1", "1/2 "])
+def test_numbers_of_a_long_text_that_repeats_itself_are_looked_up_once(part: str) -> None:
+    """Read anew, 100,000 characters take about a second."""
+    text = part * (100_000 // len(part))
+    start = time.process_time()
+    assert set(every_number(text))
+    assert time.process_time() - start < 0.5
 
 
 def test_a_number_alone_on_a_line() -> None:
