@@ -128,7 +128,7 @@ def _dressed(line: str, answer: str, start: int, end: int) -> Quantity:
         power = _power(Fraction(10), exponent[1])
         value, end = None if power is None or value is None else value * power, exponent.end()
     elif spoken := _SPOKEN_POWER.match(line, end):
-        value, end = _power(value, "2" if spoken[1] else "3"), spoken.end()
+        value, end = _power(Fraction(answer), "2" if spoken[1] else "3"), spoken.end()
     elif line[end : end + 1] == "^" or (line[end : end + 2] in (" ^", "**") and line[end + 2 : end + 3].isdigit()):
         raised = _POWER.match(line, end)
         exponent_text = (raised[1] or raised[2]) if raised else None
