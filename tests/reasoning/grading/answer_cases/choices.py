@@ -12,9 +12,45 @@ VITAMINS = ("Vitamin B", "Vitamin D", "Vitamin E", "Vitamin C", "Vitamin A")
 DATES = ("03/02/2020", "02/28/2020", "02/29/2020", "03/01/2020", "02/29/2019")
 CREATURES = ("whale", "penguin", "bat", "cow", "rabbit")
 RATIOS = ("2/5", "3/7", "40 km", "15%", "1,200")
+TOOLS = ("spoon", "hammer", "pencil", "kettle")
+VALUES = ("0.25", "12 hours", "$45", "1/6", "none of these")
 BALLS = ("yellow ball", "black ball", "pink ball")
 
 RIGHT: list[tuple[tuple[str, ...], Table]] = [
+    (
+        TOOLS,
+        [
+            (
+                "C",
+                [
+                    "Cross out A, B and D; C remains.",
+                    "A, B and D can be ruled out, so C.",
+                    "With A, B and D eliminated, C is the answer.",
+                    "(A) false (B) false (C) true (D) false",
+                    "A - no, B - no, C - yes, D - no",
+                    "A: incorrect\nB: incorrect\nC: correct\nD: incorrect",
+                    "'C'",
+                    "{C}",
+                    "<C>",
+                    "«C»",
+                    "应选C",
+                    "A pencil is used for writing, unlike a hammer or a spoon.",
+                    "The answer isn't A, B, or D; it's C.",
+                ],
+            ),
+        ],
+    ),
+    (
+        VALUES,
+        [
+            (
+                "A",
+                [
+                    "0,25",
+                ],
+            ),
+        ],
+    ),
     (
         CREATURES,
         [
@@ -240,6 +276,37 @@ RIGHT: list[tuple[tuple[str, ...], Table]] = [
 ]
 
 WRONG: list[tuple[tuple[str, ...], Table]] = [
+    (
+        TOOLS,
+        [
+            (
+                "C",
+                [
+                    "Anything but C",
+                    "Not the pencil.",
+                    "C is the wrong answer.",
+                    "Option C is incorrect.",
+                ],
+            ),
+        ],
+    ),
+    (
+        VALUES,
+        [
+            (
+                "A",
+                [
+                    "not 0.25",
+                ],
+            ),
+            (
+                "B",
+                [
+                    "not 12 hours",
+                ],
+            ),
+        ],
+    ),
     (
         CREATURES,
         [

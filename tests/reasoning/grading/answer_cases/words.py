@@ -8,6 +8,25 @@ YES_NO_RIGHT: Table = [
     (
         "no",
         [
+            "Non, il est mort en 1791.",
+            "Nein, natürlich nicht.",
+            "否。",
+            "I do not believe so.",
+            "I don't believe so.",
+        ],
+    ),
+    (
+        "yes",
+        [
+            "Oui, bien sûr.",
+            "Ja!",
+            "是的。",
+            "I think so.",
+        ],
+    ),
+    (
+        "no",
+        [
             "Hardly.",
             "I don't think so.",
             "Nein.",
@@ -121,6 +140,17 @@ YES_NO_WRONG: Table = [
     (
         "yes",
         [
+            "I would hardly say yes.",
+            "One can't say yes.",
+            "Yes if he had lived today.",
+            "The answer would be yes if he lived today.",
+            "yes is wrong",
+            "Is the answer yes?",
+        ],
+    ),
+    (
+        "yes",
+        [
             "I can't say yes.",
             "I would not say yes.",
             "The answer would be yes if llamas were small.",
@@ -171,6 +201,14 @@ YES_NO_WRONG: Table = [
 ]
 
 TEXT_RIGHT: Table = [
+    (
+        "ar",
+        [
+            "Lena ends in a, Oskar ends in r: ar",
+            "ar!",
+            "\\text{ar}",
+        ],
+    ),
     (
         "ndr",
         [
