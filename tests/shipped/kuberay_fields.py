@@ -144,6 +144,7 @@ class Auth(Fields):
 class Autoscaler(Fields):
     version: Literal["v1", "v2"]
     idleTimeoutSeconds: Count
+    securityContext: ContainerSecurity
 
 
 class Cluster(Fields):
