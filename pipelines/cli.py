@@ -235,7 +235,7 @@ def grade(
     data: DataOption = None,
 ) -> None:
     """Grade completions and print one JSON line: task, n, and in per cent accuracy, contains_answer, correct_format and
-    complete (finish_reason is "stop"; null where no line has one)."""
+    complete (finish_reason is "stop" or the like; null where no line has one)."""
     with told_plainly():
         import json
         from dataclasses import asdict

@@ -14,6 +14,7 @@ from rich.console import Console
 from pipelines.errors import told_plainly
 from pipelines.serving import curl_line, graduate_of, serving_of
 from reasoning.files.resources import resource
+from reasoning.teacher.finish_reasons import is_whole
 
 RECIPE = resource("recipes", "quickstart.yaml")
 QUESTIONS = 3
@@ -48,7 +49,7 @@ def demo(console: Console) -> None:
                 temperature=0,
             )
             text = completion.choices[0].text
-            prediction, verdict = grade(text, completion.choices[0].finish_reason == "stop", problem)
+            prediction, verdict = grade(text, is_whole(completion.choices[0].finish_reason), problem)
             console.print(f"\n[bold]Question[/bold]  {problem.question}", soft_wrap=True, highlight=False)
             console.print(f"[bold]Student[/bold]   {text.strip()}", soft_wrap=True, highlight=False)
             console.print(f"[bold]Answer[/bold]    {prediction} ({verdict}; gold {problem.answer})", highlight=False)

@@ -29,6 +29,7 @@ from reasoning.grading.own_grader import GraderError, load_grader
 from reasoning.grading.paper_grader import OPTION_LETTERS, PAPER_TASKS, Template, is_paper_gold, paper_grade
 from reasoning.recipe.task import TaskSection
 from reasoning.records import AnswerKind, Problem, Split, Verdict
+from reasoning.teacher.finish_reasons import is_whole
 
 MOST_BYTES = 4 * 1024**2  # of one line; a completion of a million characters is far below
 
@@ -234,7 +235,7 @@ def _own_verdict(answered: Answered, task: GradedTask) -> Verdict:
 
 
 def _complete(answered: Answered) -> bool | None:
-    return None if answered.finish_reason is None else answered.finish_reason == "stop"
+    return None if answered.finish_reason is None else is_whole(answered.finish_reason)
 
 
 # Reading ------------------------------------------------------------------------------------------------------------

@@ -135,6 +135,11 @@ class BatchWorker(WorkerBase):
             if recorded is not None:
                 return recorded
 
+    async def close(self) -> None:
+        for at in self._endpoints:
+            await at.endpoint.close()
+            await at.client.close()
+
     async def _result_of(self, wanted: _Wanted) -> _Answer:
         try:
             came = await wanted.came

@@ -25,7 +25,7 @@ from actors.endpoint.other_protocols import as_chat_completion
 from actors.endpoint.usage import Usage, read_usage
 from actors.endpoint.wire import Response
 from reasoning.teacher.calls import FailureKind, TeacherReply, TeacherRequest, storable
-from reasoning.teacher.finish_reasons import UNKNOWN, UNSTATED, Finish, finish_of
+from reasoning.teacher.finish_reasons import UNKNOWN, UNSTATED, Finish, finish_of, is_whole
 
 _LONGEST_QUOTE = 200
 
@@ -119,7 +119,7 @@ def _raise_error_within(
     """Raises `UnusableReply` for an error that an endpoint met after it had begun to answer, in a body with a status
     that says otherwise: routers do so. A whole reply beside an error stands."""
     error = content.get("error") or choice.get("error")
-    if choice and (not error or (message.text.strip() and finish_of(str(choice.get("finish_reason"))) is Finish.WHOLE)):
+    if choice and (not error or (message.text.strip() and is_whole(str(choice.get("finish_reason"))))):
         return
     said = {"error": error} if error else {name: content[name] for name in _ERROR_WORDS if content.get(name)}
     if not said:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from actors.journal.reader import Writers, reading
-from reasoning.teacher.finish_reasons import Finish, finish_of
+from reasoning.teacher.finish_reasons import is_whole
 
 # The sendings that an open batch has.
 IN_OPEN_BATCHES = (
@@ -150,7 +150,7 @@ def _request_counts(db: sqlite3.Connection, writers: Writers, run: str | None) -
 
 def _cut_off(finish_reason: object) -> bool:
     """Whether a reply is not known to be whole."""
-    return finish_of(str(finish_reason)) is not Finish.WHOLE
+    return not is_whole(str(finish_reason))
 
 
 def sending_sums(db: sqlite3.Connection, column: str, run: str | None = None) -> dict[str, SendingSums]:

@@ -84,6 +84,11 @@ class EndpointQueue:
         """Why the endpoint is paused, as far as this worker knows."""
         return self._circuit if now < self._open_until else None
 
+    @property
+    def last_circuit(self) -> OpenCircuit | None:
+        """Why the endpoint was last paused, if it has served nothing here since; the pause itself may be over."""
+        return self._circuit if self._open_since is not None else None
+
     def open_for(self, now: float) -> float:
         """Seconds since this worker first found the circuit open; it has served nothing here since. (There may have
         been leases: one request at a time tries an endpoint out.)"""

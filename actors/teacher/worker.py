@@ -72,6 +72,10 @@ class TeacherWorker(WorkerBase):
     async def answer(self, request: TeacherRequest, key: str) -> Outcome:
         return await _Attempts(self, request, key).until_it_ends()
 
+    async def close(self) -> None:
+        for queue in self._queues:
+            await queue.endpoint.close()
+
     async def _wait_until_recorded(self, grace_s: float) -> int:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace_s):
@@ -123,14 +127,16 @@ class _Attempts:
                 if self._worker._draining.is_set():
                     await asyncio.Event().wait()  # nothing new is begun; the process is about to end
                 now = time.monotonic()
+                down = {queue.name: last for queue in queues if (last := queue.last_circuit) is not None}
+                waited_s = min([now - self._began, *(queue.open_for(now) for queue in queues)])
+                if len(down) == len(queues) and waited_s >= self._settings.rate_limit_patience_s:
+                    return self._unserved(down)  # also between two pauses: a late loop may never look within one
                 chosen = self._worker._turns.next([q in queues and q.accepts(now) for q in self._worker._queues])
                 if chosen is not None:
                     return self._worker._queues[chosen]
                 why = {queue.name: found for queue in queues if (found := queue.open_circuit(now)) is not None}
-                if len(why) == len(queues):
-                    waited_s = min(now - self._began, *(queue.open_for(now) for queue in queues))
-                    if all(one.broken for one in why.values()) or waited_s >= self._settings.rate_limit_patience_s:
-                        return self._unserved(why)
+                if len(why) == len(queues) and all(one.broken for one in why.values()):
+                    return self._unserved(why)
                 await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def _send(self, queue: EndpointQueue, lease: int) -> Outcome | None:

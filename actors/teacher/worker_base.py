@@ -72,9 +72,17 @@ class WorkerBase(ABC):
         return ready
 
     async def drain(self, grace_s: float) -> int:
-        """Begins nothing new and waits for what is in flight, at most `grace_s`. Returns how many did not end."""
+        """Begins nothing new and waits for what is in flight, at most `grace_s`. Returns how many did not end; when all
+        did, the connections are closed."""
         self._draining.set()
-        return await self._wait_until_recorded(grace_s)
+        left = await self._wait_until_recorded(grace_s)
+        if not left:
+            await self.close()
+        return left
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Closes the connections; what is in flight breaks off."""
 
     @abstractmethod
     async def _wait_until_recorded(self, grace_s: float) -> int:

@@ -27,6 +27,7 @@ from reasoning.grading.rationale_filter import keep
 from reasoning.prompts.headings import ANSWER_HEADING, one_block
 from reasoning.prompts.teacher_prompts import joined_reply
 from reasoning.records import Attempt, Mistake, Problem, Rationale, RationaleSource, Split, Verdict
+from reasoning.teacher.finish_reasons import is_whole
 
 UNKNOWN_MODEL = "unknown"
 _STATES = re.compile(r"\banswers?\b|\([A-Za-z]\)\W*$", re.IGNORECASE)
@@ -158,7 +159,7 @@ def attempts_in(file: CompletionFile, problems: Iterable[Problem], round: int = 
         if problem is None:
             continue
         text, states = _as_answered(one.completion or "", file.template)
-        complete = one.finish_reason == "stop" if one.finish_reason is not None else states
+        complete = is_whole(one.finish_reason) if one.finish_reason is not None else states
         prediction, verdict = grade(text, complete, problem)
         attempts.append(Attempt(problem.id, round, one.completion_index, text, complete, 0, prediction, verdict))
     distinct = {attempt.id: attempt for attempt in attempts}.values()

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 from reasoning.records import stable_id
-from reasoning.teacher.finish_reasons import Finish, finish_of
+from reasoning.teacher.finish_reasons import is_whole
 from reasoning.teacher.parameters import NO_PARAMETERS, Parameters
 from reasoning.teacher.prices import Price
 from reasoning.teacher.thinking import split_thinking, with_thinking
@@ -163,7 +163,7 @@ class TeacherReply:
     def truncated(self) -> bool:
         """Whether it is not known to be whole: cut off, also in its thinking, or without a word that says why it
         ends."""
-        return finish_of(self.finish_reason) is not Finish.WHOLE or not split_thinking(self.text).closed
+        return not is_whole(self.finish_reason) or not split_thinking(self.text).closed
 
 
 @dataclass(frozen=True, slots=True)

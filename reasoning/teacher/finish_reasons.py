@@ -67,6 +67,11 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PREFIX = re.compile(r"^(?:finish|stop|done)_?reason[._]")
 
 
+def is_whole(word: str) -> bool:
+    """Whether `word` says that a text came to its end."""
+    return finish_of(word) is Finish.WHOLE
+
+
 def finish_of(word: str) -> Finish:
     """What `word` means; `UNCLEAR` for one that nobody has published, and for the calls of tools."""
     head = word.partition(":")[0].strip()  # "content_filter: RECITATION"

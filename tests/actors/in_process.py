@@ -13,11 +13,21 @@ from actors.teacher.worker import TeacherWorker
 from reasoning.teacher.calls import TeacherRequest, TeacherSettings
 
 T = TypeVar("T")
+_WORKERS: list[TeacherWorker] = []  # of pools that were made for the next scenario, or in it
 
 
 def run(scenario: Coroutine[Any, Any, T], bound_s: float = 120) -> T:
-    """Runs it in a loop of its own. Raises `TimeoutError` after `bound_s`."""
-    return asyncio.run(asyncio.wait_for(scenario, bound_s))
+    """Runs it in a loop of its own, and closes the connections of the pools in it. Raises `TimeoutError` after
+    `bound_s`."""
+
+    async def whole() -> T:
+        try:
+            return await asyncio.wait_for(scenario, bound_s)
+        finally:
+            while _WORKERS:
+                await _WORKERS.pop().close()
+
+    return asyncio.run(whole())
 
 
 class _Handle:
@@ -46,6 +56,7 @@ def pool_here(
     limiters = [RateLimiter(endpoint) for endpoint in settings.endpoints]
     handles = [in_process(limiter) for limiter in limiters]
     asking = [TeacherWorker(settings, in_process(journal), *handles, backoff_s=backoff_s) for _ in range(workers)]
+    _WORKERS.extend(asking)
     return (
         TeacherPool([in_process(worker) for worker in asking], handles, in_process(journal), settings),
         asking,

@@ -61,7 +61,10 @@ def ask(
 ) -> list[Outcome]:
     async def scenario() -> list[Outcome]:
         asker = worker(with_settings, journal, **more)
-        return await asyncio.wait_for(asyncio.gather(*(asker.ask(one) for one in requests)), within_s)
+        try:
+            return await asyncio.wait_for(asyncio.gather(*(asker.ask(one) for one in requests)), within_s)
+        finally:
+            await asker.close()
 
     return asyncio.run(scenario())
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from actors.batch_api.lines import ResultLine, lines_of, read_line
 from actors.endpoint.replies import read_completion
 from tests.actors.in_process import request
+from tests.json_values import json_values
 
 COMPLETION = {
     "model": "m-1",
@@ -196,18 +197,7 @@ def test_what_cannot_be_read_is_counted_and_stops_nothing() -> None:
 
 
 NAMES = ["response", "body", "error", "result", "message", "content", "choices", "candidates", "type", "code"]
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(NAMES),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=12,
-)
+JSON = json_values(names=st.sampled_from(NAMES))
 
 
 @given(st.dictionaries(st.sampled_from(["custom_id", "response", "error", "result", "body"]), JSON, max_size=5))

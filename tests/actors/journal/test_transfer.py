@@ -22,6 +22,7 @@ from actors.journal.transfer import Exported, ImportCounts, export_journal, impo
 from reasoning.files.data_error import DataError
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 from tests.conftest import tries
+from tests.json_values import json_values
 
 ODD = 'Zeile\n\x00 "quoted" \u2028 \U0001f600 — 数 \ud800'
 
@@ -240,11 +241,7 @@ def test_whatever_a_request_and_a_reply_are_they_come_back(asked: TeacherRequest
     assert reply_of(asked.key, json.loads(reply_json(thought))) == thought
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
-    max_leaves=8,
-)
+JSON = json_values()
 FIELDS = ("endpoint", "model", "messages", "temperature", "max_tokens", "sample")
 
 

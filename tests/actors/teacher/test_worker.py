@@ -57,7 +57,10 @@ def ask(
     async def scenario() -> list[TeacherReply | TeacherFailure]:
         limiters = [in_process(RateLimiter(endpoint)) for endpoint in with_settings.endpoints]
         worker = TeacherWorker(with_settings, in_process(journal), *limiters, backoff_s=0.01)
-        return await asyncio.gather(*(worker.ask(one) for one in requests))
+        try:
+            return await asyncio.gather(*(worker.ask(one) for one in requests))
+        finally:
+            await worker.close()
 
     return asyncio.run(scenario())
 

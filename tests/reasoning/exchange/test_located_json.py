@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 
 from reasoning.exchange.located_json import read_located
 from reasoning.files.data_error import DataError
+from tests.json_values import json_values
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)
-)
+VALUES = json_values(finite=True)
 
 
 def file(tmp_path: Path, text: str | bytes) -> Path:

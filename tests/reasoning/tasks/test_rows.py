@@ -13,6 +13,7 @@ from reasoning.grading.answers import is_answer
 from reasoning.records import AnswerKind
 from reasoning.tasks.rows import Fields, Stated, read_row
 from reasoning.tasks.table import TASKS
+from tests.json_values import json_values
 
 NUMBER, YES_NO, CHOICE, TEXT = AnswerKind.NUMBER, AnswerKind.YES_NO, AnswerKind.CHOICE, AnswerKind.TEXT
 PLAIN = Fields(("q",), "a")
@@ -186,11 +187,7 @@ def test_shuffled_objects_are_worded_as_published() -> None:
     assert (ready.question, ready.answer, ready.choices) == (question, "B", ("red ball", "blue"))
 
 
-VALUES = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.sampled_from("ABC")),
-    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=5), inner, max_size=4)),
-    max_leaves=8,
-)
+VALUES = json_values("A", "B", "C")
 
 
 @given(
