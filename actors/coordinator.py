@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -33,6 +34,7 @@ from actors.starting import Limiters, close_journal, start_journal, start_pool
 from actors.storage.run_lock import RunLock
 from actors.teacher.pool import WorkersLost, permitted_per_second
 from actors.training.trainer import Trainer, TrainerHandle
+from actors.watching.logs import at, logged
 from actors.watching.run import RunMetrics
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.tailored import Recipe
@@ -47,6 +49,8 @@ from reasoning.training.report import LossPoint
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
+
+logger = logging.getLogger(__name__)
 
 _LOOK_S = 1.0
 
@@ -90,7 +94,8 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
         self._prompts = prompts
         self._base_urls = dict(base_urls)
         self._metrics = RunMetrics(recipe.name)
-        self._progress = Progress(self._metrics.ended)
+        self._waiting = ""
+        self._progress = Progress(self._ended)
         self._journal: JournalHandle | None = None
         self._classroom: ClusterClassroom | None = None
 
@@ -124,17 +129,19 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
         lock = RunLock(self._directory.path)
         watching = asyncio.create_task(self._watch())
         try:
-            journal = self._journal = start_journal(self._journal_path())
+            journal = self._journal = start_journal(self._journal_path(), self._recipe.name)
+            logger.info("the run begins, in %s", self._directory.path)
             while not isinstance(work := self.next_work(), Finished):
                 classroom = self._classroom = self._classroom or self._open_classroom(journal)
                 if self.trains(work) and self._recipe.cluster.placement == "shared":
                     await classroom.stop_samplers()
                 await self.do(classroom, work)
             self._journal = None
+            logger.info("the run has ended: %s", work.reason)
             return work.reason, await close_journal(journal, self._recipe.name)
         finally:
             watching.cancel()
-            self._metrics.ended(self._progress.snapshot)
+            self._ended(self._progress.snapshot)
             self._metrics.closed()
             await self._stop()
             lock.release()
@@ -143,7 +150,7 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
         first = self._recipe.teacher.first
         settings = [self._teacher_settings(section) for section in (self._recipe.teacher, first) if section is not None]
         # The same endpoint, key and model have one limiter, whichever teacher asks there.
-        limiters = Limiters(endpoint for one in settings for endpoint in one.endpoints)
+        limiters = Limiters((endpoint for one in settings for endpoint in one.endpoints), self._recipe.name)
         workers = self._recipe.teacher.workers
         pools = [start_pool(one, journal, workers, limiters) for one in settings]
         return ClusterClassroom(
@@ -154,7 +161,9 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
             self._progress,
             teacher=pools[0],
             first_teacher=pools[-1],
-            trainer=cast(TrainerHandle, ray.remote(Trainer).options(num_cpus=0).remote()),
+            trainer=cast(
+                TrainerHandle, ray.remote(logged(Trainer, "trainer", self._recipe.name)).options(num_cpus=0).remote()
+            ),
             reporter=ray.get_runtime_context().current_actor,
         )
 
@@ -169,13 +178,29 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
         while True:
             wanted = time.monotonic() + _LOOK_S
             await asyncio.sleep(_LOOK_S)
-            self._metrics.look(self._progress.snapshot)
+            self._look(self._progress.snapshot)
             self._metrics.coordinator(self._journal_path(), time.monotonic() - wanted)
             if self._classroom is not None and self._classroom.sampler is not None:
                 self._metrics.samplers(self._classroom.sampler.looks())
             if self._classroom is not None and self._journal is not None:
                 with contextlib.suppress(ray.exceptions.RayError, WorkersLost):
                     await show_teachers(self._progress, self._metrics, self._classroom, self._recipe.teacher.max_cost)
+
+    def _look(self, snapshot: Snapshot) -> None:
+        """Measures a snapshot, and says which machines are waited for where that has changed."""
+        if snapshot.waiting != self._waiting:
+            logger.info("waits for %s", snapshot.waiting or "nothing any more")
+            self._waiting = snapshot.waiting
+        at(snapshot.round, snapshot.phase)
+        self._metrics.look(snapshot)
+
+    def _ended(self, snapshot: Snapshot) -> None:
+        """Takes the last snapshot of a phase."""
+        self._look(snapshot)
+        self._metrics.ended(snapshot)
+        if snapshot.total or snapshot.done:  # nothing was begun before
+            what, seconds = snapshot.label or f"round {snapshot.round}", time.time() - snapshot.phase_started
+            logger.info("%s %s ended after %.1f s", what, snapshot.phase, seconds)
 
     async def _stop(self) -> None:
         classroom, self._classroom = self._classroom, None

@@ -30,6 +30,7 @@ from actors.limits.actor import RateLimiter, RateLimiterHandle
 from actors.teacher.pool import TeacherPool
 from actors.teacher.worker import TeacherWorker
 from actors.teacher.worker_base import WorkerHandle
+from actors.watching.logs import logged
 from reasoning.teacher.calls import EndpointSettings, TeacherSettings
 
 if TYPE_CHECKING:
@@ -50,12 +51,13 @@ class _WorkerProcess(TeacherWorker):
         gc.freeze()
 
 
-def start_journal(path: Path) -> JournalHandle:
+def start_journal(path: Path, run: str = "") -> JournalHandle:
     """Starts the journal actor on this machine, where `path` is. Raises `JournalError` when it cannot be opened."""
     Journal(path).close()  # here first: an actor that dies in its constructor reports less, and later
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     # Every method of both may be repeated, so that losing the process in the middle of a call loses nothing.
-    actor = ray.remote(Journal).options(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)
+    journal = ray.remote(logged(Journal, "journal", run))
+    actor = journal.options(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)
     # A restarted actor is the same writer: what is in flight is still its own.
     return cast(JournalHandle, actor.remote(path.absolute(), writer=new_writer()))
 
@@ -71,18 +73,20 @@ async def close_journal(journal: JournalHandle, run: str | None = None) -> Journ
 class Limiters:
     """The limiter actors of several pools: one for each endpoint, key and model, started when it is first wanted."""
 
-    def __init__(self, known: Iterable[EndpointSettings] = ()) -> None:
+    def __init__(self, known: Iterable[EndpointSettings] = (), run: str = "") -> None:
         """`known` are the endpoints of all the pools: where several set limits of one, the least of each holds."""
         self._known: dict[_LimiterKey, list[EndpointSettings]] = {}
         for endpoint in known:
             self._known.setdefault(_limiter_key(endpoint), []).append(endpoint)
         self._started: dict[_LimiterKey, RateLimiterHandle] = {}
+        self._run = run
 
     def of(self, endpoint: EndpointSettings) -> RateLimiterHandle:
         key = _limiter_key(endpoint)
         if key not in self._started:
             strictest = strictest_of(self._known.get(key, [endpoint]))
-            actor = ray.remote(RateLimiter).options(**_MANY, max_task_retries=-1)
+            limiter = ray.remote(logged(RateLimiter, "limiter", self._run))
+            actor = limiter.options(**_MANY, max_task_retries=-1)
             self._started[key] = cast(RateLimiterHandle, actor.remote(strictest))
         return self._started[key]
 
@@ -119,12 +123,12 @@ def start_pool(
     if any(endpoint.batch is not None for endpoint in settings.endpoints):
         if not all(endpoint.batch is not None for endpoint in settings.endpoints):
             raise ValueError(f"teacher {settings.name}: give batch settings to all endpoints or to none")
-        batch_worker = ray.remote(BatchWorker).options(**_MANY)
+        batch_worker = ray.remote(logged(BatchWorker, "batch worker", settings.run)).options(**_MANY)
         numbers = range(len(settings.endpoints))
         batching = [cast(WorkerHandle, batch_worker.remote(settings, journal, number=number)) for number in numbers]
         return TeacherPool(batching, [], journal, settings)
-    limiters = limiters or Limiters(settings.endpoints)
+    limiters = limiters or Limiters(settings.endpoints, settings.run)
     own = [limiters.of(endpoint) for endpoint in settings.endpoints]
-    worker = ray.remote(_WorkerProcess).options(**_MANY)
+    worker = ray.remote(logged(_WorkerProcess, "teacher worker", settings.run)).options(**_MANY)
     asking = [cast(WorkerHandle, worker.remote(settings, journal, *own)) for _ in range(workers)]
     return TeacherPool(asking, own, journal, settings)

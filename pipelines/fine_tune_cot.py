@@ -6,10 +6,18 @@ Owns: the command `tailor fine-tune-cot`, which is the same one. What it does is
 from __future__ import annotations
 
 import typer
-from rich.console import Console
 
 from pipelines.errors import told_plainly
-from pipelines.run.options import DataOption, NameOption, ProbeOption, RecipeArgument, SeedOption, StorageOption
+from pipelines.run.options import (
+    DataOption,
+    LogFormatOption,
+    LogLevelOption,
+    NameOption,
+    ProbeOption,
+    RecipeArgument,
+    SeedOption,
+    StorageOption,
+)
 
 
 def command(
@@ -19,14 +27,18 @@ def command(
     storage: StorageOption = None,
     seed: SeedOption = None,
     probe: ProbeOption = True,
+    log_format: LogFormatOption = None,
+    log_level: LogLevelOption = None,
 ) -> None:
     """Run Fine-tune-CoT from a recipe: rationales once, then one student a degree. The same command again resumes."""
     with told_plainly():
         from pipelines.run.fine_tune_cot import run
+        from pipelines.run.log_lines import console, set_up
         from reasoning.recipe.fine_tune_cot import load_cot_recipe
 
+        set_up(log_format, log_level)
         chosen = load_cot_recipe(recipe, data).replace(name=name, storage_path=storage, seed=seed)
-        run(chosen, str(recipe), Console(), probe)
+        run(chosen, str(recipe), console(), probe)
 
 
 if __name__ == "__main__":

@@ -74,6 +74,7 @@ class SamplerReplica(ABC):
             if not report.ok:
                 raise SyncFailed(version, checkpoint, f"the probe failed after the weight swap: {report.reason}")
             self._version, self._synced = version, (version, checkpoint, report)
+            logger.info("holds the weights %s, proven", version)
             return report
 
     async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:

@@ -13,6 +13,7 @@ from actors.sampler.pool import SamplerPool
 from actors.sampler.replica import ReplicaHandle, SamplerReplica
 from actors.sampler.transformers import TransformersSampler
 from actors.sampler.vllm import VllmSampler
+from actors.watching.logs import logged
 from reasoning.recipe.tailored import Recipe
 from reasoning.student.config import is_encoder_decoder
 from reasoning.student.engine import EngineSettings
@@ -42,7 +43,7 @@ def engine_settings(recipe: Recipe) -> EngineSettings:
 async def start_samplers(recipe: Recipe) -> SamplerPool:
     """Starts `cluster.samplers` replicas of the recipe's student and waits until each can be synced."""
     cluster, settings = recipe.cluster, engine_settings(recipe)
-    remote = ray.remote(back_end(recipe)).options(
+    remote = ray.remote(logged(back_end(recipe), "sampler", recipe.name)).options(
         num_cpus=cluster.sampler_cpus, num_gpus=cluster.sampler_gpus, max_restarts=MAX_RESTARTS, max_concurrency=1000
     )
     pool = SamplerPool([cast(ReplicaHandle, remote.remote(settings)) for _ in range(cluster.samplers)])

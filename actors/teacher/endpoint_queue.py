@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import time
 from collections import deque
@@ -24,6 +25,8 @@ from actors.limits.circuit_breaker import OpenCircuit
 from actors.limits.rate_limits import LeaseOutcome, Release
 from actors.teacher.coalesced_calls import CoalescedCalls
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherRequest
+
+logger = logging.getLogger(__name__)
 
 _LEASES_A_CALL = 64
 _BOUNDED_WAIT_S = 0.25  # with several endpoints, no request queues at one for longer without trying the others
@@ -161,6 +164,8 @@ class EndpointQueue:
         now = time.monotonic()
         circuit = grant.open_circuit or self._paused(grant.paused_s)
         if circuit is not None:
+            if self._open_since is None:
+                logger.warning("%s is left alone for %.0f s: %s", self.name, circuit.retry_in_s, circuit.kind)
             self._circuit = circuit
             self._open_since = now if self._open_since is None else self._open_since
             self._open_until = now + max(_LEAST_OPEN_S, min(circuit.retry_in_s, _LONGEST_OPEN_S))

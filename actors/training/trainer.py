@@ -14,6 +14,7 @@ torch stays in Ray Train's workers and in this actor: importing this module is l
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import time
@@ -28,6 +29,8 @@ from actors.ray_api.nodes import live_nodes, on_one_node
 from actors.training.job import TrainingJob, finished_report, last_lines, worker
 from reasoning.student.config import weights_of
 from reasoning.training.report import FineTuneReport
+
+logger = logging.getLogger(__name__)
 
 RETRIES = 2  # crashes of workers that a run survives
 
@@ -71,6 +74,7 @@ class Trainer:
             check_resources(job)
             check_space(job)
             wait_for_resources(job, self._patience_s)
+            logger.info("trains %s with %d workers", job.run_name, job.workers)
             self._fit(job, identity)
             done = finished_report(Path(job.checkpoint_out), identity)
         if done is None:

@@ -93,8 +93,8 @@ PANELS = (
         "Exam: right",
         (
             Query(
-                f'sum by (run, round) ({exported(table.EXAM_ATTEMPTS)}{{run=~"$run", verdict="right"}}) '
-                f"/ {_sum(table.EXAM_ATTEMPTS, 'run, round')}",
+                f'(sum by (run, round) ({exported(table.EXAM_ATTEMPTS)}{{run=~"$run", verdict="right"}}) '
+                f"or 0 * {_sum(table.EXAM_ATTEMPTS, 'run, round')}) / {_sum(table.EXAM_ATTEMPTS, 'run, round')}",
                 "{{run}} round {{round}}",
             ),
         ),

@@ -27,6 +27,7 @@ import ray
 from actors.endpoint.network import CERTIFICATE_VARIABLES, PROXY_VARIABLES
 from actors.ray_api import job_keys
 from actors.ray_api.internals import AUTHENTICATION_LOGGER, cluster_store, machine_resources
+from actors.watching.logs import ray_logging
 from pipelines.run.jobs.cluster_token import CURE, ClusterError, cluster_token
 from reasoning.files.secrets_file import SecretsFileError, secret
 from reasoning.recipe.tailored import RunRecipe
@@ -58,6 +59,7 @@ def connect(address: str | None, keys: Iterable[str] = ()) -> None:
                 logging_level=logging.WARNING,
                 log_to_driver=False,
                 object_store_memory=256 * 1024**2,
+                **ray_logging(),
             )
     except Exception as error:
         if type(error) is not Exception and not isinstance(error, ConnectionError | ValueError | RuntimeError):
@@ -87,7 +89,9 @@ def _join(address: str, going_along: dict[str, str]) -> None:
     id = job_keys.new_id()
     if going_along:
         environment["env_vars"] = {job_keys.VARIABLE: id}
-    ray.init(address=address, logging_level=logging.WARNING, log_to_driver=False, runtime_env=environment)
+    ray.init(
+        address=address, logging_level=logging.WARNING, log_to_driver=False, runtime_env=environment, **ray_logging()
+    )
     if going_along:
         store = ray.get_runtime_context().gcs_address
         job_keys.hand_over(store, id, going_along)

@@ -19,6 +19,7 @@ from rich.console import Console
 
 from actors.coordinator import AnyCoordinator, CoordinatorHandle, OutcomeT
 from actors.journal.sums import JournalSums, in_open_batches
+from actors.watching.logs import at, logged
 from pipelines.errors import RunFailed
 from pipelines.journal.view import journal_at
 from pipelines.run.live import LiveView
@@ -63,7 +64,7 @@ def coordinate(
         )
         with serving as base_urls:
             coordinator = (
-                ray.remote(kind)
+                ray.remote(logged(kind, "coordinator", recipe.name))
                 .options(num_cpus=0, name=name, namespace="tailor", max_concurrency=1000)
                 .remote(recipe, directory, checked.data, checked.prompts, base_urls)
             )
@@ -130,7 +131,9 @@ def watch(
                     seen[label] = len(records)
                 if ready:
                     return ray.get(ending)
-                view.show(ray.get(cast("ray.ObjectRef[Snapshot]", coordinator.progress.remote())))
+                snapshot = ray.get(cast("ray.ObjectRef[Snapshot]", coordinator.progress.remote()))
+                at(snapshot.round, snapshot.phase)
+                view.show(snapshot)
     except KeyboardInterrupt:
         console.print("Stopping; the same command continues from the last finished phase.")
         ray.cancel(ending)

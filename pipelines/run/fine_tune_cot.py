@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from actors.cot_coordinator import CotCoordinator, CotOutcome
+from actors.watching.logs import here
 from pipelines.report.fine_tune_cot import write_cot_report
 from pipelines.report.tables import degrees_table
 from pipelines.run.checks.student_files import PreflightFault
@@ -52,6 +53,7 @@ def run(recipe: FineTuneCotRecipe, origin: str, console: Console, probe: bool = 
     connect(recipe.cluster.address, recipe.secret_names())
     done = sum(map(len, finished(directory).values())) if resumed else None
     shared = recipe.at_degree(recipe.fine_tuning.collected)
+    here(recipe.name)
     announce(recipe.name, directory.path, done, (*checked.notes, *require_nodes(shared, origin)), console)
     asks = recipe.fine_tuning.collected > LABELS_ALONE
     outcome = coordinate(

@@ -5,6 +5,7 @@ Invariant: nothing heavy is imported here.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,18 @@ import typer
 def _absolute(folder: str) -> Path:
     """Processes work in folders of their own, so that a relative path would be another folder in each."""
     return Path(folder).expanduser().resolve()
+
+
+class LogFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 RecipeArgument = Annotated[Path, typer.Argument(help="The recipe, a YAML file.")]
@@ -37,3 +50,14 @@ ProbeOption = Annotated[
     ),
 ]
 SeedOption = Annotated[int | None, typer.Option(help="Seed, instead of the recipe's.")]
+LogFormatOption = Annotated[
+    LogFormat | None,
+    typer.Option(
+        envvar="TAILOR_LOG_FORMAT",
+        help="json: what is printed, and what every actor logs, as one JSON object a line. Default: text.",
+    ),
+]
+LogLevelOption = Annotated[
+    LogLevel | None,
+    typer.Option(envvar="TAILOR_LOG_LEVEL", help="From which level on the run's actors log. Default: info."),
+]

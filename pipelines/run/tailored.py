@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from actors.coordinator import Coordinator, RunOutcome
+from actors.watching.logs import here
 from pipelines.report.tables import rounds_table
 from pipelines.report.tailored import write_report
 from pipelines.run.cluster import connect, resources, storage_folder
@@ -38,6 +39,7 @@ def run(recipe: Recipe, origin: str, console: Console, probe: bool = True) -> Fi
     resumed = directory.claim(recipe)
     connect(recipe.cluster.address, recipe.secret_names())
     notes = (*checked.notes, *require_nodes(recipe, origin))
+    here(recipe.name)
     announce(recipe.name, directory.path, len(directory.finished()) if resumed else None, notes, console)
     outcome = coordinate(Coordinator, recipe, recipe, directory, checked, lambda: {"": directory.finished()}, console)
     report = write_report(directory)

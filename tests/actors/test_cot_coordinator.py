@@ -1,5 +1,6 @@
 """What a Fine-tune-CoT run does next, and when it needs the trainer's machines."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,17 @@ def test_labels_alone_need_no_collection_and_end_with_the_phases_of_round_zero(t
         record = PhaseRecord(0, work.phase, 1.0, {"validation_accuracy": 0.5, "test_accuracy": 0.5})
         home.append(record)
     assert isinstance(work, Finished) and Phase.TRAIN in done and len(done) == len(set(done))
+
+
+def test_the_end_of_a_phase_and_a_wait_for_machines_are_logged_once_each(tmp_path: Path, logged: io.StringIO) -> None:
+    run = coordinator(tmp_path, "[1]")
+    progress = run._progress
+    progress.begin(0, "train", 8)
+    progress.show(waiting="1 GPU node", label="degree 1")
+    for _ in range(3):
+        run._look(progress.snapshot)
+    progress.show(waiting="")
+    progress.begin(0, "evaluate", 8)
+    lines = logged.getvalue().splitlines()
+    assert lines[:2] == ["waits for 1 GPU node", "waits for nothing any more"]
+    assert lines[2].startswith("degree 1 train ended after ") and len(lines) == 3
