@@ -25,6 +25,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 TAG = "tailor"  # our name for a batch, in its metadata at the provider
 _CLOCKS_APART_S = 3600.0  # at most, of the provider's clock and this machine's
+_IDS = frozenset({"id", "batch_id", "batchId"})
 _NO_FILE = frozenset({"", "null", "none", "nil", "undefined", "n/a"})
 # Enqueued, as a whole, more than the provider keeps at a time.
 _TOO_MUCH = frozenset({"token_limit_exceeded", "request_limit_exceeded", "rate_limit_exceeded"})
@@ -53,11 +54,12 @@ _WORDS = {
         "pending queued created submitted accepted scheduled enqueued waiting new validating validated starting "
         "started preparing inprogress running processing executing active inqueue ongoing notstarted notrunning "
         "initializing uploading finalizing finalising cancelling canceling cancellationrequested cancelrequested "
-        "stopping terminating paused pausing resuming updating retrying"
+        "stopping terminating paused pausing resuming updating retrying preprocessing postprocessing merging "
+        "collecting onhold throttled"
     ),
     BatchState.COMPLETED: (
         "completed complete succeeded success successful ended done finished processed partiallycompleted "
-        "partiallysucceeded partialsuccess completedwitherrors completedwithfailures"
+        "partiallysucceeded partialsuccess completedwitherror completedwitherrors completedwithfailures"
     ),
     BatchState.FAILED: "failed failure errored error rejected invalid validationfailed",
     BatchState.EXPIRED: "expired timeout timedout timeoutexceeded deadlineexceeded",
@@ -156,19 +158,25 @@ def _errors(value: Any) -> tuple[_Error, ...]:
 _FileId = Annotated[str | None, BeforeValidator(_file_id)]
 
 
+def _names_of(*whats: str) -> AliasChoices:
+    """What records call a file: `output_file_id`, `output_file`, `output_file_ids`, `outputFileId`."""
+    ends = ("file_id", "file", "file_ids")
+    return AliasChoices(*(f"{what}_{end}" for what in whats for end in ends), *(f"{what}FileId" for what in whats))
+
+
 class RemoteBatch(BaseModel):
     """A batch as the provider shows it, as far as it matters here."""
 
     model_config = ConfigDict(populate_by_name=True, coerce_numbers_to_str=True)
 
-    id: str
+    id: str = Field(validation_alias=AliasChoices("id", "batch_id", "batchId"))
     status: str = Field(validation_alias=AliasChoices("status", "processing_status", "state"))
     created_at: Annotated[float | None, BeforeValidator(_unix_time)] = None
     input_file_id: _FileId = Field(
         default=None, validation_alias=AliasChoices("input_file_id", "input_file", "input_files")
     )
-    output_file_id: _FileId = Field(default=None, validation_alias=AliasChoices("output_file_id", "output_file"))
-    error_file_id: _FileId = Field(default=None, validation_alias=AliasChoices("error_file_id", "error_file"))
+    output_file_id: _FileId = Field(default=None, validation_alias=_names_of("output", "result", "results"))
+    error_file_id: _FileId = Field(default=None, validation_alias=_names_of("error", "errors"))
     metadata: Any = None
     counts: Annotated[_Counts, BeforeValidator(_counts)] = Field(
         default_factory=_Counts, validation_alias=AliasChoices("request_counts", "counts")
@@ -184,8 +192,8 @@ class RemoteBatch(BaseModel):
         if not isinstance(content, Mapping):
             return content
         wrapped = (content.get(name) for name in ("job", "batch", "data"))
-        inner = next((one for one in wrapped if isinstance(one, Mapping) and "id" in one), content)
-        content = inner if "id" not in content else content
+        inner = next((one for one in wrapped if isinstance(one, Mapping) and _IDS & one.keys()), content)
+        content = content if _IDS & content.keys() else inner
         counts = {name: content.get(f"{name}_requests") for name in ("total", "succeeded", "failed")}
         if "request_counts" in content or not any(count is not None for count in counts.values()):
             return content

@@ -12,7 +12,7 @@ WORDS = {
     BatchState.EXPIRED: "expired EXPIRED timeout TIMEOUT_EXCEEDED timed_out timed-out JOB_STATE_EXPIRED",
     BatchState.PENDING: "in_progress IN_PROGRESS in-progress InProgress running RUNNING queued validating VALIDATING "
     "finalizing pending created notRunning cancelling canceling CANCELLATION_REQUESTED JOB_STATE_PENDING Submitted "
-    "JOB_STATE_RUNNING processing scheduled Stopping JOB_STATE_CANCELLING",
+    "JOB_STATE_RUNNING processing scheduled Stopping JOB_STATE_CANCELLING pre_processing post-processing on_hold",
     BatchState.UNKNOWN: "shelved completely incomplete uncompleted not_completed failover 完了 7",
 }
 
@@ -34,6 +34,21 @@ def test_a_file_without_a_name_is_none(none: object) -> None:
     assert (batch.output_file_id, batch.error_file_id, batch.has_files) == ("file-1", None, True)
     assert not RemoteBatch.model_validate({**shown, "output_file_id": none}).has_files
     assert not RemoteBatch.model_validate({"id": "b", "status": "completed"}).has_files
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"output_file_ids": ["out"], "error_file_ids": ["err"]},
+        {"outputFileId": "out", "errorFileId": "err"},
+        {"result_file_id": "out", "errors_file_id": "err"},
+        {"results_file": {"id": "out"}, "error_file": {"id": "err"}},
+    ],
+)
+def test_files_are_found_under_each_name(named: dict[str, object]) -> None:
+    """Of a batch that was paid for: without its files it would be asked again."""
+    batch = RemoteBatch.model_validate({"batch_id": "b", "status": "completed"} | named)
+    assert (batch.id, batch.output_file_id, batch.error_file_id) == ("b", "out", "err")
 
 
 # As published, shortened to what is read; what comes out: state, files, counts, time.
