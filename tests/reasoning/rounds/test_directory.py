@@ -27,15 +27,6 @@ def test_the_same_recipe_resumes_and_another_is_refused_by_the_keys_that_differ(
     assert "--name" in str(refused.value)
 
 
-def test_what_was_paid_for_is_its_owners_alone(tmp_path: Path) -> None:
-    directory = RunDirectory(tmp_path / "runs" / "run")
-    directory.claim(parse_recipe("seed: 1", "a.yaml"))
-    assert directory.path.stat().st_mode & 0o077 == 0
-    directory.path.chmod(0o750)  # whoever shares a run with a group keeps it shared
-    directory.claim(parse_recipe("seed: 1", "a.yaml"))
-    assert directory.path.stat().st_mode & 0o777 == 0o750
-
-
 def test_where_it_runs_and_for_how_long_may_change(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path / "run")
     directory.claim(parse_recipe("{learning: {rounds: 1}}", "a.yaml"))
