@@ -216,8 +216,8 @@ def _read(path: Path) -> list[Outcome]:
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         deaths = tuple(Death(**death) for death in row.pop("deaths"))
-        words = {name: tuple(row.pop(name)) for name in ("ends", "wrong")}
-        found.append(Outcome(deaths=deaths, **words, **row))
+        ends, wrong = (tuple(row.pop(name)) for name in ("ends", "wrong"))
+        found.append(Outcome(deaths=deaths, ends=ends, wrong=wrong, **row))
     return found
 
 
