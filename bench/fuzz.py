@@ -2,8 +2,9 @@
 
     python -m bench.fuzz [--count 500000] [--seed 0] [--megabytes 1]
 
-Repeats each of a hundred small patterns to the size given, and prints what takes longest. Then draws completions from
-the tokens that models write, has everything that judges one judge each, and prints how many there were and the slowest.
+Repeats each of a hundred small patterns to the size given, and prints what takes most of the processor's time. Then
+draws completions from the tokens that models write, has everything that judges one judge each, and prints how many
+there were and the slowest.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ PATTERNS = (
 
 
 def drawn(draw: random.Random) -> str:
-    parts = [draw.choice(TOKENS) for _ in range(draw.randint(1, 24))]
+    """A completion, usually of a line or two, one in fifty as long as a student may write."""
+    count = draw.randint(1, 24) if draw.random() < 0.98 else draw.randint(25, 300)
+    parts = [draw.choice(TOKENS) for _ in range(count)]
     return draw.choice(("", " ")).join(parts)
 
 
