@@ -23,7 +23,14 @@ from functools import lru_cache
 
 from reasoning.grading.extraction.anchors import anchored, judged_end, lowered, plainly_stated, weakly_anchored
 from reasoning.grading.extraction.denials import without_struck
-from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How, first_line, withdrawn
+from reasoning.grading.extraction.found_answer import (
+    LONGEST_ANSWER,
+    NO_ANSWER,
+    FoundAnswer,
+    How,
+    before_withdrawal,
+    first_line,
+)
 from reasoning.grading.kinds import AnswerRules, Kind, rules_for, rules_of
 from reasoning.grading.own_grader import own_verdict
 from reasoning.records import AnswerKind, Problem, Verdict
@@ -156,7 +163,7 @@ def _at_once(said: str, rules: AnswerRules, choices: tuple[str, ...]) -> FoundAn
         plain = _PLAIN_LINE.fullmatch(line) is not None and rules.is_bare(line, choices)
         return rules.first(line, choices, How.LEADING) if plain else None
     stated = plainly_stated(said)
-    if not stated or withdrawn(said):
+    if not stated or before_withdrawal(said) is not None:
         return None
     found = rules.first(stated, choices, How.ANCHORED)
     return found if found is not None and (found.answer or found.also) else None
@@ -196,8 +203,9 @@ def _found(text: str, low: str, kind: Kind, choices: tuple[str, ...]) -> FoundAn
     if ("`" in text and "```" in text) or ("<" in text and "</" in text):
         text = _DRESS_TAG.sub(" ", _FENCE.sub("", text))
         low = lowered(text)
-    if not rules.settles and withdrawn(text):  # to a yes-no question "That is wrong." is an answer
-        return NO_ANSWER
+    if not rules.settles and (rest := before_withdrawal(text)) is not None:  # it answers a yes-no question
+        anchor = next(anchored(rest, lowered(rest)), None)
+        return _found(rest, lowered(rest), kind, choices) if anchor else NO_ANSWER
     for start, said, how in anchored(text, low):
         found = rules.first(said, choices, how)
         if found is not None:

@@ -80,14 +80,19 @@ _WITHDRAWN = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_WITHDRAWAL = 60
+_SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
 
 
-def withdrawn(text: str) -> bool:
-    """Whether a text ends by calling wrong what it said: "42. That is incorrect."."""
-    tail = text[-_LONGEST_WITHDRAWAL:]
-    return ("wrong" in tail or "rect" in tail or "right" in tail or "mistake" in tail) and _WITHDRAWN.search(
-        tail
-    ) is not None
+def before_withdrawal(text: str) -> str | None:
+    """What stands before a sentence that `text` ends by calling wrong ("42. That is incorrect."); None where it does
+    not."""
+    if not text.rstrip(" \n.!*").endswith(("wrong", "incorrect", "right", "correct", "mistake")):
+        return None
+    found = _WITHDRAWN.search(text, max(0, len(text) - _LONGEST_WITHDRAWAL))
+    if found is None:
+        return None
+    ends = [end.end() for end in _SENTENCE_END.finditer(text, max(0, found.start() - LONGEST_ANSWER), found.start())]
+    return text[: ends[-1]] if ends else ""
 
 
 def concluded(line: str) -> str:

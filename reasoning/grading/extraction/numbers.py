@@ -57,7 +57,7 @@ _VARIABLE = re.compile(r"[ ]?(?:[xyzn]\b(?![-'’.][a-z])|\\)")
 _TERM = re.compile(r"[ ]?[-+*/×][ ]?[b-hj-z]\b(?![-'’.])|[ab]\b(?!['’])")  # "5 + y", "no. 7b"
 
 _PREPOSITION = re.compile(
-    r"\b(?:in|after|within|during|per|every|over|across|for|from|on|with|among|between|out of"
+    r"\b(?:in|after|within|during|per|every|over|across|for|from|on|among|between|out of"
     r"|of(?=[ ]+(?:the|these|those|all|his|her|their)\b))[ ]+(?:\w+ing[ ]+)?"
     r"(?:(?:the|each|of|all|these|those|their|her|his|its|every|next|last|first|about|just|only)[ ]+)*\Z",
     re.IGNORECASE,

@@ -21,16 +21,17 @@ from reasoning.grading.extraction.quantities import CANDIDATE, Quantity, quantit
 _MOST_NUMBERS = 8  # of a statement that are looked at
 _FILL = r"(?:(?:a[ ]+total[ ]+of|exactly|only|just|about|us|her|him|them|you|with|together)[ ]+)*\Z"
 _COMES_TO = re.compile(
-    r"(?:\b(?:make|makes|give|gives|yield|yields|leave|leaves|equal|equals|(?:come|comes|amount|amounts|add|adds|sum"
-    rf"|sums)[ ]+(?:up[ ]+)?to|total|totals|results?[ ]+in|for[ ]+a[ ]+total[ ]+of))[ ]+{_FILL}",
+    r"(?<!\bto[ ])\b(?:equal|equals|(?:come|comes|amount|amounts|add|adds|sum|sums)[ ]+(?:up[ ]+)?to|total|totals"
+    rf"|results?[ ]+in|for[ ]+a[ ]+total[ ]+of)[ ]+{_FILL}",
     re.IGNORECASE,
 )
 _GIVING = re.compile(rf",[ ]+(?:thus[ ]+|so[ ]+)?(?:giving|making|totall?ing|yielding)[ ]+{_FILL}", re.IGNORECASE)
 _IS = re.compile(r"[ ](?:is|are)[ ]+\Z", re.IGNORECASE)
 _NOT_WHAT_IS = re.compile(r"[ ]*(?:%|more|less|fewer|times|percent|per|of|years?|x\b|×|\*|/)", re.IGNORECASE)
-_HAS = re.compile(
-    r"\b(?:have|has|hold|holds|need|needs|get|gets|contain|contains|use|uses|require|requires|produce|produces|weigh"
-    rf"|weighs|cost|costs|earn|earns|pack|packs)[ ]+{_FILL}",
+_HAS = re.compile(  # "it takes 6 hours to make 42" is not 42
+    r"(?<!\bto[ ])\b(?:make|makes|give|gives|yield|yields|leave|leaves|have|has|hold|holds|need|needs|get|gets|contain"
+    r"|contains|use|uses|require|requires|produce|produces|weigh|weighs|cost|costs|earn|earns|pack|packs)[ ]+"
+    rf"{_FILL}",
     re.IGNORECASE,
 )
 _SO = re.compile(r",[ ]+(?:so|thus|hence|therefore)[ ]+(?:\w+[ ]+){0,4}?\Z", re.IGNORECASE)
@@ -58,7 +59,10 @@ def told_within(line: str, start: int) -> str:
         return ""
     ended = _SENTENCE_END.search(line, start)
     stop = ended.start() if ended else len(line)
-    return line[:stop] if CANDIDATE.search(line, start + 1, stop) else ""
+    first = quantity_at(line, start)
+    other = CANDIDATE.search(line, first.end, stop) if first else None
+    counted = quantity_at(line, other.start()) if other else None
+    return line[:stop] if counted and not _NOT_WHAT_IS.match(line, counted.end) else ""
 
 
 def what_comes_of(line: str, start: int) -> int:
@@ -98,7 +102,8 @@ def _comes(line: str, gap: str, numbers: Sequence[Quantity], one: Quantity) -> b
     if _SO.search(gap):
         return _comes_of(one, numbers)
     if "," not in gap and _HAS.search(gap):
-        return True if _IN_ALL.match(line, one.end) or _comes_of(one, numbers) else None
+        told = _IN_ALL.match(line, one.end) or _comes_of(one, numbers)
+        return True if told else None
     return False
 
 

@@ -21,7 +21,8 @@ from reasoning.grading.extraction.units import known_unit
 
 _WORDS = r"(?:[ ]+(?!or\b|and\b)[A-Za-z%°][\w°%/'’-]*){0,3}?"
 _ALTERNATIVE = re.compile(
-    rf"{_WORDS}[ ]*[,?]?[ ]*[(\[]?[ ]*(?:(or|and/or|maybe|perhaps|possibly|alternatively|oder|ou|или|または|或者?)"
+    rf"{_WORDS}[ ]*[,?]?[ ]*[(\[]?[ ]*(?:((?<![A-Za-z])(?:or|and/or|maybe|perhaps"
+    r"|possibly|alternatively|oder|ou|или|または|或者?))"
     r"|i\.e\.,?|that is,?|≈)[ ]+"
     r"(?:(?:maybe|perhaps|possibly|even|about|approximately|exactly|roughly|around|just|rather|else|also|equivalently"
     r"|it is|[a-z][ ]*=)[ ]+)*",

@@ -7,6 +7,15 @@ from tests.reasoning.grading.answer_cases.numbers import Table
 
 RIGHT: Table = [
     (
+        "6",
+        [
+            *("Answer: It takes 6 hours to make 42 toys.", "Answer: It will take 6 days to use 42 pills."),
+            *("Answer: In 6 years, Ann will be 3 times as old as Bob.", "Answer: On 6 of the 9 days"),
+            *("Giving away 3 leaves him with 6 marbles.", "The answer is 6. Some say 5. That is wrong."),
+            *("Answer: 6 students have at least 2 pets", "Answer: It costs $6 for 4 tickets."),
+        ],
+    ),
+    (
         "34",
         [
             "Answer: 14 rolls and 20 buns make 34 loaves.",
@@ -172,6 +181,7 @@ RIGHT: Table = [
 ]
 
 WRONG: Table = [
+    ("6", ["Answer: 6 people make 42 toys.", "The answer is 6. That is wrong."]),
     (
         "14",
         [
