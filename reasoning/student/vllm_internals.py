@@ -53,6 +53,14 @@ def lacks_a_library(architecture: str) -> str:
     return "torchvision" if needed else ""
 
 
+def has_experts(config: Any) -> bool:
+    """Whether a model of `config` is a mixture of experts, whose weights `take_weights` does not swap on a CPU: vLLM's
+    backend there packs experts when it first loads them, and after a reload computes with others, silently (Mixtral),
+    or raises (Qwen3-MoE) (vLLM 0.29)."""
+    counts = (getattr(config, name, None) for name in ("num_experts", "num_local_experts", "n_routed_experts"))
+    return any(isinstance(count, int) and count > 1 for count in counts)
+
+
 def server_arguments(
     options: dict[str, Any],
     model_name: str,

@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     from reasoning.student.checkpoint import Student
 
 QUESTION = "Question: What is 1 + 1?\n"
-WHOLE_PARAMETERS = (
-    2_000_000_000  # of a student whose weights are all read: seconds, and four gigabytes in half precision
-)
+WHOLE_PARAMETERS = 1_200_000_000  # of a student whose weights are all read: seconds, and five gigabytes in float32
 EXAMPLE = Example("trial", QUESTION, ("1 + 1 = 2. Answer: 2", "It is 2.\nAnswer: 2"), ("1 + 1 = 3. Answer: 3",))
 _FAILURES = (
     *(OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, NotImplementedError),

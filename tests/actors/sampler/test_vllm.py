@@ -59,9 +59,32 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     assert add_missing_pad_token(grown.model, grown.tokenizer)
     students = {"A": ascii_student(seed=0, tied=True, pad=False), "B": ascii_student(seed=1, tied=True, pad=False)}
     students["grown"] = grown
+    students["thinking"] = _thinking_student()
     for name, student in students.items():
         save_student(student.model, student.tokenizer, root / name)
     return {name: str(root / name) for name in students}
+
+
+def _thinking_student() -> Any:
+    """Its marks of thinking are special tokens, which it writes where it would write two of its commonest letters."""
+    from collections import Counter
+
+    import torch
+
+    from reasoning.student.generation import Generator
+    from tests.ascii_students import ascii_student
+
+    student = ascii_student(seed=3)
+    said = Generator(student).answer(PROMPTS, GREEDY)
+    letters = Counter("".join(completion.text for (completion,) in said)).most_common(2)
+    student.tokenizer.add_special_tokens({"additional_special_tokens": ["[THINK]", "[/THINK]", "<|im_end|>"]})
+    student.model.resize_token_embeddings(len(student.tokenizer))
+    with torch.no_grad():
+        head = student.model.get_output_embeddings().weight
+        head[258:] = 0.0
+        for mark, (letter, _) in zip(("[THINK]", "[/THINK]"), letters, strict=True):
+            head[student.tokenizer.convert_tokens_to_ids(mark)] = 1.1 * head[student.tokenizer(letter).input_ids[0]]
+    return student
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +240,45 @@ def test_both_back_ends_read_and_end_a_chat_alike(
     assert {completion.complete for (completion,) in said} == {True, False}
     with pytest.raises(PromptRefused, match="512"):
         ray.get(replica.answer.remote("A", "y" * 600, samplings[0]))
+
+
+@pytest.mark.engine
+def test_both_back_ends_keep_the_marks_of_thinking(replica: Any, checkpoints: dict[str, str]) -> None:
+    """They are special tokens, which are otherwise left out of a text."""
+    import ray
+
+    from reasoning.student.checkpoint import load_student
+    from reasoning.student.generation import Generator
+
+    probe = make_probe(checkpoints["thinking"], "thinking", PROMPTS[:4])
+    assert ray.get(replica.sync.remote("thinking", checkpoints["thinking"], probe)).ok
+    generator = Generator(load_student(checkpoints["thinking"]))
+    said = run(ask(replica, "thinking", PROMPTS, GREEDY))
+    assert said == generator.answer(PROMPTS, GREEDY)
+    assert any("[THINK]" in completion.text for (completion,) in said)
+
+
+def test_a_text_with_marks_is_cut_where_vllm_says_that_it_ends() -> None:
+    """At a stop string, at an end token, or not at all."""
+    from types import SimpleNamespace
+
+    from reasoning.student.decoded_text import Decoder
+    from tests.tiny_students import byte_tokenizer
+
+    tokenizer = byte_tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["[THINK]", "[/THINK]", "<|im_end|>"]})
+    sampler = VllmSampler(EngineSettings(model="m"))
+    sampler._decoder = Decoder(tokenizer)
+    asked: Any = SimpleNamespace(prompt_token_ids=tokenizer("Q?").input_ids)
+
+    def text(said: str, finish: str, stop: str | int | None) -> str:
+        one: Any = SimpleNamespace(text="", token_ids=tokenizer(said).input_ids, finish_reason=finish, stop_reason=stop)
+        return sampler._text(asked, one, Sampling(stop=("\nQ", "Human")))
+
+    assert text("[THINK]a[/THINK]42\nQ", "stop", "\nQ") == "[THINK]a[/THINK]42"
+    assert text("[THINK]a[/THINK]42</s>", "stop", None) == "[THINK]a[/THINK]42"
+    assert text("[THINK]a[/THINK]42<|im_end|>", "stop", 260) == "[THINK]a[/THINK]42"
+    assert text("[THINK]a\nb", "length", None) == "[THINK]a\nb"
 
 
 @pytest.mark.slow

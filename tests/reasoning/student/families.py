@@ -177,6 +177,8 @@ FAMILIES = (
     Family("BART", _own("BartConfig", **_BART), shares=False, vllm=False),
     Family("Pegasus", _own("PegasusConfig", **_BART), shares=False, vllm=False),
 )  # fmt: skip
+# Those that an engine of vLLM is started with, in `tests/actors/sampler/test_vllm_families.py`.
+SAMPLED_BY_VLLM = ("Llama 3.2", "Qwen3", "Gemma 2", "Mistral 0.1", "Mixtral", "GPT-2")
 ENCODER_DECODERS = {"T5", "Flan-T5", "BART", "Pegasus"}
 
 # Of each way in which a student may be unlike Llama one, tried in `make test`; the others are tried in `make test-all`.

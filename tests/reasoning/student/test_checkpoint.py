@@ -9,10 +9,13 @@ import pytest
 import torch
 from transformers import GPTNeoConfig, Qwen2Config, Qwen2ForCausalLM
 
+from reasoning.recipe.training import ObjectiveSection, TrainingSection
+from reasoning.records import Example
 from reasoning.student.checkpoint import PAD_TOKEN, load_student, save_student
 from reasoning.student.generation import Generator
 from reasoning.student.requirements import StudentError
 from reasoning.student.sampling import Sampling
+from reasoning.training.fine_tuning import fine_tune
 from tests.tiny_students import byte_tokenizer, tiny_student
 from tests.tiny_t5 import tiny_t5_student
 
@@ -164,7 +167,7 @@ def test_a_tokenizer_with_tokens_beyond_the_table_is_refused(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("tied", [True, False])
 def test_the_table_is_grown_on_wish(tmp_path: Path, tied: bool) -> None:
-    """Saved and loaded again it is a student like any other, and reads the new tokens."""
+    """It is taught the new tokens; saved and loaded again it is a student like any other, and reads them."""
     student = tiny_student(tied=tied)
     old = student.model.get_input_embeddings().weight.detach().clone()
     student.tokenizer.add_tokens(["<call>", "<tool>"])
@@ -173,6 +176,11 @@ def test_the_table_is_grown_on_wish(tmp_path: Path, tied: bool) -> None:
     table = grown.model.get_input_embeddings().weight
     assert grown.model.config.vocab_size == len(table) == 260
     assert torch.equal(table[:258], old) and torch.allclose(table[258:], old.mean(dim=0))
+    before = table.detach().clone()
+    example = Example("p", "<call>12<tool>", (" 13",), ())
+    training = TrainingSection(batch_size=1, epochs=2, warmup_steps=0, max_tokens=64)
+    fine_tune(grown.model, grown.tokenizer, [example], training, ObjectiveSection(), 0, dtype="float32")
+    assert not torch.equal(table[258:], before[258:])
     save_student(grown.model, grown.tokenizer, tmp_path / "grown")
     again = load_student(str(tmp_path / "grown"))
     (said,) = Generator(again).answer(["<call>12<tool>"], Sampling(max_new_tokens=4))

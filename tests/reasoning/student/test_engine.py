@@ -32,6 +32,12 @@ def test_a_part_of_a_gpu_is_one_gpu_to_the_engine() -> None:
     assert sizes == [1, 1, 4]
 
 
+def test_a_context_that_the_memory_does_not_hold_is_cut_unless_one_is_named(embedded_student: Path) -> None:
+    model = str(embedded_student)
+    assert engine_options(EngineSettings(model=model))["max_model_len"] == -1  # vLLM's word for: what fits
+    assert engine_options(EngineSettings(model=model, max_model_len=384))["max_model_len"] == 384
+
+
 def test_a_variable_that_the_user_has_set_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", {"VLLM_LOGGING_LEVEL": "DEBUG"})
     prepare_process(EngineSettings(model="m", gpus=1))

@@ -14,7 +14,7 @@ from reasoning.student.generation import Generator
 from reasoning.student.probe import make_probe
 from reasoning.student.sampling import Sampling
 from reasoning.training.fine_tuning import fine_tune
-from tests.reasoning.student.families import ALL_FAMILIES, FAMILIES, Family
+from tests.reasoning.student.families import ALL_FAMILIES, FAMILIES, SAMPLED_BY_VLLM, Family
 
 ROOT = Path(__file__).resolve().parents[3]
 PROMPTS = ["Question: 12 + 30 =", "What is the largest of 3, 7 and 5?", "abc"]
@@ -47,3 +47,4 @@ def test_the_table_in_the_documentation_is_what_is_tested() -> None:
     for family in FAMILIES:
         _, shares, vllm = table[family.name]
         assert (shares == "yes", vllm != "no") == (family.shares, family.vllm or "torchvision" in vllm), family.name
+        assert (vllm == "tested") == (family.name in SAMPLED_BY_VLLM), family.name
