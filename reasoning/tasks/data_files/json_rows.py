@@ -143,6 +143,8 @@ def _without_wrapper(value: Any) -> Any:
     """What holds the rows in an object that has none itself: {"status": "ok", "data": {"items": [...]}}."""
     if not isinstance(value, dict) or _holds_rows(value):
         return value
+    if len(value) == 1 and isinstance(inner := next(iter(value.values())), dict) and _by_id(inner):
+        return inner
     holders = [inner for inner in value.values() if isinstance(inner, dict) and _holds_rows(inner)]
     return holders[0] if len(holders) == 1 else value
 
@@ -177,7 +179,7 @@ def _is_rows(value: Any) -> bool:
 
 def _from_columns(value: Mapping[str, Any]) -> list[Any] | None:
     """Rows that stand as columns; None where they do not."""
-    names, data = value.get("columns"), value.get("data")
+    names, data = value.get("columns"), value.get("data", value.get("rows"))
     if isinstance(names, list) and isinstance(data, list) and all(isinstance(row, list) for row in data):
         return [dict(zip(map(str, names), row, strict=False)) for row in data]
     columns = list(value.values())

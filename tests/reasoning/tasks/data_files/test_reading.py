@@ -183,6 +183,10 @@ SAME = {
         {f"q{i}": row | ({"hint": "x"} if i % 2 else {}) for i, row in enumerate(ROWS)}
     ).encode(),
     "wrapped among others.json": json.dumps({"status": "ok", "data": {"items": ROWS, "next": None}}).encode(),
+    "ids within.json": json.dumps({"questions": {f"q{i}": row for i, row in enumerate(ROWS)}}).encode(),
+    "columns and rows.json": json.dumps(
+        {"columns": list(COLUMNS), "rows": [list(row.values()) for row in ROWS]}
+    ).encode(),
     "beside metadata.json": json.dumps({"response": {"data": ROWS}, "meta": {"count": 4}}).encode(),
     "squad.json": json.dumps({"data": [{"title": "t", "paragraphs": [{"context": "c", "qas": ROWS}]}]}).encode(),
     "comma.csv": text_table(",").encode(),
