@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +50,28 @@ def test_grafana_finds_its_way() -> None:
     places = {(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in made["panels"]}
     assert len(set(ids)) == len(places) == len(PANELS)
     assert [variable["name"] for variable in made["templating"]["list"]] == ["datasource", "run"]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "share"),
+    [({"wrong": 5}, 0.0), ({"right": 5}, 1.0), ({"wrong": 5, "right": 15}, 0.75)],  # what never happened has no series
+)
+def test_the_share_of_right_attempts(attempts: dict[str, int], share: float, tmp_path: Path) -> None:
+    """As Prometheus itself computes it."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("no promtool on this machine: `apt install prometheus`")
+    (panel,) = [panel for panel in PANELS if panel.title == "Exam: right"]
+    series = [
+        {"series": f'ray_tailor_exam_attempts_total{{run="a",round="1",verdict="{verdict}"}}', "values": f"{n} {n} {n}"}
+        for verdict, n in attempts.items()
+    ]
+    expected = [{"labels": '{run="a",round="1"}', "value": share}]
+    query = {"expr": panel.queries[0].expression.replace("$run", ".*"), "eval_time": "2s", "exp_samples": expected}
+    file = tmp_path / "test.yml"  # JSON is YAML
+    file.write_text(
+        json.dumps({"tests": [{"interval": "1s", "input_series": series, "promql_expr_test": [query]}]}),
+        encoding="utf-8",
+    )
+    done = subprocess.run([promtool, "test", "rules", str(file)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
