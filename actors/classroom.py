@@ -7,16 +7,23 @@ Invariant: a sampler is asked only after its weights were proven by the probe of
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+from typing import Any
+
 from actors.sampler.pool import SamplerPool
 from actors.sampler.start import start_samplers
 from actors.sampler.sync import bring_to, probe_prompts
 from actors.starting import TeacherPool
+from actors.storage.keeping import RunKeeper
+from actors.storage.places import file_here
 from actors.training.job import ProbeOrder, ReporterHandle, TrainingJob, epoch_version
 from actors.training.trainer import TrainerHandle
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.tailored import Recipe
 from reasoning.rounds.classroom import Answering, Classroom
-from reasoning.rounds.directory import RoundFiles, RunDirectory
+from reasoning.rounds.directory import ClaimedDirectory, RoundFiles, RunDirectory
+from reasoning.rounds.phase_order import PhaseRecord
 from reasoning.rounds.progress import Progress
 from reasoning.tasks.loading import TaskData
 from reasoning.teacher.calls import Outcome, TeacherRequest
@@ -38,12 +45,14 @@ class ClusterClassroom(Classroom):
         first_teacher: TeacherPool,
         trainer: TrainerHandle,
         reporter: ReporterHandle,
+        keeper: RunKeeper,
     ) -> None:
         super().__init__(recipe, directory, data, prompts, progress)
         self.teacher = teacher
         self.first_teacher = first_teacher
         self.trainer = trainer
         self.reporter = reporter
+        self._keeper = keeper
         self.sampler: SamplerPool | None = None
         self._synced: tuple[str, Answering] | None = None  # the version the samplers hold, and what asks them
 
@@ -51,6 +60,19 @@ class ClusterClassroom(Classroom):
     def probe_prompts(self) -> tuple[str, ...]:
         """What a sampler is asked to prove that it holds the right weights."""
         return probe_prompts(self.prompts.form, self.data.train)
+
+    async def record(self, directory: ClaimedDirectory[Any], record: PhaseRecord) -> None:
+        await asyncio.to_thread(self._keeper.record, directory, record)
+
+    async def keep_epoch(self, round: int, best: int) -> None:
+        await asyncio.to_thread(self._keeper.keep_epoch, self.files(round), best, self.training(round).epochs)
+
+    def place_of(self, path: Path) -> str:
+        """How every node names a file or folder of the run."""
+        return self._keeper.home.place_of(path)
+
+    def checkpoint(self, round: int) -> str:
+        return self.place_of(self.files(round).student) if round >= 0 else super().checkpoint(round)
 
     async def ask(self, request: TeacherRequest, *, first: bool) -> Outcome:
         return await (self.first_teacher if first else self.teacher).ask(request)
@@ -62,7 +84,7 @@ class ClusterClassroom(Classroom):
 
     async def student_after(self, round: int, epoch: int) -> Answering:
         files = self.files(round).after(epoch)
-        return await self._student(epoch_version(self.version(round), epoch), str(files.student), files)
+        return await self._student(epoch_version(self.version(round), epoch), self.place_of(files.student), files)
 
     def version(self, round: int) -> str:
         """The name of the weights at the end of `round` (-1: the recipe's own student)."""
@@ -81,11 +103,11 @@ class ClusterClassroom(Classroom):
         files, training, cluster = self.files(round), self.training(round), self.recipe.cluster
         job = TrainingJob(
             run_name=f"{self.recipe.name}-{self.recipe.fingerprint()}-round-{round:03d}",
-            storage=str(self.directory.training),
+            storage=self.place_of(self.directory.training),
             checkpoint_in=self.checkpoint(round - 1),
-            examples=str(files.examples),
-            checkpoint_out=str(files.student),
-            epochs_out=str(files.epochs) if training.epoch == "best" else None,
+            examples=self.place_of(files.examples),
+            checkpoint_out=self.place_of(files.student),
+            epochs_out=self.place_of(files.epochs) if training.epoch == "best" else None,
             training=training,
             objective=self.recipe.learning.objective,
             seed=self.recipe.seed + round,
@@ -96,9 +118,12 @@ class ClusterClassroom(Classroom):
             reporter=self.reporter,
             frame=self.prompts.form.frame,
             grow=self.recipe.student.grow_embeddings,
-            probe=ProbeOrder(self.version(round), self.probe_prompts, str(files.probe)),
+            probe=ProbeOrder(self.version(round), self.probe_prompts, self.place_of(files.probe)),
         )
-        return await self.trainer.train.remote(job)
+        report = await self.trainer.train.remote(job)
+        probes = [files.probe, *(files.after(n).probe for n in range(1, training.epochs + 1) if job.epochs_out)]
+        await asyncio.to_thread(lambda: [file_here(self.place_of(probe)) for probe in probes])
+        return report
 
     async def stop_samplers(self) -> None:
         """Ends the samplers and gives their GPUs back. Nothing happens when none is up."""

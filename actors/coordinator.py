@@ -21,7 +21,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 
 import ray
@@ -31,7 +30,7 @@ from actors.journal.actor import Journal, JournalHandle
 from actors.journal.sums import JournalSums
 from actors.ray_api.handles import RemoteMethod
 from actors.starting import Limiters, close_journal, start_journal, start_pool
-from actors.storage.run_lock import RunLock
+from actors.storage.keeping import Home, unless_ended
 from actors.teacher.pool import WorkersLost, permitted_per_second
 from actors.training.trainer import Trainer, TrainerHandle
 from actors.watching.logs import at, logged
@@ -78,7 +77,8 @@ class CoordinatorHandle(Protocol[OutcomeT]):
 
 class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
     """Does the work of one run, piece by piece: what that is, and which is next, is for each kind of run to say.
-    `base_urls` gives the addresses of the teachers that the run serves itself, by application."""
+    `base_urls` gives the addresses of the teachers that the run serves itself, by application; `home` is where the run
+    is kept."""
 
     def __init__(
         self,
@@ -87,12 +87,14 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
         data: TaskData,
         prompts: RunPrompts,
         base_urls: Mapping[str, str],
+        home: Home,
     ) -> None:
         self._recipe = recipe
         self._directory = directory
         self._data = data
         self._prompts = prompts
         self._base_urls = dict(base_urls)
+        self._home, self._keeper = home, home.keeper()
         self._metrics = RunMetrics(recipe.name)
         self._waiting = ""
         self._progress = Progress(self._ended)
@@ -126,25 +128,28 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
 
     async def finish(self) -> tuple[str, JournalSums]:
         """Does all that is left. Returns why nothing is left, and the journal's account."""
-        lock = RunLock(self._directory.path)
         watching = asyncio.create_task(self._watch())
         try:
-            journal = self._journal = start_journal(self._journal_path(), self._recipe.name)
-            logger.info("the run begins, in %s", self._directory.path)
-            while not isinstance(work := self.next_work(), Finished):
-                classroom = self._classroom = self._classroom or self._open_classroom(journal)
-                if self.trains(work) and self._recipe.cluster.placement == "shared":
-                    await classroom.stop_samplers()
-                await self.do(classroom, work)
-            self._journal = None
-            logger.info("the run has ended: %s", work.reason)
-            return work.reason, await close_journal(journal, self._recipe.name)
+            await asyncio.to_thread(self._keeper.open)
+            return await unless_ended(self._keeper.ended, self._finish())
         finally:
             watching.cancel()
             self._ended(self._progress.snapshot)
             self._metrics.closed()
             await self._stop()
-            lock.release()
+            await asyncio.to_thread(self._keeper.close)
+
+    async def _finish(self) -> tuple[str, JournalSums]:
+        journal = self._journal = start_journal(self._home.journal, self._recipe.name)
+        logger.info("the run begins, in %s", self._home.shown)
+        while not isinstance(work := self.next_work(), Finished):
+            classroom = self._classroom = self._classroom or self._open_classroom(journal)
+            if self.trains(work) and self._recipe.cluster.placement == "shared":
+                await classroom.stop_samplers()
+            await self.do(classroom, work)
+        self._journal = None
+        logger.info("the run has ended: %s", work.reason)
+        return work.reason, await close_journal(journal, self._recipe.name)
 
     def _open_classroom(self, journal: JournalHandle) -> ClusterClassroom:
         first = self._recipe.teacher.first
@@ -164,14 +169,12 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
             trainer=cast(
                 TrainerHandle, ray.remote(logged(Trainer, "trainer", self._recipe.name)).options(num_cpus=0).remote()
             ),
+            keeper=self._keeper,
             reporter=ray.get_runtime_context().current_actor,
         )
 
     def _teacher_settings(self, section: TeacherSection) -> TeacherSettings:
         return section.settings(self._base_urls, run=self._recipe.name, max_cost=self._recipe.teacher.max_cost)
-
-    def _journal_path(self) -> Path:
-        return self._recipe.storage.journal or self._directory.journal
 
     async def _watch(self) -> None:
         """Keeps what is shown of the run fresh: the live line's figures and the metrics."""
@@ -179,7 +182,7 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
             wanted = time.monotonic() + _LOOK_S
             await asyncio.sleep(_LOOK_S)
             self._look(self._progress.snapshot)
-            self._metrics.coordinator(self._journal_path(), time.monotonic() - wanted)
+            self._metrics.coordinator(self._home.journal, time.monotonic() - wanted)
             if self._classroom is not None and self._classroom.sampler is not None:
                 self._metrics.samplers(self._classroom.sampler.looks())
             if self._classroom is not None and self._journal is not None:
@@ -235,7 +238,8 @@ class Coordinator(AnyCoordinator[PhaseStep, RunOutcome]):
     async def do(self, classroom: ClusterClassroom, work: PhaseStep) -> None:
         started = time.monotonic()
         metrics = await perform(classroom, work.round, work.phase)
-        self._directory.append(PhaseRecord(work.round, work.phase, time.monotonic() - started, metrics))
+        record = PhaseRecord(work.round, work.phase, time.monotonic() - started, metrics)
+        await classroom.record(self._directory, record)
 
 
 async def show_teachers(

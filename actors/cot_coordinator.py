@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from actors.classroom import ClusterClassroom
 from actors.coordinator import AnyCoordinator
 from actors.journal.sums import JournalSums
+from actors.storage.keeping import Home
 from reasoning.fine_tune_cot.directory import CotDirectory
 from reasoning.fine_tune_cot.order import Collect, DegreeStep
 from reasoning.fine_tune_cot.phases import do, work_left
@@ -40,9 +41,10 @@ class CotCoordinator(AnyCoordinator[Collect | DegreeStep, CotOutcome]):
         data: TaskData,
         prompts: RunPrompts,
         base_urls: Mapping[str, str],
+        home: Home,
     ) -> None:
         shared = recipe.at_degree(recipe.fine_tuning.collected)
-        super().__init__(shared, directory.collection, data, prompts, base_urls)
+        super().__init__(shared, directory.collection, data, prompts, base_urls, home)
         self._own_recipe = recipe
         self._own_directory = directory
 

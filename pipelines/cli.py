@@ -22,7 +22,15 @@ from pipelines.grading import GraderName
 from pipelines.journal import cli as journal_cli
 from pipelines.recipe.init import init
 from pipelines.run.jobs import cli as jobs_cli
-from pipelines.run.options import DataOption, NameOption, ProbeOption, SeedOption, StorageOption
+from pipelines.run.options import (
+    DataOption,
+    NameOption,
+    ProbeOption,
+    RunArgument,
+    SeedOption,
+    StorageOption,
+    run_folder,
+)
 from reasoning.exchange.formats import ExportFormat, Format
 from reasoning.exchange.paper_b_finetune import Platform
 from reasoning.grading.paper_grader import Template
@@ -93,7 +101,12 @@ def doctor(
 
 @app.command("eval")
 def evaluate(
-    target: Annotated[Path, typer.Argument(help="A run's folder, or a recipe (its student before any training).")],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            parser=run_folder, help="A run's folder or address, or a recipe (its student before any training)."
+        ),
+    ],
     data: DataOption = None,
     split: Annotated[Split, typer.Option(help="Which questions.")] = Split.TEST,
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many questions.")] = None,
@@ -116,7 +129,7 @@ def evaluate(
 
 @app.command()
 def serve(
-    directory: Annotated[Path, typer.Argument(help="A run's folder.")],
+    directory: RunArgument,
     round: Annotated[int | None, typer.Option(help="Serve this round, instead of the best one.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
@@ -134,11 +147,12 @@ def serve(
 
 
 @app.command()
-def report(directory: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
+def report(directory: RunArgument) -> None:
     """Rewrite a run's report.html and print its table of rounds."""
     with told_plainly():
         from pipelines.report.tables import degrees_table, rounds_table
         from pipelines.report.tailored import write_report
+        from pipelines.run.storage import store_again
         from reasoning.fine_tune_cot.directory import CotDirectory, is_cot_directory
         from reasoning.rounds.directory import RunDirectory
         from reasoning.rounds.phase_order import best_round
@@ -147,11 +161,13 @@ def report(directory: Annotated[Path, typer.Argument(help="A run's folder.")]) -
             from pipelines.report.fine_tune_cot import write_cot_report
 
             path = write_cot_report(CotDirectory(directory))
+            store_again(path)
             console.print(degrees_table(CotDirectory(directory).degrees()))
             console.print(f"Report: {path}", soft_wrap=True)
             return
         run_directory = RunDirectory(directory)
         path = write_report(run_directory)
+        store_again(path)
         records = run_directory.finished()
         console.print(rounds_table(records, best_round(records)))
         console.print(f"Report: {path}", soft_wrap=True)
@@ -191,7 +207,7 @@ def import_file(
 
 @app.command("export")
 def export_run(
-    directory: Annotated[Path, typer.Argument(help="A run's folder.")],
+    directory: RunArgument,
     format: Annotated[ExportFormat, typer.Option(help="What to write.")],
     out: Annotated[Path, typer.Option(help="The file to write (b-dataset: a folder).")],
     round: Annotated[int | None, typer.Option(min=0, help="Up to this round, instead of the last one.")] = None,

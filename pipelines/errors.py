@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from actors.journal.database import JournalError
+from actors.storage.remote import StorageError
 from reasoning.files.data_error import DataError
 from reasoning.grading.own_grader import GraderError
 from reasoning.prompts.files import PromptError
@@ -34,7 +35,7 @@ class RunFailed(RuntimeError):
     """A run that stopped before its end. The message says why; the same command continues from what was finished."""
 
 
-_REFUSED = (Refused, RecipeError, PromptError, RunDirectoryError, DataError, JournalError)
+_REFUSED = (Refused, RecipeError, PromptError, RunDirectoryError, DataError, JournalError, StorageError)
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import ray
 from rich.console import Console
 
+from actors.storage.places import student_here
+from actors.storage.working_copy import address_of
 from pipelines.errors import Refused
 from pipelines.run.cluster import connect
 from reasoning.fine_tune_cot.directory import student_directory
@@ -47,7 +49,9 @@ def graduate_of(directory: RunDirectory, round: int | None) -> Graduate:
             f"{directory.path}: round {'?' if chosen is None else chosen} is not finished; finished rounds: "
             f"{there or 'none'}. Run `tailor run` on its recipe first."
         )
-    return Graduate(directory.round(chosen).student, chosen, recipe.name)
+    student = directory.round(chosen).student
+    address = address_of(student)
+    return Graduate(Path(student_here(address)) if address is not None else student, chosen, recipe.name)
 
 
 def serving_of(

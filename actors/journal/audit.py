@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from actors.journal.failures import refusals_of
+from actors.journal.lost import lost_in
 from actors.journal.reader import Writers, batch_of, parsed, reading, reply_of, request_of
 from actors.journal.sums import IN_OPEN_BATCHES, sending_sums
 from reasoning.files.data_error import Fault
@@ -160,6 +161,9 @@ def _sendings(db: sqlite3.Connection, found: _Found) -> Iterator[Fault]:
 def _spending(db: sqlite3.Connection, found: _Found) -> Iterator[Fault]:
     booked = {run: (settled, reserved) for run, settled, reserved in db.execute("SELECT * FROM spending")}
     summed = {run: (sums.settled, sums.reserved) for run, sums in sending_sums(db, "run").items()}
+    for lost in lost_in(db):
+        settled, reserved = summed.get(lost.run, (0, 0))
+        summed[lost.run] = (settled + lost.booked, reserved)
     for run in sorted(booked.keys() | summed.keys()):
         there, wanted = booked.get(run, (0, 0)), summed.get(run, (0, 0))
         for what, is_, should in zip(("settled", "reserved"), there, wanted, strict=True):

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from actors.journal.lost import lost_in
 from actors.journal.reader import Writers, reading
 from reasoning.teacher.finish_reasons import is_whole
 
@@ -68,13 +69,15 @@ class SendingSums:
 @dataclass(frozen=True, slots=True)
 class JournalSums:
     """What was asked, answered and spent; of one run alone where that was asked for. `outcomes` counts sendings by how
-    they ended ("unknown": they have not)."""
+    they ended ("unknown": they have not). `lost_answers`: replies that were recorded on a disk that is gone, after the
+    last copy of the journal; what they cost is in the money of `runs`."""
 
     requests: RequestCounts
     all: SendingSums
     runs: Mapping[str, SendingSums]
     endpoints: Mapping[str, SendingSums]
     outcomes: Mapping[str, int]
+    lost_answers: int = 0
 
 
 def sums_of(path: Path, run: str | None = None) -> JournalSums:
@@ -94,6 +97,7 @@ def sums_of(path: Path, run: str | None = None) -> JournalSums:
                     (run,),
                 )
             ),
+            lost_answers=sum(lost.answered for lost in lost_in(db, run)),
         )
 
 

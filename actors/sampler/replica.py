@@ -20,6 +20,7 @@ from abc import ABC, abstractmethod
 from typing import NoReturn, Protocol
 
 from actors.ray_api.handles import RemoteMethod
+from actors.storage.places import student_here
 from reasoning.student.engine import EngineSettings
 from reasoning.student.probe import Probe, ProbeReport
 from reasoning.student.sampling import Completion, Sampling, StaleWeights, SyncFailed
@@ -63,7 +64,7 @@ class SamplerReplica(ABC):
             self._version, self._synced = "", None
             try:
                 await self._drain(version, checkpoint)
-                await self._load(version, checkpoint)
+                await self._load(version, await asyncio.to_thread(student_here, checkpoint))
                 report = await self._prove(probe)
             except SyncFailed:
                 raise

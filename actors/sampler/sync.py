@@ -13,6 +13,7 @@ from pathlib import Path
 import ray
 
 from actors.sampler.pool import SamplerPool
+from actors.storage.places import student_here
 from reasoning.prompts.student_forms import StudentForm
 from reasoning.records import Problem
 from reasoning.rounds.classroom import Answering
@@ -61,4 +62,4 @@ def _probe_in_own_process(checkpoint: str, version: str, prompts: Sequence[str])
     """`make_probe` in a process of its own: torch and the reference model stay out of the caller's."""
     from reasoning.student.probe import make_probe
 
-    return make_probe(checkpoint, version, prompts)
+    return make_probe(student_here(checkpoint), version, prompts)

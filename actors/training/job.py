@@ -14,16 +14,17 @@ torch stays in Ray Train's workers: importing this module is light.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import math
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol
 
 from actors.ray_api.handles import RemoteMethod
+from actors.storage.places import file_here, hand_over, landing, read_in_folder, student_here
+from reasoning.files.addresses import below
 from reasoning.prompts.frame import Frame
 from reasoning.recipe.engine import Dtype
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
@@ -59,7 +60,7 @@ class ProbeOrder:
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
-    """One round's training. Paths are absolute and seen by every node.
+    """One round's training. Files and folders are absolute paths that every node sees, or addresses.
 
     `frame`: that of the form which the examples are written in. `grow`: whether tokens without an embedding get one.
 
@@ -89,23 +90,33 @@ class TrainingJob:
 
     def identity(self) -> str:
         """What the job's student depends on: a hash of settings, checkpoint and the content of the examples."""
-        content = hashlib.blake2b(Path(self.examples).read_bytes(), digest_size=16).hexdigest()
+        content = hashlib.blake2b(file_here(self.examples).read_bytes(), digest_size=16).hexdigest()
         sections = [self.training.model_dump(mode="json"), self.objective.model_dump(mode="json")]
         framed = self.frame.identity if self.frame is not None else ()
         grown = ("grow",) if self.grow else ()
         return stable_id(sections, self.seed, self.dtype, self.checkpoint_in, content, *framed, *grown)
 
+    def report(self, identity: str) -> FineTuneReport | None:
+        """What the job with `identity` reported; None before its student is there."""
+        return FineTuneReport.from_json(read_in_folder(self.checkpoint_out, REPORT_FILE), identity)
 
-def finished_report(folder: Path, identity: str) -> FineTuneReport | None:
-    """The report in a finished student's folder, or None when there is none of the job with `identity`."""
-    file = folder / REPORT_FILE
-    if not file.is_file():
-        return None
-    content = json.loads(file.read_text(encoding="utf-8"))
-    if content.pop("identity", None) != identity:
-        return None
-    losses = tuple(LossPoint(**point) for point in content.pop("losses"))
-    return FineTuneReport(losses=losses, **content)
+    def made_here(self, identity: str) -> bool:
+        """Whether this node's disk has the student of the job with `identity`."""
+        made = read_in_folder(str(landing(self.checkpoint_out)), REPORT_FILE)
+        return FineTuneReport.from_json(made, identity) is not None
+
+    def hand_over(self) -> None:
+        """Stores what was made on this node and not handed over. Raises `StorageError`."""
+        made = [self.probe.file] if self.probe is not None else []
+        for epoch in range(1, self.training.epochs + 1 if self.epochs_out is not None else 1):
+            made += [_epoch_place(self.epochs_out or "", epoch, name) for name in ("student", "probe.json")]
+        for place in (*made, self.checkpoint_out):  # the student last: with it the job is done
+            if landing(place).exists():
+                hand_over(place)
+
+    def epoch(self, epoch: int) -> RoundFiles:
+        """Where on this node the student after `epoch` (from 1) is."""
+        return RoundFiles(landing(self.epochs_out or "").parent).after(epoch)
 
 
 def worker(config: dict[str, Any]) -> str | None:
@@ -121,7 +132,8 @@ def worker(config: dict[str, Any]) -> str | None:
     disable_progress_bar()
     job: TrainingJob = config["job"]
     try:
-        student, examples = load_student(job.checkpoint_in, grow=job.grow), read_table(Path(job.examples), Example)
+        student = load_student(student_here(job.checkpoint_in), grow=job.grow)
+        examples = read_table(file_here(job.examples), Example)
         problem = None
     except (StudentError, TableError) as error:
         problem = str(error)
@@ -170,7 +182,8 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
     def keep(run: FineTuning) -> None:
         taught[:] = [run]
         if rank == 0 and job.epochs_out is not None:
-            save_student(student.model, student.tokenizer, _epoch(job.epochs_out, run.passes).student)
+            save_student(student.model, student.tokenizer, job.epoch(run.passes).student)
+            hand_over(_epoch_place(job.epochs_out, run.passes, "student"))
         if run.passes == job.training.epochs:  # what follows is the student itself
             return
         with TemporaryDirectory() as folder:
@@ -187,7 +200,7 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
             frame=job.frame,
         )  # fmt: skip
 
-    unsaved = Path(job.storage) / f"{job.run_name}.{identity[:16]}.unsaved.pt"
+    unsaved = landing(job.storage) / f"{job.run_name}.{identity[:16]}.unsaved.pt"
     last = ray.train.get_checkpoint()
     if unsaved.is_file():
         report = learn(unsaved)
@@ -197,15 +210,18 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
         with last.as_directory() as folder:
             report = learn(Path(folder) / STATE_FILE)
     if rank == 0:
-        document = json.dumps({"identity": identity, **asdict(report)})
+        documents = {REPORT_FILE: report.to_json(identity)}
         try:
-            save_student(student.model.cpu(), student.tokenizer, Path(job.checkpoint_out), {REPORT_FILE: document})
+            save_student(student.model.cpu(), student.tokenizer, landing(job.checkpoint_out), documents)
         except SAVE_ERRORS as error:
             raise TrainingError(_not_saved(job, error, unsaved, taught)) from error
         unsaved.unlink(missing_ok=True)
         if job.probe is not None:
-            save_probe(make_probe(job.checkpoint_out, job.probe.version, job.probe.prompts), Path(job.probe.file))
+            student_folder, probe = str(landing(job.checkpoint_out)), job.probe
+            save_probe(make_probe(student_folder, probe.version, probe.prompts), landing(probe.file))
+            hand_over(probe.file)
             _probe_epochs(job, job.probe)
+        hand_over(job.checkpoint_out)  # last: with it the job is done
 
 
 def _not_saved(job: TrainingJob, error: Exception, unsaved: Path, taught: list[FineTuning]) -> str:
@@ -222,8 +238,8 @@ def _not_saved(job: TrainingJob, error: Exception, unsaved: Path, taught: list[F
     )
 
 
-def _epoch(epochs_out: str, epoch: int) -> RoundFiles:
-    return RoundFiles(Path(epochs_out).parent).after(epoch)
+def _epoch_place(epochs_out: str, epoch: int, name: str) -> str:
+    return below(epochs_out, RoundFiles(Path()).after(epoch).folder.name, name)
 
 
 def epoch_version(version: str, epoch: int) -> str:
@@ -238,8 +254,9 @@ def _probe_epochs(job: TrainingJob, order: ProbeOrder) -> None:
     if job.epochs_out is None:
         return
     for epoch in range(1, job.training.epochs + 1):
-        files = _epoch(job.epochs_out, epoch)
-        save_probe(make_probe(str(files.student), epoch_version(order.version, epoch), order.prompts), files.probe)
+        source = student_here(_epoch_place(job.epochs_out, epoch, "student"))
+        save_probe(make_probe(source, epoch_version(order.version, epoch), order.prompts), job.epoch(epoch).probe)
+        hand_over(_epoch_place(job.epochs_out, epoch, "probe.json"))
 
 
 def last_lines(text: str) -> str:

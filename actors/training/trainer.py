@@ -18,7 +18,6 @@ import logging
 import os
 import shutil
 import time
-from pathlib import Path
 from typing import Any, Protocol
 
 import ray
@@ -26,7 +25,9 @@ import ray
 from actors.ray_api.handles import RemoteMethod
 from actors.ray_api.internals import CLEANER_CALLBACK, DATASETS_CALLBACK, torch_trainer_without
 from actors.ray_api.nodes import live_nodes, on_one_node
-from actors.training.job import TrainingJob, finished_report, last_lines, worker
+from actors.storage.places import file_here, landing, remove_folder
+from actors.training.job import TrainingJob, last_lines, worker
+from reasoning.files.addresses import is_address
 from reasoning.student.config import weights_of
 from reasoning.training.report import FineTuneReport
 
@@ -66,30 +67,32 @@ class Trainer:
         """Runs `job` to its end and returns its report; the student is then at `job.checkpoint_out`.
 
         Raises `TrainingRefused` before anything starts, `TrainingFailed` when it started and could not end."""
-        if not Path(job.examples).is_file():
+        if not file_here(job.examples).is_file():
             raise TrainingRefused(f"{job.run_name}: {job.examples}: no table of examples at this path")
         identity = job.identity()
-        done = finished_report(Path(job.checkpoint_out), identity)
+        if is_address(job.checkpoint_out) and job.report(identity) is None and job.made_here(identity):
+            job.hand_over()  # storage that failed did not take it the last time
+        done = job.report(identity)
         if done is None:
             check_resources(job)
             check_space(job)
             wait_for_resources(job, self._patience_s)
             logger.info("trains %s with %d workers", job.run_name, job.workers)
             self._fit(job, identity)
-            done = finished_report(Path(job.checkpoint_out), identity)
+            done = job.report(identity)
         if done is None:
             raise TrainingFailed(
                 f"{job.run_name}: the training ended but left no student in {job.checkpoint_out}. Check that this "
                 "folder is on storage that every node shares"
             )
-        shutil.rmtree(Path(job.storage) / job.run_name, ignore_errors=True)  # weights and optimiser, twice the student
+        remove_folder(job.storage, job.run_name)  # weights and optimiser, twice the student
         return done
 
     def _fit(self, job: TrainingJob, identity: str) -> None:
         import ray.train.torch
 
         train: Any = ray.train  # its annotations are those of Ray Train V1, its classes those of V2
-        Path(job.storage).mkdir(parents=True, exist_ok=True)
+        landing(job.storage).mkdir(parents=True, exist_ok=True)
         trainer = _torch_trainer()(
             worker,
             train_loop_config={"job": job, "identity": identity},
@@ -143,16 +146,17 @@ def check_resources(job: TrainingJob) -> None:
 def check_space(job: TrainingJob) -> None:
     """Raises `TrainingRefused` when the disk has no room for the student, in float32, and what a training keeps of it
     meanwhile. A hub student's size is not known here."""
-    weights = weights_of(Path(job.checkpoint_in))
+    weights = weights_of(landing(job.checkpoint_in))
     if not weights:
         return
     copies = 1 + (job.training.epochs if job.epochs_out is not None else 0)
     copies += 3 if job.training.epochs > 1 else 0  # weights and two moments, of the pass before
-    Path(job.storage).mkdir(parents=True, exist_ok=True)
-    needed, free = 4 * weights * copies, shutil.disk_usage(job.storage).free
+    folder = landing(job.storage)
+    folder.mkdir(parents=True, exist_ok=True)
+    needed, free = 4 * weights * copies, shutil.disk_usage(folder).free
     if needed > free:
         raise TrainingRefused(
-            f"{job.run_name}: the student and the training's state need {needed / 2**30:.2g} GiB in {job.storage}, and "
+            f"{job.run_name}: the student and the training's state need {needed / 2**30:.2g} GiB in {folder}, and "
             f"{free / 2**30:.2g} GiB are free. Free some space, or take another folder (storage.path), and start again"
         )
 

@@ -24,15 +24,17 @@ from rich.console import Console
 
 from actors.journal.sums import in_open_batches, sums_of
 from actors.starting import close_journal, start_journal, start_pool
-from actors.storage.run_lock import RunInProgress, RunLock
+from actors.storage.keeping import Home
+from actors.storage.run_lock import RunInProgress
 from actors.teacher.pool import TeacherPool
 from pipelines.errors import RunFailed
 from pipelines.estimate.asking import TeacherSampler
 from pipelines.estimate.view import show, show_json
-from pipelines.run.cluster import connect, resources, storage_folder
+from pipelines.run.cluster import connect, resources
 from pipelines.run.fine_tune_cot import check_cot, fitted
 from pipelines.run.preflight import check
 from pipelines.run.served_teachers import NotDeployed, applications_of, deployed
+from pipelines.run.storage import bring_run, claim, home_of
 from reasoning.estimate.call_plan import Planned, collection_plan, missed, run_plan
 from reasoning.estimate.call_sizes import call_size
 from reasoning.estimate.report import EstimateReport
@@ -64,6 +66,7 @@ class _Subject:
 
     sampler: TeacherSampler
     planned: list[Planned]
+    home: Home
     claim: Callable[[], bool]
     notes: tuple[str, ...]
 
@@ -73,8 +76,7 @@ class _Subject:
 
     @property
     def journal(self) -> Path:
-        shared = self.recipe.storage.journal
-        return shared.expanduser() if shared is not None else self.sampler.directory.journal
+        return self.home.journal
 
 
 def estimate(
@@ -114,19 +116,21 @@ def estimate(
 
 
 def _tailored(recipe: Recipe, origin: str, sample: int, share: float | None, probe: bool) -> _Subject:
-    directory = RunDirectory(storage_folder(recipe) / recipe.name)
+    home = home_of(recipe)
+    directory = RunDirectory(bring_run(home))
     checked = check(recipe, origin, _there(recipe, sample), probe=probe, ask=sample > 0)
     _refuse_another(directory, recipe)
     sampler = TeacherSampler(recipe, directory, checked.data, checked.prompts, Progress())
     done = directory.finished()
     found = missed(recipe.learning, done, share)
     planned = run_plan(recipe.learning, checked.prompts, len(checked.data.train), done, found)
-    return _Subject(sampler, planned, lambda: directory.claim(recipe), checked.notes)
+    return _Subject(sampler, planned, home, lambda: claim(directory, recipe, home), checked.notes)
 
 
 def _cot(recipe: FineTuneCotRecipe, origin: str, sample: int, probe: bool) -> _Subject:
     recipe = fitted(recipe)
-    directory = CotDirectory(storage_folder(recipe) / recipe.name)
+    home = home_of(recipe)
+    directory = CotDirectory(bring_run(home))
     wanted = recipe.fine_tuning.collected
     checked = check_cot(recipe, origin, _there(recipe.at_degree(wanted), sample), probe, sample > 0)
     _refuse_another(directory, recipe)
@@ -135,7 +139,7 @@ def _cot(recipe: FineTuneCotRecipe, origin: str, sample: int, probe: bool) -> _S
     sampler = TeacherSampler(shared, directory.collection, checked.data, checked.prompts, Progress())
     collected = directory.collected()
     planned = collection_plan(train, wanted, checked.prompts) if collected < wanted else []
-    return _Subject(sampler, planned, lambda: directory.claim(recipe), checked.notes)
+    return _Subject(sampler, planned, home, lambda: claim(directory, recipe, home), checked.notes)
 
 
 def _there(recipe: Recipe, sample: int) -> Mapping[str, float]:
@@ -160,8 +164,9 @@ def _with_teachers(subject: _Subject, size: int) -> tuple[TeacherSample, Paces]:
             f"{subject.sampler.directory.path}: {waiting} requests are in a batch at the provider, and the sample "
             "would ask and pay for some of them again. Use `--sample 0` to ask nothing, or let the run fetch them first"
         )
+    keeper = subject.home.keeper()
     try:
-        lock = RunLock(subject.sampler.directory.path)
+        keeper.open()
     except RunInProgress as error:
         raise RunDirectoryError(f"{error}. Use `--sample 0` to estimate while it runs") from error
     try:
@@ -174,7 +179,7 @@ def _with_teachers(subject: _Subject, size: int) -> tuple[TeacherSample, Paces]:
             "--sample to ask for less, or --sample 0 to ask nothing."
         ) from error
     finally:
-        lock.release()
+        keeper.close()
         if ours:
             ray.shutdown()
 

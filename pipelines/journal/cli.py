@@ -14,12 +14,24 @@ import typer
 from rich.console import Console
 
 from pipelines.errors import told_plainly
+from pipelines.run.options import journal_file, journal_to_change
 
 app = typer.Typer(no_args_is_help=True, help="Inspect a journal of a teacher's answers, and copy answers to another.")
 console = Console()
 
 JournalArgument = Annotated[
-    Path, typer.Argument(metavar="JOURNAL", help="A journal's file, or the folder of a run that uses one.")
+    Path,
+    typer.Argument(
+        metavar="JOURNAL",
+        parser=journal_file,
+        help="A journal's file, or the folder or address of a run that uses one.",
+    ),
+]
+ChangedJournal = Annotated[
+    Path,
+    typer.Argument(
+        metavar="JOURNAL", parser=journal_to_change, help="A journal's file, or the folder of a run that uses one."
+    ),
 ]
 
 
@@ -51,8 +63,13 @@ def export_answers(
 
 @app.command("import")
 def import_answers(
-    file: Annotated[Path, typer.Argument(help="A file that `export` wrote, another journal, or a run's folder.")],
-    path: JournalArgument,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            parser=journal_file, help="A file that `export` wrote, another journal, or a run's folder or address."
+        ),
+    ],
+    path: ChangedJournal,
 ) -> None:
     """Put a file's answers into a journal, all or none, so that no run asks for them. Existing answers stay."""
     with told_plainly():
@@ -73,7 +90,7 @@ def verify(path: JournalArgument) -> None:
 
 @app.command()
 def retry(
-    path: JournalArgument,
+    path: ChangedJournal,
     kind: Annotated[
         list[str] | None, typer.Option(help="Only failures of this kind; several by commas, or given again.")
     ] = None,

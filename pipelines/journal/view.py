@@ -26,6 +26,7 @@ from actors.journal.database import JournalError
 from actors.journal.retry import clear_failures, failure_counts
 from actors.journal.sums import JournalSums, RequestCounts, SendingSums, sums_of
 from actors.journal.transfer import export_journal, import_journal
+from actors.storage.keeping import Home
 from reasoning.fine_tune_cot.directory import CotDirectory, is_cot_directory
 from reasoning.rounds.directory import RunDirectory
 from reasoning.teacher.calls import FailureKind
@@ -43,7 +44,10 @@ def journal_at(path: Path) -> Path:
     directory = CotDirectory(path) if is_cot_directory(path) else RunDirectory(path)
     if directory.recipe_file.is_file():
         shared = directory.recipe().storage.journal
-        return shared.expanduser() if shared is not None else directory.journal
+        journal = Home(path, shared_journal=shared).journal
+        return (
+            journal if shared is not None or journal.is_file() else directory.journal
+        )  # of a network's disk, the copy
     if not directory.journal.is_file():
         raise JournalError(
             f"{path}: not a run's folder (no recipe.yaml), and it contains no {directory.journal.name}. "
@@ -68,6 +72,13 @@ def show_stats(path: Path, run: str | None, as_json: bool, console: Console) -> 
     if sums.all.sendings:
         console.print(_sendings_table(sums))
         console.print(_outcomes(sums.outcomes), soft_wrap=True, markup=False)
+    if sums.lost_answers:
+        console.print(
+            f"Lost with a disk, after the last copy of the journal: {sums.lost_answers:,} replies; what they cost is "
+            "counted as spent.",
+            soft_wrap=True,
+            markup=False,
+        )
 
 
 def export_answers(path: Path, out: Path, failures: bool, console: Console) -> None:
@@ -198,6 +209,7 @@ def _as_json(journal: Path, run: str | None, sums: JournalSums) -> dict[str, Any
         "runs": {name: _sums_json(of_run) for name, of_run in sums.runs.items()},
         "endpoints": {name: _sums_json(of_endpoint) for name, of_endpoint in sums.endpoints.items()},
         "outcomes": dict(sums.outcomes),
+        "lost_answers": sums.lost_answers,
     }
 
 

@@ -29,6 +29,7 @@ from actors.ray_api import job_keys
 from actors.ray_api.internals import AUTHENTICATION_LOGGER, cluster_store, machine_resources
 from actors.watching.logs import ray_logging
 from pipelines.run.jobs.cluster_token import CURE, ClusterError, cluster_token
+from reasoning.files.addresses import is_address, on_this_disk
 from reasoning.files.secrets_file import SecretsFileError, secret
 from reasoning.recipe.tailored import RunRecipe
 
@@ -184,6 +185,8 @@ def resources(address: str | None, keys: Iterable[str] = ()) -> dict[str, float]
 def storage_folder(recipe: RunRecipe) -> Path:
     """Where runs are kept, as an absolute path. Inside a Ray job the working directory is a copy that goes with the
     cluster, so there a relative `storage.path` counts from the home directory, where the next job finds it again."""
+    if is_address(recipe.storage.path):
+        return on_this_disk(recipe.storage.path)
     path = Path(recipe.storage.path).expanduser()
     if path.is_absolute():
         return path

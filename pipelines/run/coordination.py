@@ -11,17 +11,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any, cast
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from rich.console import Console
 
 from actors.coordinator import AnyCoordinator, CoordinatorHandle, OutcomeT
 from actors.journal.sums import JournalSums, in_open_batches
+from actors.storage.keeping import Home
 from actors.watching.logs import at, logged
 from pipelines.errors import RunFailed
-from pipelines.journal.view import journal_at
 from pipelines.run.live import LiveView
 from pipelines.run.preflight import Checked
 from pipelines.run.served_teachers import NotDeployed, deployed, teachers_of
@@ -42,22 +42,23 @@ def coordinate(
     teachers: Recipe | None,
     directory: ClaimedDirectory[Any],
     checked: Checked,
+    home: Home,
     finished: Callable[[], Mapping[str, Sequence[PhaseRecord]]],
     console: Console,
 ) -> OutcomeT:
     """Has a coordinator of this kind do all that is left of a run, while the recipe `teachers` (None: no teacher)
     has its own teachers served. Returns what the coordinator's `run` returns. Raises `RunFailed`."""
-    name = f"tailor-{directory.path}"
+    name = f"tailor-{home.shown}"
     until = time.monotonic() + ENDING_S
     while name in {actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True)}:
         if time.monotonic() > until:
             raise RunFailed(
-                f"{directory.path} is already running on this cluster: wait until that run ends, stop it, or "
+                f"{home.shown} is already running on this cluster: wait until that run ends, stop it, or "
                 "give this run another name"
             )
         time.sleep(POLL_S)
     if teachers is not None:
-        _refuse_to_pay_twice(teachers, directory)
+        _refuse_to_pay_twice(teachers, home)
     try:
         serving: AbstractContextManager[dict[str, str]] = (
             deployed(teachers) if teachers is not None else nullcontext({})
@@ -65,35 +66,42 @@ def coordinate(
         with serving as base_urls:
             coordinator = (
                 ray.remote(logged(kind, "coordinator", recipe.name))
-                .options(num_cpus=0, name=name, namespace="tailor", max_concurrency=1000)
-                .remote(recipe, directory, checked.data, checked.prompts, base_urls)
+                .options(
+                    num_cpus=0, name=name, namespace="tailor", max_concurrency=1000, scheduling_strategy=_near(home)
+                )
+                .remote(recipe, directory, checked.data, checked.prompts, base_urls, home)
             )
-            return watch(cast(CoordinatorHandle[OutcomeT], coordinator), directory.path, finished, console)
+            return watch(cast(CoordinatorHandle[OutcomeT], coordinator), home.shown, finished, console)
     except NotDeployed as error:
-        raise RunFailed(
-            f"{directory.path}: {error}\nNo request was sent; the same command continues from here."
-        ) from error
+        raise RunFailed(f"{home.shown}: {error}\nNo request was sent; the same command continues from here.") from error
 
 
-def _refuse_to_pay_twice(recipe: Recipe, directory: ClaimedDirectory[Any]) -> None:
+def _near(home: Home) -> Any:
+    """The coordinator's place: here, where the run's directory or its journal is on a disk that others do not share."""
+    if home.address is None and home.journal.parent == home.folder:
+        return "DEFAULT"
+    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+
+
+def _refuse_to_pay_twice(recipe: Recipe, home: Home) -> None:
     """A run that asks at once does not know what an earlier one has handed over in batches."""
-    waiting = in_open_batches(journal_at(directory.path), recipe.name)
+    waiting = in_open_batches(home.journal, recipe.name)
     if waiting and not all(teacher.batch is not None for teacher in teachers_of(recipe)):
         raise RunFailed(
-            f"{directory.path}: {waiting} requests are in a batch at the provider, and would be sent and paid for "
+            f"{home.shown}: {waiting} requests are in a batch at the provider, and would be sent and paid for "
             "again. Keep the recipe's `batch` until they are fetched, then change it"
         )
 
 
-def announce(name: str, path: Path, done: int | None, notes: Sequence[str], console: Console) -> None:
+def announce(name: str, place: str, done: int | None, notes: Sequence[str], console: Console) -> None:
     """Says which run begins, or goes on after `done` finished phases (None: it is new), and what to know about it."""
     state = "is new" if done is None else f"goes on after {done} finished phases"
-    console.print(f"Run [bold]{name}[/bold] {state}, in {path}", soft_wrap=True)
+    console.print(f"Run [bold]{name}[/bold] {state}, in {place}", soft_wrap=True)
     for note in notes:
         console.print(f"  {note}", soft_wrap=True)
 
 
-def account(reason: str, journal: JournalSums, report: Path, console: Console) -> None:
+def account(reason: str, journal: JournalSums, report: str, console: Console) -> None:
     """Says why a run ended, what its teacher did for it, and where its report is."""
     requests, tokens = journal.requests, journal.all
     console.print(
@@ -102,6 +110,12 @@ def account(reason: str, journal: JournalSums, report: Path, console: Console) -
         "because the outcome of an earlier sending was lost.",
         soft_wrap=True,
     )
+    if journal.lost_answers:
+        console.print(
+            f"{journal.lost_answers} replies were recorded after the last copy of a journal whose disk was lost: they "
+            "may have been requested again, and are counted as spent.",
+            soft_wrap=True,
+        )
     console.print(f"Report: {report}", soft_wrap=True)
 
 
@@ -113,7 +127,7 @@ def _spent(journal: JournalSums) -> str:
 
 def watch(
     coordinator: CoordinatorHandle[OutcomeT],
-    place: Path,
+    place: str,
     finished: Callable[[], Mapping[str, Sequence[PhaseRecord]]],
     console: Console,
 ) -> OutcomeT:

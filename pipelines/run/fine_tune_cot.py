@@ -16,10 +16,11 @@ from actors.watching.logs import here
 from pipelines.report.fine_tune_cot import write_cot_report
 from pipelines.report.tables import degrees_table
 from pipelines.run.checks.student_files import PreflightFault
-from pipelines.run.cluster import connect, resources, storage_folder
+from pipelines.run.cluster import connect, resources
 from pipelines.run.coordination import account, announce, coordinate
 from pipelines.run.doctor.environment import require_nodes
 from pipelines.run.preflight import Checked, PreflightError, check
+from pipelines.run.storage import claim, home_of, store_report
 from reasoning.fine_tune_cot.directory import CotDirectory, degree_name
 from reasoning.prompts.run_prompts import form_of
 from reasoning.recipe.fine_tune_cot import LABELS_ALONE, FineTuneCotRecipe
@@ -47,19 +48,20 @@ def run(recipe: FineTuneCotRecipe, origin: str, console: Console, probe: bool = 
 
     Raises `PreflightError` or `RunDirectoryError` before anything is started, `RunFailed` afterwards."""
     recipe = fitted(recipe)
-    directory = CotDirectory(storage_folder(recipe) / recipe.name)
+    home = home_of(recipe)
+    directory = CotDirectory(home.folder)
     checked = check_cot(recipe, origin, resources(recipe.cluster.address, recipe.secret_names()), probe)
-    resumed = directory.claim(recipe)
+    resumed = claim(directory, recipe, home)
     connect(recipe.cluster.address, recipe.secret_names())
     done = sum(map(len, finished(directory).values())) if resumed else None
     shared = recipe.at_degree(recipe.fine_tuning.collected)
     here(recipe.name)
-    announce(recipe.name, directory.path, done, (*checked.notes, *require_nodes(shared, origin)), console)
+    announce(recipe.name, home.shown, done, (*checked.notes, *require_nodes(shared, origin)), console)
     asks = recipe.fine_tuning.collected > LABELS_ALONE
     outcome = coordinate(
-        CotCoordinator, recipe, shared if asks else None, directory, checked, lambda: finished(directory), console
+        CotCoordinator, recipe, shared if asks else None, directory, checked, home, lambda: finished(directory), console
     )
-    report = write_cot_report(directory)
+    report = store_report(write_cot_report(directory), home)
     console.print(degrees_table(directory.degrees()))
     account(outcome.reason, outcome.journal, report, console)
     return FinishedCotRun(directory, outcome)

@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from reasoning.files.addresses import is_address
+
 
 def _absolute(folder: str) -> Path:
     """Processes work in folders of their own, so that a relative path would be another folder in each."""
@@ -40,6 +42,36 @@ DataOption = Annotated[
         help="Folder that ${DATA} stands for in a recipe.",
     ),
 ]
+
+
+def run_folder(text: str) -> Path:
+    """The folder of the run that an argument names; one that is stored at an address is brought here."""
+    return _from_storage("run_folder", text)
+
+
+def journal_file(text: str) -> Path:
+    """The file or folder that an argument names; of a run at an address, the last copy of its journal."""
+    return _from_storage("journal_file", text)
+
+
+def journal_to_change(text: str) -> Path:
+    """The file or folder that an argument names, which is not an address."""
+    return _from_storage("journal_to_change", text)
+
+
+def _from_storage(way: str, text: str) -> Path:
+    if not is_address(text):
+        return Path(text)
+    from pipelines.errors import told_plainly
+
+    with told_plainly():
+        from pipelines.run import storage
+
+        found: Path = getattr(storage, way)(text)
+        return found
+
+
+RunArgument = Annotated[Path, typer.Argument(parser=run_folder, metavar="RUN", help="A run's folder or address.")]
 NameOption = Annotated[str | None, typer.Option(help="Name of the run, instead of the recipe's.")]
 StorageOption = Annotated[str | None, typer.Option(help="Where runs are kept, instead of the recipe's.")]
 ProbeOption = Annotated[

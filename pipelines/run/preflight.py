@@ -20,6 +20,7 @@ from pipelines.errors import Refused
 from pipelines.run.checks.grader_check import grader_faults
 from pipelines.run.checks.student_check import student_faults
 from pipelines.run.checks.student_files import PreflightFault
+from pipelines.run.storage import storage_faults
 from reasoning.exchange.reading import imported_records
 from reasoning.files.data_error import DataError
 from reasoning.offline.teacher import RecordedTeacher
@@ -82,6 +83,8 @@ def check(
     prompts = _prompts(recipe, faults) if not student else None  # a chat form reads the student's tokenizer
     faults += _chat_key_faults(recipe)
     faults += _cluster_faults(recipe, resources, trains=teacher)
+    if teacher and ask:
+        faults += storage_faults(recipe)
     if teacher:
         if data is not None:
             faults += _size_faults(recipe, data)

@@ -14,10 +14,11 @@ from actors.coordinator import Coordinator, RunOutcome
 from actors.watching.logs import here
 from pipelines.report.tables import rounds_table
 from pipelines.report.tailored import write_report
-from pipelines.run.cluster import connect, resources, storage_folder
+from pipelines.run.cluster import connect, resources
 from pipelines.run.coordination import account, announce, coordinate
 from pipelines.run.doctor.environment import require_nodes
 from pipelines.run.preflight import check
+from pipelines.run.storage import claim, home_of, store_report
 from reasoning.recipe.tailored import Recipe
 from reasoning.rounds.directory import RunDirectory
 
@@ -34,15 +35,18 @@ def run(recipe: Recipe, origin: str, console: Console, probe: bool = True) -> Fi
     """Runs `recipe` to its end, from wherever its directory stands. `probe`: ask the teachers' APIs first.
 
     Raises `PreflightError` or `RunDirectoryError` before anything is started, `RunFailed` afterwards."""
-    directory = RunDirectory(storage_folder(recipe) / recipe.name)
+    home = home_of(recipe)
+    directory = RunDirectory(home.folder)
     checked = check(recipe, origin, resources(recipe.cluster.address, recipe.secret_names()), probe=probe)
-    resumed = directory.claim(recipe)
+    resumed = claim(directory, recipe, home)
     connect(recipe.cluster.address, recipe.secret_names())
     notes = (*checked.notes, *require_nodes(recipe, origin))
     here(recipe.name)
-    announce(recipe.name, directory.path, len(directory.finished()) if resumed else None, notes, console)
-    outcome = coordinate(Coordinator, recipe, recipe, directory, checked, lambda: {"": directory.finished()}, console)
-    report = write_report(directory)
+    announce(recipe.name, home.shown, len(directory.finished()) if resumed else None, notes, console)
+    outcome = coordinate(
+        Coordinator, recipe, recipe, directory, checked, home, lambda: {"": directory.finished()}, console
+    )
+    report = store_report(write_report(directory), home)
     console.print(rounds_table(outcome.records, outcome.best_round))
     account(outcome.reason, outcome.journal, report, console)
     return FinishedRun(directory, outcome)

@@ -44,7 +44,7 @@ async def do(
     classroom.progress.show(label=degree_name(work.degree) if isinstance(work, DegreeStep) else "teacher")
     if isinstance(work, Collect):
         metrics = await _collect(classroom, recipe, directory, work.samples)
-        directory.append(PhaseRecord(0, Phase.FEEDBACK, time.monotonic() - started, metrics))
+        await classroom.record(directory, PhaseRecord(0, Phase.FEEDBACK, time.monotonic() - started, metrics))
         return
     own = recipe.at_degree(work.degree, len(classroom.data.train))
     home = directory.degree(work.degree)
@@ -54,7 +54,7 @@ async def do(
         metrics = _take(classroom, directory, work.degree)
     else:
         metrics = await perform(classroom, 0, work.phase)
-    home.append(PhaseRecord(0, work.phase, time.monotonic() - started, metrics))
+    await classroom.record(home, PhaseRecord(0, work.phase, time.monotonic() - started, metrics))
 
 
 async def _collect(classroom: Classroom, recipe: FineTuneCotRecipe, directory: CotDirectory, samples: int) -> Metrics:

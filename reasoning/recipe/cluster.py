@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from reasoning.files.addresses import check_address, is_address
 from reasoning.recipe.base import NotNegative, Positive, PositiveInt, Section
 from reasoning.recipe.engine import CapacitySection
 
@@ -45,20 +46,30 @@ class ClusterSection(CapacitySection):
 class StorageSection(Section):
     """Where runs are kept."""
 
-    path: str = Field(default="runs", description="The folder of all runs. On a cluster: one that all its nodes share.")
+    path: str = Field(
+        default="runs",
+        description=(
+            "The folder of all runs, or an address: `s3://bucket/prefix`, `gs://`, `abfs://`, `hdfs://` "
+            "([reliability.md](reliability.md)). On a cluster: a folder that all its nodes share, or an address."
+        ),
+    )
     journal: Path | None = Field(
         default=None,
         description=(
             "The file of the teacher's replies, for runs that share one: an absolute path on a local "
-            "disk. Default: each run has its own, in its folder."
+            "disk. Default: each run has its own: in its folder, or on the head's own disk, with a copy in "
+            "its folder, where `path` is an address or on a network disk."
         ),
+    )
+    patience: NotNegative = Field(
+        default=10.0, description="Minutes for which storage that fails is tried again before the run stops."
     )
 
     @field_validator("path")
     @classmethod
-    def _is_a_folder(cls, path: str) -> str:
-        if "://" in path:
-            raise ValueError("a folder is needed; on a cluster, one that its nodes share")
+    def _can_be_storage(cls, path: str) -> str:
+        if is_address(path):
+            check_address(path)
         return path
 
     @field_validator("journal")

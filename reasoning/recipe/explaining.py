@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 
 from reasoning.recipe.keys import section_at, sections
 
-SECRET = ("base_url", "api_key_env", "headers", "extra_body")
+SECRET = ("base_url", "api_key_env", "headers", "extra_body", "storage.path")
 NEAR, VERY_NEAR = 0.6, 0.85  # of 1, as `difflib` compares two words
 SHOWN = 3  # sections that are named for a key that stands elsewhere
 
@@ -61,7 +61,7 @@ def explain(error: ValidationError, origin: str, kind: type[BaseModel]) -> str:
         if problem["type"] == "extra_forbidden":
             words = _unknown(kind, problem["loc"])
         else:
-            words = _wrong(where[-1] if where else "", problem, problems)
+            words = _wrong(where, problem, problems)
         lines.append(f"  {'.'.join(where) or 'recipe'}: {words}")
     return "\n".join(lines)
 
@@ -108,12 +108,12 @@ def _or(paths: list[str]) -> str:
 # Wrong values -------------------------------------------------------------------------------------------------------
 
 
-def _wrong(name: str, problem: ErrorDetails, problems: list[ErrorDetails]) -> str:
+def _wrong(where: tuple[str, ...], problem: ErrorDetails, problems: list[ErrorDetails]) -> str:
     several = [other for other in problems if _alternative(problem, other) and _path(other) == _path(problem)]
     others = dict.fromkeys(_in_words(other).removeprefix("must be ") for other in several)
     said = " or ".join([_in_words(problem), *others])
     got = problem.get("input")
-    if name in SECRET or problem["type"] == "missing":
+    if {".".join(where), *where[-1:]} & {*SECRET} or problem["type"] == "missing":
         return said
     if problem["type"] in ("literal_error", "enum"):
         choices = re.findall(r"'([^']*)'", problem["ctx"]["expected"])

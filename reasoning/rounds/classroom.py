@@ -20,7 +20,9 @@ from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.prompts.teacher_prompts import joined_reply
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.training import TrainingSection
-from reasoning.rounds.directory import RoundFiles, RunDirectory
+from reasoning.rounds.directory import ClaimedDirectory, RoundFiles, RunDirectory
+from reasoning.rounds.epochs import promote
+from reasoning.rounds.phase_order import PhaseRecord
 from reasoning.rounds.progress import Progress
 from reasoning.rounds.requests import Ask, Query, RequestBuilder, prompt_of
 from reasoning.student.sampling import Completion, Sampling
@@ -54,6 +56,10 @@ class TeacherSession(ABC):
     @abstractmethod
     async def ask(self, request: TeacherRequest, *, first: bool) -> Outcome:
         """The teacher's answer to one request; `first`: of the teacher of round 0's rationales."""
+
+    async def record(self, directory: ClaimedDirectory[Any], record: PhaseRecord) -> None:
+        """Records a finished phase, whose files are whole, in `directory`."""
+        directory.append(record)
 
     def turn_to(self, recipe: Recipe, directory: RunDirectory, prompts: RunPrompts) -> None:
         """Goes on with the papers of another run on the same problems, whose base student and teacher are the same."""
@@ -127,6 +133,11 @@ class Classroom(TeacherSession):
     @abstractmethod
     async def fine_tune(self, round: int) -> FineTuneReport:
         """Trains the checkpoint of the round before on the examples of `round`, into the student of `round`."""
+
+    async def keep_epoch(self, round: int, best: int) -> None:
+        """Makes the student of epoch `best` that of `round` (which is the last epoch's until then), and drops the
+        others' weights. Done again after a crash at any point, it ends the same."""
+        promote(self.files(round), best, self.training(round).epochs)
 
     @abstractmethod
     async def student_after(self, round: int, epoch: int) -> Answering:

@@ -218,15 +218,24 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
                 ) from error
         return records
 
+    def rounds_with(self, record: PhaseRecord) -> bytes:
+        """What `rounds.jsonl` holds once `record` is appended."""
+        content = self.rounds_file.read_bytes() if self.rounds_file.exists() else b""
+        return content[: content.rfind(b"\n") + 1] + _line(record)
+
     def append(self, record: PhaseRecord) -> None:
         """Adds one finished phase, durably: when this returns, the line survives a crash of the machine."""
         with self.rounds_file.open("ab+") as file:
             file.seek(0)
             content = file.read()
             file.truncate(content.rfind(b"\n") + 1)  # a line cut off by a crash
-            file.write(record.to_json().encode("utf-8") + b"\n")
+            file.write(_line(record))
             file.flush()
             os.fsync(file.fileno())
+
+
+def _line(record: PhaseRecord) -> bytes:
+    return record.to_json().encode("utf-8") + b"\n"
 
 
 @dataclass(frozen=True, slots=True)

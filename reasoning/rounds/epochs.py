@@ -11,6 +11,7 @@ Invariants
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from pathlib import Path
 from reasoning.files.durable import new_file
 from reasoning.files.json_files import json_lines
 from reasoning.grading.intervals import Interval, wilson
+from reasoning.rounds.directory import RoundFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +64,17 @@ def read_epochs(file: Path) -> list[EpochAccuracy]:
     if not file.is_file():
         return []
     return [EpochAccuracy(**line.value()) for line in json_lines(file)]
+
+
+def promote(files: RoundFiles, best: int, epochs: int) -> None:
+    """Makes the best epoch's student the round's (which is the last epoch's until then) and drops the others' weights.
+
+    Done again after a crash at any point, it ends the same: the best one's folder is moved, never copied."""
+    chosen = files.after(best)
+    if best != epochs and chosen.student.exists():
+        shutil.rmtree(files.student, ignore_errors=True)
+        files.probe.unlink(missing_ok=True)
+        chosen.student.rename(files.student)
+    for epoch in range(1, epochs + 1):
+        shutil.rmtree(files.after(epoch).student, ignore_errors=True)
+        files.after(epoch).probe.unlink(missing_ok=True)

@@ -14,7 +14,6 @@ Invariants
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 
 from reasoning.files.tables import read_table, write_table
@@ -23,7 +22,6 @@ from reasoning.grading.intervals import wilson
 from reasoning.records import Attempt, Problem, Split, Verdict
 from reasoning.rounds.asking import ask_student
 from reasoning.rounds.classroom import Answering, Classroom, gather_all
-from reasoning.rounds.directory import RoundFiles
 from reasoning.rounds.epochs import EpochAccuracy, best_epoch, write_epochs
 from reasoning.rounds.phase_order import Metrics, Phase
 from reasoning.student.sampling import Completion, Sampling
@@ -54,25 +52,11 @@ async def _evaluate_epochs(classroom: Classroom, round: int) -> Metrics:
             write_table(own.evaluation, attempts, Attempt)
         accuracies.append(_accuracy(epoch, problems, attempts))
     best = best_epoch(accuracies).epoch
-    _promote(files, best, epochs)
+    await classroom.keep_epoch(round, best)
     attempts = read_table(files.after(best).evaluation, Attempt)
     write_table(files.evaluation, attempts, Attempt)
     write_epochs(files.epoch_accuracies, accuracies)
     return {**_metrics(problems, attempts), "epochs": epochs, "best_epoch": best}
-
-
-def _promote(files: RoundFiles, best: int, epochs: int) -> None:
-    """Makes the best epoch's student the round's (which is the last epoch's until then) and drops the others' weights.
-
-    Done again after a crash at any point, it ends the same: the best one's folder is moved, never copied."""
-    chosen = files.after(best)
-    if best != epochs and chosen.student.exists():
-        shutil.rmtree(files.student, ignore_errors=True)
-        files.probe.unlink(missing_ok=True)
-        chosen.student.rename(files.student)
-    for epoch in range(1, epochs + 1):
-        shutil.rmtree(files.after(epoch).student, ignore_errors=True)
-        files.after(epoch).probe.unlink(missing_ok=True)
 
 
 def _problems(classroom: Classroom) -> list[Problem]:

@@ -1,11 +1,13 @@
 """What a training reports: its losses step by step, and a summary.
 
-Owns: two records. They travel to processes that must not import torch, so nothing here does.
+Owns: two records, and their text in a student's folder. They travel to processes that must not import torch, so
+nothing here does.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +42,16 @@ class FineTuneReport:
     losses: tuple[LossPoint, ...]
     dropped: int
     dropped_examples: int = 0
+
+    def to_json(self, identity: str) -> str:
+        """Its text, as the report of the job with `identity`."""
+        return json.dumps({"identity": identity, **asdict(self)})
+
+    @staticmethod
+    def from_json(text: str | None, identity: str) -> FineTuneReport | None:
+        """The report in `text`; None when there is none, or another job's."""
+        content = json.loads(text) if text is not None else {}
+        if content.pop("identity", None) != identity:
+            return None
+        losses = tuple(LossPoint(**point) for point in content.pop("losses"))
+        return FineTuneReport(losses=losses, **content)

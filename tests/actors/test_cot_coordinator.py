@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from actors.cot_coordinator import CotCoordinator
+from actors.storage.keeping import Home
 from reasoning.fine_tune_cot.directory import CotDirectory
 from reasoning.fine_tune_cot.order import Collect, DegreeStep
 from reasoning.prompts.run_prompts import run_prompts
@@ -20,7 +21,9 @@ def coordinator(folder: Path, degrees: str) -> CotCoordinator:
     directory = CotDirectory(folder)
     directory.claim(recipe)
     shared = recipe.at_degree(recipe.fine_tuning.collected)
-    return CotCoordinator(recipe, directory, load_problems(shared.task, shared.seed), run_prompts(shared), {})
+    return CotCoordinator(
+        recipe, directory, load_problems(shared.task, shared.seed), run_prompts(shared), {}, Home(folder)
+    )
 
 
 def test_a_new_run_collects_first_and_leaves_the_trainer_alone(tmp_path: Path) -> None:

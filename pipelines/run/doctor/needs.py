@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipelines.run.cluster import storage_folder
 from pipelines.run.doctor.memory import config_at, parameters_at, sampling_bytes, training_bytes
+from reasoning.files.addresses import is_address
 from reasoning.recipe.tailored import Recipe
 
 IN_FLIGHT_FILES = 2  # of each request: its connection, and one that is being made
@@ -23,7 +24,7 @@ class Needs:
     `gpu_share` what of one GPU's memory the samplers on it take together; `round_bytes` a round's student on disk,
     `rounds` how many are kept, `state_bytes` a training's state meanwhile; `files` are open files of one process."""
 
-    storage: Path | None = None
+    storage: str | None = None  # a folder or an address
     readable: tuple[str, ...] = ()
     gpus: bool = False
     trainer_gpu_bytes: int | None = None
@@ -49,7 +50,7 @@ def needs_of(recipe: Recipe, *, student_known: bool = True) -> Needs:
     each = sum(weights * one.epochs for one in trainings[:1] if one.epoch == "best")
     on_cpu = cluster.sampler_gpus == 0
     return Needs(
-        storage=storage_folder(recipe),
+        storage=recipe.storage.path if is_address(recipe.storage.path) else str(storage_folder(recipe)),
         readable=_readable(recipe),
         gpus=bool(cluster.sampler_gpus or cluster.trainer_gpus),
         trainer_gpu_bytes=trainer if cluster.trainer_gpus and parameters else None,

@@ -11,6 +11,7 @@ Invariants
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import importlib.metadata
 import os
@@ -27,6 +28,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from actors.storage.remote import TRIAL_S, RemoteFolder, StorageError
+from reasoning.files.addresses import is_address, local_folder
+
 OUR_PACKAGES = ("reasoning", "actors", "serve", "pipelines")
 TRIED_BYTES = 1024 * 1024
 REACH_S = 5.0  # for a connection to the driver's node
@@ -38,9 +42,9 @@ _TORCH = "import torch; torch.cuda.init(); print(torch.cuda.device_count())"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is to be looked at on a node: `storage` (a folder), the driver's `mark` that must be seen in it, files that
-    are `needed`, the `listener` of the driver's node (address, port) if that is another one, and whether `torch` is
-    asked about the GPUs."""
+    """What is to be looked at on a node: `storage` (a folder or an address), the driver's `mark` that must be seen in
+    it, files that are `needed`, the `listener` of the driver's node (address, port) if that is another one, and whether
+    `torch` is asked about the GPUs."""
 
     storage: str | None = None
     mark: str | None = None
@@ -108,12 +112,28 @@ def look_around(name: str, look: Look) -> NodeFacts:
         open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         gpus=gpus,
         torch_error=_torch_error() if gpus and look.torch else "",
-        storage=try_storage(Path(look.storage), look.mark) if look.storage else None,
+        storage=_try(look.storage, look.mark) if look.storage else None,
         temporary=_disk(Path(tempfile.gettempdir())),
         absent=tuple(path for path in look.needed if not Path(path).exists()),
         offset_s=offset,
         unreached=unreached,
     )
+
+
+def _try(storage: str, mark: str | None) -> Disk:
+    return try_address(storage) if is_address(storage) else try_storage(Path(storage), mark)
+
+
+def try_address(address: str) -> Disk:
+    """Whether this node can write, read, list and delete at `address`, and the disk that it keeps copies on."""
+    own = local_folder()
+    disk = _disk(next(folder for folder in (own, *own.parents) if folder.is_dir()))
+    disk = dataclasses.replace(disk, path=f"{address} (copies in {own})")
+    try:
+        RemoteFolder(address, TRIAL_S).try_out()
+        return disk
+    except StorageError as error:
+        return dataclasses.replace(disk, error=str(error))
 
 
 def try_storage(folder: Path, mark: str | None = None) -> Disk:

@@ -26,14 +26,15 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.ray_api.nodes import live_nodes
 from pipelines.run.doctor.node import Look, NodeFacts, look_around
+from reasoning.files.addresses import is_address
 
 PATIENCE_S = 60.0  # for a node's first worker process
 
 
-def facts_of_nodes(storage: Path | None = None, needed: Sequence[str] = (), *, torch: bool = True) -> list[NodeFacts]:
-    """The facts of every living node, the driver's first. `storage` must be the same folder on all; `needed` are files
-    that each must have; `torch`: ask it whether it can use the GPUs, where there are any."""
-    look = Look(storage=str(storage) if storage else None, needed=tuple(needed), torch=torch)
+def facts_of_nodes(storage: str | None = None, needed: Sequence[str] = (), *, torch: bool = True) -> list[NodeFacts]:
+    """The facts of every living node, the driver's first. `storage`, a folder or an address, must be the same on all;
+    `needed` are files that each must have; `torch`: ask it whether it can use the GPUs, where there are any."""
+    look = Look(storage=storage, needed=tuple(needed), torch=torch)
     if not ray.is_initialized():
         return [look_around("this machine", look)]
     own = ray.get_runtime_context().get_node_id()
@@ -71,11 +72,13 @@ def _answer(node: dict[str, Any], asked: ray.ObjectRef[NodeFacts]) -> NodeFacts:
 
 
 @contextlib.contextmanager
-def _mark_in(storage: Path | None) -> Iterator[str | None]:
-    """A file in the storage that the other nodes must see. None where it cannot be written, which is told elsewhere."""
-    if storage is None:
+def _mark_in(place: str | None) -> Iterator[str | None]:
+    """A file in the storage that the other nodes must see. None where it cannot be written, which is told elsewhere,
+    and at an address, which is the same for all."""
+    if place is None or is_address(place):
         yield None
         return
+    storage = Path(place)
     made = [one for one in (storage, *storage.parents) if not one.exists()]
     mark = storage / f".tailor-check-{secrets.token_hex(8)}"
     try:

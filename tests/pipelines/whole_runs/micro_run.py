@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -32,9 +33,12 @@ def write_recipe(folder: Path, latency: float = 0.0, in_flight: int = 32, questi
     return path
 
 
-def start_run(recipe: Path, storage: Path, log: Path) -> subprocess.Popen[bytes]:
-    """`python -m pipelines.tailored` as a person starts it, in a process of its own, its output in `log`."""
-    environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
+def start_run(
+    recipe: Path, storage: Path | str, log: Path, variables: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """`python -m pipelines.tailored` as a person starts it, in a process of its own, its output in `log`. `storage` is
+    a folder or an address; `variables` are added to its environment."""
+    environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"} | dict(variables or {})
     with log.open("ab") as out:
         return subprocess.Popen(
             [sys.executable, "-m", "pipelines.tailored", str(recipe), "--storage", str(storage)],

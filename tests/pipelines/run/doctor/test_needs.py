@@ -12,7 +12,7 @@ from reasoning.recipe.tailored import parse_recipe
 
 def test_a_recipe_on_a_laptop(tmp_path: Path) -> None:
     needs = needs_of(parse_recipe(f"storage: {{path: '{tmp_path}'}}\nlearning: {{rounds: 3}}", "mine.yaml"))
-    assert (needs.storage, needs.gpus, needs.readable, needs.rounds) == (tmp_path, False, (), 4)
+    assert (needs.storage, needs.gpus, needs.readable, needs.rounds) == (str(tmp_path), False, (), 4)
     assert needs.vllm_on_cpu and needs.round_bytes > 4e6 and needs.trainer_gpu_bytes is None
 
 

@@ -22,7 +22,7 @@ def main(storage: Path) -> None:
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
     recipe = parse_recipe(f"storage: {{path: '{storage}'}}", "mine.yaml")
     checks: list[Check] = examine_nodes(recipe)
-    facts = facts_of_nodes(storage, ["/no/such/folder"])
+    facts = facts_of_nodes(str(storage), ["/no/such/folder"])
     told = {
         "checks": {check.subject: [check.state, check.found] for check in checks},
         "nodes": len(facts),
