@@ -8,6 +8,7 @@ from rich.console import Console
 
 from actors.coordinator import Coordinator
 from actors.journal.actor import Journal, Sending
+from actors.storage.keeping import Home
 from pipelines.errors import RunFailed
 from pipelines.run import coordination
 from pipelines.run.coordination import coordinate
@@ -38,7 +39,7 @@ def test_a_run_that_is_under_way_is_not_started_twice(
 
 def start(one: Recipe, directory: RunDirectory) -> None:
     checked = Checked(None, None, ())  # type: ignore[arg-type]  # it is refused before anything is looked at
-    coordinate(Coordinator, one, one, directory, checked, lambda: {}, Console())
+    coordinate(Coordinator, one, one, directory, checked, Home(directory.path), lambda: {}, Console())
 
 
 def test_a_run_does_not_ask_again_what_is_in_a_batch(ray_cluster: None, tmp_path: Path) -> None:
