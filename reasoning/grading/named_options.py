@@ -34,7 +34,11 @@ _DECIMAL_COMMA = re.compile(r"\A([0-9]+),([0-9]{1,2})\Z")
 _DATE = re.compile(r"(?<![0-9/-])([0-9]{1,4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,4})(?![0-9/-])")
 _ARTICLES = frozenset(("a", "an", "the"))
 _FILLERS = frozenset(("is", "it", "are", "be", "so", "would", "must", "of", "in", "to", "one", "s", "that", "this"))
-_DENIED = re.compile(r"\b(?:not|rather than|instead of|unlike|other than)\b(?:[^,.;]|[.,](?=[0-9]))*", re.IGNORECASE)
+_DENIED = re.compile(
+    r"(?:[^,.;]{1,60}\b(?:is|are|was|were)(?:n['’]t|\s+not)|\b(?:not|rather than|instead of|unlike|other than))\b"
+    r"(?:[^,.;]|[.,](?=[0-9]))*",
+    re.IGNORECASE,
+)
 _VALUED = re.compile(
     r"[\s$€£(]*-?[\s$€£]*(?:[0-9.\\]|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|half"
     r"|a)\b)",

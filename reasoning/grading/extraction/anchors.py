@@ -33,7 +33,7 @@ _HOW_FOUND = re.compile(  # "the answer is found by adding": what follows is the
     r"(?:then\s+|simply\s+)?(?:found|obtained|calculated|computed|determined|derived|reached|arrived\s+at)\s+"
     r"(?:by|from|through|with|when|if|as|in|using)\b"
 )
-_DENIED = re.compile(r"\bnot\b|n[’']t\b|\bcannot\b")
+_DENIED = re.compile(r"\bnot\b|n[’']t\b|\bcannot\b|\bused to\b")
 _TAG = re.compile(r"answer(?:\|?>|\])")  # <answer>, <|answer|>, [ANSWER]
 _BEFORE_TAG = re.compile(r"[<\[]\|?(?:final|correct|my|your|the|short)?[_ -]?\Z")
 _TAG_END = re.compile(r"</|\[/|<\|")

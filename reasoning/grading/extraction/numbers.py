@@ -78,10 +78,12 @@ _NOTHING_LEFT = re.compile(
 )
 _ASIDE = re.compile(r"(?<=[\w%])[ ]+\([^()]{1,100}\)\W{0,3}\Z")
 _DENIED_AFTER = re.compile(
-    r"[ ]*(?:(?:is|are|was|would[ ]be|must[ ]be)(?:[ ]+(?:not|wrong|incorrect|false|too[ ]+\w+|impossible"
-    r"|(?:my|the|a|an)[ ]+(?:first|initial|wrong|incorrect|earlier))|n['’]t)|(?:can|could)(?:not|n?['’]t|[ ]not)[ ]be"
-    r"|ではない|ではありません|değil)\b"
+    r"(?:,?[ ]+which)?[ ]*(?:(?:is|are|was|would[ ]be|must[ ]be|seems|looks)(?:[ ]+(?:not|wrong|incorrect|false"
+    r"|too[ ]+\w+|impossible|out[ ]of[ ]the[ ]question"
+    r"|(?:my|the|a|an)[ ]+(?:first|initial|wrong|incorrect|earlier))|n['’]t)"
+    r"|(?:can|could)(?:not|n?['’]t|[ ]not)[ ]be|or[ ]not|ではない|ではありません|değil)\b"
 )
+_ANSWERED_NO = re.compile(r"\?\s+(?:no|nope|not)\b", re.IGNORECASE)  # "Is it 48? No."
 _MONTH = (
     r"(?:January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Mar|Apr|Aug"
     r"|Sept?|Oct|Nov|Dec)"
@@ -254,6 +256,8 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
     start, line = _sentence_around(text, place)
     if _refuses(text):
         return NO_ANSWER
+    if _ANSWERED_NO.match(text, start + len(line)):
+        return last_number(text[:start], how, sentences - 1) if sentences and start > 0 else None
     line = _plain(line)
     if (aside := _ASIDE.search(line)) and CANDIDATE.search(line, 0, aside.start()):
         line = line[: aside.start()]  # "12 (7 from Monday and 5 from Tuesday)"

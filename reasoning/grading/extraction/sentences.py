@@ -104,7 +104,7 @@ def _comes(line: str, gap: str, numbers: Sequence[Quantity], one: Quantity) -> b
     if "," not in gap and _HAS.search(gap):
         told = _IN_ALL.match(line, one.end) or _comes_of(one, numbers)
         return True if told else None
-    return False
+    return "," not in gap and " and " not in gap and _IN_ALL.match(line, one.end) is not None
 
 
 def _comes_of(one: Quantity, numbers: Sequence[Quantity]) -> bool:

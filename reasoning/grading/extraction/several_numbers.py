@@ -61,8 +61,10 @@ _BETWEEN = re.compile(r"\bbetween[ ]+[$]?\Z", re.IGNORECASE)
 _WITHIN = re.compile(
     r"\b(?:in|on|after|within|during|over|with|among|from|for|of)[ ]+(?:the[ ]+)?[$]?\Z", re.IGNORECASE
 )
-_CLAUSE = re.compile(r"[ ]*(?:[a-z]\w*[ ]*)?[,;]?[ ]+(?:(?:and|while|but)[ ]+)?(?:[A-Z]\w*|she|he|they)[ ]+(\w+)[ ]+\Z")
-_VERB_BEFORE = re.compile(r"\b(?:[A-Z]\w*|she|he|they)[ ]+(\w+)[ ]+\Z")
+_CLAUSE = re.compile(
+    r"[ ]*(?:[a-z]\w*[ ]*)?[,;]?[ ]+(?:(?:and|while|but)[ ]+)?(?:[A-Z]\w*|she|he|they|the[ ]other)[ ]+(\w+)[ ]+\Z"
+)
+_VERB_BEFORE = re.compile(r"\b(?:[A-Z]\w*|she|he|they|one)[ ]+(\w+)[ ]+\Z")
 
 
 def unless_several(line: str, found: FoundAnswer, end: int) -> FoundAnswer:

@@ -47,9 +47,10 @@ _BETWEEN = re.compile(
 # "Eliminating A, B and D": what is named to be left out.
 _LETTER = r"[(\[*\"']*+[A-Za-z][)\]*\"']*+(?![\w'’])"
 _AND = r"\s*+(?:,\s*+(?:(?:and|or|nor|&)\s*+)?|(?:and|or|nor|&)\s*+)"  # possessive: no list is tried in two ways
+_NOT_A_SUBJECT = r"(?!\s+(?:is|remains|it|must)\b)"  # "eliminating A and B, C is left"
 _LEFT_OUT = re.compile(
     r"\b(?:eliminat|rul|discard|exclud|reject|dismiss|remov|cross|set|leav)(?:e|es|ed|ing|s)?(?:\s+(?:out|off|aside))*\s+"
-    rf"(?:options?\s+|choices?\s+|answers?\s+|letters?\s+|out\s+)*{_LETTER}(?:{_AND}{_LETTER})++(?:\s+(?:out|off|aside)\b)?"
+    rf"(?:options?\s+|choices?\s+|answers?\s+|letters?\s+|out\s+)*{_LETTER}(?:{_AND}{_LETTER}{_NOT_A_SUBJECT})++(?:\s+(?:out|off|aside)\b)?"
     rf"|{_LETTER}(?:{_AND}{_LETTER})*+\s+(?:(?:is|are|was|were|being|can\s+be|have\s+been|all)\s+)*+"
     r"(?:eliminated|ruled\s+out|excluded|discarded|crossed\s+out|rejected)\b"
     rf"|(?:\b(?:not|neither|nor|none\s+of)|n['’]t)\s+(?:option\s+)?{_LETTER}(?:{_AND}{_LETTER})++",
@@ -200,7 +201,7 @@ def _patterns(count: int) -> _Patterns:
             rf"|[选選][项項择擇]?\s*[:：]?\s*[(\[*\"']*([A-{last}])(?![\w'’])"
             rf"|(?<![\w'’])[(\[*]*([A-{last}])[)\]*]*\s+(?i:remains|is\s+left|is\s+what\s+(?:is\s+left|remains))\b"
             rf"|(?<![\w'’])[(\[*]*([A-{last}])[)\]*]*\s+(?i:is|it\s+is|seems|looks|must\s+be|would\s+be|fits|works)\b"
-            r"(?=\s*[.!]?\s*\Z|\s+(?i:right|correct|best|true|the\s+(?:right|correct|best|only|answer)|better|fine"
+            r"(?=\s*[.!]?\s*\Z|\s+(?i:right|correct|best|true|the\s+(?:right|correct|best|only|odd|answer)|better|fine"
             r"|most)|\s*;|(?<=fits)|(?<=works))"
         ),
     )

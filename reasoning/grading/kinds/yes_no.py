@@ -29,9 +29,8 @@ _NOUN = (
     r"(?!-)(?!\s+(?:one|evidence|idea|longer|more|matter|other|clear|definite|definitive|single|answer|information|such"
     r"|change|record|proof|doubt|reason|need|point|problem|body|where|question|wonder|rule)\b)"
 )
-_SUPPOSED = (
-    r"(?!\s+would\s+(?:be|have)\b|\s+(?:if|unless)\b|\s+(?:is|was)\s+(?:not|wrong|incorrect)\b)"  # "yes would be wrong"
-)
+# "yes would be wrong", "yes, if it rains"
+_SUPPOSED = r"(?!\s+would\s+(?:be|have)\b|,?\s+(?:if|unless)\b|\s+(?:is|was)\s+(?:not|wrong|incorrect)\b)"
 _END = r"(?=\W*\Z|\s*[.,;!:，。])"
 _LEADING = re.compile(
     r"[\W_]*(?:(?:well|so|oh|thus|therefore|hence|then|ok|okay|clearly|obviously|in\s+fact|in\s+short|simply|just"
@@ -42,7 +41,7 @@ _LEADING = re.compile(
     r"|not\s+(?:at\s+all|really|so)(?=\W*\Z|\s*[.,;!])"
     rf"|no\s+(?:way|chance|sir)\b|(?:nope|nah|nay|untrue|incorrect|never|negative|false)\b(?![\w-])"
     rf"|(?:hardly|scarcely|by\s+no\s+means|in\s+no\s+way|under\s+no\s+circumstances|i\s+(?:do\s+not|don['’]t)\s+(?:think"
-    rf"|believe)\s+so|i\s+doubt\s+(?:it|that)|nein|non|nee|нет|不是|否|いいえ|아니요|hayır){_END}"
+    rf"|believe)\s+so|i\s+doubt\s+(?:it|that)|i\s+(?:think|believe|guess)\s+not|nein|non|nee|нет|不是|否|いいえ|아니요|hayır){_END}"
     rf"|no\b{_NOUN}{_SUPPOSED}(?=[\W_]|\Z)"
     r"|n(?=[\W_]*\Z|[.,)]\s))"
     rf"|(?P<yes>(?:yes|yeah|yep|yup|yea|aye|true|indeed|affirmative|correct)\b(?![\w-]){_SUPPOSED}"

@@ -25,6 +25,7 @@ from reasoning.grading.extraction.found_answer import How
 from reasoning.prompts.student_forms import student_completion
 from reasoning.records import AnswerKind, Split, Verdict
 from reasoning.tasks.families import FAMILIES, problems
+from reasoning.teacher.thinking import split_thinking
 from tests.conftest import tries
 from tests.reasoning.grading.kinds.samples import BALLS, SAMPLES, problem
 
@@ -108,7 +109,9 @@ def test_what_a_teacher_writes_after_its_heading() -> None:
 def test_no_text_makes_it_raise(text: str, kind: AnswerKind, complete: bool) -> None:
     choices, gold = SAMPLES[kind].choices, SAMPLES[kind].gold
     prediction, verdict = grade(text, complete, problem(gold, kind, choices))
-    assert (verdict is Verdict.NO_ANSWER) == (complete and not prediction)
+    whole = complete and split_thinking(text).closed
+    assert (verdict is Verdict.TRUNCATED) == (not whole)
+    assert (verdict is Verdict.NO_ANSWER) == (whole and not prediction)
     assert verdict is not Verdict.CORRECT or same_answer(prediction, gold, kind)
     if kind is YES_NO:
         assert prediction in ("", "yes", "no")

@@ -14,9 +14,11 @@ CREATURES = ("whale", "penguin", "bat", "cow", "rabbit")
 RATIOS = ("2/5", "3/7", "40 km", "15%", "1,200")
 TOOLS = ("spoon", "hammer", "pencil", "kettle")
 VALUES = ("0.25", "12 hours", "$45", "1/6", "none of these")
+PLANTS = ("carrot", "leek", "onion", "plum", "potato")
 BALLS = ("yellow ball", "black ball", "pink ball")
 
 RIGHT: list[tuple[tuple[str, ...], Table]] = [
+    (PLANTS, [("D", ["After eliminating A, B, C and E, D is left.", "D is the odd one out."])]),
     (
         TOOLS,
         [
@@ -276,6 +278,7 @@ RIGHT: list[tuple[tuple[str, ...], Table]] = [
 ]
 
 WRONG: list[tuple[tuple[str, ...], Table]] = [
+    (PLANTS, [("D", ["A plum is not a fruit, so E.", "We can exclude D."])]),
     (
         TOOLS,
         [

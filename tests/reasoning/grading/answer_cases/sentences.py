@@ -7,6 +7,12 @@ from tests.reasoning.grading.answer_cases.numbers import Table
 
 RIGHT: Table = [
     (
+        "48",
+        [
+            *("Answer: The 8 benches seat 48 people in all.", "47? Too few. 48.", "47 is wrong, 48 is right."),
+        ],
+    ),
+    (
         "6",
         [
             *("Answer: It takes 6 hours to make 42 toys.", "Answer: It will take 6 days to use 42 pills."),
@@ -181,6 +187,14 @@ RIGHT: Table = [
 ]
 
 WRONG: Table = [
+    (
+        "48",
+        [
+            *("48 is out of the question.", "I would not say 48.", "The answer used to be 48.", "Is it 48? No."),
+            *("48 seems too high.", "48, which is wrong.", "If it were 48, it would fit.", "It might be 48 or not."),
+        ],
+    ),
+    ("9", ["one is 17 and the other is 9"]),
     ("6", ["Answer: 6 people make 42 toys.", "The answer is 6. That is wrong."]),
     (
         "14",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.reasoning.grading.answer_cases.numbers import Table
 
 YES_NO_RIGHT: Table = [
+    ("no", ["I think not."]),
     (
         "no",
         [
@@ -137,6 +138,7 @@ YES_NO_RIGHT: Table = [
     ),
 ]
 YES_NO_WRONG: Table = [
+    ("yes", ["Yes, if they had wings like gulls."]),
     (
         "yes",
         [
