@@ -90,13 +90,13 @@ def fuzz(count: int, seed: int) -> None:
     draw, slowest = random.Random(seed), (0.0, "")
     for number in range(1, count + 1):
         text = drawn(draw)
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             check(text)
         except Exception:
             print(f"completion {number} of seed {seed}: {text!r}")
             raise
-        slowest = max(slowest, (time.perf_counter() - start, text))
+        slowest = max(slowest, (time.process_time() - start, text))
         if number % 50_000 == 0 or number == count:
             print(f"{number} completions, the slowest took {slowest[0] * 1000:.0f} ms: {slowest[1]!r}", flush=True)
 
