@@ -26,8 +26,9 @@ from reasoning.files.durable import new_file
 MEAN_SHARE = 0.25
 HALF_PRECISION = 0.4  # nats: the most that rounding to half precision does to a student
 # Measured on 15 families of random students, three seeds each (`bfloat16` against the probe): the right weights deviate
-# by up to 1.14 times the rounding that was measured; weights moved by 3 % of their spread are seen in fourteen families,
-# by 1 % in two cases of three. With 0.05 as the least, Cohere's scaled-down logits hid 3 %; with 0.01 one seed was seen.
+# by up to 1.14 times the rounding that was measured; weights moved by 3 % of their spread are seen in fourteen
+# families, by 1 % in two cases of three. With 0.05 as the least, Cohere's scaled-down logits hid 3 %; with 0.01 one
+# seed was seen.
 LEAST, ROUNDINGS = 0.01, 3.0
 
 
