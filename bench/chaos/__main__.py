@@ -130,6 +130,7 @@ def _run(number: int, victims: Sequence[str], folder: Path, chance: random.Rando
     ends: list[str] = []
     wrong: list[str] = []
     while commands < MOST_COMMANDS:
+        cluster.wait()
         commands += 1
         began = time.monotonic()
         driver = _command(recipe, folder, cluster)

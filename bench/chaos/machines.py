@@ -26,6 +26,12 @@ NODE_STARTS_S = 120.0
 STARTS = 3
 _TOKEN = secrets.token_hex(32)
 _RAY = (str(Path(sys.executable).with_name("ray")),)
+_COUNT = """
+import sys, time, ray
+ray.init(log_to_driver=False)
+while ray.cluster_resources().get("CPU", 0) < float(sys.argv[1]):
+    time.sleep(0.2)
+"""
 
 # The parts that are a process of their own, by what their title begins with.
 TITLES: Mapping[str, tuple[str, ...]] = {
@@ -105,8 +111,18 @@ class Cluster:
             self.lose_all()
         else:
             raise RuntimeError(f"the head did not start: see {self.log}")
-        for _ in range(self.workers):
+        for _ in range(self.workers):  # one after another: two that start at once take the same socket's name
             self.add_worker()
+            self.wait()
+
+    def wait(self) -> None:
+        """Until all worker nodes that were started are there. Raises `RuntimeError` when they do not come."""
+        command = [sys.executable, "-c", _COUNT, str(len(self._nodes) * self.cpus)]
+        environment = self.environment | {"RAY_ADDRESS": self.address}
+        try:
+            subprocess.run(command, env=environment, capture_output=True, timeout=NODE_STARTS_S, check=True)
+        except subprocess.SubprocessError as error:
+            raise RuntimeError(f"the nodes did not come up: see {self.log}") from error
 
     def _head_answers(self) -> bool:
         """Whether the head came up: on a busy machine Ray may give up on itself."""
