@@ -137,7 +137,7 @@ def test_a_run_is_submitted_left_rejoined_stopped_and_goes_on(head: Head, tmp_pa
         assert "Run submitted goes on after" in ended.stdout
         assert paid > 0 and provider.stats().answered_more_than_once == 0
     assert not [line for line in ended.stdout.splitlines() if "job_manager.py" in line or "(raylet)" in line]
-    assert len(RunDirectory(storage / "submitted").finished()) == 8
+    assert len(RunDirectory(storage / "submitted").finished()) == 9
     assert holding(SECRET, head, tmp_path) == []
     assert stat.S_IMODE((storage / "submitted").stat().st_mode) == 0o700
     runs = json.loads(tailor(head, ["status", "--json", *there], folder).stdout)
