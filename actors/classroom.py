@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.sampler.pool import SamplerPool
-from actors.sampler.start import start_samplers
+from actors.sampler.start import make_samplers
 from actors.sampler.sync import bring_to, probe_prompts
 from actors.starting import TeacherPool
 from actors.storage.keeping import RunKeeper
@@ -92,7 +92,8 @@ class ClusterClassroom(Classroom):
 
     async def _student(self, version: str, checkpoint: str, files: RoundFiles | None) -> Answering:
         if self.sampler is None:
-            self.sampler = await start_samplers(self.recipe)
+            self.sampler = make_samplers(self.recipe)
+            await self.sampler.start()
         if self._synced is None or self._synced[0] != version:
             kept = files.probe if files is not None else None
             answering = await bring_to(self.sampler, version, checkpoint, self.probe_prompts, kept)
@@ -114,6 +115,7 @@ class ClusterClassroom(Classroom):
             workers=cluster.trainers,
             cpus=cluster.trainer_cpus,
             gpus=cluster.trainer_gpus,
+            labels=cluster.trainer_labels,
             dtype=self.recipe.student.dtype,
             reporter=self.reporter,
             frame=self.prompts.form.frame,

@@ -29,6 +29,7 @@ from actors.classroom import ClusterClassroom
 from actors.journal.actor import Journal, JournalHandle
 from actors.journal.sums import JournalSums
 from actors.ray_api.handles import RemoteMethod
+from actors.ray_api.nodes import this_node
 from actors.starting import Limiters, close_journal, start_journal, start_pool
 from actors.storage.keeping import Home, unless_ended
 from actors.teacher.pool import WorkersLost, permitted_per_second
@@ -126,6 +127,10 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
         self._progress.show(done=point.step, total=point.steps, loss=point.total, tokens_per_s=point.tokens_per_s)
         self._metrics.trained(point)
 
+    async def waiting(self, who: str, what: str) -> None:
+        """Called by the trainer while it waits for machines, fire and forget; `what` is "" when it no longer does."""
+        self._progress.wait(who, what)
+
     async def finish(self) -> tuple[str, JournalSums]:
         """Does all that is left. Returns why nothing is left, and the journal's account."""
         watching = asyncio.create_task(self._watch())
@@ -156,8 +161,9 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
         settings = [self._teacher_settings(section) for section in (self._recipe.teacher, first) if section is not None]
         # The same endpoint, key and model have one limiter, whichever teacher asks there.
         limiters = Limiters((endpoint for one in settings for endpoint in one.endpoints), self._recipe.name)
-        workers = self._recipe.teacher.workers
-        pools = [start_pool(one, journal, workers, limiters) for one in settings]
+        workers, patience = self._recipe.teacher.workers, self._recipe.cluster.patience
+        labels = self._recipe.cluster.teacher_labels
+        pools = [start_pool(one, journal, workers, limiters, labels) for one in settings]
         return ClusterClassroom(
             self._recipe,
             self._directory,
@@ -167,7 +173,10 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
             teacher=pools[0],
             first_teacher=pools[-1],
             trainer=cast(
-                TrainerHandle, ray.remote(logged(Trainer, "trainer", self._recipe.name)).options(num_cpus=0).remote()
+                TrainerHandle,
+                ray.remote(logged(Trainer, "trainer", self._recipe.name))
+                .options(num_cpus=0, scheduling_strategy=this_node())
+                .remote(60 * patience),
             ),
             keeper=self._keeper,
             reporter=ray.get_runtime_context().current_actor,
@@ -177,14 +186,17 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
         return section.settings(self._base_urls, run=self._recipe.name, max_cost=self._recipe.teacher.max_cost)
 
     async def _watch(self) -> None:
-        """Keeps what is shown of the run fresh: the live line's figures and the metrics."""
+        """Keeps what is shown of the run fresh: the live line's figures, what is waited for, and the metrics."""
         while True:
             wanted = time.monotonic() + _LOOK_S
             await asyncio.sleep(_LOOK_S)
             self._look(self._progress.snapshot)
             self._metrics.coordinator(self._home.journal, time.monotonic() - wanted)
-            if self._classroom is not None and self._classroom.sampler is not None:
-                self._metrics.samplers(self._classroom.sampler.looks())
+            pool = self._classroom.sampler if self._classroom is not None else None
+            if pool is not None:
+                self._metrics.samplers(pool.looks())
+            with contextlib.suppress(ray.exceptions.RayError):
+                self._progress.wait("samplers", await asyncio.to_thread(pool.waits_for) if pool is not None else "")
             if self._classroom is not None and self._journal is not None:
                 with contextlib.suppress(ray.exceptions.RayError, WorkersLost):
                     await show_teachers(self._progress, self._metrics, self._classroom, self._recipe.teacher.max_cost)

@@ -5,7 +5,8 @@ Owns: where they run and how they restart. What each promises is said in its own
 
 Invariants
 - Every actor comes back when it dies, and every call that may be repeated is.
-- The journal lies on this machine's disk, so its actor stays on this machine.
+- The journal lies on this machine's disk, so its actor stays on this machine; the limiters, whom every request asks,
+  stay beside it. Workers are spread over the cluster's nodes.
 - A missing key is reported here, before an actor is started.
 """
 
@@ -13,12 +14,11 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.batch_api.worker import BatchWorker
 from actors.endpoint.address import headers_of
@@ -27,6 +27,7 @@ from actors.journal.actor import Journal, JournalHandle
 from actors.journal.database import new_writer
 from actors.journal.sums import JournalSums
 from actors.limits.actor import RateLimiter, RateLimiterHandle
+from actors.ray_api.nodes import this_node
 from actors.teacher.pool import TeacherPool
 from actors.teacher.worker import TeacherWorker
 from actors.teacher.worker_base import WorkerHandle
@@ -54,10 +55,9 @@ class _WorkerProcess(TeacherWorker):
 def start_journal(path: Path, run: str = "") -> JournalHandle:
     """Starts the journal actor on this machine, where `path` is. Raises `JournalError` when it cannot be opened."""
     Journal(path).close()  # here first: an actor that dies in its constructor reports less, and later
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     # Every method of both may be repeated, so that losing the process in the middle of a call loses nothing.
     journal = ray.remote(logged(Journal, "journal", run))
-    actor = journal.options(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)
+    actor = journal.options(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=this_node())
     # A restarted actor is the same writer: what is in flight is still its own.
     return cast(JournalHandle, actor.remote(path.absolute(), writer=new_writer()))
 
@@ -86,7 +86,7 @@ class Limiters:
         if key not in self._started:
             strictest = strictest_of(self._known.get(key, [endpoint]))
             limiter = ray.remote(logged(RateLimiter, "limiter", self._run))
-            actor = limiter.options(**_MANY, max_task_retries=-1)
+            actor = limiter.options(**_MANY, max_task_retries=-1, scheduling_strategy=this_node())
             self._started[key] = cast(RateLimiterHandle, actor.remote(strictest))
         return self._started[key]
 
@@ -113,11 +113,15 @@ def strictest_of(endpoints: Sequence[EndpointSettings]) -> EndpointSettings:
 
 
 def start_pool(
-    settings: TeacherSettings, journal: JournalHandle, workers: int = 2, limiters: Limiters | None = None
+    settings: TeacherSettings,
+    journal: JournalHandle,
+    workers: int = 2,
+    limiters: Limiters | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> TeacherPool:
-    """Starts the workers, and the limiters that `limiters` has not yet; for endpoints with a Batch API, one worker
-    each, and no limiters. Raises `AuthenticationRefused` when a key is missing, `ValueError` when only some have batch
-    settings."""
+    """Starts the workers, spread over the nodes that have these labels, and the limiters that `limiters` has not yet;
+    for endpoints with a Batch API, one worker each, and no limiters. Raises `AuthenticationRefused` when a key is
+    missing, `ValueError` when only some have batch settings."""
     for endpoint in settings.endpoints:
         headers_of(endpoint, read_api_key(endpoint))
     if any(endpoint.batch is not None for endpoint in settings.endpoints):
@@ -129,6 +133,8 @@ def start_pool(
         return TeacherPool(batching, [], journal, settings)
     limiters = limiters or Limiters(settings.endpoints, settings.run)
     own = [limiters.of(endpoint) for endpoint in settings.endpoints]
-    worker = ray.remote(logged(_WorkerProcess, "teacher worker", settings.run)).options(**_MANY)
+    worker = ray.remote(logged(_WorkerProcess, "teacher worker", settings.run)).options(
+        **_MANY, scheduling_strategy="SPREAD", label_selector=labels or None
+    )
     asking = [cast(WorkerHandle, worker.remote(settings, journal, *own)) for _ in range(workers)]
     return TeacherPool(asking, own, journal, settings)

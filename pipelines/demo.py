@@ -25,6 +25,7 @@ def demo(console: Console) -> None:
     import openai
     from ray import serve as ray_serve
 
+    from pipelines.run.served_teachers import own_serve
     from pipelines.run.tailored import run
     from reasoning.grading.answers import grade
     from reasoning.recipe.tailored import load_recipe
@@ -37,27 +38,32 @@ def demo(console: Console) -> None:
     graduate = graduate_of(finished.directory, None)
     console.print(f"\nServing the student of round {graduate.round} with Ray Serve ...", soft_wrap=True)
     form = finished.directory.form()
-    base_url = deploy_student(serving_of(finished.directory, graduate))
-    try:
-        client = openai.OpenAI(base_url=base_url, api_key="none", timeout=60)
-        problems = load_problems(recipe.task, recipe.seed).test[:QUESTIONS]
-        for problem in problems:
-            completion = client.completions.create(
-                model=graduate.name,
-                prompt=form.prompt(problem.question),
-                max_tokens=recipe.student.max_new_tokens or spec_of(recipe.task).max_new_tokens,
-                temperature=0,
+    with own_serve():
+        base_url = deploy_student(serving_of(finished.directory, graduate))
+        try:
+            client = openai.OpenAI(base_url=base_url, api_key="none", timeout=60)
+            problems = load_problems(recipe.task, recipe.seed).test[:QUESTIONS]
+            for problem in problems:
+                completion = client.completions.create(
+                    model=graduate.name,
+                    prompt=form.prompt(problem.question),
+                    max_tokens=recipe.student.max_new_tokens or spec_of(recipe.task).max_new_tokens,
+                    temperature=0,
+                )
+                text = completion.choices[0].text
+                prediction, verdict = grade(text, is_whole(completion.choices[0].finish_reason), problem)
+                console.print(f"\n[bold]Question[/bold]  {problem.question}", soft_wrap=True, highlight=False)
+                console.print(f"[bold]Student[/bold]   {text.strip()}", soft_wrap=True, highlight=False)
+                console.print(
+                    f"[bold]Answer[/bold]    {prediction} ({verdict}; gold {problem.answer})", highlight=False
+                )
+            console.print(
+                "\nTo ask it with curl while it is served (`tailor serve " + str(finished.directory.path) + "`):"
             )
-            text = completion.choices[0].text
-            prediction, verdict = grade(text, is_whole(completion.choices[0].finish_reason), problem)
-            console.print(f"\n[bold]Question[/bold]  {problem.question}", soft_wrap=True, highlight=False)
-            console.print(f"[bold]Student[/bold]   {text.strip()}", soft_wrap=True, highlight=False)
-            console.print(f"[bold]Answer[/bold]    {prediction} ({verdict}; gold {problem.answer})", highlight=False)
-        console.print("\nTo ask it with curl while it is served (`tailor serve " + str(finished.directory.path) + "`):")
-        line = curl_line("http://127.0.0.1:8000/v1", graduate.name, form.prompt(problems[0].question))
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-    finally:
-        ray_serve.delete("student")
+            line = curl_line("http://127.0.0.1:8000/v1", graduate.name, form.prompt(problems[0].question))
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        finally:
+            ray_serve.delete("student")
     console.print(f"\nDone in {time.monotonic() - started:.0f} s.")
 
 

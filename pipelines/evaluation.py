@@ -14,7 +14,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from pipelines.errors import Refused
-from pipelines.run.cluster import connect, resources
+from pipelines.run.cluster import capacity, connect
 from pipelines.run.preflight import check
 from pipelines.serving import graduate_of
 from reasoning.files.data_error import DataError
@@ -67,7 +67,7 @@ def evaluate(
         student = who.recipe.student.model_copy(update={"prompt": prompt})
         student = student if is_chat(prompt) else student.asked_plainly(prompt)
         who = replace(who, recipe=who.recipe.model_copy(update={"student": student}))
-    checked = check(who.recipe, who.origin, resources(who.recipe.cluster.address), teacher=False)
+    checked = check(who.recipe, who.origin, capacity(who.recipe.cluster.address), teacher=False)
     if who.checkpoint == who.recipe.student.source:
         _refuse_without_rows(who)
     problems = list(getattr(checked.data, split))[:limit]

@@ -21,6 +21,7 @@ from actors.storage.places import student_here
 from actors.storage.working_copy import address_of
 from pipelines.errors import Refused
 from pipelines.run.cluster import connect
+from pipelines.run.served_teachers import own_serve
 from reasoning.fine_tune_cot.directory import student_directory
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
 from reasoning.rounds.phase_order import best_round, evaluations
@@ -117,13 +118,16 @@ def serve_run(
             f"{graduate.checkpoint}: serving it takes {replicas} x {settings.gpus:g} GPUs, but Ray has {there:g} here; "
             "set --gpus (0 serves on CPUs)"
         )
-    base_url, served = deploy_student(settings, host=host, port=port), settings.model_name
-    console.print(f"Student of round {graduate.round} is served as [bold]{served}[/bold] at {base_url}", soft_wrap=True)
-    asked = directory.form().prompt("...")
-    console.print(curl_line(base_url, served, asked), highlight=False, markup=False, soft_wrap=True)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    stop.wait()
-    console.print("Shutting down.")
-    ray_serve.delete("student")
+    with own_serve():
+        base_url, served = deploy_student(settings, host=host, port=port), settings.model_name
+        console.print(
+            f"Student of round {graduate.round} is served as [bold]{served}[/bold] at {base_url}", soft_wrap=True
+        )
+        asked = directory.form().prompt("...")
+        console.print(curl_line(base_url, served, asked), highlight=False, markup=False, soft_wrap=True)
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        stop.wait()
+        console.print("Shutting down.")
+        ray_serve.delete("student")

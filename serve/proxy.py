@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ray import serve
 
@@ -31,6 +33,17 @@ def start_serve(host: str = LOOPBACK, port: int | None = None) -> int:
     started = running_port()
     assert started is not None  # serve.start has just made sure; another process may have been faster, on another port
     return started
+
+
+@contextmanager
+def serve_for_a_while() -> Iterator[None]:
+    """Ends Serve after use, if it did not run before and nobody else has come to use it."""
+    ours = running_port() is None
+    try:
+        yield
+    finally:
+        if ours and running_port() is not None and not serve.status().applications:
+            serve.shutdown()
 
 
 def free_port() -> int:

@@ -116,11 +116,14 @@ def ray_cluster() -> Iterator[None]:
     """A Ray of this test session's own. Four logical CPUs, so that small actors of several parts fit side by side."""
     import ray
 
+    from actors.ray_api.nodes import LOCAL
+
     started = not ray.is_initialized()
     if started:
         ray.init(
             address="local",
             num_cpus=4,
+            labels=LOCAL,
             include_dashboard=False,
             logging_level="WARNING",
             log_to_driver=False,

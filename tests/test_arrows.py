@@ -58,7 +58,7 @@ ARROWS: dict[str, dict[str, set[str]]] = {
         "endpoint": {"limits"},
         "teacher": {"ray_api", "endpoint", "limits", "journal", "watching"},
         "batch_api": {"teacher", "endpoint", "limits", "journal"},
-        "starting": {"batch_api", "teacher", "endpoint", "limits", "journal", "watching"},
+        "starting": {"ray_api", "batch_api", "teacher", "endpoint", "limits", "journal", "watching"},
         "ray_api": set(),
         "watching": set(),
         "sampler": {"ray_api", "storage", "watching"},

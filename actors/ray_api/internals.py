@@ -15,14 +15,21 @@ Owns: these uses. A test fails and names the part when an upgrade moves it.
 - `cluster_store`: what a submitted run's keys wait in. Ray's own packages lie there, too; its public ways to it need a
   connected driver, which the process that starts the driver is not.
 - `torch_trainer_without`: Ray Train has a public way to add callbacks, none to remove default ones.
+- `autoscaling_config`, `reported_types`, `launches`: what an autoscaler could start and is starting. Ray's public state
+  has the nodes that are there.
+- `groups_of_dead_controllers`: Ray Train's own cleaning needs the dashboard, as it asks the public state API.
+- `available_by_node`, `draining_nodes`, `actor_state`: what is free of each node, which are about to leave, and whether
+  a lost actor comes back. The public state API needs the dashboard, which a local cluster goes without.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -37,6 +44,8 @@ JOB_CLIENT_LOGGERS = (
 _JOB_SERVER_VARIABLE = "RAY_API_SERVER_ADDRESS"
 _JOB_SERVER_S = (10.0, 60.0)  # to connect, and between two bytes
 DATASETS_CALLBACK = "DatasetsCallback"  # starts a process that manages Ray Data sets
+AUTOSCALER_STATUS = "__autoscaling_status"  # the key of what the autoscaler's first version last reported
+CONTROLLER = "TrainController"  # the class of Ray Train's controllers
 CLEANER_CALLBACK = (
     "PlacementGroupCleanerCallback"  # starts an actor that frees workers' resources when the controller dies
 )
@@ -127,3 +136,162 @@ def torch_trainer_without(callbacks: Collection[str]) -> Any:
             return [one for one in super()._create_default_callbacks() if type(one).__name__ not in callbacks]
 
     return TrimmedTrainer
+
+
+def autoscaling_config() -> dict[str, Any] | None:
+    """The configuration of the autoscaler of the connected cluster; None where there is none. To be called on the head
+    node: Ray's monitor is told a file there, and KubeRay's reads the cluster's own resource from Kubernetes, with the
+    rights of the head's pod."""
+    import ray
+
+    address = f"--gcs-address={ray.get_runtime_context().gcs_address}"
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            arguments = process.read_bytes().decode("utf-8", "replace").split("\0")
+        except OSError:
+            continue  # it has ended
+        if address not in arguments or not any(one.endswith("/monitor.py") for one in arguments):
+            continue
+        named = [one.partition("=")[2] for one in arguments if one.startswith("--autoscaling-config=")]
+        if not named or not named[0]:
+            return None  # it watches a cluster of a fixed size
+        content: dict[str, Any] = yaml.safe_load(Path(named[0]).expanduser().read_text(encoding="utf-8"))
+        return content
+    return _kuberay_config()  # whose autoscaler is in a container of its own
+
+
+def _kuberay_config() -> dict[str, Any] | None:
+    name, mounted = os.environ.get("RAY_CLUSTER_NAME"), Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+    namespace = os.environ.get("RAY_CLUSTER_NAMESPACE") or (mounted.read_text() if mounted.is_file() else None)
+    if not name or not namespace:
+        return None
+    from ray.autoscaler._private.kuberay.autoscaling_config import _derive_autoscaling_config_from_ray_cr
+    from ray.autoscaler._private.kuberay.node_provider import KubernetesHttpApiClient
+
+    resource = KubernetesHttpApiClient(namespace=namespace.strip()).get(f"rayclusters/{name}")
+    if not resource["spec"].get("enableInTreeAutoscaling"):
+        return None
+    config: dict[str, Any] = _derive_autoscaling_config_from_ray_cr(resource)
+    return config
+
+
+def reported_types() -> list[tuple[str, dict[str, float], int]]:
+    """Name, resources and largest number (-1: no limit) of the node types that a platform has told Ray about. Ray's own
+    autoscaler tells none."""
+    from ray._private.state import state
+
+    config = state.get_cluster_config()
+    groups = [] if config is None else config.node_group_configs
+    return [(group.name, dict(group.resources), group.max_count) for group in groups]
+
+
+def launches() -> tuple[dict[str, int], list[str]]:
+    """The machines that the autoscaler is starting, by node type, and what it said of those it could not start."""
+    import ray
+    from ray.autoscaler.v2.sdk import get_cluster_status
+    from ray.experimental.internal_kv import _internal_kv_get
+
+    starting: dict[str, int] = {}
+    failures: list[str] = []
+    status = get_cluster_status(ray.get_runtime_context().gcs_address)
+    for launch in status.pending_launches:
+        starting[launch.ray_node_type_name] = starting.get(launch.ray_node_type_name, 0) + launch.count
+    for node in status.pending_nodes:
+        starting[node.ray_node_type_name] = starting.get(node.ray_node_type_name, 0) + 1
+    failures += [f"{launch.ray_node_type_name}: {launch.details}" for launch in status.failed_launches]
+    told = _internal_kv_get(AUTOSCALER_STATUS)  # of the autoscaler's first version
+    report = json.loads(told).get("autoscaler_report") or {} if told else {}
+    for name, count in (report.get("pending_launches") or {}).items():
+        starting[name] = starting.get(name, 0) + count
+    for _, name, _ in report.get("pending_nodes") or []:
+        starting[name] = starting.get(name, 0) + 1
+    availabilities = (report.get("node_availability_summary") or {}).get("node_availabilities") or {}
+    for name, one in availabilities.items():
+        if not one["is_available"]:
+            why = one.get("unavailable_node_information") or {}
+            failures.append(f"{name}: {why.get('description') or why.get('category') or 'not available'}")
+    return starting, failures
+
+
+def asked_for(resources: Mapping[str, float]) -> int:
+    """How many actors and tasks of exactly these resources wait for a machine that has room. (An actor that is pending
+    may have one, and wait for its process to start.)"""
+    import ray
+    from ray.autoscaler.v2.sdk import get_cluster_status
+
+    demands = get_cluster_status(ray.get_runtime_context().gcs_address).resource_demands.ray_task_actor_demand
+    return sum(
+        one.count for demand in demands for one in demand.bundles_by_count if dict(one.bundle) == dict(resources)
+    )
+
+
+def types_by_address() -> dict[str, str]:
+    """The node type of each node that the autoscaler's first version started, by the node's address."""
+    from ray.experimental.internal_kv import _internal_kv_get
+
+    told = _internal_kv_get(AUTOSCALER_STATUS)
+    report = json.loads(told).get("autoscaler_report") or {} if told else {}
+    return dict(report.get("node_type_mapping") or {})
+
+
+def available_by_node() -> dict[str, dict[str, float]]:
+    """What is not used of each node, by the node's id."""
+    from ray._private.state import available_resources_per_node
+
+    return dict(available_resources_per_node())
+
+
+def draining_nodes() -> dict[str, int]:
+    """The ids of the nodes that are about to leave, each with the time when it will (ms since 1970; 0: not known)."""
+    from ray._private.state import state
+
+    return dict(state.get_draining_nodes())
+
+
+def groups_of_dead_controllers() -> list[str]:
+    """The ids of the placement groups that Ray Train's controllers of this job have left behind by dying. Ray keeps
+    them, and the machines in them, until the job ends."""
+    import ray
+    from ray._private.state import actors, state
+    from ray.core.generated.gcs_pb2 import PlacementGroupTableData  # type: ignore[attr-defined]  # made at run time
+
+    job = ray.get_runtime_context().get_job_id()
+    dead = {
+        bytes.fromhex(actor_id)
+        for actor_id, one in actors().items()
+        if one["State"] == "DEAD" and one["JobID"] == job and one["ActorClassName"].endswith(CONTROLLER)
+    }
+    groups = [
+        PlacementGroupTableData.FromString(one) for one in state._connect_and_get_accessor().get_placement_group_table()
+    ]
+    return [
+        group.placement_group_id.hex()
+        for group in groups
+        if group.creator_actor_id in dead and group.state != PlacementGroupTableData.REMOVED
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class ActorState:
+    """Where an actor stands: PENDING_CREATION, ALIVE, RESTARTING or DEAD, how often it was restarted, and the node it
+    is on ("": on none)."""
+
+    name: str
+    restarts: int = 0
+    node: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has no process: it waits for a machine, or for its process to start."""
+        return self.name not in ("ALIVE", "DEAD")
+
+
+def actor_state(actor_id: str) -> ActorState:
+    """The state of an actor."""
+    from ray._private.state import actors
+
+    found = actors(actor_id)
+    if not found:
+        return ActorState("DEAD")
+    alive = found["State"] == "ALIVE"
+    return ActorState(found["State"], found["NumRestarts"], found["Address"]["NodeID"] if alive else "")

@@ -8,6 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from actors.ray_api.internals import draining_nodes
+
+# The label of a node that `ray.init` started for one program: no other machine can join it.
+LOCAL = {"tailor-cluster": "local"}
 
 
 def live_nodes() -> list[dict[str, Any]]:
@@ -16,6 +22,24 @@ def live_nodes() -> list[dict[str, Any]]:
     return [node for node in nodes if node["Alive"]]
 
 
+def head_node() -> dict[str, Any]:
+    """Ray's entry for the head node."""
+    return next(node for node in live_nodes() if "node:__internal_head__" in node["Resources"])
+
+
+def this_node() -> NodeAffinitySchedulingStrategy:
+    """For actors that live and die with the process that starts them: actors without CPUs are else put anywhere, on a
+    spot machine, too."""
+    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+
+
+def this_node_leaves() -> bool:
+    """Whether the node that this process is on is about to leave the cluster."""
+    return ray.get_runtime_context().get_node_id() in draining_nodes()
+
+
 def on_one_node() -> bool:
-    """Whether the cluster is a single machine."""
-    return len(live_nodes()) == 1
+    """Whether the cluster is a single machine and stays so. A head that others may join, or whose autoscaler may start
+    others, is not."""
+    nodes = live_nodes()
+    return len(nodes) == 1 and LOCAL.items() <= nodes[0]["Labels"].items()

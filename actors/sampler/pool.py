@@ -1,20 +1,27 @@
 """The pool of samplers that callers talk to, whatever back end its replicas have.
 
-Owns: which replica gets a request, and bringing a lost replica back.
+Owns: which replica gets a request, and bringing a lost replica back: `actors.sampler.member` says what a replica's
+process does meanwhile.
 
 Invariants
-- No request is lost by the death of a replica: the pool asks again.
+- No request is lost by the death of a replica: the pool asks another, or waits for one to come back.
 - A replica that was brought back is synced before it is asked.
+- The samplers that are up work while others are waited for. A machine that is lost or late is waited for with
+  patience; a fault that comes back every time is not.
+- A replica on a node that is about to leave gets no new requests, and moves when it has answered those that it has.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
+from actors.ray_api.internals import asked_for, draining_nodes
+from actors.ray_api.machines.capacity import Need
+from actors.ray_api.machines.waiting import what_is_missing
+from actors.sampler.member import Member, ReplicaLost
 from actors.sampler.replica import ReplicaHandle
 from actors.watching.run import SamplerLook
 from reasoning.student.probe import Probe, ProbeReport
@@ -22,46 +29,40 @@ from reasoning.student.sampling import Completion, SamplersLost, Sampling, Stale
 
 logger = logging.getLogger(__name__)
 
-REVIVAL_PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # between attempts to bring a replica back; then it is lost
-
-
-@dataclass(slots=True)
-class _Member:
-    """One replica as the pool sees it. `lives` counts how often it was brought back, so that the many requests that
-    one death loses bring it back once; `sync_s` is how long that took."""
-
-    handle: ReplicaHandle
-    outstanding: int = 0
-    lives: int = 0
-    lost: bool = False
-    revivals: int = 0
-    version: str = ""  # of the weights it was proven to hold
-    sync_s: float | None = None
-    bringing_up: asyncio.Lock = field(default_factory=asyncio.Lock)
+PATIENCE_S = 1800.0
+LEAVING_LOOK_S = 5.0  # between two looks at which nodes are about to leave
+SETTLE_LOOK_S = 0.5
 
 
 class SamplerPool:
     """The caller's side of `replicas` (handles of `SamplerReplica` actors): spreads requests, brings back the lost.
 
-    Lives in one event loop. The pool owns its replicas' lifecycle; the creator of the actors kills them after
-    `shutdown`."""
+    `need` says what they take of a machine, for messages. Lives in one event loop. The pool owns its replicas'
+    lifecycle; the creator of the actors kills them after `shutdown`."""
 
-    def __init__(self, replicas: Sequence[ReplicaHandle]) -> None:
+    def __init__(
+        self, replicas: Sequence[ReplicaHandle], need: Need | None = None, patience_s: float = PATIENCE_S
+    ) -> None:
         if not replicas:
             raise ValueError("a sampler pool needs at least one replica")
-        self._members = [_Member(handle) for handle in replicas]
+        self._need = need or Need("sampler", len(replicas), {"CPU": 1.0})
+        self._members = [Member(handle, self._need, patience_s) for handle in replicas]
         self._synced: tuple[str, str, Probe] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Starts every engine; `sync` does so too. Raises what starting an engine raises."""
-        await asyncio.gather(*(member.handle.start.remote() for member in self._members))
+        """Starts the engines; `sync` does so too. Returns when all that have a machine are up; the others follow when
+        theirs comes. Raises what starting an engine raises, and `SamplersLost` when no machine comes."""
+        await self._bring_up_all(lambda member: member.started)
 
     async def sync(self, version: str, checkpoint: str, probe: Probe) -> list[ProbeReport]:
-        """Takes every replica to `version`; one report a replica. Raises `SyncFailed`, `SamplersLost`."""
+        """Takes the replicas to `version`; one report of each that is up. Those whose machine is still to come are
+        synced when it does. Raises `SyncFailed`, `SamplersLost`."""
         self._synced = (version, checkpoint, probe)
-        reports = await asyncio.gather(*(self._bring_up(member, None) for member in self._members))
-        self._least_busy()  # raises when none is left
-        return [report for report in reports if report is not None]
+        for member in self._members:
+            member.up = False
+        await self._bring_up_all(lambda member: member.up)
+        return [member.report for member in self._members if member.up and member.report is not None]
 
     async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
         """`SamplerReplica.answer` by the replica with the least to do. A request lost with its replica goes again.
@@ -72,61 +73,105 @@ class SamplerPool:
         while True:
             if self._synced is None or self._synced[0] != version:
                 raise StaleWeights(version, self._synced[0] if self._synced else "")
-            member = self._least_busy()
+            member = await self._free_member()
             lives = member.lives
-            member.outstanding += 1
             try:
-                completions: list[Completion] = await member.handle.answer.remote(version, prompt, sampling)
-                return completions
-            except (StaleWeights, RayActorError):
-                await self._bring_up(member, lives)
-            finally:
-                member.outstanding -= 1
+                with member.asked():
+                    completions: list[Completion] = await member.handle.answer.remote(version, prompt, sampling)
+                    return completions
+            except (StaleWeights, RayActorError) as error:
+                if lives == member.lives and member.up:  # the first of many requests that one death loses
+                    logger.warning("lost a sampler (%s); bringing it back", type(error).__name__)
+                    member.revivals += 1
+                    self._bring_up(member)
 
     def looks(self) -> list[SamplerLook]:
         """How each replica is doing, as far as the pool knows."""
+        version = self._synced[0] if self._synced is not None else ""
         return [
-            SamplerLook(one.version, one.outstanding, one.revivals, one.sync_s if one.version else None)
+            SamplerLook(version if one.up else "", one.outstanding, one.revivals, one.sync_s if one.up else None)
             for one in self._members
         ]
 
     async def shutdown(self) -> None:
-        """Stops every engine that still runs."""
-        results = await asyncio.gather(
-            *(member.handle.shutdown.remote() for member in self._members if not member.lost),
-            return_exceptions=True,
-        )
+        """Stops every engine that still runs, and what waits for a machine."""
+        tasks = [task for task in (self._watching, *(member.coming for member in self._members)) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        results = await asyncio.gather(*(member.end() for member in self._members), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 logger.warning("a sampler could not be shut down: %s", result)
 
-    def _least_busy(self) -> _Member:
-        living = [member for member in self._members if not member.lost]
-        if not living:
-            raise SamplersLost("all samplers are lost and their restarts are used up; run the same command again")
-        return min(living, key=lambda member: (member.bringing_up.locked(), member.outstanding))
+    def waits_for(self) -> str:
+        """Which machines are waited for, in words; "" when none is."""
+        waiting = sum(member.waiting for member in self._members)
+        waiting = min(waiting, asked_for(self._need.resources)) if waiting else 0
+        return what_is_missing(self._need, waiting) if waiting else ""
 
-    async def _bring_up(self, member: _Member, lives: int | None) -> ProbeReport | None:
-        """Starts and syncs a replica, unless (with `lives`) another request has brought it up since that was read.
-        None when there was nothing to do, or the replica is lost."""
-        from ray.exceptions import RayActorError
+    def _bring_up(self, member: Member) -> None:
+        """Has a member come up, unless it is on its way."""
+        member.up = False
+        if not member.is_coming:
+            member.coming = asyncio.create_task(member.come(lambda: self._synced))
 
-        assert self._synced is not None
-        async with member.bringing_up:
-            for pause in REVIVAL_PAUSES_S:
-                if member.lost or lives not in (None, member.lives):
-                    return None
-                member.version, began = "", time.monotonic()
-                try:
-                    await member.handle.start.remote()
-                    report: ProbeReport = await member.handle.sync.remote(*self._synced)
-                except RayActorError as error:
-                    logger.warning("lost a sampler (%s); restarting it", type(error).__name__)
-                    await asyncio.sleep(pause)
-                else:
-                    member.lives += 1
-                    member.revivals += lives is not None
-                    member.version, member.sync_s = self._synced[0], time.monotonic() - began
-                    return report
-            member.lost = True
-            return None
+    async def _bring_up_all(self, ready: Callable[[Member], bool]) -> None:
+        """Returns when all members with a machine are `ready`, and at least one is."""
+        self._watching = self._watching or asyncio.create_task(self._watch_leaving())
+        for member in self._members:
+            if not member.lost:
+                self._bring_up(member)
+        while True:
+            self._raise_errors()
+            coming = [member for member in self._members if member.is_coming]
+            if all(member.waiting for member in coming) and any(ready(member) for member in self._members):
+                return
+            await _first([member.coming for member in coming if member.coming is not None])
+
+    async def _free_member(self) -> Member:
+        """The member with the least to do of those that are up; waits for one where none is."""
+        while True:
+            self._raise_errors()
+            able = [member for member in self._members if member.up]
+            if able:
+                return min(able, key=lambda member: member.outstanding)
+            await _first([member.coming for member in self._members if member.coming is not None])
+
+    def _raise_errors(self) -> None:
+        """Raises what ended the coming up of a member, but for its loss while others are there."""
+        for member in self._members:
+            if member.coming is not None and member.coming.done() and not member.coming.cancelled():
+                error = member.coming.exception()
+                if isinstance(error, ReplicaLost):
+                    if not member.lost:
+                        logger.warning("gave up a sampler: %s", error)
+                    member.lost = str(error)
+                elif error is not None:
+                    raise error
+        if all(member.lost for member in self._members):
+            reasons = dict.fromkeys(member.lost for member in self._members)
+            raise SamplersLost(f"no sampler is left: {'; '.join(reasons)}")
+
+    async def _watch_leaving(self) -> None:
+        """Moves the members on nodes that are about to leave (`ray drain-node`, a notice of preemption)."""
+        from ray.exceptions import RayError
+
+        while True:
+            await asyncio.sleep(LEAVING_LOOK_S)
+            leaving: dict[str, int] = {}
+            with contextlib.suppress(RayError, RuntimeError):  # the cluster's control process has no time
+                leaving = await asyncio.to_thread(draining_nodes)
+            for member in self._members:
+                if member.up and member.node in leaving:
+                    logger.warning("the node of a sampler is about to leave; moving the sampler")
+                    member.leaves = True
+                    self._bring_up(member)
+
+
+async def _first(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Waits for one of `tasks` to end, and at most a moment: what they wait for changes, too."""
+    if tasks and not all(task.done() for task in tasks):
+        await asyncio.wait(tasks, timeout=SETTLE_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+    else:
+        await asyncio.sleep(0.01)

@@ -5,6 +5,7 @@ Owns: the job, its identity, the report that marks it as done; loading, teaching
 Invariants
 - An error of the training itself (no example fits, a diverged loss, an unreadable student) is told, not raised: a retry
   would not cure it.
+- The loss of a machine costs at most ten minutes of training, and less where its leaving is announced.
 - A student that was taught and cannot be saved (a full disk) is not taught again: its weights are kept beside Ray
   Train's folder, and the same job saves them.
 
@@ -16,13 +17,17 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+import time
 import traceback
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol
 
 from actors.ray_api.handles import RemoteMethod
+from actors.ray_api.machines.capacity import Need
+from actors.ray_api.nodes import this_node_leaves
 from actors.storage.places import file_here, hand_over, landing, read_in_folder, student_here
 from reasoning.files.addresses import below
 from reasoning.prompts.frame import Frame
@@ -39,13 +44,16 @@ if TYPE_CHECKING:
 REPORT_FILE = "fine_tuning.json"
 STATE_FILE = "state.pt"
 LOG_LINES = 30
+CHECKPOINT_S = 600.0  # the most that a machine's loss without notice costs
+LEAVING_LOOK_S = 5.0
 SAVE_ERRORS = (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError)  # whatever a library raises
 
 
 class ReporterHandle(Protocol):
-    """The handle of the actor that is sent a training's losses."""
+    """The handle of the actor that is sent a training's losses, and what the trainer waits for."""
 
     training_point: RemoteMethod[[LossPoint], None]
+    waiting: RemoteMethod[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,7 @@ class TrainingJob:
 
     `run_name` names the round (unique to it) below `storage`, Ray Train's own folder; `checkpoint_in` is a folder or a
     hub id, `checkpoint_out` the folder to write; `examples` is a table of `Example`s. `workers` take `cpus` and `gpus`
-    each. `reporter` is sent every step's losses, unawaited."""
+    each, on nodes with these `labels`. `reporter` is sent every step's losses, unawaited."""
 
     run_name: str
     storage: str
@@ -81,6 +89,7 @@ class TrainingJob:
     workers: int = 1
     cpus: float = 1.0
     gpus: float = 0.0
+    labels: Mapping[str, str] = field(default_factory=dict)
     dtype: Dtype = "auto"
     reporter: ReporterHandle | None = None
     probe: ProbeOrder | None = None
@@ -117,6 +126,11 @@ class TrainingJob:
     def epoch(self, epoch: int) -> RoundFiles:
         """Where on this node the student after `epoch` (from 1) is."""
         return RoundFiles(landing(self.epochs_out or "").parent).after(epoch)
+
+
+def need_of(job: TrainingJob) -> Need:
+    """What the job's workers take."""
+    return Need("trainer", job.workers, {"CPU": job.cpus} | ({"GPU": job.gpus} if job.gpus else {}), job.labels)
 
 
 def worker(config: dict[str, Any]) -> str | None:
@@ -184,20 +198,22 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
         if rank == 0 and job.epochs_out is not None:
             save_student(student.model, student.tokenizer, job.epoch(run.passes).student)
             hand_over(_epoch_place(job.epochs_out, run.passes, "student"))
-        if run.passes == job.training.epochs:  # what follows is the student itself
-            return
+        if run.passes < job.training.epochs:  # what follows the last is the student itself
+            save_state(run)
+
+    def save_state(run: FineTuning) -> None:
         with TemporaryDirectory() as folder:
             checkpoint = None
             if rank == 0:
                 run.save(Path(folder) / STATE_FILE)
                 checkpoint = ray.train.Checkpoint.from_directory(folder)
-            ray.train.report({"passes": run.passes}, checkpoint=checkpoint)
+            ray.train.report({"passes": run.passes, "steps": run.steps_of_pass}, checkpoint=checkpoint)
 
     def learn(resume: Path | None) -> FineTuneReport:
         return fine_tune(
             student.model, student.tokenizer, examples, job.training, job.objective, job.seed, rank=rank,
-            world_size=world_size, dtype=job.dtype, on_step=send, on_pass=keep, resume=resume,
-            frame=job.frame,
+            world_size=world_size, dtype=job.dtype, on_step=send, on_pass=keep, due=CheckpointDue(rank),
+            on_due=save_state, resume=resume, frame=job.frame,
         )  # fmt: skip
 
     unsaved = landing(job.storage) / f"{job.run_name}.{identity[:16]}.unsaved.pt"
@@ -222,6 +238,34 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
             hand_over(probe.file)
             _probe_epochs(job, job.probe)
         hand_over(job.checkpoint_out)  # last: with it the job is done
+
+
+class CheckpointDue:
+    """Says when a checkpoint between two passes is worth its time: every ten minutes, and once when this worker's node
+    is about to leave (`ray drain-node`, a notice of preemption)."""
+
+    def __init__(
+        self,
+        rank: int,
+        leaving: Callable[[], bool] = this_node_leaves,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rank, self._leaving, self._clock = rank, leaving, clock
+        self._saved = self._looked = clock()
+        self._told = False
+
+    def __call__(self) -> bool:
+        now = self._clock()
+        if now - self._looked < LEAVING_LOOK_S:
+            return False
+        self._looked = now
+        if not self._told and self._leaving():
+            self._told = True
+            return True
+        if self._rank == 0 and now - self._saved > CHECKPOINT_S:
+            self._saved = now
+            return True
+        return False
 
 
 def _not_saved(job: TrainingJob, error: Exception, unsaved: Path, taught: list[FineTuning]) -> str:

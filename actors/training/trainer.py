@@ -5,8 +5,10 @@ Owns: the Ray Train run, its errors. What its workers do is `actors.training.job
 Invariants
 - A job is done once: its student folder appears whole, its report in it, and the same job again returns that report.
 - The same run name resumes: after a worker's crash within the run, after everybody's crash from Ray Train's last
-  checkpoint (one a pass but the last). A run name that belongs to another job is refused, never silently restored.
-- Nothing waits for machines that do not exist: what a job asks for is compared with the cluster first.
+  checkpoint (one a pass but the last, and one in ten minutes). A run name that belongs to another job is refused,
+  never silently restored.
+- Nothing waits for machines that can never be there: what a job asks for is compared with the cluster first, and with
+  what its autoscaler could start. Machines that are late, or lost and replaced, are waited for, for a while.
 - An error of the training itself (no example fits, a diverged loss, an unreadable student) is not retried.
 
 torch stays in Ray Train's workers and in this actor: importing this module is light.
@@ -20,20 +22,21 @@ import shutil
 import time
 from typing import Any, Protocol
 
-import ray
-
 from actors.ray_api.handles import RemoteMethod
 from actors.ray_api.internals import CLEANER_CALLBACK, DATASETS_CALLBACK, torch_trainer_without
+from actors.ray_api.machines.waiting import MachinesMissing, free_abandoned_places, wait_for_places
 from actors.ray_api.nodes import live_nodes, on_one_node
 from actors.storage.places import file_here, landing, remove_folder
-from actors.training.job import TrainingJob, last_lines, worker
+from actors.training.job import TrainingJob, last_lines, need_of, worker
 from reasoning.files.addresses import is_address
 from reasoning.student.config import weights_of
 from reasoning.training.report import FineTuneReport
 
 logger = logging.getLogger(__name__)
 
-RETRIES = 2  # crashes of workers that a run survives
+RETRIES = 2  # crashes of workers, or of Ray Train's controller, that a run survives; lost machines do not count
+PROCESS_DIED = "worker process has died"  # what Ray says of an actor whose node is there
+NODE_LOSS_S = 30.0  # within which Ray takes a node that does not answer for dead
 
 
 class TrainingFailed(RuntimeError):
@@ -54,7 +57,7 @@ class Trainer:
     """Runs training jobs, one after another. A plain class: `ray.remote(Trainer)` makes it an actor."""
 
     def __init__(self, patience_s: float = 120.0) -> None:
-        """`patience_s` is how long a job waits for machines that exist but are in use."""
+        """`patience_s` is how long a job waits for machines that are in use, not there yet, or lost."""
         self._patience_s = patience_s
         # Ray Train asks its workers how they are every two seconds and learns only then that they have finished.
         os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
@@ -74,9 +77,7 @@ class Trainer:
             job.hand_over()  # storage that failed did not take it the last time
         done = job.report(identity)
         if done is None:
-            check_resources(job)
             check_space(job)
-            wait_for_resources(job, self._patience_s)
             logger.info("trains %s with %d workers", job.run_name, job.workers)
             self._fit(job, identity)
             done = job.report(identity)
@@ -89,6 +90,24 @@ class Trainer:
         return done
 
     def _fit(self, job: TrainingJob, identity: str) -> None:
+        """Trains to the end, over lost machines and, `RETRIES` times, crashes."""
+        import ray.train
+
+        train: Any = ray.train
+        crashes = 0
+        while True:
+            free_abandoned_places()
+            try:
+                wait_for_places(need_of(job), self._patience_s, lambda text: _show_wait(job, text))
+            except MachinesMissing as error:
+                raise TrainingRefused(f"{job.run_name}: {error}") from error
+            nodes = {node["NodeID"] for node in live_nodes()}
+            try:
+                return self._fit_once(job, identity)
+            except (train.TrainingFailedError, ray.exceptions.RayError) as error:
+                crashes = _retried(job, error, nodes, crashes)
+
+    def _fit_once(self, job: TrainingJob, identity: str) -> None:
         import ray.train.torch
 
         train: Any = ray.train  # its annotations are those of Ray Train V1, its classes those of V2
@@ -99,26 +118,54 @@ class Trainer:
             scaling_config=train.ScalingConfig(
                 num_workers=job.workers,
                 use_gpu=job.gpus > 0,
-                resources_per_worker={"CPU": job.cpus} | ({"GPU": job.gpus} if job.gpus else {}),
+                resources_per_worker=dict(need_of(job).resources),
+                label_selector=dict(job.labels) or None,
             ),
             run_config=train.RunConfig(
                 name=job.run_name,
                 storage_path=job.storage,
-                failure_config=train.FailureConfig(max_failures=RETRIES),
+                # Every retry is `_fit`'s: it waits for machines first, says so, and knows a lost one from a crash.
+                failure_config=train.FailureConfig(
+                    max_failures=0, controller_failure_limit=0, max_preemption_failures=0
+                ),
                 checkpoint_config=train.CheckpointConfig(num_to_keep=1),
                 logging_config=train.LoggingConfig(log_level="WARNING"),
             ),
         )
-        try:
-            result = trainer.fit()
-        except train.TrainingFailedError as error:
-            raise TrainingFailed(
-                f"{job.run_name}: the workers failed {RETRIES + 1} times, the last time with\n{last_lines(str(error))}"
-            ) from error
-        except ray.exceptions.RayError as error:
-            raise TrainingFailed(f"{job.run_name}: Ray Train stopped: {last_lines(str(error))}") from error
+        result = trainer.fit()
         if result.return_value is not None:  # rank 0's account of an error that no retry would cure
             raise TrainingFailed(f"{job.run_name}: {result.return_value}")
+
+
+def _retried(job: TrainingJob, error: Exception, nodes: set[str], crashes: int) -> int:
+    """How many crashes there were with this one: the loss of a machine is none. Raises `TrainingFailed` after
+    `RETRIES` of them."""
+    lost = type(error).__name__ == "PreemptionError" or _lost_a_machine(error, nodes)
+    if not lost and crashes == RETRIES:
+        raise TrainingFailed(
+            f"{job.run_name}: the workers failed {RETRIES + 1} times, the last time with\n{last_lines(str(error))}"
+        ) from error
+    what = "a machine was lost in training" if lost else last_lines(str(error))
+    logger.warning("%s: %s; going on from the last checkpoint", job.run_name, what)
+    return crashes if lost else crashes + 1
+
+
+def _lost_a_machine(error: Exception, nodes: set[str]) -> bool:
+    """Whether one of `nodes` is gone. Ray knows of the loss of a process at once, of that of its node some seconds
+    later."""
+    from ray.exceptions import RayActorError
+
+    causes = [error, *getattr(error, "worker_failures", {}).values()]
+    unclear = any(isinstance(one, RayActorError) and PROCESS_DIED not in str(one) for one in causes)
+    until = time.monotonic() + (NODE_LOSS_S if unclear else 0.0)
+    while not (lost := nodes - {node["NodeID"] for node in live_nodes()}) and time.monotonic() < until:
+        time.sleep(0.5)
+    return bool(lost)
+
+
+def _show_wait(job: TrainingJob, text: str) -> None:
+    if job.reporter is not None:
+        job.reporter.waiting.remote("trainer", text)
 
 
 def _torch_trainer() -> Any:
@@ -126,21 +173,6 @@ def _torch_trainer() -> Any:
     its own: the manager of Ray Data sets, and on one node the actor that gives workers' machines back should the run's
     controller die (the end of the job gives them back, and without a dashboard that actor cannot do its work)."""
     return torch_trainer_without({DATASETS_CALLBACK} | ({CLEANER_CALLBACK} if on_one_node() else set()))
-
-
-def check_resources(job: TrainingJob) -> None:
-    """Raises `TrainingRefused` when the cluster's nodes, were they idle, could not hold the job's workers."""
-    nodes = [node["Resources"] for node in live_nodes()]
-    needs = {"CPU": job.cpus, "GPU": job.gpus}
-    places = sum(
-        min(int(node.get(kind, 0.0) / need + 1e-6) for kind, need in needs.items() if need > 0) for node in nodes
-    )
-    if places < job.workers:
-        have = ", ".join(f"{node.get('CPU', 0):g} CPUs and {node.get('GPU', 0):g} GPUs" for node in nodes)
-        raise TrainingRefused(
-            f"{job.run_name}: {job.workers} training workers of {job.cpus:g} CPUs and {job.gpus:g} GPUs each do not "
-            f"fit the cluster ({len(nodes)} nodes: {have}). Lower cluster.trainers, trainer_cpus or trainer_gpus"
-        )
 
 
 def check_space(job: TrainingJob) -> None:
@@ -159,23 +191,3 @@ def check_space(job: TrainingJob) -> None:
             f"{job.run_name}: the student and the training's state need {needed / 2**30:.2g} GiB in {folder}, and "
             f"{free / 2**30:.2g} GiB are free. Free some space, or take another folder (storage.path), and start again"
         )
-
-
-def wait_for_resources(job: TrainingJob, patience_s: float) -> None:
-    """Waits until the job's CPUs and GPUs are free, since an actor that has just stopped gives its own back late.
-
-    Raises `TrainingRefused` after `patience_s`, naming what is taken."""
-    deadline = time.monotonic() + patience_s
-    needs = {"CPU": job.cpus * job.workers, "GPU": job.gpus * job.workers}
-    while True:
-        free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
-        short = {kind: need for kind, need in needs.items() if free.get(kind, 0.0) + 1e-6 < need}
-        if not short:
-            return
-        if time.monotonic() > deadline:
-            wanted = ", ".join(f"{need:g} {kind}s ({free.get(kind, 0.0):g} free)" for kind, need in short.items())
-            raise TrainingRefused(
-                f"{job.run_name}: waited {patience_s:.0f} s for {wanted}. Other actors, the samplers first of all, "
-                "hold them: use placement: shared, fewer or smaller samplers, or a larger cluster"
-            )
-        time.sleep(0.2)

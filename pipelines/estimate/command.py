@@ -12,7 +12,6 @@ Invariants
 from __future__ import annotations
 
 import asyncio
-import math
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, redirect_stdout
@@ -23,6 +22,7 @@ import ray
 from rich.console import Console
 
 from actors.journal.sums import in_open_batches, sums_of
+from actors.ray_api.machines.capacity import Capacity
 from actors.starting import close_journal, start_journal, start_pool
 from actors.storage.keeping import Home
 from actors.storage.run_lock import RunInProgress
@@ -30,7 +30,7 @@ from actors.teacher.pool import TeacherPool
 from pipelines.errors import RunFailed
 from pipelines.estimate.asking import TeacherSampler
 from pipelines.estimate.view import show, show_json
-from pipelines.run.cluster import connect, resources
+from pipelines.run.cluster import capacity, connect
 from pipelines.run.fine_tune_cot import check_cot, fitted
 from pipelines.run.preflight import check
 from pipelines.run.served_teachers import NotDeployed, applications_of, deployed
@@ -56,7 +56,7 @@ from reasoning.teacher.prices import dollars
 Paces = Mapping[tuple[str, str], Pace]
 
 _NOTHING_LEARNT: Paces = {}
-_UNLIMITED = {"CPU": math.inf, "GPU": math.inf}  # an estimate neither samples nor trains a student
+_UNLIMITED = Capacity.of_one({"CPU": 1e9, "GPU": 1e9})  # an estimate neither samples nor trains a student
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +142,10 @@ def _cot(recipe: FineTuneCotRecipe, origin: str, sample: int, probe: bool) -> _S
     return _Subject(sampler, planned, home, lambda: claim(directory, recipe, home), checked.notes)
 
 
-def _there(recipe: Recipe, sample: int) -> Mapping[str, float]:
-    """The resources to check against: the cluster's, if the sample needs a model to be served there."""
+def _there(recipe: Recipe, sample: int) -> Capacity:
+    """The capacity to check against: the cluster's, if the sample needs a model to be served there."""
     served = any(endpoint.serve is not None for _, endpoint in applications_of(recipe).values())
-    return resources(recipe.cluster.address, recipe.secret_names()) if served and sample else _UNLIMITED
+    return capacity(recipe.cluster.address, recipe.secret_names()) if served and sample else _UNLIMITED
 
 
 def _refuse_another(directory: ClaimedDirectory, recipe: Recipe | FineTuneCotRecipe) -> None:

@@ -27,6 +27,9 @@ import ray
 from actors.endpoint.network import CERTIFICATE_VARIABLES, PROXY_VARIABLES
 from actors.ray_api import job_keys
 from actors.ray_api.internals import AUTHENTICATION_LOGGER, cluster_store, machine_resources
+from actors.ray_api.machines.autoscaler import cluster_capacity
+from actors.ray_api.machines.capacity import Capacity
+from actors.ray_api.nodes import LOCAL
 from actors.watching.logs import ray_logging
 from pipelines.run.jobs.cluster_token import CURE, ClusterError, cluster_token
 from reasoning.files.addresses import is_address, on_this_disk
@@ -56,6 +59,7 @@ def connect(address: str | None, keys: Iterable[str] = ()) -> None:
         else:
             ray.init(
                 address="local",
+                labels=LOCAL,
                 include_dashboard=False,
                 logging_level=logging.WARNING,
                 log_to_driver=False,
@@ -173,13 +177,14 @@ def _no_answer(host: str, port: int) -> str:
     return said[0] if said else ""
 
 
-def resources(address: str | None, keys: Iterable[str] = ()) -> dict[str, float]:
-    """What the cluster offers: of a running one, its totals; of the one that `connect` would start, this machine's CPUs
-    and NVIDIA GPUs, found without starting it. `keys` as in `connect`."""
+def capacity(address: str | None, keys: Iterable[str] = ()) -> Capacity:
+    """What the cluster can hold: of a running one, its machines and those that its autoscaler could start; of the one
+    that `connect` would start, this machine's CPUs and NVIDIA GPUs, found without starting it. `keys`
+    as in `connect`."""
     if wanted_address(address) or ray.is_initialized():
         connect(address, keys)
-        return dict(ray.cluster_resources())
-    return machine_resources()
+        return cluster_capacity()
+    return Capacity.of_one(machine_resources())
 
 
 def storage_folder(recipe: RunRecipe) -> Path:

@@ -1,24 +1,30 @@
 """Runs a coordinator and watches it from its first process to its last line, for either kind of run.
 
 Owns: serving the run's own teachers while its coordinator works, the refusal to run one directory twice or to pay for
-requests twice, what the user sees meanwhile and at the end.
+requests twice, the restart of a coordinator that was lost, what the user sees meanwhile and at the end.
 
-Invariant: however a run stops, its last message says what is kept and how to resume.
+Invariants
+- However a run stops, its last message says what is kept and how to resume: by an error, Ctrl-C, or SIGTERM (which
+  `ray job stop`, Kubernetes and spot machines send).
+- The coordinator is on the driver's node, so that no other node takes the run with it.
 """
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import FrameType
 from typing import Any, cast
 
 import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from rich.console import Console
 
 from actors.coordinator import AnyCoordinator, CoordinatorHandle, OutcomeT
 from actors.journal.sums import JournalSums, in_open_batches
+from actors.ray_api.nodes import this_node
 from actors.storage.keeping import Home
 from actors.watching.logs import at, logged
 from pipelines.errors import RunFailed
@@ -34,6 +40,11 @@ from reasoning.teacher.prices import dollars
 POLL_S = 0.5
 STOP_GRACE_S = 30.0
 ENDING_S = 10.0  # a killed run's actors take a moment to end
+RESTARTS = 3  # of a coordinator that is lost, in one run of the program
+
+
+class CoordinatorLost(RunFailed):
+    """The coordinator's process ended without a word."""
 
 
 def coordinate(
@@ -49,38 +60,84 @@ def coordinate(
     """Has a coordinator of this kind do all that is left of a run, while the recipe `teachers` (None: no teacher)
     has its own teachers served. Returns what the coordinator's `run` returns. Raises `RunFailed`."""
     name = f"tailor-{home.shown}"
-    until = time.monotonic() + ENDING_S
-    while name in {actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True)}:
-        if time.monotonic() > until:
-            raise RunFailed(
-                f"{home.shown} is already running on this cluster: wait until that run ends, stop it, or "
-                "give this run another name"
-            )
-        time.sleep(POLL_S)
+    _wait_until_ended(name, home.shown)
     if teachers is not None:
         _refuse_to_pay_twice(teachers, home)
     try:
         serving: AbstractContextManager[dict[str, str]] = (
             deployed(teachers) if teachers is not None else nullcontext({})
         )
-        with serving as base_urls:
-            coordinator = (
-                ray.remote(logged(kind, "coordinator", recipe.name))
-                .options(
-                    num_cpus=0, name=name, namespace="tailor", max_concurrency=1000, scheduling_strategy=_near(home)
+        with told_when_stopped(), serving as base_urls:
+            lost = 0
+            while True:
+                coordinator = _started(
+                    ray.remote(logged(kind, "coordinator", recipe.name)).options(
+                        num_cpus=0, name=name, namespace="tailor", max_concurrency=1000, scheduling_strategy=this_node()
+                    ),
+                    (recipe, directory, checked.data, checked.prompts, base_urls, home),
                 )
-                .remote(recipe, directory, checked.data, checked.prompts, base_urls, home)
-            )
-            return watch(cast(CoordinatorHandle[OutcomeT], coordinator), home.shown, finished, console)
+                try:
+                    return watch(cast(CoordinatorHandle[OutcomeT], coordinator), home.shown, finished, console)
+                except CoordinatorLost as error:
+                    lost += 1
+                    if lost > RESTARTS:
+                        raise
+                    console.print(
+                        f"The coordinator was lost ({_first_line(error.__cause__)}). It is started again and goes on "
+                        f"from the last finished phase (restart {lost} of {RESTARTS}).",
+                        soft_wrap=True,
+                        markup=False,
+                    )
+                    _wait_until_ended(name, home.shown)
     except NotDeployed as error:
         raise RunFailed(f"{home.shown}: {error}\nNo request was sent; the same command continues from here.") from error
 
 
-def _near(home: Home) -> Any:
-    """The coordinator's place: here, where the run's directory or its journal is on a disk that others do not share."""
-    if home.address is None and home.journal.parent == home.folder:
-        return "DEFAULT"
-    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+def _started(actor: Any, arguments: tuple[object, ...]) -> Any:
+    """The handle of a new coordinator. Ray gives the name of one that has just died away a moment later."""
+    until = time.monotonic() + ENDING_S
+    while True:
+        try:
+            return actor.remote(*arguments)
+        except ValueError:  # the name is taken
+            if time.monotonic() > until:
+                raise
+        time.sleep(POLL_S)
+
+
+def _wait_until_ended(name: str, place: str) -> None:
+    """Waits for the coordinator of an earlier start to be gone. Raises `RunFailed` when it goes on."""
+    until = time.monotonic() + ENDING_S
+    while name in {actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True)}:
+        if time.monotonic() > until:
+            raise RunFailed(
+                f"{place} is already running on this cluster: wait until that run ends, stop it, or "
+                "give this run another name"
+            )
+        time.sleep(POLL_S)
+
+
+def _first_line(error: BaseException | None) -> str:
+    return (str(error).strip().splitlines() or ["no reason given"])[0][:300]
+
+
+@contextmanager
+def told_when_stopped() -> Iterator[None]:
+    """Makes a SIGTERM what Ctrl-C is, so that the run ends in order: Ray's own handling of it ends the process with a
+    dump of its stack. Only the main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it has been heard
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)  # None: one that is no Python's
 
 
 def _refuse_to_pay_twice(recipe: Recipe, home: Home) -> None:
@@ -132,7 +189,8 @@ def watch(
     console: Console,
 ) -> OutcomeT:
     """Has `coordinator` run and shows how it goes; returns what its `run` returns. `finished` gives the finished phases
-    so far, under what each is called on the screen ("" for rounds, which name themselves). Raises `RunFailed`."""
+    so far, under what each is called on the screen ("" for rounds, which name themselves). Raises `RunFailed`, and
+    `CoordinatorLost` where a new coordinator could go on."""
     ending = cast("ray.ObjectRef[OutcomeT]", coordinator.run.remote())
     seen = {label: len(records) for label, records in finished().items()}
     try:
@@ -149,7 +207,7 @@ def watch(
                 at(snapshot.round, snapshot.phase)
                 view.show(snapshot)
     except KeyboardInterrupt:
-        console.print("Stopping; the same command continues from the last finished phase.")
+        console.print("Stopping. What was finished is kept; the same command goes on from the last finished phase.")
         ray.cancel(ending)
         ray.wait([ending], timeout=STOP_GRACE_S)
         raise
@@ -159,7 +217,7 @@ def watch(
             "What was finished is kept; the same command continues from there."
         ) from error
     except ray.exceptions.RayActorError as error:
-        raise RunFailed(
+        raise CoordinatorLost(
             f"{place}: the coordinator was lost ({error}). What was finished is kept; the same command "
             "continues from there."
         ) from error

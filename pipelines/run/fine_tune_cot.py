@@ -6,17 +6,17 @@ messages. The same call again resumes; with more degrees it trains those, from w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
 
 from actors.cot_coordinator import CotCoordinator, CotOutcome
+from actors.ray_api.machines.capacity import Capacity
 from actors.watching.logs import here
 from pipelines.report.fine_tune_cot import write_cot_report
 from pipelines.report.tables import degrees_table
 from pipelines.run.checks.student_files import PreflightFault
-from pipelines.run.cluster import connect, resources
+from pipelines.run.cluster import capacity, connect
 from pipelines.run.coordination import account, announce, coordinate
 from pipelines.run.doctor.environment import require_nodes
 from pipelines.run.preflight import Checked, PreflightError, check
@@ -50,7 +50,7 @@ def run(recipe: FineTuneCotRecipe, origin: str, console: Console, probe: bool = 
     recipe = fitted(recipe)
     home = home_of(recipe)
     directory = CotDirectory(home.folder)
-    checked = check_cot(recipe, origin, resources(recipe.cluster.address, recipe.secret_names()), probe)
+    checked = check_cot(recipe, origin, capacity(recipe.cluster.address, recipe.secret_names()), probe)
     resumed = claim(directory, recipe, home)
     connect(recipe.cluster.address, recipe.secret_names())
     done = sum(map(len, finished(directory).values())) if resumed else None
@@ -75,9 +75,7 @@ def fitted(recipe: FineTuneCotRecipe) -> FineTuneCotRecipe:
         return recipe  # the check says that there is no such student
 
 
-def check_cot(
-    recipe: FineTuneCotRecipe, origin: str, there: Mapping[str, float], probe: bool = True, ask: bool = True
-) -> Checked:
+def check_cot(recipe: FineTuneCotRecipe, origin: str, there: Capacity, probe: bool = True, ask: bool = True) -> Checked:
     """All that `pipelines.run.preflight.check` checks, and that the forms fit the degrees. Raises `PreflightError`."""
     wanted = recipe.fine_tuning.degrees
     try:

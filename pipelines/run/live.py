@@ -27,7 +27,7 @@ class LiveView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
-        self._last: tuple[int | str, str] | None = None
+        self._last: tuple[int | str, str, bool] | None = None
         self._last_line = 0.0
 
     def __enter__(self) -> LiveView:
@@ -47,7 +47,7 @@ class LiveView:
             self._live.update(_panel(snapshot), refresh=True)
             return
         now = time.monotonic()
-        key = (snapshot.label or snapshot.round, snapshot.phase)
+        key = (snapshot.label or snapshot.round, snapshot.phase, bool(snapshot.waiting))
         if key != self._last or now - self._last_line >= SIGN_OF_LIFE_S:
             self._last, self._last_line = key, now
             self._console.print(describe(snapshot), highlight=False, soft_wrap=True)
@@ -60,6 +60,8 @@ class LiveView:
 def describe(snapshot: Snapshot) -> str:
     """One line: round, phase, questions done, mistakes, teacher calls, tokens, loss."""
     parts = [f"{snapshot.label or f'round {snapshot.round}'} · {snapshot.phase}"]
+    if snapshot.waiting:
+        parts.append(f"waiting for {snapshot.waiting}, {_duration(time.time() - snapshot.waiting_since)}")
     if snapshot.total:
         unit = "steps" if snapshot.phase == "train" else "done"
         parts.append(f"{snapshot.done}/{snapshot.total} {unit}")

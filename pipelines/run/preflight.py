@@ -12,12 +12,13 @@ Invariants
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from actors.ray_api.machines.capacity import Capacity
 from pipelines.errors import Refused
 from pipelines.run.checks.grader_check import grader_faults
+from pipelines.run.checks.machines_check import Lacking, machine_faults
 from pipelines.run.checks.student_check import student_faults
 from pipelines.run.checks.student_files import PreflightFault
 from pipelines.run.storage import storage_faults
@@ -42,9 +43,14 @@ class PreflightError(Refused):
     """A run that cannot start. `faults` are all that were found; the message lists them."""
 
     def __init__(self, origin: str, faults: list[PreflightFault]) -> None:
-        lines = [f"  {fault.place}: {fault.what}. {fault.cure}." for fault in faults]
+        lines = [line for fault in faults for line in _lines(fault)]
         super().__init__("\n".join([f"{origin}: this run cannot start, and nothing was started:", *lines]))
         self.faults = tuple(faults)
+
+
+def _lines(fault: PreflightFault) -> list[str]:
+    table = [f"    {line}" for line in fault.table] if isinstance(fault, Lacking) else []
+    return [f"  {fault.place}: {fault.what}. {fault.cure}.", *table]
 
 
 @dataclass(frozen=True)
@@ -59,12 +65,12 @@ class Checked:
 def check(
     recipe: Recipe,
     origin: str,
-    resources: Mapping[str, float],
+    there: Capacity,
     teacher: bool = True,
     probe: bool = True,
     ask: bool = True,
 ) -> Checked:
-    """Loads the data and checks all that can be checked. `resources` are the cluster's ("CPU", "GPU"); `teacher` is
+    """Loads the data and checks all that can be checked. `there` is what the cluster can hold; `teacher` is
     False for a program that only examines the student: then teachers, trainers and learning are not checked. `probe`
     False asks nothing of the teachers' APIs, `ask` False nothing that costs.
 
@@ -82,7 +88,7 @@ def check(
     faults += student
     prompts = _prompts(recipe, faults) if not student else None  # a chat form reads the student's tokenizer
     faults += _chat_key_faults(recipe)
-    faults += _cluster_faults(recipe, resources, trains=teacher)
+    faults += machine_faults(recipe, there, teacher, notes)
     if teacher and ask:
         faults += storage_faults(recipe)
     if teacher:
@@ -311,45 +317,3 @@ def _size_faults(recipe: Recipe, data: TaskData) -> Iterator[PreflightFault]:
                 f"a batch of {training.batch_size} needs as many questions, but only {there} are available for training"
             )
             yield PreflightFault(f"learning.{key}.batch_size", what, f"Set at most {there}")
-
-
-def _served(recipe: Recipe, kind: str) -> float:
-    """The CPUs or GPUs of the models that the run serves as teachers."""
-    places = {
-        teacher.application(endpoint): endpoint.serve
-        for _, teacher in _teachers(recipe)
-        for endpoint in teacher.all_endpoints
-    }
-    return sum(serve.replicas * getattr(serve, f"{kind}s") for serve in places.values() if serve is not None)
-
-
-def _cluster_faults(recipe: Recipe, resources: Mapping[str, float], trains: bool) -> Iterator[PreflightFault]:
-    """More than there is: Ray would wait for it for ever. With shared placement the two sides take turns."""
-    cluster = recipe.cluster
-    for kind, sampler, trainer in (
-        ("GPU", cluster.sampler_gpus, cluster.trainer_gpus),
-        ("CPU", cluster.sampler_cpus, cluster.trainer_cpus),
-    ):
-        sides = (cluster.samplers * sampler, cluster.trainers * trainer if trains else 0.0)
-        served = _served(recipe, kind.lower()) if trains else 0.0
-        wanted = (max(sides) if cluster.placement == "shared" else sum(sides)) + served
-        there = resources.get(kind, 0.0)
-        if wanted > there and not math.isclose(wanted, there):
-            name = kind.lower()
-            key = f"cluster.sampler_{name}s" if sides[0] >= sides[1] else f"cluster.trainer_{name}s"
-            parts = f"{cluster.samplers} samplers with {sampler:g} each"
-            parts += f" and {cluster.trainers} trainers with {trainer:g} each" if trains else ""
-            turns = " in turns" if cluster.placement == "shared" else ""
-            turns += f", and {served:g} for the teacher that the run serves" if served else ""
-            what = f"{wanted:g} {kind}s are requested ({parts}{turns}), but the cluster has {there:g}"
-            less = "Ask for fewer samplers, trainers or " + f"{kind}s, or run on a larger cluster (cluster.address)"
-            shared = ", or let them take turns with cluster.placement: shared"
-            helps = cluster.placement == "dedicated" and trains and max(sides) + served <= there
-            yield PreflightFault(key, what, less + (shared if helps else ""))
-    for key, gpus in (("sampler_gpus", cluster.sampler_gpus), ("trainer_gpus", cluster.trainer_gpus)):
-        if gpus > 1 and gpus != int(gpus):
-            yield PreflightFault(
-                f"cluster.{key}",
-                f"{gpus:g} GPUs: above one, only whole numbers of GPUs can be requested",
-                f"Set {math.ceil(gpus)}",
-            )

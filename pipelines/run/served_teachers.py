@@ -7,7 +7,7 @@ Owns: which applications a recipe needs, their deployment, and their addresses.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 import ray
 
@@ -24,15 +24,26 @@ class NotDeployed(RuntimeError):
 @contextmanager
 def deployed(recipe: Recipe) -> Iterator[dict[str, str]]:
     """The base addresses of the teachers that the run serves itself, by name; they are taken down at the end, also when
-    they did not come up. Raises `NotDeployed`."""
-    try:
+    they did not come up, and Serve with them where it was started for them alone. Raises `NotDeployed`."""
+    if not applications_of(recipe):
+        yield {}
+        return
+    with own_serve():
         try:
-            addresses = deploy_teachers(recipe, loopback=on_one_node())
-        except RuntimeError as error:
-            raise NotDeployed(f"a teacher that the run serves itself did not start: {error}") from error
-        yield addresses
-    finally:
-        remove_teachers(recipe)
+            try:
+                addresses = deploy_teachers(recipe, loopback=on_one_node())
+            except RuntimeError as error:
+                raise NotDeployed(f"a teacher that the run serves itself did not start: {error}") from error
+            yield addresses
+        finally:
+            remove_teachers(recipe)
+
+
+def own_serve() -> AbstractContextManager[None]:
+    """Ends Serve after use where it was started for that alone. A cluster of this program's own takes it along."""
+    from serve.proxy import serve_for_a_while
+
+    return nullcontext() if on_one_node() else serve_for_a_while()
 
 
 def teachers_of(recipe: Recipe) -> list[TeacherSection]:

@@ -14,7 +14,7 @@ from actors.coordinator import Coordinator, RunOutcome
 from actors.watching.logs import here
 from pipelines.report.tables import rounds_table
 from pipelines.report.tailored import write_report
-from pipelines.run.cluster import connect, resources
+from pipelines.run.cluster import capacity, connect
 from pipelines.run.coordination import account, announce, coordinate
 from pipelines.run.doctor.environment import require_nodes
 from pipelines.run.preflight import check
@@ -37,7 +37,7 @@ def run(recipe: Recipe, origin: str, console: Console, probe: bool = True) -> Fi
     Raises `PreflightError` or `RunDirectoryError` before anything is started, `RunFailed` afterwards."""
     home = home_of(recipe)
     directory = RunDirectory(home.folder)
-    checked = check(recipe, origin, resources(recipe.cluster.address, recipe.secret_names()), probe=probe)
+    checked = check(recipe, origin, capacity(recipe.cluster.address, recipe.secret_names()), probe=probe)
     resumed = claim(directory, recipe, home)
     connect(recipe.cluster.address, recipe.secret_names())
     notes = (*checked.notes, *require_nodes(recipe, origin))

@@ -41,6 +41,27 @@ class ClusterSection(CapacitySection):
             "`dedicated`: samplers and trainers have GPUs of their own. `shared`: they take turns on the same ones."
         ),
     )
+    sampler_labels: dict[str, str] = Field(
+        default_factory=dict,
+        description=(
+            "Labels of the nodes that samplers are put on, such as `{market: spot}`; a value may be `!spot`, "
+            "`in(a, b)` or `!in(a, b)`. Default: any node."
+        ),
+    )
+    trainer_labels: dict[str, str] = Field(
+        default_factory=dict, description="Labels of the nodes that trainers are put on, likewise."
+    )
+    teacher_labels: dict[str, str] = Field(
+        default_factory=dict,
+        description="Labels of the nodes that the processes which ask the teacher are put on, likewise.",
+    )
+    patience: Positive = Field(
+        default=30.0,
+        description=(
+            "For how many minutes a run waits for a machine: one that the cluster's autoscaler starts, one that takes "
+            "the place of a lost one, or one that others use. Then the run stops; the same command goes on."
+        ),
+    )
 
 
 class StorageSection(Section):

@@ -58,6 +58,7 @@ class Progress:
     def __init__(self, ended: Callable[[Snapshot], None] = lambda _: None) -> None:
         self.snapshot = Snapshot()
         self._ended = ended
+        self._waits: dict[str, str] = {}
 
     def begin(self, round: int, phase: str, total: int) -> None:
         """A new phase starts: its counts begin at zero; totals stay."""
@@ -88,6 +89,13 @@ class Progress:
     def show(self, **values: float | int | str | TeacherFigures | None) -> None:
         """Sets fields of the snapshot, by name."""
         self.snapshot = replace(self.snapshot, **values)  # type: ignore[arg-type]
+
+    def wait(self, who: str, what: str) -> None:
+        """Says what `who` (samplers, the trainer) waits for; "" when it no longer does."""
+        self._waits[who] = what
+        waiting = "; ".join(text for text in self._waits.values() if text)
+        since = self.snapshot.waiting_since if self.snapshot.waiting else time.time()
+        self.snapshot = replace(self.snapshot, waiting=waiting, waiting_since=since)
 
     def fail(self, kind: str) -> None:
         """Counts a request of the teacher that has failed."""

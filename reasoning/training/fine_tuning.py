@@ -3,8 +3,9 @@
 Owns: the optimiser, the learning rate over the steps, the order of a step, what is reported, what is kept to resume.
 
 Invariants
-- The same examples, sections and seed give the same student; a run that was interrupted after any pass and resumed
-  gives the same one as a run that was not; n workers give the same one as a single worker, up to rounding.
+- The same examples, sections and seed give the same student; a run that was interrupted after any step and resumed by
+  as many workers gives the same one as a run that was not; n workers give the same one as a single worker, up to
+  rounding.
 - The student's weights are float32 throughout; on a GPU the passes compute in bfloat16 where `dtype` allows it.
 - A loss that is no longer a number stops the run: nothing is learnt after it.
 
@@ -68,21 +69,23 @@ def fine_tune(
     dtype: Dtype = "auto",
     on_step: Callable[[LossPoint], None] | None = None,
     on_pass: Callable[[FineTuning], None] | None = None,
+    due: Callable[[], bool] | None = None,
+    on_due: Callable[[FineTuning], None] | None = None,
     resume: Path | None = None,
     frame: Frame | None = None,
 ) -> FineTuneReport:
     """Teaches `model`, in place and on the device it is on, `training.epochs` passes over `examples`.
 
-    `on_step` gets every step's losses (in bunches, twice a second); `on_pass` is called on every rank after each pass
-    and may `save` the state, which `resume` (a file so written) continues from. `frame` is the form's that the examples
-    were written in (None: all of them is text).
+    `on_step` gets every step's losses (in bunches, twice a second); `on_pass` is called on every rank after each pass,
+    and `on_due` after a step at which any rank's `due` says yes: both may `save` the state, which `resume` (a file so
+    written) continues from. `frame` is the form's that the examples were written in (None: all of them is text).
     Raises `TrainingError` when no example fits, when a loss is not a number, or when `resume` is another training's.
     """
     run = FineTuning(model, tokenizer, examples, training, objective, seed, rank, world_size, dtype, frame)
     if resume is not None:
         run.load(resume)
     for epoch in range(run.passes, training.epochs):
-        run.learn_pass(epoch, on_step)
+        run.learn_pass(epoch, on_step, due, on_due)
         if on_pass is not None:
             on_pass(run)
     return run.report()
@@ -134,6 +137,8 @@ class FineTuning:
         self.model, self.training, self.seed = model, training, seed
         self.rank, self.world_size = rank, world_size
         self.passes = 0
+        self.steps_of_pass = 0  # that are done of the pass under way
+        self.random_states: list[Tensor] = []  # of every rank, at such a step
         self.points: list[LossPoint] = []
         self.device = next(model.parameters()).device
         pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
@@ -161,21 +166,51 @@ class FineTuning:
         self._started = self._read_at = time.perf_counter()
         self._unread_tokens = 0
 
-    def learn_pass(self, epoch: int, on_step: Callable[[LossPoint], None] | None) -> None:
-        """Learns every rationale once."""
+    def learn_pass(
+        self,
+        epoch: int,
+        on_step: Callable[[LossPoint], None] | None,
+        due: Callable[[], bool] | None = None,
+        on_due: Callable[[FineTuning], None] | None = None,
+    ) -> None:
+        """Learns every rationale once, from the step on that was done last."""
         torch.manual_seed(self.seed + 1_000_003 * epoch + self.rank)  # dropout, the same after a resumption
+        if self.steps_of_pass and len(self.random_states) == self.world_size:
+            _set_random_state(self.device, self.random_states[self.rank])
         self.model.train()
         batches = draw_pass(self.data.examples, self.training.batch_size, self.seed, epoch)
-        for index, batch in enumerate(batches):
+        for index, batch in enumerate(batches[self.steps_of_pass :], self.steps_of_pass):
             step = epoch * len(batches) + index
             rate = learning_rate(step, self.steps, self.training)
             counts, losses = self.learn(batch, rate)
             self._unread.append((step, epoch, rate, counts, losses))
             self._unread_tokens += sum(sample.length for sample in batch)
+            last = index + 1 == len(batches)
             # Workers read at the same steps, or one would stop at a non-finite loss and the others wait for it.
-            if self.world_size > 1 or time.perf_counter() - self._read_at > REPORT_SECONDS or index + 1 == len(batches):
+            if self.world_size > 1 or time.perf_counter() - self._read_at > REPORT_SECONDS or last:
                 self._read_losses(on_step)
-        self.passes = epoch + 1
+            if due is not None and on_due is not None and not last and self._agreed(due()):
+                self._read_losses(on_step)
+                self.steps_of_pass = index + 1
+                self.random_states = self._gathered(_random_state(self.device))
+                on_due(self)
+        self.passes, self.steps_of_pass, self.random_states = epoch + 1, 0, []
+
+    def _agreed(self, own: bool) -> bool:
+        """Whether any rank says so: they save together or not at all."""
+        if self.world_size == 1:
+            return own
+        said = torch.tensor(float(own), device=self.device)
+        torch.distributed.all_reduce(said, torch.distributed.ReduceOp.MAX)
+        return bool(said.item())
+
+    def _gathered(self, own: Tensor) -> list[Tensor]:
+        """What every rank has, in their order."""
+        found: list[Any] = [own]
+        if self.world_size > 1:
+            found = [None] * self.world_size
+            torch.distributed.all_gather_object(found, own)
+        return found
 
     def learn(self, batch: tuple[Sample, ...], rate: float) -> tuple[tuple[int, ...], Tensor]:
         """One step on `batch`; returns, for each term of the loss, its count and its loss over all workers, the latter
@@ -206,6 +241,8 @@ class FineTuning:
         return counts, sums
 
     def _read_losses(self, on_step: Callable[[LossPoint], None] | None) -> None:
+        if not self._unread:
+            return
         values = torch.stack([losses for *_, losses in self._unread]).tolist()
         now = time.perf_counter()
         speed = self._unread_tokens / max(now - self._read_at, 1e-9)
@@ -231,6 +268,8 @@ class FineTuning:
         state = {
             "identity": self.identity,
             "passes": self.passes,
+            "steps_of_pass": self.steps_of_pass,
+            "random_states": self.random_states,
             "tokens": self._tokens,
             "points": [tuple(asdict(point).values()) for point in self.points],
             "model": self.model.state_dict(),
@@ -250,6 +289,8 @@ class FineTuning:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.passes, self._tokens = state["passes"], state["tokens"]
+        self.steps_of_pass = state.get("steps_of_pass", 0)  # states of an earlier version were kept after passes alone
+        self.random_states = [one.cpu() for one in state.get("random_states", [])]
         self.points = [LossPoint(*values) for values in state["points"]]
 
     def report(self) -> FineTuneReport:
@@ -266,6 +307,18 @@ class FineTuning:
             dropped=self.data.dropped_completions,
             dropped_examples=self.data.dropped_examples,
         )
+
+
+def _random_state(device: torch.device) -> Tensor:
+    """That of the generator which dropout draws from."""
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+
+def _set_random_state(device: torch.device, state: Tensor) -> None:
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    else:
+        torch.set_rng_state(state)
 
 
 def _know_end(model: Any, tokenizer: Any, text: str) -> None:

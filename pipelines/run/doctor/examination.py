@@ -7,10 +7,11 @@ Invariant: no more is asked of a teacher than preflight asks, and nothing else c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
+from actors.ray_api.machines.capacity import Capacity
 from pipelines.run.checks.student_files import PreflightFault
-from pipelines.run.cluster import resources
+from pipelines.run.cluster import capacity
 from pipelines.run.doctor.checks import Check, State
 from pipelines.run.fine_tune_cot import check_cot
 from pipelines.run.preflight import Checked, PreflightError, check
@@ -24,7 +25,7 @@ _SUBJECTS = ("student", "prompts", "cluster", "learning", "fine_tuning", "teache
 
 def examine_recipe(recipe: Recipe | FineTuneCotRecipe, origin: str, probe: bool = True) -> list[Check]:
     """What preflight finds in a recipe, by what it is about, what passes included."""
-    there = resources(recipe.cluster.address)
+    there = capacity(recipe.cluster.address)
     try:
         if isinstance(recipe, FineTuneCotRecipe):
             return list(_passed(shared_recipe(recipe), there, check_cot(recipe, origin, there, probe)))
@@ -59,14 +60,16 @@ def _subject(place: str) -> str:
     return {"prompts": "student", "cluster": "resources", "fine_tuning": "learning"}.get(found, found)
 
 
-def _passed(recipe: Recipe, there: Mapping[str, float], checked: Checked) -> Iterator[Check]:
+def _passed(recipe: Recipe, there: Capacity, checked: Checked) -> Iterator[Check]:
     data = checked.data
     counts = f"{len(data.train)} questions to learn from, {len(data.validation)} to validate, {len(data.test)} to test"
     yield Check("data", State.PASS, counts)
     source = "the embedded one" if recipe.student.model == "embedded" else recipe.student.source
     tried = "" if recipe.student.model == "embedded" else ", loaded, taught, saved and sampled in a trial"
     yield Check("student", State.PASS, source + tried)
-    have = ", ".join(f"{there.get(kind, 0.0):g} {kind}s" for kind in ("CPU", "GPU"))
+    have = ", ".join(f"{there.total(kind):g} {kind}s" for kind in ("CPU", "GPU"))
+    if there.types:
+        have += f" there, and {', '.join(f'{there.startable(kind):g} {kind}s' for kind in ('CPU', 'GPU'))} could come"
     yield Check("resources", State.PASS, f"enough: {have}")
     yield Check("learning", State.PASS, f"{recipe.learning.rounds} rounds after the first")
     for path, teacher in _teachers(recipe):

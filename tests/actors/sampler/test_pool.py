@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from actors.sampler import pool as pool_module
+from actors.ray_api.machines.capacity import Need
+from actors.sampler import member as member_module
 from actors.sampler.pool import SamplerPool
 from actors.sampler.replica import ReplicaHandle
 from reasoning.student.probe import Probe, ProbeReport
@@ -92,15 +93,65 @@ def test_pool_spreads_requests_and_repeats_those_of_a_dead_replica(
     run(exam())
 
 
-def test_pool_says_when_every_replica_is_lost(
+def test_a_fault_that_comes_back_every_time_ends_the_run_and_says_so(
     parrots: list[ReplicaHandle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool_module, "REVIVAL_PAUSES_S", (0.1, 0.1))
+    """Crashes are counted by the pool: these actors would be restarted once."""
+    monkeypatch.setattr(member_module, "LOOK_S", 0.1)
 
     async def exam() -> None:
         pool = SamplerPool(parrots)
         await pool.sync("v1", "", NOTHING)
-        with pytest.raises(SamplersLost):
+        with pytest.raises(SamplersLost, match="its process crashed and is not restarted"):
             await pool.answer("v1", "die", Sampling(stop=(str(tmp_path / "never"), "always")))
+        await pool.shutdown()
+
+    run(exam())
+
+
+@pytest.mark.slow
+def test_the_samplers_that_have_a_machine_work_while_others_wait_for_theirs(
+    ray_cluster: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six replicas where four fit: the pool says what two wait for, gives them up after its patience, and works on.
+    Forty seconds, for a busy machine may take half of them to start four processes."""
+    import ray
+
+    monkeypatch.setattr(member_module, "LOOK_S", 0.2)
+    need = Need("sampler", 6, {"CPU": 1.0})
+
+    async def until(there: Callable[[], bool]) -> None:
+        while not there():  # noqa: ASYNC110  (another process has the event)
+            await asyncio.sleep(0.2)
+
+    async def exam() -> None:
+        remote = ray.remote(Parrot).options(num_cpus=1, max_restarts=-1, max_concurrency=100)
+        pool = SamplerPool([remote.remote() for _ in range(6)], need, patience_s=30.0)
+        await pool.start()
+        await pool.sync("v1", "", NOTHING)
+        assert len(await ask(pool, "v1", ["hello"] * 20, GREEDY)) == 20
+        two = "nodes for 2 samplers (1 CPU each)"
+        await asyncio.wait_for(until(lambda: pool.waits_for() == two), 25)
+        await asyncio.wait_for(until(lambda: pool.waits_for() == ""), 60)
+        pids = [one.text for (one,) in await ask(pool, "v1", ["hello"] * 20, GREEDY)]
+        assert len(set(pids)) == 4
+        await pool.shutdown()
+
+    run(exam())
+
+
+def test_patience_with_no_machine_at_all_ends_with_a_true_message(
+    ray_cluster: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    monkeypatch.setattr(member_module, "LOOK_S", 0.1)
+
+    async def exam() -> None:
+        handle = ray.remote(Parrot).options(num_cpus=99, max_restarts=-1).remote()
+        pool = SamplerPool([handle], Need("sampler", 1, {"CPU": 99.0}), patience_s=0.5)
+        with pytest.raises(SamplersLost, match=r"waited .* nodes for 1 sampler \(99 CPUs each\).*There now: 4 CPUs"):
+            await pool.start()
+        await pool.shutdown()
 
     run(exam())

@@ -25,9 +25,7 @@ from actors.training.trainer import (
     Trainer,
     TrainingFailed,
     TrainingRefused,
-    check_resources,
     check_space,
-    wait_for_resources,
 )
 from reasoning.files.tables import write_table
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
@@ -49,6 +47,8 @@ class Reporter:
 
     def training_point(self, point: LossPoint) -> None:
         self.points.append(point)
+
+    def waiting(self, who: str, what: str) -> None: ...
 
     def seen(self) -> list[LossPoint]:
         return self.points
@@ -209,21 +209,12 @@ def test_a_student_that_cannot_be_read_is_told_by_the_worker_that_could_not(trai
         ray.get(trainer.train.remote(job))
 
 
-def test_what_the_cluster_lacks_is_refused_at_once(tmp_path: Path) -> None:
+def test_what_the_cluster_lacks_is_refused_at_once(trainer: Any, tmp_path: Path) -> None:
     job = _job(tmp_path, 1)
-    with pytest.raises(TrainingRefused, match=r"2 training workers of 1 CPUs and 1 GPUs each do not fit"):
-        check_resources(replace(job, workers=2, gpus=1.0))
-    with pytest.raises(TrainingRefused, match=r"99 training workers .*cluster.trainers"):
-        check_resources(replace(job, workers=99))
-    check_resources(job)
-
-
-def test_waiting_for_taken_machines_ends(tmp_path: Path) -> None:
-    job = _job(tmp_path, 1)
-    total = ray.cluster_resources()["CPU"]
-    with pytest.raises(TrainingRefused, match=r"waited 0 s for .* CPUs \(.* free\).*samplers"):
-        wait_for_resources(replace(job, workers=int(total) + 1), 0.3)
-    wait_for_resources(job, 10.0)
+    with pytest.raises(TrainingRefused, match=r"2 trainers of 1 CPU, 1 GPU each do not fit .*\n.*needed +each"):
+        ray.get(trainer.train.remote(replace(job, workers=2, gpus=1.0)))
+    with pytest.raises(TrainingRefused, match=r"99 trainers .*cluster.trainers"):
+        ray.get(trainer.train.remote(replace(job, workers=99)))
 
 
 def test_a_job_without_examples_is_refused(trainer: Any, tmp_path: Path) -> None:

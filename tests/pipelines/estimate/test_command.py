@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from actors.journal.sums import JournalSums
+from actors.ray_api.machines.capacity import Capacity
 from actors.starting import close_journal, start_journal, start_pool
 from pipelines.cli import app
 from pipelines.estimate.asking import TeacherSampler
@@ -68,7 +69,7 @@ def round_zero(path: Path) -> tuple[Metrics, JournalSums]:
     recipe: Recipe = load_recipe(path).replace(storage_path=str(path.parent / "runs"))
     directory = RunDirectory(path.parent / "runs" / recipe.name)
     assert directory.claim(recipe)  # the estimate has claimed it for this very recipe
-    checked = check(recipe, "test", {"CPU": 4.0, "GPU": 0.0})
+    checked = check(recipe, "test", Capacity.of_one({"CPU": 4.0}))
     session = TeacherSampler(recipe, directory, checked.data, checked.prompts, Progress())
     session.files(0).folder.mkdir()
 
@@ -195,7 +196,7 @@ def test_a_run_that_is_under_way_is_estimated_from_its_last_exam(tmp_path: Path)
         recipe = load_recipe(path)
         directory = RunDirectory(tmp_path / "runs" / "micro")
         directory.claim(recipe)
-        problems = check(recipe, "test", {"CPU": 4.0, "GPU": 0.0}).data.train[:12]
+        problems = check(recipe, "test", Capacity.of_one({"CPU": 4.0})).data.train[:12]
         attempts = [
             Attempt(problem.id, 1, 0, f"So it is.\nAnswer: {number}", True, 4, "no", Verdict.WRONG)
             for number, problem in enumerate(problems[:3])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from actors.ray_api.machines.capacity import Capacity
 from pipelines.cli import app
 from pipelines.recipe.template import EXAMPLE
 from pipelines.run.preflight import PreflightError, check
@@ -16,7 +17,7 @@ from reasoning.recipe.tailored import load_recipe
 from tests.conftest import ROOT
 
 RUNNER = CliRunner()
-RESOURCES = {"CPU": 2.0}
+LAPTOP = Capacity.of_one({"CPU": 2.0})
 
 
 def init(*arguments: object) -> tuple[int, str]:
@@ -33,7 +34,7 @@ def faults(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What keeps the run of a recipe from starting, without a key."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(PreflightError) as refused:
-        check(load_recipe(path), str(path), RESOURCES)
+        check(load_recipe(path), str(path), LAPTOP)
     return [fault.place for fault in refused.value.faults]
 
 
@@ -43,7 +44,7 @@ def test_an_example_is_written_that_lacks_nothing_but_the_key(tmp_path: Path, mo
     assert code == 0 and f"tailor eval {path}" in said
     assert len((tmp_path / "my-task.jsonl").read_text(encoding="utf-8").splitlines()) == len(EXAMPLE)
     assert faults(path, monkeypatch) == ["teacher.api_key_env"]
-    checked = check(load_recipe(path), str(path), RESOURCES, teacher=False)  # as `tailor eval` does
+    checked = check(load_recipe(path), str(path), LAPTOP, teacher=False)  # as `tailor eval` does
     assert len(checked.data.test) == 9 and {problem.task for problem in checked.data.test} == {"my_task"}
 
 

@@ -6,30 +6,29 @@ from pathlib import Path
 
 import pytest
 
+from actors.ray_api.machines.capacity import Capacity
 from pipelines.run.preflight import Checked, PreflightError, PreflightFault, check
 from reasoning.recipe.tailored import parse_recipe
 
-LAPTOP = {"CPU": 2.0}
+LAPTOP = Capacity.of_one({"CPU": 2.0})
 SMALL = "task: {train: 40, validation: 10, test: 10}\n"
 
 
-def checked(text: str, student: Path, resources: dict[str, float] = LAPTOP, *, teacher: bool = True) -> Checked:
+def checked(text: str, student: Path, there: Capacity = LAPTOP, *, teacher: bool = True) -> Checked:
     recipe = parse_recipe(f"{text}\nstudent: {{model: '{student}'}}", "mine.yaml")
-    return check(recipe, "mine.yaml", resources, teacher=teacher)
+    return check(recipe, "mine.yaml", there, teacher=teacher)
 
 
-def faults(
-    text: str, student: Path, resources: dict[str, float] = LAPTOP, *, teacher: bool = True
-) -> tuple[PreflightFault, ...]:
+def faults(text: str, student: Path, there: Capacity = LAPTOP, *, teacher: bool = True) -> tuple[PreflightFault, ...]:
     with pytest.raises(PreflightError) as caught:
-        checked(text, student, resources, teacher=teacher)
+        checked(text, student, there, teacher=teacher)
     assert str(caught.value).startswith("mine.yaml: ")
     for fault in caught.value.faults:
         assert fault.place in str(caught.value) and fault.what in str(caught.value) and fault.cure in str(caught.value)
     return caught.value.faults
 
 
-def only(text: str, student: Path, resources: dict[str, float] = LAPTOP, *, teacher: bool = True) -> PreflightFault:
-    found = faults(text, student, resources, teacher=teacher)
+def only(text: str, student: Path, there: Capacity = LAPTOP, *, teacher: bool = True) -> PreflightFault:
+    found = faults(text, student, there, teacher=teacher)
     assert len(found) == 1, found
     return found[0]

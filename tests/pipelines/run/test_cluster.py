@@ -14,8 +14,9 @@ import ray
 
 from actors.ray_api import job_keys
 from actors.ray_api.internals import machine_resources
+from actors.ray_api.machines.capacity import Capacity
 from pipelines.run import cluster
-from pipelines.run.cluster import ClusterError, connect, resources
+from pipelines.run.cluster import ClusterError, capacity, connect
 from tests.conftest import ROOT
 
 
@@ -29,7 +30,7 @@ def not_connected(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("not_connected")
 def test_a_cluster_not_started_yet_has_what_this_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray, "init", lambda **_: pytest.fail("a cluster was started"))
-    assert resources(None) == machine_resources()
+    assert capacity(None) == Capacity.of_one(machine_resources())
 
 
 @pytest.mark.usefixtures("not_connected")

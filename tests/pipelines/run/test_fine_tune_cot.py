@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from actors.ray_api.machines.capacity import Capacity
 from pipelines.cli import app
 from pipelines.run.fine_tune_cot import check_cot, fitted
 from pipelines.run.preflight import PreflightError
@@ -14,7 +15,7 @@ from reasoning.recipe.fine_tune_cot import parse_cot_recipe
 from reasoning.recipe.student import EMBEDDED_STUDENT
 from tests.tiny_students import tiny_student
 
-THERE = {"CPU": 2.0, "GPU": 0.0}
+THERE = Capacity.of_one({"CPU": 2.0, "GPU": 0.0})
 RUNNER = CliRunner()
 
 

@@ -92,3 +92,18 @@ def test_every_phase_has_its_line_and_a_log_holds_no_control_characters() -> Non
     assert "\x1b" not in text
     assert "50.0 [40.0, 60.0]" in text
     assert "41 mistakes" in summarise(EXAM)
+
+
+def test_what_a_run_waits_for_is_shown_with_its_time() -> None:
+    progress = Progress()
+    progress.begin(1, "exam", 10)
+    progress.wait("samplers", "GPU nodes for 1 sampler (1 GPU each)")
+    since = progress.snapshot.waiting_since
+    progress.wait("trainer", "nodes for 1 trainer (1 CPU each)")
+    assert progress.snapshot.waiting_since == since  # the wait goes on
+    progress.show(waiting_since=since - 40)
+    told = describe(progress.snapshot)
+    assert "waiting for GPU nodes for 1 sampler (1 GPU each); nodes for 1 trainer (1 CPU each), 40 s" in told
+    progress.wait("samplers", "")
+    progress.wait("trainer", "")
+    assert "waiting" not in describe(progress.snapshot)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.ray_api.machines.capacity import Capacity, Machine, NodeType
 from pipelines.run.preflight import PreflightError, check
 from reasoning.recipe.tailored import parse_recipe
 from tests.pipelines.run.checking import LAPTOP, SMALL, checked, faults, only
@@ -167,24 +168,26 @@ def test_the_offline_teacher_solves_its_own_families_only(tmp_path: Path, studen
     ],
 )
 def test_more_gpus_than_there_are(student: Path, cluster: str, there: float, fine: bool) -> None:
-    resources = {"CPU": 8.0, "GPU": there}
+    machine = Capacity.of_one({"CPU": 8.0, "GPU": there})
     if fine:
-        assert checked(f"{SMALL}cluster: {cluster}", student, resources)
+        assert checked(f"{SMALL}cluster: {cluster}", student, machine)
     else:
-        fault = only(f"{SMALL}cluster: {cluster}", student, resources)
+        fault = only(f"{SMALL}cluster: {cluster}", student, machine)
         assert fault.place.startswith("cluster.") and f"has {there}" in fault.what
 
 
 def test_no_gpu_at_all_and_turns_as_a_cure(student: Path) -> None:
     fault = only(f"{SMALL}cluster: {{sampler_gpus: 1}}", student)
     assert fault.place == "cluster.sampler_gpus" and "has 0" in fault.what
-    fault = only(f"{SMALL}cluster: {{sampler_gpus: 1, trainer_gpus: 1}}", student, {"CPU": 2.0, "GPU": 1.0})
+    fault = only(
+        f"{SMALL}cluster: {{sampler_gpus: 1, trainer_gpus: 1}}", student, Capacity.of_one({"CPU": 2.0, "GPU": 1.0})
+    )
     assert "placement: shared" in fault.cure
 
 
 def test_more_cpus_than_there_are_and_parts_of_gpus(student: Path) -> None:
     assert only(f"{SMALL}cluster: {{samplers: 4}}", student).place == "cluster.sampler_cpus"
-    fault = only(f"{SMALL}cluster: {{sampler_gpus: 1.5}}", student, {"CPU": 2.0, "GPU": 4.0})
+    fault = only(f"{SMALL}cluster: {{sampler_gpus: 1.5}}", student, Capacity.of_one({"CPU": 2.0, "GPU": 4.0}))
     assert fault.place == "cluster.sampler_gpus" and fault.cure == "Set 2"
 
 
@@ -193,9 +196,11 @@ def test_nothing_heavy_is_imported_for_a_known_student(student: Path) -> None:
     """In a fresh process: preflight is over in a moment, and the driver holds no torch."""
     code = f"""
 import sys
+from actors.ray_api.machines.capacity import Capacity
 from pipelines.run.preflight import check
 from reasoning.recipe.tailored import parse_recipe
-check(parse_recipe({SMALL!r} + "student: {{model: '{student}'}}", "mine.yaml"), "mine.yaml", {LAPTOP!r})
+recipe = parse_recipe({SMALL!r} + "student: {{model: '{student}'}}", "mine.yaml")
+check(recipe, "mine.yaml", Capacity.of_one({{"CPU": 2.0}}))
 print(*[name for name in ("torch", "vllm", "transformers", "ray") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
@@ -270,9 +275,9 @@ def test_every_place_of_a_teacher_is_looked_at(student: Path, api: str, monkeypa
 
 def test_a_teacher_of_ones_own_counts_among_the_machines(student: Path) -> None:
     text = f"{SMALL}teacher: {{kind: serve, model: a/model, serve: {{gpus: 1, replicas: 2}}}}"
-    fault = only(text, student, {"CPU": 8.0, "GPU": 1.0})
+    fault = only(text, student, Capacity.of_one({"CPU": 8.0, "GPU": 1.0}))
     assert "2 GPUs are requested" in fault.what and "for the teacher that the run serves" in fault.what
-    checked(text, student, {"CPU": 8.0, "GPU": 2.0})
+    checked(text, student, Capacity.of_one({"CPU": 8.0, "GPU": 2.0}))
 
 
 def test_a_default_adapts_to_little_data_whatever_the_command_line_replaces(student: Path) -> None:
@@ -280,3 +285,35 @@ def test_a_default_adapts_to_little_data_whatever_the_command_line_replaces(stud
     assert recipe.learning.first_questions > 40
     for replaced in (recipe.replace(), recipe.replace(name="mine", storage_path="elsewhere", seed=3)):
         assert len(check(replaced, "mine.yaml", LAPTOP).data.train) == 40
+
+
+# A cluster whose autoscaler could start machines ---------------------------------------------------------------------
+
+SHIPPED = Capacity((Machine({"CPU": 8.0}),), (NodeType("gpu", {"CPU": 4.0, "GPU": 1.0}, 4),), 4)
+
+
+def test_gpus_that_the_autoscaler_could_start_are_waited_for(student: Path) -> None:
+    found = checked(f"{SMALL}cluster: {{samplers: 3, sampler_gpus: 1, trainer_gpus: 1, patience: 5}}", student, SHIPPED)
+    assert [note for note in found.notes if note.startswith("cluster: ")] == [
+        "cluster: the machines for 3 samplers (1 CPU, 1 GPU each), 1 trainer (1 CPU, 1 GPU each) are not there yet. "
+        "The cluster's autoscaler is asked for them, and the run waits up to 5 minutes (cluster.patience)."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cluster", "place", "words"),
+    [
+        ("samplers: 4, sampler_gpus: 1, trainer_gpus: 1", "cluster.sampler_gpus", "has 0 and could start 4 more"),
+        ("trainers: 9, trainer_gpus: 1", "cluster.trainer_gpus", "9 GPUs are requested"),
+        ("sampler_gpus: 2", "cluster.samplers", "no room for 1 sampler of 1 CPU, 2 GPUs each"),
+        ("trainer_cpus: 9", "cluster.trainers", "no room for 1 trainer of 9 CPUs each"),
+    ],
+)
+def test_what_could_never_be_is_refused_with_a_table(cluster: str, place: str, words: str, student: Path) -> None:
+    with pytest.raises(PreflightError) as caught:
+        checked(f"{SMALL}cluster: {{{cluster}}}", student, SHIPPED)
+    (fault,) = caught.value.faults
+    assert fault.place == place and words in fault.what
+    message = str(caught.value).splitlines()
+    assert message[-1] == "    could come: up to 4 x gpu (4 CPUs, 1 GPU), 4 in all"
+    assert any("places there  could come" in line for line in message)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.ray_api.machines.capacity import Capacity
 from pipelines.run.checks.student_files import PreflightFault
 from pipelines.run.preflight import PreflightError, check
 from reasoning.recipe.tailored import parse_recipe
@@ -38,7 +39,7 @@ def test_a_head_size_that_crashes_on_cpu(tmp_path: Path) -> None:
     small = tmp_path / "small"
     fault = only(SMALL, small)
     assert "size 16" in fault.what and "32, 64" in fault.what and "sampler_gpus" in fault.cure
-    assert checked(f"{SMALL}cluster: {{sampler_gpus: 1}}", small, {"CPU": 2.0, "GPU": 1.0})
+    assert checked(f"{SMALL}cluster: {{sampler_gpus: 1}}", small, Capacity.of_one({"CPU": 2.0, "GPU": 1.0}))
     assert checked(f"{SMALL}cluster: {{sampler: transformers}}", small)
 
 
@@ -61,7 +62,7 @@ def test_an_encoder_decoder_is_sampled_with_transformers_alone(tmp_path: Path) -
     assert checked(f"{SMALL}cluster: {{sampler: transformers}}", folder)
     fault = only(f"{SMALL}cluster: {{sampler: vllm}}", folder)
     assert fault.place == "cluster.sampler" and "(t5)" in fault.what and "transformers" in fault.cure
-    gpus = {"CPU": 4.0, "GPU": 4.0}
+    gpus = Capacity.of_one({"CPU": 4.0, "GPU": 4.0})
     assert checked(f"{SMALL}cluster: {{sampler_gpus: 1}}", folder, gpus)
     assert only(f"{SMALL}cluster: {{sampler_gpus: 2}}", folder, gpus).place == "cluster.sampler_gpus"
     startless = changed(folder, tmp_path / "startless", decoder_start_token_id=None)

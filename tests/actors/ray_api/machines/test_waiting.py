@@ -1,0 +1,40 @@
+"""Machines are waited for with patience, what is missing is told meanwhile, and an end is told with its reason."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import ray
+
+from actors.ray_api.machines import waiting
+from actors.ray_api.machines.capacity import Need
+from actors.ray_api.machines.waiting import MachinesMissing, wait_for_places
+
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+
+
+def test_what_is_free_is_there_at_once_and_what_can_never_be_is_refused_at_once() -> None:
+    told: list[str] = []
+    wait_for_places(Need("trainer", 2, {"CPU": 0.5}), 60.0, told.append)
+    assert told[-1] == ""
+    with pytest.raises(MachinesMissing, match=r"1 trainer of 1 CPU, 1 GPU each do not fit(.|\n)*there: 1 x 4 CPUs"):
+        wait_for_places(Need("trainer", 1, {"CPU": 1.0, "GPU": 1.0}), 60.0, told.append)
+
+
+def test_taken_machines_are_waited_for_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "LOOK_S", 0.1)
+    monkeypatch.setattr(waiting, "QUIET_S", 0.2)
+
+    @ray.remote(num_cpus=4)
+    class Holder:
+        def ready(self) -> None: ...
+
+    holder = Holder.remote()
+    ray.get(holder.ready.remote())
+    told: list[str] = []
+    with pytest.raises(MachinesMissing, match=r"waited 0.01 min for .*that others use now.*cluster.patience"):
+        wait_for_places(Need("trainer", 1, {"CPU": 1.0}), 0.6, told.append)
+    assert set(told) == {"nodes for 1 trainer (1 CPU each) that others use now", ""} and told[-1] == ""
+    threading.Timer(0.5, ray.kill, [holder]).start()
+    wait_for_places(Need("trainer", 1, {"CPU": 1.0}), 30.0, told.append)
