@@ -1,7 +1,6 @@
 """The Ray cluster a program runs on: one given by its address, the one of its Ray job, or a new local one.
 
-Owns: connecting, what goes along to the cluster's processes, and where a run's directory lies when the program runs as
-a Ray job.
+Owns: connecting, and what goes along to the cluster's processes.
 
 Invariants
 - An address that nobody answers at, or that is no cluster's, is told within ten seconds.
@@ -18,7 +17,6 @@ import threading
 import warnings
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,12 +30,10 @@ from actors.ray_api.machines.capacity import Capacity
 from actors.ray_api.nodes import LOCAL
 from actors.watching.logs import ray_logging
 from pipelines.run.jobs.cluster_token import CURE, ClusterError, cluster_token
-from reasoning.files.addresses import is_address, on_this_disk
+from pipelines.run.storage import IN_A_JOB
 from reasoning.files.secrets_file import SecretsFileError, secret
-from reasoning.recipe.tailored import RunRecipe
 
 _ANSWER_S = 5.0  # within which a cluster takes a connection
-_IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 
 
 def connect(address: str | None, keys: Iterable[str] = ()) -> None:
@@ -50,7 +46,7 @@ def connect(address: str | None, keys: Iterable[str] = ()) -> None:
         return
     logging.getLogger(AUTHENTICATION_LOGGER).setLevel(logging.ERROR)  # "token authentication is enabled"
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"ray\..*")
-    wanted, in_a_job = wanted_address(address), _IN_A_JOB in os.environ
+    wanted, in_a_job = wanted_address(address), IN_A_JOB in os.environ
     if wanted is not None and not in_a_job:
         _check_reachable(wanted)
     try:
@@ -84,7 +80,7 @@ def wanted_address(address: str | None) -> str | None:
     """The cluster that a program is to connect to: inside a Ray job the job's, else the given one, else RAY_ADDRESS's;
     None: one that it starts here."""
     named = os.environ.get("RAY_ADDRESS") or None
-    return named if _IN_A_JOB in os.environ else address or named
+    return named if IN_A_JOB in os.environ else address or named
 
 
 def _join(address: str, going_along: dict[str, str]) -> None:
@@ -185,14 +181,3 @@ def capacity(address: str | None, keys: Iterable[str] = ()) -> Capacity:
         connect(address, keys)
         return cluster_capacity()
     return Capacity.of_one(machine_resources())
-
-
-def storage_folder(recipe: RunRecipe) -> Path:
-    """Where runs are kept, as an absolute path. Inside a Ray job the working directory is a copy that goes with the
-    cluster, so there a relative `storage.path` counts from the home directory, where the next job finds it again."""
-    if is_address(recipe.storage.path):
-        return on_this_disk(recipe.storage.path)
-    path = Path(recipe.storage.path).expanduser()
-    if path.is_absolute():
-        return path
-    return (Path.home() if _IN_A_JOB in os.environ else Path.cwd()) / path

@@ -11,6 +11,7 @@ Invariants
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,10 +23,22 @@ from actors.storage.run_lock import RunInProgress, RunLock
 from actors.storage.working_copy import JOURNAL, WorkingCopy, address_of
 from pipelines.errors import Refused, RunFailed
 from pipelines.run.checks.student_files import PreflightFault
-from pipelines.run.cluster import storage_folder
 from reasoning.files.addresses import below, check_address, is_address, on_this_disk
 from reasoning.recipe.tailored import RunRecipe
 from reasoning.rounds.directory import ClaimedDirectory, RunDirectoryError
+
+IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set by Ray
+
+
+def storage_folder(recipe: RunRecipe) -> Path:
+    """Where runs are kept, as an absolute path. Inside a Ray job the working directory is a copy that goes with the
+    cluster, so there a relative `storage.path` counts from the home directory, where the next job finds it again."""
+    if is_address(recipe.storage.path):
+        return on_this_disk(recipe.storage.path)
+    path = Path(recipe.storage.path).expanduser()
+    if path.is_absolute():
+        return path
+    return (Path.home() if IN_A_JOB in os.environ else Path.cwd()) / path
 
 
 def home_of(recipe: RunRecipe) -> Home:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.run.cluster import storage_folder
 from pipelines.run.doctor.memory import config_at, parameters_at, sampling_bytes, training_bytes
+from pipelines.run.storage import storage_folder
 from reasoning.files.addresses import is_address
 from reasoning.recipe.tailored import Recipe
 
