@@ -20,7 +20,7 @@ demo: install
 # start Ray or an engine fill the machine one by one.
 QUICK_TESTS := $(BIN)/python -m pytest -m quick -n 3 --dist worksteal
 
-# Lint, types and every test that needs no Ray, engine or training; a minute on two cores. Fewer examples of each property.
+# Lint, types and every test that needs no Ray, engine or training; two minutes on two cores. Fewer examples of each property.
 quick: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
