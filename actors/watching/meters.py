@@ -24,6 +24,11 @@ class Meters:
         self._on = bool(ray.is_initialized())
         self._made: dict[Metric, Any] = {}
 
+    @property
+    def made(self) -> frozenset[Metric]:
+        """The metrics of Ray's that something was recorded with."""
+        return frozenset(self._made)
+
     def add(self, metric: Metric, value: float = 1, **tags: str) -> None:
         """Adds to a counter; nothing happens for 0 or less."""
         if self._on and value > 0:

@@ -170,11 +170,16 @@ def test_copies_are_whole_while_the_journal_is_written(journal: Path, stored: Re
 def test_nothing_new_is_not_copied_again(
     copies: JournalCopies, journal: Path, stored: RemoteFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    uploaded: list[str] = []
+    monkeypatch.setattr(stored, "upload", lambda _, name: uploaded.append(name))
     answer(journal, 1)
     time.sleep(0.1)  # within a tick of the file's clock more might be written
     copies.copy()
-    monkeypatch.setattr(stored, "upload", lambda *_: pytest.fail("copied again"))
     copies.copy()
+    assert uploaded == ["journal.sqlite"]
+    answer(journal, 2)
+    copies.copy()
+    assert uploaded == ["journal.sqlite"] * 2
 
 
 def test_storage_that_takes_no_copy_ends_the_run(

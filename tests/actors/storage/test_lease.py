@@ -110,4 +110,7 @@ def test_of_two_that_write_at_once_the_first_sees_it_and_ends(
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"id": 1}', b"\xff"])
 def test_what_is_no_lease_holds_nothing(run: RemoteFolder, content: bytes) -> None:
     run.write(LEASE, content)
-    Lease(run, **QUICK).take()
+    lease = Lease(run, **QUICK)
+    lease.take()
+    held = Holder.from_json(run.read(LEASE))
+    assert lease.before is None and held is not None and held.lives_here and not held.released

@@ -98,12 +98,27 @@ def test_what_is_not_the_phases_is_not_stored(copy: WorkingCopy, run: RemoteFold
 
 
 def test_nothing_is_copied_twice(copy: WorkingCopy, run: RemoteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "upload", lambda *_: pytest.fail("copied again"))
-    real = run.download
-    monkeypatch.setattr(run, "download", lambda name, file: real(name, file) if name == ROUNDS else pytest.fail(name))
+    moved: list[str] = []
+    up, down = run.upload, run.download
+
+    def upload(file: Path, name: str) -> RemoteFile:
+        moved.append(f"up {name}")
+        return up(file, name)
+
+    def download(name: str, file: Path) -> None:
+        moved.append(f"down {name}")
+        down(name, file)
+
+    monkeypatch.setattr(run, "upload", upload)
+    monkeypatch.setattr(run, "download", download)
+    before = content(copy.folder)
     again = WorkingCopy(copy.folder, run)
     again.bring()
     again.store()
+    assert set(moved) <= {f"down {ROUNDS}"} and content(copy.folder) == before
+    put(again, "report.html", "new")
+    again.store()
+    assert set(moved) - {f"down {ROUNDS}"} == {"up report.html"}
 
 
 def test_what_another_head_has_made_meanwhile_is_taken_over(

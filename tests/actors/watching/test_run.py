@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import ray
 
 from actors.watching import table
 from actors.watching.meters import Meters
@@ -166,6 +167,9 @@ def test_the_journal_s_size(tmp_path: Path) -> None:
 
 
 def test_outside_of_ray_nothing_is_measured() -> None:
-    metrics = RunMetrics("mine")
-    metrics.look(Progress().snapshot)
+    """A metric of Ray's starts Ray's own threads as soon as it is made."""
+    meters, progress = Meters(run="mine"), Progress()
+    metrics = RunMetrics("mine", meters)
+    a_round(progress, lambda: metrics.look(progress.snapshot))
     metrics.closed()
+    assert not meters.made and not ray.is_initialized()

@@ -45,8 +45,10 @@ GOOD = {
 }
 
 
-def test_a_node_as_it_should_be_passes() -> None:
+def test_a_node_as_it_should_be_passes(capsys: pytest.CaptureFixture[str]) -> None:
     judge(Seen(**GOOD), "/v/bin/python", {LOOPBACK}, nodes=2)
+    told = capsys.readouterr().out
+    assert "{'/api/jobs/': 401}" in told and "/v/bin/python" in told
 
 
 @pytest.mark.parametrize(
