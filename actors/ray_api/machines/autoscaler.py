@@ -92,12 +92,6 @@ def types_in(config: dict[str, Any]) -> tuple[tuple[NodeType, ...], int | None]:
     return tuple(types), None if most is None else int(most)
 
 
-def has_autoscaler() -> bool:
-    """Whether machines may come that are not there yet."""
-    types, _, unknown = startable_types()
-    return unknown or any(one.most for one in types)
-
-
 def starting() -> str:
     """What the autoscaler is doing about machines that are missing, in words; "" when it does nothing."""
     pending, failures = launches()
