@@ -1,6 +1,6 @@
 """Fine-tune-CoT on three published sets with a real teacher's recorded answers: accuracy by epoch, beside the paper's.
 
-    python -m bench.fine_tune_cot --data DIR [--seeds 3] [--folder runs/bench-fine-tune-cot] [--out docs/figures]
+    python -m bench.fine_tune_cot --data DIR [--seeds 3] [--folder runs/bench-fine-tune-cot] [--out docs/results]
     python -m bench.fine_tune_cot --data DIR --table-only     # of what is finished
 
 DIR holds datasets/, splits/ and recorded_teacher/. The student is the embedded one (1.3 million parameters), the

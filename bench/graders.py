@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.grading import Answered, CompletionVerdict, GraderName, make_grader, read_answered, task_of
+from pipelines.grading.completions import Answered, CompletionVerdict, GraderName, make_grader, read_answered, task_of
 from reasoning.files.json_files import json_lines
 from reasoning.grading.answers import same_answer
 from reasoning.records import AnswerKind

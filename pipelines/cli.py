@@ -2,14 +2,15 @@
 export`; `tailor submit | status | logs | stop` are in `pipelines.run.jobs.cli`, `tailor journal` in
 `pipelines.journal.cli`.
 
-Owns: arguments. Exit codes: 0 done, 1 the run stopped (resumable), 2 bad input (nothing was started), 130 interrupted;
-how an error becomes one of them, and a line for the user, is `pipelines.errors`.
+Owns: arguments. What all commands have alike (errors, exit codes, `--json`, the end of the help) is
+`pipelines.command_line`.
 
 Invariant: nothing heavy is imported before a command needs it, so `tailor --help` answers immediately.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -17,13 +18,14 @@ import typer
 from rich.console import Console
 
 from pipelines import fine_tune_cot, tailored
-from pipelines.errors import told_plainly
-from pipelines.grading import GraderName
+from pipelines.command_line.answer import Answer, plain
+from pipelines.command_line.app import CommandLine
 from pipelines.journal import cli as journal_cli
 from pipelines.recipe.init import init
 from pipelines.run.jobs import cli as jobs_cli
 from pipelines.run.options import (
     DataOption,
+    GraderName,
     NameOption,
     ProbeOption,
     RunArgument,
@@ -36,25 +38,31 @@ from reasoning.exchange.paper_b_finetune import Platform
 from reasoning.grading.paper_grader import Template
 from reasoning.records import Split
 
-app = typer.Typer(
-    add_completion=False,
+app = CommandLine(
     no_args_is_help=True,
-    pretty_exceptions_enable=False,
     help="Teach a small language model to reason by asking a teacher only what it still gets wrong.",
+    epilog="Begin with: [bold]tailor init my-run.yaml --data questions.jsonl[/bold]\n\n"
+    "Every command has --help with an example, and --json for programs (docs/command_line.md).\n\n"
+    "Exit codes: 0 done, 1 stopped (resumable) or a no, 2 bad input (nothing was started), 130 interrupted.",
 )
 console = Console()
-app.add_typer(journal_cli.app, name="journal")
-app.command()(init)
 
-app.command("run")(tailored.command)
-app.command("fine-tune-cot")(fine_tune_cot.command)
-app.command()(jobs_cli.submit)
-app.command()(jobs_cli.status)
-app.command()(jobs_cli.logs)
-app.command()(jobs_cli.stop)
+_CLUSTERS = "docs/clusters.md"
+app.add(init, example="tailor init my-run.yaml --data questions.jsonl", more="docs/tasks.md, docs/recipe.md")
+app.add(tailored.command, name="run", example="tailor run my-run.yaml", more="README.md, docs/recipe.md")
+app.add(
+    fine_tune_cot.command,
+    name="fine-tune-cot",
+    example="tailor fine-tune-cot recipes/fine_tune_cot.yaml",
+    more="docs/fine_tune_cot.md",
+)
+app.add(jobs_cli.submit, example="tailor submit my-run.yaml --address http://127.0.0.1:8265", more=_CLUSTERS)
+app.add(jobs_cli.status, example="tailor status my-run", more=_CLUSTERS)
+app.add(jobs_cli.logs, example="tailor logs my-run", more=_CLUSTERS)
+app.add(jobs_cli.stop, example="tailor stop my-run", more=_CLUSTERS)
 
 
-@app.command()
+@app.added(example="tailor estimate my-run.yaml --sample 8", more="docs/teacher.md")
 def estimate(
     recipe: Annotated[Path, typer.Argument(help="The recipe, a YAML file, of either kind of run.")],
     data: DataOption = None,
@@ -68,20 +76,20 @@ def estimate(
     storage: StorageOption = None,
     seed: SeedOption = None,
     probe: ProbeOption = True,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
-) -> None:
+) -> Answer:
     """Estimate a run's calls, tokens and cost before it starts, from a small sample that the run reuses."""
-    with told_plainly():
-        from pipelines.estimate.command import estimate as tell
-        from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe, load_any_recipe
+    from pipelines.estimate.command import estimate as find_out
+    from pipelines.estimate.view import as_json, show
+    from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe, load_any_recipe
 
-        chosen = load_any_recipe(recipe, data).replace(name=name, storage_path=storage, seed=seed)
-        if missed is not None and isinstance(chosen, FineTuneCotRecipe):
-            raise typer.BadParameter("Fine-tune-CoT has no exam to learn from", param_hint="--missed")
-        tell(chosen, str(recipe), sample, missed, json, console, probe)
+    chosen = load_any_recipe(recipe, data).replace(name=name, storage_path=storage, seed=seed)
+    if missed is not None and isinstance(chosen, FineTuneCotRecipe):
+        raise typer.BadParameter("Fine-tune-CoT has no exam to learn from", param_hint="--missed")
+    found = find_out(chosen, str(recipe), sample, missed, console, probe)
+    return Answer(as_json(found), lambda console: show(found, console))
 
 
-@app.command()
+@app.added(example="tailor doctor my-run.yaml", more="docs/clusters.md")
 def doctor(
     recipe: Annotated[
         Path | None, typer.Argument(help="The recipe, of either kind of run; without one, the machines alone.")
@@ -91,15 +99,14 @@ def doctor(
     ] = None,
     data: DataOption = None,
     probe: ProbeOption = True,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
-) -> None:
+) -> Answer:
     """Check a recipe and the machines it is to run on, as each run does first. Exit code 1: it would fail."""
     from pipelines.run.doctor.command import doctor as examine
 
-    raise typer.Exit(examine(recipe, data, address, json, probe, console))
+    return examine(recipe, data, address, probe)
 
 
-@app.command("eval")
+@app.added(name="eval", example="tailor eval runs/my-run --limit 200", more="docs/grading.md")
 def evaluate(
     target: Annotated[
         Path,
@@ -119,15 +126,14 @@ def evaluate(
         str | None,
         typer.Option(help="Ask in this form (zero_shot, zero_shot_cot, ... or a file), not the student's own."),
     ] = None,
-) -> None:
+) -> Answer:
     """Let a student sit an exam and grade it."""
-    with told_plainly():
-        from pipelines.evaluation import evaluate as evaluate_target
+    from pipelines.grading.exam import evaluate as evaluate_target
 
-        evaluate_target(target, data, split, limit, round, samples, out, prompt, console)
+    return evaluate_target(target, data, split, limit, round, samples, out, prompt, console).answer()
 
 
-@app.command()
+@app.added(example="tailor serve runs/my-run --port 8000", more="README.md")
 def serve(
     directory: RunArgument,
     round: Annotated[int | None, typer.Option(help="Serve this round, instead of the best one.")] = None,
@@ -140,40 +146,25 @@ def serve(
     name: Annotated[str | None, typer.Option(help="Name of the served model; default: the run's name.")] = None,
 ) -> None:
     """Serve a run's student with an OpenAI-compatible endpoint, until interrupted."""
-    with told_plainly():
-        from pipelines.serving import serve_run
+    from pipelines.serving import serve_run
 
-        serve_run(directory, round, host, port, replicas, gpus, name, console)
+    serve_run(directory, round, host, port, replicas, gpus, name, console)
 
 
-@app.command()
-def report(directory: RunArgument) -> None:
+@app.added(example="tailor report runs/my-run", more="docs/command_line.md")
+def report(directory: RunArgument) -> Answer:
     """Rewrite a run's report.html and print its table of rounds."""
-    with told_plainly():
-        from pipelines.report.tables import degrees_table, rounds_table
-        from pipelines.report.tailored import write_report
-        from pipelines.run.storage import store_again
-        from reasoning.fine_tune_cot.directory import CotDirectory, is_cot_directory
-        from reasoning.rounds.directory import RunDirectory
-        from reasoning.rounds.phase_order import best_round
+    from pipelines.report.command import report as write
+    from pipelines.run.storage import store_again
 
-        if is_cot_directory(directory):
-            from pipelines.report.fine_tune_cot import write_cot_report
-
-            path = write_cot_report(CotDirectory(directory))
-            store_again(path)
-            console.print(degrees_table(CotDirectory(directory).degrees()))
-            console.print(f"Report: {path}", soft_wrap=True)
-            return
-        run_directory = RunDirectory(directory)
-        path = write_report(run_directory)
-        store_again(path)
-        records = run_directory.finished()
-        console.print(rounds_table(records, best_round(records)))
-        console.print(f"Report: {path}", soft_wrap=True)
+    return write(directory, store_again)
 
 
-@app.command("import")
+@app.added(
+    name="import",
+    example="tailor import rationales.json --task my-run.yaml --out recorded.jsonl",
+    more="docs/exchange.md",
+)
 def import_file(
     file: Annotated[Path, typer.Argument(help="A published file: rationales, mistakes, completions, prompts.")],
     task: Annotated[str, typer.Option(help="A recipe, a run's folder, or the name of a task.")],
@@ -187,11 +178,11 @@ def import_file(
     keep_truncated: Annotated[
         bool, typer.Option("--keep-truncated", help="Also import texts that were cut off at the token limit.")
     ] = False,
-) -> None:
+) -> Answer:
     """Read what others published or paid for: rationales and mistakes in the two papers' formats."""
-    with told_plainly():
-        from pipelines.exchange.importing import import_file as read_in
+    from pipelines.exchange.importing import import_file as read_in
 
+    return Answer(
         read_in(
             file,
             task,
@@ -203,9 +194,12 @@ def import_file(
             round=round,
             keep_truncated=keep_truncated,
         )
+    )
 
 
-@app.command("export")
+@app.added(
+    name="export", example="tailor export runs/my-run --format recorded --out recorded.jsonl", more="docs/exchange.md"
+)
 def export_run(
     directory: RunArgument,
     format: Annotated[ExportFormat, typer.Option(help="What to write.")],
@@ -215,15 +209,14 @@ def export_run(
         Platform | None, typer.Option(help="For b-finetune: the trainer that reads it; default: by the file's name.")
     ] = None,
     data: DataOption = None,
-) -> None:
+) -> Answer:
     """Write a run's rationales, mistakes or attempts in one of the two papers' formats."""
-    with told_plainly():
-        from pipelines.exchange.exporting import export_run as write_out
+    from pipelines.exchange.exporting import export_run as write_out
 
-        write_out(directory, format, out, console, round=round, data=data, platform=platform)
+    return Answer(write_out(directory, format, out, console, round=round, data=data, platform=platform))
 
 
-@app.command()
+@app.added(example="tailor grade --task gsm8k --input completions.jsonl", more="docs/grading.md")
 def grade(
     input: Annotated[
         Path,
@@ -249,18 +242,17 @@ def grade(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the verdict on every line to this JSONL file.")] = None,
     data: DataOption = None,
-) -> None:
+) -> Answer:
     """Grade completions and print one JSON line: task, n, and in per cent accuracy, contains_answer, correct_format and
     complete (finish_reason is "stop" or the like; null where no line has one)."""
-    with told_plainly():
-        import json
-        from dataclasses import asdict
+    from pipelines.grading.completions import grade_file
+    from reasoning.recipe.fine_tune_cot import load_any_recipe
 
-        from pipelines.grading import grade_file
-        from reasoning.recipe.fine_tune_cot import load_any_recipe
+    if (task is None) == (recipe is None):
+        raise typer.BadParameter("give a task of the table, or --recipe for one of your own", param_hint="--task")
+    wanted = task or load_any_recipe(recipe or Path(), data).task
+    summary = grade_file(wanted, input, field or ["completion"], grader, template, out)
+    return Answer(summary, lambda _: typer.echo(json.dumps(plain(summary))))
 
-        if (task is None) == (recipe is None):
-            raise typer.BadParameter("give a task of the table, or --recipe for one of your own", param_hint="--task")
-        wanted = task or load_any_recipe(recipe or Path(), data).task
-        summary = grade_file(wanted, input, field or ["completion"], grader, template, out)
-        typer.echo(json.dumps(asdict(summary)))
+
+app.add_typer(journal_cli.app, name="journal")

@@ -1,57 +1,65 @@
 """Errors shown to the user: one message, and an exit code for its kind.
 
-Owns: which of the project's errors has which exit code: 1 the run stopped (resumable), 2 bad input (nothing
-was started), 130 interrupted; and the two errors that carry those meanings themselves.
+Owns: the two errors of programs, what was refused and what stopped, and how an error is told. Exit codes: 1 the run
+stopped (resumable), 2 bad input (nothing was started), 130 interrupted.
 
-Invariant: only the project's own errors, which say what, where and what to do, are shown this way; any other error
-shows its traceback.
+Invariant: only the project's own errors (`reasoning.files.user_error`) are shown this way; any other error shows its
+traceback.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from actors.journal.database import JournalError
-from actors.storage.remote import StorageError
-from reasoning.files.data_error import DataError
-from reasoning.grading.own_grader import GraderError
-from reasoning.prompts.files import PromptError
-from reasoning.recipe.tailored import RecipeError
-from reasoning.rounds.directory import RunDirectoryError
+from reasoning.files.user_error import UserError
+
+INTERRUPTED = 130
 
 errors = Console(stderr=True)
+_raised: ContextVar[bool] = ContextVar("raised", default=False)
 
 
-class Refused(ValueError):
+class Refused(UserError, ValueError):
     """What cannot be started. The message says what is wrong, where, and what to do; nothing was started."""
 
 
-class RunFailed(RuntimeError):
+class RunFailed(UserError, RuntimeError):
     """A run that stopped before its end. The message says why; the same command continues from what was finished."""
 
-
-_REFUSED = (Refused, RecipeError, PromptError, RunDirectoryError, DataError, JournalError, StorageError)
+    exit_code = 1
 
 
 @contextmanager
 def told_plainly() -> Iterator[None]:
     """Turns the project's own errors into one message and an exit code; anything else shows its trace."""
+    if _raised.get():
+        yield
+        return
     try:
         yield
-    except _REFUSED as error:
-        raise said(error, 2) from error
-    except (RunFailed, GraderError) as error:
-        raise said(error, 1) from error
+    except UserError as error:
+        told(error)
+        raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
 
 
-def said(error: Exception, code: int) -> typer.Exit:
-    """Tells `error` on standard error; what it returns is to be raised."""
+@contextmanager
+def errors_raised() -> Iterator[None]:
+    """Within it, `told_plainly` lets every error pass: the caller tells it in another form."""
+    token = _raised.set(True)
+    try:
+        yield
+    finally:
+        _raised.reset(token)
+
+
+def told(error: Exception) -> None:
+    """Says `error` on standard error."""
     errors.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
-    return typer.Exit(code)

@@ -5,9 +5,8 @@ Owns: the command `tailor fine-tune-cot`, which is the same one. What it does is
 
 from __future__ import annotations
 
-import typer
-
-from pipelines.errors import told_plainly
+from pipelines.command_line.answer import Answer
+from pipelines.command_line.app import alone
 from pipelines.run.options import (
     DataOption,
     LogFormatOption,
@@ -29,17 +28,19 @@ def command(
     probe: ProbeOption = True,
     log_format: LogFormatOption = None,
     log_level: LogLevelOption = None,
-) -> None:
+) -> Answer:
     """Run Fine-tune-CoT from a recipe: rationales once, then one student a degree. The same command again resumes."""
-    with told_plainly():
-        from pipelines.run.fine_tune_cot import run
-        from pipelines.run.log_lines import console, set_up
-        from reasoning.recipe.fine_tune_cot import load_cot_recipe
+    from pipelines.report.document import cot_document
+    from pipelines.run.fine_tune_cot import run
+    from pipelines.run.log_lines import console, set_up
+    from reasoning.recipe.fine_tune_cot import load_cot_recipe
 
-        set_up(log_format, log_level)
-        chosen = load_cot_recipe(recipe, data).replace(name=name, storage_path=storage, seed=seed)
-        run(chosen, str(recipe), console(), probe)
+    set_up(log_format, log_level)
+    chosen = load_cot_recipe(recipe, data).replace(name=name, storage_path=storage, seed=seed)
+    finished = run(chosen, str(recipe), console(), probe)
+    outcome = finished.outcome
+    return Answer(cot_document(finished.directory, finished.report, outcome.reason, outcome.journal))
 
 
 if __name__ == "__main__":
-    typer.run(command)
+    alone(command)

@@ -5,9 +5,8 @@ Owns: the command `tailor run`, which is the same one. What it does is in `pipel
 
 from __future__ import annotations
 
-import typer
-
-from pipelines.errors import told_plainly
+from pipelines.command_line.answer import Answer
+from pipelines.command_line.app import alone
 from pipelines.run.options import (
     DataOption,
     LogFormatOption,
@@ -29,17 +28,19 @@ def command(
     probe: ProbeOption = True,
     log_format: LogFormatOption = None,
     log_level: LogLevelOption = None,
-) -> None:
+) -> Answer:
     """Run tailored learning from a recipe. The same command again resumes."""
-    with told_plainly():
-        from pipelines.run.log_lines import console, set_up
-        from pipelines.run.tailored import run
-        from reasoning.recipe.tailored import load_recipe
+    from pipelines.report.document import run_document
+    from pipelines.run.log_lines import console, set_up
+    from pipelines.run.tailored import run
+    from reasoning.recipe.tailored import load_recipe
 
-        set_up(log_format, log_level)
-        chosen = load_recipe(recipe, data).replace(name=name, storage_path=storage, seed=seed)
-        run(chosen, str(recipe), console(), probe)
+    set_up(log_format, log_level)
+    chosen = load_recipe(recipe, data).replace(name=name, storage_path=storage, seed=seed)
+    finished = run(chosen, str(recipe), console(), probe)
+    outcome = finished.outcome
+    return Answer(run_document(finished.directory, finished.report, outcome.reason, outcome.journal))
 
 
 if __name__ == "__main__":
-    typer.run(command)
+    alone(command)

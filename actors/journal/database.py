@@ -25,6 +25,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from reasoning.files.user_error import UserError
+
 SCHEMA_VERSION = 2
 BALLAST_BYTES = 16 * 1024**2
 _CHECKPOINT_PAGES = 2000  # 8 MB: half of the ballast
@@ -85,7 +87,7 @@ _JOURNAL = "CREATE TABLE IF NOT EXISTS journal (name TEXT PRIMARY KEY, value TEX
 _FROM_1 = f"{_SENDS} UPDATE journal SET value = '2' WHERE name = 'version';"
 
 
-class JournalError(Exception):
+class JournalError(UserError):
     """The journal cannot be used. The message names the file and what to do."""
 
 

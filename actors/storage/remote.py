@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reasoning.files.addresses import below
 from reasoning.files.durable import new_file
+from reasoning.files.user_error import UserError
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -52,7 +53,7 @@ _REASONS = {
 T = TypeVar("T")
 
 
-class StorageError(RuntimeError):
+class StorageError(UserError, RuntimeError):
     """Storage that did not do what a run needs, for as long as was waited. The message says which, what and what to
     do; nothing that was finished is lost."""
 

@@ -1,6 +1,6 @@
 """What a run will cost, estimated before it starts: `tailor estimate RECIPE`.
 
-Owns: the order check -> claim the directory -> ask for a sample -> estimate -> show, for both kinds of recipe.
+Owns: the order check -> claim the directory -> ask for a sample -> estimate, for both kinds of recipe.
 
 Invariants
 - Bad input is refused before anything is spent. The cap on spending holds for the sample as for the run.
@@ -12,9 +12,7 @@ Invariants
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,7 +27,6 @@ from actors.storage.run_lock import RunInProgress
 from actors.teacher.pool import TeacherPool
 from pipelines.errors import RunFailed
 from pipelines.estimate.asking import TeacherSampler
-from pipelines.estimate.view import show, show_json
 from pipelines.run.cluster import capacity, connect
 from pipelines.run.fine_tune_cot import check_cot, fitted
 from pipelines.run.preflight import check
@@ -84,35 +81,26 @@ def estimate(
     origin: str,
     sample: int,
     share: float | None,
-    as_json: bool,
     console: Console,
     probe: bool = True,
 ) -> EstimateReport:
-    """Shows what `recipe` will still ask and cost, from up to `sample` replies of each kind. `share` is the expected
+    """What `recipe` will still ask and cost, from up to `sample` replies of each kind. `share` is the expected
     share of missed exam questions (None: unknown). `probe`: ask the teachers' APIs first whether they answer; without
     a sample they are asked for their models alone.
 
     Raises `PreflightError` or `RunDirectoryError` before anything is asked, `RunFailed` when the teacher refuses."""
-    out = sys.stdout
-    with redirect_stdout(sys.stderr) if as_json else nullcontext():  # keeps Ray's output out of the JSON
-        subject = (
-            _cot(recipe, origin, sample, probe)
-            if isinstance(recipe, FineTuneCotRecipe)
-            else _tailored(recipe, origin, sample, share, probe)
-        )
-        before = _booked(subject)
-        sampled, learnt = TeacherSample(), _NOTHING_LEARNT
-        if sample and subject.planned:
-            subject.claim()
-            if not as_json:
-                console.print(f"Asking the teacher for a sample of {sample}, as the run will ask it ...")
-            sampled, learnt = _with_teachers(subject, sample)
-        report = _report(subject, sampled, learnt, before)
-        if as_json:
-            show_json(report, out)
-    if not as_json:
-        show(report, console)
-    return report
+    subject = (
+        _cot(recipe, origin, sample, probe)
+        if isinstance(recipe, FineTuneCotRecipe)
+        else _tailored(recipe, origin, sample, share, probe)
+    )
+    before = _booked(subject)
+    sampled, learnt = TeacherSample(), _NOTHING_LEARNT
+    if sample and subject.planned:
+        subject.claim()
+        console.print(f"Asking the teacher for a sample of {sample}, as the run will ask it ...")
+        sampled, learnt = _with_teachers(subject, sample)
+    return _report(subject, sampled, learnt, before)
 
 
 def _tailored(recipe: Recipe, origin: str, sample: int, share: float | None, probe: bool) -> _Subject:

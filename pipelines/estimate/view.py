@@ -1,14 +1,12 @@
-"""How an estimate is shown: a table and a few lines, or one JSON object.
+"""How an estimate is shown: a table and a few lines, or a document.
 
 Owns: the words. The numbers come from `reasoning.estimate`.
 """
 
 from __future__ import annotations
 
-import json
-from typing import Any, TextIO
+from typing import Any
 
-import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -144,11 +142,6 @@ def _duration(minutes: float) -> str:
 
 
 # JSON ---------------------------------------------------------------------------------------------------------------
-
-
-def show_json(report: EstimateReport, out: TextIO) -> None:
-    """Writes the report as one line of JSON."""
-    typer.echo(json.dumps(as_json(report)), file=out)
 
 
 def as_json(report: EstimateReport) -> dict[str, Any]:

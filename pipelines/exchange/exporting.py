@@ -7,6 +7,8 @@ Invariant: a run is only read; what a format has no place for is left out and re
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,16 @@ from reasoning.tasks.loading import TaskData, load_problems
 from reasoning.tasks.rows import Stated
 
 
+@dataclass(frozen=True, slots=True)
+class ExportDocument:
+    """What was written: how many records of each sort, and what there is to say of them."""
+
+    out: Path
+    format: ExportFormat
+    counts: Mapping[str, int]
+    notes: tuple[str, ...]
+
+
 def export_run(
     directory: Path,
     format: ExportFormat,
@@ -41,35 +53,38 @@ def export_run(
     round: int | None = None,
     data: Path | None = None,
     platform: Platform | None = None,
-) -> None:
-    """Writes a run's rounds up to `round` (default: all) as a file of `format`. Raises `DataError`,
+) -> ExportDocument:
+    """Writes a run's rounds up to `round` (default: all) as a file of `format`, and says so. Raises `DataError`,
     `RunDirectoryError`."""
     run = _Run(directory, data, round)
     match format:
         case ExportFormat.A_RATIONALES:
             answers = exporting.answers_for_paper_a(run.rationales(), run.problems)
             write_answers(out, answers)
-            said = f"{sum(map(len, answers.values()))} rationales of {len(answers)} questions"
+            counts = {"rationales": sum(map(len, answers.values())), "questions": len(answers)}
         case ExportFormat.A_MISTAKES:
             answers = exporting.mistakes_for_paper_a(run.mistakes(), run.problems)
             write_answers(out, answers)
-            said = f"{sum(map(len, answers.values()))} mistakes of {len(answers)} questions"
+            counts = {"mistakes": sum(map(len, answers.values())), "questions": len(answers)}
         case ExportFormat.B_COMPLETIONS:
-            said = _export_completions(run, out)
+            counts = _export_completions(run, out)
         case ExportFormat.B_ATTEMPTS:
-            said = _export_attempts(run, out)
+            counts = _export_attempts(run, out)
         case ExportFormat.B_FINETUNE:
             chosen = platform or (Platform.OPENAI if out.suffix == ".jsonl" else Platform.DECODER)
             samples = exporting.samples_for_paper_b(run.placed(run.rationales()), run.problems, run.positions)
             write_finetune(out, samples, chosen)
-            said = f"{len(samples)} training samples for {chosen}"
+            counts = {f"training samples for {chosen}": len(samples)}
         case ExportFormat.B_DATASET:
-            said = _export_dataset(run, out)
+            counts = _export_dataset(run, out)
         case ExportFormat.RECORDED:
-            said = f"{write_recordings(out, exporting.recorded_solutions(run.rationales(), run.problems))} recordings"
+            recorded = exporting.recorded_solutions(run.rationales(), run.problems)
+            counts = {"recordings": write_recordings(out, recorded)}
     for note in run.notes:
         console.print(note, soft_wrap=True, markup=False)
+    said = " of ".join(f"{count} {what}" for what, count in counts.items())
     console.print(f"{out}: {said}", soft_wrap=True, markup=False)
+    return ExportDocument(out, format, counts, tuple(run.notes))
 
 
 class _Run:
@@ -130,7 +145,7 @@ class _Run:
         return read_table(path, kind) if path.exists() else []
 
 
-def _export_completions(run: _Run, out: Path) -> str:
+def _export_completions(run: _Run, out: Path) -> dict[str, int]:
     rationales = run.placed(run.rationales())
     models = sorted({one.model for one in rationales})
     completions = exporting.completions_for_paper_b(rationales, run.problems, run.positions)
@@ -138,21 +153,22 @@ def _export_completions(run: _Run, out: Path) -> str:
     _write_for_paper_b(run, out, model, CompletionTemplate.ZERO_SHOT_COT, completions)
     if len(models) > 1:
         run.notes.append(f"One file has one model in paper B's format; these rationales are by {model}.")
-    return f"{len(completions)} completions"
+    return {"completions": len(completions)}
 
 
-def _export_attempts(run: _Run, out: Path) -> str:
+def _export_attempts(run: _Run, out: Path) -> dict[str, int]:
     completions = exporting.attempts_for_paper_b(run.evaluated(), run.problems, run.positions)
     model = run.directory.path.name
     _write_for_paper_b(run, out, model, CompletionTemplate.FINE_TUNED_COT, completions, f"round_{run.last}")
-    return f"{len(completions)} attempts of round {run.last}"
+    return {f"attempts of round {run.last}": len(completions)}
 
 
-def _export_dataset(run: _Run, out: Path) -> str:
+def _export_dataset(run: _Run, out: Path) -> dict[str, int]:
     train = [run.positions[problem.id] for problem in (*run.data.train, *run.data.validation)]
     test = [run.positions[problem.id] for problem in run.data.test]
     paths = write_dataset(out, run.task.name, run.order, train, test)
-    return f"{len(run.order)} questions: {', '.join(str(path) for path in paths)}"
+    run.notes += [f"Wrote {path}" for path in paths]
+    return {"questions": len(run.order)}
 
 
 def _write_for_paper_b(

@@ -10,7 +10,8 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -36,6 +37,18 @@ from reasoning.tasks.loading import TASKS, load_problems
 SHOWN = 10
 
 
+@dataclass(frozen=True, slots=True)
+class ImportDocument:
+    """What was read and written: how many records of each sort, what there is to say, and what was left out and why."""
+
+    file: Path
+    format: Format
+    out: Path
+    counts: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+    left_out: tuple[Fault, ...] = ()
+
+
 def import_file(
     file: Path,
     task: str,
@@ -47,17 +60,15 @@ def import_file(
     model: str = "",
     round: int = 0,
     keep_truncated: bool = False,
-) -> None:
+) -> ImportDocument:
     """Reads `file` for the questions of `task` (a recipe, a run's folder or a task's name) and writes, by the name of
     `out`: `.jsonl` a recorded teacher's file, `.parquet` a table of rationales, mistakes or attempts, `.yaml`
     demonstrations, `.json` the questions themselves. Raises `DataError`, `RecipeError`, `RunDirectoryError`."""
     format = format or detect(file)
     if format is Format.B_PROMPTS:
-        _import_demonstrations(file, task, out, data, console)
-        return
+        return _import_demonstrations(file, task, out, data, console)
     if out.suffix == ".json":
-        _import_questions(file, format, task, out, console)
-        return
+        return _import_questions(file, format, task, out, console)
     section, seed = task_of(task, data)
     loaded = load_problems(section, seed)
     problems = [*loaded.train, *loaded.validation, *loaded.test]
@@ -71,7 +82,8 @@ def import_file(
         console.print(
             f"In a recipe: teacher: {{first: {{kind: recorded, recorded: {out}}}}}", soft_wrap=True, markup=False
         )
-        return
+        counts = {"recordings": count, "questions": questions}
+        return ImportDocument(file, format, out, counts, tuple(matched.notes), tuple(matched.faults))
     if out.suffix != ".parquet":
         cure = "name it .jsonl (recorded teacher), .parquet (table), .json (a task's file) or .yaml (demonstrations)"
         raise DataError(str(out), "its name does not say what to write", cure)
@@ -80,6 +92,8 @@ def import_file(
     said = _write_table(out, found)
     _tell(console, file, format, found.notes, found.faults)
     console.print(f"{out}: {said} of {section.name}", soft_wrap=True)
+    counts = {name: len(getattr(found, name)) for name in ("rationales", "mistakes", "attempts")}
+    return ImportDocument(file, format, out, counts, tuple(found.notes), tuple(found.faults))
 
 
 def task_of(target: str, data: Path | None) -> tuple[TaskSection, int]:
@@ -114,7 +128,7 @@ def _task_part(text: str) -> str:
     return yaml.safe_dump({key: content[key] for key in ("task", "seed") if key in content}) if content else text
 
 
-def _import_demonstrations(file: Path, task: str, out: Path, data: Path | None, console: Console) -> None:
+def _import_demonstrations(file: Path, task: str, out: Path, data: Path | None, console: Console) -> ImportDocument:
     if out.suffix not in (".yaml", ".yml"):
         what = "few-shot prompts become a file of demonstrations, and its name does not say so"
         raise DataError(str(out), what, "name it .yaml")
@@ -124,9 +138,10 @@ def _import_demonstrations(file: Path, task: str, out: Path, data: Path | None, 
     write_demonstrations(out, demonstrations)
     console.print(f"{out}: {len(demonstrations)} demonstrations for {name}", soft_wrap=True)
     console.print(f"In a recipe: teacher: {{demonstrations: {out}}}", soft_wrap=True, markup=False)
+    return ImportDocument(file, Format.B_PROMPTS, out, {"demonstrations": len(demonstrations)})
 
 
-def _import_questions(file: Path, format: Format, task: str, out: Path, console: Console) -> None:
+def _import_questions(file: Path, format: Format, task: str, out: Path, console: Console) -> ImportDocument:
     """The questions of a data set, or of completions that cover one, as a file that a recipe's `task.path` names."""
     if format not in (Format.B_DATASET, Format.B_COMPLETIONS):
         raise DataError(
@@ -137,6 +152,7 @@ def _import_questions(file: Path, format: Format, task: str, out: Path, console:
     console.print(f"{out}: {len(questions)} questions", soft_wrap=True, markup=False)
     name = task if task in TASKS else "NAME"
     console.print(f"In a recipe: task: {{name: {name}, source: file, path: {out}}}", soft_wrap=True, markup=False)
+    return ImportDocument(file, format, out, {"questions": len(questions)})
 
 
 def _write_table(out: Path, found: Imported) -> str:

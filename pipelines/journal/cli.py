@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from pipelines.errors import told_plainly
+from pipelines.command_line.answer import Answer
+from pipelines.command_line.app import CommandLine
 from pipelines.run.options import journal_file, journal_to_change
 
-app = typer.Typer(no_args_is_help=True, help="Inspect a journal of a teacher's answers, and copy answers to another.")
-console = Console()
+_PAGE = "docs/journal.md"
+
+app = CommandLine(no_args_is_help=True, help="Inspect a journal of a teacher's answers, and copy answers to another.")
 
 JournalArgument = Annotated[
     Path,
@@ -35,33 +36,30 @@ ChangedJournal = Annotated[
 ]
 
 
-@app.command()
+@app.added(example="tailor journal stats runs/my-run", more=_PAGE)
 def stats(
     path: JournalArgument,
     run: Annotated[str | None, typer.Option(help="Only what this run sent.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
-) -> None:
+) -> Answer:
     """Show what was asked, answered and spent, in all, by run and by endpoint. A run may be writing."""
-    with told_plainly():
-        from pipelines.journal.view import show_stats
+    from pipelines.journal.view import stats as sums
 
-        show_stats(path, run, json, console)
+    return sums(path, run)
 
 
-@app.command("export")
+@app.added(name="export", example="tailor journal export runs/my-run answers.jsonl", more=_PAGE)
 def export_answers(
     path: JournalArgument,
     out: Annotated[Path, typer.Argument(help="The JSONL file to write.")],
     all: Annotated[bool, typer.Option("--all", help="Also the requests that failed for good.")] = False,
-) -> None:
+) -> Answer:
     """Write the answered requests to a file, one JSON line each, ordered by key. A run may be writing."""
-    with told_plainly():
-        from pipelines.journal.view import export_answers as write_out
+    from pipelines.journal.view import export_answers as write_out
 
-        write_out(path, out, all, console)
+    return write_out(path, out, all)
 
 
-@app.command("import")
+@app.added(name="import", example="tailor journal import runs/old-run runs/my-run", more=_PAGE)
 def import_answers(
     file: Annotated[
         Path,
@@ -70,25 +68,22 @@ def import_answers(
         ),
     ],
     path: ChangedJournal,
-) -> None:
+) -> Answer:
     """Put a file's answers into a journal, all or none, so that no run asks for them. Existing answers stay."""
-    with told_plainly():
-        from pipelines.journal.view import import_answers as read_in
+    from pipelines.journal.view import import_answers as read_in
 
-        read_in(file, path, console)
+    return read_in(file, path)
 
 
-@app.command()
-def verify(path: JournalArgument) -> None:
+@app.added(example="tailor journal verify runs/my-run", more=_PAGE)
+def verify(path: JournalArgument) -> Answer:
     """Check every page and row of a journal, changing nothing. Exit code 1: there is a fault. A run may be writing."""
-    with told_plainly():
-        from pipelines.journal.view import verify as look_over
+    from pipelines.journal.view import verify as look_over
 
-        if not look_over(path, console):
-            raise typer.Exit(1)
+    return look_over(path)
 
 
-@app.command()
+@app.added(example="tailor journal retry runs/my-run --kind content_filter --dry-run", more=_PAGE)
 def retry(
     path: ChangedJournal,
     kind: Annotated[
@@ -96,10 +91,9 @@ def retry(
     ] = None,
     run: Annotated[str | None, typer.Option(help="Only what this run sent.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count, and change nothing.")] = False,
-) -> None:
+) -> Answer:
     """Clear failures that would stay, so that their requests are asked again when the run goes on. Answers, and the
     account of what was paid, stay as they are."""
-    with told_plainly():
-        from pipelines.journal.view import retry_failures
+    from pipelines.journal.view import retry_failures
 
-        retry_failures(path, kind or (), run, dry_run, console)
+    return retry_failures(path, kind or (), run, dry_run)

@@ -9,24 +9,23 @@ Invariant: text from a journal (names of runs, messages) is printed literally, n
 from __future__ import annotations
 
 import difflib
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from actors.journal.audit import UnknownSending, audit
+from actors.journal.audit import Audit, UnknownSending, audit
 from actors.journal.database import JournalError
-from actors.journal.retry import clear_failures, failure_counts
+from actors.journal.retry import FailureCount, clear_failures, failure_counts
 from actors.journal.sums import JournalSums, RequestCounts, SendingSums, sums_of
 from actors.journal.transfer import export_journal, import_journal
 from actors.storage.keeping import Home
+from pipelines.command_line.answer import Answer
 from reasoning.fine_tune_cot.directory import CotDirectory, is_cot_directory
 from reasoning.rounds.directory import RunDirectory
 from reasoning.teacher.calls import FailureKind
@@ -56,17 +55,18 @@ def journal_at(path: Path) -> Path:
     return directory.journal
 
 
-def show_stats(path: Path, run: str | None, as_json: bool, console: Console) -> None:
-    """Prints the sums over a journal; with `run`, over what was sent in its name. Raises `JournalError`,
+def stats(path: Path, run: str | None) -> Answer:
+    """The sums over a journal; with `run`, over what was sent in its name. Raises `JournalError`,
     `RunDirectoryError`."""
     journal = journal_at(path)
     sums = sums_of(journal, run)
     if run is not None and not sums.runs:
         known = ", ".join(name or _UNNAMED for name in sums_of(journal).runs) or "none"
         raise JournalError(f"{journal}: run {run!r} sent nothing. Runs in this journal: {known}")
-    if as_json:
-        typer.echo(json.dumps(_as_json(journal, run, sums)))
-        return
+    return Answer(_as_json(journal, run, sums), lambda console: _show_stats(journal, run, sums, console))
+
+
+def _show_stats(journal: Path, run: str | None, sums: JournalSums, console: Console) -> None:
     console.print(f"{journal}{f', what {run} sent' if run is not None else ''}", soft_wrap=True, markup=False)
     console.print(_requests_table(sums.requests))
     if sums.all.sendings:
@@ -81,27 +81,32 @@ def show_stats(path: Path, run: str | None, as_json: bool, console: Console) -> 
         )
 
 
-def export_answers(path: Path, out: Path, failures: bool, console: Console) -> None:
+def export_answers(path: Path, out: Path, failures: bool) -> Answer:
     """Writes a journal's answers to `out`. Raises `JournalError`, `RunDirectoryError`."""
     written = export_journal(journal_at(path), out.expanduser(), failures)
     also = f" and {written.failures} failures" if failures else ""
-    console.print(f"{out}: {written.answers} answers{also}", soft_wrap=True, markup=False)
+    return _said({"out": out, **asdict(written)}, f"{out}: {written.answers} answers{also}")
 
 
-def import_answers(file: Path, path: Path, console: Console) -> None:
+def import_answers(file: Path, path: Path) -> Answer:
     """Puts the answers of `file` into a journal. Raises `DataError`, `JournalError`, `RunDirectoryError`."""
     journal = journal_at(path)
     found = import_journal(journal_at(file), journal)
     counts = f"{found.imported} imported, {found.already_there} already there, {found.differing} differing"
     stays = " (what is there stays)" if found.differing else ""
-    console.print(f"{journal}: {counts}{stays}", soft_wrap=True, markup=False)
+    return _said({"journal": journal, **asdict(found)}, f"{journal}: {counts}{stays}")
 
 
-def verify(path: Path, console: Console) -> bool:
-    """Looks over a journal and prints each fault, or that there is none. Returns whether it is sound. Raises
+def verify(path: Path) -> Answer:
+    """Looks over a journal: each fault, or that there is none. The exit code is 1 where there is one. Raises
     `JournalError`, `RunDirectoryError`."""
     journal = journal_at(path)
     found = audit(journal)
+    document = {"journal": journal, "sound": not found.faults, **asdict(found), "faults": list(map(str, found.faults))}
+    return Answer(document, lambda console: _show_audit(journal, found, console), 1 if found.faults else 0)
+
+
+def _show_audit(journal: Path, found: Audit, console: Console) -> None:
     for fault in found.faults:
         console.print(f"[red]fault:[/red] {escape(str(fault))}", soft_wrap=True, highlight=False)
     for sending in found.unknown:
@@ -113,11 +118,10 @@ def verify(path: Path, console: Console) -> bool:
         soft_wrap=True,
         markup=False,
     )
-    return not found.faults
 
 
-def retry_failures(path: Path, kinds: Sequence[str], run: str | None, dry_run: bool, console: Console) -> None:
-    """Clears failures of these kinds (none: of all), or with `dry_run` counts them, and prints what there was. Raises
+def retry_failures(path: Path, kinds: Sequence[str], run: str | None, dry_run: bool) -> Answer:
+    """Clears failures of these kinds (none: of all), or with `dry_run` counts them, and says what there was. Raises
     `JournalError`, `RunDirectoryError`."""
     journal, known = journal_at(path), [str(kind) for kind in FailureKind]
     kinds = [kind.strip() for several in kinds for kind in several.split(",") if kind.strip()]
@@ -128,6 +132,11 @@ def retry_failures(path: Path, kinds: Sequence[str], run: str | None, dry_run: b
     wanted = [FailureKind(kind) for kind in kinds]
     found = failure_counts(journal, run) if dry_run else clear_failures(journal, wanted, run)
     counts = [count for count in found if not wanted or count.kind in wanted]
+    document = {"journal": journal, "dry_run": dry_run, "cleared": sum(count.kept for count in counts), "kinds": counts}
+    return Answer(document, lambda console: _show_retried(journal, counts, dry_run, console))
+
+
+def _show_retried(journal: Path, counts: Sequence[FailureCount], dry_run: bool, console: Console) -> None:
     table = Table(title="Failed requests", title_justify="left")
     table.add_column("kind")
     for heading in ("failed", "would be cleared" if dry_run else "cleared", "asked again anyway"):
@@ -139,6 +148,10 @@ def retry_failures(path: Path, kinds: Sequence[str], run: str | None, dry_run: b
     cleared = sum(count.kept for count in counts)
     what = "failures would be cleared" if dry_run else "failures cleared: they are asked again when the run goes on"
     console.print(f"{journal}: {cleared:,} {what}", soft_wrap=True, markup=False)
+
+
+def _said(document: object, line: str) -> Answer:
+    return Answer(document, lambda console: console.print(line, soft_wrap=True, markup=False))
 
 
 def _unknown(sending: UnknownSending) -> str:

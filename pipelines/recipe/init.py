@@ -12,15 +12,18 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from pipelines.errors import told_plainly
-from reasoning.tasks.guessing import Guess, field_names, guess_form
+from pipelines.command_line.answer import Answer
+
+if TYPE_CHECKING:
+    from reasoning.tasks.guessing import Guess
 
 console = Console()
 
@@ -35,14 +38,26 @@ def init(
             "Default: an example is written.",
         ),
     ] = None,
-) -> None:
+) -> Answer:
     """Write a commented recipe for a task of your own."""
-    with told_plainly():
-        write_recipe(recipe, data, console)
+    return Answer(write_recipe(recipe, data, console))
 
 
-def write_recipe(recipe: Path, data: Path | None, console: Console) -> None:
-    """Writes `recipe` for the questions in `data`, or for an example that it writes beside it.
+@dataclass(frozen=True, slots=True)
+class WrittenRecipe:
+    """What was written, and what it was guessed from: the fields of `rows` rows of `data`."""
+
+    recipe: Path
+    data: Path
+    rows: int
+    question: tuple[str, ...]
+    answer: str
+    kind: str
+    check: tuple[str, ...]
+
+
+def write_recipe(recipe: Path, data: Path | None, console: Console) -> WrittenRecipe:
+    """Writes `recipe` for the questions in `data`, or for an example that it writes beside it, and says so.
 
     Raises `RecipeError` for a file that exists or data that cannot be guessed, `DataError` for data that cannot be
     read."""
@@ -50,6 +65,7 @@ def write_recipe(recipe: Path, data: Path | None, console: Console) -> None:
     from reasoning.files.durable import new_file
     from reasoning.recipe.tailored import RecipeError, parse_recipe
     from reasoning.tasks.data_files.reading import read_path
+    from reasoning.tasks.guessing import field_names, guess_form
     from reasoning.tasks.table import TASKS
 
     _refuse_existing(recipe)
@@ -74,6 +90,8 @@ def write_recipe(recipe: Path, data: Path | None, console: Console) -> None:
     with new_file(recipe) as part:
         part.write_text(text, encoding="utf-8")
     _tell(recipe, data, console, guess)
+    check = (*guess.unsure, *guess.unread)
+    return WrittenRecipe(recipe, data, guess.rows, tuple(guess.fields.question), guess.fields.answer, guess.kind, check)
 
 
 def _tell(recipe: Path, data: Path, console: Console, guess: Guess) -> None:

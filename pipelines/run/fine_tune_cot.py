@@ -41,6 +41,7 @@ class FinishedCotRun:
 
     directory: CotDirectory
     outcome: CotOutcome
+    report: str
 
 
 def run(recipe: FineTuneCotRecipe, origin: str, console: Console, probe: bool = True) -> FinishedCotRun:
@@ -64,7 +65,7 @@ def run(recipe: FineTuneCotRecipe, origin: str, console: Console, probe: bool = 
     report = store_report(write_cot_report(directory), home)
     console.print(degrees_table(directory.degrees()))
     account(outcome.reason, outcome.journal, report, console)
-    return FinishedCotRun(directory, outcome)
+    return FinishedCotRun(directory, outcome, report)
 
 
 def fitted(recipe: FineTuneCotRecipe) -> FineTuneCotRecipe:

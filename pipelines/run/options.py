@@ -19,6 +19,11 @@ def _absolute(folder: str) -> Path:
     return Path(folder).expanduser().resolve()
 
 
+class GraderName(StrEnum):
+    PAPER = "paper"
+    ROBUST = "robust"
+
+
 class LogFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
@@ -71,7 +76,18 @@ def _from_storage(way: str, text: str) -> Path:
         return found
 
 
-RunArgument = Annotated[Path, typer.Argument(parser=run_folder, metavar="RUN", help="A run's folder or address.")]
+def runs_here(incomplete: str) -> list[str]:
+    """What a shell offers for a run: the folders of runs that begin so, below this folder and in `runs`."""
+    begun = Path(incomplete)
+    folder = begun if incomplete.endswith("/") else begun.parent
+    found = [recipe.parent for place in (folder, Path("runs")) for recipe in place.glob("*/recipe.yaml")]
+    return sorted({str(run) for run in found if str(run).startswith(incomplete)})
+
+
+RunArgument = Annotated[
+    Path,
+    typer.Argument(parser=run_folder, metavar="RUN", help="A run's folder or address.", autocompletion=runs_here),
+]
 NameOption = Annotated[str | None, typer.Option(help="Name of the run, instead of the recipe's.")]
 StorageOption = Annotated[str | None, typer.Option(help="Where runs are kept, instead of the recipe's.")]
 ProbeOption = Annotated[

@@ -25,10 +25,11 @@ from reasoning.rounds.directory import RunDirectory
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """A run that came to its end: where it is kept and how it ended."""
+    """A run that came to its end: where it is kept, how it ended, and where its report is."""
 
     directory: RunDirectory
     outcome: RunOutcome
+    report: str
 
 
 def run(recipe: Recipe, origin: str, console: Console, probe: bool = True) -> FinishedRun:
@@ -49,4 +50,4 @@ def run(recipe: Recipe, origin: str, console: Console, probe: bool = True) -> Fi
     report = store_report(write_report(directory), home)
     console.print(rounds_table(outcome.records, outcome.best_round))
     account(outcome.reason, outcome.journal, report, console)
-    return FinishedRun(directory, outcome)
+    return FinishedRun(directory, outcome, report)

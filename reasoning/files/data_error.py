@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from reasoning.files.user_error import UserError
+
 SHOWN = 10
 
 
@@ -26,7 +28,7 @@ class Fault:
         return f"{self.place}: {self.what}"
 
 
-class DataError(ValueError):
+class DataError(UserError, ValueError):
     """Data that cannot be used. The message names the place, what is wrong there, and what to do.
 
     `faults` are what was found: of one fault, itself; of several, the first ten, and one that says how many are

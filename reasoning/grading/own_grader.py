@@ -18,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from reasoning.files.user_error import UserError
 from reasoning.records import Problem, Verdict
 
 _VERDICTS = {
@@ -31,8 +32,10 @@ _SHOWN = 120
 Function = Callable[[str, str, str], Any]
 
 
-class GraderError(ValueError):
+class GraderError(UserError, ValueError):
     """A grader that cannot be imported, raises, or returns something else. The message names it and the question."""
+
+    exit_code = 1
 
 
 def load_grader(name: str) -> Function:

@@ -22,6 +22,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reasoning.files.resources import resource
+from reasoning.files.user_error import UserError
 from reasoning.files.yaml_text import read_yaml
 from reasoning.records import stable_id
 
@@ -31,7 +32,7 @@ Kind = Literal["student", "teacher"]
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 
 
-class PromptError(ValueError):
+class PromptError(UserError, ValueError):
     """A prompt that cannot be used. The message names the file, the key, what is wrong and what to do."""
 
 

@@ -19,6 +19,7 @@ from typing import Annotated, Any, Self, TypeVar
 import yaml
 from pydantic import Field, ValidationError
 
+from reasoning.files.user_error import UserError
 from reasoning.files.yaml_text import read_yaml
 from reasoning.recipe.base import Section, yaml_problem
 from reasoning.recipe.cluster import ClusterSection, StorageSection
@@ -36,7 +37,7 @@ _S3_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 RecipeT = TypeVar("RecipeT", bound="RunRecipe")
 
 
-class RecipeError(ValueError):
+class RecipeError(UserError, ValueError):
     """A recipe that cannot be run. The message names the file, each key's path and what would be right."""
 
 

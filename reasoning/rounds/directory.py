@@ -22,13 +22,14 @@ from typing import Generic
 import yaml
 
 from reasoning.files.durable import new_file
+from reasoning.files.user_error import UserError
 from reasoning.prompts.run_prompts import STUDENT_PROMPT, form_of, other_files, prompt_files, template_of
 from reasoning.prompts.student_forms import StudentForm
 from reasoning.recipe.tailored import Recipe, RecipeError, RecipeT, parse_as
 from reasoning.rounds.phase_order import PhaseRecord
 
 
-class RunDirectoryError(RuntimeError):
+class RunDirectoryError(UserError, RuntimeError):
     """A run directory that cannot be used: says which, why and what to do."""
 
 

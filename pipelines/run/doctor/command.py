@@ -5,16 +5,15 @@ Owns: the order (recipe, cluster, nodes), the table, the exit code: 1 where a ch
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipelines.command_line.answer import Answer
 from pipelines.errors import Refused
 from pipelines.run.cluster import connect, wanted_address
 from pipelines.run.doctor.checks import Check, State, failed
@@ -31,17 +30,15 @@ _MARKS = {
 }
 
 
-def doctor(
-    recipe: Path | None, data: Path | None, address: str | None, as_json: bool, probe: bool, console: Console
-) -> int:
-    """Examines, tells, and returns the exit code."""
+def doctor(recipe: Path | None, data: Path | None, address: str | None, probe: bool) -> Answer:
+    """Examines, and says what was found; the exit code is 1 where a run would be refused."""
     checks = examine(recipe, data, address, probe)
-    if as_json:
-        console.print_json(json.dumps({"ok": not failed(checks), "checks": [asdict(check) for check in checks]}))
-    else:
+
+    def show(console: Console) -> None:
         console.print(table_of(checks))
         console.print(summary_of(checks), highlight=False)
-    return 1 if failed(checks) else 0
+
+    return Answer({"ok": not failed(checks), "checks": checks}, show, 1 if failed(checks) else 0)
 
 
 def examine(recipe: Path | None, data: Path | None, address: str | None, probe: bool = True) -> list[Check]:

@@ -1,11 +1,10 @@
-"""How submitted runs are shown: as a table, or as JSON.
+"""How submitted runs are shown: as a table, or as a document.
 
 Owns: the columns, the fields and their words. Times are UTC.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -35,11 +34,6 @@ def as_json(run: SubmittedRun, last_line: str | None = None) -> dict[str, str | 
         "storage": run.storage,
     }
     return fields if last_line is None else {**fields, "last_line": last_line}
-
-
-def json_of(runs: Sequence[SubmittedRun]) -> str:
-    """All of them, as one JSON list."""
-    return json.dumps([as_json(run) for run in runs])
 
 
 def _minute(moment: float | None) -> str:

@@ -1,12 +1,11 @@
 """Submitted runs as a table and as JSON."""
 
 import io
-import json
 
 from rich.console import Console
 
 from pipelines.run.jobs.server import SubmittedRun
-from pipelines.run.jobs.showing import as_json, json_of, table
+from pipelines.run.jobs.showing import as_json, table
 
 ENDED = SubmittedRun("mine", "mine@2", "failed", "/runs", 1764327600.0, 1764331200.5, 2, "", "")
 WAITING = SubmittedRun("other", "other@1", "pending", "runs", None, None, None, "", "")
@@ -21,7 +20,7 @@ def test_a_table_has_a_line_for_each_submission() -> None:
 
 
 def test_json_has_every_field_of_each() -> None:
-    first, second = json.loads(json_of([ENDED, WAITING]))
+    first, second = as_json(ENDED), as_json(WAITING)
     assert first == {
         "run": "mine",
         "submission_id": "mine@2",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipelines.evaluation import evaluate, examinee
+from pipelines.grading.exam import evaluate, examinee
 from reasoning.files.data_error import DataError
 from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.records import Split

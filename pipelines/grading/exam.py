@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from pipelines.command_line.answer import Answer
 from pipelines.errors import Refused
 from pipelines.run.cluster import capacity, connect
 from pipelines.run.preflight import check
@@ -59,7 +60,7 @@ def evaluate(
     out: Path | None,
     prompt: str | None,
     console: Console,
-) -> list[Attempt]:
+) -> ExamResult:
     """Grades the student on the first `limit` questions of `split`: greedily, or `samples` sampled attempts each, asked
     in its own form or in that of `prompt` (a name in `library/student`, or a path)."""
     who = examinee(target, data, round)
@@ -81,8 +82,7 @@ def evaluate(
         from reasoning.files.tables import write_table
 
         write_table(out, attempts, Attempt)
-    console.print(_table(attempts))
-    return attempts
+    return ExamResult(who, split, len(problems), attempts, out)
 
 
 def _refuse_without_rows(who: Examinee) -> None:
@@ -137,6 +137,36 @@ async def _sit(
         finally:
             await pool.shutdown()
     return [attempt for group in groups for attempt in group]
+
+
+@dataclass(frozen=True, slots=True)
+class ExamResult:
+    """An exam that was graded: all `attempts` at `questions` questions of a split, and where they were written."""
+
+    who: Examinee
+    split: Split
+    questions: int
+    attempts: list[Attempt]
+    out: Path | None
+
+    def answer(self) -> Answer:
+        """Counts, and accuracy with its 95 % interval, as shares."""
+        count = {verdict: sum(attempt.verdict is verdict for attempt in self.attempts) for verdict in Verdict}
+        interval = wilson(count[Verdict.CORRECT], len(self.attempts))
+        document = {
+            "student": self.who.name,
+            "checkpoint": self.who.checkpoint,
+            "task": self.who.recipe.task.name,
+            "split": self.split,
+            "questions": self.questions,
+            "attempts": len(self.attempts),
+            **{str(verdict): count[verdict] for verdict in Verdict},
+            "accuracy": count[Verdict.CORRECT] / len(self.attempts) if self.attempts else 0.0,
+            "low": interval.low,
+            "high": interval.high,
+            "out": self.out,
+        }
+        return Answer(document, lambda console: console.print(_table(self.attempts)))
 
 
 def _table(attempts: list[Attempt]) -> Table:

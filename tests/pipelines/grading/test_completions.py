@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.grading import MOST_BYTES, GraderName, GradingError, grade_file, read_answered, task_of
+from pipelines.grading.completions import MOST_BYTES, GraderName, GradingError, grade_file, read_answered, task_of
 from reasoning.files.data_error import DataError
 from reasoning.recipe.task import TaskSection
 

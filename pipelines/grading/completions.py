@@ -13,11 +13,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import Refused
+from pipelines.run.options import GraderName
 from reasoning.files.data_error import DataError, ErrorCollector
 from reasoning.files.durable import new_file
 from reasoning.files.json_files import json_lines, kind_of_value
@@ -32,11 +32,6 @@ from reasoning.records import AnswerKind, Problem, Split, Verdict
 from reasoning.teacher.finish_reasons import is_whole
 
 MOST_BYTES = 4 * 1024**2  # of one line; a completion of a million characters is far below
-
-
-class GraderName(StrEnum):
-    PAPER = "paper"
-    ROBUST = "robust"
 
 
 class GradingError(Refused):

@@ -1,0 +1,132 @@
+"""The Typer application that every command of `tailor` belongs to.
+
+Owns: what all commands have alike: errors told plainly, `--json`, exit codes, and help that ends with an
+example and the page to read on.
+
+Exit codes: 0 done, 1 the run stopped (resumable) or the answer is a no, 2 bad input (nothing was started), 130
+interrupted.
+
+Invariant: a command returns an `Answer` (or None) and neither prints JSON nor catches errors by itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from typer.core import TyperCommand, TyperGroup
+
+from pipelines.command_line.answer import Answer, error_document, standard_output_for_the_document
+from pipelines.errors import INTERRUPTED, errors_raised, told, told_plainly
+from reasoning.files.user_error import UserError
+
+JSON = "--json"
+_HELP = {"--help", "--install-completion", "--show-completion"}
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+JsonOption = Annotated[
+    bool, typer.Option(JSON, help="Print one JSON document; progress goes to standard error.", show_default=False)
+]
+
+
+class CommandLine(typer.Typer):
+    """An application, or a part of one, whose commands have all that is alike."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(cls=_Group, pretty_exceptions_enable=False, **settings)
+
+    def add(self, command: Callable[..., Any], *, example: str, more: str, name: str | None = None) -> None:
+        """Adds `command`. `example` is a command line that a reader can try, `more` the page that goes on."""
+        epilog = f"Example: [bold]{example}[/bold]\n\nMore: {more}"
+        self.command(name, cls=_Command, epilog=epilog)(_answering(command))
+
+    def added(self, *, example: str, more: str, name: str | None = None) -> Callable[[CommandT], CommandT]:
+        """`add` as a decorator."""
+
+        def decorate(command: CommandT) -> CommandT:
+            self.add(command, example=example, more=more, name=name)
+            return command
+
+        return decorate
+
+
+def alone(command: Callable[..., Any]) -> None:
+    """Runs `command` as a program of its own, with this process's arguments."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(cls=_Command)(_answering(command))
+    app()
+
+
+def _answering(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`command` with the option `--json`; its answer is shown to a person here, and to a program by `main`."""
+
+    @functools.wraps(command)
+    def answer(*arguments: Any, json: bool = False, **options: Any) -> Any:
+        with told_plainly():
+            found = command(*arguments, **options)
+            if json or not isinstance(found, Answer):
+                return found
+            if found.show is not None:
+                found.show(Console())
+            raise typer.Exit(found.exit_code)
+
+    signature = inspect.signature(command, eval_str=True)
+    option = inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=JsonOption)
+    parameters = [*signature.parameters.values(), option]
+    answer.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    answer.__annotations__ = {one.name: one.annotation for one in parameters}
+    return answer
+
+
+def _main(run: Callable[..., Any], args: Sequence[str] | None = None, **settings: Any) -> Any:
+    """Runs a command line; with `--json` the answer, or the error, is the one document on standard output."""
+    given = list(sys.argv[1:] if args is None else args)
+    before = given[: given.index("--")] if "--" in given else given
+    if JSON not in before or _HELP & set(before):
+        return run(given, **settings)
+    with standard_output_for_the_document() as tell, errors_raised():
+        sys.exit(_told(lambda: run(given, **{**settings, "standalone_mode": False}), tell))
+
+
+def _told(run: Callable[[], Any], tell: Callable[[object], None]) -> int:
+    """Runs, tells the document and returns the exit code."""
+    try:
+        found = run()
+    except UserError as error:
+        return _failed(error, error.exit_code, tell)
+    except typer.TyperException as error:
+        error.message = error.format_message()
+        return _failed(error, error.exit_code, tell)
+    except Exception as error:  # noqa: BLE001 - an error of ours: its trace is shown, and the document says it, too
+        traceback.print_exc()
+        tell(error_document(error, 1))
+        return 1
+    if isinstance(found, Answer):
+        tell(found.document)
+        return found.exit_code
+    code = found if isinstance(found, int) else 0
+    interrupted = {"error": {"type": "Interrupted", "message": "interrupted", "exit_code": INTERRUPTED}}
+    tell(interrupted if code == INTERRUPTED else {"exit_code": code})
+    return code
+
+
+def _failed(error: Exception, code: int, tell: Callable[[object], None]) -> int:
+    told(error)
+    tell(error_document(error, code))
+    return code
+
+
+class _Command(TyperCommand):
+    def main(self, *args: Any, **settings: Any) -> Any:
+        return _main(super().main, *args, **settings)
+
+
+class _Group(TyperGroup):
+    def main(self, *args: Any, **settings: Any) -> Any:
+        return _main(super().main, *args, **settings)
