@@ -24,7 +24,8 @@ from pathlib import Path
 
 from transformers.utils.logging import disable_progress_bar
 
-from pipelines.report.epoch_plot import COLOURS, finish, plot_epochs
+from pipelines.report.epoch_plot import finish, plot_epochs
+from pipelines.report.page import COLOURS
 from reasoning.files.durable import new_file
 from reasoning.files.tables import read_table
 from reasoning.fine_tune_cot.directory import CotDirectory

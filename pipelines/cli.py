@@ -32,6 +32,7 @@ from pipelines.run.options import (
     SeedOption,
     StorageOption,
     run_folder,
+    runs_here,
 )
 from reasoning.exchange.formats import ExportFormat, Format
 from reasoning.exchange.paper_b_finetune import Platform
@@ -151,13 +152,32 @@ def serve(
     serve_run(directory, round, host, port, replicas, gpus, name, console)
 
 
-@app.added(example="tailor report runs/my-run", more="docs/command_line.md")
-def report(directory: RunArgument) -> Answer:
-    """Rewrite a run's report.html and print its table of rounds."""
+@app.added(example="tailor report runs/my-run runs/another --out comparison.html", more="docs/watching.md")
+def report(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            parser=run_folder,
+            metavar="RUN...",
+            help="A run's folder or address; several to compare, the others with the first.",
+            autocompletion=runs_here,
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Of several runs: the page to write. Default: comparison.html.")
+    ] = None,
+) -> Answer:
+    """Rewrite a run's report.html and print its table of rounds; or compare several runs on a page of their own."""
+    from pipelines.journal.view import spent_by
+    from pipelines.report.command import compare
     from pipelines.report.command import report as write
     from pipelines.run.storage import store_again
 
-    return write(directory, store_again)
+    if len(runs) > 1:
+        return compare(runs, out or Path("comparison.html"), spent_by)
+    if out is not None:
+        raise typer.BadParameter("a run's own report is in its folder; --out is for several runs", param_hint="--out")
+    return write(runs[0], store_again, spent_by)
 
 
 @app.added(

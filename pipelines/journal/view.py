@@ -55,6 +55,16 @@ def journal_at(path: Path) -> Path:
     return directory.journal
 
 
+def spent_by(folder: Path) -> JournalSums | None:
+    """What the run in `folder` asked and spent; None where its journal is not at hand."""
+    directory = CotDirectory(folder) if is_cot_directory(folder) else RunDirectory(folder)
+    try:
+        journal = journal_at(folder)
+        return sums_of(journal, directory.recipe().name) if journal.is_file() else None
+    except JournalError:
+        return None
+
+
 def stats(path: Path, run: str | None) -> Answer:
     """The sums over a journal; with `run`, over what was sent in its name. Raises `JournalError`,
     `RunDirectoryError`."""

@@ -53,7 +53,7 @@ class TeacherDocument:
 @dataclass(frozen=True, slots=True)
 class RunDocument:
     """A run: `students` are its rounds, or of Fine-tune-CoT its degrees, that were evaluated. `best` is the number of
-    the one that validation chose. `reason` and `teacher` are of a run that has just ended."""
+    the one that validation chose. `reason` is of a run that has just ended; `teacher` is None where no journal is."""
 
     run: str
     directory: Path

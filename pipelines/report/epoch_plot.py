@@ -8,28 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from pipelines.report.page import COLOURS, INK
 from reasoning.rounds.epochs import EpochAccuracy, best_epoch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-COLOURS = ("#2f6db5", "#d9822b", "#3a8f5c", "#b8433a", "#7a57a8", "#4c9aa8", "#8a8f98")
 BAND = 0.12
 
 
-def epochs_figure(students: Mapping[str, Sequence[EpochAccuracy]]) -> Figure:
+def draw_epochs(axes: Axes, students: Mapping[str, Sequence[EpochAccuracy]]) -> None:
     """Test accuracy of each student in full lines, validation accuracy in dotted ones."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 3.4), layout="constrained")
-    axes = figure.subplots()
-    for (name, accuracies), colour in zip(students.items(), _colours(len(students)), strict=True):
+    for (name, accuracies), colour in zip(students.items(), colours(len(students)), strict=True):
         plot_epochs(axes, accuracies, "test", colour, name)
         plot_epochs(axes, accuracies, "validation", colour)
-    axes.plot([], [], color="black", linewidth=1, linestyle=":", label="validation")
-    finish(axes)
-    return figure
+    axes.plot([], [], color=INK, linewidth=1, linestyle=":", label="validation")
+    finish(axes, legend=False)
 
 
 def plot_epochs(
@@ -58,5 +52,6 @@ def finish(axes: Axes, *, legend: bool = True) -> None:
         axes.legend(frameon=False, fontsize=8)
 
 
-def _colours(count: int) -> list[str]:
+def colours(count: int) -> list[str]:
+    """A colour for each of `count` lines; they come again when there are many."""
     return [COLOURS[i % len(COLOURS)] for i in range(count)]

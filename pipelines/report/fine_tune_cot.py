@@ -11,43 +11,47 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jinja2
-
-from pipelines.report.epoch_plot import COLOURS, epochs_figure
-from pipelines.report.tailored import GREY, svg_address
-from reasoning.files.durable import new_file
-from reasoning.files.json_files import json_lines
-from reasoning.files.resources import resource
+from pipelines.report.epoch_plot import draw_epochs
+from pipelines.report.figures import loss_points
+from pipelines.report.page import COLOURS, GREY, Plot, drawn, write_page
+from pipelines.report.transcripts import held_out_gallery, problems_by_id
 from reasoning.files.tables import read_table
 from reasoning.fine_tune_cot.directory import CotDirectory, degree_name
 from reasoning.fine_tune_cot.order import best_degree
 from reasoning.recipe.fine_tune_cot import LABELS_ALONE
-from reasoning.records import Example
+from reasoning.records import Attempt, Example
 from reasoning.rounds.epochs import EpochAccuracy, best_epoch, read_epochs
 from reasoning.rounds.phase_order import PhaseRecord, evaluations
+from reasoning.tasks.loading import TaskData
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-TEMPLATE = resource("pipelines.report", "fine_tune_cot.html.jinja")
+    from matplotlib.axes import Axes
 
 
-def write_cot_report(directory: CotDirectory) -> Path:
-    """Writes the report of what is finished so far and returns its path."""
-    degrees = directory.degrees()
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+def write_cot_report(directory: CotDirectory, data: TaskData | None = None) -> Path:
+    """Writes the report of what is finished so far and returns its path. `data` are the task's questions; None where
+    they are not at hand."""
+    degrees, problems = directory.degrees(), problems_by_id(data)
+    held_out = held_out_gallery(_evaluated(directory, degrees), problems)
+    return write_page(
+        directory.report,
+        "fine_tune_cot.html.jinja",
         recipe=directory.recipe(),
         collected=directory.finished()[-1].metrics if directory.finished() else None,
         rows=_rows(degrees),
         epochs=_epoch_rows(_accuracies(directory, degrees)),
         plots=_plots(directory, degrees),
+        galleries=[held_out] if held_out is not None else [],
+        questions_known=bool(problems),
         learnt=_learnt(directory, degrees),
         recipe_text=directory.recipe_file.read_text(encoding="utf-8"),
     )
-    with new_file(directory.report) as part:
-        part.write_text(page, encoding="utf-8")
-    return directory.report
+
+
+def _evaluated(directory: CotDirectory, degrees: Mapping[int, Sequence[PhaseRecord]]) -> dict[str, list[Attempt]]:
+    """The held-out attempts of each student, by its name."""
+    files = {degree_name(degree): directory.degree(degree).round(0).evaluation for degree in degrees}
+    return {name: read_table(file, Attempt) for name, file in files.items() if file.exists()}
 
 
 def _rows(degrees: Mapping[int, Sequence[PhaseRecord]]) -> list[dict[str, object]]:
@@ -82,39 +86,27 @@ def _epoch_rows(students: Mapping[str, Sequence[EpochAccuracy]]) -> list[dict[st
     ]
 
 
-def _plots(directory: CotDirectory, degrees: Mapping[int, Sequence[PhaseRecord]]) -> list[tuple[str, str]]:
-    """(caption, SVG as a data address) of every plot that has something to show."""
+def _plots(directory: CotDirectory, degrees: Mapping[int, Sequence[PhaseRecord]]) -> list[Plot]:
+    """Every figure that has something to show."""
     plots = []
     students = _accuracies(directory, degrees)
     if students:
         caption = "Test accuracy by epoch with 95 % intervals; the dot is the epoch that validation chose"
-        plots.append((caption, svg_address(epochs_figure(students))))
-    losses = {degree: _losses(directory.degree(degree).round(0).losses) for degree in degrees}
+        plots.append(drawn(caption, lambda axes: draw_epochs(axes, students)))
+    losses = {degree: loss_points(directory.degree(degree).round(0).losses) for degree in degrees}
     if any(losses.values()):
-        plots.append(("Loss by training step", svg_address(_loss_figure(losses))))
+        plots.append(drawn("Loss by training step", lambda axes: _draw_losses(axes, losses)))
     return plots
 
 
-def _loss_figure(losses: Mapping[int, Sequence[tuple[int, float]]]) -> Figure:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 3.4), layout="constrained")
-    axes = figure.subplots()
+def _draw_losses(axes: Axes, losses: Mapping[int, Sequence[Mapping[str, float]]]) -> None:
     for number, (degree, points) in enumerate(losses.items()):
         if points:
             colour = GREY if degree == LABELS_ALONE else COLOURS[number % len(COLOURS)]
-            axes.plot(*zip(*points, strict=True), color=colour, linewidth=1, label=degree_name(degree))
+            steps, values = [point["step"] for point in points], [point["lm"] for point in points]
+            axes.plot(steps, values, color=colour, linewidth=1, label=degree_name(degree))
     axes.set(xlabel="step", ylabel="loss", ylim=(0, None))
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, fontsize=8)
-    return figure
-
-
-def _losses(file: Path) -> list[tuple[int, float]]:
-    if not file.exists():
-        return []
-    points = [line.value() for line in json_lines(file)]
-    return [(int(point["step"]), float(point["lm"])) for point in points]
 
 
 def _learnt(directory: CotDirectory, degrees: Mapping[int, Sequence[PhaseRecord]]) -> Example | None:

@@ -1,48 +1,39 @@
-"""`report.html`: one self-contained page about a run, made from its directory alone.
+"""`report.html`: one self-contained page about a run, made from its directory, its task's data and its journal.
 
-Owns: the plots (accuracy per round with 95 % intervals, loss by step, where the time went, verdicts of the exams), the
-tables and the example that shows one mistake, the teacher's answer to it and what was learnt.
+Owns: what stands on the page: rounds, funnel, cost, figures, what is still wrong, transcripts, new questions, recipe.
 
-Invariant: every word that came from a student, a teacher or a data set is escaped; nothing is fetched when it is read.
+Invariants
+- Every word that came from a student, a teacher or a data set is escaped; nothing is fetched when it is read.
+- What is not there (data that cannot be read, a journal elsewhere) leaves its part out, and the page says so.
 """
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import jinja2
-
-from pipelines.report.epoch_plot import epochs_figure
-from reasoning.files.durable import new_file
-from reasoning.files.json_files import json_lines
-from reasoning.files.resources import resource
+from actors.journal.sums import JournalSums
+from pipelines.report.document import teacher_document
+from pipelines.report.figures import plots
+from pipelines.report.page import write_page
+from pipelines.report.still_wrong import StillWrong, most_frequent_answer, still_wrong
+from pipelines.report.transcripts import evaluated, held_out_gallery, mistakes_gallery, of_split, problems_by_id
 from reasoning.files.tables import read_table
-from reasoning.records import Attempt, Rationale, RationaleSource, Verdict
+from reasoning.records import Attempt, Problem, Split
 from reasoning.rounds.directory import RunDirectory
-from reasoning.rounds.epochs import read_epochs
 from reasoning.rounds.new_questions.agreement import NewProblem
 from reasoning.rounds.new_questions.proposals import ProposalOutcome
 from reasoning.rounds.phase_order import Phase, PhaseRecord, best_round, evaluations
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-TEMPLATE = resource("pipelines.report", "tailored.html.jinja")
-BLUE, ORANGE, GREY, GREEN, RED = "#2f6db5", "#d9822b", "#8a8f98", "#3a8f5c", "#b8433a"
+from reasoning.tasks.loading import TaskData
 
 
 @dataclass(frozen=True, slots=True)
-class Repair:
-    """One mistake of the student beside the teacher's answer to it."""
+class Stage:
+    """One stage of the funnel: what is counted, and how many of it each round had (None: this round has no such)."""
 
-    round: int
-    wrong: str
-    answer: str
+    name: str
+    counts: Sequence[int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +46,34 @@ class Practice:
     asked: int
 
 
-def write_report(directory: RunDirectory) -> Path:
-    """Writes the report of what is finished so far and returns its path."""
-    records = directory.finished()
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+def write_report(directory: RunDirectory, data: TaskData | None = None, journal: JournalSums | None = None) -> Path:
+    """Writes the report of what is finished so far and returns its path. `data` are the task's questions, `journal`
+    what was spent; None where they are not at hand."""
+    records, problems = directory.finished(), problems_by_id(data)
+    students = evaluated(directory, records)
+    best = best_round(records)
+    galleries = (mistakes_gallery(directory, records, problems), held_out_gallery(students, problems))
+    return write_page(
+        directory.report,
+        "tailored.html.jinja",
         recipe=directory.recipe(),
-        rows=_rows(records),
-        plots=_plots(directory, records),
-        repairs=_repairs(directory, records),
+        rows=_rows(records, best),
+        funnel=_funnel(records),
+        rounds=sorted({record.round for record in records}),
+        tokens=_tokens(records),
+        teacher=teacher_document(journal),
+        accepted=sum(int(record.metrics["kept"]) for record in records if record.phase is Phase.FEEDBACK),
+        plots=plots(directory, records, _baselines(records, students, problems)),
+        wrong=_still_wrong(records, students, problems, best),
+        galleries=[one for one in galleries if one is not None],
+        questions_known=bool(problems),
         practice=_practice(directory, records),
         fates=_fates(records),
         recipe_text=directory.recipe_file.read_text(encoding="utf-8"),
     )
-    with new_file(directory.report) as part:
-        part.write_text(page, encoding="utf-8")
-    return directory.report
 
 
-def _rows(records: Sequence[PhaseRecord]) -> list[dict[str, object]]:
-    best = best_round(records)
+def _rows(records: Sequence[PhaseRecord], best: int | None) -> list[dict[str, object]]:
     rows = []
     for evaluation in evaluations(records):
         merged: dict[str, object] = {}
@@ -88,111 +87,78 @@ def _rows(records: Sequence[PhaseRecord]) -> list[dict[str, object]]:
     return rows
 
 
-def _plots(directory: RunDirectory, records: Sequence[PhaseRecord]) -> list[tuple[str, str]]:
-    """(caption, SVG as a data address) of every plot that has something to show."""
-    from matplotlib.figure import Figure
-
-    plots = []
-    if evaluations(records):
-        figure = Figure(figsize=(6.4, 3.4), layout="constrained")
-        _plot_accuracy(figure, records)
-        plots.append(("Held-out accuracy per round, with 95 % intervals", svg_address(figure)))
-    by_epoch = {r.round: read_epochs(directory.round(r.round).epoch_accuracies) for r in evaluations(records)}
-    students = {f"round {round}": accuracies for round, accuracies in by_epoch.items() if accuracies}
-    if students:
-        plots.append(("Test accuracy by epoch; dots: chosen by validation", svg_address(epochs_figure(students))))
-    losses = {r.round: _losses(directory.round(r.round).losses) for r in records if r.phase is Phase.TRAIN}
-    if any(losses.values()):
-        figure = Figure(figsize=(6.4, 3.4), layout="constrained")
-        _plot_losses(figure, losses)
-        plots.append(("Loss by training step", svg_address(figure)))
-    exams = [record for record in records if record.phase is Phase.EXAM]
-    if exams:
-        figure = Figure(figsize=(6.4, 3.4), layout="constrained")
-        _plot_exams(figure, exams)
-        plots.append(("What the exams found", svg_address(figure)))
-    if records:
-        figure = Figure(figsize=(6.4, 3.4), layout="constrained")
-        _plot_time(figure, records)
-        plots.append(("Where the time went", svg_address(figure)))
-    return plots
-
-
-def _plot_accuracy(figure: Figure, records: Sequence[PhaseRecord]) -> None:
-    axes = figure.subplots()
-    finished = evaluations(records)
-    for split, colour, shift in (("test", BLUE, 0.0), ("validation", GREY, 0.06)):
-        rounds = [record.round + shift for record in finished]
-        value, low, high = (
-            [100 * float(record.metrics[f"{split}_{name}"]) for record in finished]
-            for name in ("accuracy", "low", "high")
-        )
-        spans = [[v - lo for v, lo in zip(value, low, strict=True)], [h - v for v, h in zip(value, high, strict=True)]]
-        axes.errorbar(rounds, value, yerr=spans, color=colour, marker="o", capsize=3, label=split)
-    axes.set(xlabel="round", ylabel="accuracy, %", ylim=(0, 100), xticks=[record.round for record in finished])
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
-
-
-def _plot_losses(figure: Figure, losses: dict[int, list[dict[str, float]]]) -> None:
-    axes = figure.subplots()
-    start = 0.0
-    for round, points in losses.items():
-        steps = [start + point["step"] for point in points]
-        axes.plot(steps, [point["lm"] for point in points], color=BLUE, linewidth=1, label="LM" if not start else None)
-        triplets = [(step, p["triplet"]) for step, p in zip(steps, points, strict=True) if p["triplet"] is not None]
-        if triplets:
-            axes.plot(*zip(*triplets, strict=True), ".", color=ORANGE, markersize=3)
-        if points:
-            axes.axvline(start, color=GREY, linewidth=0.6)
-            axes.text(start, 0.98, f" round {round}", transform=axes.get_xaxis_transform(), va="top", fontsize=8)
-            start = steps[-1]
-    axes.plot([], [], ".", color=ORANGE, label="triplet")
-    axes.set(xlabel="step", ylabel="loss", ylim=(0, None))
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
-
-
-def _plot_exams(figure: Figure, exams: Sequence[PhaseRecord]) -> None:
-    axes = figure.subplots()
-    bottom = [0.0] * len(exams)
-    rounds = [str(exam.round) for exam in exams]
-    colours = {Verdict.CORRECT: GREEN, Verdict.WRONG: RED, Verdict.NO_ANSWER: ORANGE, Verdict.TRUNCATED: GREY}
-    for verdict, colour in colours.items():
-        shares = [100 * float(exam.metrics[verdict]) / float(exam.metrics["attempts"]) for exam in exams]
-        axes.bar(rounds, shares, bottom=bottom, color=colour, label=verdict.replace("_", " "), width=0.6)
-        bottom = [b + s for b, s in zip(bottom, shares, strict=True)]
-    axes.set(xlabel="round", ylabel="attempts, %", ylim=(0, 100))
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-
-
-def _plot_time(figure: Figure, records: Sequence[PhaseRecord]) -> None:
-    axes = figure.subplots()
+def _funnel(records: Sequence[PhaseRecord]) -> list[Stage]:
+    """From the questions of an exam to what is learnt, round by round; stages that no round has are left out."""
+    stages: tuple[tuple[str, Phase, str], ...] = (
+        ("questions in the exam", Phase.EXAM, "questions"),
+        ("missed at least once", Phase.EXAM, "missed_questions"),
+        ("mistakes shown to the teacher", Phase.EXAM, "mistakes"),
+        ("asked of the teacher", Phase.FEEDBACK, "asked"),
+        ("answered", Phase.FEEDBACK, "answered"),
+        ("accepted: the answer is right", Phase.FEEDBACK, "kept"),
+        ("questions learnt from", Phase.SELECT, "examples"),
+    )
     rounds = sorted({record.round for record in records})
-    left = [0.0] * len(rounds)
-    for phase, colour in zip(Phase, (ORANGE, RED, GREY, BLUE, GREEN), strict=True):
-        seconds = [sum(r.seconds for r in records if r.round == i and r.phase is phase) for i in rounds]
-        axes.barh([f"round {i}" for i in rounds], seconds, left=left, color=colour, label=phase.value)
-        left = [a + b for a, b in zip(left, seconds, strict=True)]
-    axes.invert_yaxis()
-    axes.set(xlabel="seconds")
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    found = {(record.round, record.phase): dict(record.metrics) for record in records}
+    for metrics in found.values():
+        if "asked" in metrics:
+            metrics["answered"] = int(metrics["asked"]) - int(metrics.get("failed", 0))
+    funnel = []
+    for name, phase, key in stages:
+        counts = [found.get((round, phase), {}).get(key) for round in rounds]
+        if any(count is not None for count in counts):
+            funnel.append(Stage(name, [None if count is None else int(count) for count in counts]))
+    return funnel
 
 
-def _repairs(directory: RunDirectory, records: Sequence[PhaseRecord]) -> list[Repair]:
-    """Up to three mistakes with the teacher's answers, from the last round that has any."""
-    from reasoning.records import Mistake
+def _tokens(records: Sequence[PhaseRecord]) -> list[Stage]:
+    """Tokens round by round: the teacher's, those the student said in exams, and those it learnt."""
+    rounds = sorted({record.round for record in records})
+    found = {(record.round, record.phase): record.metrics for record in records}
+    totals = [found.get((round, Phase.FEEDBACK), {}).get("teacher_tokens_total") for round in rounds]
+    teacher: list[int | None] = []
+    before = 0
+    for total in totals:
+        teacher.append(None if total is None else int(total) - before)
+        before = before if total is None else int(total)
+    rows = [Stage("teacher's tokens, prompts included", teacher)]
+    for name, phase, key in (
+        ("student's tokens in exams", Phase.EXAM, "student_tokens"),
+        ("tokens learnt from", Phase.TRAIN, "tokens"),
+    ):
+        counts = [found.get((round, phase), {}).get(key) for round in rounds]
+        rows.append(Stage(name, [None if count is None else int(count) for count in counts]))
+    return [row for row in rows if any(count is not None for count in row.counts)]
 
-    for record in reversed([r for r in records if r.phase is Phase.FEEDBACK and r.round]):
-        files = directory.round(record.round)
-        wrong = {
-            Mistake(a.problem_id, a.round, a.text, a.prediction).id: a.text for a in read_table(files.exam, Attempt)
-        }
-        tailored = [r for r in read_table(files.rationales, Rationale) if r.source is RationaleSource.TAILORED]
-        pairs = [(r, wrong[r.mistake_id]) for r in tailored if r.kept and r.mistake_id in wrong]
-        if pairs:
-            return [Repair(r.round, text.strip(), f"{r.text}\nAnswer: {r.answer}") for r, text in pairs[:3]]
-    return []
+
+def _baselines(
+    records: Sequence[PhaseRecord], students: dict[str, list[Attempt]], problems: dict[str, Problem]
+) -> dict[str, float]:
+    """What accuracies are to be compared with, as shares."""
+    found = {}
+    if students:
+        test = of_split(next(iter(students.values())), problems, Split.TEST)
+        share = most_frequent_answer(test, problems)
+        if share is not None:
+            found["most frequent answer"] = share
+    plain = next((record.metrics for record in records if record.phase is Phase.FEEDBACK and not record.round), None)
+    if plain is not None and int(plain["asked"]) > int(plain.get("failed", 0)):
+        found["teacher, training questions"] = int(plain["kept"]) / (int(plain["asked"]) - int(plain.get("failed", 0)))
+    return found
+
+
+def _still_wrong(
+    records: Sequence[PhaseRecord],
+    students: dict[str, list[Attempt]],
+    problems: dict[str, Problem],
+    best: int | None,
+) -> StillWrong | None:
+    """Of the best round's student on test questions, against the round before it."""
+    name, before = f"round {best}", f"round {(best or 0) - 1}"
+    if not students.get(name):
+        return None
+    test = {key: of_split(attempts, problems, Split.TEST) for key, attempts in students.items()}
+    return still_wrong(name, test[name], test.get(before), problems)
 
 
 def _practice(directory: RunDirectory, records: Sequence[PhaseRecord]) -> list[Practice]:
@@ -208,14 +174,3 @@ def _fates(records: Sequence[PhaseRecord]) -> list[tuple[str, int]]:
     """What became of the new questions of all rounds, as (words, count), none when none were proposed."""
     totals = {fate: sum(int(record.metrics.get(f"new_{fate}", 0)) for record in records) for fate in ProposalOutcome}
     return [(fate.replace("_", " "), count) for fate, count in totals.items() if count]
-
-
-def _losses(file: Path) -> list[dict[str, float]]:
-    return [line.value() for line in json_lines(file)] if file.exists() else []
-
-
-def svg_address(figure: Figure) -> str:
-    """The whole figure as a data URI."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg")
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -62,7 +62,7 @@ def run(recipe: FineTuneCotRecipe, origin: str, console: Console, probe: bool = 
     outcome = coordinate(
         CotCoordinator, recipe, shared if asks else None, directory, checked, home, lambda: finished(directory), console
     )
-    report = store_report(write_cot_report(directory), home)
+    report = store_report(write_cot_report(directory, checked.data), home)
     console.print(degrees_table(directory.degrees()))
     account(outcome.reason, outcome.journal, report, console)
     return FinishedCotRun(directory, outcome, report)

@@ -47,7 +47,7 @@ def run(recipe: Recipe, origin: str, console: Console, probe: bool = True) -> Fi
     outcome = coordinate(
         Coordinator, recipe, recipe, directory, checked, home, lambda: {"": directory.finished()}, console
     )
-    report = store_report(write_report(directory), home)
+    report = store_report(write_report(directory, checked.data, outcome.journal), home)
     console.print(rounds_table(outcome.records, outcome.best_round))
     account(outcome.reason, outcome.journal, report, console)
     return FinishedRun(directory, outcome, report)
