@@ -18,20 +18,20 @@ demo: install
 
 # Quick tests wait for servers and locks here and there, so that there is work for one more process than cores. Tests that
 # start Ray or an engine fill the machine one by one.
-QUICK_TESTS := $(BIN)/python -m pytest -m quick -n 3 --dist worksteal
+IN_PARALLEL := -n 3 --dist worksteal
 
 # Lint, types and every test that needs no Ray, engine or training; two minutes on two cores. Fewer examples of each property.
 quick: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(QUICK_TESTS) --hypothesis-profile=quick
+	$(BIN)/python -m pytest -m quick $(IN_PARALLEL) --hypothesis-profile=quick
 
 # Whatever fails in the first half, the second is run too.
 test: install check
 	@failed=0; \
-	$(QUICK_TESTS) || failed=1; \
-	$(BIN)/python -m pytest -m "not slow and not quick" --durations=20 || failed=1; \
+	$(BIN)/python -m pytest -m "quick or thorough" $(IN_PARALLEL) || failed=1; \
+	$(BIN)/python -m pytest -m "not slow and not quick and not thorough" --durations=20 || failed=1; \
 	exit $$failed
 
 # make test-grading: the tests of every room of that name, such as tests/reasoning/grading.
@@ -45,8 +45,8 @@ test-%: install
 
 test-all: install check
 	@failed=0; \
-	$(QUICK_TESTS) || failed=1; \
-	$(BIN)/python -m pytest -m "not quick" || failed=1; \
+	$(BIN)/python -m pytest -m "quick or thorough" $(IN_PARALLEL) || failed=1; \
+	$(BIN)/python -m pytest -m "not quick and not thorough" || failed=1; \
 	exit $$failed
 
 # Thirty runs of which each loses a part at a random moment; about an hour on two cores.

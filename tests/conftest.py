@@ -7,6 +7,7 @@ it needs.
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import re
@@ -17,6 +18,7 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import typer.testing
 from hypothesis import HealthCheck, settings
 
 from reasoning.recipe.student import EMBEDDED_STUDENT
@@ -34,8 +36,9 @@ QUICK_EXAMPLES = 10  # of each property in `make quick`; `make test` tries Hypot
 LEAST_EXAMPLES = 5
 MOST_STEPS = 20  # of an optimizer in a quick test: enough to see that a loss falls
 
-_NO_TEST_IS_QUICK = re.compile(
-    rf'^pytestmark = pytest\.mark\.(?:{"|".join(NOT_QUICK)}|usefixtures\("(?:ray_cluster|serve_port)"\))$', re.MULTILINE
+# Of a whole module: what it is marked with, or the fixture by which conftest will mark it.
+_MARKER_OF_ALL = re.compile(
+    r'^pytestmark = pytest\.mark\.(?:(\w+)|usefixtures\("(?:ray_cluster|serve_port)"\))$', re.MULTILINE
 )
 
 # Properties hold on a busy machine too: how long an example takes to make or to try is not what they assert.
@@ -43,6 +46,9 @@ WHOLE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("whole", WHOLE)
 settings.register_profile("quick", WHOLE, max_examples=QUICK_EXAMPLES)
 settings.load_profile("whole")  # `make quick` asks for the other
+
+# The whole command line is built anew for each command that a test runs, a tenth of a second; it is always the same.
+vars(typer.testing)["_get_command"] = functools.cache(typer.main.get_command)
 
 _steps = 0
 
@@ -54,10 +60,13 @@ def tries(whole: int) -> int:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Where quick tests alone are asked for, a module in which no test is quick is not imported."""
-    if config.option.markexpr != "quick" or collection_path.suffix != ".py":
+    """Where tests of a few markers are asked for, quick ones among them, a module whose tests all carry another one is
+    not imported."""
+    wanted = config.option.markexpr.split(" or ")
+    if "quick" not in wanted or collection_path.suffix != ".py":
         return None
-    return True if _NO_TEST_IS_QUICK.search(collection_path.read_text(encoding="utf-8")) else None
+    marked = _MARKER_OF_ALL.search(collection_path.read_text(encoding="utf-8"))
+    return True if marked and (marked[1] or "cluster") in {*NOT_QUICK} - {*wanted} else None
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects
@@ -75,10 +84,6 @@ def pytest_collection_finish() -> None:
         from torch.optim.optimizer import register_optimizer_step_post_hook
 
         register_optimizer_step_post_hook(_count_step)
-
-
-def pytest_unconfigure() -> None:
-    gc.unfreeze()
 
 
 def _count_step(*_: object) -> None:

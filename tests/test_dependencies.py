@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.conftest import ROOT
+from tests.test_arrows import import_statements
 
 PACKAGES = ("reasoning", "actors", "pipelines", "serve", "recipes")  # what a wheel holds
 OTHERS = ("bench", "tests")
@@ -59,10 +60,10 @@ def modules(packages: tuple[str, ...]) -> Iterator[str]:
 
 
 def imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+    for node in import_statements(path):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+        elif node.level == 0:
             yield str(node.module).split(".")[0]
 
 

@@ -25,7 +25,7 @@ from reasoning.recipe.endpoint import EndpointSection
 from reasoning.records import stable_id
 from reasoning.teacher.calls import TeacherSettings
 from reasoning.teacher.parameters import of_places
-from reasoning.teacher.prices import DEFAULT_TABLE, Price, load_prices
+from reasoning.teacher.prices import Price, load_prices, shipped_prices
 
 OPENAI_API = "https://api.openai.com/v1"
 OFFLINE_MODEL = "offline-teacher"
@@ -169,7 +169,7 @@ class TeacherSection(EndpointSection):
 
     def price_table(self) -> Mapping[str, Price]:
         """The prices of models, for endpoints without a price of their own. Raises `PriceError`."""
-        return load_prices(self.prices or DEFAULT_TABLE)
+        return load_prices(self.prices) if self.prices else shipped_prices()
 
     def model_at(self, endpoint: EndpointSection) -> str:
         """The name that this teacher has at `endpoint`."""

@@ -13,6 +13,7 @@ An upgrade of vLLM that moves one of them fails `tests/reasoning/student/test_vl
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import os
 from argparse import Namespace
@@ -121,6 +122,7 @@ async def server_application(engine: AsyncLLMEngine, arguments: Namespace) -> An
     return app
 
 
+@functools.cache
 def known_architectures() -> frozenset[str]:
     """The architectures that the installed vLLM generates text with; empty where it is not installed.
 

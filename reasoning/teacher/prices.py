@@ -10,6 +10,7 @@ Invariants
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -136,6 +137,12 @@ def load_prices(path: Path = DEFAULT_TABLE) -> Mapping[str, Price]:
             f"{path}: {where}: {problem['msg']}; a row is `model: {{input: 0.15, output: 0.60}}`"
         ) from None
     return {model: row.price() for model, row in rows.items()}
+
+
+@functools.cache
+def shipped_prices() -> Mapping[str, Price]:
+    """The table that comes with Tailor, read once."""
+    return load_prices()
 
 
 def price_of(model: str, table: Mapping[str, Price]) -> Price | None:

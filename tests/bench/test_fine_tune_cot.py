@@ -72,6 +72,7 @@ def test_a_cell_reports_the_epoch_that_validation_chose(real_data: Path) -> None
     assert "| coin_flip | Fine-tune-CoT | 0 | 300 | 1 | 80.0 | 20.0 (20/100) |" in text and "| 90.0 |" in text
 
 
+@pytest.mark.thorough
 def test_seeds_are_pooled_by_epoch_and_the_plot_is_the_same_twice(tmp_path: Path) -> None:
     cells = [Cell(0, 1, 300, LUCKY, 21), Cell(1, 1, 300, LUCKY, 21)]
     assert pooled(cells)[1] == EpochAccuracy(2, 20, 10, 200, 180)

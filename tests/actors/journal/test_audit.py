@@ -118,6 +118,7 @@ def test_after_a_kill_the_journal_is_sound_and_what_was_sent_is_unknown(tmp_path
     assert (found.requests, found.faults, [lost.id for lost in found.unknown]) == (5, (), ["s4"])
 
 
+@pytest.mark.thorough
 def test_a_reader_sees_one_instant_while_a_run_writes(path: Path, tmp_path: Path) -> None:
     """A thousand sendings by another process meanwhile (about two seconds)."""
     code = (

@@ -113,6 +113,7 @@ for number in range(40):
 """
 
 
+@pytest.mark.thorough
 def test_several_may_open_and_close_it_at_the_same_time(path: Path) -> None:
     """Two processes that come and go forty times each, from before there is a file. About 2 s."""
     processes = [
@@ -136,6 +137,7 @@ for number in range(40):
 """
 
 
+@pytest.mark.thorough
 def test_several_may_make_it_at_the_same_time(tmp_path: Path) -> None:
     """Four processes that make each of forty files in the same moment: SQLite refuses some of them. About 3 s."""
     began = str(time.time() + 1)

@@ -35,6 +35,7 @@ for first in range(int(sys.argv[2]), 1_000_000, 4):
 """
 
 
+@pytest.mark.thorough
 def test_a_recorded_reply_survives_sigkill_at_any_instant(path: Path) -> None:
     """Six writers, each killed somewhere in the middle: whatever was reported as recorded is there. About 4 s."""
     recorded: list[tuple[str, int]] = []

@@ -45,7 +45,9 @@ async def ask_all(pool: TeacherPool, texts: Any, window: int = 300, **more: Any)
     return [outcome async for outcome in pool.stream((request(text, **more) for text in texts), window)]
 
 
-@pytest.mark.parametrize("number", [400, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "number", [pytest.param(400, marks=pytest.mark.thorough), pytest.param(2000, marks=pytest.mark.slow)]
+)
 def test_requests_at_a_faulty_provider_each_end_exactly_once(
     number: int, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,7 +118,9 @@ def test_what_failed_in_passing_is_asked_again_by_the_next_run_and_nothing_else(
     )
 
 
-@pytest.mark.parametrize("fault_share", [0.0, pytest.param(0.3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "fault_share", [pytest.param(0.0, marks=pytest.mark.thorough), pytest.param(0.3, marks=pytest.mark.slow)]
+)
 def test_the_cap_is_never_passed_by_the_providers_own_count(
     fault_share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

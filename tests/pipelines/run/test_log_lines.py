@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TextIO, cast
 
+import pytest
 from rich.console import Console
 from rich.table import Table
 
@@ -38,6 +39,7 @@ def test_a_long_line_is_one_and_a_table_is_several() -> None:
     assert any("12.5" in str(record["message"]) for record in printed(table, ""))
 
 
+@pytest.mark.thorough
 def test_errors_are_lines_too(tmp_path: Path) -> None:
     """The whole command: nothing that it prints is anything else."""
     command = [sys.executable, "-m", "pipelines.tailored", str(tmp_path / "nowhere.yaml"), "--log-format", "json"]

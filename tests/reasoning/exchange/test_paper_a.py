@@ -80,6 +80,7 @@ def test_a_question_that_stands_there_twice_keeps_both_places_texts(tmp_path: Pa
     assert file.notes == (f"{path}, line 4: the question of line 2 again ('Q'); the texts of both are read.",)
 
 
+@pytest.mark.thorough
 def test_ten_megabytes_in_one_line_are_read(tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     path.write_text(json.dumps({f"Question {i}?": ["word " * 200] for i in range(10_000)}), encoding="utf-8")

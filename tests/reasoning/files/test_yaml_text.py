@@ -16,10 +16,11 @@ def test_plain_values() -> None:
     assert read_yaml("") is None
 
 
+@pytest.mark.parametrize("deep", [10_000, pytest.param(100_000, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("opening", ["[", "- ", "{a: ", "? "])
-def test_what_is_nested_too_deeply_is_an_error_like_any_other(opening: str) -> None:
+def test_what_is_nested_too_deeply_is_an_error_like_any_other(opening: str, deep: int) -> None:
     with pytest.raises(yaml.YAMLError, match="nested too deeply"):
-        read_yaml(opening * 100_000)
+        read_yaml(opening * deep)
 
 
 @pytest.mark.parametrize("text", ["due: 2024-99-99", "0x_", "!!int x", "!!float y", "!!timestamp z", "!!bool 3"])

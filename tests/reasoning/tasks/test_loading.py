@@ -146,6 +146,7 @@ def test_test_questions_alone_can_be_examined_and_not_learnt_from(tmp_path: Path
         load_problems(alone, 0)
 
 
+@pytest.mark.thorough
 def test_ten_thousand_questions_of_aqua_are_learnt_from(tmp_path: Path) -> None:
     row = {"options": ["A)1", "B)2", "C)3", "D)4", "E)5"], "correct": "C", "rationale": ""}
     for name, count in (("train", 10_500), ("test", 3)):
