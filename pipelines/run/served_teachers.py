@@ -16,6 +16,8 @@ from reasoning.recipe.endpoint import EndpointSection
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.teacher import TeacherSection
 
+_LARGEST_BODY = 64 * 1024 * 1024  # of a request to a teacher of the run's own
+
 
 class NotDeployed(RuntimeError):
     """A teacher that the run serves itself could not be started. The message says why."""
@@ -94,13 +96,16 @@ def _head_address() -> str:
 
 def _application(recipe: Recipe, teacher: TeacherSection, endpoint: EndpointSection) -> ray.serve.Application:
     if endpoint.serve is not None:
-        from serve.student import StudentServing, build_app
+        from serve.door.limits import DoorSection
+        from serve.serving import StudentServing
+        from serve.student import build_app
 
         return build_app(
             StudentServing(
                 checkpoint=teacher.model_at(endpoint),
                 model_name=teacher.model_at(endpoint),
                 defaults="published",
+                door=DoorSection(waiting=None, body_bytes=_LARGEST_BODY),
                 **endpoint.serve.model_dump(),
             )
         )

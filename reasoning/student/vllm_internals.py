@@ -122,6 +122,14 @@ async def server_application(engine: AsyncLLMEngine, arguments: Namespace) -> An
     return app
 
 
+def metrics_of_ray() -> list[Any]:
+    """What has an engine's own metrics (requests, tokens, times to the first token) exported by Ray with its others,
+    and not by a route of the server."""
+    from vllm.v1.metrics.ray_wrappers import RayPrometheusStatLogger
+
+    return [RayPrometheusStatLogger]
+
+
 @functools.cache
 def known_architectures() -> frozenset[str]:
     """The architectures that the installed vLLM generates text with; empty where it is not installed.

@@ -17,7 +17,8 @@ from reasoning.recipe.student import ChatSection
 from reasoning.student.checkpoint import load_student, save_student
 from reasoning.student.generation import Generator
 from reasoning.student.sampling import Completion, Sampling
-from serve.student import QUESTION, StudentServing, deploy_student
+from serve.serving import QUESTION, StudentServing
+from serve.student import deploy_student
 from tests.ascii_students import ascii_student
 from tests.reasoning.prompts.chat_templates import chat_tokenizer
 

@@ -4,8 +4,10 @@ Slow: two students are served one after the other (about 30 s each on two cores)
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,17 +16,23 @@ import httpx
 import openai
 import psutil
 import pytest
-from pydantic import ValidationError
 
-from reasoning.prompts.frame import Frame
+from reasoning.grading.answers import grade
 from reasoning.prompts.student_forms import student_prompt
+from reasoning.records import AnswerKind, Problem, Split
 from reasoning.student.checkpoint import save_student
-from serve.student import QUESTION, StudentServing, chat_template, deploy_student
+from reasoning.student.probe import make_probe, save_probe
+from serve.answering import AnswerSection
+from serve.door.limits import DoorSection
+from serve.serving import StudentServing
+from serve.student import deploy_student
 from tests.ascii_students import ascii_student, greedy_texts
 from tests.tiny_students import byte_tokenizer
 
 QUESTIONS = [f"{i} apples and {i * 7 % 5} pears?" for i in range(20)]
 NEW_TOKENS = 24
+KEY = "sesame"
+ANSWERS = AnswerSection(task="fruit", kind=AnswerKind.TEXT, max_new_tokens=NEW_TOKENS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,16 @@ def served(
     student = ascii_student(seed=3, tied=request.param == "tied")
     folder = tmp_path_factory.mktemp("served") / request.param
     save_student(student.model, student.tokenizer, folder)
-    serving = StudentServing(checkpoint=str(folder), model_name="tiny", kv_cache_gib=0.25)
+    keys = folder.parent / "keys"
+    keys.write_text(f"{KEY}\n", encoding="utf-8")
+    serving = StudentServing(
+        checkpoint=str(folder),
+        version="first",
+        model_name="tiny",
+        kv_cache_gib=0.25,
+        door=DoorSection(keys_file=str(keys), max_tokens=64),
+        answers=ANSWERS,
+    )
     before = set(engines())
     base_url = deploy_student(serving, route_prefix="/tiny")
     assert base_url == f"http://127.0.0.1:{serve_port}/tiny/v1"
@@ -65,7 +82,7 @@ def served(
     while not set(engines()) - before and time.monotonic() < deadline:
         time.sleep(0.2)
     assert set(engines()) - before
-    yield Served(openai.OpenAI(base_url=base_url, api_key="none", max_retries=0), str(folder))
+    yield Served(openai.OpenAI(base_url=base_url, api_key=KEY, max_retries=0), str(folder))
     serve.delete("student")
     deadline = time.monotonic() + 20
     while set(engines()) - before and time.monotonic() < deadline:
@@ -94,7 +111,7 @@ def test_chat_of_the_bare_question_is_the_prompt_the_student_learnt(served: Serv
     )
     assert [chat.choices[0].message.content] == served.expected(prompt)
     assert chat.usage is not None and chat.usage.prompt_tokens == len(byte_tokenizer()(prompt).input_ids)
-    with pytest.raises(openai.BadRequestError, match="one user message"):
+    with pytest.raises(openai.BadRequestError, match="role user"):
         served.client.chat.completions.create(model="tiny", messages=[{"role": "system", "content": "Be brief."}])
 
 
@@ -127,32 +144,98 @@ def test_long_seeded_requests_leave_the_server_alive(served: Served) -> None:
     assert [choice.text for choice in first.choices] == [choice.text for choice in again.choices]
 
 
-def test_a_template_may_hold_any_character() -> None:
-    tokenizer = byte_tokenizer()
-    tokenizer.chat_template = chat_template(Frame.around("Frage \U0001f600 — ", " ⟹"))
-    rendered = tokenizer.apply_chat_template([{"role": "user", "content": "wieviel?"}], tokenize=False)
-    assert rendered == "Frage \U0001f600 — wieviel? ⟹"
+@pytest.mark.engine
+def test_a_question_gets_its_answer_and_how_many_agree(served: Served) -> None:
+    (text,) = served.expected(student_prompt(QUESTIONS[2]))
+    problem = Problem("fruit", QUESTIONS[2], "", AnswerKind.TEXT, Split.TEST)
+    said = posted(served, {"question": QUESTIONS[2], "gold": "a pear"})
+    assert said["answer"] == grade(text, False, problem)[0] and said["rationale"] == text.strip()
+    assert (said["model"], said["version"], said["samples"]) == ("tiny", "first", 1)
+    assert (said["complete"], said["verdict"], said["completion_tokens"]) == (False, "truncated", NEW_TOKENS)
+    several = posted(served, {"question": QUESTIONS[2], "samples": 5, "model": "tiny"})
+    assert several["samples"] == 5 and 0 <= several["agreed"] <= 5 and several["agreement"] == several["agreed"] / 5
+    assert several["verdict"] is None
 
 
-def test_a_chat_is_rendered_in_the_form_that_is_named_or_the_tokenizers_or_the_default_one() -> None:
-    tokenizer, serving = byte_tokenizer(), StudentServing(checkpoint="org/name")
-    question = 'A "quoted" {{ question }}\nwith a second line?'
-    frame = serving.frame_for(tokenizer)
-    assert frame is not None
-    tokenizer.chat_template = chat_template(frame)
-    messages = [{"role": "user", "content": question}]
-    assert tokenizer.apply_chat_template(messages, tokenize=False) == student_prompt(question)
-    assert serving.frame_for(tokenizer) is None
-    named = StudentServing(checkpoint="org/name", prompt=f"<s>{QUESTION}!").frame_for(tokenizer)
-    assert named == Frame.around("<s>", "!")
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 400),
+        ({"question": " "}, 400),
+        ({"question": "x", "samples": 0}, 400),
+        ({"question": "x", "typo": 1}, 400),
+        ({"question": "x" * 600}, 400),
+        ({"question": "x", "model": "another"}, 404),
+    ],
+)
+def test_what_is_no_question_is_refused_in_openais_words(served: Served, body: dict[str, Any], status: int) -> None:
+    reply = httpx.post(f"{served.client.base_url}answer", json=body, headers=headers())
+    assert reply.status_code == status and set(reply.json()["error"]) == {"message", "type", "param", "code"}
 
 
-def test_serving_arguments_are_checked_before_anything_starts(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="no student there"):
-        StudentServing(checkpoint=str(tmp_path))
-    with pytest.raises(ValidationError, match="model_nam"):
-        StudentServing.model_validate({"checkpoint": "org/name", "model_nam": "x"})
-    (tmp_path / "config.json").write_text('{"model_type": "t5", "is_encoder_decoder": true}', encoding="utf-8")
-    with pytest.raises(ValidationError, match="an encoder-decoder, which vLLM does not serve"):
-        StudentServing(checkpoint=str(tmp_path))
-    assert StudentServing(checkpoint="org/name").checkpoint == "org/name"
+@pytest.mark.engine
+def test_a_door_with_a_key_is_closed_to_others_and_has_no_other_routes(served: Served) -> None:
+    base = str(served.client.base_url)
+    assert httpx.get(f"{base}models").status_code == 401
+    for path in ("/metrics", "/docs", "/tokenize", "/scale_elastic_ep", "/inference/v1/generate", "/version"):
+        for method in ("GET", "POST"):
+            reply = httpx.request(method, base.replace("/v1/", path), json={}, headers=headers())
+            assert reply.status_code == 404, path
+    large = httpx.post(f"{base}completions", content=b"x" * 2_000_000, headers=headers())
+    assert large.status_code == 413
+
+
+@pytest.mark.engine
+def test_other_weights_are_taken_on_in_place_when_they_are_proven(served: Served, tmp_path: Path) -> None:
+    """Under requests, of which none fails and each is answered by the weights that it names."""
+    from ray import serve
+
+    other = ascii_student(seed=4, tied=Path(served.checkpoint).name == "tied")
+    folder = tmp_path / "other"
+    save_student(other.model, other.tokenizer, folder)
+    prompts = [student_prompt(question) for question in QUESTIONS[:6]]
+    save_probe(make_probe(str(folder), "second", prompts[:2]), tmp_path / "probe.json")
+    save_probe(make_probe(served.checkpoint, "first", prompts[:2]), tmp_path / "wrong.json")
+    handle = serve.get_app_handle("student")
+    second = {"version": "second", "checkpoint": str(folder), "probe": str(tmp_path / "probe.json")}
+    said = {"first": served.expected(*prompts), "second": greedy_texts(str(folder), prompts, NEW_TOKENS)}
+    assert said["first"] != said["second"]
+
+    stop = threading.Event()
+
+    def ask(number: int) -> list[tuple[str, bool]]:
+        seen = []
+        while not stop.is_set():
+            reply = served.client.completions.with_raw_response.create(
+                model="tiny", prompt=prompts[number], max_tokens=NEW_TOKENS
+            )
+            version = reply.headers["x-student-version"]
+            seen.append((version, reply.parse().choices[0].text == said[version][number]))
+        return seen
+
+    with ThreadPoolExecutor(len(prompts)) as pool:
+        asking = [pool.submit(ask, number) for number in range(len(prompts))]
+        time.sleep(0.5)
+        assert handle.broadcast("take", second).results(timeout_s=60) == ["first"]
+        with pytest.raises(Exception, match="stays at second: third is not proven"):
+            third = {**second, "version": "third", "checkpoint": served.checkpoint}
+            handle.broadcast("take", third).results(timeout_s=60)
+        time.sleep(0.5)
+        stop.set()
+        seen = [one for each in asking for one in each.result()]
+    assert {version for version, _ in seen} == {"first", "second"}
+    assert all(right for _, right in seen)
+    first = {"version": "first", "checkpoint": served.checkpoint, "probe": str(tmp_path / "wrong.json")}
+    assert handle.broadcast("take", first).results(timeout_s=60) == ["second"]
+
+
+def posted(served: Served, body: dict[str, Any]) -> dict[str, Any]:
+    reply = httpx.post(f"{served.client.base_url}answer", json=body, headers=headers(), timeout=60)
+    assert reply.status_code == 200, reply.text
+    answered: dict[str, Any] = reply.json()
+    return answered
+
+
+def headers() -> dict[str, str]:
+    return {"Authorization": f"Bearer {KEY}"}

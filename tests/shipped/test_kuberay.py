@@ -139,7 +139,8 @@ def test_the_run_goes_on_in_a_new_cluster_and_removes_its_own() -> None:
 
 
 def test_ray_serve_and_the_student_accept_the_serve_configuration(tmp_path: Path) -> None:
-    from serve.student import StudentServing, build_app
+    from serve.serving import StudentServing
+    from serve.student import build_app
 
     config = ServeDeploySchema.model_validate(yaml.safe_load(SERVICE.serveConfigV2))
     (application,) = config.applications

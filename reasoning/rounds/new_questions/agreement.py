@@ -19,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from reasoning.grading.answers import same_answer
+from reasoning.grading.majority import same_answers
 from reasoning.grading.rationale_filter import keep
 from reasoning.prompts.headings import one_block
 from reasoning.records import AnswerKind, Mistake, Problem, Rationale, RationaleSource, Split, stable_id
@@ -36,14 +37,7 @@ class Agreement:
 
 def agreement(answers: Sequence[str], kind: AnswerKind) -> Agreement:
     """Counts the answers that are the same; "" is none. The answer is written as the first of those that agree."""
-    groups: list[list[str]] = []
-    for answer in answers:
-        group = next((group for group in groups if same_answer(answer, group[0], kind)), None)
-        if group is not None:
-            group.append(answer)
-        elif same_answer(answer, answer, kind):  # it is an answer of this kind at all
-            groups.append([answer])
-    groups.sort(key=len, reverse=True)
+    groups = same_answers(answers, kind)
     if not groups or (len(groups) > 1 and len(groups[0]) == len(groups[1])):
         return Agreement("", len(groups[0]) if groups else 0, len(answers))
     return Agreement(groups[0][0], len(groups[0]), len(answers))

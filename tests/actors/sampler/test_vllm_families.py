@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reasoning.student.probe import Probe, make_probe
-from tests.reasoning.student.families import FAMILIES, SAMPLED_BY_VLLM
+from tests.reasoning.student_families import FAMILIES, SAMPLED_BY_VLLM
 
 PROMPTS = ["Question: 12 + 30 =", "What is the largest of 3, 7 and 5?", "abc", "Question: heads or tails? Reasoning:"]
 

@@ -11,7 +11,7 @@ from pipelines.grading.exam import evaluate, examinee
 from reasoning.files.data_error import DataError
 from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.records import Split
-from tests.pipelines.test_serving import finished_run
+from tests.pipelines.serving.test_graduate import finished_run
 
 
 def test_a_runs_student_is_its_best_rounds_with_the_runs_own_recipe(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipelines.report.tables import degrees_table, rounds_table
-from pipelines.serving import graduate_of
+from pipelines.serving.graduate import graduate_of
 from reasoning.fine_tune_cot.directory import student_directory
 from tests.pipelines.report.finished_cot_run import finished_run
 from tests.pipelines.run.test_live import ROUND_0

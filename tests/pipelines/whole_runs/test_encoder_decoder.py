@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipelines.serving import serve_run
+from pipelines.serving.command import ServeOptions, serve_run
 from reasoning.files.tables import read_table
 from reasoning.records import Attempt
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
@@ -43,4 +43,4 @@ def test_a_t5_learns_from_one_command(tmp_path: Path) -> None:
     assert taught.is_encoder_decoder
     assert not torch.equal(taught.model.get_output_embeddings().weight, untaught.model.get_output_embeddings().weight)
     with pytest.raises(RunDirectoryError, match="encoder-decoder, which vLLM does not serve"):
-        serve_run(directory.path, None, "127.0.0.1", 0, 1, 0.0, None, Console())
+        serve_run([directory.path], None, ServeOptions(gpus=0.0), None, None, Console())

@@ -14,7 +14,7 @@ from reasoning.student.generation import Generator
 from reasoning.student.probe import make_probe
 from reasoning.student.sampling import Sampling
 from reasoning.training.fine_tuning import fine_tune
-from tests.reasoning.student.families import ALL_FAMILIES, FAMILIES, SAMPLED_BY_VLLM, Family
+from tests.reasoning.student_families import ALL_FAMILIES, FAMILIES, SAMPLED_BY_VLLM, Family
 
 ROOT = Path(__file__).resolve().parents[3]
 PROMPTS = ["Question: 12 + 30 =", "What is the largest of 3, 7 and 5?", "abc"]

@@ -22,7 +22,7 @@ from reasoning.student.probe import (
     save_probe,
     tolerance,
 )
-from tests.reasoning.student.families import FAMILIES
+from tests.reasoning.student_families import FAMILIES
 from tests.tiny_students import tiny_student
 from tests.tiny_t5 import tiny_t5_student
 

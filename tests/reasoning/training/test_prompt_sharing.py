@@ -11,7 +11,7 @@ import transformers
 from reasoning.recipe.training import ObjectiveSection
 from reasoning.student.loading import new_model
 from reasoning.training.prompt_sharing import can_share_prompts, layer_types, windows
-from tests.reasoning.student.families import ENCODER_DECODERS, FAMILIES, Family, llama_sizes
+from tests.reasoning.student_families import ENCODER_DECODERS, FAMILIES, Family, llama_sizes
 from tests.reasoning.training.plain_losses import BATCH, assert_as_plain
 
 pytestmark = pytest.mark.training

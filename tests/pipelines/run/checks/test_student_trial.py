@@ -21,7 +21,7 @@ from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.student import small_copy
 from reasoning.student.checkpoint import save_student
 from tests.pipelines.run.checking import LAPTOP, SMALL, checked, only
-from tests.reasoning.student.families import ALL_FAMILIES, FAMILIES, QWEN_VL, Family
+from tests.reasoning.student_families import ALL_FAMILIES, FAMILIES, QWEN_VL, Family
 from tests.tiny_students import byte_tokenizer, tiny_llama, tiny_student
 
 

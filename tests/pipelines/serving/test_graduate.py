@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.serving import curl_line, graduate_of, serving_of
+from pipelines.serving.graduate import curl_line, graduate_of, serving_of
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
 from reasoning.rounds.phase_order import Phase, PhaseRecord

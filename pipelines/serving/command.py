@@ -1,0 +1,248 @@
+"""`tailor serve`: students of runs, side by side on one cluster, until interrupted.
+
+Owns: their names and routes, what the user is told of them, and taking down what this command put up, and nothing else.
+
+Invariants
+- An application is called after its model, so that two of one name cannot stand side by side: the second is refused
+  with what to do, and the first goes on.
+- Everything is checked before anything is started. What fails takes down what this command has started.
+- A key is never printed.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ray
+from rich.console import Console
+
+from pipelines.errors import Refused
+from pipelines.run.cluster import connect
+from pipelines.run.served_teachers import own_serve
+from pipelines.serving.graduate import Graduate, curl_line, graduate_of, question_line, serving_of
+from reasoning.fine_tune_cot.directory import student_directory
+from reasoning.rounds.directory import RunDirectory, RunDirectoryError
+from reasoning.student.config import is_encoder_decoder
+
+if TYPE_CHECKING:
+    from serve.door.limits import DoorSection
+    from serve.serving import StudentServing
+
+DEFAULT_PORT = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """What the command's options say, alike for each of its students. `port` None: Serve's where it runs, else 8000;
+    `gpus` None: as many as a sampler had."""
+
+    host: str = "127.0.0.1"
+    port: int | None = None
+    replicas: int = 1
+    most_replicas: int | None = None
+    gpus: float | None = None
+    keys_file: Path | None = None
+    keys_variable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A student on its way to being served: its application's name and route."""
+
+    directory: RunDirectory
+    graduate: Graduate
+    serving: StudentServing
+    route: str
+
+    @property
+    def application(self) -> str:
+        return application_of(self.serving.model_name)
+
+
+def application_of(model: str) -> str:
+    """The name of the Serve application of the student that is served as `model`."""
+    return f"student-{_in_address(model)}"
+
+
+def _in_address(model: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", model).strip("-.") or "student"
+
+
+def serve_run(
+    paths: Sequence[Path],
+    round: int | None,
+    options: ServeOptions,
+    name: str | None,
+    route: str | None,
+    console: Console,
+) -> None:
+    """Serves until SIGINT or SIGTERM, then takes its own students down. `name` and `route` are for one student; the
+    route of several is their name. Raises `RunDirectoryError`, and `Refused` where it cannot be."""
+    students = [_student(path, round, options, name) for path in paths]
+    names = [serving.model_name for _, _, serving in students]
+    if len(set(map(application_of, names))) < len(names):
+        raise Refused(f"two of these runs would be served as {', '.join(names)}: serve them apart, one with --name")
+    if len(students) > 1 and route is not None:
+        raise Refused("--route is for one run; several are served at /NAME each")
+    connect(students[0][0].recipe().cluster.address)
+    _check_gpus([serving for _, _, serving in students])
+    placed = [
+        Placed(*student, route=_route(route, student[2].model_name, alone=len(students) == 1)) for student in students
+    ]
+    with own_serve(), _signalled() as stop, _served(placed, options) as addresses:
+        for one, base_url in zip(placed, addresses, strict=True):
+            _tell(one, base_url, options, console)
+        stop.wait()
+        console.print("Shutting down.")
+
+
+def serve_config(
+    paths: Sequence[Path], round: int | None, options: ServeOptions, name: str | None, route: str | None
+) -> dict[str, Any]:
+    """The configuration by which `serve deploy` serves what `serve_run` would. Nothing is started."""
+    students = [_student(path, round, options, name) for path in paths]
+    alone = len(students) == 1
+    applications = [
+        {
+            "name": application_of(serving.model_name),
+            "route_prefix": f"/{(route or '').strip('/')}" if alone else f"/{_in_address(serving.model_name)}",
+            "import_path": "serve.student:build_app",
+            "args": serving.model_dump(mode="json", exclude_defaults=True),
+        }
+        for _, _, serving in students
+    ]
+    return {
+        "proxy_location": "HeadOnly",
+        "http_options": {"host": options.host, "port": options.port or DEFAULT_PORT},
+        "logging_config": {"log_level": "WARNING", "enable_access_log": False},
+        "applications": applications,
+    }
+
+
+def _student(
+    path: Path, round: int | None, options: ServeOptions, name: str | None
+) -> tuple[RunDirectory, Graduate, StudentServing]:
+    from serve.door.keys import NoKeys
+    from serve.student_server import keys_of
+
+    directory = student_directory(path.resolve())
+    graduate = graduate_of(directory, round)
+    if is_encoder_decoder(str(graduate.checkpoint)):
+        raise RunDirectoryError(
+            f"{graduate.checkpoint}: an encoder-decoder, which vLLM does not serve; `tailor eval {path}` examines it, "
+            "and AutoModelForSeq2SeqLM of `transformers` loads it"
+        )
+    serving = serving_of(
+        directory,
+        graduate,
+        name=name,
+        replicas=options.replicas,
+        most_replicas=options.most_replicas,
+        gpus=options.gpus,
+        door=_door(options),
+    )
+    try:
+        keys_of(serving)
+    except NoKeys as error:
+        raise Refused(str(error)) from error
+    return directory, graduate, serving
+
+
+def _door(options: ServeOptions) -> DoorSection:
+    from serve.door.limits import DoorSection
+
+    file = str(options.keys_file.expanduser().resolve()) if options.keys_file else None
+    return DoorSection(keys_file=file, keys_variable=options.keys_variable)
+
+
+def _check_gpus(servings: Sequence[StudentServing]) -> None:
+    there = ray.cluster_resources().get("GPU", 0.0)
+    wanted = sum(one.gpus * one.replicas for one in servings)
+    if wanted > there:
+        each = ", ".join(f"{one.replicas} x {one.gpus:g} for {one.model_name}" for one in servings)
+        raise Refused(
+            f"serving takes {wanted:g} GPUs ({each}), but Ray has {there:g} here; set --gpus (0 serves on CPUs)"
+        )
+
+
+def _route(asked: str | None, model: str, alone: bool) -> str:
+    """Where a student is served: as asked; otherwise one alone at / where nobody is, and beside others at its name."""
+    if asked is not None:
+        return "/" + asked.strip("/")
+    from serve.internals import routes
+
+    return "/" if alone and "/" not in routes() else f"/{_in_address(model)}"
+
+
+@contextmanager
+def _served(placed: Sequence[Placed], options: ServeOptions) -> Iterator[list[str]]:
+    """The base addresses of the students; they are taken down at the end, also where one did not come up."""
+    from ray import serve as ray_serve
+    from ray.serve.exceptions import RayServeException
+
+    from serve.internals import running_port
+    from serve.proxy import PortRefused
+    from serve.student import AlreadyServed, deploy_student
+
+    port = options.port or (None if running_port() is not None else DEFAULT_PORT)
+    started: list[str] = []
+    addresses = []
+    try:
+        for one in placed:
+            try:
+                addresses.append(
+                    deploy_student(
+                        one.serving,
+                        options.host,
+                        port,
+                        one.application,
+                        one.route,
+                        direct=True,
+                        began=partial(started.append, one.application),
+                    )
+                )
+            except AlreadyServed as error:
+                raise Refused(
+                    f"{error}: give this student another --name (and --route), or put its round in the place of the "
+                    "one that is served: tailor promote"
+                ) from error
+            except PortRefused as error:
+                raise Refused(str(error)) from error
+        yield addresses
+    finally:
+        for name in started:
+            with suppress(RayServeException):
+                ray_serve.delete(name)
+
+
+@contextmanager
+def _signalled() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tell(one: Placed, base_url: str, options: ServeOptions, console: Console) -> None:
+    served = one.serving.model_name
+    keyed = options.keys_file is not None or options.keys_variable is not None
+    console.print(
+        f"Student of round {one.graduate.round} is served as [bold]{served}[/bold] at {base_url}", soft_wrap=True
+    )
+    lines = [question_line(base_url, keyed)]
+    if not keyed:
+        lines.append(curl_line(base_url, served, one.directory.form().prompt("...")))
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

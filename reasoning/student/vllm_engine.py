@@ -1,0 +1,130 @@
+"""An engine of vLLM as a student is asked by it: in its form, with its ends, and with proof of its weights.
+
+Owns: how a prompt and its sampling become a request of vLLM's, how the answer is read, how weights are taken on in
+place, and what the engine is asked to prove them. Versions and the order of a swap belong to the callers: the samplers
+of a run and the served student. What vLLM does not promise to keep is in `reasoning.student.vllm_internals`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from reasoning.prompts.encoding import Encoder
+from reasoning.records import stable_id
+from reasoning.student.decoded_text import Decoder, cut_before
+from reasoning.student.probe import Following, Probe, ProbeReport, tolerance
+from reasoning.student.sampling import Completion, PromptRefused, Sampling
+from reasoning.student.vllm_internals import take_weights
+
+if TYPE_CHECKING:
+    from vllm import AsyncLLMEngine, CompletionOutput, RequestOutput, SamplingParams
+
+RESET_S = 5.0  # how long the prefix cache may refuse to be reset: a finished request's blocks are freed a step later
+
+
+class StudentEngine:
+    """A started engine, asked as a student is."""
+
+    def __init__(self, engine: AsyncLLMEngine) -> None:
+        tokenizer = engine.get_tokenizer()
+        self._engine, self._encoder, self._decoder = engine, Encoder(tokenizer), Decoder(tokenizer)
+        self._request_ids = itertools.count()
+
+    async def complete(self, prompt: str, sampling: Sampling) -> list[Completion]:
+        """The completions of `prompt` in their order. Raises `PromptRefused`, and the engine's own death."""
+        from vllm.exceptions import VLLMClientError
+
+        try:
+            output = await self._generate(*self._request(prompt, sampling))
+        except (VLLMClientError, ValueError) as error:
+            raise PromptRefused(f"{error} (prompt starts {prompt[:80]!r})") from error
+        return [
+            Completion(self._text(output, one, sampling), one.finish_reason == "stop", len(one.token_ids))
+            for one in sorted(output.outputs, key=lambda one: one.index)
+        ]
+
+    async def take(self, checkpoint: str) -> bool:
+        """Takes on the weights in `checkpoint`, of the same shapes, in place; whether the prefix cache, which holds
+        the old ones', could be emptied within `RESET_S`."""
+        await take_weights(self._engine, checkpoint)
+        return await self.forget()
+
+    async def forget(self) -> bool:
+        """Empties the prefix cache; False where requests keep it for longer than `RESET_S`."""
+        for _ in range(int(RESET_S / 0.05)):
+            if await self._engine.reset_prefix_cache():
+                return True
+            await asyncio.sleep(0.05)
+        return False
+
+    async def prove(self, probe: Probe) -> ProbeReport:
+        """Greedy answers of the engine to the probe's prompts, judged. The reference fixes each answer's length, so
+        that the two sides need not agree on what ends one."""
+        from vllm import SamplingParams, TokensPrompt
+
+        following = Following(probe)
+        while asked := following.asked():
+            outputs = await asyncio.gather(
+                *(
+                    self._generate(
+                        TokensPrompt(prompt_token_ids=[*probe.prompts[number], *tail]),
+                        SamplingParams(
+                            temperature=0.0, max_tokens=wanted, ignore_eos=True, logprobs=2, flat_logprobs=False
+                        ),
+                    )
+                    for number, tail, wanted in asked
+                )
+            )
+            for (number, _, _), output in zip(asked, outputs, strict=True):
+                answer = output.outputs[0]
+                best = [
+                    sorted((one.logprob for one in step.values()), reverse=True)[:2] for step in answer.logprobs or ()
+                ]
+                steps = zip(answer.token_ids, best, strict=True)
+                following.heard(number, [(token, first, second) for token, (first, second) in steps])
+        dtype = str(self._engine.model_config.dtype).removeprefix("torch.")
+        return following.judged(tolerance(probe.dtype, dtype, rounding=probe.rounding))
+
+    def _text(self, output: RequestOutput, one: CompletionOutput, sampling: Sampling) -> str:
+        """vLLM's text, which holds no special token; with the marks of thinking where a student has such."""
+        if not self._decoder.keeps_marks:
+            return str(one.text)
+        by_text = isinstance(one.stop_reason, str)
+        ended = one.finish_reason == "stop" and not by_text
+        text = self._decoder.text(one.token_ids[:-1] if ended else one.token_ids, output.prompt_token_ids or ())
+        cut = cut_before(text, sampling.stop) if by_text else None
+        return text if cut is None else cut
+
+    def _request(self, prompt: str, sampling: Sampling) -> tuple[Any, SamplingParams]:
+        """The prompt as it is read, and how it is answered."""
+        from vllm import TokensPrompt
+
+        if sampling.marks is None:
+            return prompt, self._parameters(prompt, sampling, ())
+        read = TokensPrompt(prompt_token_ids=self._encoder.prompt(prompt, sampling.marks))
+        return read, self._parameters(prompt, sampling, (self._encoder.end(sampling.marks.end),))
+
+    def _parameters(self, prompt: str, sampling: Sampling, ends: tuple[int, ...]) -> SamplingParams:
+        """`ends`: tokens that end the answer beside those that the model's files name."""
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        seed = None if sampling.seed is None else int(stable_id(sampling.seed, prompt), 16) % 2**31
+        return SamplingParams(
+            n=sampling.samples,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_tokens=sampling.max_new_tokens,
+            seed=seed,
+            stop=list(sampling.stop),
+            stop_token_ids=list(ends),
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+
+    async def _generate(self, prompt: Any, parameters: SamplingParams) -> RequestOutput:
+        outputs: list[RequestOutput] = [
+            output async for output in self._engine.generate(prompt, parameters, f"student-{next(self._request_ids)}")
+        ]
+        return outputs[-1]

@@ -1,0 +1,149 @@
+"""`POST /v1/answer`: a question in; its answer, the rationale and how many samples agree out.
+
+Owns: the route, its body and its response, and how a student is asked there: as in an evaluation (greedy), or several
+times as in an exam, of which most decide.
+
+Invariants
+- The answer is found by the task's own rule, the one that graded the student; "" is no answer.
+- The question is asked in the form that the student learnt, and nothing else of the request reaches its prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from reasoning.grading.answers import grade
+from reasoning.grading.kinds import rules_for
+from reasoning.grading.majority import same_answers
+from reasoning.prompts.frame import Frame
+from reasoning.prompts.student_forms import StudentForm
+from reasoning.recipe.base import NotNegative, PositiveInt, Section
+from reasoning.records import AnswerKind, Problem, Split, Verdict
+from reasoning.rounds.asking import ask_student
+from reasoning.student.sampling import Completion, PromptRefused, Sampling
+from serve.door.refusals import Refusal
+
+MOST_SAMPLES = 64
+Asked = Callable[[str, Sampling], Awaitable[list[Completion]]]
+
+
+class AnswerSection(Section):
+    """How a task's questions are asked and their answers read: the task's rule, and what the run's recipe says of exams
+    and evaluations. `completion`, `answer_prompt`, `stop` and `answer_stop` are the student's form's."""
+
+    task: str
+    kind: AnswerKind
+    settings: str = ""
+    max_new_tokens: PositiveInt = 256
+    temperature: NotNegative = 0.7
+    top_p: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    completion: str = ""
+    answer_prompt: str | None = None
+    stop: tuple[str, ...] = ()
+    answer_stop: tuple[str, ...] = ()
+
+    def form(self, frame: Frame) -> StudentForm:
+        return StudentForm("served", frame, self.completion, self.answer_prompt, self.stop, self.answer_stop)
+
+    def sampling(self, samples: int) -> Sampling:
+        if samples == 1:
+            return Sampling(max_new_tokens=self.max_new_tokens)
+        temperature = self.temperature or 0.7  # several greedy answers would be one
+        return Sampling(samples, temperature, self.top_p, self.max_new_tokens)
+
+
+class Question(BaseModel):
+    """The body. `samples` above 1 asks several times; `choices` are the texts of the options where the task has such
+    and the question does not letter them; with `gold` the answer is graded."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    question: Annotated[str, Field(min_length=1, pattern=r"\S")]
+    model: str | None = None
+    samples: Annotated[int, Field(ge=1, le=MOST_SAMPLES)] = 1
+    choices: Annotated[list[str], Field(max_length=26)] = Field(default_factory=list)
+    gold: str | None = None
+
+
+class Answered(BaseModel):
+    """The response. `answer` is in its normal form ("" when none was found), `rationale` that of the first sample that
+    gives it. `agreed` of `samples` answers are the same; `agreement` is their share. `complete`: the sample ended by
+    itself. `verdict` and `version` (the weights) are there where they are known."""
+
+    object: Literal["answer"] = "answer"
+    model: str
+    version: str
+    answer: str
+    rationale: str
+    complete: bool
+    agreed: int
+    samples: int
+    agreement: float
+    completion_tokens: int
+    verdict: Verdict | None = None
+
+
+async def answer(
+    asked: Asked, how: AnswerSection, frame: Frame, model: str, version: str, question: Question
+) -> Answered:
+    """Asks the student. Raises `Refusal` for what it cannot read."""
+    problem = Problem(
+        task=how.task,
+        question=question.question.strip(),
+        answer=question.gold or "",
+        answer_kind=how.kind,
+        split=Split.TEST,
+        choices=tuple(question.choices),
+        settings=how.settings,
+    )
+    try:
+        completions = await ask_student(asked, how.form(frame), problem.question, how.sampling(question.samples))
+    except PromptRefused as refused:
+        raise Refusal(
+            400, str(refused).partition(" (prompt starts")[0], code="invalid_value", param="question"
+        ) from None
+    graded = [grade(one.text, one.complete, problem) for one in completions]
+    answers = [found for found, _ in graded]
+    groups = same_answers(answers, rules_for(problem))
+    chosen = groups[0][0] if groups else ""
+    first = answers.index(chosen) if groups else 0
+    return Answered(
+        model=model,
+        version=version,
+        answer=chosen,
+        rationale=_rationale(completions[first].text, how.completion),
+        complete=completions[first].complete,
+        agreed=len(groups[0]) if groups else 0,
+        samples=len(completions),
+        agreement=len(groups[0]) / len(completions) if groups else 0.0,
+        completion_tokens=sum(one.tokens for one in completions),
+        verdict=graded[first][1] if question.gold is not None else None,
+    )
+
+
+def _rationale(text: str, completion: str) -> str:
+    """What a completion says before its answer, by the form's words between the two."""
+    between = completion.partition("{rationale}")[2].partition("{answer}")[0]
+    said, found, _ = text.rpartition(between) if between.strip() else (text, "", "")
+    return (said if found else text).strip()
+
+
+def answer_route(answering: Callable[[Question], Awaitable[Answered]], model: str) -> APIRouter:
+    """The route. What `answering` refuses by a `Refusal` is its response."""
+    router = APIRouter()
+
+    @router.post("/v1/answer", response_model=Answered)
+    async def take_question(question: Question) -> Answered | Response:
+        try:
+            if question.model not in (None, model):
+                message = f"The model `{question.model}` does not exist."
+                raise Refusal(404, message, code="model_not_found", param="model")
+            return await answering(question)
+        except Refusal as refusal:
+            return refusal.response()
+
+    return router

@@ -1,0 +1,248 @@
+"""The door of a served student: ASGI middleware before vLLM's application.
+
+Owns: which requests reach the application, in what form, and what is said to the others.
+
+Invariants
+- Only the routes of `ROUTES` exist. vLLM's others (metrics, tokenizer, scaling, documents) answer 404, also those that
+  a later vLLM adds.
+- A request without a key is told so before its body is read, and no more than the limit of a body is ever held.
+- After the engine's death nothing is answered with 500: 503 says when to try again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serve.door.keys import Keys
+from serve.door.limits import DoorSection
+from serve.door.refusals import Refusal, unavailable
+
+CHAT, COMPLETIONS, ANSWER = "/v1/chat/completions", "/v1/completions", "/v1/answer"
+ROUTES = {
+    "/v1/models": "GET",
+    COMPLETIONS: "POST",
+    CHAT: "POST",
+    ANSWER: "POST",
+    "/health": "GET",
+    "/ready": "GET",
+}
+VERSION = b"x-student-version"
+_OPEN = {"/health", "/ready"}  # without a key: load balancers have none
+
+Body = dict[str, Any]
+
+
+class Door:
+    """`app` behind its door. `alive` says whether the engine is; `ask_again` rewrites the body of a chat (raising
+    `ValueError` with what is wrong with it), None leaves chats as they are."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: DoorSection,
+        keys: Keys | None,
+        alive: Callable[[], bool],
+        ask_again: Callable[[Body], Body] | None = None,
+        version: str = "",
+    ) -> None:
+        self._app, self._limits, self._keys, self._alive, self._ask_again = app, limits, keys, alive, ask_again
+        self.version = version  # of the weights, told with each answer
+        self.ongoing = 0  # requests that the application has and has not answered
+        self._open, self._quiet = asyncio.Event(), asyncio.Event()
+        self._open.set()
+        self._quiet.set()
+
+    @asynccontextmanager
+    async def closed(self, within_s: float) -> AsyncIterator[None]:
+        """A time in which the application has no request: those that it has are answered first, those that come wait.
+        Raises `TimeoutError` where they are not answered within `within_s`."""
+        self._open.clear()
+        try:
+            if not await self.quiet(within_s):
+                raise TimeoutError(f"requests were still being answered after {within_s:g} s")
+            yield
+        finally:
+            self._open.set()
+
+    async def quiet(self, within_s: float) -> bool:
+        """Waits for the requests that the application has; whether they were answered in time."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._quiet.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            path = self._let_in(scope)
+            if path in _OPEN:
+                await self._tell_health(send)
+                return
+            if scope["method"] == "POST":
+                receive = await self._with_body(path, scope, receive)
+        except Refusal as refusal:
+            await refusal.answer(send)
+        except _Gone:
+            return
+        else:
+            await self._answer(scope, receive, send)
+
+    def _let_in(self, scope: Scope) -> str:
+        """The path of a request that may come in. Raises `Refusal`."""
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        method = ROUTES.get(path)
+        if method is None:
+            raise Refusal(404, f"there is no {path} here; there are {', '.join(ROUTES)}", code="not_found")
+        headers = Headers(scope=scope)
+        asked = scope["method"]
+        if asked == "OPTIONS" and "access-control-request-method" in headers:
+            return str(path)  # a browser's question, which has no key and gets no answer of the student's
+        if asked != method:
+            raise Refusal(405, f"{path} takes {method}", code="method_not_allowed", headers={"allow": method})
+        if self._keys is not None and path not in _OPEN and not self._keys.let_in(headers.get("authorization")):
+            raise Refusal(
+                401,
+                "a key is needed, as the header Authorization: Bearer KEY",
+                "authentication_error",
+                "invalid_api_key",
+                headers={"www-authenticate": "Bearer"},
+            )
+        return str(path)
+
+    async def _tell_health(self, send: Send) -> None:
+        if not self._alive():
+            await unavailable().answer(send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _with_body(self, path: str, scope: Scope, receive: Receive) -> Receive:
+        """Reads the body; what is received from then on begins with it. Raises `Refusal`, `_Gone`."""
+        content = await self._read(Headers(scope=scope).get("content-length", ""), receive)
+        parsed = _parsed(content)
+        if parsed is not None:
+            self._check(path, parsed)
+            if path == CHAT and self._ask_again is not None:
+                content = _rewritten(self._ask_again, parsed)
+                scope["headers"] = [
+                    (name, str(len(content)).encode() if name == b"content-length" else value)
+                    for name, value in scope["headers"]
+                ]
+        given = False
+
+        async def again() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": content, "more_body": False}
+
+        return again
+
+    async def _read(self, announced: str, receive: Receive) -> bytes:
+        if announced.isdecimal() and (len(announced) > 18 or int(announced) > self._limits.body_bytes):
+            raise self._too_large()
+        parts, size = [], 0
+        try:
+            async with asyncio.timeout(self._limits.body_s):
+                while True:
+                    message = await receive()
+                    if message["type"] != "http.request":
+                        raise _Gone
+                    part = message.get("body", b"")
+                    size += len(part)
+                    if size > self._limits.body_bytes:
+                        raise self._too_large()
+                    parts.append(part)
+                    if not message.get("more_body", False):
+                        return b"".join(parts)
+        except TimeoutError:
+            seconds = f"{self._limits.body_s:g} s"
+            raise Refusal(
+                408, f"the body did not arrive within {seconds}", code="timeout", headers={"connection": "close"}
+            ) from None
+
+    def _too_large(self) -> Refusal:
+        limit = self._limits.body_bytes
+        return Refusal(413, f"a body has at most {limit} bytes here", code="too_large", headers={"connection": "close"})
+
+    def _check(self, path: str, body: Body) -> None:
+        prompts = body.get("prompt")
+        several = isinstance(prompts, list) and bool(prompts) and not isinstance(prompts[0], int)
+        count = len(prompts) if several and isinstance(prompts, list) else 1
+        wanted = max((n for name in ("n", "best_of", "samples") if isinstance(n := body.get(name), int)), default=1)
+        if count * max(wanted, 1) > self._limits.samples:
+            raise Refusal(
+                400, f"{path}: a request gets at most {self._limits.samples} answers here", code="too_many", param="n"
+            )
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Has the application answer, within the time that an answer has."""
+        await self._open.wait()
+        if not self._alive():
+            await unavailable().answer(send)
+            return
+        started, dead = False, False
+        version = (VERSION, self.version.encode("ascii", "replace"))
+
+        async def put(message: Message) -> None:
+            nonlocal started, dead
+            if message["type"] == "http.response.start":
+                dead = message["status"] >= 500 and not self._alive()
+                message = {**message, "headers": [*message.get("headers", ()), version]}
+            if not dead:
+                started = True
+                await send(message)
+
+        self.ongoing += 1
+        self._quiet.clear()
+        try:
+            async with asyncio.timeout(self._limits.answer_s):
+                await self._app(scope, receive, put)
+        except TimeoutError:
+            if not started:
+                await Refusal(504, f"no answer within {self._limits.answer_s:g} s", "server_error", "timeout").answer(
+                    send
+                )
+                return
+            raise
+        finally:
+            if dead:
+                await unavailable().answer(send)
+            self.ongoing -= 1
+            if not self.ongoing:
+                self._quiet.set()
+
+
+class _Gone(Exception):
+    """The client left before its body was whole."""
+
+
+def _parsed(content: bytes) -> Body | None:
+    """The body as JSON's object; None for anything else, which the application refuses in its own words."""
+    try:
+        parsed = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def _rewritten(ask_again: Callable[[Body], Body], body: Body) -> bytes:
+    try:
+        return json.dumps(ask_again(body)).encode()
+    except ValueError as error:
+        raise Refusal(400, str(error), code="invalid_value", param="messages") from error

@@ -1,0 +1,40 @@
+"""Which weights a served student answers with, and which it had before.
+
+Owns: the `user_config` of its deployment. Ray Serve keeps it, so that a replica that is started later answers with the
+weights that were promoted last.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from reasoning.recipe.base import Section
+
+KEPT = 10  # how many promotions can be taken back
+
+
+class Checkpoint(Section):
+    """Weights: `version` names them to people and in responses, `probe` is the file that proves them, if there is
+    one."""
+
+    version: str
+    checkpoint: str
+    probe: str | None = None
+
+
+class Weights(Checkpoint):
+    """The weights that answer; `earlier` are those that did before, the last ones last."""
+
+    earlier: tuple[Checkpoint, ...] = ()
+
+    def followed_by(self, next: Checkpoint) -> Self:
+        """The weights after a promotion of `next`."""
+        now = Checkpoint(version=self.version, checkpoint=self.checkpoint, probe=self.probe)
+        return type(self)(**next.model_dump(), earlier=(*self.earlier, now)[-KEPT:])
+
+    def before(self) -> Self | None:
+        """The weights after the last promotion is taken back; None where there was none."""
+        if not self.earlier:
+            return None
+        *others, last = self.earlier
+        return type(self)(**last.model_dump(), earlier=tuple(others))

@@ -1,0 +1,142 @@
+"""A question is asked in the student's form and answered by the task's rule, once or by majority."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from reasoning.prompts.frame import Frame
+from reasoning.records import AnswerKind, Verdict
+from reasoning.student.sampling import Completion, PromptRefused, Sampling
+from serve.answering import Answered, AnswerSection, Question, answer, answer_route
+from serve.door.refusals import Refusal
+from tests.serve.door.asgi import asked
+
+FRAME = Frame.around("Question: ", "\nReasoning:")
+HOW = AnswerSection(task="sums", kind=AnswerKind.NUMBER, completion=" {rationale}\nAnswer: {answer}", max_new_tokens=9)
+
+
+class Student:
+    """Answers with given texts, and notes how it was asked."""
+
+    def __init__(self, *texts: str, complete: bool = True) -> None:
+        self.texts, self.complete = texts, complete
+        self.asked: list[tuple[str, Sampling]] = []
+
+    async def __call__(self, prompt: str, sampling: Sampling) -> list[Completion]:
+        self.asked.append((prompt, sampling))
+        return [Completion(text, self.complete, 5) for text in self.texts]
+
+
+def answered(student: Any, how: AnswerSection = HOW, **question: Any) -> Answered:
+    body = Question.model_validate({"question": " 1 + 1? ", **question})
+    return asyncio.run(answer(student, how, FRAME, "mine", "round-2", body))
+
+
+def test_one_greedy_answer_with_its_rationale() -> None:
+    student = Student(" One and one is two.\nAnswer: 2")
+    found = answered(student)
+    assert (found.answer, found.rationale, found.complete) == ("2", "One and one is two.", True)
+    assert (found.agreed, found.samples, found.agreement, found.completion_tokens) == (1, 1, 1.0, 5)
+    assert (found.model, found.version, found.verdict) == ("mine", "round-2", None)
+    ((prompt, sampling),) = student.asked
+    assert prompt == "Question: 1 + 1?\nReasoning:"
+    assert (sampling.temperature, sampling.samples, sampling.max_new_tokens) == (0.0, 1, 9)
+
+
+def test_most_of_several_decide() -> None:
+    student = Student(" a\nAnswer: 3", " b\nAnswer: 2", " c\nAnswer: 2.0", " nothing")
+    found = answered(student, samples=4)
+    assert (found.answer, found.rationale, found.agreed, found.agreement) == ("2", "b", 2, 0.5)
+    assert found.completion_tokens == 20 and student.asked[0][1].temperature == 0.7
+
+
+def test_no_answer_is_said_so() -> None:
+    found = answered(Student(" I do not know."))
+    assert (found.answer, found.rationale, found.agreed, found.agreement) == ("", "I do not know.", 0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "complete", "verdict"),
+    [
+        (" x\nAnswer: 2", True, Verdict.CORRECT),
+        (" x\nAnswer: 3", True, Verdict.WRONG),
+        (" x", True, Verdict.NO_ANSWER),
+        (" x\nAnswer: 2", False, Verdict.TRUNCATED),
+    ],
+)
+def test_with_gold_it_is_graded(text: str, complete: bool, verdict: Verdict) -> None:
+    assert answered(Student(text, complete=complete), gold="2").verdict is verdict
+
+
+def test_a_form_in_two_steps_asks_twice() -> None:
+    how = HOW.model_copy(update={"answer_prompt": "\nTherefore, the answer is", "stop": ("\n",)})
+    student = Student(" 2")
+    found = answered(student, how)
+    assert [sampling.stop for _, sampling in student.asked] == [("\n",), ()]
+    assert student.asked[1][0].endswith("\nTherefore, the answer is") and found.answer == "2"
+
+
+def test_options_that_the_request_gives_are_read() -> None:
+    how = AnswerSection(task="which", kind=AnswerKind.CHOICE)
+    assert answered(Student(" It is the house."), how, choices=["a hen", "a house"]).answer == "B"
+
+
+def test_a_question_that_is_too_long_is_the_clients_fault() -> None:
+    async def refuses(prompt: str, sampling: Sampling) -> list[Completion]:
+        raise PromptRefused(f"longer than 512 tokens (prompt starts {prompt!r})")
+
+    with pytest.raises(Refusal) as refusal:
+        answered(refuses)
+    assert (refusal.value.status, refusal.value.message) == (400, "longer than 512 tokens")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"question": ""},
+        {"question": " \n"},
+        {"question": 1},
+        {"question": "x", "samples": 65},
+        {"question": "x", "samples": 0},
+        {"question": "x", "choices": ["a"] * 27},
+        {"question": "x", "temperature": 1},
+    ],
+)
+def test_a_body_that_is_no_question_is_refused(body: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Question.model_validate(body)
+
+
+def test_the_route_is_in_the_applications_schema() -> None:
+    async def answering(question: Question) -> Answered:
+        raise NotImplementedError
+
+    app = FastAPI()
+    app.include_router(answer_route(answering, "mine"))
+    assert set(app.openapi()["paths"]) == {"/v1/answer"}
+    assert set(app.openapi()["components"]["schemas"]["Question"]["properties"]) == set(Question.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"question": "x"}, 400, "too_long"),
+        ({"question": "x", "model": "mine"}, 400, "too_long"),
+        ({"question": "x", "model": "other"}, 404, "model_not_found"),
+    ],
+)
+def test_a_refusal_is_the_routes_response(body: dict[str, Any], status: int, code: str) -> None:
+    async def answering(question: Question) -> Answered:
+        raise Refusal(400, "it is longer than the student reads", code="too_long")
+
+    app = FastAPI()
+    app.include_router(answer_route(answering, "mine"))
+    reply = asked(app, "POST", "/v1/answer", json.dumps(body).encode(), {"content-type": "application/json"})
+    assert reply.status == status and reply.error["code"] == code
