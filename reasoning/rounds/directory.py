@@ -154,7 +154,7 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
             self._refuse_changed_template(template, recipe.student.model)
             self._write_recipe(recipe)
             return True
-        if self.path.exists() and any(self.path.iterdir()):
+        if not self._holds_at_most_a_cut_off_claim(used):
             raise RunDirectoryError(
                 f"{self.path}: is not empty and not a run directory (no recipe.yaml). Give this run another `name` "
                 "or `storage.path`."
@@ -167,6 +167,16 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
             self._template_copy.write_bytes(template.encode("utf-8"))
         self._write_recipe(recipe)  # last: with it the directory is a run's
         return False
+
+    def _holds_at_most_a_cut_off_claim(self, used: Mapping[str, Path]) -> bool:
+        """Whether all that is here is what a claim of the same files leaves that was killed before it wrote the
+        recipe."""
+        if not self.path.exists():
+            return True
+        copies = {self._template_copy, *(self._copy_of(key, file.suffix) for key, file in used.items())}
+        begun = f".{self.recipe_file.name}."
+        others = {entry for entry in self.path.iterdir() if not entry.name.startswith(begun)} - {self.prompts}
+        return not others and (not self.prompts.exists() or set(self.prompts.iterdir()) <= copies)
 
     def _copy_of(self, key: str, suffix: str = ".yaml") -> Path:
         return self.prompts / f"{key}{suffix if key.startswith('learning.imported') else '.yaml'}"

@@ -51,6 +51,25 @@ def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.parametrize(
+    "left", [[], ["prompts/"], ["prompts/student.prompt.yaml"], ["prompts/", ".recipe.yaml.0a1b2c3d.part"]]
+)
+def test_a_claim_that_was_killed_is_made_by_the_next_one(tmp_path: Path, left: list[str]) -> None:
+    directory, recipe = RunDirectory(tmp_path / "run"), parse_recipe("", "a.yaml")
+    directory.path.mkdir()
+    for name in left:
+        (directory.path / name).parent.mkdir(exist_ok=True)
+        (directory.path / name).mkdir() if name.endswith("/") else (directory.path / name).write_text("promp")
+    assert directory.claim(recipe) is False and directory.claim(recipe) is True
+
+
+def test_prompts_that_are_somebodys_own_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "mine.yaml").write_text("prompt: 'Q: {question}'")
+    with pytest.raises(RunDirectoryError, match="not a run directory"):
+        RunDirectory(tmp_path).claim(parse_recipe("", "a.yaml"))
+
+
 def test_a_line_cut_off_by_a_crash_is_absent_and_replaced(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
     directory.append(RECORDS[0])
