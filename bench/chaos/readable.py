@@ -5,12 +5,13 @@ Owns: the watcher that opens every file again and again while a run writes, and 
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from actors.journal.audit import audit
@@ -19,6 +20,7 @@ from reasoning.records import Attempt, Rationale
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
 from reasoning.rounds.phase_order import Phase, phases_of
 from reasoning.rounds.requests import shown_mistakes
+from reasoning.student.probe import load_probe
 
 LOOK_EVERY_S = 0.5
 
@@ -51,33 +53,48 @@ class Watcher(threading.Thread):
                 self._directory.recipe()
         except (RunDirectoryError, OSError) as error:
             self.unreadable.append(f"{type(error).__name__}: {error}")
-        for table in sorted(self._directory.path.glob("round-*/*.parquet")):
-            try:
-                pq.read_table(table)
-            except FileNotFoundError:  # a phase that is done again removes its own unfinished files
-                continue
-            except (pa.ArrowException, OSError) as error:
-                self.unreadable.append(f"{table}: {type(error).__name__}: {error}")
+        for file, read in READERS.items():
+            for path in sorted(self._directory.path.glob(f"round-*/{file}")):
+                try:
+                    read(path)
+                except Exception as error:  # noqa: BLE001 - whatever a reader raises, the file cannot be read
+                    if path.exists():  # a phase that is done again removes its own unfinished files
+                        self.unreadable.append(f"{path}: {type(error).__name__}: {error}")
         if self._directory.journal.exists():
             try:
-                answered(self._directory.journal)
+                asked_again(self._directory.journal)
             except sqlite3.Error as error:
                 if "no such table" not in str(error):  # in the moment in which it is made
                     self.unreadable.append(f"{self._directory.journal}: {error}")
 
 
-def answered(journal: Path) -> dict[str, int]:
-    """How often each request that has its reply was sent."""
+def _read_weights(path: Path) -> None:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as weights:  # checks that the file is as long as its head says
+        weights.get_tensor(list(weights.keys())[-1])
+
+
+READERS: Mapping[str, Callable[[Path], object]] = {
+    "*.parquet": pq.read_table,
+    "student/*.safetensors": _read_weights,
+    "student/*.json": lambda path: json.loads(path.read_text(encoding="utf-8")),
+    "probe.json": load_probe,
+    "losses.jsonl": lambda path: [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()],
+}
+
+
+def asked_again(journal: Path) -> int:
+    """How many sendings the journal has of requests whose reply it had before."""
     if not journal.exists():
-        return {}
-    with sqlite3.connect(f"file:{journal}?mode=ro", uri=True) as db:
-        return dict(db.execute("SELECT key, sends FROM calls WHERE status = 'answered'").fetchall())
-
-
-def asked_again(before: Mapping[str, int], journal: Path) -> int:
-    """How many of the requests that had their reply `before` were sent once more."""
-    now = answered(journal)
-    return sum(now.get(key, 0) != sends for key, sends in before.items())
+        return 0
+    later = "old.key = new.key AND old.outcome = 'answered' AND old.ended_at < new.started_at"
+    with contextlib.closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as db:
+        return int(
+            db.execute(
+                f"SELECT COUNT(*) FROM sends new WHERE EXISTS (SELECT 1 FROM sends old WHERE {later})"
+            ).fetchone()[0]
+        )
 
 
 def faults(directory: RunDirectory, rounds: int) -> list[str]:

@@ -1,7 +1,8 @@
-"""A part is found among the processes of the nodes alone, and what is killed takes its children along."""
+"""A part is found among the processes of the nodes alone, and a lost machine takes all its processes along."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -9,24 +10,29 @@ from pathlib import Path
 
 import psutil
 
-from bench.chaos.machines import Cluster, kill_tree, tree
+from bench.chaos.machines import MARK, Cluster, kill_marked, tree
 
 
 def test_a_cluster_that_was_not_started_has_no_parts(tmp_path: Path) -> None:
-    cluster = Cluster(workers=1, cpus=1, log=tmp_path / "nodes.log")
-    assert cluster.parts("engine") == [] and not cluster.parts_alive()
+    cluster = Cluster(workers=1, cpus=1, folder=tmp_path)
+    assert cluster.parts("engine") == [] and cluster.parts_there() == [] and not cluster.is_whole
     cluster.lose_all()
 
 
-def test_a_tree_is_killed_whole() -> None:
-    sleep = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
-    parent = subprocess.Popen([sys.executable, "-c", sleep])
-    until = time.monotonic() + 20
-    while len(tree(parent.pid)) < 2 and time.monotonic() < until:
-        time.sleep(0.01)
-    child = tree(parent.pid)[1].pid
-    kill_tree(parent.pid)
+def test_a_machine_is_killed_whole_with_what_has_lost_its_parent() -> None:
+    """The parent ends at once; its child is no descendant of anything by then."""
+    child = "import time; time.sleep(60)"
+    program = f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {child!r}]).pid)"
+    variables = os.environ | {MARK: "a machine"}
+    parent = subprocess.Popen([sys.executable, "-c", program], env=variables, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    orphan = int(parent.stdout.readline())
     parent.wait(20)
-    while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < until + 20
+    assert tree(parent.pid) == [] and psutil.pid_exists(orphan)
+    kill_marked(parent.pid, "another machine")
+    assert psutil.pid_exists(orphan)
+    kill_marked(parent.pid, "a machine")
+    until = time.monotonic() + 20
+    while psutil.pid_exists(orphan) and psutil.Process(orphan).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < until
         time.sleep(0.01)
