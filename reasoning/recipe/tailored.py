@@ -92,6 +92,8 @@ class RunRecipe(Section):
         provider makes a user change on the way (`send_seed`, a temperature that a model does not take) is not among
         them."""
         mine, theirs = self.identity(), other.identity()
+        for one in (mine, theirs):  # `keep`: a run that began before near questions were left out goes on with them
+            one["task"].pop("near_test", None)
         for teacher, another in _teachers_in(mine, theirs):
             if None in (teacher.get("temperature"), another.get("temperature")):
                 teacher.pop("temperature", None), another.pop("temperature", None)

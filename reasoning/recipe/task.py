@@ -208,6 +208,13 @@ class TaskSection(Section):
             "in paper B's table."
         ),
     )
+    near_test: Literal["leave_out", "keep"] = Field(
+        default="leave_out",
+        description=(
+            "Of a task of your own: a training question that is a test question but for a few words (the same numbers, "
+            "the same answer) leaves train and is listed, or (`keep`) is learnt from."
+        ),
+    )
     train: PositiveInt | None = Field(
         default=None,
         description=("Use at most this many training questions. Default: all; of a generated task, a fixed number."),
@@ -220,12 +227,18 @@ class TaskSection(Section):
         description="Use at most this many test questions. Default: all; of a generated task, a fixed number.",
     )
 
+    @model_serializer(mode="wrap")
+    def _without_near_test_unless_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A run's identity is that of a recipe written before there was this key."""
+        content: dict[str, Any] = handler(self)
+        return content if self.near_test == "keep" else {k: v for k, v in content.items() if k != "near_test"}
+
     @model_validator(mode="after")
     def _source_has_its_place(self) -> TaskSection:
         if self.source == "file" and self.path is None and self.test_path is None:
             raise ValueError("source: file needs path, the task's published file or the folder that holds it")
         if self.source == "generated":
-            keys = ("path", "test_path", "splits", "form", "shots", "split", "repeated")
+            keys = ("path", "test_path", "splits", "form", "shots", "split", "repeated", "near_test")
             given = [key for key in keys if getattr(self, key) != TaskSection.model_fields[key].default]
             if given:
                 raise ValueError(f"source: generated takes no {given[0]}; use source: file for published data")

@@ -5,7 +5,8 @@ Owns: which questions are train, validation and test, and what a reader of the r
 Invariants
 - Validation is always cut from train, by the seed. Test is never cut, drawn or chosen by anything of the run: the same
   task has the same test questions in every run.
-- No question is in two splits, and none twice in one (a recipe may count repeated test questions, see `repeated`).
+- No question is in two splits, and none twice in one (a recipe may count repeated test questions, see `repeated`); of a
+  task of the user's own, no training question is a test question in other words (see `near_test`).
 - Without a split of the source's own, the split is that of a rule of `reasoning.tasks.splits`: paper B's (2212.10071).
 - What cannot be used is refused here, all of it at once, before a run starts.
 """
@@ -26,7 +27,8 @@ from reasoning.tasks.data_files.reading import read_path
 from reasoning.tasks.data_files.source_row import MAX_ROW, SourceRow
 from reasoning.tasks.families import FAMILIES, FamilyExhaustedError, problems
 from reasoning.tasks.missing_fields import without_fields
-from reasoning.tasks.repetitions import Kept, Record, without_repetitions
+from reasoning.tasks.repetitions.near import Question, answers_told, near_the_test
+from reasoning.tasks.repetitions.same import Kept, Record, without_repetitions
 from reasoning.tasks.rows import Stated, read_row
 from reasoning.tasks.sources import HubDataset, read_hub
 from reasoning.tasks.splits import (
@@ -71,6 +73,8 @@ def load_problems(task: TaskSection, seed: int, *, learns: bool = True) -> TaskD
         all_of_test=task.repeated == "keep",
         published=not spec.own,
     )
+    if spec.own and task.near_test == "leave_out":
+        kept = _without_near_ones(kept)
     places = {record.key: i for i, record in kept.train.items()}
     shots = [places[key] for key in dict.fromkeys(records[i].key for i in shot_order(train)) if key in places]
     return _data(spec, task, seed, kept, shots[: task.shots or 0], [*told, *notes, *kept.notes], learns)
@@ -244,6 +248,21 @@ def _stated(spec: TaskSpec, row: SourceRow, shuffle: random.Random | None) -> St
             what = f"its answer {gold[:40]!r} is not {spec.rules.description}"
             raise DataError(row.place, what, cure)
     return stated
+
+
+def _without_near_ones(kept: Kept) -> Kept:
+    """Train without the questions that are test questions in other words."""
+    tests = (_comparable(record) for record, occurrence in kept.test if not occurrence)
+    near, notes = near_the_test({i: _comparable(record) for i, record in kept.train.items()}, tests)
+    train = {i: record for i, record in kept.train.items() if i not in near}
+    return Kept(train, kept.test, (*kept.notes, *notes))
+
+
+def _comparable(record: Record) -> Question:
+    """A question by its words, without its options."""
+    stated = record.stated
+    answers = answers_told((stated.answer, *stated.aliases), stated.choices)
+    return Question(stated.stem or stated.question, answers, record.place)
 
 
 # Problems -----------------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from reasoning.grading.kinds import KINDS, rules_for
 from reasoning.grading.options import LETTERS
 from reasoning.prompts.headings import ATTEMPT_HEADING, MISTAKE_HEADING, one_block
 from reasoning.records import AnswerKind, Problem, Split
+from reasoning.tasks.repetitions.near import NearQuestions, Question, answers_told
 from reasoning.teacher.thinking import split_thinking
 
 # The reply -------------------------------------------------------------------------------------------------------
@@ -148,9 +149,12 @@ class ProposalFilter:
     def __init__(self, known: Iterable[Problem], own_split: Callable[[str], Split] | None = None) -> None:
         """`known`: every question of train, validation and test, and the new ones of earlier rounds. `own_split`, for a
         generated task, says which split a question that was never drawn belongs to
-        (`reasoning.tasks.families.split_of`)."""
+        (`reasoning.tasks.families.split_of`). Without it, what is a held-out question in other words is held out."""
+        known = list(known)
         self._own_split = own_split
         self._splits: dict[str, Split] = {}
+        held_out = [problem for problem in known if problem.split is not Split.TRAIN and own_split is None]
+        self._held_out = NearQuestions(_comparable(one, one.golds) for one in held_out)
         longest = 0
         for problem in known:
             key = question_key(problem.question, problem.answer_kind)
@@ -175,7 +179,7 @@ class ProposalFilter:
         split = self._splits.get(key)
         if split is Split.TRAIN:
             return ProposalOutcome.REPEATED
-        if split is not None or self._is_held_out(proposal.question):
+        if split is not None or self._is_held_out(proposal):
             return ProposalOutcome.HELD_OUT
         if KINDS[proposal.answer_kind].has_options and not _differ(proposal.choices):
             return ProposalOutcome.NO_CHOICES
@@ -183,18 +187,29 @@ class ProposalFilter:
             return ProposalOutcome.NO_ANSWER
         return ProposalOutcome.MALFORMED if _UNREADABLE in proposal.answer + proposal.rationale else None
 
-    def _is_held_out(self, question: str) -> bool:
-        return self._own_split is not None and self._own_split(" ".join(question.split())) is not Split.TRAIN
+    def _is_held_out(self, proposal: Proposal) -> bool:
+        if self._own_split is not None:
+            return self._own_split(" ".join(proposal.question.split())) is not Split.TRAIN
+        return bool(self._held_out.near(_comparable(proposal, (proposal.answer,))))
+
+
+def _comparable(asked: Problem | Proposal, golds: tuple[str, ...]) -> Question:
+    return Question(_story(asked.question, asked.answer_kind), answers_told(golds, asked.choices), "")
 
 
 def question_key(question: str, kind: AnswerKind) -> str:
     """What two questions have in common that are the same one: their words, numbers and signs of calculation. Case,
     spaces and punctuation do not count, and of a multiple-choice question only what stands before its choices."""
-    marks = _option_marks(question) if KINDS[kind].has_options else []
-    story = question[: marks[0].start()] if marks else question
+    story = _story(question, kind)
     plain = unicodedata.normalize("NFKC", story).casefold()
     words = " ".join(_PUNCTUATION.sub("", plain).split())
-    return _BEFORE_CHOICES.sub("", words) if marks else words
+    return words if story is question else _BEFORE_CHOICES.sub("", words)
+
+
+def _story(question: str, kind: AnswerKind) -> str:
+    """What stands before the choices of a multiple-choice question; any other question whole."""
+    marks = _option_marks(question) if KINDS[kind].has_options else []
+    return question[: marks[0].start()] if marks else question
 
 
 def _differ(choices: tuple[str, ...]) -> bool:

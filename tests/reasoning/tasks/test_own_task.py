@@ -211,6 +211,43 @@ def test_any_rows_become_disjoint_splits_or_name_their_lines(
         assert all(parts) and not parts[0] & parts[1] and not (parts[0] | parts[1]) & parts[2]
 
 
+LONG = "A shop sells {} pens on Monday, {} pens on Tuesday and no pens at all on Sunday. How many pens is that in all?"
+
+
+@pytest.mark.parametrize("near_test", ["leave_out", "keep"])
+def test_a_training_question_that_is_a_test_question_in_other_words_is_left_out_and_listed(
+    tmp_path: Path, near_test: str
+) -> None:
+    train = [{"q": LONG.format(n, n + 1), "a": 2 * n + 1} for n in range(30)]
+    test = [{"q": LONG.format(n, n + 1), "a": 2 * n + 1} for n in range(100, 110)]
+    copied = {"q": LONG.format(104, 105).replace("in all", "altogether"), "a": 209}
+    files = jsonl(tmp_path / "train.jsonl", [*train, copied]), jsonl(tmp_path / "test.jsonl", test)
+    data = load_problems(task(files[0], test_path=files[1], near_test=near_test), 0)
+    assert len(data.test) == 10 and len(data.train) + len(data.validation) == (30 if near_test == "leave_out" else 31)
+    places = f"{files[0]}, line 31 like {files[1]}, line 5"
+    told = (f"1 training question is left out, being nearly the same as a test question: {places}.",)
+    assert data.notes == (told if near_test == "leave_out" else ())
+
+
+def test_the_order_of_options_does_not_make_another_question(tmp_path: Path) -> None:
+    asked = "Which of these four animals lays eggs and has a flat bill like that of a duck?"
+    row = {"q": asked, "a": "platypus", "c": ["platypus", "bat"]}
+    other = [{"q": f"Which is number {n}?", "a": "bat", "c": ["bat", "cat"]} for n in range(6)]
+    files = (
+        jsonl(tmp_path / "train.jsonl", [*other, {**row, "q": asked.upper(), "c": ["bat", "platypus"]}]),
+        jsonl(tmp_path / "test.jsonl", [row]),
+    )
+    data = load_problems(task(files[0], "choice", test_path=files[1], form={"choices": "c"}), 0)
+    assert len(data.train) + len(data.validation) == 6 and len(data.notes) == 1
+
+
+def test_whether_near_questions_are_kept_may_change_when_a_run_goes_on() -> None:
+    text = "name: r\ntask: {{name: mine, source: file, path: x.jsonl, form: {{question: q, answer: a, kind: text}}{}}}"
+    before, after = (parse_recipe(text.format(more), "r") for more in ("", ", near_test: keep"))
+    assert before.differences(after) == after.differences(before) == []
+    assert "near_test" not in json.dumps(before.identity())
+
+
 def test_the_recipe_of_the_repository_runs_on_its_own_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     recipe = load_recipe(Path("recipes/own_task.yaml"))

@@ -222,6 +222,18 @@ def test_a_held_out_question_stays_so_when_it_is_also_a_training_question() -> N
         assert ProposalFilter(known).fault(replace(MARY, question=APPLES)) is ProposalOutcome.HELD_OUT
 
 
+def test_a_held_out_question_in_other_words_is_held_out_but_not_one_with_other_numbers() -> None:
+    text = "A farmer has 12 cows and buys 7 more at the market on Friday. How many cows does the farmer have now?"
+    held = train(text, "19", split=Split.TEST)
+    for asked, fate in (
+        (text.replace("A farmer", "One farmer"), ProposalOutcome.HELD_OUT),
+        (text.replace("now", "in the end"), ProposalOutcome.HELD_OUT),
+        (text.replace("12", "11"), None),
+        (text.replace("cows", "tractors with two seats each"), None),
+    ):
+        assert ProposalFilter([held]).fault(Proposal(asked, "r.", "19", held.answer_kind)) is fate
+
+
 def test_other_choices_do_not_make_another_question() -> None:
     known = train("Who ran? Answer Choices: (A) Ann. (B) Bob.", "A", CHOICE, choices=("Ann", "Bob"), split=Split.TEST)
     for asked in ("Who ran? (A) Bob (B) Ann", "Who ran?\nAnswer choices:\n(A) Cleo\n(B) Bob", known.question):
