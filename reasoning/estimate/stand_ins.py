@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reasoning.grading.extraction.numbers import with_another_digit
 from reasoning.grading.kinds import rules_for
+from reasoning.grading.numbers.gold_numbers import with_another_digit
 from reasoning.prompts.headings import one_block, read_reply
 from reasoning.prompts.student_forms import StudentForm
 from reasoning.records import Mistake, Problem

@@ -18,8 +18,8 @@ from functools import lru_cache
 
 from reasoning.grading.extraction.found_answer import FoundAnswer, How
 from reasoning.grading.extraction.mathematics import plain
-from reasoning.grading.extraction.numbers import stated_number
 from reasoning.grading.extraction.numerals import plain_numerals
+from reasoning.grading.numbers.numbers import stated_number
 from reasoning.grading.options import LETTERS
 
 _LONGEST_TEXT = 400  # characters of an option's text that are looked for

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from reasoning.grading.extraction.numbers import number_text
 from reasoning.grading.kinds.alternatives import written_list
+from reasoning.grading.numbers.gold_numbers import number_text
 from reasoning.grading.options import LETTERS, given
 
 _LABELS, _TEXTS = ("label", "key", "letter", "id"), ("text", "value", "content", "option")

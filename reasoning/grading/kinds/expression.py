@@ -15,10 +15,9 @@ from typing import Any
 
 from reasoning.grading.extraction.equal_expressions import equal_expressions
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, FoundAnswer, How, first_line, settled
-from reasoning.grading.extraction.gold_numbers import gold_number
-from reasoning.grading.extraction.numbers import number_text, with_another_digit
 from reasoning.grading.kinds.number import Number
 from reasoning.grading.kinds.rules import AnswerRules
+from reasoning.grading.numbers.gold_numbers import gold_number, number_text, with_another_digit
 from reasoning.grading.options import NO_OPTIONS, RowOptions
 
 _MATHEMATICS = re.compile(r"\$\$([^$]{1,400})\$\$|\$([^$]{1,400})\$|\\\((.{1,400}?)\\\)|\\\[(.{1,400}?)\\\]", re.DOTALL)

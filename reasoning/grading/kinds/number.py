@@ -1,7 +1,7 @@
 """A number, in digits or in words. Normal form: no commas, currency or trailing zeros, "." before decimals.
 
 Owns: what counts as a number given as an answer. How a number is found in a text is
-`reasoning.grading.extraction.numbers`.
+`reasoning.grading.numbers.numbers`.
 
 Invariant: numbers compare as numbers: 18.00 is 18.
 """
@@ -15,18 +15,16 @@ from fractions import Fraction
 from typing import Any
 
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, FoundAnswer, How, settled
-from reasoning.grading.extraction.gold_numbers import gold_number
 from reasoning.grading.extraction.mathematics import decimal
-from reasoning.grading.extraction.numbers import (
+from reasoning.grading.kinds.rules import AnswerRules
+from reasoning.grading.numbers.gold_numbers import gold_number, number_text, with_another_digit
+from reasoning.grading.numbers.numbers import (
     every_number,
     is_number_alone,
     last_number,
-    number_text,
     stated_number,
-    with_another_digit,
 )
-from reasoning.grading.extraction.units import in_unit
-from reasoning.grading.kinds.rules import AnswerRules
+from reasoning.grading.numbers.units import in_unit
 from reasoning.grading.options import NO_OPTIONS, RowOptions
 
 CLOSE = 1e-6  # what paper B allows between two floats

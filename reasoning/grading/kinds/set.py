@@ -15,12 +15,11 @@ from itertools import takewhile
 from typing import Any
 
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, FoundAnswer, How, settled
-from reasoning.grading.extraction.gold_numbers import gold_number
 from reasoning.grading.extraction.mathematics import plain
-from reasoning.grading.extraction.numbers import number_text
 from reasoning.grading.kinds.alternatives import written_list
 from reasoning.grading.kinds.number import Number
 from reasoning.grading.kinds.rules import AnswerRules
+from reasoning.grading.numbers.gold_numbers import gold_number, number_text
 from reasoning.grading.options import NO_OPTIONS, RowOptions
 
 NOTHING = "none"

@@ -14,8 +14,8 @@ from typing import Any
 from reasoning.grading.extraction.denials import is_denied
 from reasoning.grading.extraction.found_answer import FoundAnswer, How, first_line, last_match, settled
 from reasoning.grading.extraction.mathematics import plain
-from reasoning.grading.extraction.numbers import number_text
 from reasoning.grading.kinds.rules import AnswerRules
+from reasoning.grading.numbers.gold_numbers import number_text
 from reasoning.grading.options import NO_OPTIONS, RowOptions
 
 _ALONE = re.compile(r"[\s\"'“‘„«*`]*(\w+)[\s.!\"'”’“»*`]*\Z")

@@ -4,7 +4,7 @@ Owns: whether what follows a number makes it one of several ("5 or 7", "5-7", "5
 y = 5"), says it again ("1/6, or 0.167"), or is a part of it ("12 dollars and 50 cents", "2 hours and 30 minutes").
 
 Invariants
-- The line is plain, as in `reasoning.grading.extraction.quantities`; every function looks at a bounded number of
+- The line is plain, as in `reasoning.grading.numbers.quantities`; every function looks at a bounded number of
   characters behind its place.
 - Of several nobody can say which is meant, so they are no answer.
 """
@@ -16,8 +16,8 @@ from fractions import Fraction
 
 from reasoning.grading.extraction.found_answer import NO_ANSWER, FoundAnswer
 from reasoning.grading.extraction.mathematics import decimal
-from reasoning.grading.extraction.quantities import Quantity, quantity_at
-from reasoning.grading.extraction.units import known_unit
+from reasoning.grading.numbers.quantities import Quantity, quantity_at
+from reasoning.grading.numbers.units import known_unit
 
 _WORDS = r"(?:[ ]+(?!or\b|and\b)[A-Za-z%°][\w°%/'’-]*){0,3}?"
 _ALTERNATIVE = re.compile(

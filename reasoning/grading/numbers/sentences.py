@@ -3,7 +3,7 @@
 Owns: the verbs that lead from what is given to what comes of it.
 
 Invariants
-- The line is plain, as in `reasoning.grading.extraction.quantities`, and a statement of at most a few hundred
+- The line is plain, as in `reasoning.grading.numbers.quantities`, and a statement of at most a few hundred
   characters.
 - Where neither a verb nor arithmetic says which of two numbers comes of the other ("4 cars need 16 wheels"), it is
   none.
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import prod
 
-from reasoning.grading.extraction.quantities import CANDIDATE, Quantity, quantity_at
+from reasoning.grading.numbers.quantities import CANDIDATE, Quantity, quantity_at
 
 _MOST_NUMBERS = 8  # of a statement that are looked at
 _FILL = r"(?:(?:a[ ]+total[ ]+of|exactly|only|just|about|us|her|him|them|you|with|together)[ ]+)*\Z"

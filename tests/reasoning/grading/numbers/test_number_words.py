@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from reasoning.grading.extraction.number_words import words_to_number
+from reasoning.grading.numbers.number_words import words_to_number
 
 
 @pytest.mark.parametrize(

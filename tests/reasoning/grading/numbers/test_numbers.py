@@ -7,13 +7,11 @@ import time
 import pytest
 
 from reasoning.grading.extraction.found_answer import How
-from reasoning.grading.extraction.numbers import (
+from reasoning.grading.numbers.numbers import (
     every_number,
     is_number_alone,
     last_number,
-    number_text,
     stated_number,
-    with_another_digit,
 )
 
 
@@ -53,21 +51,3 @@ def test_numbers_of_a_long_text_that_repeats_itself_are_looked_up_once(part: str
 
 def test_a_number_alone_on_a_line() -> None:
     assert is_number_alone(" **$1,080.** ") and not is_number_alone("5 apples") and not is_number_alone("")
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(18, "18"), (43.0, "43"), (1e-7, "0.0000001"), (1e22, "10000000000000000000000")]
-)
-def test_a_number_of_data_in_digits(value: float, text: str) -> None:
-    assert number_text(value) == text
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_number_of_data_that_is_none(value: float) -> None:
-    with pytest.raises(ValueError, match="not a finite number"):
-        number_text(value)
-
-
-def test_another_digit() -> None:
-    assert with_another_digit("3 and 15 make 18.") == "3 and 15 make 19."
-    assert with_another_digit("9") == "0" and with_another_digit("none") == "none"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reasoning.grading.extraction.found_answer import FoundAnswer, How
-from reasoning.grading.extraction.quantities import quantity_at
-from reasoning.grading.extraction.several_numbers import beside_another, unless_several
+from reasoning.grading.numbers.quantities import quantity_at
+from reasoning.grading.numbers.several_numbers import beside_another, unless_several
 
 
 def first_of(line: str) -> FoundAnswer:

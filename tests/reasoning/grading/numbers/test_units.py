@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reasoning.grading.answers import is_right, judged_answer
-from reasoning.grading.extraction.units import in_unit, known_unit
 from reasoning.grading.kinds.number import Number
+from reasoning.grading.numbers.units import in_unit, known_unit
 
 
 @pytest.mark.parametrize(

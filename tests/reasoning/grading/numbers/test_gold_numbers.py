@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reasoning.grading.answers import is_right, judged_answer
-from reasoning.grading.extraction.gold_numbers import gold_number
 from reasoning.grading.kinds import KINDS
+from reasoning.grading.numbers.gold_numbers import gold_number, number_text, with_another_digit
 from reasoning.records import AnswerKind
 
 NUMBER = AnswerKind.NUMBER
@@ -79,3 +79,21 @@ def test_what_is_no_number_or_two(text: str) -> None:
 def test_any_text_is_a_number_or_none(text: str) -> None:
     gold = gold_number(text)
     assert not gold or gold_number(gold) == gold
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(18, "18"), (43.0, "43"), (1e-7, "0.0000001"), (1e22, "10000000000000000000000")]
+)
+def test_a_number_of_data_in_digits(value: float, text: str) -> None:
+    assert number_text(value) == text
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_of_data_that_is_none(value: float) -> None:
+    with pytest.raises(ValueError, match="not a finite number"):
+        number_text(value)
+
+
+def test_another_digit() -> None:
+    assert with_another_digit("3 and 15 make 18.") == "3 and 15 make 19."
+    assert with_another_digit("9") == "0" and with_another_digit("none") == "none"

@@ -11,10 +11,12 @@ Invariants
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal, InvalidOperation
 
 _LONGEST = 400
+_DIGIT = re.compile(r"[0-9]")
 _MINUS = re.compile(r"[−–‐‑﹣－](?=\s*[$€£¥₹]?\s*[.0-9])")
 _BOX = re.compile(r"\\boxed\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}\Z")
 _LATEX_FRACTION = re.compile(r"\\[dt]?frac\s*\{?\s*([0-9]+)\s*\}?\s*\{?\s*([0-9]+)\s*\}?")
@@ -73,3 +75,18 @@ def _plain(found: re.Match[str] | None) -> str:
 
 def _sign(sign: str) -> str:
     return "-" if sign == "-" else ""
+
+
+def number_text(value: float) -> str:
+    """A number of a row of data in decimal digits. Raises `ValueError` for one that is not finite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"not a finite number: {value}")
+    return format(Decimal(repr(value)), "f").removesuffix(".0")
+
+
+def with_another_digit(text: str) -> str:
+    """`text` with another last digit; as it is when it has none."""
+    *_, last = [None, *_DIGIT.finditer(text)]
+    if last is None:
+        return text
+    return f"{text[: last.start()]}{(int(last[0]) + 1) % 10}{text[last.end() :]}"

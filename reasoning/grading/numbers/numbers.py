@@ -1,60 +1,41 @@
 """The number that a statement or a text comes to: in any dress, in calculations and in words.
 
-Owns: which of the numbers of a statement is the one meant. What the digits at one place are worth is
-`reasoning.grading.extraction.quantities`. Normal form: no commas, currency or trailing zeros, "." before decimals.
+Owns: which of the numbers of a statement is the one meant. What a calculation comes to is
+`reasoning.grading.numbers.calculations`. Normal form: no commas, currency or trailing zeros, "." before decimals.
 
 Invariants
 - Of a calculation ("16 - 3 = 13") the number is its result; of equations with unknowns, the last number they lead to.
 - Several numbers ("5 or 7", "5-7", "5, 4, 3", "x > 5") are no answer, unless one restates the other.
 - "50%" is 50, and 0.5 as well; "2.5 million" is 2500000, and 2.5 as well; a fraction is its value.
-- Math-Verify is asked only for what is left: roots, pi, and powers of sums.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
-from decimal import Decimal
 
 from reasoning.grading.extraction.denials import is_denied, without_struck
 from reasoning.grading.extraction.found_answer import NO_ANSWER, FoundAnswer, How, concluded, first_line
-from reasoning.grading.extraction.mathematics import decimal, plain, worked_out
-from reasoning.grading.extraction.number_words import words_to_number
+from reasoning.grading.extraction.mathematics import decimal, plain
 from reasoning.grading.extraction.numerals import plain_numerals
-from reasoning.grading.extraction.quantities import CANDIDATE, Quantity, quantity_at, sum_at
-from reasoning.grading.extraction.sentences import SEVERAL, told_within, what_comes_of
-from reasoning.grading.extraction.several_numbers import beside_another, unless_several
+from reasoning.grading.numbers.calculations import COMPARED, HIGHER, calculation_at, higher_mathematics
+from reasoning.grading.numbers.number_words import words_to_number
+from reasoning.grading.numbers.quantities import CANDIDATE, Quantity, quantity_at
+from reasoning.grading.numbers.sentences import SEVERAL, told_within, what_comes_of
+from reasoning.grading.numbers.several_numbers import beside_another, unless_several
 
 _DIGIT = re.compile(r"[0-9]")
 _ANY_DIGIT = re.compile(r"\d|[¼-¾⅐-⅞]")
 _UNKNOWN = re.compile(r"(?:[0-9]\s*(?!x\s*[0-9])[a-z]\b|\b[a-z]\s*[-+*/]|[-+*/]\s*[a-z]\b)[^=\n]{0,40}=", re.IGNORECASE)
-_STATEMENT_END = re.compile(r"[.;,?!](?:\s|\Z)|\n|\Z")
-_HIGHER = re.compile(r"[\\√π]|\^\s*[{(]|\)\s*\^")  # mathematics beyond arithmetic
-_EXPRESSION = re.compile(r"\s*\$?((?:\\(?:frac|sqrt|pi)(?![a-z])|[0-9.+\-*/^(){}\s×÷])+)")
-_COMMAND = re.compile(
-    r"\\(?:binom|dbinom|tbinom|sum|prod|int|log|ln|exp|sin|cos|tan|sqrt|frac|pi|infty|lim|vec|choose|mod)(?![a-z])"
-)
 _SPOKEN_OPERATOR = re.compile(r"(?<=[0-9])[ ]+(plus|minus|times|multiplied by|divided by)[ ]+(?=[$0-9])", re.IGNORECASE)
 _OPERATORS = {"plus": " + ", "minus": " - ", "times": " × ", "multiplied by": " × ", "divided by": " ÷ "}
-_OPERATOR = re.compile(r"[ ]*[-+×*/÷xX=(\w]")
 
-# From a number to the sign of equality that its calculation leads to: units and operators, but no other clause.
-_TO_EQUALS = re.compile(
-    r"(?:(?!\b(?:since|because|as|where|for|from|with|when|if|but)\b)(?:[^=,;(\n]|,(?=[0-9])"
-    r"|\([^()=\n]{0,60}\))){0,160}?"
-    r"(?:=>?|->|\b(?:equals|gives|makes|yields|is equal to)\b)"
-)
 _SIGNED_APART = re.compile(r"[\s$(*:]*-[ ]+(?=[$.0-9])")
 _NEGATIVE = re.compile(r"(?:\bnegative|(?:\A|\b(?:is|was|be|to|get|at)[ ]+|=[ ]*)minus)[ ]+\Z", re.IGNORECASE)
 _SIGN_WORD = re.compile(r"\b(?:minus|negative)[ ]*\Z", re.IGNORECASE)
-_COMPARED = re.compile(r"(?<![=\-])[<>≤≥≠±][ =]*[$(]*\Z|\+/-[ ]*\Z")
 _UPPER_END = re.compile(
     r"[0-9](?:[ ]?-{1,2}|:|[ ]+(?:or|to)(?:[ ]+[a-z][ ]*=)?[ ]+)\Z"
 )  # "5-7", "5 or 7" read from its end
-_SLASHES = re.compile(r"[0-9]+(?:[ ]?/[ ]?[0-9]+){2,}")  # a date, or a list
-_VARIABLE = re.compile(r"[ ]?(?:[xyzn]\b(?![-'’.][a-z])|\\)")
-_TERM = re.compile(r"[ ]?[-+*/×][ ]?[b-hj-z]\b(?![-'’.])|[ab]\b(?!['’])")  # "5 + y", "no. 7b"
 
 _PREPOSITION = re.compile(
     r"\b(?:in|after|within|during|per|every|over|across|for|from|on|among|between|out of"
@@ -84,11 +65,6 @@ _DENIED_AFTER = re.compile(
     r"|(?:can|could)(?:not|n?['’]t|[ ]not)[ ]be|or[ ]not|ではない|ではありません|değil)\b"
 )
 _ANSWERED_NO = re.compile(r"\?\s+(?:no|nope|not)\b", re.IGNORECASE)  # "Is it 48? No."
-_MONTH = (
-    r"(?:January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Mar|Apr|Aug"
-    r"|Sept?|Oct|Nov|Dec)"
-)
-_DAY = re.compile(rf"(?:st|nd|rd|th)?[ ]+(?:of[ ]+)?{_MONTH}\b")
 _PART_OF = re.compile(r"[ ]+of[ ]+(?:which|whom|them|these|those)\b")
 _TAIL = 300
 _MOST_SENTENCES = 3  # looked at before the last one that holds a number, where all of its numbers are denied
@@ -116,8 +92,8 @@ def stated_number(said: str, how: How) -> FoundAnswer | None:
     line = first_line(said)
     if " " in line and _SPOKEN_OPERATOR.search(line):
         line = _SPOKEN_OPERATOR.sub(lambda found: _OPERATORS[found[1].lower()], line)
-    if _HIGHER.search(line):
-        found = _worked(line, how)
+    if HIGHER.search(line):
+        found = higher_mathematics(line)
         if found is not None:
             return found
     if "=" in line:
@@ -128,7 +104,7 @@ def stated_number(said: str, how: How) -> FoundAnswer | None:
     if "=" in line and _UNKNOWN.search(line):
         return last_number(said, how)
     before = line[:start]
-    if before and _COMPARED.search(before):
+    if before and COMPARED.search(before):
         return NO_ANSWER
     if (apart := _SIGNED_APART.match(line)) and apart.end() == start and "-" not in line[start : start + 2]:
         return _signed(_resolved(line, start, how))
@@ -155,91 +131,18 @@ def _first_meant(line: str) -> int:
     return -1
 
 
-def _worked(line: str, how: How) -> FoundAnswer | None:
-    """What mathematics beyond arithmetic is worth; `NO_ANSWER` where it is not understood, None where there is none."""
-    statement = line[: _statement_end(line, 0)]
-    result = statement.rpartition("=")[2] if not _COMPARED.search(statement.rpartition("=")[0]) else statement
-    if not _HIGHER.search(result):
-        return None
-    roots = re.sub(r"√[ ]?(?:([0-9.]+)|\(([^()]*)\))", r"\\sqrt{\1\2}", result.replace("π", "\\pi "))
-    expression = _EXPRESSION.match(re.sub(r"^[\s$]*[a-zA-Z][ ]?=", "", roots))
-    if expression is None or not _DIGIT.search(expression[1] + ("1" if "pi" in expression[1] else "")):
-        return NO_ANSWER if _COMMAND.match(roots.strip(" $")) else None
-    rest = roots[expression.end() :]
-    value = worked_out(expression[1].strip()) if not rest.startswith("\\") and not _VARIABLE.match(rest) else ""
-    if value:
-        return FoundAnswer(value, How.MATH_VERIFY)
-    return NO_ANSWER if _HIGHER.search(expression[1]) or _COMMAND.match(rest) else None
-
-
-def _statement_end(line: str, start: int) -> int:
-    found = _STATEMENT_END.search(line, start)
-    return found.start() if found else len(line)
-
-
 def _resolved(line: str, start: int, how: How) -> FoundAnswer:
     """The number at `start`, or the result of the calculation that it begins, unless another one stands beside it."""
-    answer, also, end, worked = _chained(line, start)
-    if not answer:
+    one = calculation_at(line, start)
+    if not one.answer:
         return NO_ANSWER
-    how = How.MATH_VERIFY if worked else how
+    end = one.end
+    found = FoundAnswer(one.answer, How.MATH_VERIFY if one.worked else how, one.also)
     if end >= len(line) or (line[end] in ".\n" and end + 1 >= len(line.rstrip())):
-        return FoundAnswer(answer, how, also)
+        return found
     if how is How.BOXED and line[end] == "!":
         return NO_ANSWER  # a factorial; elsewhere a shout
-    return unless_several(line, FoundAnswer(answer, how, also), end)
-
-
-def _chained(line: str, start: int) -> tuple[str, str, int, bool]:
-    """The answer of the number or calculation at `start`, its other reading, where it ends, and whether it had to be
-    worked out; "" where it is not understood."""
-    quantity = quantity_at(line, start)
-    if quantity is None:
-        return "", "", start, False
-    end = quantity.end
-    if not _OPERATOR.match(line, end):
-        return quantity.answer, quantity.also, end, False
-    stop = _statement_end(line, end)
-    place = end
-    while found := _TO_EQUALS.match(line, place, stop):
-        place = found.end()
-    if place > end:
-        right = CANDIDATE.search(line, place)
-        if right and right.start() - place < 40:
-            return _summed(line, right.start())
-    if start and line[start - 1] == "(" and line.find(")", end, stop) >= 0:
-        in_brackets = _summed(line, start - 1)
-        if in_brackets[2] > start:
-            return in_brackets
-    return _summed(line, start)
-
-
-def _summed(line: str, start: int) -> tuple[str, str, int, bool]:
-    """The number at `start`, or what its arithmetic comes to."""
-    quantity = quantity_at(line, start)
-    if quantity is not None and _SLASHES.match(line, start):
-        return "", "", quantity.end, False
-    worked = sum_at(line, start)
-    if worked is not None and worked[2]:
-        value = decimal(worked[0])
-        if _VARIABLE.match(line, worked[1]) or not value:
-            return "", "", worked[1], True
-        return value, "", worked[1], True
-    if quantity is None:
-        return "", "", start, False
-    if (
-        line[quantity.end : quantity.end + 1] == "^"
-        or (_VARIABLE.match(line, quantity.end) and not _dotted(line, quantity))
-        or _TERM.match(line, quantity.end)
-        or _DAY.match(line, quantity.end)
-    ):
-        return "", "", quantity.end, False
-    return quantity.answer, quantity.also, quantity.end, False
-
-
-def _dotted(line: str, quantity: Quantity) -> bool:
-    """Whether a letter after a number is a word of its own: "5 x 2 boxes", "5 n"."""
-    return line[quantity.end : quantity.end + 1] == " "
+    return unless_several(line, found, end)
 
 
 def _without_digits(line: str, how: How) -> FoundAnswer | None:
@@ -263,40 +166,41 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
         line = line[: aside.start()]  # "12 (7 from Monday and 5 from Tuesday)"
     if apart := _SIGNED_APART.match(line) if "-" in line[:4] and not text[start:].lstrip().startswith("-") else None:
         line = f"-{line[apart.end() :]}"
-    chosen: tuple[str, str, int, int, bool] | None = None
-    previous: tuple[str, str, int, int, bool] | None = None
-    counted: tuple[str, str, int, int, bool] | None = None
+    chosen: Quantity | None = None
+    previous: Quantity | None = None
+    counted: Quantity | None = None
     position = 0
     while found := CANDIDATE.search(line, position):
-        answer, also, end, worked = _chained(line, found.start())
-        position = max(end, found.end())
-        if (found.start() > 3 and is_denied(line, found.start())) or _DENIED_AFTER.match(line, end):
+        one = calculation_at(line, found.start())
+        position = max(one.end, found.end())
+        if (found.start() > 3 and is_denied(line, found.start())) or _DENIED_AFTER.match(line, one.end):
             continue
-        if chosen is not None and _PART_OF.match(line, end):
+        if chosen is not None and _PART_OF.match(line, one.end):
             continue  # "14 loaves, 2 of which are burnt"
-        one = (answer, also, found.start(), end, worked)
-        if chosen is None or not _PREPOSITION.search(line, max(0, found.start() - 40), found.start()):
+        if chosen is None or not _PREPOSITION.search(line, max(0, one.start - 40), one.start):
             counted = None
-        elif counted is None and not _CLAUSE_BREAK.search(line, chosen[3], found.start()):
+        elif counted is None and not _CLAUSE_BREAK.search(line, chosen.end, one.start):
             counted = chosen
         previous, chosen = chosen, one
     if chosen is None:
         # all its numbers are denied
         return last_number(text[:start], how, sentences - 1) if sentences and 0 < start < len(text) else None
-    answer, also, begun, end, worked = counted or chosen
-    if previous is not None and counted is None and previous[0]:
-        joined = beside_another(line, begun, previous[2:4], FoundAnswer(previous[0], how))
+    if previous is not None and counted is None and previous.answer:
+        first = FoundAnswer(previous.answer, how)
+        joined = beside_another(line, chosen.start, (previous.start, previous.end), first)
         if joined is not None:
             return joined
-    begun -= line[:begun].endswith("√")
-    if _HIGHER.search(line, begun, end + 8) and (higher := _worked(line[begun:], how)):
+    chosen = counted or chosen
+    begun = chosen.start - line[: chosen.start].endswith("√")
+    if HIGHER.search(line, begun, chosen.end + 8) and (higher := higher_mathematics(line[begun:])):
         return higher
     if _UPPER_END.search(line, max(0, begun - 20), begun):
         return NO_ANSWER
-    if not answer or (begun and _COMPARED.search(line, max(0, begun - 8), begun)):
+    if not chosen.answer or (begun and COMPARED.search(line, max(0, begun - 8), begun)):
         return NO_ANSWER
-    stated = FoundAnswer(answer, How.MATH_VERIFY if worked else how, also)
-    return _signed(stated) if answer[0] != "-" and _NEGATIVE.search(line, max(0, begun - 20), begun) else stated
+    stated = FoundAnswer(chosen.answer, How.MATH_VERIFY if chosen.worked else how, chosen.also)
+    negative = chosen.answer[0] != "-" and _NEGATIVE.search(line, max(0, begun - 20), begun)
+    return _signed(stated) if negative else stated
 
 
 def _last_digit(text: str) -> int:
@@ -373,21 +277,3 @@ def is_number_alone(line: str) -> bool:
         return False
     quantity = quantity_at(line, found.start())
     return quantity is not None and not f"{line[: found.start()]}{line[quantity.end :]}".strip(" .*$%!_\r\n")
-
-
-# Numbers as data ----------------------------------------------------------------------------------------------------
-
-
-def number_text(value: float) -> str:
-    """A number of a row of data in decimal digits. Raises `ValueError` for one that is not finite."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"not a finite number: {value}")
-    return format(Decimal(repr(value)), "f").removesuffix(".0")
-
-
-def with_another_digit(text: str) -> str:
-    """`text` with another last digit; as it is when it has none."""
-    *_, last = [None, *_DIGIT.finditer(text)]
-    if last is None:
-        return text
-    return f"{text[: last.start()]}{(int(last[0]) + 1) % 10}{text[last.end() :]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reasoning.grading.extraction.sentences import SEVERAL, told_within, what_comes_of
+from reasoning.grading.numbers.sentences import SEVERAL, told_within, what_comes_of
 
 
 def first(line: str) -> int:

@@ -62,12 +62,13 @@ _LARGE = 10**6
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """The number at one place of a line: `answer` in normal form, "" where it is not understood; `also` as in
-    `FoundAnswer`; where it begins and ends."""
+    `FoundAnswer`; where it begins and ends; whether it had to be worked out."""
 
     answer: str
     start: int
     end: int
     also: str = ""
+    worked: bool = False
 
     @property
     def value(self) -> Fraction | None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasoning.grading.extraction.quantities import normal_digits, quantity_at, sum_at
+from reasoning.grading.numbers.quantities import normal_digits, quantity_at, sum_at
 
 
 @pytest.mark.parametrize(

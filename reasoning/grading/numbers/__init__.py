@@ -1,0 +1,1 @@
+"""How numbers are read: what digits, words and calculations are worth, and which number of a text is meant."""
