@@ -41,9 +41,10 @@ _LONGEST_BARE = 40  # characters of a line that is an answer and nothing else
 _PLAIN_LINE = re.compile(r"[\w .,:$%()'\"/-]+", re.ASCII)
 _FENCE = re.compile(r"^[ \t>]*```[\w+-]{0,20}[ \t\r]*(?:\n|\Z)", re.MULTILINE)  # a line that opens or closes code
 _DRESS_TAG = re.compile(
-    r"</?(?:b|i|u|em|strong|p|span|div|code|pre|mark|h[1-6]|result|solution|final|response|output|final_result)(?:\s[^<>]{0,60})?>",
+    r"</?(?:b|i|u|em|strong|ins|p|span|div|code|pre|mark|h[1-6]|result|solution|final|response|output|final_result)(?:\s[^<>]{0,60})?>",
     re.IGNORECASE,
 )
+_NEXT_BOX = re.compile(r"\}[\s$]*(?:[,;]|,?\s*(?:and|or)\b)[\s$]*\\boxed\s*\{")  # one answer in several boxes
 _WORD = re.compile(r"\w")
 _TAUGHT = re.compile(r"(?:^\s*|\nAnswer:\s*|-->\s*|\nTherefore, the answer is\s+|\sThe answer is\s+)\Z")
 
@@ -202,6 +203,9 @@ def _found(text: str, low: str, kind: Kind, choices: tuple[str, ...]) -> FoundAn
     rules = rules_of(kind)
     if ("`" in text and "```" in text) or ("<" in text and "</" in text):
         text = _DRESS_TAG.sub(" ", _FENCE.sub("", text))
+        low = lowered(text)
+    if rules.lists_are_answers and "boxed" in text:
+        text = _NEXT_BOX.sub(", ", text)
         low = lowered(text)
     if not rules.settles and (rest := before_withdrawal(text)) is not None:  # it answers a yes-no question
         anchor = next(anchored(rest, lowered(rest)), None)

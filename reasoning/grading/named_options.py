@@ -45,6 +45,10 @@ _VALUED = re.compile(
     re.I,
 )
 _UNIT = re.compile(r"[^\W\d_]+(?:/[^\W\d_]+)?|[%°$€£]")
+_OF_THE_ABOVE = re.compile(  # "none of these" is "None of the above"
+    r"(none|all|both) of (?:the|these|those|them)"
+    r"(?: (?:above|others?|options|choices|answers|listed|given|mentioned))*"
+)
 _EDGES = " \t\r\n.,;:!?*_\"'`“”‘’()[]"
 
 
@@ -75,7 +79,7 @@ def named_option(said: str, choices: tuple[str, ...]) -> str:
     same = [option.letter for option in options if option.exact == exact]
     if len(same) == 1:
         return same[0]
-    named = _named_in(said, options)
+    named = _named_in(said, options) or ("=" in said and _named_in(said.rpartition("=")[2], options)) or ""
     if _DENIED.search(said) and not (named and _DENIED.search(choices[LETTERS.index(named)])):
         return _named_in(_DENIED.sub("", said), options)
     return named
@@ -181,7 +185,9 @@ def _unit(text: str) -> str:
 
 
 def _exact(text: str) -> str:
-    return " ".join(plain_numerals(text).strip(_EDGES).lower().split())
+    exact = " ".join(plain_numerals(text).strip(_EDGES).lower().split())
+    found = _OF_THE_ABOVE.fullmatch(exact)
+    return f"{found[1]} of the above" if found else exact
 
 
 def _one_form(token: str) -> str:

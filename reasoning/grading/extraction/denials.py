@@ -57,7 +57,7 @@ _PLAINLY = (
 )
 _DENIAL = re.compile(
     r"(?:\bnot|n['’]t|\bnever|\bcannot|\brather than|\binstead of|\bunlike|\bthan|\bnor|\bexcept|\bwithout|\bneither"
-    r"|\brule[sd]? out"
+    r"|\brule[sd]? out|\b(?:was|were) supposed to"
     r"|\breject(?:s|ed|ing)?|\beliminat(?:e|es|ed|ing)|\bexclud(?:e|es|ed|ing)|\bdiscard(?:s|ed|ing)?"
     r"|\bdismiss(?:es|ed|ing)?|\bused to|\bif (?:it|this|that) (?:were|was|had)"
     r"|\b(?:all|any|anything|every|everyone|everything|any of (?:them|these|those)|any \w+) (?:but|except)|\bother than"
@@ -74,7 +74,42 @@ _DENIAL = re.compile(
 _TOLD = re.compile(
     rf"\b(?:(?:{_NOT_THE_ANSWER})\s+(?:(?!(?:the|my|our|an?)\b)\w+\s+)?answer|(?:{_SAID_BY_OTHERS})(?:the "
     rf"|my )?(?:final |correct |right )?answer)"
-    r"s?(?:\s+(?:is|was|are|be|would be|could be|might be|should be|of|to be)\b|\s*[:=])[^.,;!?\n]{0,30}\Z"
+    r"s?(?:\s+(?:here|there|to this|for this|(?:that )?(?:many|most|some|people|students|you|one) (?:\w+ )?\w+))?"
+    r"(?:\s+(?:is|was|are|be|would be|could be|might be|should be|of|to be)\b|\s*[:=])[^.,;!?\n]{0,30}\Z"
+)
+# "Anyone who says 42 forgot the tax", "tempted to say 42", "I first thought 42"; not "she said 42 words", "I say 42".
+_OTHERS = (
+    r"some|many|most|people|others|they|one|someone|somebody|anyone|anybody|everyone|nobody|you|he|she|who|students?"
+    r"|pupils?|children|kids|readers?|solvers?|beginners?|models?"
+)
+_SAY = (
+    r"(?:say|says|said|answer|answers|answered|think|thinks|thought|guess|guesses|guessed|claim|claims|claimed|believe"
+    r"|believes|believed|suggest|suggests|suggested|conclude|concludes|concluded|get|gets|got|pick|picks|picked|choose"
+    r"|chooses|chose|choosing|saying|answering|getting|picking)"
+)
+_CLAIMED = re.compile(
+    rf"(?:\b(?:{_OTHERS})(?:\s+(?:might|may|could|would|will|often|first|initially|wrongly|mistakenly|once|usually"
+    r"|typically|simply|just|quickly|immediately|who|to|be|tempted|have)){0,4}"
+    r"|\b(?:i|we)\s+(?:(?:had|have)\s+)?(?:first|initially|originally|wrongly|mistakenly|at\s+first)"
+    r"|\b(?:tempt(?:ed|ing|ation)|mistake|error|trap|wrong|incorrect|easy|natural|pitfall)\s+(?:(?:is|was|would\s+be|here"
+    r"|it\s+is)\s+){0,2}(?:to|of|by))"
+    rf"\s+{_SAY}\s+(?:that\s+|it\s+is\s+|it['’]s\s+|there\s+are\s+|the\s+answer\s+is\s+|for\s+)?[\s\"'“‘*_(\[$`]*\Z"
+)
+_CLAIM_END = re.compile(
+    r"[$€£]?[\w.,/%]*[\w%][\s\"'”’*_)\]`$]*(?:[.,;:!?]|\Z|\b(?:because|but|since|as|if|when|without|by|here|at|instead"
+    r"|for|has|have|had|is|are|was|would|forg\w+|miss\w+|overlook\w+|neglect\w+|ignor\w+|makes?|made|though|although)\b)"
+)
+# Behind a candidate: "42 is too large", "(A) can't be", "42 (incorrect)", "42 ❌".
+_DENIED_AFTER = re.compile(
+    r"[)\]*\"'”’`$\s]*(?:\([^()\n]{0,40}\)\s*)?(?:"
+    r"[(\[\-–—:,]?\s*(?:(?:which|but|and)\s+)?(?:(?:that|this)\s+)?(?:wrong|incorrect|false|not\s+(?:correct|right)|❌|✗|✘)\s*"
+    r"(?:[)\].,;!]|\Z|\n)"
+    r"|,?\s*(?:which\s+|but\s+(?:this|that|it)\s+)?(?:is|are|was|were|would\s+be|must\s+be|seems?|looks?)"
+    r"(?:n['’]t\b|\s+(?:(?:clearly|obviously|definitely|simply|all|both|also)\s+)?(?:not|wrong|incorrect|false|invalid"
+    r"|impossible|too\s+\w+|out\b|eliminated|ruled\s+out|excluded|tempting|a\s+(?:distractor|trap|mistake)"
+    r"|(?:my|the|a|an)\s+(?:first|initial|wrong|incorrect|earlier|common|typical|trap|tempting))\b)"
+    r"|can(?:not|['’]t|\s+not)\b|(?:could|would|does|do|must|should)(?:n['’]t|\s+not)\b|or\s+not\b|ではない|ではありません|değil\b)",
+    re.IGNORECASE,
 )
 # "It would be 42 if it were warmer": on a condition that does not hold.
 _WOULD_BE = re.compile(r"\bwould(?: have)?(?: been| be)?\s+(?:exactly |about |only )?[\s\"'“‘*_(\[$`]*\Z")
@@ -101,7 +136,14 @@ def is_denied(text: str, place: int) -> bool:
     before = text[max(0, place - _REACH) : place].lower()
     if _DENIAL.search(before) or ("answer" in before and _TOLD.search(before)):
         return True
+    if _CLAIMED.search(before) and _CLAIM_END.match(text[place : place + _REACH].lower()):
+        return True
     return "would" in before and _WOULD_BE.search(before) is not None and on_condition(text, place)
+
+
+def is_denied_after(text: str, end: int) -> bool:
+    """Whether the candidate that ends at `end` is denied by what follows it."""
+    return _DENIED_AFTER.match(text, end) is not None
 
 
 def on_condition(text: str, place: int) -> bool:

@@ -19,7 +19,7 @@ from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER,
 from reasoning.grading.kinds.rules import AnswerRules
 from reasoning.grading.options import NO_OPTIONS, RowOptions
 
-_OR = re.compile(r"[\s,]*(?:or|and|/)\s+(?:maybe\s+|perhaps\s+|on\s+)?")
+_OR = re.compile(r"[\s,]*(?:or|and|/|to|through|until|till|[-–—])\s+(?:maybe\s+|perhaps\s+|on\s+)?")
 _NOT = re.compile(r"\bnot\s+(?:on\s+)?\Z", re.IGNORECASE)
 _BESIDE = re.compile(r"\b(?:after|before|since|until|till|by)\s+\Z", re.IGNORECASE)  # not that day itself
 _BARE = " \t\r\n.*_\"'$()"
@@ -44,7 +44,7 @@ class Date(AnswerRules):
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
         tail = text[-LONGEST_ANSWER:]
         found = [one for one in dates_in(tail, self.order) if not _NOT.search(tail[: one.start])]
-        if found and _BESIDE.search(tail[: found[-1].start]):
+        if found and (_BESIDE.search(tail[: found[-1].start]) or (len(found) > 1 and _apart(tail, *found[-2:]))):
             return NO_ANSWER
         return FoundAnswer(found[-1].normal, How.LAST_CANDIDATE) if found and found[-1].normal != UNKNOWN else None
 
@@ -92,7 +92,10 @@ class Date(AnswerRules):
         first, *others = found
         if _BESIDE.fullmatch(line[: first.start].lstrip(_BARE)):
             return NO_ANSWER
-        several = any(
-            _OR.fullmatch(line, first.end, other.start) and other.normal != first.normal for other in others[:1]
-        )
+        several = any(_apart(line, first, other) for other in others[:1])
         return NO_ANSWER if several or first.normal == UNKNOWN else FoundAnswer(first.normal, how)
+
+
+def _apart(line: str, one: FoundDate, other: FoundDate) -> bool:
+    """Whether two dates are alternatives, or the ends of a time."""
+    return _OR.fullmatch(line, one.end, other.start) is not None and one.normal != other.normal

@@ -27,8 +27,16 @@ _DRESS = (
     (re.compile(r"\\(?:left|right|displaystyle|big|Big|bigg|Bigg)(?![a-zA-Z])|\\[,!;:]|\\ |~|\\q?quad(?![a-z])"), ""),
     (re.compile(r"\\[dt]frac(?![a-z])"), r"\\frac"),
     (re.compile(r"[−–]"), "-"),
+    (re.compile(r"(?<=[\w)])\s*\*\*\s*(?=[\w({-])"), "^"),
+    (re.compile(r"√\s*\(([^()]*)\)|(?<![\w\\])sqrt\s*\(([^()]*)\)|√\s*(\w+)"), r"\\sqrt{\1\2\3}"),
+    (re.compile(r"(?<![a-zA-Z\\])pi(?![a-zA-Z])"), r"\\pi"),
     (re.compile(r"\\(?:text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}"), r"\1"),
 )
+_SIGN = re.compile(r"[0-9=^\\+]")
+_VERB = re.compile(r"\b(?:is|equals|becomes|gives|get)\s+")
+_UNIT_BEHIND = re.compile(r"\s+(?:[a-z]{1,2}|units?|degrees?|meters?|inches|feet)[²³]?[.\s]*\Z")
+_PROSE = re.compile(r"(?<![\\a-zA-Z])(?!sqrt|sin|cos|tan|log|exp)[A-Za-z]{3,}")
+_LONGEST_LINE = 60  # characters of a line that is nothing but mathematics
 _AROUND = ' \t\r\n*_`"“”'
 
 
@@ -48,7 +56,9 @@ class Expression(AnswerRules):
         tail = text[-LONGEST_ANSWER:].rstrip()
         found = [_plain(_inside(one)) for one in _MATHEMATICS.finditer(tail)]
         line = tail.rpartition("\n")[2]
-        answer = found[-1] if found else (_plain(line) if re.search(r"[0-9=^\\+]", line) and len(line) < 60 else "")
+        answer = (
+            found[-1] if found else _plain(_concluded(line) or (line if _SIGN.search(line) and len(line) < 60 else ""))
+        )
         whole = _plain(tail) if len(text) <= LONGEST_ANSWER and "\n" not in tail.strip() else ""
         return FoundAnswer(answer, How.LAST_CANDIDATE if answer else How.NONE, whole) if answer or whole else None
 
@@ -97,6 +107,13 @@ def _of_statement(said: str, how: How) -> str:
         return _plain(_inside(marked))
     ended = _CLAUSE_END.search(line)
     return _plain(line[: ended.start()] if ended else line)
+
+
+def _concluded(line: str) -> str:
+    """The mathematics in which a sentence ends, without its unit: "The length is 2\\sqrt{3} cm."."""
+    *_, verb = [None, *_VERB.finditer(line)]
+    said = _UNIT_BEHIND.sub("", line[verb.end() :]) if verb else ""
+    return said if _SIGN.search(said) and not _PROSE.search(said) else ""
 
 
 def _inside(found: re.Match[str]) -> str:

@@ -34,6 +34,11 @@ _INTRODUCED = re.compile(
     r"\A(?:the\s+)?(?:set|elements?|values?|items?|members?|solutions?|roots?)\b[^:{\[]{0,30}(?::|=|\bare\b|\bis\b)\s*",
     re.I,
 )
+_BOTH = re.compile(r"\A(?:both|all\s+of|there\s+(?:is|are)|they\s+are|it\s+is)\s+", re.IGNORECASE)
+_BUT_NOT = re.compile(
+    r"[,;]?\s+(?:but\s+)?(?:not|excluding|without|except)\s.*\Z|[,;]\s+but\s.*\Z", re.IGNORECASE | re.DOTALL
+)
+_ARTICLE = re.compile(r"\A(?:an?|the)\s+(?=\w)")
 _EMPTY = frozenset(
     ("none", "nothing", "∅", "empty", "empty set", "the empty set", "\\emptyset", "\\varnothing", "no element")
 )
@@ -60,7 +65,7 @@ class AnswerSet(AnswerRules):
         also be a set as a whole."""
         tail = text[-LONGEST_ANSWER:].strip()
         braced = [found for found in _BRACED.finditer(tail) if (found[1] or found[2] or "").strip()]
-        said = braced[-1][0] if braced else _last_bullets(tail) or tail.rpartition("\n")[2]
+        said = braced[-1][0] if braced else _last_bullets(tail) or _BUT_NOT.sub("", tail.rpartition("\n")[2])
         answer = self._normal(said) if braced or len(self._elements(said)) > 1 else ""
         whole = self._normal(tail) if len(text) <= LONGEST_ANSWER and "\n" not in tail else ""
         return FoundAnswer(answer, How.LAST_CANDIDATE if answer else How.NONE, whole) if answer or whole else None
@@ -114,14 +119,14 @@ class AnswerSet(AnswerRules):
             return "\n".join(bullets)
         line = lines[0].replace("\\[", "").replace("\\]", "")
         ended = _SENTENCE_END.search(line)
-        return line[: ended.start()] if ended else line
+        return _BUT_NOT.sub("", line[: ended.start()] if ended else line)
 
     def _elements(self, said: str) -> list[str]:
         """The elements in the order of their normal forms, each once."""
         said = _undressed(said).strip(_DRESS)
         braced = _BRACED.fullmatch(said.strip(_DRESS + "."))
         said = (braced[1] or braced[2] or "") if braced else said.strip(_EDGES)
-        said = _NAMED.sub("", _INTRODUCED.sub("", said)).strip(_EDGES)
+        said = _NAMED.sub("", _BOTH.sub("", _INTRODUCED.sub("", said))).strip(_EDGES)
         if said.strip(_DRESS + ".").lower() in _EMPTY:
             return [NOTHING]
         found = {element for part in self._parts(said) if (element := _element(part))}
@@ -175,6 +180,6 @@ def _text(value: Any) -> str:
 
 def _element(part: str) -> str:
     bare = " ".join(part.strip(_DRESS).removesuffix(".").strip(_DRESS).split()).casefold()
-    bare = _NAMED.sub("", bare)
+    bare = _ARTICLE.sub("", _NAMED.sub("", bare))
     number = gold_number(bare)
     return (Number().normal(number) or bare) if number else bare

@@ -7,6 +7,7 @@ case; the form in which two are compared.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,10 @@ _ALONE = re.compile(r"[\s\"'“‘„«*`]*(\w+)[\s.!\"'”’“»*`]*\Z")
 _LAST_OF_ALL = re.compile(r":\s*[\"'“*]*(\w{1,40})[\"'”*]*[.!]?\Z")
 # A dot or hyphen between digits, and the sign of a number, tell answers apart: 3.5 is not 35.
 _DROPPED = re.compile(r"[\s\"'“”„«»‘’‚‹›`*]+|\.(?![0-9])|(?<![0-9])\.(?!\Z)|(?<=[^\W\d_])-|-(?![0-9])")
+_ARTICLE = re.compile(
+    r"\A[\s\"'“*]*(?:the|an|a(?=\s+[^\W\d_]{3}))\s+(?=\w)", re.IGNORECASE
+)  # the "a" of "a b" is a letter
+_DASHES = dict.fromkeys(map(ord, "−–‒‐‑—"), "-")
 _QUOTES = r"\"“”„«»`"
 _QUOTED = re.compile(rf"[\"“„«`]([^{_QUOTES}\n]{{1,90}})[{_QUOTES}]|\*\*([^*\n]{{1,90}})\*\*")
 _CLAUSE_END = re.compile(r"[,;]\s|\.\s|\s(?:because|since)\s|\s\(|<[/|]")
@@ -37,6 +42,11 @@ _CONCLUSION = re.compile(
     r"|concatenated\b|(?:i|we)\s+(?:choose|pick|select|say|go\s+with)|(?:gives?|makes?|spells?|forms?|yields?|becomes?|produces?)(?:\s+us)?\b"
     r"|ans\b\s*(?:is\b|[:=])|it(?:['’]s|\s+is)\b)|\b(?:together|combined|joined|altogether)\b(?:\s+(?:they|these|it))?"
     r"(?:\s+(?:are|is|makes?|gives?|forms?|spells?))?|[=-]>|(?<=\s)=(?=\s)|[→⇒∴])[\s:,]*",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(  # "The capital of France is Paris."
+    r"\s*(?:(?:so|thus|hence|therefore|then)\b,?\s+)?(?:the|its|his|her|their|this|that)\s+(?:[\w'’-]+\s+){1,8}?(?:is|are|was|were)\s+"
+    r"(?!not\b|n['’]t|no\b|never\b)(?=\W*[\w])",
     re.IGNORECASE,
 )
 _LETTER = re.compile(r"\w")
@@ -107,7 +117,7 @@ def _of_line(line: str) -> str:
     if spelled:
         return "".join(_LETTER.findall(spelled[0].replace(" and ", " "))).lower()
     quoted = _QUOTED.search(line)
-    if quoted:
+    if quoted and not is_denied(line, quoted.start()):
         return _normal(quoted[1] or quoted[2])
     introduced = _INTRODUCED.match(line)
     clause = _CLAUSE_END.split(line[introduced.end() :] if introduced else line, maxsplit=1)[0]
@@ -118,7 +128,9 @@ def _concluded(text: str) -> str:
     """What the last sentence comes to in a few words: "So we get le.", "=> le"."""
     tail = text[-_TAIL:].rstrip()
     sentence = tail[max(tail.rfind("\n"), tail.rfind(". "), tail.rfind("! "), tail.rfind("? ")) + 1 :]
-    found = None
+    found = _NAMED.match(sentence)
+    if found and is_denied(sentence, found.end()):
+        return ""
     for found in _CONCLUSION.finditer(sentence):  # noqa: B007 - the last one
         pass
     if found is None:
@@ -138,4 +150,6 @@ def _last_quoted(text: str) -> str:
 
 
 def _normal(answer: str) -> str:
-    return _DROPPED.sub("", answer).lstrip("_:}").lower()
+    if not answer.isascii():
+        answer = unicodedata.normalize("NFKC", answer).translate(_DASHES)
+    return _DROPPED.sub("", _ARTICLE.sub("", answer, count=1)).lstrip("_:}").lower()

@@ -41,7 +41,7 @@ _LEADING = re.compile(
     r"|not\s+(?:at\s+all|really|so)(?=\W*\Z|\s*[.,;!])"
     rf"|no\s+(?:way|chance|sir)\b|(?:nope|nah|nay|untrue|incorrect|never|negative|false)\b(?![\w-])"
     rf"|(?:hardly|scarcely|by\s+no\s+means|in\s+no\s+way|under\s+no\s+circumstances|i\s+(?:do\s+not|don['’]t)\s+(?:think"
-    rf"|believe)\s+so|i\s+doubt\s+(?:it|that)|i\s+(?:think|believe|guess)\s+not|nein|non|nee|нет|不是|否|いいえ|아니요|hayır){_END}"
+    rf"|believe)\s+so|i\s+doubt\s+(?:it|that)|impossible|i\s+(?:think|believe|guess)\s+not|nein|non|nee|нет|不是|否|いいえ|아니요|hayır){_END}"
     rf"|no\b{_NOUN}{_SUPPOSED}(?=[\W_]|\Z)"
     r"|n(?=[\W_]*\Z|[.,)]\s))"
     rf"|(?P<yes>(?:yes|yeah|yep|yup|yea|aye|true|indeed|affirmative|correct)\b(?![\w-]){_SUPPOSED}"
@@ -65,9 +65,7 @@ _JOINED = (
     r"[\s\"'”’*)]*(?:[,/|&]|\(|(?:,\s*)?(?:or|and|nor)(?:\s+also)?\b|\.\s*(?:or|and)\b)[\s\"'“‘*(]*"
     r"(?:(?:or|and|maybe|perhaps)\s+)?"
 )
-_OTHER = re.compile(
-    rf"{_JOINED}(yes|no|true|false)(?![\w-]){_SUPPOSED}(?!\s+(?:one|evidence|doubt|matter|longer)\b)", re.IGNORECASE
-)
+_OTHER = re.compile(rf"{_JOINED}(yes|no|true|false)(?![\w-]){_SUPPOSED}{_NOUN}", re.IGNORECASE)
 _BEFORE_OTHER = re.compile(
     r"\b(?:yes|no|true|false|neither|either|both|between|whether)[\s\"'”’*)]*(?:[,/|&]|or|and|nor)?[\s\"'“‘*(]*\Z", re.I
 )
@@ -119,7 +117,10 @@ class YesNo(AnswerRules):
         while (place := max(yes, no)) >= 0:
             found = _LONE.match(low, place)
             before = low[max(0, place - 24) : place]
-            if found and not _DENIED.search(before) and not is_denied(text, place):
+            denied = _DENIED.search(before) if found else None
+            if found and denied and not denied["said"] and "be" in denied[0].split():  # "The answer can't be yes."
+                return FoundAnswer("no" if found["yes"] else "yes", How.LAST_CANDIDATE)
+            if found and not denied and not is_denied(text, place):
                 if _BEFORE_OTHER.search(before) or _OTHER.match(low, found.end()):
                     return NO_ANSWER
                 if _opened_otherwise(low, place, found):

@@ -13,20 +13,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
-from reasoning.grading.extraction.denials import is_denied, without_struck
+from reasoning.grading.extraction.denials import is_denied, is_denied_after, without_struck
 from reasoning.grading.extraction.found_answer import NO_ANSWER, FoundAnswer, How, concluded, first_line
-from reasoning.grading.extraction.mathematics import decimal, plain
+from reasoning.grading.extraction.mathematics import plain
 from reasoning.grading.extraction.numerals import plain_numerals
 from reasoning.grading.numbers.calculations import COMPARED, HIGHER, calculation_at, higher_mathematics
-from reasoning.grading.numbers.number_words import words_to_number
+from reasoning.grading.numbers.number_words import in_digits
 from reasoning.grading.numbers.quantities import CANDIDATE, Quantity, quantity_at
 from reasoning.grading.numbers.sentences import SEVERAL, told_within, what_comes_of
-from reasoning.grading.numbers.several_numbers import beside_another, unless_several
+from reasoning.grading.numbers.several_numbers import are_labelled, beside_another, unless_several
 
 _DIGIT = re.compile(r"[0-9]")
 _ANY_DIGIT = re.compile(r"\d|[¼-¾⅐-⅞]")
 _UNKNOWN = re.compile(r"(?:[0-9]\s*(?!x\s*[0-9])[a-z]\b|\b[a-z]\s*[-+*/]|[-+*/]\s*[a-z]\b)[^=\n]{0,40}=", re.IGNORECASE)
+_REST_OF_DIGITS = re.compile(r"[0-9.,]*(?<![.,])")
 _SPOKEN_OPERATOR = re.compile(r"(?<=[0-9])[ ]+(plus|minus|times|multiplied by|divided by)[ ]+(?=[$0-9])", re.IGNORECASE)
 _OPERATORS = {"plus": " + ", "minus": " - ", "times": " × ", "multiplied by": " × ", "divided by": " ÷ "}
 
@@ -40,7 +42,8 @@ _UPPER_END = re.compile(
 _PREPOSITION = re.compile(
     r"\b(?:in|after|within|during|per|every|over|across|for|from|on|among|between|out of"
     r"|of(?=[ ]+(?:the|these|those|all|his|her|their)\b))[ ]+(?:\w+ing[ ]+)?"
-    r"(?:(?:the|each|of|all|these|those|their|her|his|its|every|next|last|first|about|just|only)[ ]+)*\Z",
+    r"(?:(?:the|each|of|all|these|those|their|her|his|its|every|next|last|first|about|just|only"
+    r"|days?|weeks?|months?|years?|steps?|rounds?|pages?|rooms?|questions?|problems?|chapters?|grades?|no\.)[ ]+)*\Z",
     re.IGNORECASE,
 )
 _CLAUSE_BREAK = re.compile(r"[,;:=(]|\b(?:so|then|is|are|was|were|has|have|had|and|but)\b", re.IGNORECASE)
@@ -57,14 +60,19 @@ _NOTHING_LEFT = re.compile(
     r"\b(?:none|nothing|no \w+) (?:is|are|was|were|will be|remains?) ?(?:left|remaining|over)?\b|\bnone (?:left"
     r"|remain)|\bno \w+ (?:left|remain)"
 )
-_ASIDE = re.compile(r"(?<=[\w%])[ ]+\([^()]{1,100}\)\W{0,3}\Z")
-_DENIED_AFTER = re.compile(
-    r"(?:,?[ ]+which)?[ ]*(?:(?:is|are|was|would[ ]be|must[ ]be|seems|looks)(?:[ ]+(?:not|wrong|incorrect|false"
-    r"|too[ ]+\w+|impossible|out[ ]of[ ]the[ ]question"
-    r"|(?:my|the|a|an)[ ]+(?:first|initial|wrong|incorrect|earlier))|n['’]t)"
-    r"|(?:can|could)(?:not|n?['’]t|[ ]not)[ ]be|or[ ]not|ではない|ではありません|değil)\b"
+_ONE_ALONE = re.compile(  # "only one"; "one" alone counts nothing
+    r"\b(?:(?:only|just|exactly|leaves|left\s+with|there\s+(?:is|was))\s+one|(?:is|only|just)\s+a\s+single|\Aa\s+single)\b(?!\s+(?:of|that|who|which|way|more))"
+    r"(?:\s+(?!(?:and|plus|or)\b)\w+){0,4}[\s.!]*\Z"
 )
-_ANSWERED_NO = re.compile(r"\?\s+(?:no|nope|not)\b", re.IGNORECASE)  # "Is it 48? No."
+_ASIDE = re.compile(r"(?<=[\w%])[ ]+\((?!(?:wrong|incorrect|false|not)\b)[^()]{1,100}\)\W{0,3}\Z")
+_ASKED = re.compile(  # "Is it 48? No."
+    r"[^\w?]{0,5}\?(?:\W{0,5}?\s(?:(?P<no>no|nope|not)|(?P<yes>yes|yep|correct|right|indeed|exactly|true))\b)?",
+    re.IGNORECASE,
+)
+_BELOW_ZERO = re.compile(
+    r"[ ]*(?:°[ ]?[CF]?|degrees?)?(?:[ ]+(?:celsius|fahrenheit))?[ ]+below[ ]+(?:zero|freezing)\b", re.IGNORECASE
+)
+_ROOT = re.compile(r"(?:√|\\sqrt)[ ]?[({]?\Z")
 _PART_OF = re.compile(r"[ ]+of[ ]+(?:which|whom|them|these|those)\b")
 _TAIL = 300
 _MOST_SENTENCES = 3  # looked at before the last one that holds a number, where all of its numbers are denied
@@ -126,7 +134,11 @@ def _signed(found: FoundAnswer) -> FoundAnswer:
 def _first_meant(line: str) -> int:
     """Where the first number begins that is not denied; -1 where there is none."""
     for found in CANDIDATE.finditer(line):
-        if found.start() < 4 or not is_denied(line, found.start()):
+        end = _REST_OF_DIGITS.match(line, found.end()).end()  # type: ignore[union-attr] - it matches nothing, too
+        denied = (found.start() > 3 and is_denied(line, found.start())) or (
+            end < len(line) and is_denied_after(line, end)
+        )
+        if not denied:
             return found.start()
     return -1
 
@@ -138,6 +150,8 @@ def _resolved(line: str, start: int, how: How) -> FoundAnswer:
         return NO_ANSWER
     end = one.end
     found = FoundAnswer(one.answer, How.MATH_VERIFY if one.worked else how, one.also)
+    if _BELOW_ZERO.match(line, end) and not found.answer.startswith("-"):
+        return _signed(found)
     if end >= len(line) or (line[end] in ".\n" and end + 1 >= len(line.rstrip())):
         return found
     if how is How.BOXED and line[end] == "!":
@@ -146,8 +160,14 @@ def _resolved(line: str, start: int, how: How) -> FoundAnswer:
 
 
 def _without_digits(line: str, how: How) -> FoundAnswer | None:
-    spoken = words_to_number(line)
-    return None if spoken is None else FoundAnswer(decimal(spoken), How.NUMBER_WORDS)
+    """The number that a statement comes to in words: read as if it were in digits."""
+    if CANDIDATE.search(line) or (spoken := in_digits(line)) is line:
+        return None
+    return _spoken(stated_number(spoken, how))
+
+
+def _spoken(found: FoundAnswer | None) -> FoundAnswer | None:
+    return replace(found, how=How.NUMBER_WORDS) if found and found.answer else found
 
 
 def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundAnswer | None:
@@ -155,15 +175,22 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
     bags in which it does ("42 marbles in 3 bags")."""
     place = _last_digit(text)
     if place < 0:
-        return _in_words(text)
+        return _in_words(text, how)
     start, line = _sentence_around(text, place)
-    if _refuses(text):
+    if _refuses(text) or are_labelled(text):
         return NO_ANSWER
-    if _ANSWERED_NO.match(text, start + len(line)):
-        return last_number(text[:start], how, sentences - 1) if sentences and start > 0 else None
+    if asked := _ASKED.match(text, start + len(line)):
+        earlier = last_number(text[:start], how, sentences - 1) if sentences and start > 0 else None
+        if asked["no"]:
+            return earlier
+        if not asked["yes"] and earlier is not None and not is_number_alone(line):
+            return earlier  # "Shall I explain step 3?"
+        if not asked["yes"] and text[:start].rstrip().endswith("?"):
+            return NO_ANSWER  # "5? 7?"
     line = _plain(line)
+    whole = ""
     if (aside := _ASIDE.search(line)) and CANDIDATE.search(line, 0, aside.start()):
-        line = line[: aside.start()]  # "12 (7 from Monday and 5 from Tuesday)"
+        whole, line = line, line[: aside.start()]  # "12 (7 from Monday and 5 from Tuesday)"
     if apart := _SIGNED_APART.match(line) if "-" in line[:4] and not text[start:].lstrip().startswith("-") else None:
         line = f"-{line[apart.end() :]}"
     chosen: Quantity | None = None
@@ -173,7 +200,7 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
     while found := CANDIDATE.search(line, position):
         one = calculation_at(line, found.start())
         position = max(one.end, found.end())
-        if (found.start() > 3 and is_denied(line, found.start())) or _DENIED_AFTER.match(line, one.end):
+        if (found.start() > 3 and is_denied(line, found.start())) or is_denied_after(line, one.end):
             continue
         if chosen is not None and _PART_OF.match(line, one.end):
             continue  # "14 loaves, 2 of which are burnt"
@@ -191,7 +218,8 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
         if joined is not None:
             return joined
     chosen = counted or chosen
-    begun = chosen.start - line[: chosen.start].endswith("√")
+    root = _ROOT.search(line, max(0, chosen.start - 12), chosen.start)
+    begun = root.start() if root else chosen.start
     if HIGHER.search(line, begun, chosen.end + 8) and (higher := higher_mathematics(line[begun:])):
         return higher
     if _UPPER_END.search(line, max(0, begun - 20), begun):
@@ -199,7 +227,12 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
     if not chosen.answer or (begun and COMPARED.search(line, max(0, begun - 8), begun)):
         return NO_ANSWER
     stated = FoundAnswer(chosen.answer, How.MATH_VERIFY if chosen.worked else how, chosen.also)
-    negative = chosen.answer[0] != "-" and _NEGATIVE.search(line, max(0, begun - 20), begun)
+    negative = chosen.answer[0] != "-" and (
+        _NEGATIVE.search(line, max(0, begun - 20), begun) or _BELOW_ZERO.match(line, chosen.end)
+    )
+    if whole:  # "1.5 hours (90 minutes)"
+        restated = unless_several(whole, stated, chosen.end)
+        stated = restated if restated.answer else stated
     return _signed(stated) if negative else stated
 
 
@@ -230,17 +263,18 @@ def _refuses(text: str) -> bool:
     return refused is not None and _CONCLUDES.search(tail, refused.end()) is None
 
 
-def _in_words(text: str) -> FoundAnswer | None:
+def _in_words(text: str, how: How) -> FoundAnswer | None:
     """The number in words in the last sentence of a text without digits."""
     tail = text[-_TAIL:].rstrip()
     sentence = tail[max((found.end() for found in _SENTENCE.finditer(tail)), default=0) :]
     low = sentence.lower()
     if _NOTHING_LEFT.search(low):
         return FoundAnswer("0", How.NUMBER_WORDS)
-    spoken = words_to_number(sentence)
-    if spoken is None or spoken == 1 or _refuses(text):
-        return None
-    return FoundAnswer(decimal(spoken), How.NUMBER_WORDS)
+    if _ONE_ALONE.search(low):
+        return FoundAnswer("1", How.NUMBER_WORDS)
+    spoken = in_digits(sentence)
+    found = last_number(spoken, how, 0) if spoken is not sentence and not _refuses(text) else None
+    return _spoken(found) if found is None or found.answer != "1" else None
 
 
 def every_number(text: str) -> Iterator[str]:

@@ -35,7 +35,7 @@ _DECIMAL_COMMA = (  # 3,5 and 1.234,50 and 1 234,5; not the 3,5 of 3,5,7
 )
 CANDIDATE = re.compile(
     rf"(?:(?<![\w)\]%.])[-+](?=[{_CURRENCY}]?\.?[0-9])|(?<=[{_CURRENCY}])[-+](?=[0-9.]))?[{_CURRENCY}]?"
-    r"(?:(?<!\b[a-zA-Z])(?<!\b[a-zA-Z]{2})(?<![\^_0-9])[0-9]|(?<![\w.])\.[0-9])"
+    r"(?:(?<!\b[a-zA-Z])(?<!\b[a-zA-Z]{2})(?<![\^0-9])(?<![a-zA-Z0-9)}\]]_)[0-9]|(?<![\w.])\.[0-9])"
 )
 _QUANTITY = re.compile(rf"([-+]?)[{_CURRENCY}]?[ ]?([-+]?)(?:({_DECIMAL_COMMA})|({_DIGITS}))")
 _FRACTION = re.compile(r"[ ]?/[ ]?([0-9]{1,15})(?![0-9/]|[.,][0-9]| ?/ ?[0-9])")
@@ -46,15 +46,22 @@ _EXPONENT = re.compile(r"[eE]([-+]?[0-9]{1,9})(?![\w])")
 _TEN = re.compile(r"[ ]?(?:×|\*|[xX])[ ]?10[ ]?(?:\^|\*\*)[ ]?(?:([-+]?[0-9]{1,9})|[({][ ]?([-+]?[0-9]{1,9})[ ]?[)}])")
 _POWER = re.compile(r"[ ]?(?:\^|\*\*)[ ]?(?:([-+]?[0-9]{1,9})|[({][ ]?([-+]?[0-9]{1,9})[ ]?[)}])?")
 _SPOKEN_POWER = re.compile(r"[ ]+(?:(squared)|cubed)\b", re.IGNORECASE)
-_OUT_OF = re.compile(r"[ ]+out of[ ]+([0-9]{1,15})(?![0-9/]|[.,][0-9])", re.IGNORECASE)
-_PERCENT = re.compile(r"[ ]*(?:%|percent\b|per cent\b|pct\b)", re.IGNORECASE)
+_OUT_OF = re.compile(  # "3 in 4" with nothing counted behind it
+    r"[ ]+out of[ ]+([0-9]{1,15})(?![0-9/]|[.,][0-9])"
+    r"|[ ]+in[ ]+([0-9]{1,15})(?=[ ]*[.,;!?)*$]*(?:\s|\Z))(?![ ]+\w)",
+    re.IGNORECASE,
+)
+_CLOSED = r"(?:[$*]{1,3}(?=[ ]*[%a-zA-Z]))?[ ]*"  # "$2.5$ thousand", "**25** percent"
+_PERCENT = re.compile(rf"{_CLOSED}(?:%|percent\b|per cent\b|pct\b)", re.IGNORECASE)
+_CENTS = re.compile(r"[ ]?(?:¢|cents?\b)", re.IGNORECASE)
 _SCALE = re.compile(
-    r"[ -]*((?i:hundred|thousand|million|billion|trillion|dozen|lakh|crore)s?\b|(?:mn|bn)\b)(?!-)|([kKM]|mn"
-    r"|bn)(?![\w/])"
+    rf"{_CLOSED}-?[ ]*((?i:hundred|thousand|million|billion|trillion|dozen|lakh|crore)s?\b|(?:mn|bn)\b|[万萬亿億])(?!-)"
+    r"|([kKM]|mn|bn)(?![\w/])"
 )
 _SCALES = {
     **{"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12},
     **{"lakh": 10**5, "crore": 10**7, "k": 10**3, "m": 10**6, "bn": 10**9, "mn": 10**6},
+    **{"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8},
 }
 _LARGE = 10**6
 
@@ -62,13 +69,14 @@ _LARGE = 10**6
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """The number at one place of a line: `answer` in normal form, "" where it is not understood; `also` as in
-    `FoundAnswer`; where it begins and ends; whether it had to be worked out."""
+    `FoundAnswer`; where it begins and ends; whether it had to be worked out, and whether it is a percentage."""
 
     answer: str
     start: int
     end: int
     also: str = ""
     worked: bool = False
+    per_cent: bool = False
 
     @property
     def value(self) -> Fraction | None:
@@ -140,16 +148,17 @@ def _dressed(line: str, answer: str, start: int, end: int) -> Quantity:
         end = raised.end() if raised else end
     if value is None:
         return Quantity("", start, end)
-    if _PERCENT.match(line, end):
-        percent = _PERCENT.match(line, end)
-        return Quantity(decimal(value), start, percent.end() if percent else end, decimal(value / 100))
+    if percent := _PERCENT.match(line, end):
+        return Quantity(decimal(value), start, percent.end(), decimal(value / 100), per_cent=True)
     if out_of := _OUT_OF.match(line, end):
-        share = _over(value, out_of[1])
+        share = _over(value, out_of[1] or out_of[2])
         return Quantity(answer, start, out_of.end(), decimal(share) if share is not None else "")
     if scale := _SCALE.match(line, end):
         size = _SCALES[(scale[1] or scale[2]).lower().removesuffix("s")]
         also = decimal(value) if size >= _LARGE else ""  # questions ask for millions, and not for dozens
         return Quantity(decimal(value * size), start, scale.end(), also)
+    if _CENTS.match(line, end):
+        also = decimal(value / 100)
     return Quantity(decimal(value) if value != Fraction(answer) else answer, start, end, also)
 
 

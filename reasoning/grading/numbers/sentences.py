@@ -98,7 +98,7 @@ def _comes(line: str, gap: str, numbers: Sequence[Quantity], one: Quantity) -> b
         return True
     if "," not in gap and _IS.search(gap) and not _NOT_WHAT_IS.match(line, one.end):
         given = len(numbers) > 1 or line[: numbers[0].start].rstrip().lower().endswith(" of") or " of " in gap
-        return given and not one.also
+        return given and not one.per_cent
     if _SO.search(gap):
         return _comes_of(one, numbers)
     if "," not in gap and _HAS.search(gap):

@@ -23,7 +23,7 @@ _WORDS = r"(?:[ ]+(?!or\b|and\b)[A-Za-z%°][\w°%/'’-]*){0,3}?"
 _ALTERNATIVE = re.compile(
     rf"{_WORDS}[ ]*[,?]?[ ]*[(\[]?[ ]*(?:((?<![A-Za-z])(?:or|and/or|maybe|perhaps"
     r"|possibly|alternatively|oder|ou|или|または|或者?))"
-    r"|i\.e\.,?|that is,?|≈)[ ]+"
+    r"|i\.e\.,?|that is,?|≈|(?<=[(])(?=[0-9]))[ ]*"
     r"(?:(?:maybe|perhaps|possibly|even|about|approximately|exactly|roughly|around|just|rather|else|also|equivalently"
     r"|it is|[a-z][ ]*=)[ ]+)*",
     re.IGNORECASE,
@@ -34,7 +34,7 @@ _LIST = re.compile(
     r"|[ ]+(?:and|&)[ ]+[-$]?[0-9][0-9.,]*[ ]*(?:[.,;)\]}$]|\Z)",
     re.IGNORECASE,
 )
-_UNIT = re.compile(r"[ ]*([$%]|[A-Za-z°][\w°%/]*)")
+_UNIT = re.compile(r"[ ]*([$%¢]|[A-Za-z°][\w°%/]*)")
 _CONVERSIONS = frozenset(
     (2, 3, 4, 7, 10, 12, 14, 16, 24, 28, 30, 31, 36, 52, 60, 100, 365, 1000, 1440, 1760, 3600, 5280)
 )
@@ -56,6 +56,16 @@ _ENDS = re.compile(
 )
 _SMALLER = re.compile(r"(?P<thing>[ ]?[A-Za-z]+)[ ]+(?P<name>)(?=[0-9])")  # "2 hours 30 minutes"
 _HUNDREDTHS = {"euros": ("cent", "cents"), "pounds": ("penny", "pence", "p")}
+# "Ducks: 17, geese: 9" are two, unless the second is what they come to.
+_LABEL = r"[A-Za-z][\w'’ -]{0,30}[*_]*:[*_ ]*[$€£]?-?[0-9][0-9.,]*(?<![.,])(?:[ ](?!and\b)\w+){0,2}"
+_LABELLED = re.compile(
+    rf"(?:\A|[.!?\n(]|,)[\s*_-]*{_LABEL}(?:[,;][ ]*(?:and[ ]+)?|[ ]+and[ ]+)(?P<last>{_LABEL})[\s.!*)]*\Z"
+)
+_SUMS_UP = re.compile(
+    r"total|sum|answer|result|all|left|remain|differ|final|combined|together|overall|profit|average|mean|ratio|product|so\b",
+    re.IGNORECASE,
+)
+_LONGEST_LABELLED = 160
 _NAMED = re.compile(r"\b[A-Za-z][ ]*=[ ]*\Z")
 _BETWEEN = re.compile(r"\bbetween[ ]+[$]?\Z", re.IGNORECASE)
 _WITHIN = re.compile(
@@ -65,6 +75,15 @@ _CLAUSE = re.compile(
     r"[ ]*(?:[a-z]\w*[ ]*)?[,;]?[ ]+(?:(?:and|while|but)[ ]+)?(?:[A-Z]\w*|she|he|they|the[ ]other)[ ]+(\w+)[ ]+\Z"
 )
 _VERB_BEFORE = re.compile(r"\b(?:[A-Z]\w*|she|he|they|one)[ ]+(\w+)[ ]+\Z")
+
+
+def are_labelled(text: str) -> bool:
+    """Whether a text ends in several numbers, each with a name of its own: "Ducks: 17, geese: 9"."""
+    tail = text[-_LONGEST_LABELLED:]
+    if tail.count(":") < 2:
+        return False
+    found = _LABELLED.search(tail)
+    return found is not None and _SUMS_UP.search(found["last"]) is None
 
 
 def unless_several(line: str, found: FoundAnswer, end: int) -> FoundAnswer:
@@ -131,11 +150,11 @@ def _restated(line: str, found: FoundAnswer, end: int, other: Quantity, alternat
     digits, more = (len(number.partition(".")[2]) for number in (found.answer, other.answer))
     if min(digits, more) and abs(again - value) * 2 * 10 ** min(digits, more) <= 1:
         return FoundAnswer(other.answer, found.how, found.also) if more > digits else found
-    if again == value or not alternative or other.answer == found.also:
+    if again == value or other.answer == found.also:
         return found
     units = _UNIT.match(line, end), _UNIT.match(line, other.end)
     if all(units) and value and again:
         ratio = max(again / value, value / again)
         if ratio in _CONVERSIONS and units[0] and units[1] and units[0][1].lower() != units[1][1].lower():
             return FoundAnswer(found.answer, found.how, other.answer)
-    return NO_ANSWER
+    return NO_ANSWER if alternative else found

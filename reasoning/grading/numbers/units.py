@@ -69,7 +69,7 @@ _KINDS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("5/18", "km/h kph kmh", "kilometers_per_hour kilometres_per_hour"),
         ("1397/3125", "mph mi/h", "miles_per_hour"),
     ),
-    "acceleration": (("1", "m/s² m/s^2", ""),),
+    "acceleration": (("1", "m/s² m/s^2 m/s/s", "meters_per_second_squared metres_per_second_squared"),),
     "force": (("1", "N", "newton"), ("1000", "kN", "kilonewton")),
     "energy": (
         ("1", "J", "joule"),

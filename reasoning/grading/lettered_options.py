@@ -1,0 +1,262 @@
+"""Which option of a multiple-choice question a text chooses by its letter, in whatever words.
+
+Owns: what a letter of an option looks like, and the words that choose one or leave it out. Options that are named by
+their text are `reasoning.grading.named_options`.
+
+Invariants
+- A capital inside a word is no letter, nor is the article "A", nor an option that is denied.
+- Of several that are not denied nobody can say which is meant, so they are no answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+
+from reasoning.grading.extraction.denials import is_denied, is_denied_after
+from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How
+from reasoning.grading.extraction.mathematics import plain
+from reasoning.grading.named_options import named_option
+from reasoning.grading.options import LETTERS
+
+_NO_CHOICES_KNOWN = 10
+_MOST_LETTERS = 40  # that are looked at in one statement
+
+_SENTENCE_END = re.compile(r"[.!?](?:\s|\Z)|\n")
+_SO = re.compile(
+    r"[,;]\s*(?:and\s+)?(?:so|thus|hence|therefore|which\s+means)\b|\b(?:therefore|thus|hence)\b", re.IGNORECASE
+)
+_BETWEEN = re.compile(
+    r"\b(?:between|among|both|neither|either)\s+[^.;\n]{1,60}?(?:,|\band\b|\bthrough\b|\bto\b"
+    r"|\bor\b)\s*[(\[]?[A-Za-z][)\]]?",
+    re.IGNORECASE,
+)
+
+# "Eliminating A, B and D": what is named to be left out.
+_LETTER = r"[(\[*\"']*+[A-Za-z][)\]*\"']*+(?![\w'’])"
+_AND = r"\s*+(?:,\s*+(?:(?:and|or|nor|&)\s*+)?|(?:and|or|nor|&)\s*+)"  # possessive: no list is tried in two ways
+_NOT_A_SUBJECT = r"(?!\s+(?:is|remains|it|must)\b)"  # "eliminating A and B, C is left"
+_LEFT_OUT = re.compile(
+    r"\b(?:eliminat|rul|discard|exclud|reject|dismiss|remov|cross|set|leav)(?:e|es|ed|ing|s)?(?:\s+(?:out|off|aside))*\s+"
+    rf"(?:options?\s+|choices?\s+|answers?\s+|letters?\s+|out\s+)*{_LETTER}(?:{_AND}{_LETTER}{_NOT_A_SUBJECT})++(?:\s+(?:out|off|aside)\b)?"
+    rf"|(?<![\w'’]){_LETTER}(?:{_AND}{_LETTER})*+\s+(?:(?:is|are|was|were|being|can\s+be|have\s+been|all|both|clearly)\s+)*+"
+    r"(?:eliminated|ruled\s+out|excluded|discarded|crossed\s+out|rejected|wrong|incorrect|false|impossible)\b"
+    rf"|(?:\b(?:not|neither|nor|none\s+of)|n['’]t)\s+(?:option\s+)?{_LETTER}(?:{_AND}{_LETTER})++",
+    re.IGNORECASE,
+)
+_LETTER_ALONE = re.compile(r"(?<![\w'’])[A-Z](?![\w'’])")
+_ALL_BUT = re.compile(  # "All options except B are wrong.", "None but B fits."
+    r"\b(?i:(?:all|every|each|any)\b[^.;\n]{0,30}?\b(?:except|but|besides|other\s+than|apart\s+from)(?:\s+for)?)\s+(?i:option\s+)?"
+    r"[(\[*\"']*([A-Z])[)\]*\"']*\s+(?i:(?:is|are|can\s+be|have\s+been|has\s+been)\s+(?:clearly\s+|all\s+)?(?:wrong|incorrect|false"
+    r"|impossible|eliminated|ruled\s+out|excluded|discarded|invalid))\b"
+)
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+_COUNTED = re.compile(
+    rf"\bthe\s+({'|'.join(_ORDINALS)}|last)\s+(?:option|choice|alternative|answer|one)\b|\b(?:option|choice)\s*(?:number\s*|no\.?\s*|\#)?([1-9])(?![\w.])",
+    re.IGNORECASE,
+)
+_CALLED_RIGHT = re.compile(  # "(A) fridge is correct, while (B) oven is not."
+    r"\(([A-Z])\)\s+(?:[\w'’-]+\s+){1,6}?(?:is|was)\s+(?:the\s+)?(?:correct|right|best)\b", re.IGNORECASE
+)
+_JUDGED = re.compile(  # "(A) no (B) yes (C) no"
+    r"(?<![\w'’])\(?([A-Z])[):.]{0,2}\s*(?:[-–—=]\s*)?(?:is\s+)?"
+    r"(?:(no|false|wrong|incorrect|not\s+correct|✗|❌|✘)|(yes|true|right|correct|✓|✔|✅))(?![\w'’])",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Patterns:
+    """`leading`: a letter that begins a statement: B, b), **B** -- but not the article of "A ball". `bracketed`: (B),
+    ( b ). `lone`: a capital by itself anywhere. `chosen`: a letter that words around it choose."""
+
+    leading: re.Pattern[str]
+    bracketed: re.Pattern[str]
+    lone: re.Pattern[str]
+    several: re.Pattern[str]  # what follows the first of several: "A, B or C", "A and B", "A/B", "(A) ink or (B) milk"
+    chosen: re.Pattern[str]
+    reversed: re.Pattern[str]  # `bracketed` in a text read from its end
+
+
+@lru_cache(maxsize=32)
+def _patterns(count: int) -> _Patterns:
+    last = LETTERS[min(count or _NO_CHOICES_KNOWN, len(LETTERS)) - 1]
+    small = last.lower()
+    either = f"A-{last}a-{small}"
+    reason = r"(?:because|since|as|is|and|by|for|which)\b|[-–—=:,(]"
+    article = rf"(?!A\s+(?!{reason})\w)"
+    abbreviation = r"(?!\.[A-Za-z])"  # e.g., i.e.
+    wrong = r"(?![\w'’]|\s(?:is|was|being)\b)"
+    return _Patterns(
+        leading=re.compile(
+            rf"(?:[\W_]*(?i:option|choice|letter|answer)\b)?[\W_]*(?:([{either}])(?=[\W_]*\Z|\s*[).\]:,*_}}/;!])"
+            rf"{abbreviation}|{article}([A-{last}])(?=\s))"
+        ),
+        bracketed=re.compile(rf"[(\[]\s*([{either}])\s*[)\]]"),
+        reversed=re.compile(rf"[)\]]\s*([{either}])\s*[(\[]"),
+        several=re.compile(
+            rf"[)\]*]*\s*(?:,|or|and|/|&|\+)\s*(?:(?:or|and|maybe"
+            rf"|perhaps)\s+)?(?:option\s+)?[(\[*]*(?!A\s[a-z])[A-{last}]{wrong}"
+            rf"|(?:\s+[A-{last}](?![\w'’.])){{1,25}}\W*\Z"
+            rf"|[)\]*]*[\w\s'’-]{{1,60}}?,?\s+(?:or|and)\s+(?:option\s+)?[(\[]\s*[{either}]\s*[)\]]{wrong}"
+        ),
+        lone=re.compile(rf"(?<![\w'’(\[])(?!A\s+(?!(?:or|and)\b)[a-z])([A-{last}])(?![\w'’)\]]){abbreviation}"),
+        chosen=re.compile(
+            rf"\b(?i:choose|chose|pick|picked|select|selected|go(?:ing)?\s+with|choice|option|letter"
+            rf"|vote\s+for)\b[\s:*]*(?i:is\b[\s:*]*)?"
+            rf"(?:(?i:option|choice|letter)\s+)?[(\[*\"']*(?:([A-{last}])(?![\w'’])|([b-{max(small, 'b')}]|a(?=[\W_]*\Z"
+            rf"|[.)*]))(?![\w'’]))"
+            rf"|\b(?i:leav(?:es|ing)|left\s+with|remaining\s+is|only|just)\s+(?i:us\s+with\s+|me\s+with\s+)?"
+            rf"(?i:(?:only\s+)?(?:option|choice|letter)?\s*)[(\[*\"']*([A-{last}])(?![\w'’])"
+            rf"|[选選][项項择擇]?\s*[:：]?\s*[(\[*\"']*([A-{last}])(?![\w'’])"
+            rf"|(?<![\w'’])[(\[*]*([A-{last}])[)\]*]*\s+(?i:remains|is\s+left|is\s+what\s+(?:is\s+left|remains))\b"
+            rf"|(?<![\w'’])[(\[*]*([A-{last}])[)\]*]*\s+(?i:is|it\s+is|seems|looks|must\s+be|would\s+be|fits|works)\b"
+            r"(?=\s*[.!]?\s*\Z|\s+(?i:right|correct|best|true|the\s+(?:right|correct|best|only|odd|answer)|better|fine"
+            r"|most)|\s*;|(?<=fits)|(?<=works))"
+        ),
+    )
+
+
+def option_of_line(line: str, choices: tuple[str, ...], how: How) -> FoundAnswer | None:
+    """The option that a line chooses, by its letter or else by its text; `NO_ANSWER` for several, None for none."""
+    patterns = _patterns(len(choices))
+    if "\\" in line:
+        line = plain(line)
+    if " " in line:
+        line = _LEFT_OUT.sub(" ", line)
+    found = patterns.leading.match(line)
+    if found:
+        if patterns.several.match(line, found.end()):
+            return NO_ANSWER
+        if not is_denied_after(line, found.end()):
+            return FoundAnswer((found[1] or found[2]).upper(), how)
+    for pattern in (patterns.bracketed, patterns.lone):
+        for found in islice(pattern.finditer(line), _MOST_LETTERS):
+            if is_denied(line, found.start()) or is_denied_after(line, found.end()):
+                continue
+            if pattern is patterns.lone and (option := named_option(line, choices)):
+                return FoundAnswer(option, How.OPTION_TEXT)
+            if patterns.several.match(line, found.end()):
+                return NO_ANSWER
+            return FoundAnswer(found[1].upper(), how)
+    option = named_option(line, choices) or _counted(line, choices)
+    return FoundAnswer(option, How.OPTION_TEXT) if option else None
+
+
+def _picked(sentence: str, choices: tuple[str, ...], patterns: _Patterns) -> FoundAnswer | None:
+    """The option that a sentence without an anchor picks; `NO_ANSWER` for several, None for none."""
+    if saved := _ALL_BUT.search(sentence):
+        return FoundAnswer(saved[1], How.LAST_CANDIDATE)
+    bare = _LEFT_OUT.sub(" ", _BETWEEN.sub(" ", sentence))
+    bracketed = _meant(bare, patterns.bracketed)
+    if len(bracketed) > 1:  # "(A) and (B) are too cold, so (C)"
+        bracketed = _meant(_SO.split(bare)[-1], patterns.bracketed)
+    if len(bracketed) == 1:
+        return FoundAnswer(bracketed.pop(), How.LAST_CANDIDATE)
+    if bracketed:
+        right = {found[1].upper() for found in _CALLED_RIGHT.finditer(bare)} & bracketed
+        return FoundAnswer(right.pop(), How.LAST_CANDIDATE) if len(right) == 1 else NO_ANSWER
+    chosen = [
+        found
+        for found in patterns.chosen.finditer(bare)
+        if not is_denied(bare, found.start()) and not is_denied_after(bare, found.end())
+    ]
+    letters = {found[found.lastindex or 1].upper() for found in chosen}
+    if len(letters) == 1 and not patterns.several.match(bare, chosen[-1].end()):
+        return FoundAnswer(letters.pop(), How.LAST_CANDIDATE)
+    option = named_option(sentence, choices)
+    if option:
+        return FoundAnswer(option, How.LAST_CANDIDATE)
+    lone = _meant(bare, patterns.lone)
+    if len(lone) > 1:  # "A and C are mammals, so B"
+        lone = _meant(_SO.split(bare)[-1], patterns.lone)
+    if len(lone) == 1 and bare.rstrip(" .*!\"'”").endswith(next(iter(lone))):
+        return FoundAnswer(lone.pop(), How.LAST_CANDIDATE)
+    concluded = _SO.split(sentence)[-1]
+    option = (named_option(concluded, choices) if concluded is not sentence else "") or _counted(sentence, choices)
+    return FoundAnswer(option, How.LAST_CANDIDATE) if option else None
+
+
+def option_of_text(text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
+    """Without an anchor: what the last sentence picks, by letter or by text; else the last letter in brackets."""
+    patterns = _patterns(len(choices))
+    if judged := _judged(text[-LONGEST_ANSWER:]):
+        return FoundAnswer(judged, How.LAST_CANDIDATE)
+    sentence = _last_sentence(text)
+    if "\\" in sentence:
+        sentence = plain(sentence)
+    picked = _picked(sentence, choices, patterns)
+    if picked is not None:
+        return picked
+    reversed_text = text[::-1]
+    for found in islice(patterns.reversed.finditer(reversed_text), _MOST_LETTERS):
+        start, end = len(text) - found.end(), len(text) - found.start()
+        if not is_denied(text, start) and not is_denied_after(text, end):
+            return FoundAnswer(found[1].upper(), How.LAST_CANDIDATE)
+    left = _left_over(text[-LONGEST_ANSWER:], choices, patterns)
+    return FoundAnswer(left, How.LAST_CANDIDATE) if left else None
+
+
+def leading_letter(line: str, count: int) -> tuple[str, str] | None:
+    """The letter of one of `count` options that a line begins with, and the rest of the line; None without one."""
+    found = _patterns(count).leading.match(line)
+    return ((found[1] or found[2]).upper(), line[found.end() :]) if found else None
+
+
+def letters_within(text: str, count: int) -> Iterator[str]:
+    """All letters of `count` options that stand by themselves somewhere in `text`."""
+    patterns = _patterns(count)
+    for pattern in (patterns.bracketed, patterns.lone):
+        for found in pattern.finditer(text):
+            yield found[1].upper()
+
+
+def _left_over(text: str, choices: tuple[str, ...], patterns: _Patterns) -> str:
+    """The only option that is not denied, where all others are ("A, C and D are wrong."); "" without one."""
+    if len(choices) < 3:
+        return ""
+    denied = {letter for found in _LEFT_OUT.finditer(text) for letter in _LETTER_ALONE.findall(found[0])}
+    for pattern in (patterns.bracketed, patterns.lone):
+        for found in islice(pattern.finditer(text), _MOST_LETTERS):
+            if is_denied(text, found.start()) or is_denied_after(text, found.end()):
+                denied.add(found[1].upper())
+    left = set(LETTERS[: len(choices)]) - denied
+    return left.pop() if len(left) == 1 else ""
+
+
+def _counted(sentence: str, choices: tuple[str, ...]) -> str:
+    """The letter of the option that is named by its number: "the second option", "Option 2"."""
+    found = _COUNTED.search(sentence)
+    if found is None or is_denied(sentence, found.start()) or is_denied_after(sentence, found.end()):
+        return ""
+    name = found[1] or found[2]
+    place = len(choices) if name == "last" else int(name) if name.isdigit() else 1 + _ORDINALS.index(name.lower())
+    return LETTERS[place - 1] if 0 < place <= len(choices) else ""
+
+
+def _judged(text: str) -> str:
+    """The one option that is called right where several are judged one by one; "" where there is none such."""
+    if "no" not in text and "wrong" not in text and "orrect" not in text and "✗" not in text and "alse" not in text:
+        return ""
+    found = list(islice(_JUDGED.finditer(text), _MOST_LETTERS))
+    right = {one[1].upper() for one in found if one[3]}
+    wrong = {one[1].upper() for one in found if one[2]}
+    return right.pop() if len(right) == 1 and len(wrong) > 1 and not right & wrong else ""
+
+
+def _meant(sentence: str, pattern: re.Pattern[str]) -> set[str]:
+    """The letters of a sentence that are not denied."""
+    return {
+        found[1].upper()
+        for found in islice(pattern.finditer(sentence), _MOST_LETTERS)
+        if not is_denied(sentence, found.start()) and not is_denied_after(sentence, found.end())
+    }
+
+
+def _last_sentence(text: str) -> str:
+    tail = text[-LONGEST_ANSWER:].rstrip()
+    ends = [found.end() for found in _SENTENCE_END.finditer(tail) if found.end() < len(tail)]
+    return tail[ends[-1] :] if ends else tail
