@@ -191,7 +191,7 @@ def _paper(answered: Answered, task: str, template: Template) -> CompletionVerdi
 
 def _robust(answered: Answered, task: GradedTask) -> CompletionVerdict:
     """`contains_answer` looks at all that is judged; `correct_format`: the answer has an anchor or leads the text."""
-    found = judged_answer(answered.completion, task.rules, answered.choices)
+    found = judged_answer(answered.completion, task.rules, answered.choices, answered.question)
     if task.grader:
         correct = _own_verdict(answered, task) is Verdict.CORRECT
     else:

@@ -40,11 +40,12 @@ from reasoning.teacher.turns import own_start
 _LONGEST_BARE = 40  # characters of a line that is an answer and nothing else
 _PLAIN_LINE = re.compile(r"[\w .,:$%()'\"/-]+", re.ASCII)
 _FENCE = re.compile(r"^[ \t>]*```[\w+-]{0,20}[ \t\r]*(?:\n|\Z)", re.MULTILINE)  # a line that opens or closes code
-_DRESS_TAG = re.compile(
-    r"</?(?:b|i|u|em|strong|ins|p|span|div|code|pre|mark|h[1-6]|result|solution|final|response|output|final_result)(?:\s[^<>]{0,60})?>",
-    re.IGNORECASE,
+_DRESS_TAG = re.compile(  # any but those that say what stands in them
+    r"</?(?!(?:[a-z]{1,20}[_-])?answer\b|(?:s|del|strike|ans)>)[a-z][\w-]{0,30}(?:\s[^<>]{0,60})?>", re.IGNORECASE
 )
-_NEXT_BOX = re.compile(r"\}[\s$]*(?:[,;]|,?\s*(?:and|or)\b)[\s$]*\\boxed\s*\{")  # one answer in several boxes
+_NEXT_BOX = re.compile(
+    r"\}[\s$]{0,9}(?:[,;]|,?\s{0,9}(?:and|or)\b)[\s$]{0,9}\\boxed\s{0,9}\{"
+)  # one answer in several boxes
 _WORD = re.compile(r"\w")
 _TAUGHT = re.compile(r"(?:^\s*|\nAnswer:\s*|-->\s*|\nTherefore, the answer is\s+|\sThe answer is\s+)\Z")
 
@@ -99,7 +100,7 @@ def grade(text: str, complete: bool, problem: Problem) -> tuple[str, Verdict]:
     said, closed, found = text, True, _at_once(text, rules, problem.choices)
     if found is None:
         said, closed = _said(text)
-        found = _judged(said, rules, problem.choices)
+        found = _judged(said, rules, problem.choices, problem.question)
     if not complete or not closed:
         return found.answer, Verdict.TRUNCATED
     if problem.grader:
@@ -124,11 +125,12 @@ def _as_taught(said: str, problem: Problem) -> bool:
     )
 
 
-def judged_answer(text: str, kind: Kind, choices: tuple[str, ...] = ()) -> FoundAnswer:
-    """The answer in the part of a completion that counts: `find_answer` of its `judged_part`."""
+def judged_answer(text: str, kind: Kind, choices: tuple[str, ...] = (), question: str = "") -> FoundAnswer:
+    """The answer in the part of a completion that counts: `find_answer` of its `judged_part`. With its `question`
+    beside it, a statement that says again what is asked is an answer, too."""
     rules = rules_of(kind)
     found = _at_once(text, rules, choices)
-    return _judged(_said(text)[0], rules, choices) if found is None else found
+    return _judged(_said(text)[0], rules, choices, question) if found is None else found
 
 
 def judged_part(text: str) -> str:
@@ -150,10 +152,15 @@ def _said(text: str) -> tuple[str, bool]:
     return thinking.said[start:] if start else thinking.said, True
 
 
-def _judged(said: str, kind: Kind, choices: tuple[str, ...]) -> FoundAnswer:
+def _judged(said: str, kind: Kind, choices: tuple[str, ...], question: str = "") -> FoundAnswer:
     low = lowered(said)
     end = judged_end(said, low)
-    return _found(said, low, kind, choices) if end == len(said) else _found(said[:end], low[:end], kind, choices)
+    if end < len(said):
+        said, low = said[:end], low[:end]
+    found = _found(said, low, kind, choices)
+    if found is NO_ANSWER and question:
+        return rules_of(kind).beside(question, said) or found
+    return found
 
 
 def _at_once(said: str, rules: AnswerRules, choices: tuple[str, ...]) -> FoundAnswer | None:

@@ -22,7 +22,7 @@ from reasoning.grading.extraction.mathematics import plain
 from reasoning.grading.named_options import named_option
 from reasoning.grading.options import LETTERS
 
-_NO_CHOICES_KNOWN = 10
+NO_CHOICES_KNOWN = 10  # options that there may be
 _MOST_LETTERS = 40  # that are looked at in one statement
 
 _SENTENCE_END = re.compile(r"[.!?](?:\s|\Z)|\n")
@@ -55,14 +55,20 @@ _ALL_BUT = re.compile(  # "All options except B are wrong.", "None but B fits."
 )
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 _COUNTED = re.compile(
-    rf"\bthe\s+({'|'.join(_ORDINALS)}|last)\s+(?:option|choice|alternative|answer|one)\b|\b(?:option|choice)\s*(?:number\s*|no\.?\s*|\#)?([1-9])(?![\w.])",
+    rf"\b({'|'.join(_ORDINALS)}|last|[1-9](?=st|nd|rd|th))(?:st|nd|rd|th)?\s+(?:option|choice|alternative|answer|one)\b"
+    r"|\b(?:option|choice)\s*(?:number\s*|no\.?\s*|\#)?([1-9])(?![\w.])",
     re.IGNORECASE,
 )
+_DENIED_BY_NAME = re.compile(  # "not the river (A)"
+    r"\b(?:not|rather\s+than|instead\s+of|unlike)\s+(?:[\w'’-]+\s+){1,5}[(\[]\s*[A-Za-z]\s*[)\]]", re.IGNORECASE
+)
+_JUDGEMENTS = ("no", "No", "wrong", "orrect", "alse", "✗", "❌", "✘")
+_REASON = re.compile(r",?\s+(?:because|since)\b", re.IGNORECASE)
 _CALLED_RIGHT = re.compile(  # "(A) fridge is correct, while (B) oven is not."
     r"\(([A-Z])\)\s+(?:[\w'’-]+\s+){1,6}?(?:is|was)\s+(?:the\s+)?(?:correct|right|best)\b", re.IGNORECASE
 )
 _JUDGED = re.compile(  # "(A) no (B) yes (C) no"
-    r"(?<![\w'’])\(?([A-Z])[):.]{0,2}\s*(?:[-–—=]\s*)?(?:is\s+)?"
+    r"(?<![\w'’])\(?([A-Z])[):.?]{0,2}\s*(?:[-–—=]\s*)?(?:is\s+)?"
     r"(?:(no|false|wrong|incorrect|not\s+correct|✗|❌|✘)|(yes|true|right|correct|✓|✔|✅))(?![\w'’])",
     re.IGNORECASE,
 )
@@ -83,7 +89,7 @@ class _Patterns:
 
 @lru_cache(maxsize=32)
 def _patterns(count: int) -> _Patterns:
-    last = LETTERS[min(count or _NO_CHOICES_KNOWN, len(LETTERS)) - 1]
+    last = LETTERS[min(count or NO_CHOICES_KNOWN, len(LETTERS)) - 1]
     small = last.lower()
     either = f"A-{last}a-{small}"
     reason = r"(?:because|since|as|is|and|by|for|which)\b|[-–—=:,(]"
@@ -103,7 +109,9 @@ def _patterns(count: int) -> _Patterns:
             rf"|(?:\s+[A-{last}](?![\w'’.])){{1,25}}\W*\Z"
             rf"|[)\]*]*[\w\s'’-]{{1,60}}?,?\s+(?:or|and)\s+(?:option\s+)?[(\[]\s*[{either}]\s*[)\]]{wrong}"
         ),
-        lone=re.compile(rf"(?<![\w'’(\[])(?!A\s+(?!(?:or|and)\b)[a-z])([A-{last}])(?![\w'’)\]]){abbreviation}"),
+        lone=re.compile(
+            rf"(?<![a-zA-Z0-9_'’(\[])(?!A\s+(?!(?:or|and)\b)[a-z])([A-{last}])(?![a-zA-Z0-9_'’)\]]){abbreviation}"
+        ),
         chosen=re.compile(
             rf"\b(?i:choose|chose|pick|picked|select|selected|go(?:ing)?\s+with|choice|option|letter"
             rf"|vote\s+for)\b[\s:*]*(?i:is\b[\s:*]*)?"
@@ -137,8 +145,10 @@ def option_of_line(line: str, choices: tuple[str, ...], how: How) -> FoundAnswer
         for found in islice(pattern.finditer(line), _MOST_LETTERS):
             if is_denied(line, found.start()) or is_denied_after(line, found.end()):
                 continue
-            if pattern is patterns.lone and (option := named_option(line, choices)):
+            if pattern is patterns.lone and (option := _text_around(found[1], line, choices)):
                 return FoundAnswer(option, How.OPTION_TEXT)
+            if pattern is patterns.lone and named_option(line[: found.start()], choices) not in ("", found[1]):
+                return NO_ANSWER  # "18, so A", where 18 is another
             if patterns.several.match(line, found.end()):
                 return NO_ANSWER
             return FoundAnswer(found[1].upper(), how)
@@ -150,7 +160,7 @@ def _picked(sentence: str, choices: tuple[str, ...], patterns: _Patterns) -> Fou
     """The option that a sentence without an anchor picks; `NO_ANSWER` for several, None for none."""
     if saved := _ALL_BUT.search(sentence):
         return FoundAnswer(saved[1], How.LAST_CANDIDATE)
-    bare = _LEFT_OUT.sub(" ", _BETWEEN.sub(" ", sentence))
+    bare = _LEFT_OUT.sub(" ", _BETWEEN.sub(" ", _DENIED_BY_NAME.sub(" ", sentence)))
     bracketed = _meant(bare, patterns.bracketed)
     if len(bracketed) > 1:  # "(A) and (B) are too cold, so (C)"
         bracketed = _meant(_SO.split(bare)[-1], patterns.bracketed)
@@ -162,7 +172,7 @@ def _picked(sentence: str, choices: tuple[str, ...], patterns: _Patterns) -> Fou
     chosen = [
         found
         for found in patterns.chosen.finditer(bare)
-        if not is_denied(bare, found.start()) and not is_denied_after(bare, found.end())
+        if not is_denied(bare, found.start(found.lastindex or 0)) and not is_denied_after(bare, found.end())
     ]
     letters = {found[found.lastindex or 1].upper() for found in chosen}
     if len(letters) == 1 and not patterns.several.match(bare, chosen[-1].end()):
@@ -188,7 +198,7 @@ def option_of_text(text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
     sentence = _last_sentence(text)
     if "\\" in sentence:
         sentence = plain(sentence)
-    picked = _picked(sentence, choices, patterns)
+    picked = _picked(_REASON.split(sentence, maxsplit=1)[0], choices, patterns) or _picked(sentence, choices, patterns)
     if picked is not None:
         return picked
     reversed_text = text[::-1]
@@ -227,6 +237,12 @@ def _left_over(text: str, choices: tuple[str, ...], patterns: _Patterns) -> str:
     return left.pop() if len(left) == 1 else ""
 
 
+def _text_around(letter: str, line: str, choices: tuple[str, ...]) -> str:
+    """The option that a line names by a text that the letter is a part of ("Vitamin A")."""
+    option = named_option(line, choices)
+    return option if option and letter in _LETTER_ALONE.findall(choices[LETTERS.index(option)]) else ""
+
+
 def _counted(sentence: str, choices: tuple[str, ...]) -> str:
     """The letter of the option that is named by its number: "the second option", "Option 2"."""
     found = _COUNTED.search(sentence)
@@ -239,7 +255,15 @@ def _counted(sentence: str, choices: tuple[str, ...]) -> str:
 
 def _judged(text: str) -> str:
     """The one option that is called right where several are judged one by one; "" where there is none such."""
-    if "no" not in text and "wrong" not in text and "orrect" not in text and "✗" not in text and "alse" not in text:
+    if (
+        "no" not in text
+        and "wrong" not in text
+        and "orrect" not in text
+        and "✗" not in text
+        and "❌" not in text
+        and "No" not in text
+        and "alse" not in text
+    ):
         return ""
     found = list(islice(_JUDGED.finditer(text), _MOST_LETTERS))
     right = {one[1].upper() for one in found if one[3]}

@@ -19,6 +19,7 @@ from functools import lru_cache
 from reasoning.grading.extraction.found_answer import FoundAnswer, How
 from reasoning.grading.extraction.mathematics import plain
 from reasoning.grading.extraction.numerals import plain_numerals
+from reasoning.grading.numbers.number_words import in_digits
 from reasoning.grading.numbers.numbers import stated_number
 from reasoning.grading.options import LETTERS
 
@@ -39,11 +40,8 @@ _DENIED = re.compile(
     r"(?:[^,.;]|[.,](?=[0-9]))*",
     re.IGNORECASE,
 )
-_VALUED = re.compile(
-    r"[\s$€£(]*-?[\s$€£]*(?:[0-9.\\]|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|half"
-    r"|a)\b)",
-    re.I,
-)
+_VALUED = re.compile(r"[\s$€£(]*-?[\s$€£]*[0-9.\\]")
+_DIGIT = re.compile(r"[0-9]")
 _UNIT = re.compile(r"[^\W\d_]+(?:/[^\W\d_]+)?|[%°$€£]")
 _OF_THE_ABOVE = re.compile(  # "none of these" is "None of the above"
     r"(none|all|both) of (?:the|these|those|them)"
@@ -144,7 +142,9 @@ def _of_value(said: str, options: tuple[_Option, ...]) -> str:
     valued = _value(said)
     if valued is None or not any(option.values for option in options):
         return ""
-    same = [option for option in options if any(_equal(valued, value) for value in option.values)]
+    same = [option for option in options if any(_equal(valued, value) for value in option.values)] or [
+        option for option in options if any(_rounded(valued.answer, value) for value in option.values)
+    ]
     if len(same) > 1:
         unit = _unit(said)
         same = [option for option in same if option.unit == unit] or same
@@ -162,6 +162,8 @@ def _of_words(tokens: list[str], options: tuple[_Option, ...]) -> str:
 
 def _value(text: str) -> FoundAnswer | None:
     """The number that a text is, None where it is none."""
+    if not _DIGIT.search(text):
+        text = in_digits(text)
     if not _VALUED.match(text):
         return None
     found = stated_number(text, How.ANCHORED)
@@ -176,6 +178,14 @@ def _equal(valued: FoundAnswer, value: str) -> bool:
     return any(
         abs(Fraction(one) - Fraction(value)) <= Fraction(1, 10**9) for one in (valued.answer, valued.also) if one
     )
+
+
+def _rounded(said: str, value: str) -> bool:
+    """Whether `said` is `value` to at least two decimals: 0.333 is 1/3."""
+    decimals = len(said.partition(".")[2])
+    if not 2 <= decimals <= 12 or len(said) > 30 or len(value) > 30:
+        return False
+    return abs(Fraction(said) - Fraction(value)) <= Fraction(1, 2 * 10**decimals)
 
 
 def _unit(text: str) -> str:

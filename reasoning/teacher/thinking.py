@@ -18,7 +18,10 @@ from dataclasses import dataclass
 
 from reasoning.teacher.turns import next_turn
 
-_NAME = r"(?:[a-z]{1,12}[:_])?(?:think|thinking|thoughts?|reasoning|scratchpad)"
+_NAME = (
+    r"(?:[a-z]{1,12}[:_])?(?:think|thinking|thoughts?|reasoning|scratchpad|(?:internal|inner)_monologue|cot"
+    r"|chain_of_thought)"
+)
 _CLOSED = re.compile(
     rf"(?:<|&lt;)/\s*{_NAME}\s*(?:>|&gt;)|\[/\s*(?:think|thinking|reasoning)\s*\]|◁/think▷"
     r"|<\|(?:end_(?:of_)?(?:thought|thinking|think|reasoning)|/think(?:ing)?|inner_suffix)\|>|<channel\|>|<unused95>"

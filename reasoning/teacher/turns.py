@@ -49,7 +49,7 @@ _NUMBERED = (
     r"question|q|problem|exercise|task|example|puzzle|quiz|test"  # "Exercise 2." and "Problem 2" on a line of its own
 )
 _LINE = re.compile(  # begins with its newline, so that a search skips from line to line
-    r"\n[ \t\r*#>]*(?=[qhucsinptefad用问в\[\n])(?:"
+    r"\n[ \t\r*#>]*(?=[q用问в\[]|\n[ \t*]*[2-9]|h[ue]|u[st]|cu|st|in[ps]|ne|p[ru]|t(?:[ae]|he next)|ex|fr|do|a[ n])(?:"
     rf"(?:(?P<speaker>{_SPEAKERS})|{_HEADINGS})[ \t]*\#?[0-9]*[ \t]*(?:[*_]*[:：]|[*_]+[ \t]*(?=\n))"
     r"|(?P<title>(?:(?:(?<=\#)|(?<=\#[ \t]))(?:question|user|human|instruction)[ \t]*[0-9]*"
     r"|\[(?:question|user|human|instruction|input)\]))[ \t]*(?=\n)"

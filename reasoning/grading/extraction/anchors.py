@@ -91,7 +91,7 @@ _ANSWER_LINE = re.compile(r"answer[ \t*_]*:[\s*_]*[^\s*_]")
 _MARKUP = " \t*_#"
 
 
-_LONGEST_STATED = 120  # characters from the last "answer" to the end
+_LONGEST_STATED = 380  # characters from the last "answer" to the end
 _STATED = re.compile(r"answer(?: \([^()\n]{1,40}\))? (?:is|are|was)[:\s*_]++(?![acdforst])")
 _BEFORE_STATED = (", the ", ". The ", "\nThe ", "So the ", "so the ", "Thus the ", "\nTherefore, the ")
 
@@ -121,17 +121,22 @@ def plainly_stated(text: str) -> str:
         return ""
     stated = _STATED.match(text, place)
     said = text[stated.end() :].rstrip() if stated else ""
-    if not said or "\n" in said:
+    if not stated or not said:
         return ""
-    may_end = (line := text.find("\n", 0, place)) >= 0 and (  # with a line of somebody else's, or after an answer line
-        text.find("\n", max(line, text.find("nswer")), place) >= 0
-        or text.find(":", 0, place) >= 0
-        or "*" in text
-        or "_" in text
-        or "\nassistant" in text
-        or "\nmodel" in text
-    )
-    return "" if may_end and judged_end(text, text.lower()) < len(text) else said
+    if "\n" in said:
+        may_end = True
+    else:
+        may_end = (line := text.find("\n", 0, place)) >= 0 and (  # with somebody else's line, or after an answer line
+            text.find("\n", max(line, text.find("nswer")), place) >= 0
+            or text.find(":", 0, place) >= 0
+            or "*" in text
+            or "_" in text
+            or "\nassistant" in text
+            or "\nmodel" in text
+        )
+    if not may_end or (end := judged_end(text, text.lower())) == len(text):
+        return said
+    return text[stated.end() : end].rstrip()
 
 
 def lowered(text: str) -> str:
@@ -242,21 +247,28 @@ def judged_end(text: str, low: str) -> int:
     end = next_turn(text, low=low)
     if ":" not in low or _BLANK_LINE.search(text, 0, end) is None:
         return end
-    place = low.find("answer", 0, end)
+    answered = _end_of_answer_line(low, 0, end)
+    last = False
+    for blank in _BLANK_LINE.finditer(text, answered, end) if answered >= 0 else ():
+        if blank.start() < answered:
+            continue
+        if not _TAKEN_BACK.match(low, blank.end(), end):
+            return blank.start()
+        if not last:  # what takes an answer back may need paragraphs for another
+            again = _end_of_answer_line(low, blank.end(), end)
+            last, answered = again < 0, max(answered, again)
+    return end
+
+
+def _end_of_answer_line(low: str, start: int, end: int) -> int:
+    """Where the first answer of an answer line begins in `low[start:end]`; -1 without one."""
+    place = low.find("answer", start, end)
     while place >= 0:
         line = _ANSWER_LINE.match(low, place, end)
         if line and low[low.rfind("\n", 0, place) + 1 : place].strip(_MARKUP) in ("", "final"):
-            return _end_of_answer(text, low, line.end(), end)
+            return line.end()
         place = low.find("answer", place + 6, end)
-    return end
-
-
-def _end_of_answer(text: str, low: str, start: int, end: int) -> int:
-    """The first blank line after `start` that no second thought follows, such as "Hmm, that is wrong."."""
-    for blank in _BLANK_LINE.finditer(text, start, end):
-        if not _TAKEN_BACK.match(low, blank.end(), end):
-            return blank.start()
-    return end
+    return -1
 
 
 def weakly_anchored(text: str) -> Iterator[tuple[str, bool]]:

@@ -58,7 +58,10 @@ _FORMS = tuple(
         r"(?<![\w-])--(?P<number>[0-9]{2})-(?P<day>[0-9]{2})(?![0-9])",
     )
 )
-_YEAR_ALONE = re.compile(r"[\s\"'*_$(]*(?:in\s+|the year\s+)?(?P<year>[12][0-9]{3})[\s.\"'*_$)]*\Z", re.IGNORECASE)
+_YEAR_ALONE = re.compile(
+    r"[\s\"'*_$(]*(?:it\s+(?:is|was)\s+)?(?:in\s+)?(?:the\s+year\s+(?:(?:is|was)\s+)?)?(?P<year>[12][0-9]{3})[\s.\"'*_$)]*\Z",
+    re.IGNORECASE,
+)
 _LATEX = re.compile(r"\\(?:text|mathrm|textbf)\s*\{([^{}]*)\}|[{}\\$]")
 
 

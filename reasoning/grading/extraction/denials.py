@@ -62,10 +62,12 @@ _DENIAL = re.compile(
     r"|\bdismiss(?:es|ed|ing)?|\bused to|\bif (?:it|this|that) (?:were|was|had)"
     r"|\b(?:all|any|anything|every|everyone|everything|any of (?:them|these|those)|any \w+) (?:but|except)|\bother than"
     r"|\b(?:nicht|niet|pas|doubt(?:s|ed)?(?: that)?(?: it| this)?(?: is| was)?)"
+    r"|\bno way(?: that)?|\bfar from|\bimpossible (?:to|for it to)|\bnone of (?:them|these|those)|\b(?:beware of|avoid)"
     r"|\bapart from|\bwhether\s+(?:\w+\s+){0,3}?(?:is|are|was|were))"
     r"\s+(?:be\s+|been\s+|have been\s+|equal(?:s| to)?\s+|exactly\s+|simply\s+|just\s+|quite\s+|really\s+"
-    r"|actually\s+|say\s+|claim\s+|an?\s+|the\s+|option\s+"
-    r"|choice\s+|answer\s+|is\s+|with\s+|=\s*)*[\s\"'“‘*_(\[$`]*\Z"
+    r"|actually\s+|possibly\s+|even\s+|ever\s+|(?:say|claim|write|put|choose|pick|select|enter|get|obtain)\s+"
+    r"|(?:it|there|they)(?:['’]s|\s+(?:is|are|was|were))\s+|(?:saying|answering|writing)\s+|an?\s+|the\s+|option\s+"
+    r"|choice\s+|answer\s+|is\s+|with\s+|on\s+|=\s*)*[\s\"'“‘*_(\[$`]*\Z"
     r"|(?:\bnot\s+|n['’]t\s+)(?:sure|certain|convinced|confident)\s+(?:(?:that|if|whether)\s+)?(?:it|that|this)"
     r"(?:['’]s|\s+is)\s+[\"'“‘*_(\[$`]*\Z"
     r"|(?:不是|并非|並非|不为|不為|\b(?:no (?:es|son)|n[ãa]o (?:é|são)|non (?:è|sono)|n['’]est pas|is niet|bukan|не"
@@ -95,6 +97,11 @@ _CLAIMED = re.compile(
     r"|it\s+is)\s+){0,2}(?:to|of|by))"
     rf"\s+{_SAY}\s+(?:that\s+|it\s+is\s+|it['’]s\s+|there\s+are\s+|the\s+answer\s+is\s+|for\s+)?[\s\"'“‘*_(\[$`]*\Z"
 )
+_CLAIMED_THAT = re.compile(
+    r"\b(?!(?:i|we|this|that|it|which|equation|calculation|formula|problem|question|rule|text|table|sum|result)\b)\w+\s+"
+    r"(?:claims|says|thinks|believes|guesses|insists|argues|claimed|said|thought|believed|guessed)\s+(?:that\s+)?"
+    r"(?:it(?:['’]s|\s+is)|there\s+(?:is|are)|they\s+are|the\s+answer\s+is)\s+[\s\"'“‘*_(\[$`]*\Z"
+)
 _CLAIM_END = re.compile(
     r"[$€£]?[\w.,/%]*[\w%][\s\"'”’*_)\]`$]*(?:[.,;:!?]|\Z|\b(?:because|but|since|as|if|when|without|by|here|at|instead"
     r"|for|has|have|had|is|are|was|would|forg\w+|miss\w+|overlook\w+|neglect\w+|ignor\w+|makes?|made|though|although)\b)"
@@ -104,11 +111,11 @@ _DENIED_AFTER = re.compile(
     r"[)\]*\"'”’`$\s]*(?:\([^()\n]{0,40}\)\s*)?(?:"
     r"[(\[\-–—:,]?\s*(?:(?:which|but|and)\s+)?(?:(?:that|this)\s+)?(?:wrong|incorrect|false|not\s+(?:correct|right)|❌|✗|✘)\s*"
     r"(?:[)\].,;!]|\Z|\n)"
-    r"|,?\s*(?:which\s+|but\s+(?:this|that|it)\s+)?(?:is|are|was|were|would\s+be|must\s+be|seems?|looks?)"
+    r"|(?:at\s+first\s*)?,?\s*(?:which\s+|(?:but|and)\s+(?:this|that|it)\s+)?(?:is|are|was|were|would\s+be|must\s+be|seems?|looks?)"
     r"(?:n['’]t\b|\s+(?:(?:clearly|obviously|definitely|simply|all|both|also)\s+)?(?:not|wrong|incorrect|false|invalid"
-    r"|impossible|too\s+\w+|out\b|eliminated|ruled\s+out|excluded|tempting|a\s+(?:distractor|trap|mistake)"
+    r"|impossible|too\s+\w+|out\b|eliminated|ruled\s+out|excluded|tempting|rejected|extraneous|discarded|an?\s+(?:red\s+herring|error|distractor|trap|mistake)"
     r"|(?:my|the|a|an)\s+(?:first|initial|wrong|incorrect|earlier|common|typical|trap|tempting))\b)"
-    r"|can(?:not|['’]t|\s+not)\b|(?:could|would|does|do|must|should)(?:n['’]t|\s+not)\b|or\s+not\b|ではない|ではありません|değil\b)",
+    r"|fails\b|can(?:not|['’]t|\s+not)\b|(?:could|would|does|do|must|should)(?:n['’]t|\s+not)\b|or\s+not\b|ではない|ではありません|değil\b)",
     re.IGNORECASE,
 )
 # "It would be 42 if it were warmer": on a condition that does not hold.
@@ -135,6 +142,8 @@ def is_denied(text: str, place: int) -> bool:
     """Whether the candidate that begins at `place` is denied, or told as a wrong one or somebody else's answer."""
     before = text[max(0, place - _REACH) : place].lower()
     if _DENIAL.search(before) or ("answer" in before and _TOLD.search(before)):
+        return True
+    if _CLAIMED_THAT.search(before):
         return True
     if _CLAIMED.search(before) and _CLAIM_END.match(text[place : place + _REACH].lower()):
         return True

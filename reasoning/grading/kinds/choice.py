@@ -18,10 +18,17 @@ from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, FoundAnswe
 from reasoning.grading.extraction.numerals import plain_numerals
 from reasoning.grading.kinds.alternatives import alternatives
 from reasoning.grading.kinds.rules import AnswerRules
-from reasoning.grading.lettered_options import leading_letter, letters_within, option_of_line, option_of_text
+from reasoning.grading.lettered_options import (
+    NO_CHOICES_KNOWN,
+    leading_letter,
+    letters_within,
+    option_of_line,
+    option_of_text,
+)
 from reasoning.grading.named_options import is_option_text, options_within
 from reasoning.grading.options import LETTERS, NO_OPTIONS, RowOptions, given
 
+_ALONE = re.compile(r"[\s(*]*([A-Z])[\s).*]*\Z")
 _NAMED_OPTION = re.compile(
     r"\A(?:option|choice|answer)[\s_\-]*(?=\w+\Z)"
 )  # the answer of a row: "Option C", "option_2"
@@ -36,6 +43,9 @@ class Choice(AnswerRules):
     has_options = True
 
     def first(self, said: str, choices: tuple[str, ...], how: How) -> FoundAnswer | None:
+        alone = _ALONE.match(said)
+        if alone and LETTERS.index(alone[1]) < (len(choices) or NO_CHOICES_KNOWN):
+            return FoundAnswer(alone[1], how)
         leading = leading_letter(said, len(choices))
         if leading and len(leading[1]) < 3 and not leading[1].strip(" .)]*:!_\r\n"):
             return FoundAnswer(leading[0], how)
@@ -59,7 +69,7 @@ class Choice(AnswerRules):
         leading = leading_letter(line, len(choices))
         if leading is None:
             return False
-        rest = leading[1].strip(" .)]}>»*:!_`\"'”’\r-–—")
+        rest = leading[1].strip(" .)]}>»*:!_$`\"'”’\r-–—")
         return not rest or is_option_text(rest, choices, LETTERS.find(leading[0]))
 
     def normal(self, answer: str) -> str:

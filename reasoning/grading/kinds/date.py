@@ -15,12 +15,12 @@ from datetime import date, timedelta
 from typing import Any
 
 from reasoning.grading.extraction.dates import UNKNOWN, FoundDate, dates_in
+from reasoning.grading.extraction.denials import is_denied
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How, first_line, settled
 from reasoning.grading.kinds.rules import AnswerRules
 from reasoning.grading.options import NO_OPTIONS, RowOptions
 
 _OR = re.compile(r"[\s,]*(?:or|and|/|to|through|until|till|[-–—])\s+(?:maybe\s+|perhaps\s+|on\s+)?")
-_NOT = re.compile(r"\bnot\s+(?:on\s+)?\Z", re.IGNORECASE)
 _BESIDE = re.compile(r"\b(?:after|before|since|until|till|by)\s+\Z", re.IGNORECASE)  # not that day itself
 _BARE = " \t\r\n.*_\"'$()"
 
@@ -36,14 +36,14 @@ class Date(AnswerRules):
     def first(self, said: str, choices: tuple[str, ...], how: How) -> FoundAnswer | None:
         for statement in (settled(said), said):
             line = first_line(statement)
-            found = [one for one in dates_in(line, self.order) if not _NOT.search(line[: one.start])]
+            found = [one for one in dates_in(line, self.order) if not is_denied(line, one.start)]
             if found:
                 return self._of(found, line, how)
         return None
 
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
         tail = text[-LONGEST_ANSWER:]
-        found = [one for one in dates_in(tail, self.order) if not _NOT.search(tail[: one.start])]
+        found = [one for one in dates_in(tail, self.order) if not is_denied(tail, one.start)]
         if found and (_BESIDE.search(tail[: found[-1].start]) or (len(found) > 1 and _apart(tail, *found[-2:]))):
             return NO_ANSWER
         return FoundAnswer(found[-1].normal, How.LAST_CANDIDATE) if found and found[-1].normal != UNKNOWN else None

@@ -9,6 +9,7 @@ Invariant: what cannot be decided in time, or is no mathematics, is the same onl
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -27,12 +28,16 @@ _DRESS = (
     (re.compile(r"\\(?:left|right|displaystyle|big|Big|bigg|Bigg)(?![a-zA-Z])|\\[,!;:]|\\ |~|\\q?quad(?![a-z])"), ""),
     (re.compile(r"\\[dt]frac(?![a-z])"), r"\\frac"),
     (re.compile(r"[−–]"), "-"),
+    (re.compile(r"∞"), r"\\infty "),
+    (re.compile(r"≤"), r"\\le "),
+    (re.compile(r"≥"), r"\\ge "),
     (re.compile(r"(?<=[\w)])\s*\*\*\s*(?=[\w({-])"), "^"),
     (re.compile(r"√\s*\(([^()]*)\)|(?<![\w\\])sqrt\s*\(([^()]*)\)|√\s*(\w+)"), r"\\sqrt{\1\2\3}"),
     (re.compile(r"(?<![a-zA-Z\\])pi(?![a-zA-Z])"), r"\\pi"),
     (re.compile(r"\\(?:text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}"), r"\1"),
 )
-_SIGN = re.compile(r"[0-9=^\\+]")
+_SUPERSCRIPT = re.compile(r"(?<=[\w)}])[⁰¹²³⁴-⁹]{1,9}")
+_SIGN = re.compile(r"[0-9=^\\+²³]")
 _VERB = re.compile(r"\b(?:is|equals|becomes|gives|get)\s+")
 _UNIT_BEHIND = re.compile(r"\s+(?:[a-z]{1,2}|units?|degrees?|meters?|inches|feet)[²³]?[.\s]*\Z")
 _PROSE = re.compile(r"(?<![\\a-zA-Z])(?!sqrt|sin|cos|tan|log|exp)[A-Za-z]{3,}")
@@ -122,6 +127,8 @@ def _inside(found: re.Match[str]) -> str:
 
 def _plain(text: str) -> str:
     """An expression without the dress of LaTeX, the marks of mathematics and a last full stop."""
+    if not text.isascii():
+        text = _SUPERSCRIPT.sub(lambda found: f"^{{{unicodedata.normalize('NFKC', found[0])}}}", text)
     text = text.strip(_AROUND).removesuffix(".").strip(_AROUND)
     marked = _MATHEMATICS.fullmatch(text)
     text = _inside(marked) if marked else text

@@ -52,6 +52,11 @@ class AnswerRules(ABC):
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
         """The answer of a text without an anchor, read from its end."""
 
+    def beside(self, question: str, text: str) -> FoundAnswer | None:
+        """The answer of a text that answers only with its question beside it ("A llama would not fit."); None where it
+        does not. Usually none does."""
+        return None
+
     @abstractmethod
     def every(self, text: str, choices: tuple[str, ...]) -> Iterable[str]:
         """All candidates of a text, in any order and any number of times."""

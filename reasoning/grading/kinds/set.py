@@ -27,11 +27,11 @@ NOTHING = "none"
 _BRACED = re.compile(r"\\?\{([^{}]*?)\\?\}|\[([^\[\]]*)\]")
 _BULLET = re.compile(r"\s*(?:[-*•–]\s+|\(?[0-9]{1,2}[.)]\s+|\(?[a-z][.)]\s+)")
 _SENTENCE_END = re.compile(r"[.!?](?=\s+[A-Z\"“(])|\s(?:because|since)\s|,\s(?:as|so|which)\s")
-_WIDE = re.compile(r"\s*,\s+(?:and\s+|or\s+|&\s*)?|\s+(?:and|or|&)\s+")
-_NARROW = re.compile(r"\s*,\s*|\s+(?:and|or|&)\s+")
-_NAMED = re.compile(r"\A[A-Za-z]\w?\s*=\s*|\A[A-Za-z]\w?\s*(?:∈|\\in)\s*")
+_WIDE = re.compile(r"\s*,\s+(?:and\s+|or\s+|&\s*)?|\s+(?:and|or|&|\|)\s+")
+_NARROW = re.compile(r"\s*,\s*|\s+(?:and|or|&|\|)\s+")
+_NAMED = re.compile(r"\A[A-Za-z](?:_?\{?\w{1,2}\}?)?\s*=\s*|\A[A-Za-z]\w?\s*(?:∈|\\in)\s*")
 _INTRODUCED = re.compile(
-    r"\A(?:the\s+)?(?:set|elements?|values?|items?|members?|solutions?|roots?)\b[^:{\[]{0,30}(?::|=|\bare\b|\bis\b)\s*",
+    r"\A(?:(?:the|all|these)\s+(?:[\w-]+\s+){0,4}(?:are|is|were)\b\s*|(?:the\s+)?(?:set|elements?|values?|items?|members?|solutions?|roots?)\b[^:{\[]{0,30}(?::|=|\bare\b|\bis\b)\s*)",
     re.I,
 )
 _BOTH = re.compile(r"\A(?:both|all\s+of|there\s+(?:is|are)|they\s+are|it\s+is)\s+", re.IGNORECASE)
@@ -39,6 +39,7 @@ _BUT_NOT = re.compile(
     r"[,;]?\s+(?:but\s+)?(?:not|excluding|without|except)\s.*\Z|[,;]\s+but\s.*\Z", re.IGNORECASE | re.DOTALL
 )
 _ARTICLE = re.compile(r"\A(?:an?|the)\s+(?=\w)")
+_NO_SUCH = re.compile(r"no\s+(?:such\s+|real\s+)?\w+(?:\s+exists?)?")
 _EMPTY = frozenset(
     ("none", "nothing", "∅", "empty", "empty set", "the empty set", "\\emptyset", "\\varnothing", "no element")
 )
@@ -67,7 +68,7 @@ class AnswerSet(AnswerRules):
         braced = [found for found in _BRACED.finditer(tail) if (found[1] or found[2] or "").strip()]
         said = braced[-1][0] if braced else _last_bullets(tail) or _BUT_NOT.sub("", tail.rpartition("\n")[2])
         answer = self._normal(said) if braced or len(self._elements(said)) > 1 else ""
-        whole = self._normal(tail) if len(text) <= LONGEST_ANSWER and "\n" not in tail else ""
+        whole = self._normal(tail) if len(text) <= LONGEST_ANSWER else ""
         return FoundAnswer(answer, How.LAST_CANDIDATE if answer else How.NONE, whole) if answer or whole else None
 
     def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
@@ -127,7 +128,8 @@ class AnswerSet(AnswerRules):
         braced = _BRACED.fullmatch(said.strip(_DRESS + "."))
         said = (braced[1] or braced[2] or "") if braced else said.strip(_EDGES)
         said = _NAMED.sub("", _BOTH.sub("", _INTRODUCED.sub("", said))).strip(_EDGES)
-        if said.strip(_DRESS + ".").lower() in _EMPTY:
+        bare = said.strip(_DRESS + ".").lower()
+        if bare in _EMPTY or _NO_SUCH.fullmatch(bare):
             return [NOTHING]
         found = {element for part in self._parts(said) if (element := _element(part))}
         if not found and braced:

@@ -40,7 +40,7 @@ _CONCLUSION = re.compile(
     r"(?:\b(?:(?:so|thus|therefore|hence|finally)\b(?:,?\s+(?:(?:we|you|i)\s+(?:get|have|obtain)|it\s+is|th(?:is|ey)\s+(?:gives?|is|makes?|spells?)))?"
     r"|(?:we|you|i)\s+(?:get|obtain|have)|(?:result|concatenation|word|string|output|solution|conclusion)\s*(?:is\b|:|=)"
     r"|concatenated\b|(?:i|we)\s+(?:choose|pick|select|say|go\s+with)|(?:gives?|makes?|spells?|forms?|yields?|becomes?|produces?)(?:\s+us)?\b"
-    r"|ans\b\s*(?:is\b|[:=])|it(?:['’]s|\s+is)\b)|\b(?:together|combined|joined|altogether)\b(?:\s+(?:they|these|it))?"
+    r"|ans\b\s*(?:is\b|[:=])|it(?:['’]s|\s+is|\s+was)\b)|\b(?:together|combined|joined|altogether)\b(?:\s+(?:they|these|it))?"
     r"(?:\s+(?:are|is|makes?|gives?|forms?|spells?))?|[=-]>|(?<=\s)=(?=\s)|[→⇒∴])[\s:,]*",
     re.IGNORECASE,
 )

@@ -17,6 +17,7 @@ from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER,
 from reasoning.grading.extraction.mathematics import plain
 from reasoning.grading.kinds.rules import AnswerRules
 from reasoning.grading.options import NO_OPTIONS, RowOptions
+from reasoning.grading.restated_questions import answer_to
 
 _STOP = r"(?=\W*\Z|\s*[.,;:!?)\]}\"'”’*\n<$\\]|\s+(?:[-–—]|is\s+(?:the|my)\b|from\s+me\b))"
 _REASON = (
@@ -34,18 +35,18 @@ _SUPPOSED = r"(?!\s+would\s+(?:be|have)\b|,?\s+(?:if|unless)\b|\s+(?:is|was)\s+(
 _END = r"(?=\W*\Z|\s*[.,;!:，。])"
 _LEADING = re.compile(
     r"[\W_]*(?:(?:well|so|oh|thus|therefore|hence|then|ok|okay|clearly|obviously|in\s+fact|in\s+short|simply|just"
-    r"|probably|most\s+likely|likely|a|an|definitely|it\s+is|it['’]s|that\s+is|that['’]s"
-    r"|this\s+is)\b[\s,:]*){0,3}[\"'“*_($\\{[]*"
+    r"|probably|most\s+likely|likely|a|an|definitely|it\s+is|it['’]s|that\s+is|that['’]s|i['’]m\s+afraid|i\s+am\s+afraid"
+    r"|(?:that|this|it)\s+would\s+be|this\s+is|entirely|quite|certainly)\b[\s,:]*){0,3}[\"'“*_($\\{[]*"
     r"(?:(?P<no>(?:(?:absolutely|certainly|definitely|probably|surely|of\s+course|most\s+likely|clearly|obviously"
-    r"|likely|decidedly|apparently|sadly|unfortunately)\s+)?not(?=\W*\Z|\s*[.,;!:])|not\s+(?:true|correct|yes)\b"
+    r"|likely|decidedly|apparently|sadly|unfortunately)\s+)?not(?=\W*\Z|\s*[.,;!:])|not\s+(?:true|correct|yes)\b|not\s+possible(?=\W*\Z|\s*[.,;!])"
     r"|not\s+(?:at\s+all|really|so)(?=\W*\Z|\s*[.,;!])"
-    rf"|no\s+(?:way|chance|sir)\b|(?:nope|nah|nay|untrue|incorrect|never|negative|false)\b(?![\w-])"
+    rf"|(?:there(?:['’]s|\s+is)\s+)?no\s+(?:way|chance|sir)\b(?!\s+to\b)|(?:nope|nah|nay|untrue|incorrect|never|negative|false)\b(?![\w-])"
     rf"|(?:hardly|scarcely|by\s+no\s+means|in\s+no\s+way|under\s+no\s+circumstances|i\s+(?:do\s+not|don['’]t)\s+(?:think"
-    rf"|believe)\s+so|i\s+doubt\s+(?:it|that)|impossible|i\s+(?:think|believe|guess)\s+not|nein|non|nee|нет|不是|否|いいえ|아니요|hayır){_END}"
+    rf"|believe)\s+so|i\s+doubt\s+(?:it|that)|impossible|wrong|não|不(?=[，,。\s]|\Z)|不能|不可以|不会|i\s+(?:think|believe|guess)\s+not|nein|non|nee|нет|不是|否|いいえ|아니요|hayır){_END}"
     rf"|no\b{_NOUN}{_SUPPOSED}(?=[\W_]|\Z)"
     r"|n(?=[\W_]*\Z|[.,)]\s))"
     rf"|(?P<yes>(?:yes|yeah|yep|yup|yea|aye|true|indeed|affirmative|correct)\b(?![\w-]){_SUPPOSED}"
-    rf"|(?:most\s+certainly|i\s+(?:think|believe|would\s+say)\s+so|ja|oui|s[íì]|sim|да|是的?|对|はい|예|네|evet){_END}"
+    rf"|(?:most\s+certainly|可以|i\s+(?:think|believe|would\s+say)\s+so|ja|oui|s[íì]|sim|да|是的?|对|はい|예|네|evet){_END}"
     r"|not\s+(?:false|untrue|incorrect|wrong|no)\b"
     r"|(?:absolutely|certainly|definitely|of\s+course|sure(?:ly)?|right|exactly)(?=\W*\Z|\s*[.,;!:])"
     r"|y(?=[\W_]*\Z|[.,)]\s)))",
@@ -134,6 +135,10 @@ class YesNo(AnswerRules):
         noun = _DENIED_NOUN.match(sentence)  # "No coin was flipped." denies a noun
         answer = _leading(sentence) if len(sentence) <= _SHORT and noun is None else ""
         answer = answer or _come_to(text)
+        return FoundAnswer(answer, How.LAST_CANDIDATE) if answer else None
+
+    def beside(self, question: str, text: str) -> FoundAnswer | None:
+        answer = answer_to(question, text)
         return FoundAnswer(answer, How.LAST_CANDIDATE) if answer else None
 
     def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:

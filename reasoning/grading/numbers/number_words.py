@@ -34,7 +34,8 @@ _PARTS = {
 _PARTS |= {f"{word}s": value for word, value in _PARTS.items() if not word.startswith("hal")}
 _WORD = re.compile(r"[a-z]+")
 _KNOWN = _SMALL.keys() | _TENS.keys() | _SCALES.keys() | {"hundred", "dozen"}
-_SEPARATORS = re.compile(r"[\s\-–]*")
+_LARGE = _SCALES.keys() | {"dozen"}
+_SEPARATORS = re.compile(r"[\s\-–&]*")
 _PRONOUN = re.compile(r"\s+(?:of|that|who|which|can|could|has|by)\b")  # "one of them" counts nothing
 _BEFORE_A_PART = ("", "a", "one", "exactly", "is", "about", "only", "just", "roughly", "over")
 _BEFORE_A_PRONOUN = (
@@ -117,7 +118,7 @@ def _number_at(low: str, words: list[re.Match[str]], i: int) -> tuple[Fraction |
     word, before = words[i], words[i - 1][0] if i else ""
     if word[0] in _PARTS and before in _BEFORE_A_PART:
         return _part_alone(words, i)
-    if word[0] not in _KNOWN:
+    if word[0] not in _KNOWN or (word[0] == "zero" and before == "below"):
         return None, 0
     if word[0] == "one" and (_PRONOUN.match(low, word.end()) or before in _BEFORE_A_PRONOUN):
         return None, 0
@@ -170,19 +171,19 @@ def _value(run: list[str], following: list[str]) -> tuple[Fraction, int]:
         return Fraction(_cardinal(whole[:-1]), _PARTS[whole[-1]]), 0
     value = Fraction(_cardinal([word for word in whole if word not in _PARTS]))
     if not point:
-        return _with_a_part(value, following)
+        return _with_a_part(value, following, _cardinal(whole[-1:]) if whole[-1] in _LARGE else 1)
     scale = decimals[-1] if decimals[-1] in _SCALES or decimals[-1] in ("hundred", "dozen") else ""
     digits = "".join(str(n) for n in _spoken_digits(decimals))
     return (value + Fraction(Decimal(f"0.{digits or 0}"))) * (_cardinal([scale]) if scale else 1), 0
 
 
-def _with_a_part(value: Fraction, following: list[str]) -> tuple[Fraction, int]:
-    """ "two and a half", "one and a half million", "two and three quarters"."""
+def _with_a_part(value: Fraction, following: list[str], whole: int) -> tuple[Fraction, int]:
+    """ "two and a half", "one and a half million", "a dozen and a half"; `whole` is what the part is of."""
     match following:
         case ["and", count, name, *rest] if name in _PARTS and (count in ("a", "one") or count in _SMALL):
-            value, used = value + Fraction(_SMALL.get(count, 1), _PARTS[name]), 3
+            value, used = value + whole * Fraction(_SMALL.get(count, 1), _PARTS[name]), 3
         case ["and", "half", *rest]:
-            value, used = value + Fraction(1, 2), 2
+            value, used = value + whole * Fraction(1, 2), 2
         case _:
             return value, 0
     if rest and (rest[0] in _SCALES or rest[0] == "dozen"):

@@ -47,6 +47,7 @@ _PREPOSITION = re.compile(
     re.IGNORECASE,
 )
 _CLAUSE_BREAK = re.compile(r"[,;:=(]|\b(?:so|then|is|are|was|were|has|have|had|and|but)\b", re.IGNORECASE)
+_RELATIVE = re.compile(r"[^.;,\n]{0,40},[ ]+(?:which|who|whose|where)\b")
 _SENTENCE = re.compile(r"[.!?;](?=\s)|\n")
 _REFUSED = re.compile(
     r"\b(?:(?:i|we) (?:can(?:not|['’]t)|could(?: not|n['’]t)|am unable to|am not able to|do(?: not|n['’]t)) (?:\w+ )?"
@@ -64,13 +65,13 @@ _ONE_ALONE = re.compile(  # "only one"; "one" alone counts nothing
     r"\b(?:(?:only|just|exactly|leaves|left\s+with|there\s+(?:is|was))\s+one|(?:is|only|just)\s+a\s+single|\Aa\s+single)\b(?!\s+(?:of|that|who|which|way|more))"
     r"(?:\s+(?!(?:and|plus|or)\b)\w+){0,4}[\s.!]*\Z"
 )
-_ASIDE = re.compile(r"(?<=[\w%])[ ]+\((?!(?:wrong|incorrect|false|not)\b)[^()]{1,100}\)\W{0,3}\Z")
+_ASIDE = re.compile(r"(?<=[\w%])[ ]+\((?!(?:wrong|incorrect|false|not|or)\b)[^()]{1,100}\)\W{0,3}\Z")
 _ASKED = re.compile(  # "Is it 48? No."
     r"[^\w?]{0,5}\?(?:\W{0,5}?\s(?:(?P<no>no|nope|not)|(?P<yes>yes|yep|correct|right|indeed|exactly|true))\b)?",
     re.IGNORECASE,
 )
 _BELOW_ZERO = re.compile(
-    r"[ ]*(?:°[ ]?[CF]?|degrees?)?(?:[ ]+(?:celsius|fahrenheit))?[ ]+below[ ]+(?:zero|freezing)\b", re.IGNORECASE
+    r"[ ]*(?:°[ ]?[CF]?|degrees?)?(?:[ ]+(?:celsius|fahrenheit))?[ ]+below[ ]+(?:zero|0|freezing)\b", re.IGNORECASE
 )
 _ROOT = re.compile(r"(?:√|\\sqrt)[ ]?[({]?\Z")
 _PART_OF = re.compile(r"[ ]+of[ ]+(?:which|whom|them|these|those)\b")
@@ -134,13 +135,18 @@ def _signed(found: FoundAnswer) -> FoundAnswer:
 def _first_meant(line: str) -> int:
     """Where the first number begins that is not denied; -1 where there is none."""
     for found in CANDIDATE.finditer(line):
-        end = _REST_OF_DIGITS.match(line, found.end()).end()  # type: ignore[union-attr] - it matches nothing, too
+        end = _end_of_digits(line, found)
         denied = (found.start() > 3 and is_denied(line, found.start())) or (
             end < len(line) and is_denied_after(line, end)
         )
         if not denied:
             return found.start()
     return -1
+
+
+def _end_of_digits(line: str, found: re.Match[str]) -> int:
+    rest = _REST_OF_DIGITS.match(line, found.end())
+    return rest.end() if rest else found.end()
 
 
 def _resolved(line: str, start: int, how: How) -> FoundAnswer:
@@ -198,15 +204,20 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
     counted: Quantity | None = None
     position = 0
     while found := CANDIDATE.search(line, position):
+        if found.start() > 3 and is_denied(line, found.start()):
+            position = _end_of_digits(line, found)
+            continue
         one = calculation_at(line, found.start())
         position = max(one.end, found.end())
-        if (found.start() > 3 and is_denied(line, found.start())) or is_denied_after(line, one.end):
+        if is_denied_after(line, one.end):
             continue
         if chosen is not None and _PART_OF.match(line, one.end):
             continue  # "14 loaves, 2 of which are burnt"
         if chosen is None or not _PREPOSITION.search(line, max(0, one.start - 40), one.start):
             counted = None
-        elif counted is None and not _CLAUSE_BREAK.search(line, chosen.end, one.start):
+        elif counted is None and (
+            _RELATIVE.match(line, chosen.end) or not _CLAUSE_BREAK.search(line, chosen.end, one.start)
+        ):
             counted = chosen
         previous, chosen = chosen, one
     if chosen is None:
@@ -222,7 +233,7 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
     begun = root.start() if root else chosen.start
     if HIGHER.search(line, begun, chosen.end + 8) and (higher := higher_mathematics(line[begun:])):
         return higher
-    if _UPPER_END.search(line, max(0, begun - 20), begun):
+    if _UPPER_END.search(line, max(0, begun - 20), begun) and (previous is None or previous.answer != chosen.answer):
         return NO_ANSWER
     if not chosen.answer or (begun and COMPARED.search(line, max(0, begun - 8), begun)):
         return NO_ANSWER
@@ -274,7 +285,7 @@ def _in_words(text: str, how: How) -> FoundAnswer | None:
         return FoundAnswer("1", How.NUMBER_WORDS)
     spoken = in_digits(sentence)
     found = last_number(spoken, how, 0) if spoken is not sentence and not _refuses(text) else None
-    return _spoken(found) if found is None or found.answer != "1" else None
+    return _spoken(found) if found is None or found.answer != "1" or found.also else None
 
 
 def every_number(text: str) -> Iterator[str]:

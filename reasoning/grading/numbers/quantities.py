@@ -56,7 +56,7 @@ _PERCENT = re.compile(rf"{_CLOSED}(?:%|percent\b|per cent\b|pct\b)", re.IGNORECA
 _CENTS = re.compile(r"[ ]?(?:¢|cents?\b)", re.IGNORECASE)
 _SCALE = re.compile(
     rf"{_CLOSED}-?[ ]*((?i:hundred|thousand|million|billion|trillion|dozen|lakh|crore)s?\b|(?:mn|bn)\b|[万萬亿億])(?!-)"
-    r"|([kKM]|mn|bn)(?![\w/])"
+    r"|[$]?([kKM]|mn|bn)(?![\w/])"
 )
 _SCALES = {
     **{"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12},

@@ -55,7 +55,11 @@ _ENDS = re.compile(
     re.IGNORECASE,
 )
 _SMALLER = re.compile(r"(?P<thing>[ ]?[A-Za-z]+)[ ]+(?P<name>)(?=[0-9])")  # "2 hours 30 minutes"
-_HUNDREDTHS = {"euros": ("cent", "cents"), "pounds": ("penny", "pence", "p")}
+_PARTS_OF = {  # what a word means only behind a larger unit
+    "euros": (("cent", "cents"), Fraction(1, 100)),
+    "pounds": (("penny", "pence", "p"), Fraction(1, 100)),
+    "time": (("m",), Fraction(60)),
+}
 # "Ducks: 17, geese: 9" are two, unless the second is what they come to.
 _LABEL = r"[A-Za-z][\w'’ -]{0,30}[*_]*:[*_ ]*[$€£]?-?[0-9][0-9.,]*(?<![.,])(?:[ ](?!and\b)\w+){0,2}"
 _LABELLED = re.compile(
@@ -72,9 +76,10 @@ _WITHIN = re.compile(
     r"\b(?:in|on|after|within|during|over|with|among|from|for|of)[ ]+(?:the[ ]+)?[$]?\Z", re.IGNORECASE
 )
 _CLAUSE = re.compile(
-    r"[ ]*(?:[a-z]\w*[ ]*)?[,;]?[ ]+(?:(?:and|while|but)[ ]+)?(?:[A-Z]\w*|she|he|they|the[ ]other)[ ]+(\w+)[ ]+\Z"
+    r"[ ]*(?:[a-z]\w*[ ]*)?[,;]?[ ]+(?:(?:and|while|but)[ ]+)?(?:[A-Z]\w*|she|he|they|the[ ]other|another)[ ]+(\w+)"
+    r"[ ]+\Z"
 )
-_VERB_BEFORE = re.compile(r"\b(?:[A-Z]\w*|she|he|they|one)[ ]+(\w+)[ ]+\Z")
+_VERB_BEFORE = re.compile(r"\b(?:[A-Z]\w*|she|he|they|(?i:one)(?:[ ]\w+)?)[ ]+(\w+)[ ]+\Z")
 
 
 def are_labelled(text: str) -> bool:
@@ -131,8 +136,8 @@ def _counted_beside(
     before = line[: beside.start()]
     large = known_unit(thing) or (known_unit("$") if "$" in before[-20:] and not thing else None)
     small = known_unit(unit[1]) if unit else None
-    if large and unit and unit[1].lower() in _HUNDREDTHS.get(large[0], ()):
-        small = (large[0], Fraction(1, 100))
+    if large and unit and large[0] in _PARTS_OF and unit[1].lower() in _PARTS_OF[large[0]][0]:
+        small = (large[0], _PARTS_OF[large[0]][1])
     if large and small and large[0] == small[0] and small[1] < large[1] and value is not None and found.answer:
         whole = Fraction(found.answer) * large[1] + value * small[1]
         return FoundAnswer(decimal(whole / large[1]), found.how, decimal(whole / small[1]))

@@ -16,6 +16,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from reasoning.grading.extraction.mathematics import decimal, plain
+from reasoning.grading.numbers.number_words import in_digits
 
 # kind: (how many of the first, symbols, words); words also with "s"
 _KINDS: dict[str, tuple[tuple[str, str, str], ...]] = {
@@ -114,7 +115,10 @@ _WORDS = {
     for form in (word, f"{word}s")
 }
 _BEFORE = r"US\$|[$€£¥₹]|(?:USD|EUR|GBP|JPY|INR)\s"
-_NUMERAL = r"[0-9]+,[0-9]{1,2}(?![0-9]|,[0-9])|[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?|\.[0-9]+"
+_NUMERAL = (
+    r"[0-9]+/[0-9]+|[0-9]+,[0-9]{1,2}(?![0-9]|,[0-9])|[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?"
+    r"|\.[0-9]+"
+)
 _POWER = r"(?:[eE]([-+]?[0-9]{1,2})(?![0-9])|\s?[×x*]\s?10\s?\^\s?\{?([-+−]?[0-9]{1,2})\}?)"
 
 
@@ -129,6 +133,8 @@ _QUANTITY = re.compile(
     rf"(?:\s{{0,3}}-?\s{{0,3}}(?P<unit>{_alternatives()})(?![\w²³^/’']))?"
 )
 _MATHEMATICS = re.compile(r"\$([^$\n]{1,80})\$(?![0-9.])")  # of LaTeX, not "$5 and $6"
+_DIGIT = re.compile(r"[0-9]")
+_AND_A_HALF = re.compile(r"\b(?:(?:an?|one)[ ]+)(\w+)[ ]+and[ ]+a[ ]+half\b", re.IGNORECASE)  # "an hour and a half"
 _JOINT = re.compile(r"\s{0,3}(?:,|and)?\s{0,3}")
 
 
@@ -145,6 +151,8 @@ def in_unit(text: str, unit: str) -> str:
         text = plain(text)
     if text.count("$") > 1:
         text = _MATHEMATICS.sub(r"\1", text)
+    if not _DIGIT.search(text):
+        text = in_digits(_AND_A_HALF.sub(r"1.5 \1", text))
     target = known_unit(unit)
     if target is None:
         return re.sub(rf"(?<=[0-9])\s*{re.escape(unit.strip())}(?:e?s)?\b", "", text, flags=re.IGNORECASE)
@@ -156,6 +164,8 @@ def in_unit(text: str, unit: str) -> str:
         own = known_unit(name) if name else None
         if own is None:
             continue
+        if own[0] == "angle" and kind in ("celsius", "fahrenheit"):
+            own = (kind, Fraction(1))  # "37°"
         number = _value(found)
         gap = text[end : found.start()]
         joined = sum_so_far is not None and own[0] == kind and own[1] < smallest and _JOINT.fullmatch(gap)
@@ -175,6 +185,9 @@ def in_unit(text: str, unit: str) -> str:
 
 def _value(found: re.Match[str]) -> Fraction | None:
     power = (found[4] or found[5] or "0").replace("−", "-")
+    if "/" in found["number"]:
+        upper, lower = found["number"].split("/")
+        return Fraction(int(upper), int(lower)) if int(lower) and len(found["number"]) < 40 else None
     try:
         value = Decimal(_digits(found["number"])[:60]).scaleb(int(power))
     except InvalidOperation:

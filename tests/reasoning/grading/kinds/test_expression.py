@@ -10,6 +10,7 @@ import pytest
 from reasoning.grading.answers import find_answer, is_right, judged_answer
 from reasoning.grading.extraction import equal_expressions as bounded
 from reasoning.grading.kinds.expression import Expression
+from tests.reasoning.grading.answer_cases import own_kinds
 
 EXPRESSION = Expression()
 
@@ -50,6 +51,17 @@ def test_the_expression_meant(said: str, answer: str) -> None:
 def test_what_is_the_same(said: str, gold: str, right: bool) -> None:
     """The first comparison starts the process of Math-Verify (3 s)."""
     assert is_right(judged_answer(said, EXPRESSION), EXPRESSION.gold_in_row(gold), EXPRESSION) is right
+
+
+def test_expressions_in_other_dresses() -> None:
+    tables = ((own_kinds.EXPRESSION_RIGHT, True), (own_kinds.EXPRESSION_WRONG, False))
+    judged = [
+        (gold, text, is_right(judged_answer(text, EXPRESSION), EXPRESSION.gold_in_row(gold), EXPRESSION), right)
+        for table, right in tables
+        for gold, texts in table
+        for text in texts
+    ]
+    assert not [case for case in judged if case[2] != case[3]]
 
 
 def test_what_takes_too_long_is_not_the_same_and_nothing_hangs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from reasoning.grading.numbers.number_words import words_to_number
+from reasoning.grading.numbers.number_words import in_digits, words_to_number
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,16 @@ from reasoning.grading.numbers.number_words import words_to_number
         ("fifty-two point six two", Fraction("52.62")),
         ("three quarters", Fraction(3, 4)),
         ("minus seven", Fraction(-7)),
+        ("a dozen and a half", Fraction(18)),
+        ("one point two million", Fraction(1200000)),
+        ("two and a half", Fraction(5, 2)),
+        ("ten and twelve", Fraction(10)),
+        ("五十八", Fraction(58)),
+        ("三万五千", Fraction(35000)),
+        ("二〇二四年", Fraction(2024)),
+        ("一共", None),
+        ("第三", None),
+        ("三角形", None),
         ("one of them", None),
         ("no one", None),
         ("nothing", None),
@@ -29,3 +39,17 @@ from reasoning.grading.numbers.number_words import words_to_number
 )
 def test_numbers_in_words(words: str, value: Fraction | None) -> None:
     assert words_to_number(words) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [
+        ("Seventeen ducks and nine geese.", "17 ducks and 9 geese."),
+        ("one hour and thirty minutes", "1 hour and 30 minutes"),
+        ("minus four, or two thirds", "-4, or 2/3"),
+        ("答案是四十五个。", "答案是45个。"),
+        ("nobody, no one", "nobody, no one"),
+    ],
+)
+def test_digits_in_the_place_of_words(text: str, digits: str) -> None:
+    assert in_digits(text) == digits

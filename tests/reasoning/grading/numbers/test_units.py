@@ -37,6 +37,12 @@ from reasoning.grading.numbers.units import in_unit, known_unit
         ("5 apples", "apple", "5"),
         ("there are 12 in total", "cm", "there are 12 in total"),
         ("7", "km", "7"),
+        ("1/4 kg", "g", "250"),
+        ("three books", "book", "3"),
+        ("two hours", "min", "120"),
+        ("an hour and a half", "min", "90"),
+        ("9.8 meters per second squared", "m/s^2", "9.8"),
+        ("37°", "°C", "37"),
     ],
 )
 def test_a_quantity_is_a_number_of_the_unit(said: str, unit: str, bare: str) -> None:

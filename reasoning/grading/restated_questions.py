@@ -1,0 +1,102 @@
+"""What a sentence answers to a yes-no question by saying again, or denying, what is asked: "A llama would not fit."
+
+Owns: when a statement says what a question asks. Invariants
+- Total, and linear in the text's length.
+- The last sentence must say all that the question asks and nothing else, with its verb: a premise that the question
+  gives beside it is no answer, nor is a statement about something else.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_QUESTION = re.compile(r"([^.!?\n]+)\?[^?]*\Z")
+_SENTENCE = re.compile(r"[.!?](?=\s)|\n")
+_LONGEST = 300  # characters of a sentence
+_WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)?")
+_REASON = re.compile(r",?\s+(?:because|since)\b|[,;]\s+(?:as|given|considering)\b")
+_LEAD_IN = re.compile(
+    r"\W*(?:(?:so|thus|hence|therefore|then|finally|in\s+(?:conclusion|short|summary|fact)|clearly|indeed|now)\b[,:\s]*)*"
+)
+_UNSURE = frozenset(
+    ("if", "whether", "unless", "or", "but", "although", "though", "may", "might", "maybe", "perhaps", "possibly")
+)
+_NOT = frozenset(("not", "never", "cannot", "no", "neither", "longer", "n't"))
+_VERBS = {
+    **dict.fromkeys(("is", "are", "was", "were", "isn't", "aren't", "wasn't", "weren't"), "be"),
+    **dict.fromkeys(
+        (
+            *("can", "could", "would", "will", "can't", "cannot", "couldn't", "wouldn't", "won't"),
+            *("should", "shouldn't", "must", "mustn't", "able"),
+        ),
+        "can",
+    ),
+    **dict.fromkeys(("do", "does", "did", "don't", "doesn't", "didn't"), "do"),
+    **dict.fromkeys(("has", "have", "had", "hasn't", "haven't", "hadn't"), "have"),
+}
+_SAYS_NOTHING = frozenset(
+    ("a", "an", "the", "still", "anymore", "any", "more", "be", "been", "to", "of", "ever", "really", "actually", "now")
+)
+_PRONOUNS = frozenset(("it", "he", "she", "they"))
+_OPPOSITE = {"heads": "tails", "tails": "heads"}
+
+
+def answer_to(question: str, text: str) -> str:
+    """ "yes" or "no" where the last sentence of `text` says again or denies what `question` asks; "" otherwise."""
+    asked = _asked(question)
+    sentence = _last_sentence(text)
+    if asked is None or not sentence:
+        return ""
+    verb, about = asked
+    words = _words(sentence)
+    if not words or not _UNSURE.isdisjoint(words):
+        return ""
+    if verb not in {_VERBS.get(word) for word in words}:
+        return ""
+    denied = sum(word in _NOT or word.endswith(("n't", "n’t")) for word in words)
+    denied -= "no" in words and "longer" in words  # one denial
+    said = _about(words)
+    turned = [_OPPOSITE.get(word, word) for word in said]
+    if _says(said, about, words):
+        return "no" if denied % 2 else "yes"
+    return ("yes" if denied % 2 else "no") if turned != said and _says(turned, about, words) else ""
+
+
+def _says(said: list[str], about: tuple[str, ...], words: list[str]) -> bool:
+    """Whether a sentence about `said` is about all of `about`, or about it with a pronoun for its beginning."""
+    if said == list(about):
+        return True
+    return words[0] in _PRONOUNS and len(said) > 1 and said == list(about[-len(said) :])
+
+
+@lru_cache(maxsize=256)
+def _asked(question: str) -> tuple[str, tuple[str, ...]] | None:
+    """The verb that a question begins with, and what it is about; None where it is negative or no yes-no question."""
+    found = _QUESTION.search(question[-2 * _LONGEST :])
+    words = _words(found[1]) if found else []
+    verb = _VERBS.get(words[0]) if words else None
+    if verb is None or any(word in _NOT or word.endswith(("n't", "n’t")) for word in words) or "or" in words:
+        return None
+    about = tuple(_about(words))
+    return (verb, about) if len(about) > 1 else None
+
+
+def _last_sentence(text: str) -> str:
+    tail = text[-2 * _LONGEST :].rstrip(" \t\r\n.*_\"'!")
+    start = max((found.end() for found in _SENTENCE.finditer(tail)), default=0)
+    sentence = tail[start:]
+    if not 0 < len(sentence) <= _LONGEST or sentence.endswith("?"):
+        return ""
+    lead_in = _LEAD_IN.match(sentence.lower())
+    return _REASON.split(sentence[lead_in.end() if lead_in else 0 :], maxsplit=1)[0]
+
+
+def _words(sentence: str) -> list[str]:
+    return [found[0].replace("’", "'") for found in _WORD.finditer(sentence.lower())]
+
+
+def _about(words: list[str]) -> list[str]:
+    """What a sentence is about: its words in one form, without verbs that only carry it and words that say nothing."""
+    kept = (word for word in words if word not in _VERBS and word not in _NOT and word not in _SAYS_NOTHING | _PRONOUNS)
+    return [word[:-1] if len(word) > 3 and word.endswith("s") and word not in _OPPOSITE else word for word in kept]

@@ -1,0 +1,53 @@
+"""Statements that answer a yes-no question by saying it again, or denying it."""
+
+from __future__ import annotations
+
+import pytest
+
+from reasoning.grading.answers import judged_answer
+from reasoning.grading.restated_questions import answer_to
+from reasoning.records import AnswerKind
+
+COIN = "A coin is heads up. Lee flips the coin. Ada does not flip the coin. Is the coin still heads up?"
+OUTLIVE = "Could a hamster outlive an elephant?"
+FIT = "Would a llama fit in a phone box?"
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "answer"),
+    [
+        (OUTLIVE, "A hamster could outlive an elephant.", "yes"),
+        (OUTLIVE, "Hamsters live for 3 years. So, a hamster couldn't outlive an elephant.", "no"),
+        (OUTLIVE, "Therefore, a hamster cannot outlive an elephant because it dies early.", "no"),
+        (OUTLIVE, "Hamsters cannot outlive elephants.", "no"),
+        (FIT, "A llama wouldn’t fit in a phone box.", "no"),
+        (FIT, "Thus it would not fit in a phone box.", "no"),
+        (COIN, "The coin is still heads up.", "yes"),
+        (COIN, "The coin is no longer heads up.", "no"),
+        (COIN, "It is not heads up anymore.", "no"),
+        (COIN, "The coin is now tails up.", "no"),
+        (COIN, "The coin is not tails up.", "yes"),
+        # something else
+        (OUTLIVE, "An elephant could outlive a hamster.", ""),
+        (OUTLIVE, "A hamster could not outlive a tortoise.", ""),
+        (OUTLIVE, "A hamster may outlive an elephant.", ""),
+        (OUTLIVE, "If it were ill, a hamster could outlive an elephant.", ""),
+        (OUTLIVE, "Could a hamster outlive an elephant?", ""),
+        (FIT, "It is a phone box.", ""),
+        (COIN, "Ada does not flip the coin.", ""),
+        (COIN, "A coin is heads up. Lee flips the coin.", ""),
+        ("Isn't a coin round?", "A coin is round.", ""),  # nobody can say what "yes" would mean
+        ("Is it red or blue?", "It is red.", ""),
+        ("Which coin is heads up?", "The coin is heads up.", ""),
+        ("", "The coin is heads up.", ""),
+        (COIN, "", ""),
+    ],
+)
+def test_a_statement_says_again_what_is_asked_or_denies_it(question: str, text: str, answer: str) -> None:
+    assert answer_to(question, text) == answer
+    assert judged_answer(text, AnswerKind.YES_NO, (), question).answer == answer
+
+
+def test_what_is_said_outright_counts_first() -> None:
+    assert judged_answer("Yes. It is not heads up.", AnswerKind.YES_NO, (), COIN).answer == "yes"
+    assert judged_answer("The answer is not known.", AnswerKind.YES_NO, (), COIN).answer == ""
