@@ -44,7 +44,10 @@ TOKENS = (
     *("let me recheck", "one", "two", "half", "and a half", "minus", "million", "dozen", "percent"),
     *("hundred", "point", "km", "x", "y", "ball", "white ball", "so ", "because ", " ", "  ", "\n"),
     *("\n\n", "\t", "\r\n", "\xa0", "\u202f", "\u200b", "İ", "ß", "ﬁ", "答案是", "ответ:", "\ud800", "\x00"),
-    *("😀", "e\u0301"),
+    *("😀", "e\u0301", "五十八", "万", "tempted to say ", "some say it is ", "was supposed to be ", " fails"),
+    *(" (incorrect)", " is ruled out", "the second option", "option 2", "all but ", " are wrong", " in 4"),
+    *(" below zero", "¢", "Ducks: ", "which is ", "on day ", "none of these", "it is not ", "<del>", "</del>"),
+    *("<ins>", "no longer ", "both "),
 )
 PATTERNS = (
     *("1/2 ", "1 ", "1,", "1.", "1-", "1/", "1+", "1=", "1 = ", "(1", "1(", "((", "1 000 ", "1^", "2^2"),
@@ -56,7 +59,8 @@ PATTERNS = (
     *("\n\nwait", " ", "\t", "\xa0", "a", "A ", "A, ", "(A) ", "A or ", "not A, ", "5 and 5 "),
     *("5 pens and ", "1.234,", "\n2. a?", "yes ", "no ", "no one ", "yes or no ", "not ", "not 5 "),
     *("wait ", "one ", "and ", "half ", "so ", ", so ", "let me recheck ", "white ball ", "1 km "),
-    *("i think ", "if "),
+    *("i think ", "if ", "some say it is 5, ", "Ducks: 5, ", "五十八", "5 is ruled out ", "option 2 "),
+    *("\n\nwait\n\n", "is it 5? ", "3 in 4 ", "}, \\boxed{1", "the coin is not "),
 )
 
 
@@ -72,9 +76,9 @@ def check(text: str) -> list[Verdict]:
     Raises what any of it raises, and `AssertionError` where two of them contradict each other."""
     verdicts = []
     for kind, (gold, choices) in GOLDS.items():
-        problem = Problem("task", "Which?", gold, kind, Split.TRAIN, choices)
+        problem = Problem("task", "Is the white ball red?", gold, kind, Split.TRAIN, choices)
         prediction, verdict = grade(text, True, problem)
-        found = judged_answer(text, kind, choices)
+        found = judged_answer(text, kind, choices, problem.question)
         right = is_right(found, gold, kind)
         assert (verdict is Verdict.CORRECT) == right, text
         assert verdict is not Verdict.NO_ANSWER or not prediction, text
