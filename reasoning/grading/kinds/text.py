@@ -15,6 +15,7 @@ from typing import Any
 from reasoning.grading.extraction.denials import is_denied
 from reasoning.grading.extraction.found_answer import FoundAnswer, How, first_line, last_match, settled
 from reasoning.grading.extraction.mathematics import plain
+from reasoning.grading.kinds.alternatives import alternatives
 from reasoning.grading.kinds.rules import AnswerRules
 from reasoning.grading.numbers.gold_numbers import number_text
 from reasoning.grading.options import NO_OPTIONS, RowOptions
@@ -98,6 +99,13 @@ class Text(AnswerRules):
             raise ValueError(f"its answer is not text but {type(value).__name__}")
         return " ".join(value.split()) if isinstance(value, str) else number_text(value)
 
+    def golds_in_row(self, value: Any, options: RowOptions = NO_OPTIONS) -> tuple[str, ...]:
+        """All right answers, also those that only an article tells apart: a run knows its data by them."""
+        found: dict[str, str] = {}
+        for gold in (self.gold_in_row(one, options) for one in alternatives(value)):
+            found.setdefault(_letters(gold) or gold, gold)
+        return tuple(found.values())
+
     def wrong(self, answer: str, choices: tuple[str, ...]) -> str:
         return answer[::-1] if answer[::-1] != answer else f"{answer}{answer}"
 
@@ -152,4 +160,8 @@ def _last_quoted(text: str) -> str:
 def _normal(answer: str) -> str:
     if not answer.isascii():
         answer = unicodedata.normalize("NFKC", answer).translate(_DASHES)
-    return _DROPPED.sub("", _ARTICLE.sub("", answer, count=1)).lstrip("_:}").lower()
+    return _letters(_ARTICLE.sub("", answer, count=1))
+
+
+def _letters(answer: str) -> str:
+    return _DROPPED.sub("", answer).lstrip("_:}").lower()

@@ -15,9 +15,9 @@ from typing import Any
 from reasoning.grading.extraction.denials import is_denied
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How, first_line, settled
 from reasoning.grading.extraction.mathematics import plain
+from reasoning.grading.extraction.restated_questions import answer_to
 from reasoning.grading.kinds.rules import AnswerRules
 from reasoning.grading.options import NO_OPTIONS, RowOptions
-from reasoning.grading.restated_questions import answer_to
 
 _STOP = r"(?=\W*\Z|\s*[.,;:!?)\]}\"'”’*\n<$\\]|\s+(?:[-–—]|is\s+(?:the|my)\b|from\s+me\b))"
 _REASON = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reasoning.grading.answers import judged_answer
-from reasoning.grading.restated_questions import answer_to
+from reasoning.grading.extraction.restated_questions import answer_to
 from reasoning.records import AnswerKind
 
 COIN = "A coin is heads up. Lee flips the coin. Ada does not flip the coin. Is the coin still heads up?"
