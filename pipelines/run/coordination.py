@@ -192,9 +192,13 @@ def watch(
     so far, under what each is called on the screen ("" for rounds, which name themselves). Raises `RunFailed`, and
     `CoordinatorLost` where a new coordinator could go on."""
     ending = cast("ray.ObjectRef[OutcomeT]", coordinator.run.remote())
-    seen = {label: len(records) for label, records in finished().items()}
+    before = finished()
+    seen = {label: len(records) for label, records in before.items()}
     try:
         with LiveView(console) as view:
+            for label, records in before.items():
+                for record in records:
+                    view.earlier(record, label)
             while True:
                 ready, _ = ray.wait([ending], timeout=POLL_S)
                 for label, records in finished().items():

@@ -1,20 +1,20 @@
-"""The terminal view of a run in progress: one line that is updated, and one permanent line per finished phase.
+"""The view of a run in progress: bars that are redrawn in place, and one permanent line per finished phase.
 
-Owns: the words and numbers on the terminal. Invariant: on a terminal the view is redrawn in place; in a log file each
-change of phase, and a sign of life every half minute, is one plain line.
+Owns: where the view is shown, and the words of its lines; the bars are `pipelines.run.phase_bars`. Invariant: on a
+terminal, and in a notebook that can, the view is redrawn in place; elsewhere each change of phase, and a sign of life
+every half minute, is one plain line.
 """
 
 from __future__ import annotations
 
 import time
+from importlib.util import find_spec
 from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
 
+from pipelines.run.phase_bars import PhaseBars
 from reasoning.rounds.phase_order import PhaseRecord
 from reasoning.rounds.progress import Snapshot, TeacherFigures
 
@@ -26,7 +26,8 @@ class LiveView:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._live = Live(console=console, auto_refresh=False, transient=True) if redraws(console) else None
+        self._bars = PhaseBars(console)
         self._last: tuple[int | str, str, bool] | None = None
         self._last_line = 0.0
 
@@ -44,7 +45,7 @@ class LiveView:
     def show(self, snapshot: Snapshot) -> None:
         """Draws `snapshot` now (terminal), or prints it when something changed worth a line (log)."""
         if self._live:
-            self._live.update(_panel(snapshot), refresh=True)
+            self._live.update(self._bars.drawn(snapshot), refresh=True)
             return
         now = time.monotonic()
         key = (snapshot.label or snapshot.round, snapshot.phase, bool(snapshot.waiting))
@@ -52,9 +53,21 @@ class LiveView:
             self._last, self._last_line = key, now
             self._console.print(describe(snapshot), highlight=False, soft_wrap=True)
 
+    def earlier(self, record: PhaseRecord, label: str = "") -> None:
+        """A phase that had finished before this view was opened."""
+        self._bars.finished(record, label)
+
     def finished(self, record: PhaseRecord, label: str = "") -> None:
         """One lasting line for a finished phase."""
+        self._bars.finished(record, label)
         self._console.print(f"  [green]✓[/green] {summarise(record, label)}", highlight=False, soft_wrap=True)
+
+
+def redraws(console: Console) -> bool:
+    """Whether what was printed there can be replaced: on a terminal that can, or in a notebook with `ipywidgets`."""
+    if console.is_jupyter:
+        return find_spec("ipywidgets") is not None
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 def describe(snapshot: Snapshot) -> str:
@@ -139,11 +152,3 @@ def _accuracy(record: PhaseRecord, split: str) -> str:
     metrics = record.metrics
     low, high = 100 * float(metrics[f"{split}_low"]), 100 * float(metrics[f"{split}_high"])
     return f"{100 * float(metrics[f'{split}_accuracy']):.1f} [{low:.1f}, {high:.1f}]"
-
-
-def _panel(snapshot: Snapshot) -> Table:
-    grid = Table.grid(padding=(0, 1))
-    elapsed = time.time() - snapshot.phase_started
-    bar = ProgressBar(total=max(snapshot.total, 1), completed=snapshot.done, width=28)
-    grid.add_row(bar, Text(f"{elapsed:4.0f} s"), Text(describe(snapshot)))
-    return grid

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
-from pipelines.run.live import LiveView, describe, summarise
+from pipelines.run.live import LiveView, describe, redraws, summarise
+from pipelines.run.phase_bars import PhaseBars
 from reasoning.rounds.phase_order import Phase, PhaseRecord
 from reasoning.rounds.progress import Progress, Snapshot, TeacherFigures
 
@@ -107,3 +109,88 @@ def test_what_a_run_waits_for_is_shown_with_its_time() -> None:
     progress.wait("samplers", "")
     progress.wait("trainer", "")
     assert "waiting" not in describe(progress.snapshot)
+
+
+# The bars -------------------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def shown(bars: PhaseBars, snapshot: Snapshot, width: int = 110) -> str:
+    out = io.StringIO()
+    Console(file=out, width=width).print(bars.drawn(snapshot))
+    return out.getvalue()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_an_exam_has_its_rate_and_its_time_left_and_the_teacher_a_bar_beside_it(clock: Clock) -> None:
+    bars, progress = PhaseBars(Console(file=io.StringIO()), clock), Progress()
+    for record in ROUND_0:
+        bars.finished(record)
+    progress.begin(1, "exam", 100)
+    shown(bars, progress.snapshot)
+    for _ in range(3):
+        clock.now += 10
+        progress.add(done=20, graded=80, correct=40, mistakes=5, teacher_asked=5, teacher_answered=4)
+        told = shown(bars, progress.snapshot)
+    lines = {line.split()[0]: line for line in told.splitlines() if line.strip()}
+    assert "60 of 100 questions" in lines["exam"] and "2/s, 0:00:20 left" in lines["exam"]
+    assert "12 of 15 answers" in lines["feedback"]
+    assert list(lines)[1:6] == ["exam", "feedback", "select", "train", "evaluate"]
+    assert "50 % of 240 attempts right" in told and "test accuracy so far 50.0 %" in told and "15 mistakes" in told
+    assert "of" not in lines["train"]
+
+
+def test_a_finished_phase_keeps_its_bar_with_its_seconds_and_round_0_has_no_exam(clock: Clock) -> None:
+    bars = PhaseBars(Console(file=io.StringIO()), clock)
+    bars.finished(ROUND_0[0])
+    told = shown(bars, Snapshot(round=0, phase="select"))
+    assert "4 s" in told and "exam" not in told and told.count("feedback") == 1
+    bars.finished(EXAM)
+    assert "20 s" in shown(bars, Snapshot(round=1, phase="feedback", total=7, done=3))
+
+
+def test_money_stands_against_the_cap(clock: Clock) -> None:
+    bars = PhaseBars(Console(file=io.StringIO()), clock)
+    figures = TeacherFigures(cost=0.4321, reserved=0.05, max_cost=5.0, open_circuits=("https://api.example/v1: quota",))
+    told = shown(bars, Snapshot(round=1, phase="feedback", teacher=figures, teacher_failed=(("content_filter", 2),)))
+    assert "$0.4321 + $0.0500 reserved of $5" in told and "paused endpoints: https://api.example/v1: quota" in told
+    assert "failed: 2 content filter" in told
+    assert "money" not in shown(bars, Snapshot(round=1, phase="feedback"))
+
+
+@pytest.mark.parametrize("phase", ["starting", "collect", "exam"])
+@pytest.mark.parametrize("label", ["", "degree 4"])
+@pytest.mark.parametrize("width", [20, 80])
+def test_any_snapshot_can_be_drawn_at_any_width(phase: str, label: str, width: int, clock: Clock) -> None:
+    bars = PhaseBars(Console(file=io.StringIO()), clock)
+    for snapshot in (
+        Snapshot(label=label, phase=phase),
+        Snapshot(label=label, phase="train", done=3, total=9, loss=0.125, tokens_per_s=1e4),
+        Snapshot(label=label, round=3, phase="evaluate", done=9, total=9, waiting="a [GPU] node", waiting_since=1.0),
+    ):
+        told = shown(bars, snapshot, width)
+        assert max(map(len, told.splitlines())) <= width
+    assert "[GPU]" in told
+
+
+def test_a_terminal_is_redrawn_and_a_file_is_not() -> None:
+    out = io.StringIO()
+    terminal = Console(file=out, force_terminal=True, width=100)
+    with LiveView(terminal) as view:
+        view.earlier(ROUND_0[3])
+        view.show(Snapshot(round=1, phase="exam", done=1, total=2))
+        view.finished(PhaseRecord(1, Phase.SELECT, 1.0, {"examples": 1, "positives": 1, "negatives": 0}))
+    assert "1 of 2 questions" in out.getvalue() and "1 examples" in out.getvalue() and "\x1b[" in out.getvalue()
+    assert redraws(terminal) and not redraws(Console(file=io.StringIO()))
+    assert not redraws(Console(file=io.StringIO(), force_terminal=True, _environ={"TERM": "dumb"}))
+    assert not redraws(Console(file=io.StringIO(), force_jupyter=True))  # without ipywidgets, lines
