@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from tests.conftest import ROOT
 from tests.test_arrows import import_statements
 
-PACKAGES = ("reasoning", "actors", "pipelines", "serve", "recipes")  # what a wheel holds
+PACKAGES = ("tailor", "reasoning", "actors", "pipelines", "serve", "recipes")  # what a wheel holds
 OTHERS = ("bench", "tests")
 
 PROGRAMS = {"pytest-timeout", "pytest-xdist", "ruff", "mypy", "types-pyyaml", "setuptools"}  # used, but by no import

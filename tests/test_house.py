@@ -75,7 +75,7 @@ def elsewhere(room: PurePosixPath) -> dict[str, list[str]]:
 PATH = re.compile(r"`((?:reasoning|actors|pipelines|serve|tests|docs|recipes|bench|locks)/[\w./-]+)`")
 
 
-@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", ["docs/architecture.md", ".github/CONTRIBUTING.md"])
 def test_what_a_page_points_to_is_there(page: str) -> None:
     named = PATH.findall((ROOT / page).read_text(encoding="utf-8"))
     assert named

@@ -23,7 +23,7 @@ from tests.conftest import ROOT
 
 pytestmark = pytest.mark.packaging
 
-PACKAGES = ("reasoning", "actors", "pipelines", "serve", "recipes")
+PACKAGES = ("tailor", "reasoning", "actors", "pipelines", "serve", "recipes")
 BUILD = "import sys; from setuptools import build_meta; print(getattr(build_meta, sys.argv[1])(sys.argv[2]))"
 
 
