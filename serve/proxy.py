@@ -14,7 +14,16 @@ import ray
 from ray import serve
 
 from serve.door.refusals import serve_middlewares
-from serve.internals import DEPARTURE_S, DIRECT, FALLBACK_PORT, METRICS_PORT, MIDDLEWARES, PROXY_HEALTH_S, running_port
+from serve.internals import (
+    DEPARTURE_S,
+    DIRECT,
+    FALLBACK_PORT,
+    METRICS_PORT,
+    MIDDLEWARES,
+    PROXY_HEALTH_S,
+    RETRIES,
+    running_port,
+)
 
 LOOPBACK = "127.0.0.1"
 
@@ -58,7 +67,7 @@ def _environment(direct: bool) -> dict[str, str]:
         return common
     # Ray's fixed ports would be those of every cluster on this machine.
     ports = {FALLBACK_PORT: str(free_port()), METRICS_PORT: str(free_port())}
-    return common | DIRECT | ports | {DEPARTURE_S: "2"}
+    return common | DIRECT | RETRIES | ports | {DEPARTURE_S: "2"}
 
 
 def on_head() -> bool:

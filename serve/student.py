@@ -19,6 +19,7 @@ a Serve config file. (No `from __future__ import annotations` here: Serve reads 
 from collections.abc import Callable
 from typing import Any
 
+import ray
 from ray import serve
 from ray.serve import Application
 
@@ -44,9 +45,10 @@ def build_app(serving: StudentServing) -> Application:
     return application(serving, serving.weights())
 
 
-def application(serving: StudentServing, weights: Weights) -> Application:
+def application(serving: StudentServing, weights: Weights, environment: dict[str, Any] | None = None) -> Application:
     """The application, answering with `weights`. Deployed again with other weights alone it keeps its replicas, which
-    take them on in place."""
+    take them on in place; `environment` is the runtime environment that it was first deployed from, without which a
+    program with another one would have them started again (None: Serve's to say)."""
     options: dict[str, Any] = {"num_replicas": serving.replicas}
     if serving.most_replicas is not None:
         options = {
@@ -63,7 +65,11 @@ def application(serving: StudentServing, weights: Weights) -> Application:
     deployment = serve.deployment(
         **options,
         user_config=weights.model_dump(),
-        ray_actor_options={"num_cpus": serving.cpus, "num_gpus": serving.gpus},
+        ray_actor_options={
+            "num_cpus": serving.cpus,
+            "num_gpus": serving.gpus,
+            **({} if environment is None else {"runtime_env": environment}),
+        },
         max_ongoing_requests=serving.door.at_once,  # the engine batches; Serve's default of 5 would starve it
         max_queued_requests=-1 if serving.door.waiting is None else serving.door.waiting,
         backpressure_config={"status_code": 429, "retry_after_s": RETRY_S},
@@ -71,7 +77,7 @@ def application(serving: StudentServing, weights: Weights) -> Application:
         health_check_timeout_s=START_S,
         graceful_shutdown_timeout_s=20,
     )(serve.ingress()(StudentServer))
-    return same_code(deployment, serving.model_dump_json()).bind(serving)
+    return same_code(deployment, serving.model_dump_json()).bind(serving, environment)
 
 
 def deploy_student(
@@ -96,5 +102,6 @@ def deploy_student(
             what = f"the name {name}" if other == name else f"the route {route_prefix}"
             raise AlreadyServed(f"{what} is taken by the application {other} of this cluster's Ray Serve")
     began()
-    serve.run(build_app(serving), name=name, route_prefix=route_prefix)
+    environment = dict(ray.get_runtime_context().runtime_env)
+    serve.run(application(serving, serving.weights(), environment), name=name, route_prefix=route_prefix)
     return f"http://{LOOPBACK if host == '0.0.0.0' else host}:{port}{route_prefix.rstrip('/')}/v1"

@@ -20,6 +20,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from ray.util.metrics import Counter
+
 from reasoning.prompts.asked_question import asked_question
 from reasoning.prompts.encoding import Encoder
 from reasoning.prompts.frame import Frame
@@ -41,6 +43,7 @@ from serve.door.refusals import unavailable
 from serve.serving import StudentServing, chat_template
 from serve.weights import Checkpoint, Weights
 
+VERDICTS, _TAGS = "tailor_served_answers", ("model", "version", "verdict")  # a metric: the accuracy of what is served
 _LOOK_S = 0.1  # how often the engine is looked at
 _LAST_WORDS_S = 1.0  # how long a replica with a dead engine tells its clients so
 QUIET_S = 60.0  # how long a swap of weights waits for the requests that are being answered
@@ -49,10 +52,13 @@ QUIET_S = 60.0  # how long a swap of weights waits for the requests that are bei
 class StudentServer:
     """One replica. Deployed by `serve.student.build_app`."""
 
-    def __init__(self, serving: StudentServing) -> None:
-        self._serving, self._weights = serving, serving.weights()
+    def __init__(self, serving: StudentServing, environment: dict[str, Any] | None = None) -> None:
+        self._serving, self._environment = serving, environment
+        self._weights = serving.weights()
         self._swapping = asyncio.Lock()
         self._keys = keys_of(serving)
+        self._verdicts = Counter(VERDICTS, "Answers to questions whose gold is known", tag_keys=_TAGS)
+        self._verdicts.set_default_tags({"model": serving.model_name})
         settings = serving.engine()
         prepare_process(settings)
         from vllm import AsyncEngineArgs, AsyncLLMEngine
@@ -107,8 +113,12 @@ class StudentServer:
             return before.version
 
     async def described(self) -> dict[str, Any]:
-        """What is served (`StudentServing`), and its weights."""
-        return {"serving": self._serving.model_dump(mode="json"), "weights": self._weights.model_dump()}
+        """What is served (`StudentServing`), its weights, and the environment that it was deployed from."""
+        return {
+            "serving": self._serving.model_dump(mode="json"),
+            "weights": self._weights.model_dump(),
+            "environment": self._environment,
+        }
 
     async def _swap(self, weights: Checkpoint, probe: Probe | None) -> str:
         """Why these weights do not answer; "" when they do."""
@@ -121,7 +131,10 @@ class StudentServer:
         async def answering(question: Question) -> Answered:
             name, version = self._serving.model_name, self._weights.version
             try:
-                return await answer(self._student.complete, how, frame, name, version, question)
+                answered = await answer(self._student.complete, how, frame, name, version, question)
+                if answered.verdict is not None:
+                    self._verdicts.inc(tags={"version": version, "verdict": answered.verdict})
+                return answered
             except Exception as error:
                 if is_engine_death(error):
                     raise unavailable() from error

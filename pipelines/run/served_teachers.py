@@ -16,6 +16,7 @@ from reasoning.recipe.endpoint import EndpointSection
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.teacher import TeacherSection
 
+_LONGEST_ANSWER_S = 4 * 3600.0
 _LARGEST_BODY = 64 * 1024 * 1024  # of a request to a teacher of the run's own
 
 
@@ -105,7 +106,7 @@ def _application(recipe: Recipe, teacher: TeacherSection, endpoint: EndpointSect
                 checkpoint=teacher.model_at(endpoint),
                 model_name=teacher.model_at(endpoint),
                 defaults="published",
-                door=DoorSection(waiting=None, body_bytes=_LARGEST_BODY),
+                door=DoorSection(waiting=None, body_bytes=_LARGEST_BODY, answer_s=_LONGEST_ANSWER_S),
                 **endpoint.serve.model_dump(),
             )
         )

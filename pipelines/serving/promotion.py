@@ -13,6 +13,7 @@ Invariants
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ class Served:
     application: str
     serving: StudentServing
     weights: Weights
+    environment: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +105,23 @@ def _served(model: str) -> Served:
 
     from serve.internals import routes
 
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     application = application_of(model)
     there = routes()
     if application not in there.values():
         students = sorted(one.removeprefix("student-") for one in there.values() if one.startswith("student-"))
         raise Refused(f"no student is served as {model} on this cluster; served are: {', '.join(students) or 'none'}")
     found = ray_serve.get_app_handle(application).described.remote().result(timeout_s=TAKEN_S)
+    if found["environment"] is None:
+        raise Refused(
+            f"{model} was deployed by a configuration file, which would undo a promotion: set version, checkpoint and "
+            "probe in the user_config of its deployment StudentServer there, and `serve deploy` it"
+        )
     return Served(
-        application, StudentServing.model_validate(found["serving"]), Weights.model_validate(found["weights"])
+        application,
+        StudentServing.model_validate(found["serving"]),
+        Weights.model_validate(found["weights"]),
+        found["environment"],
     )
 
 
@@ -173,7 +184,8 @@ def _put(served: Served, weights: Weights) -> None:
         handle.broadcast("take", served.weights.model_dump()).results(timeout_s=TAKEN_S)
         raise RunFailed(f"nothing was changed: {_cause(error)}") from error
     route = next(route for route, name in routes().items() if name == served.application)
-    ray_serve.run(application(served.serving, weights), name=served.application, route_prefix=route)
+    again = application(served.serving, weights, served.environment)
+    ray_serve.run(again, name=served.application, route_prefix=route)
 
 
 def _cause(error: BaseException) -> str:

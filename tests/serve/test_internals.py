@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 from ray.serve import context
+from ray.serve._private import constants
 from ray.serve._private.client import ServeControllerClient
 
 from serve import internals
@@ -29,3 +30,30 @@ def test_nobody_else_reaches_into_ray_serve() -> None:
     ]
     assert not reached, reached
     assert "_get_global_client" in inspect.getsource(internals)
+
+
+def test_every_variable_that_serve_is_given_is_one_that_it_reads() -> None:
+    source = inspect.getsource(constants)
+    given = [*internals.DIRECT, *internals.RETRIES]
+    given += [internals.FALLBACK_PORT, internals.METRICS_PORT, internals.MIDDLEWARES]
+    given += [internals.DEPARTURE_S, internals.PROXY_HEALTH_S]
+    assert not [name for name in given if f'"{name}"' not in source]
+    assert set(given) >= {
+        name for name in vars(internals).values() if isinstance(name, str) and "RAY_SERVE" in name[:9]
+    }
+
+
+def test_routes_are_told_with_the_applications() -> None:
+    assert "get_serve_details" in vars(ServeControllerClient)
+    from ray.serve import deployment
+
+    assert (
+        internals.same_code(deployment(lambda: None), "x")._version
+        == internals.same_code(deployment(lambda: None), "x")._version
+    )
+
+
+def test_haproxy_is_installed() -> None:
+    from ray.serve._private.haproxy import get_haproxy_binary
+
+    assert get_haproxy_binary()

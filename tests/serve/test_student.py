@@ -25,7 +25,8 @@ from reasoning.student.probe import make_probe, save_probe
 from serve.answering import AnswerSection
 from serve.door.limits import DoorSection
 from serve.serving import StudentServing
-from serve.student import deploy_student
+from serve.student import application, deploy_student
+from serve.weights import Checkpoint, Weights
 from tests.ascii_students import ascii_student, greedy_texts
 from tests.tiny_students import byte_tokenizer
 
@@ -228,6 +229,23 @@ def test_other_weights_are_taken_on_in_place_when_they_are_proven(served: Served
     assert all(right for _, right in seen)
     first = {"version": "first", "checkpoint": served.checkpoint, "probe": str(tmp_path / "wrong.json")}
     assert handle.broadcast("take", first).results(timeout_s=60) == ["second"]
+
+
+@pytest.mark.engine
+def test_deployed_again_with_other_weights_alone_it_keeps_its_engine(served: Served) -> None:
+    from ray import serve
+
+    handle = serve.get_app_handle("student")
+    found = handle.described.remote().result(timeout_s=60)
+    serving, weights = StudentServing.model_validate(found["serving"]), Weights.model_validate(found["weights"])
+    before = set(engines())
+    renamed = weights.followed_by(Checkpoint(version="renamed", checkpoint=served.checkpoint))
+    serve.run(application(serving, renamed, found["environment"]), name="student", route_prefix="/tiny")
+    reply = served.client.completions.with_raw_response.create(model="tiny", prompt="x", max_tokens=1)
+    assert reply.headers["x-student-version"] == "renamed" and set(engines()) == before
+    back = renamed.before()
+    assert back is not None
+    serve.run(application(serving, back, found["environment"]), name="student", route_prefix="/tiny")
 
 
 def posted(served: Served, body: dict[str, Any]) -> dict[str, Any]:

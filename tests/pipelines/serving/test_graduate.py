@@ -13,6 +13,7 @@ from reasoning.recipe.tailored import parse_recipe
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
 from reasoning.rounds.phase_order import Phase, PhaseRecord
 from reasoning.student.engine import engine_options
+from reasoning.tasks.loading import spec_of
 
 RECIPE = """
 name: mine
@@ -50,6 +51,11 @@ def test_a_student_is_served_as_it_was_sampled(tmp_path: Path) -> None:
     assert serving.frame == directory.form().frame
     assert serving.decoding()["generation_config"] == "vllm"  # not what the checkpoint suggests
     assert serving.decoding()["override_generation_config"] == {"temperature": 0.0}
+    assert serving.answers is not None and serving.version.startswith("mine/round-000/")
+    spec = spec_of(directory.recipe().task)
+    assert (serving.answers.task, serving.answers.kind) == (spec.name, spec.answer_kind)
+    assert serving.answers.max_new_tokens == spec.max_new_tokens
+    assert serving.answers.form(serving.frame).prompt("x") == directory.form().prompt("x")
     served, sampled = engine_options(serving.engine()), engine_options(engine_settings(directory.recipe()))
     assert {key for key in served if served[key] != sampled[key]} == {"model"}
     assert served["model"] == str(directory.round(0).student)
