@@ -30,8 +30,8 @@ quick: install
 # Whatever fails in the first half, the second is run too.
 test: install check
 	@failed=0; \
-	$(BIN)/python -m pytest -m "quick or thorough" $(IN_PARALLEL) || failed=1; \
-	$(BIN)/python -m pytest -m "not slow and not quick and not thorough" --durations=20 || failed=1; \
+	$(BIN)/python -m pytest -m parallel $(IN_PARALLEL) || failed=1; \
+	$(BIN)/python -m pytest -m "not parallel and not slow" --durations=20 || failed=1; \
 	exit $$failed
 
 # make test-grading: the tests of every room of that name, such as tests/reasoning/grading.
@@ -45,8 +45,8 @@ test-%: install
 
 test-all: install check
 	@failed=0; \
-	$(BIN)/python -m pytest -m "quick or thorough" $(IN_PARALLEL) || failed=1; \
-	$(BIN)/python -m pytest -m "not quick and not thorough" || failed=1; \
+	$(BIN)/python -m pytest -m parallel $(IN_PARALLEL) || failed=1; \
+	$(BIN)/python -m pytest -m "not parallel" || failed=1; \
 	exit $$failed
 
 # Thirty runs of which each loses a part at a random moment; about an hour on two cores.

@@ -1,8 +1,8 @@
 """Shared parts of the tests: one Ray, the embedded student, the real data where it is at hand.
 
-Owns also which tests are quick: all that carry none of the markers in NOT_QUICK. A test that asks for the fixture
-`ray_cluster` is marked `cluster` here; a quick test that starts Ray, loads vLLM or trains fails and is told the marker
-it needs.
+Owns also which tests are quick (all that carry none of the markers in NOT_QUICK) and which run beside others (all that
+carry none of those in ALONE). A test that asks for the fixture `ray_cluster` is marked `cluster` here; a quick test that
+starts Ray, loads vLLM or trains fails and is told the marker it needs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ os.environ["COLUMNS"] = "160"  # of the tables that tests read, whatever termina
 
 ROOT = Path(__file__).resolve().parent.parent
 
-NOT_QUICK = ("slow", "engine", "training", "packaging", "cluster", "thorough")
+ALONE = ("slow", "engine", "packaging", "cluster")  # fill the machine by themselves
+NOT_QUICK = (*ALONE, "training", "thorough")
+LEFT_OUT = {"quick": NOT_QUICK, "parallel": ALONE}  # by `-m`: what is then not wanted
 QUICK_EXAMPLES = 10  # of each property in `make quick`; `make test` tries Hypothesis's hundred
 LEAST_EXAMPLES = 5
 MOST_STEPS = 20  # of an optimizer in a quick test: enough to see that a loss falls
@@ -60,13 +62,12 @@ def tries(whole: int) -> int:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Where tests of a few markers are asked for, quick ones among them, a module whose tests all carry another one is
-    not imported."""
-    wanted = config.option.markexpr.split(" or ")
-    if "quick" not in wanted or collection_path.suffix != ".py":
+    """Where quick or parallel tests alone are asked for, a module whose tests all are not is not imported."""
+    left_out = LEFT_OUT.get(config.option.markexpr, ())
+    if not left_out or collection_path.suffix != ".py":
         return None
     marked = _MARKER_OF_ALL.search(collection_path.read_text(encoding="utf-8"))
-    return True if marked and (marked[1] or "cluster") in {*NOT_QUICK} - {*wanted} else None
+    return True if marked and (marked[1] or "cluster") in left_out else None
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects
@@ -76,6 +77,8 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
             item.add_marker("cluster")
         if not any(item.get_closest_marker(name) for name in NOT_QUICK):
             item.add_marker("quick")
+        if not any(item.get_closest_marker(name) for name in ALONE):
+            item.add_marker("parallel")
 
 
 def pytest_collection_finish() -> None:
@@ -93,13 +96,14 @@ def _count_step(*_: object) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fails a quick test that was none, and names the marker that it needs."""
+    """Fails a quick or parallel test that was none, and names the marker that it needs."""
     before, steps = _heavy_parts(), _steps
     result = yield
-    if item.get_closest_marker("quick") is None:
-        return result
-    for marker, what in (_heavy_parts() - before) | _trained(_steps - steps):
-        pytest.fail(f"a quick test {what}: mark it with pytest.mark.{marker}, or ask for the fixture that does")
+    found = _heavy_parts() - before if item.get_closest_marker("parallel") else set()
+    if item.get_closest_marker("quick"):
+        found |= _trained(_steps - steps)
+    for marker, what in found:
+        pytest.fail(f"this test {what}: mark it with pytest.mark.{marker}, or ask for the fixture that does")
     return result
 
 
