@@ -1,8 +1,8 @@
 """Shared parts of the tests: one Ray, the embedded student, the real data where it is at hand.
 
 Owns also which tests are quick (all that carry none of the markers in NOT_QUICK) and which run beside others (all that
-carry none of those in ALONE). A test that asks for the fixture `ray_cluster` is marked `cluster` here; a quick test that
-starts Ray, loads vLLM or trains fails and is told the marker it needs.
+carry none of those in ALONE). A test that asks for the fixture `ray_cluster` is marked `cluster` here; a quick test
+that starts Ray, loads vLLM or trains fails and is told the marker it needs.
 """
 
 from __future__ import annotations
