@@ -16,6 +16,7 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from rich.console import Console
@@ -139,10 +140,9 @@ def check_place(served: Served, directory: RunDirectory, graduate: Graduate) -> 
     wanted = serving_of(directory, graduate)
     if (wanted.frame, wanted.answers) != (served.serving.frame, served.serving.answers):
         raise Refused(f"the student of {directory.path} is asked in another form than the one served; {cure}")
-    from reasoning.student.loading import load_config
     from reasoning.student.vllm_internals import has_experts
 
-    if not served.serving.gpus and has_experts(load_config(str(graduate.checkpoint)).get_text_config()):
+    if not served.serving.gpus and has_experts(SimpleNamespace(**{**new, **new.get("text_config", {})})):
         raise Refused(f"on a CPU the weights of a mixture of experts cannot be taken on in place; {cure}")
 
 

@@ -8,6 +8,7 @@ Invariants
 - Total: every text has a question in it, if need be the whole text. What is taken away is a prefix or a suffix of it.
 - The question's own words are never changed, nor what follows it that belongs to it: options, a table, a second part.
 - A question that stands alone is itself.
+- It takes time linear in the text, whatever that is.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Mapping, Sequence
 
 from reasoning.prompts.frame import Frame
 
+_LONGEST_END = 600  # characters of an instruction that ends a message; so many are looked through
 _LABEL = r"(?:question|problem|exercise|query|task|input|q)"
 _CUE = r"(?:(?:the )?(?:final )?answer|reasoning|solution|response|output|explanation|rationale|a)"
 # A heading of a question, at the start of a line, perhaps numbered and bold.
@@ -91,10 +93,12 @@ def _without_end(asked: str) -> tuple[str, bool]:
     """`asked` without the cues and instructions that end it, and whether there was one."""
     cued = False
     for _ in range(4):
-        found = _CUE_LINE.search(asked) or _STEP_BY_STEP.search(asked) or _HOW.search(asked)
-        if found is None or not asked[: found.start()].strip():
+        start = max(0, len(asked) - _LONGEST_END)
+        end = asked[start:]
+        found = _CUE_LINE.search(end) or _STEP_BY_STEP.search(end) or _HOW.search(end)
+        if found is None or not asked[: start + found.start()].strip():
             break
-        asked, cued = asked[: found.start()].rstrip(), True
+        asked, cued = asked[: start + found.start()].rstrip(), True
     return asked, cued
 
 

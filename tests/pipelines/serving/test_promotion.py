@@ -32,6 +32,15 @@ def test_another_model_cannot(tmp_path: Path) -> None:
         check_place(served(directory), directory, graduate_of(directory, 1))
 
 
+def test_a_mixture_of_experts_cannot_on_a_cpu(tmp_path: Path) -> None:
+    directory = finished_run(tmp_path)
+    for round in (0, 1):
+        config = directory.round(round).student / "config.json"
+        config.write_text(json.dumps({"model_type": "mixtral", "num_local_experts": 4}), encoding="utf-8")
+    with pytest.raises(Refused, match="a mixture of experts cannot be taken on in place; serve it beside"):
+        check_place(served(directory), directory, graduate_of(directory, 1))
+
+
 def test_a_student_that_is_asked_otherwise_cannot(tmp_path: Path) -> None:
     directory, other = finished_run(tmp_path), finished_run(tmp_path / "other")
     changed = other
