@@ -209,17 +209,27 @@ def import_file(
 def export_run(
     directory: RunArgument,
     format: Annotated[ExportFormat, typer.Option(help="What to write.")],
-    out: Annotated[Path, typer.Option(help="The file to write (b-dataset: a folder).")],
+    out: Annotated[Path, typer.Option(help="The file to write (b-dataset, model, dataset: a folder).")],
     round: Annotated[int | None, typer.Option(min=0, help="Up to this round, instead of the last one.")] = None,
     platform: Annotated[
         Platform | None, typer.Option(help="For b-finetune: the trainer that reads it; default: by the file's name.")
     ] = None,
     data: DataOption = None,
+    push: Annotated[
+        str | None,
+        typer.Option(metavar="OWNER/NAME", help="Of a model or dataset: push it to this repository of the hub."),
+    ] = None,
+    private: Annotated[bool, typer.Option("--private/--public", help="A new repository's visibility.")] = True,
 ) -> Answer:
-    """Write a run's rationales, mistakes or attempts in one of the two papers' formats."""
+    """Write a run's rationales, mistakes or attempts in the two papers' formats, or its student and its rationales as
+    folders with cards for the Hugging Face Hub."""
     from pipelines.exchange.exporting import export_run as write_out
 
-    return Answer(write_out(directory, format, out, console, round=round, data=data, platform=platform))
+    return Answer(
+        write_out(
+            directory, format, out, console, round=round, data=data, platform=platform, push=push, private=private
+        )
+    )
 
 
 @app.added(example="tailor grade --task gsm8k --input completions.jsonl", more="docs/grading.md")

@@ -90,7 +90,7 @@ ARROWS: dict[str, dict[str, set[str]]] = {
         "serving": {"errors", "command_line", "run"},
         "grading": {"errors", "command_line", "run", "serving"},
         "estimate": {"errors", "run"},
-        "exchange": {"errors"},
+        "exchange": {"errors", "serving"},
         "recipe": {"command_line"},
         "demo": {"errors", "run", "serving"},
         "cli": {

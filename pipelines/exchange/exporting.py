@@ -9,29 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from pipelines.exchange.importing import task_of
+from pipelines.errors import Refused
+from pipelines.exchange.hub import RepositoryKind, push_folder
+from pipelines.exchange.publishing import write_model, write_rationales
+from pipelines.exchange.run_records import RunRecords
 from reasoning.exchange import exporting
 from reasoning.exchange.formats import ExportFormat
-from reasoning.exchange.order import stated_in_order
 from reasoning.exchange.paper_a import write_answers
 from reasoning.exchange.paper_b_completions import CompletionTemplate, PublishedCompletion, write_completions
 from reasoning.exchange.paper_b_dataset import write_dataset
 from reasoning.exchange.paper_b_finetune import Platform, write_finetune
 from reasoning.exchange.recordings import write_recordings
-from reasoning.files.tables import read_table
-from reasoning.fine_tune_cot.directory import CotDirectory, is_cot_directory
-from reasoning.grading.mistakes import mistakes_of
-from reasoning.records import Attempt, Mistake, Problem, Rationale
-from reasoning.rounds.directory import RunDirectory, RunDirectoryError
-from reasoning.rounds.new_questions.agreement import NewProblem, ProposalOutcome
-from reasoning.tasks.loading import TaskData, load_problems
-from reasoning.tasks.rows import Stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,99 +45,59 @@ def export_run(
     round: int | None = None,
     data: Path | None = None,
     platform: Platform | None = None,
+    push: str | None = None,
+    private: bool = True,
 ) -> ExportDocument:
-    """Writes a run's rounds up to `round` (default: all) as a file of `format`, and says so. Raises `DataError`,
-    `RunDirectoryError`."""
-    run = _Run(directory, data, round)
+    """Writes a run's rounds up to `round` (default: all) as a file of `format`, and says so; `push` names a
+    repository of the hub for what is a folder for it. Raises `DataError`, `RunDirectoryError`, `Refused`."""
+    if push is not None and format not in (ExportFormat.MODEL, ExportFormat.DATASET):
+        raise Refused(f"--push is for --format model and --format dataset, not for {format}")
+    if format is ExportFormat.MODEL:
+        notes: list[str] = []
+        counts = write_model(directory, out, round, notes)
+    else:
+        run = RunRecords(directory, data, round)
+        counts, notes = _written(run, format, out, platform), run.notes
+    if push is not None:
+        kind = RepositoryKind.MODEL if format is ExportFormat.MODEL else RepositoryKind.DATASET
+        notes.append(f"Pushed to {push_folder(out, push, kind, private=private)}")
+    for note in notes:
+        console.print(note, soft_wrap=True, markup=False)
+    said = " of ".join(f"{count} {what}" for what, count in counts.items())
+    console.print(f"{out}: {said}", soft_wrap=True, markup=False)
+    return ExportDocument(out, format, counts, tuple(notes))
+
+
+def _written(run: RunRecords, format: ExportFormat, out: Path, platform: Platform | None) -> dict[str, int]:
+    """Writes the records that a format has a place for; how many of each sort."""
     match format:
         case ExportFormat.A_RATIONALES:
             answers = exporting.answers_for_paper_a(run.rationales(), run.problems)
             write_answers(out, answers)
-            counts = {"rationales": sum(map(len, answers.values())), "questions": len(answers)}
+            return {"rationales": sum(map(len, answers.values())), "questions": len(answers)}
         case ExportFormat.A_MISTAKES:
             answers = exporting.mistakes_for_paper_a(run.mistakes(), run.problems)
             write_answers(out, answers)
-            counts = {"mistakes": sum(map(len, answers.values())), "questions": len(answers)}
+            return {"mistakes": sum(map(len, answers.values())), "questions": len(answers)}
         case ExportFormat.B_COMPLETIONS:
-            counts = _export_completions(run, out)
+            return _export_completions(run, out)
         case ExportFormat.B_ATTEMPTS:
-            counts = _export_attempts(run, out)
+            return _export_attempts(run, out)
         case ExportFormat.B_FINETUNE:
             chosen = platform or (Platform.OPENAI if out.suffix == ".jsonl" else Platform.DECODER)
             samples = exporting.samples_for_paper_b(run.placed(run.rationales()), run.problems, run.positions)
             write_finetune(out, samples, chosen)
-            counts = {f"training samples for {chosen}": len(samples)}
+            return {f"training samples for {chosen}": len(samples)}
         case ExportFormat.B_DATASET:
-            counts = _export_dataset(run, out)
-        case ExportFormat.RECORDED:
+            return _export_dataset(run, out)
+        case ExportFormat.DATASET:
+            return write_rationales(run, out)
+        case _:
             recorded = exporting.recorded_solutions(run.rationales(), run.problems)
-            counts = {"recordings": write_recordings(out, recorded)}
-    for note in run.notes:
-        console.print(note, soft_wrap=True, markup=False)
-    said = " of ".join(f"{count} {what}" for what, count in counts.items())
-    console.print(f"{out}: {said}", soft_wrap=True, markup=False)
-    return ExportDocument(out, format, counts, tuple(run.notes))
+            return {"recordings": write_recordings(out, recorded)}
 
 
-class _Run:
-    """A run's records as far as they go, and its problems by id. Problems that the teacher wrote stand in no data set:
-    where a format counts questions, their rationales are left out and counted in `notes`."""
-
-    def __init__(self, directory: Path, data: Path | None, last: int | None) -> None:
-        collected = is_cot_directory(directory)  # Fine-tune-CoT: one collection, and no rounds
-        self.directory = CotDirectory(directory).collection if collected else RunDirectory(directory)
-        self.task, seed = task_of(str(directory), data)
-        self.data: TaskData = load_problems(self.task, seed)
-        records = self.directory.finished()
-        if not records:
-            raise RunDirectoryError(f"{directory}: this run has finished no phase yet, so there is nothing to export")
-        done = max(record.round for record in records)
-        if last is not None and not 0 <= last <= done:
-            raise RunDirectoryError(f"{directory}: this run has rounds 0 to {done}, not {last}")
-        self.last = done if last is None else last
-        self.notes: list[str] = []
-        known = [*self.data.train, *self.data.validation, *self.data.test]
-        self.problems = {problem.id: problem for problem in [*known, *self._new_problems()]}
-
-    @cached_property
-    def order(self) -> list[Stated]:
-        """The data set's questions, each at its sample index."""
-        return stated_in_order(self.task, self.data)
-
-    @cached_property
-    def positions(self) -> dict[str, int]:
-        """The problems' sample indices."""
-        return exporting.positions_of([stated.question for stated in self.order], self.problems.values())
-
-    def rationales(self) -> list[Rationale]:
-        return [one for number in range(self.last + 1) for one in self._read(number, "rationales", Rationale)]
-
-    def mistakes(self) -> list[Mistake]:
-        return mistakes_of(one for number in range(self.last + 1) for one in self._read(number, "exam", Attempt))
-
-    def evaluated(self) -> list[Attempt]:
-        return list(self._read(self.last, "evaluation", Attempt))
-
-    def placed(self, rationales: list[Rationale]) -> list[Rationale]:
-        """Those of questions of the data set."""
-        found = [one for one in rationales if one.problem_id in self.positions]
-        if len(found) < len(rationales):
-            self.notes.append(
-                f"{len(rationales) - len(found)} rationales left out: their questions, which the teacher wrote, are in "
-                "no data set."
-            )
-        return found
-
-    def _new_problems(self) -> list[Problem]:
-        new = [one for number in range(self.last + 1) for one in self._read(number, "new_problems", NewProblem)]
-        return [one.problem for one in new if one.fate is ProposalOutcome.KEPT]
-
-    def _read(self, number: int, name: str, kind: type[Any]) -> list[Any]:
-        path: Path = getattr(self.directory.round(number), name)
-        return read_table(path, kind) if path.exists() else []
-
-
-def _export_completions(run: _Run, out: Path) -> dict[str, int]:
+def _export_completions(run: RunRecords, out: Path) -> dict[str, int]:
     rationales = run.placed(run.rationales())
     models = sorted({one.model for one in rationales})
     completions = exporting.completions_for_paper_b(rationales, run.problems, run.positions)
@@ -156,14 +108,14 @@ def _export_completions(run: _Run, out: Path) -> dict[str, int]:
     return {"completions": len(completions)}
 
 
-def _export_attempts(run: _Run, out: Path) -> dict[str, int]:
+def _export_attempts(run: RunRecords, out: Path) -> dict[str, int]:
     completions = exporting.attempts_for_paper_b(run.evaluated(), run.problems, run.positions)
     model = run.directory.path.name
     _write_for_paper_b(run, out, model, CompletionTemplate.FINE_TUNED_COT, completions, f"round_{run.last}")
     return {f"attempts of round {run.last}": len(completions)}
 
 
-def _export_dataset(run: _Run, out: Path) -> dict[str, int]:
+def _export_dataset(run: RunRecords, out: Path) -> dict[str, int]:
     train = [run.positions[problem.id] for problem in (*run.data.train, *run.data.validation)]
     test = [run.positions[problem.id] for problem in run.data.test]
     paths = write_dataset(out, run.task.name, run.order, train, test)
@@ -172,7 +124,7 @@ def _export_dataset(run: _Run, out: Path) -> dict[str, int]:
 
 
 def _write_for_paper_b(
-    run: _Run,
+    run: RunRecords,
     out: Path,
     model: str,
     template: CompletionTemplate,

@@ -29,7 +29,8 @@ class Format(StrEnum):
 
 
 class ExportFormat(StrEnum):
-    """What a run may be written as; alike named, `tailor import` reads it back (but for a student's attempts)."""
+    """What a run may be written as; alike named, `tailor import` reads it back (but for a student's attempts).
+    A model and a dataset are folders for the Hugging Face Hub."""
 
     A_RATIONALES = "a-rationales"
     A_MISTAKES = "a-mistakes"
@@ -38,6 +39,8 @@ class ExportFormat(StrEnum):
     B_FINETUNE = "b-finetune"
     B_DATASET = "b-dataset"
     RECORDED = "recorded"
+    MODEL = "model"
+    DATASET = "dataset"
 
 
 _MISTAKES_NAME = re.compile(r"student|wrong|mistake|\bneg|neg\d", re.IGNORECASE)

@@ -1,0 +1,156 @@
+"""A student and its rationales as folders for the hub: what is in them, what their cards say, and the push."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from huggingface_hub import DatasetCard, ModelCard, constants
+
+from pipelines.exchange.publishing import PublishedRationale, licence_of
+from reasoning.files.tables import read_table
+from reasoning.recipe.student import EMBEDDED_STUDENT
+from tests.pipelines.exchange.commands import said
+from tests.pipelines.exchange.imitated_hub import TOKEN, ImitatedHub, imitated_hub
+from tests.pipelines.report.test_transcripts import two_rounds
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run of three rounds with the checkpoint of the best one."""
+    directory, _ = two_rounds(tmp_path)
+    student = directory.round(0).student
+    student.mkdir(parents=True)
+    (student / "config.json").write_text("{}")
+    (student / "model.safetensors").write_bytes(b"weights")
+    (student / "fine_tuning.json").write_text("{}")
+    return directory.path
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[ImitatedHub]:
+    with imitated_hub() as one:
+        monkeypatch.setattr(constants, "ENDPOINT", one.endpoint)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        yield one
+
+
+def test_a_models_folder_has_the_checkpoint_and_a_card_that_says_where_it_comes_from(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    code, told = said("export", run, "--format", "model", "--out", out)
+    assert code == 0, told
+    assert {file.name for file in out.iterdir()} == {"README.md", "config.json", "model.safetensors"}
+    card = ModelCard.load(out / "README.md")
+    assert card.data.license == "apache-2.0" and card.data.base_model is None
+    (result,) = card.data.eval_results or []
+    assert (result.metric_value, result.dataset_name) == (50.0, "coin_flip")
+    for part in (
+        "50.0 % of 100 test questions (95 % interval 40.0 to 60.0)",
+        "| 0 (this model) | 50.0 % | 50.0 % | 40.0 – 60.0 |",
+        "Student before teaching: embedded",
+        "Teacher: offline-teacher",
+        "chosen by its accuracy on 100 validation questions",
+        "QUESTION",
+        "terms of some providers",
+    ):
+        assert part in card.content.replace("\n", " "), part
+    assert str(tmp_path) not in card.content
+
+
+def test_a_datasets_folder_has_every_rationale_with_the_mistake_it_answers(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "dataset"
+    code, told = said("export", run, "--format", "dataset", "--out", out)
+    assert code == 0 and "4 rationales of 3 questions" in told
+    rows = read_table(out / "data" / "train.parquet", PublishedRationale)
+    assert len(rows) == 4 and all(row.question and row.gold and row.mistake for row in rows)
+    assert {row.kept for row in rows} == {True, False} and {row.source for row in rows} == {"tailored"}
+    card = DatasetCard.load(out / "README.md")
+    assert card.data.to_dict()["configs"][0]["data_files"][0]["path"] == "data/train.parquet"
+    assert "4 answer a mistake" in card.content.replace("\n", " ")
+
+
+def test_both_are_pushed_to_the_hub(run: Path, tmp_path: Path, hub: ImitatedHub) -> None:
+    code, told = said("export", run, "--format", "model", "--out", tmp_path / "m", "--push", "me/student")
+    assert code == 0 and f"Pushed to {hub.endpoint}/me/student" in told, told
+    assert hub.private["models/me/student"] is True
+    assert hub.files["models/me/student"]["model.safetensors"] == b"weights"
+    assert b"license: apache-2.0" in hub.files["models/me/student"]["README.md"]
+    arguments = ("--format", "dataset", "--out", tmp_path / "d", "--push", "me/words", "--public")
+    code, told = said("export", run, *arguments)
+    assert code == 0 and f"{hub.endpoint}/datasets/me/words" in told
+    assert hub.private["datasets/me/words"] is False and "data/train.parquet" in hub.files["datasets/me/words"]
+    code, told = said("export", run, "--format", "model", "--out", tmp_path / "again", "--push", "me/student", "--json")
+    assert code == 0  # into the repository that is there
+
+
+@pytest.mark.parametrize(
+    ("token", "name", "status", "part"),
+    [
+        ("hf_wrong", "me/student", 0, "the hub answered 401"),
+        (TOKEN, "me/student", 400, "the hub answered 400"),
+        (TOKEN, "me/student", 403, "HF_TOKEN"),
+        (TOKEN, "not a name", 0, "give OWNER/NAME"),
+    ],
+)
+def test_what_the_hub_refuses_is_one_message_without_the_token(
+    token: str,
+    name: str,
+    status: int,
+    part: str,
+    run: Path,
+    tmp_path: Path,
+    hub: ImitatedHub,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", token)
+    hub.refuses = status
+    code, told = said("export", run, "--format", "model", "--out", tmp_path / "m", "--push", name)
+    assert code == 2 and part in told and "Traceback" not in told and token not in told
+    assert (tmp_path / "m" / "README.md").is_file()
+
+
+def test_a_hub_that_is_not_there_is_one_message(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    code, told = said("export", run, "--format", "model", "--out", tmp_path / "m", "--push", "me/student")
+    assert code == 2 and "http://127.0.0.1:9 was not reached" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("--format", "recorded", "--out", "x.jsonl", "--push", "a/b"), "--push is for --format model"),
+        (("--format", "model", "--out", "."), "not an empty folder"),
+        (("--format", "model", "--out", "m", "--round", "7"), "round 7 is not finished"),
+    ],
+)
+def test_what_cannot_be_published_is_refused(
+    arguments: tuple[str, ...], part: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, told = said("export", run, *arguments)
+    assert code == 2 and part in told
+
+
+@pytest.mark.parametrize(
+    ("card", "licence"),
+    [
+        ("---\nlicense: mit\n---\n# A student", "mit"),
+        ("---\nlicense: [a, b]\n---\n", None),
+        ("---\n: [\n---\n", None),
+        ("# No head", None),
+        (None, None),
+    ],
+)
+def test_a_licence_is_what_the_students_card_states(card: str | None, licence: str | None, tmp_path: Path) -> None:
+    if card is not None:
+        (tmp_path / "README.md").write_text(card)
+    assert licence_of(str(tmp_path)) == licence
+
+
+def test_the_embedded_student_has_this_projects_licence_and_an_unknown_one_none() -> None:
+    assert licence_of(str(EMBEDDED_STUDENT)) == "apache-2.0"
+    assert licence_of("nobody/has-this-here") is None and licence_of("not a name at all //") is None
