@@ -63,12 +63,13 @@ _DENIED_BY_NAME = re.compile(  # "not the river (A)"
     r"\b(?:not|rather\s+than|instead\s+of|unlike)\s+(?:[\w'’-]+\s+){1,5}[(\[]\s*[A-Za-z]\s*[)\]]", re.IGNORECASE
 )
 _JUDGEMENTS = ("no", "No", "wrong", "orrect", "alse", "✗", "❌", "✘")
-_REASON = re.compile(r",?\s+(?:because|since)\b", re.IGNORECASE)
+_REASON = re.compile(r",?\s+(?:because|since|though|although)\b|,\s+as\b", re.IGNORECASE)
+_CLAUSE = re.compile(r";\s")
 _CALLED_RIGHT = re.compile(  # "(A) fridge is correct, while (B) oven is not."
     r"\(([A-Z])\)\s+(?:[\w'’-]+\s+){1,6}?(?:is|was)\s+(?:the\s+)?(?:correct|right|best)\b", re.IGNORECASE
 )
 _JUDGED = re.compile(  # "(A) no (B) yes (C) no"
-    r"(?<![\w'’])\(?([A-Z])[):.?]{0,2}\s*(?:[-–—=]\s*)?(?:is\s+)?"
+    r"(?<![\w'’])\(?([A-Z])[):.?]{0,2}\s*(?:[\w '’]{1,40}?\s(?=[-–—:=]))?(?:[-–—:=]\s*)?(?:is\s+)?"
     r"(?:(no|false|wrong|incorrect|not\s+correct|✗|❌|✘)|(yes|true|right|correct|✓|✔|✅))(?![\w'’])",
     re.IGNORECASE,
 )
@@ -186,7 +187,8 @@ def _picked(sentence: str, choices: tuple[str, ...], patterns: _Patterns) -> Fou
     if len(lone) == 1 and bare.rstrip(" .*!\"'”").endswith(next(iter(lone))):
         return FoundAnswer(lone.pop(), How.LAST_CANDIDATE)
     concluded = _SO.split(sentence)[-1]
-    option = (named_option(concluded, choices) if concluded is not sentence else "") or _counted(sentence, choices)
+    option = named_option(concluded, choices) if concluded is not sentence else ""
+    option = option or named_option(_CLAUSE.split(sentence)[-1], choices) or _counted(sentence, choices)
     return FoundAnswer(option, How.LAST_CANDIDATE) if option else None
 
 

@@ -33,6 +33,7 @@ _TOKEN = re.compile(
 _NUMERIC = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"\A([0-9]+),([0-9]{1,2})\Z")
 _DATE = re.compile(r"(?<![0-9/-])([0-9]{1,4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,4})(?![0-9/-])")
+_TO = re.compile(r"(?<=[0-9])\s{1,3}to\s{1,3}(?=[0-9])")  # of a ratio
 _ARTICLES = frozenset(("a", "an", "the"))
 _FILLERS = frozenset(("is", "it", "are", "be", "so", "would", "must", "of", "in", "to", "one", "s", "that", "this"))
 _DENIED = re.compile(
@@ -208,7 +209,7 @@ def _one_form(token: str) -> str:
 def _tokens(text: str) -> list[str]:
     """Words in lower case without articles, numbers without commas and zeros that say nothing, and signs that are no
     dress."""
-    text = _DATE.sub(r"\1 / \2 / \3", plain_numerals(text))
+    text = _DATE.sub(r"\1 / \2 / \3", _TO.sub(":", plain_numerals(text)))
     return [_token(token) for token in _TOKEN.findall(text) if token.lower() not in _ARTICLES]
 
 

@@ -56,18 +56,23 @@ _PLAINLY = (
     *("therefore the ", "thus the ", "hence the ", "and the ", "<", "[", '"', ". ", ": "),
 )
 _DENIAL = re.compile(
-    r"(?:\bnot|n['’]t|\bnever|\bcannot|\brather than|\binstead of|\bunlike|\bthan|\bnor|\bexcept|\bwithout|\bneither"
+    r"(?:\bnot|n['’]t|\bnever|\bcannot|\brather than|\binstead of|\bunlike|\bnor|\bexcept|\bwithout|\bneither"
+    r"|(?<!no more )(?<!no less )(?<!no fewer )\bthan"
     r"|\brule[sd]? out|\b(?:was|were) supposed to"
     r"|\breject(?:s|ed|ing)?|\beliminat(?:e|es|ed|ing)|\bexclud(?:e|es|ed|ing)|\bdiscard(?:s|ed|ing)?"
     r"|\bdismiss(?:es|ed|ing)?|\bused to|\bif (?:it|this|that) (?:were|was|had)"
     r"|\b(?:all|any|anything|every|everyone|everything|any of (?:them|these|those)|any \w+) (?:but|except)|\bother than"
     r"|\b(?:nicht|niet|pas|doubt(?:s|ed)?(?: that)?(?: it| this)?(?: is| was)?)"
-    r"|\bno way(?: that)?|\bfar from|\bimpossible (?:to|for it to)|\bnone of (?:them|these|those)|\b(?:beware of|avoid)"
+    r"|\bno way(?: that)?|\bno longer|\bfar from|\bimpossible (?:to|for it to)|\bnone of (?:them|these|those)"
+    r"|\b(?:beware of|avoid)"
     r"|\bapart from|\bwhether\s+(?:\w+\s+){0,3}?(?:is|are|was|were))"
     r"\s+(?:be\s+|been\s+|have been\s+|equal(?:s| to)?\s+|exactly\s+|simply\s+|just\s+|quite\s+|really\s+"
-    r"|actually\s+|possibly\s+|even\s+|ever\s+|(?:say|claim|write|put|choose|pick|select|enter|get|obtain)\s+"
+    r"|actually\s+|possibly\s+|even\s+|ever\s+|that\s+"
+    r"|(?:say|claim|write|put|choose|pick|select|enter|get|obtain|conclude|think|thinking|believe|assume|mean)\s+"
+    r"|fooled into\s+"
     r"|(?:it|there|they)(?:['’]s|\s+(?:is|are|was|were))\s+|(?:saying|answering|writing)\s+|an?\s+|the\s+|option\s+"
     r"|choice\s+|answer\s+|is\s+|with\s+|on\s+|=\s*)*[\s\"'“‘*_(\[$`]*\Z"
+    r"|\b(?:do|does|did)(?:n['’]t|\s+not)\s+\w+\s+[\"'“‘*_(\[$`]*\Z"
     r"|(?:\bnot\s+|n['’]t\s+)(?:sure|certain|convinced|confident)\s+(?:(?:that|if|whether)\s+)?(?:it|that|this)"
     r"(?:['’]s|\s+is)\s+[\"'“‘*_(\[$`]*\Z"
     r"|(?:不是|并非|並非|不为|不為|\b(?:no (?:es|son)|n[ãa]o (?:é|são)|non (?:è|sono)|n['’]est pas|is niet|bukan|не"
@@ -86,8 +91,8 @@ _OTHERS = (
 )
 _SAY = (
     r"(?:say|says|said|answer|answers|answered|think|thinks|thought|guess|guesses|guessed|claim|claims|claimed|believe"
-    r"|believes|believed|suggest|suggests|suggested|conclude|concludes|concluded|get|gets|got|pick|picks|picked|choose"
-    r"|chooses|chose|choosing|saying|answering|getting|picking)"
+    r"|believes|believed|suggest|suggests|suggested|conclude|concludes|concluded|pick|picks|picked|choose|chooses|chose"
+    r"|choosing|saying|answering|picking)"
 )
 _CLAIMED = re.compile(
     rf"(?:\b(?:{_OTHERS})(?:\s+(?:might|may|could|would|will|often|first|initially|wrongly|mistakenly|once|usually"
@@ -113,9 +118,10 @@ _DENIED_AFTER = re.compile(
     r"(?:[)\].,;!]|\Z|\n)"
     r"|(?:at\s+first\s*)?,?\s*(?:which\s+|(?:but|and)\s+(?:this|that|it)\s+)?(?:is|are|was|were|would\s+be|must\s+be|seems?|looks?)"
     r"(?:n['’]t\b|\s+(?:(?:clearly|obviously|definitely|simply|all|both|also)\s+)?(?:not|wrong|incorrect|false|invalid"
-    r"|impossible|too\s+\w+|out\b|eliminated|ruled\s+out|excluded|tempting|rejected|extraneous|discarded|an?\s+(?:red\s+herring|error|distractor|trap|mistake)"
+    r"|impossible|too\s+\w+|out\b|eliminated|ruled\s+out|excluded|tempting|(?:right|correct|plausible|reasonable)(?=[^.\n]{0,40}\bbut\b)|rejected|extraneous|discarded|an?\s+(?:red\s+herring|error|distractor|trap|mistake)"
     r"|(?:my|the|a|an)\s+(?:first|initial|wrong|incorrect|earlier|common|typical|trap|tempting))\b)"
-    r"|fails\b|can(?:not|['’]t|\s+not)\b|(?:could|would|does|do|must|should)(?:n['’]t|\s+not)\b|or\s+not\b|ではない|ではありません|değil\b)",
+    r"|fails\b|can(?:not|['’]t|\s+not)\b|(?:could|would|does|must|should)(?:n['’]t|\s+not)\b"
+    r"|do(?:n['’]t|\s+not)\s+(?:work|fit|satisfy|match|make\s+sense|apply|qualify|hold)\b|or\s+not\b|ではない|ではありません|değil\b)",
     re.IGNORECASE,
 )
 # "It would be 42 if it were warmer": on a condition that does not hold.

@@ -16,6 +16,7 @@ _SENTENCE = re.compile(r"[.!?](?=\s)|\n")
 _LONGEST = 300  # characters of a sentence
 _WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)?")
 _REASON = re.compile(r",?\s+(?:because|since)\b|[,;]\s+(?:as|given|considering)\b")
+_SO = re.compile(r"[,;]\s+(?:and\s+)?(?:so|thus|hence|therefore)\b")
 _LEAD_IN = re.compile(
     r"\W*(?:(?:so|thus|hence|therefore|then|finally|in\s+(?:conclusion|short|summary|fact)|clearly|indeed|now)\b[,:\s]*)*"
 )
@@ -85,7 +86,7 @@ def _asked(question: str) -> tuple[str, tuple[str, ...]] | None:
 def _last_sentence(text: str) -> str:
     tail = text[-2 * _LONGEST :].rstrip(" \t\r\n.*_\"'!")
     start = max((found.end() for found in _SENTENCE.finditer(tail)), default=0)
-    sentence = tail[start:]
+    sentence = _SO.split(tail[start:])[-1]
     if not 0 < len(sentence) <= _LONGEST or sentence.endswith("?"):
         return ""
     lead_in = _LEAD_IN.match(sentence.lower())

@@ -69,7 +69,7 @@ class Choice(AnswerRules):
         leading = leading_letter(line, len(choices))
         if leading is None:
             return False
-        rest = leading[1].strip(" .)]}>»*:!_$`\"'”’\r-–—")
+        rest = leading[1].strip(" .)]}>»*:!_$`\"'”’\r-–—✓✔✅")
         return not rest or is_option_text(rest, choices, LETTERS.find(leading[0]))
 
     def normal(self, answer: str) -> str:

@@ -28,6 +28,7 @@ _DRESS = (
     (re.compile(r"\\(?:left|right|displaystyle|big|Big|bigg|Bigg)(?![a-zA-Z])|\\[,!;:]|\\ |~|\\q?quad(?![a-z])"), ""),
     (re.compile(r"\\[dt]frac(?![a-z])"), r"\\frac"),
     (re.compile(r"[−–]"), "-"),
+    (re.compile(r"(?<![a-zA-Z\\])(sin|cos|tan|log|ln)(?![a-zA-Z])"), r"\\\1"),
     (re.compile(r"∞"), r"\\infty "),
     (re.compile(r"≤"), r"\\le "),
     (re.compile(r"≥"), r"\\ge "),

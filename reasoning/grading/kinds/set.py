@@ -127,6 +127,8 @@ class AnswerSet(AnswerRules):
         said = _undressed(said).strip(_DRESS)
         braced = _BRACED.fullmatch(said.strip(_DRESS + "."))
         said = (braced[1] or braced[2] or "") if braced else said.strip(_EDGES)
+        if said.startswith("(") and said.find(")") == len(said) - 1:
+            said = said[1:-1]
         said = _NAMED.sub("", _BOTH.sub("", _INTRODUCED.sub("", said))).strip(_EDGES)
         bare = said.strip(_DRESS + ".").lower()
         if bare in _EMPTY or _NO_SUCH.fullmatch(bare):

@@ -20,7 +20,7 @@ from reasoning.grading.kinds.rules import AnswerRules
 from reasoning.grading.numbers.gold_numbers import number_text
 from reasoning.grading.options import NO_OPTIONS, RowOptions
 
-_ALONE = re.compile(r"[\s\"'“‘„«*`]*(\w+)[\s.!\"'”’“»*`]*\Z")
+_ALONE = re.compile(r"[\s\"'“‘„«*`]*(\w+)[\s.!\"'”’“»*`]*(?:\([^()\n]{2,100}\)[\s.!*]*)?\Z")
 _LAST_OF_ALL = re.compile(r":\s*[\"'“*]*(\w{1,40})[\"'”*]*[.!]?\Z")
 # A dot or hyphen between digits, and the sign of a number, tell answers apart: 3.5 is not 35.
 _DROPPED = re.compile(r"[\s\"'“”„«»‘’‚‹›`*]+|\.(?![0-9])|(?<![0-9])\.(?!\Z)|(?<=[^\W\d_])-|-(?![0-9])")
@@ -42,7 +42,7 @@ _CONCLUSION = re.compile(
     r"|(?:we|you|i)\s+(?:get|obtain|have)|(?:result|concatenation|word|string|output|solution|conclusion)\s*(?:is\b|:|=)"
     r"|concatenated\b|(?:i|we)\s+(?:choose|pick|select|say|go\s+with)|(?:gives?|makes?|spells?|forms?|yields?|becomes?|produces?)(?:\s+us)?\b"
     r"|ans\b\s*(?:is\b|[:=])|it(?:['’]s|\s+is|\s+was)\b)|\b(?:together|combined|joined|altogether)\b(?:\s+(?:they|these|it))?"
-    r"(?:\s+(?:are|is|makes?|gives?|forms?|spells?))?|[=-]>|(?<=\s)=(?=\s)|[→⇒∴])[\s:,]*",
+    r"(?:\s+(?:are|is|makes?|gives?|forms?|spells?))?|[=-]>|(?<!\S)=(?=\s)|[→⇒∴])[\s:,]*",
     re.IGNORECASE,
 )
 _NAMED = re.compile(  # "The capital of France is Paris."
@@ -52,7 +52,7 @@ _NAMED = re.compile(  # "The capital of France is Paris."
 )
 _LETTER = re.compile(r"\w")
 _DECORATION = " \t\r\n*_`\"'“”‘’„«»"
-_ENCLOSING = "$[]{}<> ."
+_ENCLOSING = "$[]{}<> .!"
 _MOST_WORDS = 4  # of what a conclusion without an anchor names
 _TAIL = 300
 _LONGEST = 2000  # characters of a text that is an answer as a whole

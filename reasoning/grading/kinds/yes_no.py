@@ -77,18 +77,20 @@ _DENIED = re.compile(
 )
 _OPENED = re.compile(r"\W*(yes|no)\s*[.!,]\s", re.IGNORECASE)
 _TURNS = re.compile(r"\b(?:so|thus|therefore|hence|but|wait|actually|however|answer|conclusion)\b|[?:=>]")
+_WAIT = re.compile(r"\b(?:wait|hold\s+on|correction)\b")
 _DENIED_NOUN = re.compile(r"\W*no\s+(?!way|chance|sir)\w", re.IGNORECASE)
 # What a last sentence without "yes" or "no" comes to: "The statement is false." or "It could not."
 _COMES_TO = re.compile(
     r"(?:(?:\b(?:statement|claim|assertion|sentence|premise|proposition|it|that|this)(?:\s+is|\s+was|\s+must\s+be|['’]s))"
     r"(?:\s+(?:therefore|thus|clearly|indeed|actually|definitely))?\s+"
-    r"(?P<not>not\s+)?(?:(?P<true>true|correct)|(?P<false>false|untrue|incorrect))"
+    r"(?P<not>not\s+)?(?:(?P<true>true|correct|the\s+case)|(?P<false>false|untrue|incorrect))"
     r"|(?:\A|[.!?;,\n]\s*|\b(?:so|thus|hence|therefore|and|but)\s+)(?:it|he|she|they|that|one|you|we|i|this)\s+"
     r"(?:could|can|would|will|wo|did|does|do|is|was|are|were|has|have|had|should|must|ca)(?P<denied>n['’]?t|not|\s+not)?)"
     r"[\s.!*\"'”’)]*\Z",
     re.IGNORECASE,
 )
 _WRITTEN = {"true": "yes", "t": "yes", "y": "yes", "false": "no", "f": "no", "n": "no"}  # as data writes it
+_ASKED = re.compile(r"\(yes\s{0,3}(?:or|/)\s{0,3}no\)", re.IGNORECASE)
 _SHORT = 60  # characters of a text that may be nothing but its answer, in words
 
 
@@ -111,6 +113,7 @@ class YesNo(AnswerRules):
 
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
         """The last "yes" or "no" that stands by itself; of a text that is one short sentence, what it comes to."""
+        text = _ASKED.sub(" ", text)
         low = text.lower()
         if len(low) != len(text):  # a few capitals grow when lowered
             low = text
@@ -202,7 +205,8 @@ def _opened_otherwise(low: str, place: int, found: re.Match[str]) -> bool:
     if opened is None or opened[1] == found[0] or opened.end() > place:
         return False
     begun = max(low.rfind(". ", 0, place), low.rfind("\n", 0, place)) + 1
-    return _TURNS.search(low[max(opened.end() - 1, begun, place - LONGEST_ANSWER) : place]) is None
+    between = low[max(opened.end() - 1, place - LONGEST_ANSWER) : place]
+    return _WAIT.search(between) is None and _TURNS.search(between[max(0, begun - place) :]) is None
 
 
 def _leading(line: str) -> str | None:
@@ -210,9 +214,9 @@ def _leading(line: str) -> str | None:
     found = _LEADING.match(line)
     if found is None:
         return None
-    if _OTHER.match(line, found.end()):
-        return ""
-    return "yes" if found["yes"] else "no"
+    answer = "yes" if found["yes"] else "no"
+    other = _OTHER.match(line, found.end())
+    return "" if other and _WRITTEN.get(other[1].lower(), other[1].lower()) != answer else answer
 
 
 def _come_to(text: str) -> str:

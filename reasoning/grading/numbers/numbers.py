@@ -213,7 +213,8 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
             continue
         if chosen is not None and _PART_OF.match(line, one.end):
             continue  # "14 loaves, 2 of which are burnt"
-        if chosen is None or not _PREPOSITION.search(line, max(0, one.start - 40), one.start):
+        within = _PREPOSITION.search(line, max(0, one.start - 40), one.start) and "=" not in line[one.start : one.end]
+        if chosen is None or not within:
             counted = None
         elif counted is None and (
             _RELATIVE.match(line, chosen.end) or not _CLAUSE_BREAK.search(line, chosen.end, one.start)

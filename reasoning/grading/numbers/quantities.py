@@ -47,7 +47,7 @@ _TEN = re.compile(r"[ ]?(?:×|\*|[xX])[ ]?10[ ]?(?:\^|\*\*)[ ]?(?:([-+]?[0-9]{1,
 _POWER = re.compile(r"[ ]?(?:\^|\*\*)[ ]?(?:([-+]?[0-9]{1,9})|[({][ ]?([-+]?[0-9]{1,9})[ ]?[)}])?")
 _SPOKEN_POWER = re.compile(r"[ ]+(?:(squared)|cubed)\b", re.IGNORECASE)
 _OUT_OF = re.compile(  # "3 in 4" with nothing counted behind it
-    r"[ ]+out of[ ]+([0-9]{1,15})(?![0-9/]|[.,][0-9])"
+    r"[ ]+out of[ ]+(?:every[ ]+)?([0-9]{1,15})(?![0-9/]|[.,][0-9])"
     r"|[ ]+in[ ]+([0-9]{1,15})(?=[ ]*[.,;!?)*$]*(?:\s|\Z))(?![ ]+\w)",
     re.IGNORECASE,
 )

@@ -76,10 +76,11 @@ _WITHIN = re.compile(
     r"\b(?:in|on|after|within|during|over|with|among|from|for|of)[ ]+(?:the[ ]+)?[$]?\Z", re.IGNORECASE
 )
 _CLAUSE = re.compile(
-    r"[ ]*(?:[a-z]\w*[ ]*)?[,;]?[ ]+(?:(?:and|while|but)[ ]+)?(?:[A-Z]\w*|she|he|they|the[ ]other|another)[ ]+(\w+)"
+    r"[ ]*(?:[a-z]\w*[ ]*)?[,;]?[ ]+(?:(?:and|while|but)[ ]+)?"
+    r"(?:[A-Z]\w*|she|he|they|the[ ](?:other|second|latter)|another)[ ]+(\w+)"
     r"[ ]+\Z"
 )
-_VERB_BEFORE = re.compile(r"\b(?:[A-Z]\w*|she|he|they|(?i:one)(?:[ ]\w+)?)[ ]+(\w+)[ ]+\Z")
+_VERB_BEFORE = re.compile(r"\b(?:[A-Z]\w*|she|he|they|(?i:one)(?:[ ]\w+)?|the[ ](?:first|former))[ ]+(\w+)[ ]+\Z")
 
 
 def are_labelled(text: str) -> bool:

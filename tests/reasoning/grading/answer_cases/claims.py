@@ -27,7 +27,13 @@ RIGHT: Table = [
             *("42... hold on, I forgot the discount, so 38.",),
         ],
     ),
-    ("36", ["The answer key says 42, but the key is mistaken; the real value is 36.", "36 inches (3 feet)"]),
+    (
+        "36",
+        [
+            *("The answer key says 42, but the key is mistaken; the real value is 36.", "36 inches (3 feet)"),
+            *("4 apples each for 9 kids: 36 apples", "9 kids with 4 apples each have 36 apples"),
+        ],
+    ),
     (
         "44",
         [
@@ -52,7 +58,17 @@ RIGHT: Table = [
             *("\\boxed{5}\n\nFinal answer: \\boxed{5}",),
         ],
     ),
-    ("12", ["There are 12 eggs, i.e. a dozen.", "A dozen (12).", "twelve (12)"]),
+    (
+        "12",
+        [
+            *("There are 12 eggs, i.e. a dozen.", "A dozen (12).", "twelve (12)"),
+            *("The number of students who did not pass is 12.", "There are 12 students who don't play chess."),
+            *("So, 12 of the seats are not taken.", "12 people have never been there."),
+            *("It takes no more than 12 minutes.", "Without the 3 broken ones there are 12.", "She needs 12 more."),
+            *("He is 12 years old now.", "Since none were lost, he still has 12."),
+            *("Nothing was added, so it stays at 12.", "They don't need any others: 12 are enough."),
+        ],
+    ),
     ("90", ["1.5 hours (90 minutes)"]),
     ("1.5", ["1.5 hours (90 minutes)"]),
     ("0.25", ["1/4 (0.25)"]),
@@ -90,6 +106,29 @@ RIGHT: Table = [
     ("3", ["36 inches (3 feet)"]),
     ("1500", ["1.5 km, i.e. 1500 m"]),
     ("8", ["6 is too few and 10 too many; 8 is right.", "First I thought 6, then 10, finally 8."]),
+    (
+        "42",
+        [
+            *("Forget 35; the tax makes it 42.", "I was wrong to say 35. It is 42."),
+            *("35 was my initial guess, but the total is 42.",),
+            *("It's tempting to answer 35, but the correct total is 42.", "Previously: 35. Corrected: 42."),
+            *("Old answer: 35\nNew answer: 42", "**Correction:** 42, not 35.", "Answer: ~~35~~ **42**"),
+            *("35 → no, 42", "Is it 35? No, because of the tax. It is 42.", "35 can be ruled out, leaving 42."),
+            *("She doesn't have 35 left, she has 42.", "Some might argue for 35, yet 42 is what the data shows."),
+            *("If we ignored the tax we'd get 35; with it we get 42.",),
+        ],
+    ),
+    (
+        "4",
+        [
+            *("4 or 9? I'd say 4.", "4 (four), not 9.", "4 apples each for 9 kids", "36/9 = 4 each"),
+            *("Each of the 9 kids gets 4.", "Every kid (all 9 of them) gets 4 apples.", "4 apples per kid"),
+        ],
+    ),
+    ("9", ["x is 4 or 9; only 9 is odd, so 9."]),
+    ("13", ["Mom: 4\nDad: 9\nSum: 13", "4 from Mom and 9 from Dad make 13.", "That's 4 plus 9, i.e. 13."]),
+    ("4.5", ["between 4 and 5, namely 4.5"]),
+    ("16", ["4^2 = 16"]),
 ]
 WRONG: Table = [
     (
@@ -125,7 +164,13 @@ WRONG: Table = [
     ),
     ("7", ["The answer is either 5 or 7.", "5? 7? Hard to say."]),
     ("17", ["Ducks: 17; geese: 9", "There are 17 ducks and 9 geese.", "Tom has 17. Jerry has 9."]),
-    ("9", ["Ducks: 17, Geese: 9", "The answer is 17 for Tom and 9 for Jerry."]),
+    (
+        "9",
+        [
+            *("Ducks: 17, Geese: 9", "The answer is 17 for Tom and 9 for Jerry.", "Mom gave 4, Dad gave 9."),
+            *("the first is 4 and the second is 9",),
+        ],
+    ),
     (
         "10",
         [
@@ -141,8 +186,8 @@ WRONG: Table = [
             *("Although 60 seems plausible, the right count is 48.", "You may think the answer is 60. It isn't."),
             *("The answer is never 60.", "It is far from 60.", "60 is a red herring.", "60 must be rejected."),
             *("60 is incorrect because the tax was left out.", "We should not answer 60.", "Don't write 60."),
-            *("Beware of answering 60!", "A careless reader would get 60.", "The solution 60 is invalid."),
-            *("x = 60 is extraneous.", "x = 60 (rejected) or x = 48", "The answer: 48 (not 60!)", "Not 60 — 48."),
+            *("Beware of answering 60!", "The solution 60 is invalid.", "x = 60 is extraneous."),
+            *("x = 60 (rejected) or x = 48", "The answer: 48 (not 60!)", "Not 60 — 48."),
             *("Final answer: 48, contrary to the 60 I gave earlier.",),
             *("Answer: 60\n\nWait, I need to subtract the 12 broken ones.\n\nAnswer: 48",),
             *("I previously said 60, but on review it's 48.", "Tom claims it's 60; he is wrong."),
@@ -164,4 +209,24 @@ WRONG: Table = [
         ],
     ),
     ("8", ["One solution is 6, another is 8.", "Anna: 6 cookies, Ben: 8 cookies", "6 < x < 8"]),
+    (
+        "35",
+        [
+            *("We can't conclude that it is 35.", "Forget 35; the tax makes it 42."),
+            *("I was wrong to say 35. It is 42.", "Calling it 35 would be a mistake."),
+            *("You'd be wrong if you said 35.", "35 was my initial guess, but the total is 42."),
+            *("It's tempting to answer 35.", "Don't be fooled into thinking it's 35."),
+            *("The answer is certainly not 35.", "The answer is no longer 35.", "There aren't 35."),
+            *("There were never 35.", "Is it 35? No, because of the tax.", "She doesn't have 35 left."),
+            *("The book's answer of 35 is a misprint.", "35 seems right at first glance but it ignores the tax."),
+        ],
+    ),
+    (
+        "4",
+        [
+            *("Two answers are possible: 4 and 9.", "The roots are 4 and 9.", "It might be 4; it might be 9."),
+            *("Mom: 4\nDad: 9", "Mom gave 4 and Dad gave 9.", "4..9", "4~9", "four or five", "4, maybe 5"),
+            *("at least 4 and at most 9",),
+        ],
+    ),
 ]

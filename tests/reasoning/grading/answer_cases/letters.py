@@ -108,6 +108,47 @@ RIGHT: list[tuple[tuple[str, ...], Table]] = [
             ("B", ["five dollars", "$5.00", "$4.50 + $0.50 = $5"]),
         ],
     ),
+    (
+        ("hospital", "library", "post office", "airport", "theater"),
+        [
+            (
+                "B",
+                [
+                    *("The correct option is (B).", "Correct answer: B (library)", "B — library", "library."),
+                    *("at the library", "People borrow books in a library, so the answer is B."),
+                    *("You borrow books from a library.",),
+                    *("A hospital is for the sick; books are borrowed at the library.",),
+                    *("Not hospital, but library.", "Definitely the library, not the theater."),
+                    *("A. hospital - no\nB. library - yes\nC. post office - no",),
+                    *("(B)\n(Not A because hospitals lend nothing.)", "<answer>(B) library</answer>"),
+                    *('{"answer": "library"}', "Answer: \\textbf{B}", "**Option B: Library**"),
+                    *("Eliminate A, C, D, and E. The remaining option is B.", "B, as books are there."),
+                    *("I'd pick the second choice.", "b) library", "B\n\nC. post office is for letters"),
+                ],
+            ),
+            (
+                "C",
+                [
+                    *("Probably C, though D is possible.", "The answer isn't D but C."),
+                    *("D is wrong because planes don't carry letters. C is right.", "Hmm, D... no, C."),
+                    *("My first thought was D, however C is correct.", "The answer is not A, B, D, or E."),
+                    *("None of A, B, D or E works, so C.", "C is the best answer.", "It's C.", "C ✓"),
+                    *("(C) is the correct answer because stamps are sold at the post office.",),
+                ],
+            ),
+            ("A", ["A", "The answer is A.", "Because a doctor works there: A."]),
+        ],
+    ),
+    (
+        ("3:2", "20 km/h", "1,500", "0.75", "12 days"),
+        [
+            ("A", ["3 to 2", "The ratio is 3:2."]),
+            ("B", ["20"]),
+            ("C", ["1500", "fifteen hundred"]),
+            ("D", ["3/4", "75%"]),
+            ("E", ["It takes 12 days.", "twelve days", "x = 12"]),
+        ],
+    ),
 ]
 WRONG: list[tuple[tuple[str, ...], Table]] = [
     (
@@ -157,6 +198,21 @@ WRONG: list[tuple[tuple[str, ...], Table]] = [
         ("$4.50", "$5", "40%", "1/3", "2 hours"),
         [
             ("A", ["$5"]),
+        ],
+    ),
+    (
+        ("hospital", "library", "post office", "airport", "theater"),
+        [
+            ("A", ["You borrow books from a library.", "A doctor works there.", "I", "E or A"]),
+            ("E", ["Definitely the library, not the theater."]),
+            ("C", ["B? C?", "C or D, I can't tell.", "Options C and D both fit."]),
+            (
+                "D",
+                [
+                    *("Probably C, though D is possible.", "The answer isn't D but C."),
+                    *("My first thought was D, however C is correct.",),
+                ],
+            ),
         ],
     ),
 ]

@@ -29,6 +29,14 @@ DATE_RIGHT: Table = [
     ),
     ("1999-12", ["December 1999"]),
     ("1999", ["1999", "It was 1999.", "The year was 1999."]),
+    (
+        "2023-07-04",
+        [
+            *("July 4, 2023", "July 4th, 2023 (Tuesday)", "4 July 2023.", "The date was July 4 of 2023", "2023/7/4"),
+            *("Jul 4 2023", "It happened on 4th July, 2023.", "July 4, 2023, not July 5, 2023"),
+            *("<answer>2023-07-04</answer>",),
+        ],
+    ),
 ]
 DATE_WRONG: Table = [
     (
@@ -42,6 +50,13 @@ DATE_WRONG: Table = [
         [
             *("Feb 28 or Feb 29, 2020", "It can't be Feb 29, 2020.", "It isn't February 29, 2020."),
             *("the day before February 29, 2020", "Feb 27, 2020 - Feb 29, 2020", "03/01/2020"),
+        ],
+    ),
+    (
+        "2023-07-04",
+        [
+            *("04/07/2023", "July 5, 2023, not July 4, 2023", "July 3 or 4, 2023"),
+            *("I don't think it's July 4, 2023.",),
         ],
     ),
 ]
@@ -82,6 +97,18 @@ SET_RIGHT: Table = [
             *("The solutions are $1$ and $-3$.", "\\boxed{1, -3}", "\\boxed{1} and \\boxed{-3}", "1.0, -3.0"),
         ],
     ),
+    (
+        "tea, milk",
+        [
+            *("milk and tea", "- Tea\n- Milk", "(tea, milk)", "The drinks are tea and milk.", "Answer: tea; milk."),
+        ],
+    ),
+    (
+        "3, 7, 11",
+        [
+            *("11, 7, 3", "x ∈ {3, 7, 11}", "3, 7, 11.", "\\boxed{3,7,11}", "$x = 3$, $x = 7$, $x = 11$"),
+        ],
+    ),
 ]
 SET_WRONG: Table = [
     ("2, 5, red", ["2 and 5", "2, 5, red, blue"]),
@@ -94,6 +121,8 @@ SET_WRONG: Table = [
         ],
     ),
     ("1, -3", ["1 and 3"]),
+    ("tea, milk", ["tea, milk, and coffee", "tea", "neither tea nor milk"]),
+    ("3, 7, 11", ["3, 7"]),
 ]
 EXPRESSION_RIGHT: Table = [
     ("x^2-1", ["(x-1)(x+1)", "The answer is $x^2 - 1$.", "\\boxed{x^{2}-1}", "x**2 - 1"]),
@@ -120,6 +149,13 @@ EXPRESSION_RIGHT: Table = [
     ("5", ["x = 5", "5.0"]),
     ("12", ["\\boxed{12}\\text{ cm}"]),
     ("x^2", ["**x^2**", "x²"]),
+    ("x+1", ["x + 1", "1+x", "y = x + 1", "The result is $x+1$.", "(x+1)"]),
+    ("\\frac{3}{4}", ["0.75", "3/4", "\\frac34"]),
+    ("2^{10}", ["1024"]),
+    ("a^2+b^2", ["b^2+a^2"]),
+    ("\\log 2", ["log 2"]),
+    ("3\\sqrt{2}", ["3*sqrt(2)", "\\sqrt{18}"]),
+    ("i", ["\\boxed{i}"]),
 ]
 EXPRESSION_WRONG: Table = [
     ("x^2-1", ["x^2+1", "not x^2-1", "x^2-1 or x^2+1"]),
@@ -128,4 +164,5 @@ EXPRESSION_WRONG: Table = [
     ("3x+2", ["3x-2", "The answer is not 3x+2."]),
     ("5", ["five"]),
     ("x^2", ["x^2 or x^3"]),
+    ("x+1", ["x-1"]),
 ]

@@ -19,7 +19,12 @@ YES_NO_RIGHT: Table = [
             *("yes\n\nExplanation: no elephant lives that long.", 'The answer is "yes".', "a resounding yes"),
             *("Thus, yes, it could.", "Is it possible? Yes.", "Could it? No. Well, actually yes.", "Correct!"),
             *("Right.", "The claim is true.", "This is not false.", '{"answer": "Yes"}', "\\boxed{Yes}", "Y", "Ja."),
-            *("可以，是的。", "네", "Sim."),
+            *("可以，是的。", "네", "Sim.", "Yes, it is.", "Absolutely yes.", "It is yes.", "I'd answer yes."),
+            *("Answer: Yes (not no).", "The answer is yes, not no.", "No, wait. Yes."),
+            *("There is no question that the answer is yes.", "That is the case.", "You're right, it's true."),
+            *("true\n\nBecause elephants die.", '{"answer": "true"}', "Yes/No: Yes", "(Yes or No) Yes"),
+            *('I say: "Yes".', "Yes<|im_end|>", "Yes\nQuestion: Is it red?\nAnswer: No", "Surprisingly, yes."),
+            *("In theory, yes.", "Ans: yes", "Yes, since no hamster lives alone."),
         ],
     ),
     (
@@ -36,7 +41,18 @@ YES_NO_RIGHT: Table = [
             *("The answer is a clear no.", "The answer would be no.", "Thus the answer has to be no."),
             *("So no, it could not.", "Could it? No.", "I'd have said yes, but no.", "Incorrect.", "Wrong."),
             *("The statement is false.", "This is not true.", "<answer>no</answer>", "\\boxed{\\text{False}}", "N"),
-            *("不，不能。", "아니요", "Não."),
+            *(
+                "不，不能。",
+                "아니요",
+                "Não.",
+                "No, they can't.",
+                "The answer: No",
+                "Final Answer: **No**, it could not.",
+            ),
+            *("It's a no.", "That's a no from me.", "So my answer is no.", "Yes? No.", "It's hard to say, but no."),
+            *("There is no evidence that it could. So no.", "That's not the case.", "This claim is untrue."),
+            *("FALSE.", "```\nno\n```", "Yes or No: No", "A: No", "No\n\nQ: Is it red?\nA: Yes"),
+            *("Unfortunately, no.", "In practice, no.", "Nope, it's impossible"),
         ],
     ),
 ]
@@ -51,6 +67,8 @@ YES_NO_WRONG: Table = [
             *("Most people say yes. They are wrong.", "It would be wrong to say yes."),
             *("The answer is neither yes nor no.", "yes/no", "Yes or no, I can't tell.", "Unclear."),
             *("Both yes and no.", "Perhaps.", "1", "An elephant could outlive a hamster."),
+            *("There is no evidence against it.", "Theoretically yes, practically no.", "Undecided."),
+            *("I would need more information.",),
         ],
     ),
     (
@@ -59,7 +77,8 @@ YES_NO_WRONG: Table = [
             *("Unlikely.", "No. Wait, yes.", "Someone might say no, yet the answer is yes.", "There is no answer."),
             *("No answer.", "No idea.", "Not sure.", "Could it? No. Well, actually yes.", "no data"),
             *("No information is given.", "I have no idea.", "There's no simple answer."),
-            *("A hamster could not outlive a tortoise.",),
+            *("A hamster could not outlive a tortoise.", "The answer is yes, not no.", "I can't say yes."),
+            *("The question has no answer.",),
         ],
     ),
 ]
@@ -114,6 +133,27 @@ TEXT_RIGHT: Table = [
     ("Ångström", ["The answer is Ångström."]),
     ("e=mc^2", ["The answer is E=mc^2."]),
     ("São Paulo", ["Answer: São Paulo, Brazil"]),
+    (
+        "ose",
+        [
+            *("ose", "The answer is ose.", 'Taking the last letters gives "ose".', "o, s, e -> ose"),
+            *("'o' + 's' + 'e' = 'ose'", "= ose", "ose (o from Pablo, s from James, e from Kate)", "Result: ose"),
+            *('The concatenated string would be "ose".', "Thus, 'ose' is the answer."),
+            *("The last letters are o, s, e.", '<answer>\n"ose"\n</answer>', "Answer: ose<|eot_id|>"),
+        ],
+    ),
+    (
+        "Mount Everest",
+        [
+            *("Mount Everest is the answer.", "The tallest mountain is Mount Everest.", "It's Mount Everest!"),
+            *("The answer is **Mount Everest**, in Nepal.",),
+        ],
+    ),
+    ("silver", ["The answer is silver, not gold."]),
+    ("7 days", ["The answer is 7 days."]),
+    ("an apple", ["The answer is an apple."]),
+    ("apple", ["The answer is an apple."]),
+    ("A", ["The answer is A."]),
 ]
 TEXT_WRONG: Table = [
     ("le", ["not le", 'The answer is not "le".', "The answer is le or el.", "The answer is el, not le."]),
@@ -130,4 +170,7 @@ TEXT_WRONG: Table = [
     ("C", ["The answer is C++."]),
     ("guilty", ["The answer is not guilty."]),
     ("red", ["The answer is red or blue."]),
+    ("ose", ["eso", "The answer is eso (reverse of ose)."]),
+    ("Mount Everest", ["Mt. Everest"]),
+    ("gold", ["The answer is silver, not gold."]),
 ]
