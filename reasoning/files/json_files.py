@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,8 +167,29 @@ def _size(count: int) -> str:
     return f"{count / 2**20:g} MiB"
 
 
+class _RepeatedKeys(dict[str, Any]):
+    """An object that has a key more than once; of each the last value counts, as everywhere in Python."""
+
+    repeated = ""
+
+
+def repeated_key(value: object) -> str:
+    """The key that an object read strictly has more than once; "" without one."""
+    return value.repeated if isinstance(value, _RepeatedKeys) else ""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    marked = _RepeatedKeys(found)
+    counted = Counter(key for key, _ in pairs)
+    marked.repeated = next(key for key, count in counted.items() if count > 1)
+    return marked
+
+
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a valid number")
 
 
-_STRICT = json.JSONDecoder(parse_constant=_no_number)
+_STRICT = json.JSONDecoder(parse_constant=_no_number, object_pairs_hook=_object)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from reasoning.files.data_error import DataError
-from reasoning.files.json_files import JsonLine, json_values, kind_of_value, lines_of
+from reasoning.files.json_files import JsonLine, json_values, kind_of_value, lines_of, repeated_key
 from reasoning.records import Split
 from reasoning.tasks.data_files.source_row import MAX_ROW
 
@@ -43,6 +43,14 @@ Row = tuple[Any, str, Split | None]
 def json_rows(data: bytes, path: Path, lines: bool) -> Iterator[Row | DataError]:
     """The rows of the JSON text `data`, each with its place and its split where the text names one; for a bad line its
     error, so that the others can still be read. `lines`: the file's name says that it has an object a line."""
+    for row in _read(data, path, lines):
+        if isinstance(row, tuple) and (key := repeated_key(row[0])):
+            yield DataError(row[1], f"its key {key!r} is there twice", "give it once: nobody can say which is meant")
+        else:
+            yield row
+
+
+def _read(data: bytes, path: Path, lines: bool) -> Iterator[Row | DataError]:
     if _has_an_object_a_line(data, path, lines):
         for line in lines_of(io.BytesIO(data), str(path), MAX_ROW):
             try:
