@@ -53,35 +53,6 @@ def test_a_bad_line_is_named_with_its_number(tmp_path: Path, line: str, what: st
     assert what in str(caught.value) and caught.value.cure
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "place"),
-    [
-        (
-            "rows.jsonl",
-            '{"question": "Is it?", "answer": "yes"}\n{"question": "And?", "answer": "no", "answer": "yes"}',
-            "2",
-        ),
-        (
-            "rows.json",
-            '[{"question": "Is it?", "answer": "yes"}, {"question": "And?", "answer": "", "answer": "no"}]',
-            "1",
-        ),
-        (
-            "rows.txt",
-            '{"question": "Is it?", "answer": "yes", "answer": "no"}\n{"question": "And?", "answer": "no"}',
-            "1",
-        ),
-    ],
-)
-def test_a_key_that_is_there_twice_is_told_with_its_row(tmp_path: Path, name: str, content: str, place: str) -> None:
-    path = tmp_path / name
-    path.write_text(content, encoding="utf-8")
-    with pytest.raises(
-        DataError, match=f"{name}, (?:line|record) {place}: its key 'answer' is there twice"
-    ):
-        list(read_file(path))
-
-
 def test_all_bad_lines_are_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "own.jsonl"
     good = json.dumps(COIN).encode()
