@@ -17,8 +17,8 @@ from actors.journal.sums import JournalSums
 from pipelines.command_line.answer import Answer
 from pipelines.report.document import RunDocument, cot_document, run_document
 from pipelines.report.tables import degrees_table, rounds_table
-from reasoning.files.data_error import DataError
 from reasoning.files.tables import read_table
+from reasoning.files.user_error import UserError
 from reasoning.fine_tune_cot.directory import CotDirectory, is_cot_directory
 from reasoning.recipe.task import TaskSection
 from reasoning.records import Attempt
@@ -103,5 +103,5 @@ def _data(task: TaskSection, seed: int) -> TaskData | None:
         return None
     try:
         return load_problems(task, seed)
-    except DataError:
+    except (UserError, OSError):
         return None

@@ -40,6 +40,7 @@ def mistakes_gallery(
         for record in records
         if record.phase is Phase.EXAM
     }
+    by_question = {round: _grouped(attempts, "problem_id") for round, attempts in exams.items()}
     cards: list[Card] = []
     for record in reversed([record for record in records if record.phase is Phase.FEEDBACK and record.round]):
         files = directory.round(record.round)
@@ -49,7 +50,7 @@ def mistakes_gallery(
         for mistake in mistakes_of(exams.get(record.round, ())):
             if mistake.id not in replies:
                 continue
-            later = _later(mistake.problem_id, record.round, exams)
+            later = _later(mistake.problem_id, record.round, by_question)
             words = replies[mistake.id]
             verdict = verdicts.get((mistake.problem_id, mistake.prediction), Verdict.WRONG)
             said = f"The student, round {record.round - 1}: {_named(mistake.prediction)}"
@@ -123,11 +124,10 @@ def question_of(id: str, problems: Mapping[str, Problem], otherwise: str = _UNKN
     return (problem.question.strip(), problem.answer) if problem is not None else (otherwise.strip(), "")
 
 
-def _later(id: str, round: int, exams: Mapping[int, Sequence[Attempt]]) -> tuple[Passage, str] | None:
+def _later(id: str, round: int, exams: Mapping[int, Mapping[str, Sequence[Attempt]]]) -> tuple[Passage, str] | None:
     """The student at the same question in the next exam that asked it, and in a word what came of it."""
     for later in sorted(number for number in exams if number > round):
-        again = [one for one in exams[later] if one.problem_id == id]
-        if again:
+        if again := exams[later].get(id):
             right = [one for one in again if one.verdict is Verdict.CORRECT]
             heading = f"The student, round {later - 1}: {len(right)} of {len(again)} attempts right"
             one = (right or again)[0]
@@ -159,9 +159,9 @@ def _fate(right: Sequence[bool]) -> str:
     return "was right, and is wrong"
 
 
-def _grouped(rationales: Iterable[Rationale], by: str) -> dict[str, list[Rationale]]:
-    groups: dict[str, list[Rationale]] = defaultdict(list)
-    for one in rationales:
+def _grouped(records: Iterable[RecordT], by: str) -> dict[str, list[RecordT]]:
+    groups: dict[str, list[RecordT]] = defaultdict(list)
+    for one in records:
         groups[getattr(one, by)].append(one)
     return groups
 
