@@ -130,7 +130,8 @@ class _Run:
         self.cluster.start()
         watcher, lives = Watcher(self.directory), Lives(self.cluster)
         watcher.start()
-        lives.start()
+        if self.number <= 0:
+            lives.start()
         commands = 0
         while not self._finished(recipe):
             commands += 1

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from actors.journal.audit import audit
 from reasoning.files.tables import read_table
 from reasoning.records import Attempt, Rationale
-from reasoning.rounds.directory import RunDirectory, RunDirectoryError
+from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.phase_order import Phase, phases_of
 from reasoning.rounds.requests import shown_mistakes
 from reasoning.student.probe import load_probe
@@ -26,13 +26,14 @@ LOOK_EVERY_S = 0.5
 
 
 class Watcher(threading.Thread):
-    """Opens all that a run's directory holds, until it is told to stop. `unreadable`: what could not be read, and
-    why; `looks`: how often it looked."""
+    """Reads all that a run's directory holds and that has changed, twice a second, until it is told to stop.
+    `unreadable`: what could not be read, and why; `looks`: how often it looked."""
 
     def __init__(self, directory: RunDirectory) -> None:
         super().__init__(daemon=True)
         self._directory = directory
         self._done = threading.Event()
+        self._read: dict[Path, tuple[int, int]] = {}
         self.unreadable: list[str] = []
         self.looks = 0
 
@@ -46,26 +47,37 @@ class Watcher(threading.Thread):
         self.look()
 
     def look(self) -> None:
+        """Reads whatever has changed since it was last read."""
         self.looks += 1
-        try:
-            self._directory.finished()
-            if self._directory.recipe_file.exists():
-                self._directory.recipe()
-        except (RunDirectoryError, OSError) as error:
-            self.unreadable.append(f"{type(error).__name__}: {error}")
-        for file, read in READERS.items():
-            for path in sorted(self._directory.path.glob(f"round-*/{file}")):
+        for file, read in self._readers().items():
+            for path in sorted(self._directory.path.glob(file)):
+                state = _state(path)
+                if state is None or self._read.get(path) == state:
+                    continue
                 try:
                     read(path)
+                    self._read[path] = state
                 except Exception as error:  # noqa: BLE001 - whatever a reader raises, the file cannot be read
-                    if path.exists():  # a phase that is done again removes its own unfinished files
+                    if path.exists() and "no such table" not in str(error):  # in the moment in which it is made
                         self.unreadable.append(f"{path}: {type(error).__name__}: {error}")
-        if self._directory.journal.exists():
-            try:
-                asked_again(self._directory.journal)
-            except sqlite3.Error as error:
-                if "no such table" not in str(error):  # in the moment in which it is made
-                    self.unreadable.append(f"{self._directory.journal}: {error}")
+
+    def _readers(self) -> Mapping[str, Callable[[Path], object]]:
+        """How the files that these patterns name are read. A phase that is done again removes its own unfinished
+        files: one that is gone by now is not missed."""
+        return {
+            "rounds.jsonl": lambda _: self._directory.finished(),
+            "recipe.yaml": lambda _: self._directory.recipe(),
+            "journal.sqlite*": lambda _: asked_again(self._directory.journal),
+            **{f"round-*/{file}": read for file, read in READERS.items()},
+        }
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def _read_weights(path: Path) -> None:
