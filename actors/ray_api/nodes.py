@@ -22,6 +22,12 @@ def live_nodes() -> list[dict[str, Any]]:
     return [node for node in nodes if node["Alive"]]
 
 
+def lost_nodes() -> list[dict[str, Any]]:
+    """Ray's entries for the nodes that were there and are no more."""
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return [node for node in nodes if not node["Alive"]]
+
+
 def head_node() -> dict[str, Any]:
     """Ray's entry for the head node."""
     return next(node for node in live_nodes() if "node:__internal_head__" in node["Resources"])

@@ -17,6 +17,7 @@ from ray.util.placement_group import PlacementGroup, placement_group, remove_pla
 from actors.ray_api.internals import groups_of_dead_controllers
 from actors.ray_api.machines.autoscaler import cluster_capacity, living_machines, starting
 from actors.ray_api.machines.capacity import Capacity, Need, impossible, table
+from actors.ray_api.nodes import lost_nodes
 
 LOOK_S = 1.0
 QUIET_S = 3.0  # a wait this short is the ordinary hand-over of machines, and is not shown
@@ -28,7 +29,8 @@ class MachinesMissing(RuntimeError):
 
 def wait_for_places(need: Need, patience_s: float, show: Callable[[str], None]) -> None:
     """Waits until the cluster has room for all of `need` at once, and tells `show` what is missing meanwhile ("" at the
-    end). Raises `MachinesMissing` after `patience_s`, and at once where the cluster could never have it."""
+    end). Raises `MachinesMissing` after `patience_s`, and at once where the cluster could never have it: where it has
+    lost none of its machines, since one of somebody's own, which no autoscaler starts, may come back."""
     _refuse_impossible(need)
     selectors = [dict(need.labels)] * need.count if need.labels else None
     group = placement_group([dict(need.resources)] * need.count, strategy="PACK", bundle_label_selector=selectors)
@@ -47,7 +49,7 @@ def wait_for_places(need: Need, patience_s: float, show: Callable[[str], None]) 
 
 def _refuse_impossible(need: Need) -> None:
     there = cluster_capacity()
-    if impossible([need], there):
+    if impossible([need], there) and not lost_nodes():
         lines = "\n".join(f"  {line}" for line in table([need], there))
         raise MachinesMissing(
             f"{need.named} of {need.each} do not fit the cluster. Ask for fewer or smaller ones "

@@ -38,3 +38,14 @@ def test_taken_machines_are_waited_for_and_told(monkeypatch: pytest.MonkeyPatch)
     assert set(told) == {"nodes for 1 trainer (1 CPU each) that others use now", ""} and told[-1] == ""
     threading.Timer(0.5, ray.kill, [holder]).start()
     wait_for_places(Need("trainer", 1, {"CPU": 1.0}), 30.0, told.append)
+
+
+def test_machines_are_waited_for_where_some_were_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody's own machines have no autoscaler that would start others: they come back."""
+    monkeypatch.setattr(waiting, "LOOK_S", 0.1)
+    monkeypatch.setattr(waiting, "QUIET_S", 0.2)
+    monkeypatch.setattr(waiting, "lost_nodes", lambda: [{"Alive": False}])
+    told: list[str] = []
+    with pytest.raises(MachinesMissing, match=r"waited 0.01 min for GPU nodes for 1 trainer .*There now: 4 CPUs"):
+        wait_for_places(Need("trainer", 1, {"CPU": 1.0, "GPU": 1.0}), 0.6, told.append)
+    assert told[0] == "GPU nodes for 1 trainer (1 CPU, 1 GPU each)"
