@@ -14,7 +14,7 @@ import os
 import ssl
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from actors.endpoint.api_keys import EndpointError
@@ -87,9 +87,9 @@ def proxy_of(base_url: str) -> str | None:
     """The proxy from the environment through which `base_url` is reached; None: directly. Raises
     `NetworkSettingsError`."""
     parts = urlsplit(base_url)
-    if is_loopback(base_url) or proxy_bypass(parts.hostname or ""):
-        return None
     proxies = getproxies()
+    if is_loopback(base_url) or _is_passed_by(parts, proxies.get("no", "")):
+        return None
     kind = next((kind for kind in (parts.scheme, "all") if proxies.get(kind, "").strip()), None)
     if kind is None:
         return None
@@ -108,6 +108,33 @@ def proxy_of(base_url: str) -> str | None:
     if not host or read.scheme not in ("http", "https") or any(one.isspace() for one in proxy):
         raise NetworkSettingsError(f"the environment variable {variable} does not hold a proxy's address: {cure}")
     return read.geturl()
+
+
+def _is_passed_by(parts: SplitResult, no_proxy: str) -> bool:
+    """Whether an address is reached past every proxy. Beyond the names and endings that Python knows an entry of
+    `no_proxy` may be `*.example.com`, a network (`10.0.0.0/8`), or have a port, as httpx and curl have it."""
+    host = (parts.hostname or "").rstrip(".")
+    if proxy_bypass(host):
+        return True
+    try:
+        port = str(parts.port or (443 if parts.scheme == "https" else 80))
+    except ValueError:  # no port of TCP, which the request itself will say
+        port = ""
+    for entry in no_proxy.lower().replace(",", " ").split():
+        name, colon, own_port = entry.partition(":") if entry.count(":") == 1 else (entry, "", "")
+        if colon and own_port != port:
+            continue
+        name = name.strip("[]").removeprefix("*").strip(".")
+        if name and (host == name or host.endswith(f".{name}") or _is_within(host, name)):
+            return True
+    return False
+
+
+def _is_within(host: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
 
 
 def is_loopback(base_url: str) -> bool:

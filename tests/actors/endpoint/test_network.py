@@ -137,6 +137,34 @@ def test_the_proxy_is_the_environment_s(
 
 
 @pytest.mark.parametrize(
+    ("no_proxy", "url", "passed"),
+    [
+        ("*", "https://api.example/v1", True),
+        (".example", "https://api.example/v1", True),
+        ("*.example", "https://api.example/v1", True),
+        ("other, *.Example", "https://API.example/v1", True),
+        ("localhost other api.example", "https://api.example/v1", True),
+        ("api.example:443", "https://api.example/v1", True),
+        ("api.example:8443", "https://api.example/v1", False),
+        ("10.0.0.0/8", "http://10.1.2.3:8000/v1", True),
+        ("10.0.0.0/8", "http://11.1.2.3:8000/v1", False),
+        ("10.0.0.0/8", "http://ten.example:8000/v1", False),
+        ("10.1.2.3", "http://10.1.2.3:8000/v1", True),
+        ("fd00::/8", "http://[fd00::1]:8000/v1", True),
+        ("[fd00::1]", "http://[fd00::1]:8000/v1", True),
+        ("example", "https://notexample/v1", False),
+        (",, , .", "https://api.example/v1", False),
+    ],
+)
+def test_no_proxy_names_hosts_endings_ports_and_networks(
+    monkeypatch: pytest.MonkeyPatch, no_proxy: str, url: str, passed: bool
+) -> None:
+    monkeypatch.setenv("all_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", no_proxy)
+    assert (proxy_of(url) is None) is passed
+
+
+@pytest.mark.parametrize(
     ("value", "said"),
     [
         ("socks5://me:hunter2@proxy.example:1080", "SOCKS"),
