@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -23,6 +24,7 @@ from reasoning.tasks.data_files.source_row import MAX_ROW
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SAMPLE = 50  # rows that say which separator it is
+_RULE = re.compile(r":?-{3,}:?|:?-+:|:-+")  # of a Markdown table, below the names
 _MOST_ABOVE = 10  # lines above a table
 
 Cells = list[str]
@@ -64,6 +66,10 @@ def delimited_rows(text: str, path: Path) -> Iterator[tuple[dict[str, str], str]
     names = _names(next((cells for cells, _ in rows if any(cell.strip() for cell in cells)), []), path)
     faults = ErrorCollector()
     for cells, place in rows:
+        if separator == "|":  # as Markdown has it, cells are padded, and a rule follows the names
+            cells = [cell.strip() for cell in cells]
+            if all(_RULE.fullmatch(cell) for cell in cells if cell):
+                continue
         if not any(cell.strip() for cell in cells) or [cell.strip() for cell in cells] == names:
             continue
         beyond = [cell for cell in cells[len(names) :] if cell.strip()]

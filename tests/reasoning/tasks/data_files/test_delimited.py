@@ -1,0 +1,14 @@
+"""Tables in text; what all forms share is in `test_reading.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reasoning.tasks.data_files.reading import read_file
+
+
+def test_a_table_of_markdown_is_read_without_its_rule(tmp_path: Path) -> None:
+    path = tmp_path / "rows.md"
+    path.write_text("| question | answer |\n|:---|---:|\n| How many? | 3 |\n| -- | -5 |\n", encoding="utf-8")
+    rows = [row.content for row in read_file(path)]
+    assert rows == [{"question": "How many?", "answer": "3"}, {"question": "--", "answer": "-5"}]
