@@ -95,8 +95,8 @@ _WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
         _any(
             r"credit balance is too low",
             (
-                r"(?:balance|credits?|funds|quota) (?:is|are|has been|have been) (?:insufficient|not enough|too low|"
-                r"exhausted|depleted|used up)"
+                r"(?:balance|credits?|funds|quota) (?:(?:is|are|has been|have been) )?(?:insufficient|"
+                r"not enough|too low|exhausted|depleted|used up|negative)"
             ),
             (
                 r"(?:insufficient|not enough|no remaining|out of|ran out of|run out of) (?:\w+ )?(?:credits?|balance|"
@@ -123,7 +123,7 @@ _WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"account in good standing",
             r"account is in good standing",
             r"account is in arrears",
-            r"overdue",
+            r"overdue|past due|non-?payment|unpaid",
             r"free (?:tier|trial|quota)\b.{0,40}(?:exhausted|expired|ended|used up)",
             r"trial (?:has )?(?:expired|ended)",
             r"key (?:\w+ )?limit (?:exceeded|reached)",
@@ -225,7 +225,7 @@ _WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"range of input length",
             r"input length .{0,40}exceed",
             r"exceeds? (?:the )?(?:model'?s )?max(?:imum)? (?:\w+ )?tokens",
-            r"inputs tokens \+ max_new_tokens",
+            r"`?inputs`? tokens \+ `?max_new_tokens",
         ),
     ),
     (

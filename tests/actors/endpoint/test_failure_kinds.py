@@ -109,6 +109,10 @@ CASES = [
     (403, {"error": {"message": "user quota is not enough", "code": "insufficient_user_quota"}}, QUOTA),
     (429, google(429, GEMINI_QUOTA, "RESOURCE_EXHAUSTED", violation("GenerateRequestsPerDayPerProjectPerModel-FreeTier"), RETRY), QUOTA),
     (429, google(429, GEMINI_QUOTA, "RESOURCE_EXHAUSTED", violation("GenerateRequestsPerMinutePerProjectPerModel", "0"), RETRY), QUOTA),
+    (403, {"message": "Your project has been suspended for non-payment"}, QUOTA),
+    (412, {"error": {"message": "account balance insufficient"}}, QUOTA),
+    (403, {"error": {"message": "Access paused: your last invoice is past due."}}, QUOTA),
+    (400, {"message": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 3900 and 500"}, LONG),
     (429, {"message": "You are using a Trial key, which is limited to 1000 API calls / month."}, QUOTA),
     # the model and the address
     (404, openai("The model `gpt-9` does not exist or you do not have access to it.", "model_not_found"), NOT_FOUND),
