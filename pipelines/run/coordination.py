@@ -11,6 +11,7 @@ Invariants
 
 from __future__ import annotations
 
+import secrets
 import signal
 import threading
 import time
@@ -70,12 +71,15 @@ def coordinate(
         with told_when_stopped(), serving as base_urls:
             lost = 0
             while True:
-                coordinator = _started(
-                    ray.remote(logged(kind, "coordinator", recipe.name)).options(
-                        num_cpus=0, name=name, namespace="tailor", max_concurrency=1000, scheduling_strategy=this_node()
-                    ),
-                    (recipe, directory, checked.data, checked.prompts, base_urls, home),
+                actor: Any = ray.remote(logged(kind, "coordinator", recipe.name)).options(
+                    # Ray keeps the name of one that died for as long as somebody has its handle.
+                    name=f"{name}#{secrets.token_hex(4)}",
+                    namespace="tailor",
+                    num_cpus=0,
+                    max_concurrency=1000,
+                    scheduling_strategy=this_node(),
                 )
+                coordinator = actor.remote(recipe, directory, checked.data, checked.prompts, base_urls, home)
                 try:
                     return watch(cast(CoordinatorHandle[OutcomeT], coordinator), home.shown, finished, console)
                 except CoordinatorLost as error:
@@ -93,22 +97,10 @@ def coordinate(
         raise RunFailed(f"{home.shown}: {error}\nNo request was sent; the same command continues from here.") from error
 
 
-def _started(actor: Any, arguments: tuple[object, ...]) -> Any:
-    """The handle of a new coordinator. Ray gives the name of one that has just died away a moment later."""
-    until = time.monotonic() + ENDING_S
-    while True:
-        try:
-            return actor.remote(*arguments)
-        except ValueError:  # the name is taken
-            if time.monotonic() > until:
-                raise
-        time.sleep(POLL_S)
-
-
 def _wait_until_ended(name: str, place: str) -> None:
     """Waits for the coordinator of an earlier start to be gone. Raises `RunFailed` when it goes on."""
     until = time.monotonic() + ENDING_S
-    while name in {actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True)}:
+    while name in {actor["name"].rpartition("#")[0] for actor in ray.util.list_named_actors(all_namespaces=True)}:
         if time.monotonic() > until:
             raise RunFailed(
                 f"{place} is already running on this cluster: wait until that run ends, stop it, or "
