@@ -20,6 +20,8 @@ Owns: these uses. A test fails and names the part when an upgrade moves it.
 - `groups_of_dead_controllers`: Ray Train's own cleaning needs the dashboard, as it asks the public state API.
 - `available_by_node`, `draining_nodes`, `actor_state`: what is free of each node, which are about to leave, and whether
   a lost actor comes back. The public state API needs the dashboard, which a local cluster goes without.
+- `preferring`: a node that an actor is to be on while it has room there. A selector of the node's id with a fallback is
+  the public way, and an actor with it is dead for good when its node is lost and no other fits at that moment.
 """
 
 from __future__ import annotations
@@ -95,6 +97,14 @@ def _set(variable: str, value: str) -> Iterator[None]:
             del os.environ[variable]
         else:
             os.environ[variable] = before
+
+
+def preferring(node: str) -> Any:
+    """Has an actor placed on the node with this id while that has room, else wherever its labels permit; it waits where
+    no node does, also when it is started again."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return NodeAffinitySchedulingStrategy(node, soft=True, _spill_on_unavailable=True)
 
 
 def machine_resources() -> dict[str, float]:

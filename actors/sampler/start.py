@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import ray
 
+from actors.ray_api.internals import preferring
 from actors.ray_api.machines.needs import sampler_need
 from actors.ray_api.machines.packing import packing_nodes
 from actors.ray_api.nodes import on_one_node
@@ -20,8 +21,6 @@ from actors.watching.logs import logged
 from reasoning.recipe.tailored import Recipe
 from reasoning.student.config import is_encoder_decoder
 from reasoning.student.engine import EngineSettings
-
-NODE_LABEL = "ray.io/node-id"
 
 
 def back_end(recipe: Recipe) -> type[SamplerReplica]:
@@ -52,7 +51,7 @@ def make_samplers(recipe: Recipe) -> SamplerPool:
     for number in range(cluster.samplers):
         where: dict[str, Any] = {"label_selector": labels or None}
         if number < len(nodes):  # elsewhere when that node is taken meanwhile, or gone
-            where = {"label_selector": {NODE_LABEL: nodes[number]}, "fallback_strategy": [{"label_selector": labels}]}
+            where["scheduling_strategy"] = preferring(nodes[number])
         # The pool counts crashes: Ray's own count would run out by the machines that a night on spot takes away.
         actor = ray.remote(logged(back_end(recipe), "sampler", recipe.name)).options(
             num_cpus=cluster.sampler_cpus,

@@ -1,13 +1,18 @@
-"""Which back end a recipe's student is sampled with, and how its engine is set up. Nothing is started here."""
+"""Which back end a recipe's student is sampled with, how its engine is set up, and where samplers are put."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from actors.sampler.start import back_end, engine_settings
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.student.engine import engine_options
+from tests.conftest import ROOT
 
 KEYS = """
 seed: 5
@@ -42,3 +47,50 @@ def test_a_recipes_engine_keys_reach_the_samplers_engine() -> None:
     on_gpus = engine_options(engine_settings(parse_recipe(KEYS % ("true", 2), "r")))
     wanted = {"enforce_eager": True, "gpu_memory_utilization": 0.3, "tensor_parallel_size": 2}
     assert wanted.items() <= on_gpus.items() and "kv_cache_memory_bytes" not in on_gpus
+
+
+PACKED = """
+import time, ray
+from ray.cluster_utils import Cluster
+from actors.ray_api.internals import preferring
+
+labels = {"part": "sampler"}
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+nodes = [cluster.add_node(num_cpus=1, labels=one) for one in ({"part": "other"}, labels, labels)]
+names = {node.node_id: name for node, name in zip(nodes, ("other", "first", "second"))}
+ray.init(address=cluster.address, logging_level="ERROR", log_to_driver=False)
+
+class Sampler:
+    def where(self):
+        return ray.get_runtime_context().get_node_id()
+
+def placed():
+    where = {"scheduling_strategy": preferring(nodes[1].node_id), "label_selector": labels}
+    return ray.remote(Sampler).options(num_cpus=1, max_restarts=-1, **where).remote()
+
+def where(sampler, wait_s):
+    until = time.monotonic() + wait_s
+    while time.monotonic() < until:
+        try:
+            return names[ray.get(sampler.where.remote(), timeout=2)]
+        except (ray.exceptions.ActorUnavailableError, ray.exceptions.GetTimeoutError):
+            time.sleep(0.5)
+    return "waits"
+
+samplers = [placed(), placed()]
+told = [where(sampler, 60) for sampler in samplers]
+cluster.remove_node(nodes[1], allow_graceful=False)
+time.sleep(5)
+told.append(where(samplers[0], 6))
+node = cluster.add_node(num_cpus=1, labels=labels)
+names[node.node_id] = "third"
+print(*told, where(samplers[0], 60))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.cluster
+def test_a_packed_sampler_goes_elsewhere_and_waits_where_no_other_node_will_do() -> None:
+    """Half a minute, five starts of nodes: its own node is full, is lost while no other has room, and one comes."""
+    done = subprocess.run([sys.executable, "-c", PACKED], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.stdout.splitlines()[-1:] == ["first second waits third"], done.stdout + done.stderr
