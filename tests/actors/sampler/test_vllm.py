@@ -258,29 +258,6 @@ def test_both_back_ends_keep_the_marks_of_thinking(replica: Any, checkpoints: di
     assert any("[THINK]" in completion.text for (completion,) in said)
 
 
-def test_a_text_with_marks_is_cut_where_vllm_says_that_it_ends() -> None:
-    """At a stop string, at an end token, or not at all."""
-    from types import SimpleNamespace
-
-    from reasoning.student.decoded_text import Decoder
-    from tests.tiny_students import byte_tokenizer
-
-    tokenizer = byte_tokenizer()
-    tokenizer.add_special_tokens({"additional_special_tokens": ["[THINK]", "[/THINK]", "<|im_end|>"]})
-    sampler = VllmSampler(EngineSettings(model="m"))
-    sampler._decoder = Decoder(tokenizer)
-    asked: Any = SimpleNamespace(prompt_token_ids=tokenizer("Q?").input_ids)
-
-    def text(said: str, finish: str, stop: str | int | None) -> str:
-        one: Any = SimpleNamespace(text="", token_ids=tokenizer(said).input_ids, finish_reason=finish, stop_reason=stop)
-        return sampler._text(asked, one, Sampling(stop=("\nQ", "Human")))
-
-    assert text("[THINK]a[/THINK]42\nQ", "stop", "\nQ") == "[THINK]a[/THINK]42"
-    assert text("[THINK]a[/THINK]42</s>", "stop", None) == "[THINK]a[/THINK]42"
-    assert text("[THINK]a[/THINK]42<|im_end|>", "stop", 260) == "[THINK]a[/THINK]42"
-    assert text("[THINK]a\nb", "length", None) == "[THINK]a\nb"
-
-
 @pytest.mark.slow
 @pytest.mark.engine
 def test_killed_engine_comes_back_synced_and_no_request_is_lost(

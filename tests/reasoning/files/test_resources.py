@@ -13,7 +13,7 @@ from reasoning.files.resources import resource
         ("reasoning.prompts", "library", "teacher", "tailored.yaml"),
         ("reasoning.teacher", "prices.yaml"),
         ("reasoning.student.embedded", "weights", "model.safetensors"),
-        ("pipelines.report", "tailored.html.jinja"),
+        ("pipelines.report", "templates", "tailored.html.jinja"),
     ],
 )
 def test_a_resource_is_a_file_that_other_libraries_can_open(names: tuple[str, ...]) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from reasoning.grading.answers import judged_part
 from reasoning.student.decoded_text import Decoder, cut_before
+from reasoning.student.sampling import Sampling
+from reasoning.student.vllm_engine import StudentEngine
 from tests.tiny_students import byte_tokenizer
 
 HARMONY = ["<|channel|>", "<|message|>", "<|start|>", "<|end|>", "<|return|>", "<|constrain|>", "<|call|>"]
@@ -59,3 +62,21 @@ def test_a_text_is_cut_before_the_stop_that_was_complete_first() -> None:
     assert cut_before("one two three", ["three", "two"]) == "one "
     assert cut_before("abcd", ["bcd", "c"]) == "ab"
     assert cut_before("abcd", ["x"]) is None
+
+
+def test_a_text_with_marks_is_cut_where_vllm_says_that_it_ends() -> None:
+    """At a stop string, at an end token, or not at all."""
+    tokenizer = byte_tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["[THINK]", "[/THINK]", "<|im_end|>"]})
+    engine: Any = SimpleNamespace(get_tokenizer=lambda: tokenizer)
+    student = StudentEngine(engine)
+    asked: Any = SimpleNamespace(prompt_token_ids=tokenizer("Q?").input_ids)
+
+    def text(said: str, finish: str, stop: str | int | None) -> str:
+        one: Any = SimpleNamespace(text="", token_ids=tokenizer(said).input_ids, finish_reason=finish, stop_reason=stop)
+        return student._text(asked, one, Sampling(stop=("\nQ", "Human")))
+
+    assert text("[THINK]a[/THINK]42\nQ", "stop", "\nQ") == "[THINK]a[/THINK]42"
+    assert text("[THINK]a[/THINK]42</s>", "stop", None) == "[THINK]a[/THINK]42"
+    assert text("[THINK]a[/THINK]42<|im_end|>", "stop", 260) == "[THINK]a[/THINK]42"
+    assert text("[THINK]a\nb", "length", None) == "[THINK]a\nb"
