@@ -11,7 +11,7 @@ STAMP  := $(VENV)/.installed-$(notdir $(basename $(LOCK)))
 # that it imports again: 7 of the 14 s of CPU that a worker of pytest takes to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo quick test test-all chaos check docs format install clean
+.PHONY: demo quick lint quick-tests test test-all chaos check docs format install clean
 
 demo: install
 	$(BIN)/python -m pipelines.demo
@@ -20,11 +20,17 @@ demo: install
 # start Ray or an engine fill the machine one by one.
 IN_PARALLEL := -n 3 --dist worksteal
 
-# Lint, types and every test that needs no Ray, engine or training; two minutes on two cores. Fewer examples of each property.
+# Lint, types and, beside them, every test that needs no Ray, engine or training; a minute on two quiet cores. Fewer
+# examples of each property.
 quick: install
+	@$(MAKE) --no-print-directory -j2 lint quick-tests
+
+lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+quick-tests: install
 	$(BIN)/python -m pytest -m quick $(IN_PARALLEL) --hypothesis-profile=quick
 
 # Whatever fails in the first half, the second is run too.
@@ -53,10 +59,7 @@ test-all: install check
 chaos: install
 	$(BIN)/python -m bench.chaos
 
-check: install
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
+check: install lint
 	$(BIN)/mypy --strict --allow-untyped-calls --cache-dir .mypy_cache/strict reasoning  # transformers and tokenizers carry few types
 
 docs: install
