@@ -160,13 +160,11 @@ def bare_server(checkpoint: str, port: int) -> None:
 
     serving = StudentServing(checkpoint=checkpoint, model_name=MODEL)
     prepare_process(serving.engine())
-    from vllm.entrypoints.launchers.api_server.entry import run_server
-
-    from reasoning.student.vllm_internals import server_arguments
+    from reasoning.student.vllm_internals import run_bare_server, server_arguments
 
     arguments = server_arguments(engine_options(serving.engine()) | serving.decoding(), MODEL)
     arguments.host, arguments.port, arguments.uvicorn_log_level = "127.0.0.1", port, "error"
-    asyncio.run(run_server(arguments))
+    asyncio.run(run_bare_server(arguments))
 
 
 async def _until_up(address: str, within_s: float = 240.0) -> None:

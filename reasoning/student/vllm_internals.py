@@ -122,6 +122,14 @@ async def server_application(engine: AsyncLLMEngine, arguments: Namespace) -> An
     return app
 
 
+async def run_bare_server(arguments: Namespace) -> None:
+    """vLLM's own server, as its command starts it: the peer of measurements. The command itself asks for a distribution
+    named vllm, which the builds for CPUs are not."""
+    from vllm.entrypoints.launchers.api_server.entry import run_server
+
+    await run_server(arguments)
+
+
 def metrics_of_ray() -> list[Any]:
     """What has an engine's own metrics (requests, tokens, times to the first token) exported by Ray with its others,
     and not by a route of the server."""

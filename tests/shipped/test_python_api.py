@@ -86,9 +86,14 @@ def test_a_notebooks_stop_button_ends_the_call_in_order() -> None:
         outside_any_loop(call)
 
     loop = asyncio.new_event_loop()  # asyncio.run would take the interrupt for itself; a notebook does not
-    with pytest.raises(KeyboardInterrupt):
-        loop.run_until_complete(notebook())
-    loop.close()
+    # Python ignores interrupts where it was started in the background of a shell.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(notebook())
+    finally:
+        signal.signal(signal.SIGINT, before)
+        loop.close()
     assert said == ["ended in order"]
 
 
