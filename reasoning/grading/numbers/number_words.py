@@ -94,10 +94,14 @@ def _digits(value: Fraction) -> str:
 
 
 def _spoken_in(text: str) -> Iterator[_Spoken]:
-    if not text.isascii():
-        yield from (
-            _Spoken(found.start(), found.end(), Fraction(_han_value(found[1]))) for found in _HAN_NUMBER.finditer(text)
-        )
+    """The numbers that are written out in `text`, in their order."""
+    if text.isascii():
+        return _english_in(text)
+    han = (_Spoken(found.start(), found.end(), Fraction(_han_value(found[1]))) for found in _HAN_NUMBER.finditer(text))
+    return iter(sorted((*han, *_english_in(text)), key=lambda found: found.start))
+
+
+def _english_in(text: str) -> Iterator[_Spoken]:
     low = text.lower()
     if len(low) != len(text):  # a few capitals grow when lowered
         return

@@ -169,7 +169,7 @@ def _without_digits(line: str, how: How) -> FoundAnswer | None:
     """The number that a statement comes to in words: read as if it were in digits."""
     if CANDIDATE.search(line) or (spoken := in_digits(line)) is line:
         return None
-    return _spoken(stated_number(spoken, how))
+    return _spoken(stated_number(spoken, how)) if CANDIDATE.search(spoken) else None
 
 
 def _spoken(found: FoundAnswer | None) -> FoundAnswer | None:

@@ -49,6 +49,7 @@ def test_numbers_in_words(words: str, value: Fraction | None) -> None:
         ("minus four, or two thirds", "-4, or 2/3"),
         ("答案是四十五个。", "答案是45个。"),
         ("nobody, no one", "nobody, no one"),
+        ("two km 五十八, three", "2 km 58, 3"),
     ],
 )
 def test_digits_in_the_place_of_words(text: str, digits: str) -> None:
