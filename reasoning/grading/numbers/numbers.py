@@ -127,8 +127,8 @@ def stated_number(said: str, how: How) -> FoundAnswer | None:
 
 
 def _signed(found: FoundAnswer) -> FoundAnswer:
-    if found.answer in ("", "0"):
-        return found
+    if found.answer in ("", "0") or found.answer.startswith("-") or found.also.startswith("-"):
+        return found  # once is enough: "- 3 below zero"
     return FoundAnswer(f"-{found.answer}", found.how, found.also and f"-{found.also}")
 
 

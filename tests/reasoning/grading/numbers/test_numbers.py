@@ -17,7 +17,13 @@ from reasoning.grading.numbers.numbers import (
 
 @pytest.mark.parametrize(
     ("said", "answer"),
-    [("16 - 3 = 13 eggs", "13"), ("2x = 36, x = 18", "18"), ("minus 7", "-7"), ("half of it", "0.5")],
+    [
+        ("16 - 3 = 13 eggs", "13"),
+        ("2x = 36, x = 18", "18"),
+        ("minus 7", "-7"),
+        ("half of it", "0.5"),
+        ("– 3 below zero", "-3"),
+    ],
 )
 def test_a_statement_comes_to_a_number(said: str, answer: str) -> None:
     found = stated_number(said, How.ANCHORED)
