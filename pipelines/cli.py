@@ -31,8 +31,8 @@ from pipelines.run.options import (
     RunArgument,
     SeedOption,
     StorageOption,
+    run_argument,
     run_folder,
-    runs_here,
 )
 from pipelines.serving import cli as serving_cli
 from reasoning.exchange.formats import ExportFormat, Format
@@ -142,12 +142,7 @@ def evaluate(
 def report(
     runs: Annotated[
         list[Path],
-        typer.Argument(
-            parser=run_folder,
-            metavar="RUN...",
-            help="A run's folder or address; several to compare, the others with the first.",
-            autocompletion=runs_here,
-        ),
+        run_argument("A run's folder or address; several to compare, the others with the first.", "RUN..."),
     ],
     out: Annotated[
         Path | None, typer.Option(help="Of several runs: the page to write. Default: comparison.html.")

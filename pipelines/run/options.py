@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -84,9 +84,14 @@ def runs_here(incomplete: str) -> list[str]:
     return sorted({str(run) for run in found if str(run).startswith(incomplete)})
 
 
+def run_argument(help: str, metavar: str = "RUN") -> Any:
+    """A run by its folder or address, completed with the runs that are here."""
+    return typer.Argument(parser=run_folder, metavar=metavar, help=help, autocompletion=runs_here)
+
+
 RunArgument = Annotated[
     Path,
-    typer.Argument(parser=run_folder, metavar="RUN", help="A run's folder or address.", autocompletion=runs_here),
+    run_argument("A run's folder or address."),
 ]
 NameOption = Annotated[str | None, typer.Option(help="Name of the run, instead of the recipe's.")]
 StorageOption = Annotated[str | None, typer.Option(help="Where runs are kept, instead of the recipe's.")]

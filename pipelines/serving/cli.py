@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from pipelines.command_line.answer import Answer
-from pipelines.run.options import RunArgument, run_folder, runs_here
+from pipelines.run.options import RunArgument, run_argument
 
 console = Console()
 
@@ -32,12 +32,7 @@ def replica_range(text: str) -> tuple[int, int | None]:
 def serve(
     runs: Annotated[
         list[Path],
-        typer.Argument(
-            parser=run_folder,
-            metavar="RUN...",
-            help="Folders or addresses of finished runs.",
-            autocompletion=runs_here,
-        ),
+        run_argument("Folders or addresses of finished runs.", "RUN..."),
     ],
     round: Annotated[int | None, typer.Option(help="Serve this round, instead of the best one.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",

@@ -114,12 +114,13 @@ def test_a_body_that_is_no_question_is_refused(body: dict[str, Any]) -> None:
         Question.model_validate(body)
 
 
-def test_the_route_is_in_the_applications_schema() -> None:
-    async def answering(question: Question) -> Answered:
-        raise NotImplementedError
+async def too_long(question: Question) -> Answered:
+    raise Refusal(400, "it is longer than the student reads", code="too_long")
 
+
+def test_the_route_is_in_the_applications_schema() -> None:
     app = FastAPI()
-    app.include_router(answer_route(answering, "mine"))
+    app.include_router(answer_route(too_long, "mine"))
     assert set(app.openapi()["paths"]) == {"/v1/answer"}
     assert set(app.openapi()["components"]["schemas"]["Question"]["properties"]) == set(Question.model_fields)
 
@@ -133,10 +134,7 @@ def test_the_route_is_in_the_applications_schema() -> None:
     ],
 )
 def test_a_refusal_is_the_routes_response(body: dict[str, Any], status: int, code: str) -> None:
-    async def answering(question: Question) -> Answered:
-        raise Refusal(400, "it is longer than the student reads", code="too_long")
-
     app = FastAPI()
-    app.include_router(answer_route(answering, "mine"))
+    app.include_router(answer_route(too_long, "mine"))
     reply = asked(app, "POST", "/v1/answer", json.dumps(body).encode(), {"content-type": "application/json"})
     assert reply.status == status and reply.error["code"] == code
