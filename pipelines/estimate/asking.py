@@ -29,6 +29,9 @@ from reasoning.prompts.teacher_prompts import joined_reply
 from reasoning.records import Attempt, Mistake
 from reasoning.rounds.classroom import TeacherRefused, TeacherSession, gather_all
 from reasoning.rounds.exam import exam_questions
+from reasoning.rounds.feedback.helping import queries_for
+from reasoning.rounds.ladder.history import history_before, standings
+from reasoning.rounds.ladder.policy import Rung
 from reasoning.rounds.phase_order import Phase
 from reasoning.rounds.requests import Ask, Query, prompt_of, shown_mistakes
 from reasoning.teacher.calls import Outcome, TeacherFailure, TeacherReply, TeacherRequest
@@ -51,16 +54,26 @@ class TeacherSampler(TeacherSession):
 
     def queries(self, planned: Planned) -> list[Query]:
         """The queries of `planned`, if they are known by now: each question once, then each again. Otherwise none."""
-        if planned.ask is Ask.RATIONALES:
+        if planned.ask is Ask.RATIONALES and not any(planned.rounds):
             return sorted(self.requests.plain(), key=lambda query: query.sample)
         if not planned.calls.exact or planned.ask is Ask.NEW_ANSWERS:
             return []
         (round,) = planned.rounds
+        if self.recipe.learning.ladder is not None:
+            return self._on_the_ladder(planned.ask, round)
         return self._about(planned.ask, self.mistakes(round))
 
     def mistakes(self, round: int) -> list[Mistake]:
         """The mistakes of the exam of `round` that the teacher is shown."""
         return shown_mistakes(read_table(self.files(round).exam, Attempt), self.recipe.learning.mistakes_per_question)
+
+    def _on_the_ladder(self, ask: Ask, round: int) -> list[Query]:
+        """What the ladder asks after the exam of `round`, of one kind."""
+        history, found = history_before(self, round), standings(self, round)
+        if ask is Ask.NEW_QUESTIONS:
+            missed = [one.mistake for one in found if one.rung is Rung.NEW_QUESTIONS and one.mistake is not None]
+            return [self.requests.new_questions_for(mistake) for mistake in missed]
+        return [query for one in found for query in queries_for(self, one, history) if query.ask is ask]
 
     def _about(self, ask: Ask, mistakes: Iterable[Mistake]) -> list[Query]:
         if ask is Ask.FEEDBACK:
@@ -85,13 +98,13 @@ class TeacherSampler(TeacherSession):
     async def sample(self, planned: Sequence[Planned], size: int) -> TeacherSample:
         """Asks for up to `size` replies of each kind of `planned`. Raises `TeacherRefused`."""
         sampled = TeacherSample()
-        wanted = {one.ask: one for one in planned}
+        wanted = {one.ask: one for one in reversed(planned)}
         later = [ask for ask in wanted if ask is not Ask.RATIONALES]
         mistakes = self._last_mistakes() if later else []
         texts: list[tuple[Query, str]] = []
         if Ask.RATIONALES in wanted or (later and not mistakes):
             one = wanted.get(Ask.RATIONALES) or Planned(Ask.RATIONALES, 1, (0,), next(iter(wanted.values())).calls, "")
-            asked = list(islice(self.queries(one), size))
+            asked = list(islice(self.queries(one) or self.requests.plain(), size))
             texts = await self._ask_all(sampled, asked)
         if later and not mistakes:
             sampled.stand_ins = any(prompt_of(self.prompts, ask).shows_mistake for ask in later)

@@ -17,6 +17,7 @@ from actors.journal.sums import JournalSums
 from pipelines.report.document import teacher_document
 from pipelines.report.figures import plots
 from pipelines.report.page import write_page
+from pipelines.report.rungs import rung_rows
 from pipelines.report.still_wrong import StillWrong, most_frequent_answer, still_wrong
 from pipelines.report.transcripts import evaluated, held_out_gallery, mistakes_gallery, of_split, problems_by_id
 from reasoning.files.tables import read_table
@@ -67,6 +68,7 @@ def write_report(directory: RunDirectory, data: TaskData | None = None, journal:
         wrong=_still_wrong(records, students, problems, best),
         galleries=[one for one in galleries if one is not None],
         questions_known=bool(problems),
+        rungs=rung_rows(directory, records),
         practice=_practice(directory, records),
         fates=_fates(records),
         recipe_text=directory.recipe_file.read_text(encoding="utf-8"),

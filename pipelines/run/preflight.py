@@ -181,12 +181,14 @@ def _price_faults(path: str, section: TeacherSection, recipe: Recipe) -> Iterato
     except PriceError as error:
         yield PreflightFault(f"{path}.prices", str(error), "Fix the table, or leave it out")
         return
-    if recipe.teacher.max_cost is None:
+    ladder = recipe.learning.ladder
+    capped = "teacher.max_cost" if recipe.teacher.max_cost is not None else "learning.ladder.dollars"
+    if recipe.teacher.max_cost is None and (ladder is None or ladder.dollars is None):
         return
     for number, endpoint in enumerate(settings.endpoints):
         if endpoint.price is None:
             place = path if number == 0 else f"{path}.endpoints.{number - 1}"
-            what = f"teacher.max_cost is set, but the table of prices has no entry for {endpoint.model!r}"
+            what = f"{capped} is set, but the table of prices has no entry for {endpoint.model!r}"
             yield PreflightFault(
                 f"{place}.price", what, "Give its price: {input: DOLLARS, output: DOLLARS} per million tokens"
             )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.learning import LearningSection
+from reasoning.rounds.ladder.policy import ASKED
 from reasoning.rounds.phase_order import Finished, Metrics, Phase, PhaseRecord, next_step
 from reasoning.rounds.requests import Ask, prompt_of
 
@@ -112,6 +113,8 @@ def run_plan(
     if 0 not in asked:
         calls = Calls.of(min(learning.first_questions, train) * learning.first_rationales)
         planned += _steps(prompts, Ask.RATIONALES, (0,), calls, "exact")
+    if learning.ladder is not None:
+        return planned + ladder_plan(learning, prompts, train, done, found)
     sat = {record.round: record.metrics for record in done if record.phase is Phase.EXAM}
     ahead = [round for round in range(1, learning.rounds + 1) if round not in asked]
     for round in (round for round in ahead if round in sat):  # its exam is over, its feedback is not
@@ -126,6 +129,56 @@ def run_plan(
         once = Calls(0, questions * found.questions, questions)
         planned += _after_exam(learning, prompts, rounds, mistakes, once, found.basis)
     return [one for one in planned if one.calls.most]
+
+
+def ladder_plan(
+    learning: LearningSection, prompts: RunPrompts, train: int, done: Sequence[PhaseRecord], found: Missed
+) -> list[Planned]:
+    """What the ladder asks after round 0. Of an exam that is over it is exact, unless there is a budget, which may end
+    earlier. Of an exam to come: none of its questions, or on one rung each of them; expected are those that are missed,
+    of whom the ones that round 0 has taught get feedback, and the others a plain rationale."""
+    asked = {record.round for record in done if record.phase is Phase.FEEDBACK}
+    sat = {record.round: record.metrics for record in done if record.phase is Phase.EXAM}
+    ahead = [round for round in range(1, learning.rounds + 1) if round not in asked]
+    budget = learning.ladder is not None and learning.ladder.has_budget
+    planned: list[Planned] = []
+    for round in (round for round in ahead if round in sat):
+        standing = [int(sat[round].get(f"help_{rung}", 0)) for rung in ASKED]
+        counts = [Calls(0 if budget else count, float(count), count) for count in standing]
+        planned += _rungs(learning, prompts, (round,), counts, "as far as the budget reaches" if budget else "exact")
+    rounds = tuple(round for round in ahead if round not in sat)
+    if rounds:
+        questions = min(learning.exam.questions or train, train) * len(rounds)
+        share = min(learning.first_questions, train) / train if train else 0.0
+        helped = questions * found.questions
+        plain, tailored = Calls(0, helped * (1 - share), questions), Calls(0, helped * share, questions)
+        basis = f"{found.basis}, each question on one rung{', as far as the budget reaches' if budget else ''}"
+        planned += _rungs(learning, prompts, rounds, [plain, tailored, Calls(0, 0.0, questions)], basis)
+    return [one for one in planned if one.calls.most]
+
+
+def _rungs(
+    learning: LearningSection,
+    prompts: RunPrompts,
+    rounds: tuple[int, ...],
+    counts: Sequence[Calls],
+    basis: str,
+) -> list[Planned]:
+    """The calls for so many questions on the rungs that ask the teacher: plain, tailored, new questions."""
+    ladder, new = learning.ladder, learning.new_questions
+    assert ladder is not None  # the caller has one
+    plain, tailored, practising = counts
+    planned = []
+    if ladder.plain:
+        planned += _steps(prompts, Ask.RATIONALES, rounds, plain.times(learning.first_rationales), basis)
+    if ladder.tailored:
+        planned += _steps(prompts, Ask.FEEDBACK, rounds, tailored.times(learning.rationales_per_mistake), basis)
+    if new is not None and ladder.new_questions:
+        planned += _steps(prompts, Ask.NEW_QUESTIONS, rounds, practising, basis)
+        proposed = practising.times(new.per_mistake * new.answers)
+        every = Calls(0, proposed.expected, proposed.most)
+        planned += _steps(prompts, Ask.NEW_ANSWERS, rounds, every, f"{basis}, all admitted")
+    return planned
 
 
 def _after_exam(

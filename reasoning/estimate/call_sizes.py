@@ -52,7 +52,7 @@ def call_size(
 def questions_of(planned: Planned, requests: RequestBuilder) -> Sequence[Problem]:
     """The training questions that the calls of `planned` are about."""
     train, learning, seed = requests.train, requests.recipe.learning, requests.recipe.seed
-    if planned.ask is Ask.RATIONALES:
+    if planned.ask is Ask.RATIONALES and not any(planned.rounds):
         return first_questions(train, learning, seed)
     return [problem for round in planned.rounds for problem in exam_questions(train, learning, seed, round)]
 

@@ -25,8 +25,9 @@ from reasoning.prompts.run_prompts import run_prompts
 from reasoning.recipe.fine_tune_cot import LABELS_ALONE, FineTuneCotRecipe
 from reasoning.records import Rationale
 from reasoning.rounds.classroom import Classroom
+from reasoning.rounds.feedback.phase import feedback
 from reasoning.rounds.phase_order import Finished, Metrics, Phase, PhaseRecord
-from reasoning.rounds.phases import feedback, perform
+from reasoning.rounds.phases import perform
 
 
 def work_left(recipe: FineTuneCotRecipe, directory: CotDirectory) -> Collect | DegreeStep | Finished:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reasoning.prompts.chat_template import chat_frame, chat_template
-from reasoning.prompts.files import PromptFile, read_prompt
+from reasoning.prompts.files import PromptError, PromptFile, read_prompt
 from reasoning.prompts.student_forms import StudentForm, is_chat, student_form
 from reasoning.prompts.teacher_prompts import TeacherPrompt, teacher_prompt
 from reasoning.recipe.student import StudentSection
@@ -34,11 +34,26 @@ class RunPrompts:
 def run_prompts(recipe: Recipe) -> RunPrompts:
     """The prompts of `recipe`. Raises `PromptError`."""
     teacher = recipe.teacher
-    feedback = teacher_prompt(teacher.feedback_prompt)
+    feedback = teacher_prompt(feedback_prompt(recipe))
     first = teacher_prompt(teacher.first_prompt, teacher.demonstrations)
     wanted = recipe.learning.new_questions
     new = teacher_prompt(wanted.prompt, count=wanted.per_mistake) if wanted else None
     return RunPrompts(form_of(recipe.student), first, feedback, teacher_prompt(PLAIN), new)
+
+
+def feedback_prompt(recipe: Recipe) -> str:
+    """The name of the prompt that asks about a mistake; with `learning.help: plain`, of one that does not show it.
+    Raises `PromptError` where the ladder is to show mistakes, and the prompt does not."""
+    learning, name = recipe.learning, recipe.teacher.feedback_prompt
+    shows = teacher_prompt(name).shows_mistake
+    if learning.help == "plain" and shows:
+        return PLAIN
+    if learning.ladder is not None and learning.ladder.tailored and not shows:
+        raise PromptError(
+            f"teacher.feedback_prompt {name!r} does not show the mistake, which learning.help: ladder needs: name one "
+            "that has the place {mistake} (`tailored`), or set learning.ladder.tailored: false"
+        )
+    return name
 
 
 def form_of(student: StudentSection, template: str | None = None) -> StudentForm:
@@ -58,7 +73,7 @@ def prompt_files(recipe: Recipe) -> dict[str, PromptFile]:
     files = {
         STUDENT_PROMPT: read_prompt(recipe.student.prompt, "student"),
         "teacher.first_prompt": read_prompt(recipe.teacher.first_prompt, "teacher"),
-        "teacher.feedback_prompt": read_prompt(recipe.teacher.feedback_prompt, "teacher"),
+        "teacher.feedback_prompt": read_prompt(feedback_prompt(recipe), "teacher"),
     }
     if recipe.learning.new_questions is not None:
         key = "learning.new_questions.prompt"

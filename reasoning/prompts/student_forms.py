@@ -105,6 +105,13 @@ class StudentForm:
         said = text.rpartition(closing)[2] if closing else text
         return f"{self._lead}{one_block(said)}{self.frame.trail}"
 
+    def rationale_in(self, text: str) -> str | None:
+        """The rationale of a completion of the student's own, as one block; None where `text` has not this form."""
+        if not self.reasons:
+            return None
+        found = _reader(self.completion_template).fullmatch(self.own_completion(text).strip())
+        return one_block(found["rationale"]) or None if found else None
+
     @property
     def _lead(self) -> str:
         if self.frame.lead:
@@ -153,6 +160,17 @@ def is_chat(name: str, base: Path | None = None) -> bool:
     """Whether the prompt file `name` goes through a chat template. Raises `PromptError`."""
     keys: _Keys = checked(read_prompt(name, "student", base), _Keys)
     return keys.messages is not None
+
+
+@lru_cache(maxsize=16)
+def _reader(completion: str) -> re.Pattern[str]:
+    """What finds the rationale in a completion of this template: up to the last place where an answer may begin. What
+    is to follow the answer may be missing, since a sampler stops there."""
+    before, _, after = completion.strip().partition("{rationale}")
+    between, _, end = after.partition("{answer}")
+    loose = [r"\s*".join(map(re.escape, part.split())) for part in (before, between, end)]
+    gap = rf"\s*{loose[1]}\s*" if loose[1] else r"\s+"
+    return re.compile(rf"{loose[0]}\s*(?P<rationale>.+){gap}(?P<answer>.+?)(?:\s*{loose[2]})?", re.DOTALL)
 
 
 def _words(completion: str) -> tuple[str, str]:

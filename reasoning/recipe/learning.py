@@ -7,13 +7,18 @@ Invariant: unknown keys and impossible values are refused here, before any proce
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from reasoning.recipe.base import Fraction, PositiveInt, Section
+from reasoning.recipe.base import Fraction, Positive, PositiveInt, Section
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
+
+# Keys that came after recipes had been used: with these values they are no part of a run's identity, which stays what
+# it was.
+LATER_KEYS: Mapping[str, object] = {"help": "tailored", "ladder": None}
 
 
 class ExamSection(Section):
@@ -54,6 +59,74 @@ class NewQuestionsSection(Section):
         return self
 
 
+class LadderSection(Section):
+    """The cheapest help that can work, question by question, by what the exam found (`help: ladder`). Each rung is
+    switched off by itself; what would have stood on it gets the next one."""
+
+    solved_after: PositiveInt | None = Field(
+        default=2,
+        description=(
+            "A question is solved when all its attempts were right in this many of its exams, one after another: it "
+            "gets no help, and is examined less often. null: never."
+        ),
+    )
+    examine_solved: Fraction = Field(default=0.25, description="The share of the solved questions that an exam asks.")
+    examine_again: Fraction = Field(
+        default=0.5,
+        description=(
+            "With `exam.questions`: at most this share of an exam are questions that were missed before, those that "
+            "are right about half of the time first. The others are new."
+        ),
+    )
+    own: Annotated[int, Field(ge=0)] = Field(
+        default=4,
+        description=(
+            "A question with right attempts is learnt from at most this many of them, distinct by their steps, "
+            "without asking the teacher (rejection sampling, arXiv 2308.01825). 0: never."
+        ),
+    )
+    guessable_share: Fraction = Field(
+        default=0.5,
+        description=(
+            "Where a right answer is easily guessed (yes or no, up to five choices), own attempts are learnt from "
+            "when more than this share of them are right."
+        ),
+    )
+    plain: bool = Field(
+        default=True, description="A question that has no rationale of the teacher yet gets a plain one."
+    )
+    tailored: bool = Field(
+        default=True, description="One that has learnt a rationale and is still missed gets feedback on its mistake."
+    )
+    new_questions: bool = Field(
+        default=True,
+        description=(
+            "One that is missed after that too gets new questions for the missed step, where "
+            "`learning.new_questions` says how."
+        ),
+    )
+    teacher_tokens: PositiveInt | None = Field(
+        default=None,
+        description=(
+            "The teacher's tokens that the help of a round may take (prompts and completions), spent where it is "
+            "expected to help most. The last requests may pass it a little. Default: no limit."
+        ),
+    )
+    dollars: Positive | None = Field(
+        default=None, description="The same in dollars, at the teacher's price. Default: no limit."
+    )
+
+    @model_validator(mode="after")
+    def _has_one_budget(self) -> LadderSection:
+        if self.teacher_tokens is not None and self.dollars is not None:
+            raise ValueError("give a round one budget: teacher_tokens or dollars")
+        return self
+
+    @property
+    def has_budget(self) -> bool:
+        return self.teacher_tokens is not None or self.dollars is not None
+
+
 class ImportedSection(Section):
     """Rationales and mistakes from elsewhere, learnt from in round 0 on ([exchange.md](exchange.md))."""
 
@@ -67,7 +140,20 @@ class ImportedSection(Section):
 class LearningSection(Section):
     """The loop. Round 0 learns from plain rationales, each later round from the mistakes of an exam.
 
-    Feedback is tailored or not by `teacher.feedback_prompt`."""
+    Feedback is tailored or not by `teacher.feedback_prompt`, where `help` does not say otherwise."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _the_ladder_has_its_keys(cls, content: Any) -> Any:
+        if isinstance(content, Mapping) and content.get("help") == "ladder" and content.get("ladder") is None:
+            return {**content, "ladder": {}}
+        return content
+
+    @model_validator(mode="after")
+    def _only_the_ladder_has_them(self) -> LearningSection:
+        if self.help != "ladder" and self.ladder is not None:
+            raise ValueError(f"ladder needs help: ladder (help is {self.help})")
+        return self
 
     rounds: Annotated[int, Field(ge=0, le=100)] = Field(
         default=2, description="How many rounds follow round 0. More may be asked of a finished run."
@@ -79,6 +165,14 @@ class LearningSection(Section):
         default=200, description="How many training questions the teacher answers for round 0."
     )
     first_rationales: PositiveInt = Field(default=1, description="How many rationales it writes for each of them.")
+    help: Literal["tailored", "plain", "ladder"] = Field(
+        default="tailored",
+        description=(
+            "The help that missed questions get: what `teacher.feedback_prompt` asks for (`tailored`), a further plain "
+            "rationale (`plain`), or the cheapest that can work for each of them (`ladder`)."
+        ),
+    )
+    ladder: LadderSection | None = Field(default=None, description="For `help: ladder`: its rungs and its budget.")
     mistakes_per_question: PositiveInt = Field(
         default=1, description="How many of a question's wrong answers are shown to the teacher in a round."
     )

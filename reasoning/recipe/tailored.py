@@ -25,6 +25,7 @@ from reasoning.recipe.base import Section, yaml_problem
 from reasoning.recipe.cluster import ClusterSection, StorageSection
 from reasoning.recipe.engine import EngineSection
 from reasoning.recipe.explaining import explain
+from reasoning.recipe.learning import LATER_KEYS as LATER_LEARNING_KEYS
 from reasoning.recipe.learning import LearningSection
 from reasoning.recipe.student import StudentSection
 from reasoning.recipe.task import TaskSection
@@ -144,6 +145,9 @@ class Recipe(RunRecipe):
                     del endpoint[key]
         for key in ("rounds", "patience"):
             content["learning"].pop(key, None)
+        for later, default in LATER_LEARNING_KEYS.items():
+            if content["learning"].get(later) == default:
+                del content["learning"][later]
         return content
 
 

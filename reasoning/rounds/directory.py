@@ -53,6 +53,11 @@ class RoundFiles:
         return self.folder / "rationales.parquet"
 
     @property
+    def help(self) -> Path:
+        """What help each question of the exam got; there with `learning.help: ladder`."""
+        return self.folder / "help.parquet"
+
+    @property
     def new_problems(self) -> Path:
         """New questions for this round's mistakes, kept or not; there when the recipe wants such."""
         return self.folder / "new_problems.parquet"

@@ -17,11 +17,16 @@ def first_questions(train: Sequence[Problem], learning: LearningSection, seed: i
     return random.Random(f"{seed} first").sample(list(train), min(learning.first_questions, len(train)))
 
 
+def exam_order(train: Sequence[Problem], seed: int) -> list[Problem]:
+    """The shuffle in which exams that do not ask all questions come by them."""
+    return random.Random(f"{seed} exam").sample(list(train), len(train))
+
+
 def exam_questions(train: Sequence[Problem], learning: LearningSection, seed: int, round: int) -> list[Problem]:
     """The questions of the exam of `round` (1, 2, ...): all, or the next slice of one shuffle, round and round."""
     count = learning.exam.questions
     if count is None or count >= len(train):
         return list(train)
-    order = random.Random(f"{seed} exam").sample(list(train), len(train))
+    order = exam_order(train, seed)
     start = (round - 1) * count
     return [order[(start + i) % len(order)] for i in range(count)]

@@ -37,13 +37,14 @@ def select(
     round: int,
     seed: int,
     form: StudentForm,
+    solved: frozenset[str] = frozenset(),
 ) -> list[Example]:
     """The examples of `round`, from every rationale and mistake so far.
 
     Round 0 teaches all questions that have a kept rationale. A later round teaches those that got one in this round,
     and a share `learning.rehearsal` of the others, drawn by `seed` and `round`. At most `learning.max_positives`
     rationales, tailored before plain and newest first, and `learning.max_negatives` mistakes, newest first (paper A:
-    10 and 4)."""
+    10 and 4). Questions that are `solved` are rehearsed like earlier ones, from the student's own words first."""
     kept: dict[str, list[Rationale]] = {}
     for rationale in rationales:
         if rationale.kept:
@@ -51,8 +52,11 @@ def select(
     missed: dict[str, list[Mistake]] = {}
     for mistake in mistakes:
         missed.setdefault(mistake.problem_id, []).append(mistake)
-    taught = _taught(problems, kept, learning.rehearsal, round, seed)
-    return [_example(problem, kept[problem.id], missed.get(problem.id, []), learning, form) for problem in taught]
+    taught = _taught(problems, kept, learning.rehearsal, round, seed, solved)
+    return [
+        _example(problem, kept[problem.id], missed.get(problem.id, []), learning, form, problem.id in solved)
+        for problem in taught
+    ]
 
 
 def label_examples(problems: Sequence[Problem], form: StudentForm) -> list[Example]:
@@ -61,12 +65,18 @@ def label_examples(problems: Sequence[Problem], form: StudentForm) -> list[Examp
 
 
 def _taught(
-    problems: Sequence[Problem], kept: dict[str, list[Rationale]], rehearsal: float, round: int, seed: int
+    problems: Sequence[Problem],
+    kept: dict[str, list[Rationale]],
+    rehearsal: float,
+    round: int,
+    seed: int,
+    solved: frozenset[str],
 ) -> list[Problem]:
     known = [problem for problem in problems if problem.id in kept]
     if round == 0:
         return known
     new = {problem.id for problem in known if any(rationale.round == round for rationale in kept[problem.id])}
+    new -= solved
     earlier = [problem.id for problem in known if problem.id not in new]
     count = min(len(earlier), int(rehearsal * len(earlier) + 0.5))
     again = set(random.Random(f"{seed} rehearsal {round}").sample(earlier, count))
@@ -74,9 +84,16 @@ def _taught(
 
 
 def _example(
-    problem: Problem, kept: list[Rationale], missed: list[Mistake], learning: LearningSection, form: StudentForm
+    problem: Problem,
+    kept: list[Rationale],
+    missed: list[Mistake],
+    learning: LearningSection,
+    form: StudentForm,
+    solved: bool,
 ) -> Example:
     ordered = sorted(kept, key=lambda rationale: (_PREFERENCE[rationale.source], rationale.round), reverse=True)
+    if solved:
+        ordered.sort(key=lambda rationale: rationale.source is not RationaleSource.STUDENT)
     completions = (form.completion(rationale.text, problem.answer) for rationale in ordered)
     positives = _distinct(completions)[: learning.max_positives]
     newest = sorted(missed, key=lambda mistake: mistake.round, reverse=True) if learning.self_reflection else []

@@ -1,13 +1,13 @@
 """The five phases of a round, each a function from the run's files so far to its own file and metrics.
 
-Owns: what happens in exam, feedback, select and train (evaluate: `reasoning.rounds.evaluation`). The coordinator
-decides which one runs.
+Owns: what happens in exam, select and train (feedback: `reasoning.rounds.feedback.phase`, evaluate:
+`reasoning.rounds.evaluation`). The coordinator decides which one runs.
 
 Invariants
 - A phase reads the files of finished phases and writes its own file last and whole: done again, it gives the same.
-- The exam streams: a mistake goes to the teacher the moment its question is graded. Attempts are logged as they come,
-  so an exam that was killed asks only what was not answered yet, and shows the teacher the same mistakes again.
-- No teacher reply is used that is not in the journal.
+- The exam streams: what the teacher is asked about a question is asked the moment it is graded, unless a budget needs
+  to know all of them first. Attempts are logged as they come, so an exam that was killed asks only what was not
+  answered yet, and shows the teacher the same mistakes again.
 - The student answers with the checkpoint of the round before (exam) or of this one (evaluate).
 """
 
@@ -20,21 +20,21 @@ from dataclasses import asdict
 from reasoning.exchange.reading import imported_records
 from reasoning.files.tables import read_table, write_table
 from reasoning.grading.mistakes import mistakes_of
-from reasoning.grading.rationale_filter import keep
-from reasoning.prompts.teacher_prompts import TeacherPrompt
-from reasoning.records import Attempt, Example, Mistake, Problem, Rationale, Verdict, stable_id
+from reasoning.records import Attempt, Example, Problem, Rationale, Verdict, stable_id
 from reasoning.rounds.asking import ask_student
 from reasoning.rounds.classroom import Classroom, TeacherRefused, TeacherSession, gather_all
 from reasoning.rounds.directory import RoundFiles
 from reasoning.rounds.evaluation import evaluate, graded_attempt
-from reasoning.rounds.exam import exam_questions, first_questions
+from reasoning.rounds.exam import first_questions
 from reasoning.rounds.example_selection import label_examples, select
-from reasoning.rounds.new_questions.agreement import NewProblem, new_question_metrics
-from reasoning.rounds.new_questions.asking import ask_new_questions, kept_new_problems
+from reasoning.rounds.feedback.ahead import AskingAhead, questions_of_exam
+from reasoning.rounds.feedback.helping import rung_metrics
+from reasoning.rounds.feedback.phase import feedback
+from reasoning.rounds.ladder.history import solved_after, standings
+from reasoning.rounds.new_questions.asking import kept_new_problems
 from reasoning.rounds.phase_order import Metrics, Phase
-from reasoning.rounds.requests import Ask, Query, shown_mistakes
+from reasoning.rounds.requests import shown_mistakes
 from reasoning.student.sampling import Sampling
-from reasoning.teacher.calls import TeacherFailure, TeacherReply
 
 
 async def perform(classroom: Classroom, round: int, phase: Phase) -> Metrics:
@@ -51,19 +51,18 @@ async def perform(classroom: Classroom, round: int, phase: Phase) -> Metrics:
 
 
 async def exam(classroom: Classroom, round: int) -> Metrics:
-    """The student answers training questions by sampling; each wrong answer goes to the teacher at once."""
+    """The student answers training questions by sampling; what it cannot do goes to the teacher at once."""
     files, learning = classroom.files(round), classroom.recipe.learning
-    problems = exam_questions(classroom.data.train, learning, classroom.recipe.seed, round)
+    problems = questions_of_exam(classroom, round)
     classroom.progress.begin(round, Phase.EXAM, len(problems))
     answering = await classroom.student_at(round - 1)
     attempts = _logged_attempts(files, learning.exam.samples)
+    asking = AskingAhead(classroom, round)
 
     def take(problem: Problem) -> None:
         graded = attempts[problem.id]
-        for mistake in _shown(classroom, graded):
-            classroom.progress.add(mistakes=1)
-            for query in classroom.requests.feedback_on([mistake]):
-                classroom.start_asking(query)
+        classroom.progress.add(mistakes=len(mistakes_of(graded)[: learning.mistakes_per_question]))
+        asking.graded(problem, graded)
         right = sum(attempt.verdict is Verdict.CORRECT for attempt in graded)
         classroom.progress.add(done=1, graded=len(graded), correct=right)
 
@@ -86,76 +85,8 @@ async def exam(classroom: Classroom, round: int) -> Metrics:
         await gather_all(sit(problem) for problem in unanswered)
     ordered = [attempt for problem in problems for attempt in attempts[problem.id]]
     write_table(files.exam, ordered, Attempt)
-    return _exam_metrics(ordered, len(shown_mistakes(ordered, learning.mistakes_per_question)))
-
-
-async def feedback(classroom: TeacherSession, round: int) -> Metrics:
-    """The teacher's rationales: plain ones in round 0, afterwards one answer to each mistake of the exam."""
-    learning = classroom.recipe.learning
-    classroom.files(round).exam_log.unlink(missing_ok=True)  # the exam is whole, and recorded so
-    shown = []
-    if round:
-        shown = shown_mistakes(read_table(classroom.files(round).exam, Attempt), learning.mistakes_per_question)
-    asked = [query for query in classroom.requests.queries_of(round, shown) if query.ask is not Ask.NEW_QUESTIONS]
-    samples = learning.rationales_per_mistake if round else learning.first_rationales
-    prompt = classroom.prompts.feedback if round else classroom.prompts.first
-    classroom.progress.begin(round, Phase.FEEDBACK, len(asked))
-
-    async def one(number: int, query: Query) -> Rationale | TeacherFailure:
-        outcome = await classroom.start_asking(query)
-        classroom.progress.add(done=1)
-        if isinstance(outcome, TeacherFailure):
-            return outcome
-        return _rationale(classroom, outcome, query.problem, query.mistake, prompt, round, number % samples)
-
-    outcomes = await gather_all(one(*numbered) for numbered in enumerate(asked))
-    rationales = [outcome for outcome in outcomes if isinstance(outcome, Rationale)]
-    failures = [outcome for outcome in outcomes if isinstance(outcome, TeacherFailure)]
-    if failures and not rationales:
-        last = failures[-1]
-        raise TeacherRefused(f"none of {len(outcomes)} questions was answered; the last failure: {last.message}")
-    new_question_counts: Metrics = {}
-    if round and learning.new_questions is not None:
-        new, told = await ask_new_questions(classroom, round, shown, learning.new_questions)
-        write_table(classroom.files(round).new_problems, new, NewProblem)
-        new_question_counts = new_question_metrics(new)
-        rationales += told
-    classroom.pending.clear()
-    write_table(classroom.files(round).rationales, rationales, Rationale)
-    kept = sum(rationale.kept for rationale in rationales)
-    return {
-        "asked": len(outcomes),
-        "failed": len(failures),
-        "kept": kept,
-        "filtered_out": len(rationales) - kept,
-        "teacher_tokens_total": classroom.progress.snapshot.teacher_tokens_total,
-        **new_question_counts,
-    }
-
-
-def _rationale(
-    classroom: TeacherSession,
-    reply: TeacherReply,
-    problem: Problem,
-    mistake: Mistake | None,
-    prompt: TeacherPrompt,
-    round: int,
-    sample: int,
-) -> Rationale:
-    teacher = classroom.recipe.teacher if round else classroom.recipe.teacher.for_first
-    return keep(
-        reply.whole_text,
-        problem,
-        round=round,
-        source=prompt.source,
-        prompt=prompt.id,
-        model=teacher.model,
-        mistake_id=mistake.id if mistake else "",
-        complete=not reply.truncated,
-        any_answer=classroom.recipe.learning.filter == "none",
-        teach_thinking=teacher.teaches_thinking,
-        sample=sample,
-    )
+    rungs = rung_metrics(standings(classroom, round)) if learning.help == "ladder" else {}
+    return {**_exam_metrics(ordered, len(shown_mistakes(ordered, learning.mistakes_per_question))), **rungs}
 
 
 async def select_examples(classroom: TeacherSession, round: int) -> Metrics:
@@ -172,7 +103,7 @@ async def select_examples(classroom: TeacherSession, round: int) -> Metrics:
     learning, seed, form = classroom.recipe.learning, classroom.recipe.seed, classroom.prompts.form
     if form.reasons:
         problems = [*classroom.data.train, *kept_new_problems(classroom, round)]
-        examples = select(problems, rationales, mistakes, learning, round, seed, form)
+        examples = select(problems, rationales, mistakes, learning, round, seed, form, solved_after(classroom, round))
     else:
         examples = label_examples(first_questions(classroom.data.train, learning, seed), form)
     if not examples:
@@ -231,11 +162,6 @@ def _exam_sampling(classroom: Classroom, problem: Problem, round: int) -> Sampli
         seed=int(stable_id(classroom.recipe.seed, round, problem.id)[:7], 16),
         stop=(),
     )
-
-
-def _shown(classroom: Classroom, attempts: Sequence[Attempt]) -> list[Mistake]:
-    """The mistakes of one question that the teacher is shown."""
-    return mistakes_of(attempts)[: classroom.recipe.learning.mistakes_per_question]
 
 
 def _logged_attempts(files: RoundFiles, samples: int) -> dict[str, list[Attempt]]:

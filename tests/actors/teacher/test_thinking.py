@@ -13,7 +13,8 @@ from reasoning.prompts.run_prompts import run_prompts
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.records import Example, Rationale
 from reasoning.rounds.directory import RunDirectory
-from reasoning.rounds.phases import exam, feedback, select_examples
+from reasoning.rounds.feedback.phase import feedback
+from reasoning.rounds.phases import exam, select_examples
 from reasoning.rounds.progress import Progress
 from reasoning.tasks.loading import load_problems
 from reasoning.teacher.calls import EndpointSettings, TeacherFailure, TeacherReply, TeacherRequest, TeacherSettings

@@ -20,8 +20,8 @@ from reasoning.files.tables import write_table
 from reasoning.recipe.tailored import Recipe, load_recipe
 from reasoning.records import Attempt, Verdict
 from reasoning.rounds.directory import RunDirectory
+from reasoning.rounds.feedback.phase import feedback
 from reasoning.rounds.phase_order import Metrics, Phase, PhaseRecord
-from reasoning.rounds.phases import feedback
 from reasoning.rounds.progress import Progress
 from serve.provider.args import ProviderArgs
 from serve.provider.server import Provider

@@ -19,7 +19,8 @@ from reasoning.recipe.tailored import parse_recipe
 from reasoning.records import Example, Mistake, Rationale
 from reasoning.rounds.classroom import TeacherSession
 from reasoning.rounds.directory import RunDirectory
-from reasoning.rounds.phases import feedback, select_examples
+from reasoning.rounds.feedback.phase import feedback
+from reasoning.rounds.phases import select_examples
 from reasoning.rounds.progress import Progress
 from reasoning.tasks.loading import load_problems
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest

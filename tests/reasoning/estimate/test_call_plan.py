@@ -97,3 +97,34 @@ def test_what_is_finished_is_not_counted_again() -> None:
 def test_labels_alone_need_no_teacher() -> None:
     learning, prompts = made("{student: {prompt: label}, learning: {rounds: 0}}")
     assert run_plan(learning, prompts, 60, [], missed(learning, [])) == []
+
+
+LADDER = (
+    "learning: {help: ladder, rounds: 2, first_questions: 15, rationales_per_mistake: 2, exam: {questions: 12}, "
+    "new_questions: {per_mistake: 1, answers: 3}%s}"
+)
+
+
+def test_a_ladder_is_a_range_before_its_exam_and_exact_after_it() -> None:
+    learning, prompts = made(LADDER % "")
+    ahead = run_plan(learning, prompts, 60, finished(0), missed(learning, []))
+    assert counted(ahead) == [
+        (Ask.RATIONALES, 1, 0, 9.0, 24),  # half of 2 x 12 missed, three quarters of them not taught by round 0
+        (Ask.FEEDBACK, 1, 0, 6.0, 48),
+        (Ask.NEW_QUESTIONS, 1, 0, 0.0, 24),
+        (Ask.NEW_ANSWERS, 1, 0, 0.0, 72),
+    ]
+    assert ahead[0].label == "rounds 1 – 2: rationales" and "each question on one rung" in ahead[0].basis
+    done = finished(0) + finished(1, 5, up_to=Phase.EXAM)
+    counts = {"help_plain": 4, "help_tailored": 3, "help_new_questions": 2}
+    done[-1] = PhaseRecord(1, Phase.EXAM, 1.0, {**done[-1].metrics, **counts})
+    now = [one for one in run_plan(learning, prompts, 60, done, missed(learning, done)) if one.rounds == (1,)]
+    assert counted(now)[:3] == [
+        (Ask.RATIONALES, 1, 4, 4.0, 4),
+        (Ask.FEEDBACK, 1, 6, 6.0, 6),
+        (Ask.NEW_QUESTIONS, 1, 2, 2.0, 2),
+    ]
+    budgeted, _ = made(LADDER % ", ladder: {teacher_tokens: 500, new_questions: false}")
+    now = [one for one in run_plan(budgeted, prompts, 60, done, missed(budgeted, done)) if one.rounds == (1,)]
+    assert counted(now) == [(Ask.RATIONALES, 1, 0, 4.0, 4), (Ask.FEEDBACK, 1, 0, 6.0, 6)]
+    assert now[0].basis == "as far as the budget reaches"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from reasoning.prompts.run_prompts import run_prompts
+import pytest
+
+from reasoning.prompts.files import PromptError
+from reasoning.prompts.run_prompts import prompt_files, run_prompts
+from reasoning.prompts.teacher_prompts import TeacherPrompt
 from reasoning.recipe.tailored import parse_recipe
 
 
@@ -11,3 +15,16 @@ def test_a_recipes_prompts_are_those_it_names() -> None:
     prompts = run_prompts(recipe)
     assert prompts.first.then is not None and not prompts.first.shows_mistake
     assert prompts.feedback.shows_mistake and prompts.feedback.id.startswith("explaining-")
+
+
+def test_the_help_says_whether_the_mistake_is_shown() -> None:
+    def feedback(text: str) -> TeacherPrompt:
+        return run_prompts(parse_recipe(text, "test")).feedback
+
+    assert feedback("learning: {help: tailored}").shows_mistake
+    assert feedback("learning: {help: plain}") == feedback("teacher: {feedback_prompt: plain}")
+    assert prompt_files(parse_recipe("learning: {help: plain}", "test"))["teacher.feedback_prompt"].path.stem == "plain"
+    assert feedback("learning: {help: ladder}").shows_mistake
+    with pytest.raises(PromptError, match="does not show the mistake"):
+        feedback("{learning: {help: ladder}, teacher: {feedback_prompt: plain}}")
+    assert feedback("{learning: {help: ladder, ladder: {tailored: false}}, teacher: {feedback_prompt: plain}}")

@@ -47,6 +47,8 @@ def test_the_recipes_of_the_repository_are_valid(path: Path) -> None:
         ("learning: {objective: {loss: hf}}", ["learning.objective.loss", "'full', 'completion' or 'contrastive'"]),
         ("learning: {objective: {loss: full, prompt_weight: 0.5}}", ["learning.objective", "needs loss: weighted"]),
         ("learning: {objective: {loss: contrastive, contrastive_weight: 0}}", ["learning.objective", "trains nothing"]),
+        ("learning: {ladder: {own: 2}}", ["learning", "ladder needs help: ladder"]),
+        ("learning: {help: ladder, ladder: {teacher_tokens: 5, dollars: 1}}", ["learning.ladder", "one budget"]),
         ("[1, 2]", ["a recipe is a mapping", "list"]),
         ("a: [", ["not YAML", "line 1, column 5"]),
         ("storage: {path: 's3://key:hidden@bucket/runs'}", ["storage.path", "has a credential in it"]),
@@ -101,6 +103,8 @@ def test_a_recipe_survives_its_yaml() -> None:
         ("student: {grow_embeddings: true}", False),
         ("teacher: {thinking: drop}", True),
         ("teacher: {thinking: keep}", False),
+        ("learning: {help: tailored}", True),
+        ("learning: {help: ladder}", False),
         ("seed: 1", False),
         ("learning: {rehearsal: 0.5}", False),
         ("student: {model: some/other}", False),
@@ -124,3 +128,13 @@ def test_an_address_that_holds_a_secret_is_refused_without_repeating_it(address:
     with pytest.raises(RecipeError, match=r"teacher\.base_url.*api_key_env") as refused:
         parse_recipe(f"teacher: {{kind: openai, model: m, base_url: '{address}'}}", "r.yaml")
     assert "hunter2" not in str(refused.value)
+
+
+def test_recipes_of_before_keep_their_fingerprints_and_the_ladder_has_its_rungs() -> None:
+    assert Recipe().fingerprint() == "644df6f1d2d7b44a"
+    text = "{learning: {rounds: 3, first_questions: 12}, teacher: {feedback_prompt: plain}}"
+    assert parse_recipe(text, "mine.yaml").fingerprint() == "b1257544c46e7d9b"
+    ladder = parse_recipe("learning: {help: ladder}", "mine.yaml")
+    assert ladder.learning.ladder is not None
+    explicit = parse_recipe("learning: {help: ladder, ladder: {own: 4}}", "mine.yaml")
+    assert explicit.fingerprint() == ladder.fingerprint()

@@ -20,9 +20,10 @@ from reasoning.recipe.tailored import parse_recipe
 from reasoning.records import Attempt, Example, Rationale, RationaleSource, Verdict
 from reasoning.rounds.classroom import Answering, Classroom, TeacherRefused
 from reasoning.rounds.directory import RunDirectory
+from reasoning.rounds.feedback.phase import feedback
 from reasoning.rounds.new_questions.agreement import NewProblem
 from reasoning.rounds.new_questions.proposals import ProposalOutcome
-from reasoning.rounds.phases import exam, feedback, select_examples
+from reasoning.rounds.phases import exam, select_examples
 from reasoning.rounds.progress import Progress
 from reasoning.student.sampling import Completion, Sampling
 from reasoning.tasks.families import FAMILIES

@@ -1,0 +1,129 @@
+"""What the finished files of a run say of each training question: its exams, its rationales, the help that it got.
+
+Owns: the record of help (`help.parquet`), and the reading of rounds before one that is under way.
+
+Invariant: only files of finished phases are read, so a run that is started again knows the same, and asks the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reasoning.exchange.reading import imported_records
+from reasoning.files.tables import read_table
+from reasoning.grading.mistakes import mistakes_of
+from reasoning.recipe.learning import LadderSection
+from reasoning.records import Attempt, Mistake, Problem, Rationale, RationaleSource, Verdict
+from reasoning.rounds.classroom import TeacherSession
+from reasoning.rounds.ladder.policy import Known, Result, Rung, is_solved, rung_of
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """What one question got after one exam: on which `rung`, how many of its attempts had been right, whether its turn
+    came (`reached` False: the round's budget was spent before), how many rationales were kept, and the teacher's
+    tokens."""
+
+    problem_id: str
+    round: int
+    rung: Rung
+    right: int
+    attempts: int
+    reached: bool = True
+    kept: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a question stands after an exam: its rung, all its results, and the mistake to show, if there is one."""
+
+    problem: Problem
+    rung: Rung
+    results: tuple[Result, ...]
+    mistake: Mistake | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is known before an exam, by the id of a question: the `results` of earlier exams, which questions have a
+    rationale of the teacher (`taught`), the rungs on which they were helped, and the number that the next sample of a
+    plain rationale, and of feedback on a mistake (by its id), has."""
+
+    results: Mapping[str, tuple[Result, ...]]
+    taught: frozenset[str]
+    helped: Mapping[str, frozenset[Rung]]
+    next_sample: Mapping[str, int]
+
+    def standing(
+        self, problem: Problem, attempts: Sequence[Attempt], ladder: LadderSection, new_questions: bool
+    ) -> Standing:
+        """Where `problem` stands after these `attempts` of its newest exam."""
+        results = (*self.results.get(problem.id, ()), result_of(attempts))
+        mistake = next(iter(mistakes_of(attempts)), None)
+        helped = self.helped.get(problem.id, frozenset())
+        known = Known(results, problem.id in self.taught, helped, mistake is not None)
+        return Standing(problem, rung_of(problem, known, ladder, new_questions), results, mistake)
+
+
+def result_of(attempts: Sequence[Attempt]) -> Result:
+    """What the attempts of one exam at one question came to."""
+    right = sum(attempt.verdict is Verdict.CORRECT for attempt in attempts)
+    return Result(attempts[0].round, right, len(attempts))
+
+
+def results_before(classroom: TeacherSession, round: int) -> dict[str, tuple[Result, ...]]:
+    """The results of the exams before `round`, the oldest first."""
+    results: dict[str, tuple[Result, ...]] = {}
+    for number in range(1, round):
+        for id, attempts in by_question(read_table(classroom.files(number).exam, Attempt)).items():
+            results[id] = (*results.get(id, ()), result_of(attempts))
+    return results
+
+
+def history_before(classroom: TeacherSession, round: int) -> History:
+    """All that is known before the exam of `round`."""
+    own = classroom.recipe.learning.imported
+    rationales = list(imported_records(own.rationales, own.mistakes, classroom.data.train).rationales)
+    helped: dict[str, frozenset[Rung]] = {}
+    for number in range(round):
+        files = classroom.files(number)
+        rationales += read_table(files.rationales, Rationale)
+        if files.help.exists():
+            for got in read_table(files.help, Help):
+                if got.reached:
+                    helped[got.problem_id] = helped.get(got.problem_id, frozenset()) | {got.rung}
+    teacher = [one for one in rationales if one.source is not RationaleSource.STUDENT]
+    samples: dict[str, int] = {}
+    for one in teacher:
+        asked = one.mistake_id if one.source is RationaleSource.TAILORED else one.problem_id
+        samples[asked] = max(samples.get(asked, 0), one.sample + 1)
+    taught = frozenset(one.problem_id for one in teacher if one.kept)
+    return History(results_before(classroom, round), taught, helped, samples)
+
+
+def by_question(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
+    """The attempts of one exam, by the id of the question, in the exam's order."""
+    groups: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        groups.setdefault(attempt.problem_id, []).append(attempt)
+    return groups
+
+
+def standings(classroom: TeacherSession, round: int) -> list[Standing]:
+    """Where every question of the exam of `round`, which is over, stands."""
+    learning, history = classroom.recipe.learning, history_before(classroom, round)
+    ladder, new = learning.ladder or LadderSection(), learning.new_questions is not None
+    exam = by_question(read_table(classroom.files(round).exam, Attempt))
+    return [history.standing(classroom.train_by_id[id], attempts, ladder, new) for id, attempts in exam.items()]
+
+
+def solved_after(classroom: TeacherSession, round: int) -> frozenset[str]:
+    """The questions that are solved after the exam of `round`; none where no ladder says what that is."""
+    ladder = classroom.recipe.learning.ladder
+    if ladder is None:
+        return frozenset()
+    results = results_before(classroom, round + 1)
+    return frozenset(id for id, found in results.items() if is_solved(found, ladder.solved_after))
