@@ -204,7 +204,7 @@ def import_file(
 def export_run(
     directory: RunArgument,
     format: Annotated[ExportFormat, typer.Option(help="What to write.")],
-    out: Annotated[Path, typer.Option(help="The file to write (b-dataset, model, dataset: a folder).")],
+    out: Annotated[Path, typer.Option(help="The file to write (b-dataset, model, dataset, adapter: a folder).")],
     round: Annotated[int | None, typer.Option(min=0, help="Up to this round, instead of the last one.")] = None,
     platform: Annotated[
         Platform | None, typer.Option(help="For b-finetune: the trainer that reads it; default: by the file's name.")
@@ -217,7 +217,7 @@ def export_run(
     private: Annotated[bool, typer.Option("--private/--public", help="A new repository's visibility.")] = True,
 ) -> Answer:
     """Write a run's rationales, mistakes or attempts in the two papers' formats, or its student and its rationales as
-    folders with cards for the Hugging Face Hub."""
+    folders with cards for the Hugging Face Hub, or the adapter that it was taught with."""
     from pipelines.exchange.exporting import export_run as write_out
 
     return Answer(

@@ -44,7 +44,7 @@ ARROWS: dict[str, dict[str, set[str]]] = {
         "grading": {*_RECIPE, "prompts"},
         "tasks": {*_GRADING},
         "training": {*_RECIPE, "prompts"},
-        "student": {*_GRADING, "tasks"},
+        "student": {*_GRADING, "tasks", "training"},
         "offline": {*_GRADING, "tasks"},
         "exchange": {*_GRADING, "tasks"},
         "rounds": _METHOD - {"rounds"},
@@ -104,6 +104,9 @@ ARROWS: dict[str, dict[str, set[str]]] = {
 HEAVY = {"torch", "vllm", "transformers", "datasets", "matplotlib", "accelerate", "peft"}
 ABOUT_TENSORS = (
     *(f"reasoning.training.{name}" for name in ("collation", "fine_tuning", "losses", "objectives")),
+    "reasoning.training.weights.choice",
+    "reasoning.training.weights.master_weights",
+    "reasoning.training.weights.adding",
     *("reasoning.training.prompt_sharing", "reasoning.training.readers"),
     *(f"reasoning.student.{name}" for name in ("checkpoint", "decoding", "generation")),
     "reasoning.rounds.in_process",

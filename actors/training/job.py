@@ -100,7 +100,7 @@ class TrainingJob:
     def identity(self) -> str:
         """What the job's student depends on: a hash of settings, checkpoint and the content of the examples."""
         content = hashlib.blake2b(file_here(self.examples).read_bytes(), digest_size=16).hexdigest()
-        sections = [self.training.model_dump(mode="json"), self.objective.model_dump(mode="json")]
+        sections = [self.training.identity(), self.objective.model_dump(mode="json")]
         framed = self.frame.identity if self.frame is not None else ()
         grown = ("grow",) if self.grow else ()
         return stable_id(sections, self.seed, self.dtype, self.checkpoint_in, content, *framed, *grown)
@@ -135,6 +135,7 @@ def need_of(job: TrainingJob) -> Need:
 
 def worker(config: dict[str, Any]) -> str | None:
     """What every Ray Train worker runs. Returns None, or an error that a retry would not cure, as text."""
+    import torch
     from transformers.utils.logging import disable_progress_bar
 
     from reasoning.files.tables import TableError, read_table
@@ -146,7 +147,8 @@ def worker(config: dict[str, Any]) -> str | None:
     disable_progress_bar()
     job: TrainingJob = config["job"]
     try:
-        student = load_student(student_here(job.checkpoint_in), grow=job.grow)
+        held = torch.bfloat16 if job.training.precision == "bfloat16" else torch.float32
+        student = load_student(student_here(job.checkpoint_in), held, grow=job.grow)
         examples = read_table(file_here(job.examples), Example)
         problem = None
     except (StudentError, TableError) as error:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from pipelines.errors import Refused
 from pipelines.exchange.hub import RepositoryKind, push_folder
-from pipelines.exchange.publishing import write_model, write_rationales
+from pipelines.exchange.publishing import write_adapter, write_model, write_rationales
 from pipelines.exchange.run_records import RunRecords
 from reasoning.exchange import exporting
 from reasoning.exchange.formats import ExportFormat
@@ -55,6 +55,9 @@ def export_run(
     if format is ExportFormat.MODEL:
         notes: list[str] = []
         counts = write_model(directory, out, round, notes)
+    elif format is ExportFormat.ADAPTER:
+        notes = []
+        counts = write_adapter(directory, out, round, notes)
     else:
         run = RunRecords(directory, data, round)
         counts, notes = _written(run, format, out, platform), run.notes

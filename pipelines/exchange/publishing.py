@@ -1,4 +1,4 @@
-"""A run's student and its rationales as folders for the Hugging Face Hub, each with a card.
+"""A run's student, its adapter and its rationales as folders, for the Hugging Face Hub or for PEFT.
 
 Owns: what lies in the folders, and the facts on the cards. The words are in `cards/`; the pushing is `hub`.
 
@@ -29,8 +29,10 @@ from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.recipe.tailored import Recipe
 from reasoning.records import Problem
 from reasoning.rounds.phase_order import best_round, evaluations
+from reasoning.training.weights.combining import AdapterError, combine
+from reasoning.training.weights.merging import ADAPTER_FOLDER
 
-_OURS = ("fine_tuning.json",)  # of a checkpoint, what only a run needs
+_OURS = ("fine_tuning.json", ADAPTER_FOLDER)  # of a checkpoint, what only a run needs
 EMBEDDED_LICENCE = "apache-2.0"
 
 
@@ -86,6 +88,24 @@ def write_model(folder: Path, out: Path, round: int | None, notes: list[str]) ->
         licence=licence,
         prompt=directory.form().prompt("QUESTION"),
     )
+    return {"files": sum(file.is_file() for file in out.rglob("*"))}
+
+
+def write_adapter(folder: Path, out: Path, round: int | None, notes: list[str]) -> dict[str, int]:
+    """Writes to `out`, a new or empty folder, the adapter that makes the student of `round` (None: the best one) of the
+    run's first student. Raises `RunDirectoryError`, `Refused`."""
+    directory = student_directory(folder)
+    graduate = graduate_of(directory, round)
+    recipe = directory.recipe()
+    _refuse_full(out)
+    base = recipe.student.model if recipe.student.model != "embedded" else recipe.student.source
+    students = [graduate_of(directory, number).checkpoint for number in range(graduate.round)]
+    try:
+        rank = combine([one / ADAPTER_FOLDER for one in (*students, graduate.checkpoint)], base, out)
+    except AdapterError as error:
+        cure = "Only rounds that were trained with `lora` have one; --format model writes the whole student"
+        raise Refused(f"{error}. {cure}") from error
+    notes.append(f"It goes on {base} as the run began with it: its rounds' adapters together, of rank {rank}.")
     return {"files": sum(file.is_file() for file in out.rglob("*"))}
 
 
@@ -164,9 +184,13 @@ def licence_of(student: str) -> str | None:
 
 
 def _claim(out: Path) -> None:
+    _refuse_full(out)
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def _refuse_full(out: Path) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise Refused(f"--out {out}: this exists and is not an empty folder; name another")
-    out.mkdir(parents=True, exist_ok=True)
 
 
 def _write_card(out: Path, template: str, metadata: dict[str, Any], **values: object) -> None:

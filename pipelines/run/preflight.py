@@ -37,6 +37,7 @@ from reasoning.tasks.families import FAMILIES
 from reasoning.tasks.loading import TASKS, TaskData, load_problems, spec_of
 from reasoning.teacher.prices import PriceError
 from reasoning.training.losses.table import learns_from_triplets_alone, terms_of
+from reasoning.training.weights.eight_bit import eight_bit_problem
 
 
 class PreflightError(Refused):
@@ -311,6 +312,10 @@ def _size_faults(recipe: Recipe, data: TaskData) -> Iterator[PreflightFault]:
                 key, f"{value} questions are requested, but only {there} are available for training", cure
             )
     for key, training in (("first_training", learning.first_training), ("training", learning.training)):
+        eight_bit = eight_bit_problem(gpu=recipe.cluster.trainer_gpus > 0) if training.optimizer == "adamw_8bit" else ""
+        if eight_bit:
+            what, _, cure = eight_bit.partition(". ")
+            yield PreflightFault(f"learning.{key}.optimizer", f"adamw_8bit: {what}", cure)
         if training.batch_size < recipe.cluster.trainers:
             what = f"a batch of {training.batch_size} questions cannot be shared by {recipe.cluster.trainers} trainers"
             yield PreflightFault(f"learning.{key}.batch_size", what, f"Set at least {recipe.cluster.trainers}")

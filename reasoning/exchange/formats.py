@@ -30,7 +30,7 @@ class Format(StrEnum):
 
 class ExportFormat(StrEnum):
     """What a run may be written as; alike named, `tailor import` reads it back (but for a student's attempts).
-    A model and a dataset are folders for the Hugging Face Hub."""
+    A model and a dataset are folders for the Hugging Face Hub, an adapter one that PEFT and vLLM read."""
 
     A_RATIONALES = "a-rationales"
     A_MISTAKES = "a-mistakes"
@@ -41,6 +41,7 @@ class ExportFormat(StrEnum):
     RECORDED = "recorded"
     MODEL = "model"
     DATASET = "dataset"
+    ADAPTER = "adapter"
 
 
 _MISTAKES_NAME = re.compile(r"student|wrong|mistake|\bneg|neg\d", re.IGNORECASE)

@@ -173,6 +173,7 @@ class FineTuneCotRecipe(RunRecipe):
                 del content["teacher"][key]
         for key in ("degree", "degrees"):
             content["fine_tuning"].pop(key)
+        content["fine_tuning"]["training"] = self.fine_tuning.training.identity()
         return content
 
     def within(self, context: int | None) -> FineTuneCotRecipe:

@@ -2,8 +2,7 @@
 
 Owns: their defaults and bounds. The default is the embedded student, which needs no download.
 
-Invariant: a key that came later (`later_keys`) and is left out is not written down either, so that recipes from before
-there were such keys are the recipes they were.
+Invariant: a key that came later (`later_keys`) and is left out is not written down either (`GrowingSection`).
 """
 
 from __future__ import annotations
@@ -12,16 +11,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, field_validator, model_serializer
+from pydantic import Field, JsonValue, field_validator
 
 from reasoning.files.resources import resource
-from reasoning.recipe.base import PositiveInt, Section
+from reasoning.recipe.base import GrowingSection, PositiveInt
 from reasoning.recipe.engine import PrecisionSection
 
 EMBEDDED_STUDENT = resource("reasoning.student.embedded", "weights")
 
 
-class ChatSection(Section):
+class ChatSection(GrowingSection):
     """How the student's chat template is used, by a form of messages (`prompt: chat`)."""
 
     thinking: Literal["on", "off"] | None = Field(
@@ -48,16 +47,8 @@ class ChatSection(Section):
     def _on_and_off_are_words(cls, value: Any) -> Any:
         return {True: "on", False: "off"}[value] if isinstance(value, bool) else value  # YAML reads them as truth
 
-    @model_serializer(mode="wrap")
-    def _without_what_is_left_out(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        content: dict[str, Any] = handler(self)
-        fields = type(self).model_fields
-        left_out = {name for name in self.later_keys() if getattr(self, name) == fields[name].default}
-        return {key: value for key, value in content.items() if key not in left_out}
-
     @classmethod
     def later_keys(cls) -> tuple[str, ...]:
-        """The names of the keys that there were not always."""
         return cls.chat_keys()
 
     @classmethod

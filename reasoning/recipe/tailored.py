@@ -148,6 +148,8 @@ class Recipe(RunRecipe):
         for later, default in LATER_LEARNING_KEYS.items():
             if content["learning"].get(later) == default:
                 del content["learning"][later]
+        for key in ("first_training", "training"):
+            content["learning"][key] = getattr(self.learning, key).identity()
         return content
 
 

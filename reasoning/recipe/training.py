@@ -2,16 +2,18 @@
 
 Owns: their defaults, bounds and cross-checks. The formulas are in `reasoning.training.losses`.
 
-Invariant: unknown keys and impossible values are refused here, before any process starts.
+Invariants
+- Unknown keys and impossible values are refused here, before any process starts.
+- What changes only how much memory a training takes is no part of its identity: a run that did not fit goes on with it.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from reasoning.recipe.base import Fraction, NotNegative, PositiveInt, Section
+from reasoning.recipe.base import Fraction, GrowingSection, NotNegative, PositiveInt, Section
 
 PROMPT_WEIGHT = 0.1
 
@@ -60,7 +62,29 @@ class ObjectiveSection(Section):
         return self
 
 
-class TrainingSection(Section):
+class LoraSection(Section):
+    """Low-rank adapters in the place of all weights (LoRA, arXiv 2106.09685): what is trained is a thousandth to a
+    hundredth of the student, and gradients and the optimizer's memory are of that alone.
+
+    The trained adapter is merged into the student that is sampled, proven and handed on, and lies beside it. Each round
+    starts from the merged student with a new adapter."""
+
+    rank: PositiveInt = Field(default=16, description="The rank of the adapters.")
+    alpha: PositiveInt = Field(default=32, description="What an adapter adds is scaled by alpha / rank.")
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        default=0.0, description="The share of an adapter's inputs that is left out at random in training."
+    )
+    targets: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description=(
+            "The layers that get an adapter, by the ends of their names in the model (`q_proj`). Default: all linear "
+            "layers but the output embedding."
+        ),
+    )
+
+
+class TrainingSection(GrowingSection):
     """How a round's fine-tuning runs, with AdamW."""
 
     epochs: PositiveInt = Field(default=4, description="How many passes are made over the examples.")
@@ -97,3 +121,36 @@ class TrainingSection(Section):
             "for which every epoch's is stored until then."
         ),
     )
+    lora: LoraSection | None = Field(
+        default=None,
+        description="Train low-rank adapters alone, which takes a fraction of the memory. Default: all weights.",
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32",
+        description=(
+            "What weights are held in while training, and stored in after it. `bfloat16` computes in it, too; the "
+            "optimizer keeps float32 copies of those weights that it trains."
+        ),
+    )
+    optimizer: Literal["adamw", "adamw_8bit"] = Field(
+        default="adamw",
+        description=(
+            "`adamw_8bit` keeps AdamW's two moments in 8 bits instead of 32, through bitsandbytes (the extra "
+            "`eight_bit`), on a GPU."
+        ),
+    )
+    gradient_checkpointing: bool = Field(
+        default=False,
+        description=(
+            "Compute activations again in the backward pass instead of keeping them: about a third more work, and "
+            "memory for one layer's instead of all. The numbers are the same, so a run that goes on may change this."
+        ),
+    )
+
+    @classmethod
+    def later_keys(cls) -> tuple[str, ...]:
+        return ("lora", "precision", "optimizer", "gradient_checkpointing")
+
+    def identity(self) -> dict[str, Any]:
+        """What the taught weights depend on, as plain data."""
+        return self.model_dump(mode="json", exclude={"gradient_checkpointing"})

@@ -7,7 +7,8 @@ Invariants
 - Weights are read from and written to safetensors only: nothing is unpickled, and no code of a model's is run.
 - Every weight comes from the student's files: one that they lack would be random, and is an error.
 - A student that was loaded can be saved: what `transformers` is strict about is written as it was read.
-- A student folder appears whole or not at all (`reasoning.files.durable`).
+- A student folder appears whole or not at all (`reasoning.files.durable`), and is a plain one: an adapter is
+  merged into the weights, and kept in a folder of its own inside.
 - A new padding token's embedding is the mean of the others (paper A), so it is like no token and far from none.
 """
 
@@ -32,6 +33,7 @@ from reasoning.student.requirements import (
     require_tokens,
     rows_needed,
 )
+from reasoning.training.weights.merging import ADAPTER_FOLDER, has_adapter, merged_weights, save_adapter
 
 PAD_TOKEN = "<pad>"
 
@@ -109,12 +111,15 @@ def add_missing_pad_token(model: Any, tokenizer: Any) -> bool:
 
 
 def save_student(model: Any, tokenizer: Any, folder: Path, documents: Mapping[str, str] | None = None) -> None:
-    """Writes model and tokenizer to `folder` in Hugging Face format, with `documents` (name to text) beside them.
+    """Writes model and tokenizer to `folder` in Hugging Face format, with `documents` (name to text) beside them. The
+    adapter that a model has is merged into what is written, and is in `adapter/` there.
 
     Raises `OSError` when the disk does not take them."""
     with new_folder(folder) as part:
         _save_model(model, part)
         tokenizer.save_pretrained(part)
+        if has_adapter(model):
+            save_adapter(model, part / ADAPTER_FOLDER)
         for name, text in (documents or {}).items():
             (part / name).write_text(text, encoding="utf-8")
 
@@ -145,7 +150,7 @@ def _savable(model: Any) -> dict[str, Any]:
     tied = {*ties, *ties.values()}
     seen: set[int] = set()
     weights = {}
-    for name, weight in model.state_dict().items():
+    for name, weight in merged_weights(model).items():
         whole = weight.contiguous()
         if name not in tied and whole.data_ptr() in seen:
             whole = whole.clone()

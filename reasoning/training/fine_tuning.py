@@ -1,12 +1,16 @@
 """The training loop of one round: examples in, a taught student and its losses out.
 
-Owns: the optimiser, the learning rate over the steps, the order of a step, what is reported, what is kept to resume.
+Owns: what a student is before it is trained (its weights' format, its adapter), the order of a step, what is reported,
+what is kept to resume.
 
 Invariants
 - The same examples, sections and seed give the same student; a run that was interrupted after any step and resumed by
   as many workers gives the same one as a run that was not; n workers give the same one as a single worker, up to
   rounding.
-- The student's weights are float32 throughout; on a GPU the passes compute in bfloat16 where `dtype` allows it.
+- The student's weights are float32 throughout, unless `training.precision` says otherwise; on a GPU the passes compute
+  in bfloat16 where `dtype` allows it.
+- With an adapter, the adapter alone is trained, kept to resume and moved between workers; whoever saves the student
+  merges it (`reasoning.training.weights.merging`).
 - A loss that is no longer a number stops the run: nothing is learnt after it.
 
 Runs in any process: distributed when `torch.distributed` is initialised and `world_size` > 1. No Ray here.
@@ -45,6 +49,9 @@ from reasoning.training.samples import (
     steps_per_pass,
     tokenize_examples,
 )
+from reasoning.training.weights.adding import AdapterRefused, add_adapter
+from reasoning.training.weights.choice import OptimizerRefused, make_optimizer
+from reasoning.training.weights.schedule import learning_rate
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -91,32 +98,6 @@ def fine_tune(
     return run.report()
 
 
-def learning_rate(step: int, steps: int, training: TrainingSection) -> float:
-    """The rate of `step` (from 0) of `steps`: linear warm-up that ends at the peak, then the schedule, which ends at
-    zero just after the last step. Warm-up takes all steps when there are fewer than it wants."""
-    warmup = min(training.warmup_steps, steps)
-    if step < warmup:
-        return training.learning_rate * (step + 1) / warmup
-    done = (step - warmup) / max(1, steps - warmup)
-    match training.schedule:
-        case "constant":
-            return training.learning_rate
-        case "linear":
-            return training.learning_rate * (1.0 - done)
-        case "cosine":
-            return training.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
-
-
-def make_optimizer(model: nn.Module, training: TrainingSection) -> torch.optim.AdamW:
-    """AdamW; biases and norms (every tensor with one dimension) are not decayed."""
-    trained = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": training.weight_decay},
-        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
-
-
 class FineTuning:
     """A training under way: what `fine_tune` steps through and a checkpoint holds."""
 
@@ -140,6 +121,11 @@ class FineTuning:
         self.steps_of_pass = 0  # that are done of the pass under way
         self.random_states: list[Tensor] = []  # of every rank, at such a step
         self.points: list[LossPoint] = []
+        try:
+            _prepare(model, training, seed)
+            self.optimizer = make_optimizer(model, training)
+        except (AdapterRefused, OptimizerRefused) as error:
+            raise TrainingError(str(error)) from error
         self.device = next(model.parameters()).device
         pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
         needs = merged(terms)
@@ -152,11 +138,10 @@ class FineTuning:
             self.module = nn.parallel.DistributedDataParallel(self.losses, find_unused_parameters=unused)
         self.max_padded = max(1, min(MAX_PADDED_TOKENS, MAX_LOGITS // config.vocab_size))
         self.min_padded = MIN_PADDED_TOKENS.get(self.device.type, MAX_PADDED_TOKENS)
-        self.optimizer = make_optimizer(model, training)
         self.steps = training.epochs * steps_per_pass(self.data.examples, training.batch_size)
-        self.autocast = _autocast(self.device, dtype)
+        self.autocast = _autocast(self.device, "bfloat16" if training.precision == "bfloat16" else dtype)
         self.identity = stable_id(
-            [e.id for e in examples], training.model_dump(mode="json"), objective.model_dump(mode="json"), seed,
+            [e.id for e in examples], training.identity(), objective.model_dump(mode="json"), seed,
             *(frame.identity if frame is not None else ()),
         )  # fmt: skip
         if frame is not None and frame.end is not None:
@@ -272,7 +257,7 @@ class FineTuning:
             "random_states": self.random_states,
             "tokens": self._tokens,
             "points": [tuple(asdict(point).values()) for point in self.points],
-            "model": self.model.state_dict(),
+            "model": self._learnt(),
             "optimizer": self.optimizer.state_dict(),
         }
         with new_file(file) as part:
@@ -286,12 +271,19 @@ class FineTuning:
                 f"{file}: the state of another training (other examples, settings or seed) under the same name: "
                 "remove that run's folder, or give this one another name"
             )
-        self.model.load_state_dict(state["model"])
+        self.model.load_state_dict(state["model"], strict=self.training.lora is None)
         self.optimizer.load_state_dict(state["optimizer"])
         self.passes, self._tokens = state["passes"], state["tokens"]
         self.steps_of_pass = state.get("steps_of_pass", 0)  # states of an earlier version were kept after passes alone
         self.random_states = [one.cpu() for one in state.get("random_states", [])]
         self.points = [LossPoint(*values) for values in state["points"]]
+
+    def _learnt(self) -> dict[str, Tensor]:
+        """The weights that a resumption needs: all, or those of the adapter, where the others never change."""
+        if self.training.lora is None:
+            weights: dict[str, Tensor] = self.model.state_dict()
+            return weights
+        return {name: weight.detach() for name, weight in self.model.named_parameters() if weight.requires_grad}
 
     def report(self) -> FineTuneReport:
         """What was done so far. Triplet and last losses are those of the last step that had them."""
@@ -341,9 +333,28 @@ def _only_triplets(data: TokenizedData, objective: ObjectiveSection) -> Tokenize
     return replace(data, examples=examples)
 
 
+def _prepare(model: Any, training: TrainingSection, seed: int) -> None:
+    """Makes of `model`, in place, what is trained. Raises `TrainingError`, `AdapterRefused`."""
+    if training.precision == "bfloat16":
+        for weight in model.parameters():  # not buffers: positions' frequencies stay exact
+            weight.data = weight.data.to(torch.bfloat16)
+    if training.lora is not None:
+        add_adapter(model, training.lora, seed)
+    if training.gradient_checkpointing:
+        if not getattr(model, "supports_gradient_checkpointing", False):
+            what = f"gradient_checkpointing: true: models like this one ({model.config.model_type}) do not support it"
+            raise TrainingError(f"{what}: leave it out")
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+
+
 def _shares_prompts(model: Any, max_tokens: int, compared: Representations) -> bool:
     if model.config.is_encoder_decoder:
         return False  # its encoder's states are shared anyhow
+    if model.is_gradient_checkpointing and not compared.prompt_gradient:
+        raise TrainingError(
+            "prompt_gradient: false needs the prompts' keys and values, and gradient_checkpointing keeps none: use one "
+            "of the two"
+        )
     shares = can_share_prompts(model, max_tokens, prompt_gradient=compared.prompt_gradient)
     if not shares and not compared.prompt_gradient:
         raise TrainingError(

@@ -212,7 +212,7 @@ def _teach(
     _one_step(source, student, training, objective)
     try:
         save_student(student.model, student.tokenizer, folder / "taught")
-        again = load_student(str(folder / "taught"))
+        again = load_student(str(folder / "taught"), student.model.dtype)
     except _FAILURES as error:
         raise TrialFailed(
             f"{source}: a taught {kind} cannot be saved and loaded again: {_said(error)}", cure
@@ -251,7 +251,9 @@ def _one_step(source: str, student: Student, training: TrainingSection, objectiv
     """Two steps of the training, on one question with two rationales and a mistake."""
     from reasoning.training.fine_tuning import TrainingError, fine_tune
 
-    once = training.model_copy(update={"batch_size": 1, "epochs": 1, "warmup_steps": 0, "learning_rate": 1e-4})
+    once = training.model_copy(
+        update={"batch_size": 1, "epochs": 1, "warmup_steps": 0, "learning_rate": 1e-4, "optimizer": "adamw"}
+    )  # on the CPU
     try:
         fine_tune(student.model, student.tokenizer, [EXAMPLE], once, objective, 0, dtype="float32")
     except TrainingError as error:
@@ -288,10 +290,12 @@ def _changed(student: Student, again: Student) -> list[str]:
     """Names of weights that are not in `again` as they are in `student`."""
     import torch
 
+    from reasoning.training.weights.merging import merged_weights
+
     after = again.model.state_dict()
     return [
         name
-        for name, weight in student.model.state_dict().items()
+        for name, weight in merged_weights(student.model).items()
         if name not in after or not torch.equal(weight, after[name])
     ]
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from huggingface_hub import DatasetCard, ModelCard, constants
+from safetensors.numpy import load_file, save_file
 
 from pipelines.exchange.publishing import PublishedRationale, licence_of
 from reasoning.files.tables import read_table
 from reasoning.recipe.student import EMBEDDED_STUDENT
+from reasoning.rounds.directory import RunDirectory
+from reasoning.training.weights.combining import CONFIG_FILE, WEIGHTS_FILE
 from tests.pipelines.exchange.commands import said
 from tests.pipelines.exchange.imitated_hub import TOKEN, ImitatedHub, imitated_hub
 from tests.pipelines.report.test_transcripts import two_rounds
@@ -154,3 +159,25 @@ def test_a_licence_is_what_the_students_card_states(card: str | None, licence: s
 def test_the_embedded_student_has_this_projects_licence_and_an_unknown_one_none() -> None:
     assert licence_of(str(EMBEDDED_STUDENT)) == "apache-2.0"
     assert licence_of("nobody/has-this-here") is None and licence_of("not a name at all //") is None
+
+
+def test_the_adapters_of_all_rounds_are_written_as_one(run: Path, tmp_path: Path) -> None:
+    directory = RunDirectory(run)
+    name, draw = "base_model.model.model.layers.0.mlp.up_proj", np.random.default_rng(0)
+    moved = np.zeros((5, 4), np.float32)
+    for number in range(2):
+        inward, outward = (draw.standard_normal(shape).astype(np.float32) for shape in ((2, 4), (5, 2)))
+        folder = directory.round(number).student / "adapter"
+        folder.mkdir(parents=True)
+        save_file({f"{name}.lora_A.weight": inward, f"{name}.lora_B.weight": outward}, folder / WEIGHTS_FILE)
+        (folder / CONFIG_FILE).write_text('{"peft_type": "LORA", "r": 2, "lora_alpha": 8.0}')
+        moved += 4.0 * outward @ inward
+    code, told = said("export", run, "--format", "adapter", "--out", tmp_path / "a", "--round", "1")
+    assert code == 0 and "of rank 4" in told
+    both = load_file(tmp_path / "a" / WEIGHTS_FILE)
+    assert np.allclose(both[f"{name}.lora_B.weight"] @ both[f"{name}.lora_A.weight"], moved, atol=1e-5)
+    config = json.loads((tmp_path / "a" / CONFIG_FILE).read_text())
+    assert (config["r"], config["lora_alpha"], config["target_modules"]) == (4, 4, ["up_proj"])
+    code, told = said("export", run, "--format", "adapter", "--out", tmp_path / "b", "--round", "2")
+    assert code == 2 and "round-002/student/adapter: no adapter can be read there" in told
+    assert "Only rounds that were trained with `lora` have one" in told and not (tmp_path / "b").exists()

@@ -101,6 +101,10 @@ def test_a_recipe_survives_its_yaml() -> None:
         ("teacher: {send_temperature: false, max_tokens_key: max_completion_tokens}", True),  # mended in mid-run
         ("student: {grow_embeddings: false}", True),
         ("student: {grow_embeddings: true}", False),
+        ("learning: {training: {precision: float32, optimizer: adamw}}", True),
+        ("learning: {training: {gradient_checkpointing: true}}", True),  # a run that did not fit goes on with it
+        ("learning: {training: {lora: {}}}", False),
+        ("learning: {first_training: {precision: bfloat16}}", False),
         ("teacher: {thinking: drop}", True),
         ("teacher: {thinking: keep}", False),
         ("learning: {help: tailored}", True),

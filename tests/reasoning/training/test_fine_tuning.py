@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from transformers import MistralConfig, MistralForCausalLM
 
 from reasoning.prompts.chat_template import ChatTemplate
@@ -26,8 +24,6 @@ from reasoning.training.fine_tuning import (
     LossPoint,
     TrainingError,
     fine_tune,
-    learning_rate,
-    make_optimizer,
 )
 from reasoning.training.objectives import Objective
 from reasoning.training.samples import draw_pass
@@ -233,32 +229,20 @@ def test_a_training_that_diverges_stops_with_the_cure() -> None:
         _teach(student, _training())
 
 
-@given(
-    st.integers(1, 300), st.integers(0, 50), st.sampled_from(["constant", "linear", "cosine"])
-)  # fmt: skip
-def test_the_rate_rises_to_its_peak_and_never_above(steps: int, warmup: int, schedule: Any) -> None:
-    training = TrainingSection(learning_rate=0.5, warmup_steps=warmup, schedule=schedule)
-    rates = [learning_rate(step, steps, training) for step in range(steps)]
-    rise = min(warmup, steps)
-    assert all(0 < rate <= 0.5 for rate in rates)
-    assert rates[:rise] == sorted(rates[:rise])
-    assert rates[rise:] == sorted(rates[rise:], reverse=True)
-    assert math.isclose(max(rates), 0.5)
+def test_activations_computed_again_give_the_same_student() -> None:
+    """With dropout, whose random numbers must be those of the first time."""
+    kept, again = (tiny_student(dropout=0.2) for _ in range(2))
+    _teach(kept, _training())
+    _teach(again, _training(gradient_checkpointing=True))
+    assert again.model.is_gradient_checkpointing
+    torch.testing.assert_close(_weights(again), _weights(kept), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(("schedule", "half_way"), [("constant", 1.0), ("linear", 0.5), ("cosine", 0.5)])
-def test_schedules_are_what_they_are_called(schedule: Any, half_way: float) -> None:
-    training = TrainingSection(learning_rate=1.0, warmup_steps=10, schedule=schedule)
-    assert learning_rate(4, 110, training) == 0.5
-    assert math.isclose(learning_rate(60, 110, training), half_way)
-
-
-def test_norms_and_biases_are_not_decayed() -> None:
-    model = tiny_student().model
-    decayed, free = make_optimizer(model, _training(weight_decay=0.3)).param_groups
-    assert (decayed["weight_decay"], free["weight_decay"]) == (0.3, 0.0)
-    norms = [parameter for name, parameter in model.named_parameters() if "norm" in name]
-    assert {id(p) for p in free["params"]} == {id(p) for p in norms}
+def test_keys_and_values_of_prompts_cannot_be_kept_where_activations_are_not() -> None:
+    with pytest.raises(TrainingError, match=r"gradient_checkpointing keeps none: use one of the two"):
+        _teach(
+            tiny_student(), _training(gradient_checkpointing=True), objective=ObjectiveSection(prompt_gradient=False)
+        )
 
 
 # A student, how many questions it learns, and by what.

@@ -1,0 +1,70 @@
+"""Low-rank adapters to train in the place of all weights (LoRA), through PEFT.
+
+Owns: how a student gets one, and which students or layers cannot have one. What becomes of it is `merging`'s and
+`combining`'s.
+
+Invariants
+- A new adapter changes nothing: the student answers as before until it has learnt.
+- The same seed makes the same adapter, and nobody else's random numbers are used up.
+- Adapters are float32, whatever the student's weights are: they are what the optimizer moves.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+
+from reasoning.recipe.training import LoraSection
+
+
+class AdapterRefused(ValueError):
+    """A student that cannot have the adapter that was asked for. The message says why and what to change."""
+
+
+def add_adapter(model: Any, lora: LoraSection, seed: int) -> None:
+    """Puts adapter layers into `model`, in place, and leaves them alone to be trained. Raises `AdapterRefused`."""
+    from peft import LoraConfig, inject_adapter_in_model
+    from peft.tuners.lora import LoraLayer
+    from transformers.pytorch_utils import Conv1D
+
+    if getattr(model, "peft_config", None):
+        raise AdapterRefused(
+            "the student in memory has an adapter already: load it from its folder, where it is merged"
+        )
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=list(lora.targets) if lora.targets is not None else "all-linear",
+        fan_in_fan_out=any(isinstance(layer, Conv1D) for layer in model.modules()),
+        base_model_name_or_path=getattr(model, "name_or_path", None) or None,
+    )
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Model has `tie_word_embeddings=True`")  # refused below
+        torch.manual_seed(seed)
+        try:
+            inject_adapter_in_model(config, model)
+        except (ValueError, TypeError) as error:
+            raise AdapterRefused(f"lora: {_first_line(error)}. {_cure(model, lora)}") from error
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, LoraLayer)}
+    embeddings = [one for one in (model.get_input_embeddings(), model.get_output_embeddings()) if one is not None]
+    wrong = [name for name, layer in layers.items() if layer in embeddings]
+    if wrong:
+        what = f"lora.targets: {wrong[0]} is an embedding, which a student's files hold once for both ends"
+        raise AdapterRefused(f"{what}. {_cure(model, lora)}")
+    for parameter in model.parameters():
+        if parameter.requires_grad:  # the adapters' alone
+            parameter.data = parameter.data.float()
+
+
+def _cure(model: Any, lora: LoraSection) -> str:
+    if lora.targets is None:
+        return "Leave lora out, or name lora.targets"
+    linear = {name.rsplit(".", 1)[-1] for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)}
+    return f"This model ({model.config.model_type}) has {', '.join(sorted(linear)[:12])}"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
