@@ -130,8 +130,7 @@ class _Run:
         self.cluster.start()
         watcher, lives = Watcher(self.directory), Lives(self.cluster)
         watcher.start()
-        if self.number <= 0:
-            lives.start()
+        lives.start()
         commands = 0
         while not self._finished(recipe):
             commands += 1
@@ -152,7 +151,7 @@ class _Run:
         self.wrong += [f"{repeated} replies asked for again"] if repeated else []
         return Outcome(
             self.number, sampler, tuple(self.deaths), commands + 1, round(self.spent_s, 1), repeated, watcher.looks,
-            tuple(self.ends), tuple(self.wrong), {} if self.number > 0 else seen,
+            tuple(self.ends), tuple(self.wrong), {} if self.deaths else seen,
         )  # fmt: skip
 
     def _finished(self, recipe: Path) -> bool:

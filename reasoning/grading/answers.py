@@ -31,6 +31,7 @@ from reasoning.grading.extraction.found_answer import (
     before_withdrawal,
     first_line,
 )
+from reasoning.grading.extraction.verification import before_verification
 from reasoning.grading.kinds import AnswerRules, Kind, rules_for, rules_of
 from reasoning.grading.own_grader import own_verdict
 from reasoning.records import AnswerKind, Problem, Verdict
@@ -225,6 +226,13 @@ def _found(text: str, low: str, kind: Kind, choices: tuple[str, ...]) -> FoundAn
             text = text[start:]  # only what comes after can still say otherwise
             break
     text = without_struck(text)
+    checked = before_verification(text)
+    before = _unannounced(checked, rules, choices) if checked is not None else NO_ANSWER
+    return before if before is not NO_ANSWER else _unannounced(text, rules, choices)
+
+
+def _unannounced(text: str, rules: AnswerRules, choices: tuple[str, ...]) -> FoundAnswer:
+    """The answer of a text that no anchor announces."""
     if _several_lines(text, rules, choices):
         return NO_ANSWER
     found = _leading(text, rules, choices) or _weakly_anchored(text, rules, choices) or rules.last(text, choices)

@@ -30,6 +30,10 @@ _ARTICLE = re.compile(
 _DASHES = dict.fromkeys(map(ord, "−–‒‐‑—"), "-")
 _QUOTES = r"\"“”„«»`"
 _QUOTED = re.compile(rf"[\"“„«`]([^{_QUOTES}\n]{{1,90}})[{_QUOTES}]|\*\*([^*\n]{{1,90}})\*\*")
+_RESTATED = re.compile(  # "e" and "k", that is, "ek"
+    rf"[\s,]+(?:that\s+is|i\.?e\.?|in\s+other\s+words|so|giving|which\s+(?:is|gives?|makes?|spells?)|together)[\s,:]+(?=[\"“„«`][^{_QUOTES}\n]{{1,90}}[{_QUOTES}])",
+    re.IGNORECASE,
+)
 _CLAUSE_END = re.compile(r"[,;]\s|\.\s|\s(?:because|since)\s|\s\(|<[/|]")
 _SPELLED = re.compile(r"[\s\"'“‘”’`*(]*\w(?!\w)(?:[\s\"'“‘”’`*,+\-]+(?:and\s+)?\w(?!\w))+(?=\W*\Z|\s*=)")
 _INTRODUCED = re.compile(
@@ -125,6 +129,8 @@ def _of_line(line: str) -> str:
     if spelled:
         return "".join(_LETTER.findall(spelled[0].replace(" and ", " "))).lower()
     quoted = _QUOTED.search(line)
+    if quoted and (restated := _RESTATED.search(line, quoted.end())):
+        quoted = _QUOTED.match(line, restated.end())
     if quoted and not is_denied(line, quoted.start()):
         return _normal(quoted[1] or quoted[2])
     introduced = _INTRODUCED.match(line)

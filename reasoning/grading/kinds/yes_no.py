@@ -42,11 +42,13 @@ _LEADING = re.compile(
     r"|not\s+(?:at\s+all|really|so)(?=\W*\Z|\s*[.,;!])"
     rf"|(?:there(?:['’]s|\s+is)\s+)?no\s+(?:way|chance|sir)\b(?!\s+to\b)|(?:nope|nah|nay|untrue|incorrect|never|negative|false)\b(?![\w-])"
     rf"|(?:hardly|scarcely|by\s+no\s+means|in\s+no\s+way|under\s+no\s+circumstances|i\s+(?:do\s+not|don['’]t)\s+(?:think"
-    rf"|believe)\s+so|i\s+doubt\s+(?:it|that)|impossible|wrong|não|不(?=[，,。\s]|\Z)|不能|不可以|不会|i\s+(?:think|believe|guess)\s+not|nein|non|nee|нет|不是|否|いいえ|아니요|hayır){_END}"
+    rf"|believe)\s+so|i\s+doubt\s+(?:it|that)|i\s+(?:would\s+not|wouldn['’]t)\s+(?:say|think)\s+so"
+    rf"|impossible|wrong|não|不(?=[，,。\s]|\Z)|不能|不可以|不会|i\s+(?:think|believe|guess)\s+not|nein|non|nee|нет|不是|否|いいえ|아니요|hayır){_END}"
     rf"|no\b{_NOUN}{_SUPPOSED}(?=[\W_]|\Z)"
     r"|n(?=[\W_]*\Z|[.,)]\s))"
     rf"|(?P<yes>(?:yes|yeah|yep|yup|yea|aye|true|indeed|affirmative|correct)\b(?![\w-]){_SUPPOSED}"
-    rf"|(?:most\s+certainly|可以|i\s+(?:think|believe|would\s+say)\s+so|ja|oui|s[íì]|sim|да|是的?|对|はい|예|네|evet){_END}"
+    rf"|(?:most\s+certainly|可以|i(?:['’]d)?\s+(?:think|believe|would\s+say|say|suppose|guess)\s+so"
+    rf"|(?:without\s+(?:a\s+|any\s+)?|beyond\s+(?:a\s+|any\s+)?)doubt|undoubtedly|by\s+all\s+means|naturally|ja|oui|s[íì]|sim|да|是的?|对|はい|예|네|evet){_END}"
     r"|not\s+(?:false|untrue|incorrect|wrong|no)\b"
     r"|(?:absolutely|certainly|definitely|of\s+course|sure(?:ly)?|right|exactly)(?=\W*\Z|\s*[.,;!:])"
     r"|y(?=[\W_]*\Z|[.,)]\s)))",
@@ -66,7 +68,10 @@ _JOINED = (
     r"[\s\"'”’*)]*(?:[,/|&]|\(|(?:,\s*)?(?:or|and|nor)(?:\s+also)?\b|\.\s*(?:or|and)\b)[\s\"'“‘*(]*"
     r"(?:(?:or|and|maybe|perhaps)\s+)?"
 )
-_OTHER = re.compile(rf"{_JOINED}(yes|no|true|false)(?![\w-]){_SUPPOSED}{_NOUN}", re.IGNORECASE)
+# After a mere comma a "no" that more words follow denies those: "yes, no further explanation is needed".
+_OTHER = re.compile(
+    rf"{_JOINED}(yes|no|true|false)(?![\w-]){_SUPPOSED}{_NOUN}(?:(?<!,\sno)|(?!\s[a-z])|{_REASON})", re.IGNORECASE
+)
 _BEFORE_OTHER = re.compile(
     r"\b(?:yes|no|true|false|neither|either|both|between|whether)[\s\"'”’*)]*(?:[,/|&]|or|and|nor)?[\s\"'“‘*(]*\Z", re.I
 )

@@ -23,6 +23,7 @@ from reasoning.records import AnswerKind, Problem, Split, Verdict
 from reasoning.tasks.table import TASKS
 from tests.conftest import tries
 from tests.reasoning.grading.answer_cases import (
+    checks,
     choices,
     claims,
     dresses,
@@ -43,7 +44,7 @@ def cases(kind: AnswerKind, table: numbers.Table, options: tuple[str, ...] = ())
 
 
 RIGHT = [
-    *cases(AnswerKind.NUMBER, [*numbers.RIGHT, *sentences.RIGHT, *claims.RIGHT, *dresses.RIGHT]),
+    *cases(AnswerKind.NUMBER, [*numbers.RIGHT, *sentences.RIGHT, *claims.RIGHT, *dresses.RIGHT, *checks.RIGHT]),
     *cases(AnswerKind.YES_NO, [*words.YES_NO_RIGHT, *statements.YES_NO_RIGHT]),
     *cases(AnswerKind.TEXT, [*words.TEXT_RIGHT, *statements.TEXT_RIGHT]),
     *cases(AnswerKind.DATE, own_kinds.DATE_RIGHT),
@@ -51,7 +52,7 @@ RIGHT = [
     *(case for options, table in (*choices.RIGHT, *letters.RIGHT) for case in cases(AnswerKind.CHOICE, table, options)),
 ]
 WRONG = [
-    *cases(AnswerKind.NUMBER, [*numbers.WRONG, *sentences.WRONG, *claims.WRONG, *dresses.WRONG]),
+    *cases(AnswerKind.NUMBER, [*numbers.WRONG, *sentences.WRONG, *claims.WRONG, *dresses.WRONG, *checks.WRONG]),
     *cases(AnswerKind.YES_NO, [*words.YES_NO_WRONG, *statements.YES_NO_WRONG]),
     *cases(AnswerKind.TEXT, [*words.TEXT_WRONG, *statements.TEXT_WRONG]),
     *cases(AnswerKind.DATE, own_kinds.DATE_WRONG),

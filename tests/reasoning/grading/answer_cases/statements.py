@@ -8,6 +8,8 @@ YES_NO_RIGHT: Table = [
     (
         "yes",
         [
+            *("The answer is yes, no further explanation is needed.", "Yes, no other reading fits.", "I'd say so."),
+            *("I'd think so.", "Without a doubt.", "Undoubtedly!"),
             *("<think>no?</think>Yes", "Yes.", "Yep!", "Yeah, it could.", "Certainly.", "Of course.", "It is true."),
             *("That is correct.", "True", "The answer is not no.", "No doubt about it: yes."),
             *("No wonder they say yes. The answer is yes.", "There is no reason to think otherwise, so yes."),
@@ -60,6 +62,7 @@ YES_NO_WRONG: Table = [
     (
         "yes",
         [
+            *("yes, no", "I wouldn't say so.", "Unlikely."),
             *("Yes and no.", "Maybe.", "It depends.", "Yes or no?", "I can't answer yes or no."),
             *("The answer is not yes.", "Likely.", "At first I thought yes, but the answer is no."),
             *("A common wrong answer is yes.", "The answer is no, even though some say yes."),
@@ -88,6 +91,7 @@ TEXT_RIGHT: Table = [
         [
             *("le", '"le"', "The answer is 'le'.", "l + e = le", "l, e → le", 'The concatenation is "le".', "LE"),
             *("**le**", "l-e", "\\boxed{\\text{le}}", '{"answer":"le"}', "<answer>le</answer>"),
+            *('The answer is "l" and "e", that is, "le".', 'The letters are "l", "e", which spells "le".'),
             *("The letters are l and e, so the answer is le.", 'The answer is "el". Wait, I reversed them: "le".'),
             *("<think>el</think>le",),
         ],

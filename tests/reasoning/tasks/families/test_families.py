@@ -24,6 +24,7 @@ OTHER_SIZES: list[Family] = [
     Arithmetic((1, 1), largest=20, largest_result=100),
     Arithmetic((5, 7), largest=300, largest_result=3000),
 ]
+SLOW_TO_MAKE = ("arithmetic", "tracking_shuffled_objects")  # two thousand questions take a second
 EVERY_FAMILY = [*FAMILIES.values(), *OTHER_SIZES]
 each_family = pytest.mark.parametrize("family", EVERY_FAMILY, ids=lambda family: family.name)
 seeds = st.integers(0, 2**32)
@@ -181,7 +182,9 @@ def test_a_family_reads_its_own_questions_and_no_others(name: str) -> None:
         assert [other for other, family in FAMILIES.items() if family.parse(problem.question)] == [name]
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.thorough) if name in SLOW_TO_MAKE else name for name in FAMILIES]
+)
 def test_splits_never_overlap_whatever_the_seed_and_size(name: str) -> None:
     family = FAMILIES[name]
     drawn = {split: set() for split in Split}
