@@ -11,7 +11,7 @@ STAMP  := $(VENV)/.installed-$(notdir $(basename $(LOCK)))
 # that it imports again: 7 of the 14 s of CPU that a worker of pytest takes to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo quick lint quick-tests test test-all chaos check docs format install clean
+.PHONY: demo quick lint quick-tests test test-all chaos check docs site format install clean
 
 demo: install
 	$(BIN)/python -m pipelines.demo
@@ -64,6 +64,10 @@ check: install lint
 
 docs: install
 	$(BIN)/python -m pipelines.recipe.reference
+
+# docs/ as pages to browse, in build/site. What builds them is fetched beside the environment, which does not hold it.
+site: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/uv run --quiet --no-project --with mkdocs-material==9.8.2 mkdocs build --quiet --strict -f .github/site.yml
 
 format: install
 	$(BIN)/ruff format .

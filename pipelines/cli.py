@@ -56,7 +56,7 @@ app.add(
     fine_tune_cot.command,
     name="fine-tune-cot",
     example="tailor fine-tune-cot recipes/fine_tune_cot.yaml",
-    more="docs/fine_tune_cot.md",
+    more="docs/papers/fine_tune_cot.md",
 )
 app.add(jobs_cli.submit, example="tailor submit my-run.yaml --address http://127.0.0.1:8265", more=_CLUSTERS)
 app.add(jobs_cli.status, example="tailor status my-run", more=_CLUSTERS)
@@ -164,7 +164,7 @@ def report(
 @app.added(
     name="import",
     example="tailor import rationales.json --task my-run.yaml --out recorded.jsonl",
-    more="docs/exchange.md",
+    more="docs/papers/exchange.md",
 )
 def import_file(
     file: Annotated[Path, typer.Argument(help="A published file: rationales, mistakes, completions, prompts.")],
@@ -199,7 +199,9 @@ def import_file(
 
 
 @app.added(
-    name="export", example="tailor export runs/my-run --format recorded --out recorded.jsonl", more="docs/exchange.md"
+    name="export",
+    example="tailor export runs/my-run --format recorded --out recorded.jsonl",
+    more="docs/papers/exchange.md",
 )
 def export_run(
     directory: RunArgument,

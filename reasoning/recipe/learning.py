@@ -128,7 +128,7 @@ class LadderSection(Section):
 
 
 class ImportedSection(Section):
-    """Rationales and mistakes from elsewhere, learnt from in round 0 on ([exchange.md](exchange.md))."""
+    """Rationales and mistakes from elsewhere, learnt from in round 0 on ([exchange.md](papers/exchange.md))."""
 
     rationales: Path | None = Field(
         default=None,
