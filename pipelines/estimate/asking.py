@@ -14,7 +14,6 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from pathlib import Path
 
 from actors.journal.database import JournalCorrupt
@@ -25,6 +24,7 @@ from reasoning.estimate.samples import TeacherSample, use_of
 from reasoning.estimate.stand_ins import stand_ins
 from reasoning.estimate.sums import Use
 from reasoning.files.tables import read_table
+from reasoning.prompts.parts import parts_of_reply
 from reasoning.prompts.teacher_prompts import joined_reply
 from reasoning.records import Attempt, Mistake
 from reasoning.rounds.classroom import TeacherRefused, TeacherSession, gather_all
@@ -33,7 +33,7 @@ from reasoning.rounds.feedback.helping import queries_for
 from reasoning.rounds.ladder.history import history_before, standings
 from reasoning.rounds.ladder.policy import Rung
 from reasoning.rounds.phase_order import Phase
-from reasoning.rounds.requests import Ask, Query, prompt_of, shown_mistakes
+from reasoning.rounds.requests import Ask, Group, Query, prompt_of, shown_mistakes
 from reasoning.teacher.calls import Outcome, TeacherFailure, TeacherReply, TeacherRequest
 
 _KEYS_A_LOOK = 500
@@ -63,6 +63,11 @@ class TeacherSampler(TeacherSession):
             return self._on_the_ladder(planned.ask, round)
         return self._about(planned.ask, self.mistakes(round))
 
+    def groups(self, planned: Planned) -> list[Group]:
+        """The queries of `planned` as they are asked, several in a request where the run wants that; none of those that
+        may have to be asked again."""
+        return [] if planned.again else self.requests.groups(self.queries(planned))
+
     def mistakes(self, round: int) -> list[Mistake]:
         """The mistakes of the exam of `round` that the teacher is shown."""
         return shown_mistakes(read_table(self.files(round).exam, Attempt), self.recipe.learning.mistakes_per_question)
@@ -86,10 +91,10 @@ class TeacherSampler(TeacherSession):
         """Tokens of the calls of `planned` whose replies are in the journal, by key."""
         if not journal.is_file():
             return {}
-        asked = {request.key: query for query in self.queries(planned) for request in (self.requests.at_step(query),)}
+        asked = {self.requests.of_group(group).key: group for group in self.groups(planned)}
         found = journaled(journal, list(asked))
         if planned.step == 2:
-            second = [self.requests.at_step(asked[key], reply.text).key for key, reply in found.items()]
+            second = [self.requests.at_step(asked[key][0], reply.text).key for key, reply in found.items()]
             found = journaled(journal, second)
         return {key: use_of(reply) for key, reply in found.items()}
 
@@ -104,8 +109,8 @@ class TeacherSampler(TeacherSession):
         texts: list[tuple[Query, str]] = []
         if Ask.RATIONALES in wanted or (later and not mistakes):
             one = wanted.get(Ask.RATIONALES) or Planned(Ask.RATIONALES, 1, (0,), next(iter(wanted.values())).calls, "")
-            asked = list(islice(self.queries(one) or self.requests.plain(), size))
-            texts = await self._ask_all(sampled, asked)
+            asked = self.queries(one) or list(self.requests.plain())
+            texts = await self._ask_all(sampled, asked, size)
         if later and not mistakes:
             sampled.stand_ins = any(prompt_of(self.prompts, ask).shows_mistake for ask in later)
             mistakes = self._stand_ins(texts, size)
@@ -114,7 +119,7 @@ class TeacherSampler(TeacherSession):
                 about = [Query(ask, self.train_by_id[mistake.problem_id]) for mistake in mistakes]
             else:
                 about = list(self._about(ask, mistakes))
-            await self._ask_all(sampled, about[:size])
+            await self._ask_all(sampled, about, size)
         return sampled
 
     def _last_mistakes(self) -> list[Mistake]:
@@ -129,18 +134,26 @@ class TeacherSampler(TeacherSession):
             said = {problem.id: (problem, problem.question) for problem in problems}
         return stand_ins(said.values(), self.prompts.form, self.max_new_tokens)
 
-    async def _ask_all(self, sampled: TeacherSample, queries: Sequence[Query]) -> list[tuple[Query, str]]:
-        """Asks all `queries`. Returns those that were answered, with the replies to both steps joined."""
-        sampled.questions = max(sampled.questions, len({query.problem.id for query in queries}))
-        texts = await gather_all(self._ask_whole(sampled, query) for query in queries)
-        return [(query, text) for query, text in zip(queries, texts, strict=True) if text is not None]
+    async def _ask_all(self, sampled: TeacherSample, queries: Sequence[Query], size: int) -> list[tuple[Query, str]]:
+        """Asks the first `size` requests of `queries`. Returns the queries that were answered, with the replies to both
+        steps joined."""
+        groups = self.requests.groups(queries)[:size]
+        sampled.questions = max(sampled.questions, len({query.problem.id for group in groups for query in group}))
+        answered = await gather_all(self._ask_whole(sampled, group) for group in groups)
+        return [pair for pairs in answered for pair in pairs]
 
-    async def _ask_whole(self, sampled: TeacherSample, query: Query) -> str | None:
-        first = await self._take(sampled, query, 1, self.requests.at_step(query))
-        if first is None or prompt_of(self.prompts, query.ask).then is None:
-            return first
+    async def _ask_whole(self, sampled: TeacherSample, group: Group) -> list[tuple[Query, str]]:
+        first = await self._take(sampled, group[0], 1, self.requests.of_group(group))
+        if first is None:
+            return []
+        if len(group) > 1:
+            parts = zip(group, parts_of_reply(first, len(group)), strict=True)
+            return [(query, part) for query, part in parts if part is not None]
+        (query,) = group
+        if prompt_of(self.prompts, query.ask).then is None:
+            return [(query, first)]
         second = await self._take(sampled, query, 2, self.requests.at_step(query, first))
-        return first if second is None else joined_reply(first, second)
+        return [(query, first if second is None else joined_reply(first, second))]
 
     async def _take(self, sampled: TeacherSample, query: Query, step: int, request: TeacherRequest) -> str | None:
         outcome = await self.ask(request, first=query.ask is Ask.RATIONALES)

@@ -212,7 +212,8 @@ def _report(subject: _Subject, sampled: TeacherSample, learnt: Paces, before: fl
     endpoints = {ask: endpoints_of(subject.recipe, ask) for ask in Ask}
     for planned in subject.planned:
         known = sampler.known(planned, subject.journal)
-        uses: dict[str, Use] = sampled.uses.get((planned.ask, planned.step), {}) | known
+        taken: dict[str, Use] = {} if planned.again else sampled.uses.get((planned.ask, planned.step), {})
+        uses = taken | known
         size = call_size(planned, sampler.requests, sampler.data, sampler.max_new_tokens, uses.values())
         rows.append(CallEstimate(planned, size, rates_of(endpoints[planned.ask]), tuple(known.values())))
     estimated = Estimate(tuple(rows))

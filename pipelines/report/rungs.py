@@ -37,8 +37,10 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class RungRow:
-    """One rung over all rounds. `beyond` are questions that the budget did not reach; `again` of the others were asked
-    in the next exam, `right` of those were right then. `before` and `after` are their shares of right attempts. Dollars
+    """One rung over all rounds.
+
+    `beyond` are questions that no help reached, for the budget or a failure; `again` of the others were asked in the
+    next exam, and `right` of those were right then. `before` and `after` are their shares of right attempts. Dollars
     are None without a price."""
 
     name: str

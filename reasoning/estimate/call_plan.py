@@ -12,7 +12,7 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.learning import LearningSection
@@ -47,17 +47,21 @@ class Calls:
 @dataclass(frozen=True, slots=True)
 class Planned:
     """Calls of one kind: the first or second `step` of a prompt, in `rounds` (none where the run has no rounds).
-    `basis` says how their number is known."""
+    `basis` says how their number is known. Each is for `together` questions; `again` are those of them whose part of
+    such a reply could not be read."""
 
     ask: Ask
     step: int
     rounds: tuple[int, ...]
     calls: Calls
     basis: str
+    together: int = 1
+    again: bool = False
 
     @property
     def label(self) -> str:
         what = f"{self.ask}{', second request' if self.step == 2 else ''}"
+        what += f", {self.together} a request" if self.together > 1 else ", again alone" if self.again else ""
         if not self.rounds:
             return what
         first, last = self.rounds[0], self.rounds[-1]
@@ -111,8 +115,9 @@ def run_plan(
     planned: list[Planned] = []
     asked = {record.round for record in done if record.phase is Phase.FEEDBACK}
     if 0 not in asked:
-        calls = Calls.of(min(learning.first_questions, train) * learning.first_rationales)
-        planned += _steps(prompts, Ask.RATIONALES, (0,), calls, "exact")
+        questions = Calls.of(min(learning.first_questions, train))
+        shared = learning.first_rationales, learning.per_request
+        planned += _steps(prompts, Ask.RATIONALES, (0,), questions, "exact", *shared)
     if learning.ladder is not None:
         return planned + ladder_plan(learning, prompts, train, done, found)
     sat = {record.round: record.metrics for record in done if record.phase is Phase.EXAM}
@@ -123,10 +128,9 @@ def run_plan(
         planned += _after_exam(learning, prompts, (round,), mistakes, once, "exact")
     rounds = tuple(round for round in ahead if round not in sat)
     if rounds:
-        questions = min(learning.exam.questions or train, train) * len(rounds)
-        most = questions * mistakes_shown(learning)
-        mistakes = Calls(0, questions * found.mistakes, most)
-        once = Calls(0, questions * found.questions, questions)
+        every = min(learning.exam.questions or train, train) * len(rounds)
+        mistakes = Calls(0, every * found.mistakes, every * mistakes_shown(learning))
+        once = Calls(0, every * found.questions, every)
         planned += _after_exam(learning, prompts, rounds, mistakes, once, found.basis)
     return [one for one in planned if one.calls.most]
 
@@ -170,9 +174,11 @@ def _rungs(
     plain, tailored, practising = counts
     planned = []
     if ladder.plain:
-        planned += _steps(prompts, Ask.RATIONALES, rounds, plain.times(learning.first_rationales), basis)
+        shared = learning.first_rationales, learning.per_request
+        planned += _steps(prompts, Ask.RATIONALES, rounds, plain, basis, *shared)
     if ladder.tailored:
-        planned += _steps(prompts, Ask.FEEDBACK, rounds, tailored.times(learning.rationales_per_mistake), basis)
+        shared = learning.rationales_per_mistake, learning.per_request
+        planned += _steps(prompts, Ask.FEEDBACK, rounds, tailored, basis, *shared)
     if new is not None and ladder.new_questions:
         planned += _steps(prompts, Ask.NEW_QUESTIONS, rounds, practising, basis)
         proposed = practising.times(new.per_mistake * new.answers)
@@ -193,7 +199,8 @@ def _after_exam(
     # Feedback that does not show the mistake is one request for all mistakes of a question.
     answered = mistakes if prompts.feedback.shows_mistake else questions
     told = basis if answered.exact or basis != "exact" else "a question each, or fewer"
-    planned = _steps(prompts, Ask.FEEDBACK, rounds, answered.times(learning.rationales_per_mistake), told)
+    shared = learning.rationales_per_mistake, learning.per_request
+    planned = _steps(prompts, Ask.FEEDBACK, rounds, answered, told, *shared)
     new = learning.new_questions
     if new is not None:
         planned += _steps(prompts, Ask.NEW_QUESTIONS, rounds, mistakes, basis)
@@ -203,6 +210,24 @@ def _after_exam(
     return planned
 
 
-def _steps(prompts: RunPrompts, ask: Ask, rounds: tuple[int, ...], calls: Calls, basis: str) -> list[Planned]:
-    twice = prompt_of(prompts, ask).then is not None
-    return [Planned(ask, step, rounds, calls, basis) for step in ((1, 2) if twice else (1,))]
+def _steps(
+    prompts: RunPrompts,
+    ask: Ask,
+    rounds: tuple[int, ...],
+    questions: Calls,
+    basis: str,
+    samples: int = 1,
+    per_request: int = 1,
+) -> list[Planned]:
+    """The calls for `samples` answers to each of so many questions, `per_request` at a time where the prompt can."""
+    prompt = prompt_of(prompts, ask)
+    if per_request > 1 and prompt.several is not None:
+        shared = Calls(-(-questions.least // per_request), 0.0, -(-questions.most // per_request))
+        shared = replace(shared, expected=float(shared.most) if shared.exact else questions.expected / per_request)
+        alone = Calls(0, 0.0, questions.most).times(samples)
+        return [
+            Planned(ask, 1, rounds, shared.times(samples), basis, per_request),
+            Planned(ask, 1, rounds, alone, "parts that cannot be read", again=True),
+        ]
+    calls = questions.times(samples)
+    return [Planned(ask, step, rounds, calls, basis) for step in ((1, 2) if prompt.then is not None else (1,))]

@@ -37,6 +37,8 @@ def call_size(
         longest = max(len(problem.question.encode("utf-8", "replace")) for problem in every)
         question = "x" * max(_SHORT_QUESTION, _LONGER_QUESTION * longest)
         widest = [Query(planned.ask, Problem("", question, "", typical[0].problem.answer_kind, every[0].split))]
+    if planned.together > 1:
+        return _shared(planned, requests, typical, measured)
     if planned.step == 2:
         reply = "x" * CHARACTERS_A_TOKEN * requests.at_step(typical[0]).max_tokens
     formed = [requests.at_step(query, reply) for query in typical]
@@ -46,6 +48,18 @@ def call_size(
         most_prompt_tokens=fmean(bounds),
         max_tokens=formed[0].max_tokens,
         measured=tuple(use for use in measured if use.prompt_tokens),  # some endpoints do not report usage
+    )
+
+
+def _shared(planned: Planned, requests: RequestBuilder, typical: Sequence[Query], measured: Iterable[Use]) -> CallSize:
+    """The size of calls for several questions each."""
+    groups = [typical[start : start + planned.together] for start in range(0, len(typical), planned.together)]
+    formed = [requests.of_group(tuple(group)) for group in groups]
+    return CallSize(
+        characters=fmean(sum(len(content) for _, content in request.messages) for request in formed),
+        most_prompt_tokens=fmean(most_prompt_tokens(request.messages) for request in formed),
+        max_tokens=max(request.max_tokens for request in formed),
+        measured=tuple(use for use in measured if use.prompt_tokens),
     )
 
 

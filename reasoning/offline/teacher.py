@@ -28,6 +28,7 @@ from reasoning.prompts.headings import (
     one_block,
     read_request,
 )
+from reasoning.prompts.parts import numbered, parts_of
 from reasoning.records import stable_id
 from reasoning.tasks.families import FAMILIES, Family
 from reasoning.tasks.families.family import Worked
@@ -103,9 +104,13 @@ class OfflineTeacher:
 
         A prompt that shows a mistake and asks for new questions gets them instead (`Family.similar`, to the first wrong
         step), in the form that `reasoning.rounds.new_questions.proposals.read_new_questions` reads; each one's answer
-        may err."""
+        may err. Several numbered questions are answered one by one, under their numbers."""
         if read_raw_prompt(content) is not None:
             return self.continue_text(content, n, temperature, seed)
+        parts = [part for _, part in parts_of(content)]
+        if len(parts) > 1 and all(QUESTION_HEADING in part for part in parts):
+            answers = [self.complete(part, n, temperature, seed) for part in parts]
+            return [numbered([answer[sample] for answer in answers]) for sample in range(n)]
         request = read_request(content)
         family = family_of(request.question)
         if family is None:

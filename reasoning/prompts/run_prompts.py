@@ -38,6 +38,12 @@ def run_prompts(recipe: Recipe) -> RunPrompts:
     first = teacher_prompt(teacher.first_prompt, teacher.demonstrations)
     wanted = recipe.learning.new_questions
     new = teacher_prompt(wanted.prompt, count=wanted.per_mistake) if wanted else None
+    if recipe.learning.per_request > 1 and not any(prompt.several for prompt in (first, feedback)):
+        raise PromptError(
+            f"learning.per_request: {recipe.learning.per_request} needs a prompt that asks several questions at once, "
+            "with the keys several and part: teacher.feedback_prompt: tailored_shared, teacher.first_prompt: "
+            "plain_shared"
+        )
     return RunPrompts(form_of(recipe.student), first, feedback, teacher_prompt(PLAIN), new)
 
 

@@ -1,4 +1,4 @@
-"""What a teacher is asked, from prompt files: plainly, tailored to a mistake, or in two steps.
+"""What a teacher is asked, from prompt files: plainly, tailored to a mistake, in two steps, or several at once.
 
 Owns: the messages of each request. How replies are read is in `reasoning.prompts.headings`.
 
@@ -8,6 +8,7 @@ rationale counts as tailored.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,21 +17,51 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from reasoning.prompts.demonstrations import few_shot
 from reasoning.prompts.files import Message, PromptError, checked, fill, places, read_prompt
 from reasoning.prompts.headings import ANSWER_HEADING, REASONING_HEADING, one_block
+from reasoning.prompts.parts import numbered
 from reasoning.records import Mistake, Problem, RationaleSource
 from reasoning.teacher.thinking import split_thinking, with_thinking
 
 _PLACES = {"question", "answer", "mistake", "demonstrations", "count"}
+_SHARED_PLACES = {"parts", "demonstrations"}
+_PART_PLACES = {"question", "answer", "mistake"}
 
 
 class _Keys(BaseModel):
     """A teacher prompt file. `messages` is the request; with `then` there is a second one, in whose place {reply} the
-    first one's reply stands, and whose own reply is the answer. `demonstration` is the form of a few-shot example."""
+    first one's reply stands, and whose own reply is the answer. `demonstration` is the form of a few-shot example.
+    `several` is the request for several questions, in whose place {parts} each of them stands in the form of `part`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     messages: tuple[Message, ...]
     then: tuple[Message, ...] | None = None
     demonstration: str | None = None
+    several: tuple[Message, ...] | None = None
+    part: str | None = None
+
+    @model_validator(mode="after")
+    def _has_parts(self) -> _Keys:
+        if (self.several is None) != (self.part is None):
+            raise ValueError(
+                "several and part belong together: the one says where the parts stand, the other what each is"
+            )
+        if self.several is None or self.part is None:
+            return self
+        if self.then is not None:
+            raise ValueError("a prompt of two steps asks one question at a time: leave out several and part")
+        shared = "".join(message.content for message in self.several)
+        alone = "".join(message.content for message in self.messages)
+        if shared.count("{parts}") != 1:
+            raise ValueError("the place {parts} must be in several, once")
+        for name, text, known in (("several", shared, _SHARED_PLACES), ("part", self.part, _PART_PLACES)):
+            if strange := places(text) - known:
+                named = ", ".join(f"{{{place}}}" for place in sorted(strange))
+                raise ValueError(f"unknown place {named} in {name}; known there: {', '.join(sorted(known))}")
+        if "{question}" not in self.part:
+            raise ValueError("the place {question} must be in part")
+        if ("{mistake}" in self.part) != ("{mistake}" in alone):
+            raise ValueError("the place {mistake} must be in messages and in part, or in neither")
+        return self
 
     @model_validator(mode="after")
     def _is_whole(self) -> _Keys:
@@ -59,6 +90,8 @@ class TeacherPrompt:
     then: tuple[Message, ...] | None = None
     demonstrations: str = ""
     count: int = 1
+    several: tuple[Message, ...] | None = None
+    part: str | None = None
 
     @property
     def shows_mistake(self) -> bool:
@@ -79,20 +112,34 @@ class TeacherPrompt:
             raise ValueError(f"prompt {self.id} asks once")
         return self._filled(self.then, problem, mistake, split_thinking(reply).said.strip())
 
+    def part_of(self, problem: Problem, mistake: Mistake | None) -> str:
+        """One question as it stands among several. Raises `ValueError` for a prompt that asks one at a time."""
+        if self.part is None:
+            raise ValueError(f"prompt {self.id} asks one question at a time")
+        return fill(self.part, **self._values(problem, mistake))
+
+    def together(self, asked: Sequence[tuple[Problem, Mistake | None]]) -> Messages:
+        """One request for several questions. Raises `ValueError` as `part_of` does."""
+        parts = numbered([self.part_of(*one) for one in asked])
+        values = {"parts": parts, "demonstrations": self.demonstrations}
+        return tuple((message.role, fill(message.content, **values)) for message in self.several or ())
+
     def _filled(
         self, messages: tuple[Message, ...], problem: Problem, mistake: Mistake | None, reply: str = ""
     ) -> Messages:
+        values = {**self._values(problem, mistake), "reply": reply}
+        return tuple((message.role, fill(message.content, **values)) for message in messages)
+
+    def _values(self, problem: Problem, mistake: Mistake | None) -> dict[str, str]:
         if self.shows_mistake and mistake is None:
             raise ValueError(f"prompt {self.id} shows a mistake, and none is given")
-        values = {
+        return {
             "question": problem.question.strip(),
             "answer": problem.answer,
             "mistake": one_block(mistake.text) if mistake else "",
-            "reply": reply,
             "demonstrations": self.demonstrations,
             "count": str(self.count),
         }
-        return tuple((message.role, fill(message.content, **values)) for message in messages)
 
 
 def joined_reply(rationale: str, answer: str) -> str:
@@ -111,8 +158,8 @@ def teacher_prompt(
     """The prompt file `name` (of `library/teacher`, or a path). Raises `PromptError`."""
     file = read_prompt(name, "teacher", base)
     keys: _Keys = checked(file, _Keys)
-    text = "".join(message.content for message in (*keys.messages, *(keys.then or ())))
+    text = "".join(message.content for message in (*keys.messages, *(keys.then or ()), *(keys.several or ())))
     if "{demonstrations}" in text and demonstrations is None:
         raise PromptError(f"{file.path}: it shows demonstrations: name their file with teacher.demonstrations")
     examples = few_shot(file.path, keys.demonstration, demonstrations)
-    return TeacherPrompt(file.id, keys.messages, keys.then, examples, count)
+    return TeacherPrompt(file.id, keys.messages, keys.then, examples, count, keys.several, keys.part)

@@ -18,7 +18,7 @@ from reasoning.recipe.training import ObjectiveSection, TrainingSection
 
 # Keys that came after recipes had been used: with these values they are no part of a run's identity, which stays what
 # it was.
-LATER_KEYS: Mapping[str, object] = {"help": "tailored", "ladder": None}
+LATER_KEYS: Mapping[str, object] = {"help": "tailored", "ladder": None, "per_request": 1}
 
 
 class ExamSection(Section):
@@ -178,6 +178,13 @@ class LearningSection(Section):
     )
     rationales_per_mistake: PositiveInt = Field(
         default=1, description="How many rationales the teacher writes about each mistake."
+    )
+    per_request: Annotated[int, Field(ge=1, le=32)] = Field(
+        default=1,
+        description=(
+            "So many questions share a request to the teacher, and its instructions. Needs prompts that can, such as "
+            "`tailored_shared` and `plain_shared`."
+        ),
     )
     rehearsal: Fraction = Field(
         default=1.0, description="The share of earlier questions that later rounds learn again."

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from reasoning.files.user_error import UserError
 from reasoning.files.yaml_text import read_yaml
@@ -131,6 +131,12 @@ class Recipe(RunRecipe):
 
     teacher: TailoredTeacherSection = TailoredTeacherSection()
     learning: LearningSection = LearningSection()
+
+    @model_validator(mode="after")
+    def _thoughts_belong_to_one_question(self) -> Recipe:
+        if self.learning.per_request > 1 and (self.teacher.teaches_thinking or self.teacher.for_first.teaches_thinking):
+            raise ValueError("learning.per_request needs teacher.thinking: drop: a thought is about all its questions")
+        return self
 
     def identity(self) -> dict[str, Any]:
         """What is learnt: seed, task, student, teacher, learning, as plain data. Left out: where the run happens, how

@@ -24,7 +24,7 @@ from reasoning.rounds.directory import ClaimedDirectory, RoundFiles, RunDirector
 from reasoning.rounds.epochs import promote
 from reasoning.rounds.phase_order import PhaseRecord
 from reasoning.rounds.progress import Progress
-from reasoning.rounds.requests import Ask, Query, RequestBuilder, prompt_of
+from reasoning.rounds.requests import Ask, Group, Query, RequestBuilder, prompt_of
 from reasoning.student.sampling import Completion, Sampling
 from reasoning.tasks.loading import TaskData, spec_of
 from reasoning.teacher.calls import Outcome, TeacherFailure, TeacherReply, TeacherRequest
@@ -91,6 +91,16 @@ class TeacherSession(ABC):
         request = self.requests.first(query)
         if request.key not in self.pending:
             self.pending[request.key] = asyncio.create_task(self._ask(request, query))
+        return self.pending[request.key]
+
+    def start_asking_together(self, group: Group) -> asyncio.Task[Outcome]:
+        """Starts (or joins) the teacher's answer to a whole `group`; how it is taken apart is for the caller."""
+        if len(group) == 1:
+            return self.start_asking(group[0])
+        request = self.requests.of_group(group)
+        if request.key not in self.pending:
+            first = group[0].ask is Ask.RATIONALES
+            self.pending[request.key] = asyncio.create_task(self._ask_once(request, first))
         return self.pending[request.key]
 
     async def _ask(self, request: TeacherRequest, query: Query) -> Outcome:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -40,20 +41,52 @@ from reasoning.student.generation import Generator
 from reasoning.student.sampling import Completion, Sampling
 from reasoning.tasks.loading import TaskData, load_problems
 from reasoning.teacher.calls import FailureKind, Outcome, TeacherFailure, TeacherReply, TeacherRequest
+from reasoning.teacher.prices import NANO, Price
 from reasoning.training.fine_tuning import FineTuning, fine_tune
 from reasoning.training.report import FineTuneReport
 
 
-def run_in_process(recipe: Recipe, folder: Path, teacher_tokens: int | None = None) -> tuple[list[PhaseRecord], int]:
-    """Runs `recipe` to its end in the new `folder`. Returns the finished phases and the teacher tokens spent.
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a run may spend on its teacher: `tokens`, prompts and completions together, or `dollars` at a `price`. Round
+    0 may take `first_share` of it (None: as much as any other round), the later rounds the rest in equal parts."""
 
-    `teacher_tokens` limits those tokens (see `InProcessClassroom`)."""
+    tokens: int | None = None
+    dollars: float | None = None
+    price: Price | None = None
+    first_share: float | None = None
+
+    def cost(self, prompt_tokens: int, completion_tokens: int) -> int:
+        """Of one request: tokens, or nanodollars."""
+        if self.price is None:
+            return prompt_tokens + completion_tokens
+        return self.price.cost(prompt_tokens, completion_tokens)
+
+    def up_to(self, round: int, rounds: int) -> float:
+        """What may be spent by the end of `round` of 0..`rounds`."""
+        whole = int(self.dollars * NANO) if self.dollars is not None else self.tokens
+        if whole is None:
+            return float("inf")
+        if self.first_share is None:
+            return whole * (round + 1) // (rounds + 1)
+        return whole * (self.first_share + (1 - self.first_share) * (round / rounds if rounds else 1.0))
+
+
+def run_in_process(
+    recipe: Recipe,
+    folder: Path,
+    allowance: Allowance | None = None,
+    kind: type[InProcessClassroom] | None = None,
+) -> tuple[list[PhaseRecord], InProcessClassroom]:
+    """Runs `recipe` to its end in the new `folder`, with an `allowance` for its teacher. Returns the finished phases
+    and the classroom (of this `kind`), which knows what was spent."""
     disable_progress_bar()
     torch.manual_seed(recipe.seed)
     directory = RunDirectory(folder)
     directory.claim(recipe)
-    classroom = InProcessClassroom(recipe, directory, load_problems(recipe.task, recipe.seed), teacher_tokens)
-    return asyncio.run(run_phases(classroom)), classroom.spent
+    data = load_problems(recipe.task, recipe.seed)
+    classroom = (kind or InProcessClassroom)(recipe, directory, data, allowance)
+    return asyncio.run(run_phases(classroom)), classroom
 
 
 async def run_phases(classroom: InProcessClassroom) -> list[PhaseRecord]:
@@ -72,19 +105,26 @@ async def run_phases(classroom: InProcessClassroom) -> list[PhaseRecord]:
 class InProcessClassroom(Classroom):
     """Asks the offline teacher, samples the student with `transformers`, and trains it, all in this process.
 
-    `teacher_tokens` limits the tokens of the whole run, prompts and completions together. Each round gets an equal
-    share plus what earlier rounds left. A request that would exceed it fails as rate limited. `spent` counts the
-    tokens so far; the limit in force is that of `current_round`."""
+    The allowance of a round is its share, and what earlier rounds left. A request that would exceed it fails as rate
+    limited. `prompt_tokens` and `completion_tokens` count what was spent so far; the limit in force is that of
+    `current_round`."""
 
     def __init__(
-        self, recipe: Recipe, directory: RunDirectory, data: TaskData, teacher_tokens: int | None = None
+        self, recipe: Recipe, directory: RunDirectory, data: TaskData, allowance: Allowance | None = None
     ) -> None:
         super().__init__(recipe, directory, data, run_prompts(recipe), Progress())
         self._teacher: Teacher = OfflineTeacher(recipe.teacher.error_rate, recipe.seed)
-        self._budget = teacher_tokens
+        self._allowance = allowance or Allowance()
         self._student: tuple[str, _PromptBatcher] | None = None
-        self.spent = 0
+        self._cost = 0
+        self.prompt_tokens = 0
+        self.completion_tokens = 0
         self.current_round = 0
+
+    @property
+    def spent(self) -> int:
+        """The teacher's tokens so far."""
+        return self.prompt_tokens + self.completion_tokens
 
     # The teacher
 
@@ -92,11 +132,12 @@ class InProcessClassroom(Classroom):
         content = request.messages[-1][1]
         (text,) = self._teacher.complete(content, 1, request.temperature or 0.0, request.sample)
         asked, answered = count_tokens(content), count_tokens(text)
-        if self._budget is not None:
-            allowed = self._budget * (self.current_round + 1) // (self.recipe.learning.rounds + 1)
-            if self.spent + asked + answered > allowed:
-                return TeacherFailure(request.key, FailureKind.RATE_LIMITED, "the budget of this round is spent", 0)
-        self.spent += asked + answered
+        cost = self._allowance.cost(asked, answered)
+        if self._cost + cost > self._allowance.up_to(self.current_round, self.recipe.learning.rounds):
+            return TeacherFailure(request.key, FailureKind.RATE_LIMITED, "the budget of this round is spent", 0)
+        self._cost += cost
+        self.prompt_tokens += asked
+        self.completion_tokens += answered
         return TeacherReply(request.key, text, "stop", asked, answered, request.model)
 
     # The student

@@ -57,7 +57,7 @@ async def exam(classroom: Classroom, round: int) -> Metrics:
     classroom.progress.begin(round, Phase.EXAM, len(problems))
     answering = await classroom.student_at(round - 1)
     attempts = _logged_attempts(files, learning.exam.samples)
-    asking = AskingAhead(classroom, round)
+    asking = AskingAhead(classroom, round, problems)
 
     def take(problem: Problem) -> None:
         graded = attempts[problem.id]

@@ -5,6 +5,8 @@ and samples these. That both read them here is why a reply that the estimate has
 
 Invariants
 - The same records and recipe give the same requests, with the same keys in the journal.
+- Several questions share a request where the recipe wants it and their prompt can (`Group`); its key is a hash of all
+  of them.
 - Samples of one question differ in their number alone. Feedback that does not show the mistake is a further sample of
   the bare question in each round, after those of round 0.
 """
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reasoning.grading.mistakes import mistakes_of
+from reasoning.prompts.parts import has_heading
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.prompts.teacher_prompts import Messages, TeacherPrompt
 from reasoning.recipe.tailored import Recipe
@@ -53,6 +56,9 @@ class Query:
     sample: int = 0
 
 
+Group = tuple[Query, ...]  # what is asked in one request
+
+
 @dataclass(frozen=True, slots=True)
 class RequestBuilder:
     """The requests of one run: its recipe, its prompts and its training questions, and nothing else, decide them."""
@@ -69,7 +75,7 @@ class RequestBuilder:
         were admitted. Of Fine-tune-CoT, round 0 is the collection. The second request of a prompt with two steps
         follows from the reply to the first (`second`)."""
         queries = [*self.queries_of(round, mistakes), *(q for one in new_problems for q in self.answers_to(one))]
-        return list({request.key: request for request in map(self.first, queries)}.values())
+        return list({request.key: request for request in map(self.of_group, self.groups(queries))}.values())
 
     def queries_of(self, round: int, mistakes: Sequence[Mistake] = ()) -> list[Query]:
         """What `round` asks before any new question is known: plain rationales in round 0; later, feedback on
@@ -115,6 +121,26 @@ class RequestBuilder:
         prompt = prompt_of(self.prompts, query.ask)
         return self._request(query, prompt.first(query.problem, self._shown(query)), prompt.count)
 
+    def groups(self, queries: Iterable[Query]) -> list[Group]:
+        """`queries` as they are asked: `per_request` at a time where their prompt can, each request once."""
+        grouping = Grouping(self)
+        full = [group for query in queries for group in grouping.add(query)]
+        return [*full, *grouping.rest()]
+
+    def of_group(self, group: Group) -> TeacherRequest:
+        """The one request for all queries of `group`."""
+        if len(group) == 1:
+            return self.first(group[0])
+        messages = prompt_of(self.prompts, group[0].ask).together([(q.problem, self._shown(q)) for q in group])
+        return self._request(group[0], messages, len(group))
+
+    def can_share(self, query: Query) -> bool:
+        """Whether `query` may be one of several in a request."""
+        prompt = prompt_of(self.prompts, query.ask)
+        if self.recipe.learning.per_request == 1 or prompt.several is None:
+            return False
+        return not has_heading(prompt.part_of(query.problem, self._shown(query)))
+
     def second(self, query: Query, reply: str) -> TeacherRequest:
         """The second request of a prompt with two steps, after the `reply` to the first."""
         prompt = prompt_of(self.prompts, query.ask)
@@ -135,6 +161,33 @@ class RequestBuilder:
             sample=query.sample,
             parameters=section.request_parameters(),
         )
+
+
+class Grouping:
+    """Puts queries into groups as they come: the same queries in the same order give the same groups, and one that is
+    full does not change. Queries of one kind and sample go together; two with the same request are one."""
+
+    def __init__(self, requests: RequestBuilder) -> None:
+        self._requests = requests
+        self._size = requests.recipe.learning.per_request
+        self._open: dict[tuple[Ask, int], list[Query]] = {}
+        self._seen: set[str] = set()
+
+    def add(self, query: Query) -> list[Group]:
+        """The group that `query` makes full, if it does."""
+        if not self._requests.can_share(query):
+            return [(query,)]
+        key = self._requests.first(query).key
+        if key in self._seen:
+            return []
+        self._seen.add(key)
+        group = self._open.setdefault((query.ask, query.sample), [])
+        group.append(query)
+        return [tuple(self._open.pop((query.ask, query.sample)))] if len(group) == self._size else []
+
+    def rest(self) -> list[Group]:
+        """The groups that did not get full."""
+        return [tuple(group) for group in self._open.values()]
 
 
 def shown_mistakes(attempts: Iterable[Attempt], at_most: int) -> list[Mistake]:

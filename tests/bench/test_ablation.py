@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.ablation import ARMS, Cell, plot, table
+from bench.ablation import ARMS, Budget, Cell, finished, keep, plot, table, tokens_a_rationale
 from reasoning.files.tables import read_table
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.records import Rationale
-from reasoning.rounds.in_process import run_in_process
+from reasoning.rounds.in_process import Allowance, run_in_process
+from reasoning.teacher.prices import Price
 
 SMALL = """
 task: {name: coin_flip, train: 40, validation: 4, test: 6}
@@ -27,46 +28,68 @@ learning:
 
 @pytest.mark.training
 def test_a_loop_in_one_process_spends_its_budget_round_by_round(tmp_path: Path) -> None:
-    records, spent = run_in_process(parse_recipe(SMALL, "small"), tmp_path / "run", teacher_tokens=4_000)
+    records, classroom = run_in_process(parse_recipe(SMALL, "small"), tmp_path / "run", Allowance(4_000))
+    spent = classroom.spent
     assert [record.phase for record in records][:4] == ["feedback", "select", "train", "evaluate"] and len(records) == 9
     first = next(record.metrics for record in records if record.phase == "feedback" and record.round == 0)
     assert 1_800 < float(first["teacher_tokens_total"]) <= 2_000 < spent <= 4_000
     assert first["failed"] == 40 - len(read_table(tmp_path / "run" / "round-000" / "rationales.parquet", Rationale))
-    again, spent_again = run_in_process(parse_recipe(SMALL, "small"), tmp_path / "again", teacher_tokens=4_000)
-    assert spent_again == spent and [r.metrics.get("lm_loss_last") for r in again] == [
+    again, other = run_in_process(parse_recipe(SMALL, "small"), tmp_path / "again", Allowance(4_000))
+    assert other.spent == spent and [r.metrics.get("lm_loss_last") for r in again] == [
         record.metrics.get("lm_loss_last") for record in records
     ]
 
 
+def test_an_allowance_is_tokens_or_dollars_in_the_shares_of_its_rounds() -> None:
+    tokens, price = Allowance(900), Price(1.0, 4.0)
+    assert [tokens.up_to(round, 2) for round in (0, 1, 2)] == [300, 600, 900] and tokens.cost(10, 5) == 15
+    dollars = Allowance(dollars=0.002, price=price, first_share=0.5)
+    assert [dollars.up_to(round, 2) for round in (0, 1, 2)] == [1_000_000, 1_500_000, 2_000_000]
+    assert dollars.cost(100, 50) == 300_000  # nanodollars
+    assert Allowance(dollars=0.002, price=price, first_share=1.0).up_to(0, 2) == 2_000_000
+
+
 def test_every_arm_is_a_recipe_that_differs_in_what_it_says() -> None:
     recipes = {arm.name: arm.recipe(3) for arm in ARMS}
-    assert len({recipe.fingerprint() for recipe in recipes.values()}) == len(ARMS) == 8
+    same = {"plain-missed", "plain-random"}  # which questions are asked is no key of a recipe
+    assert len({recipe.fingerprint() for recipe in recipes.values()}) == len(ARMS) - 1
+    assert len({recipes[name].fingerprint() for name in same}) == 1
     assert {recipe.seed for recipe in recipes.values()} == {3}
     assert recipes["label-only"].student.prompt == "label"
-    assert [recipes[f"fine-tune-cot-{d}"].learning.first_rationales for d in (1, 8)] == [1, 8]
-    assert recipes["neither"].teacher.feedback_prompt == recipes["no-feedback"].teacher.feedback_prompt == "plain"
-    assert not recipes["neither"].learning.self_reflection and recipes["tailored"].learning.self_reflection
+    assert [recipes[f"fine-tune-cot-{d}"].learning.first_rationales for d in (1, 4)] == [1, 4]
+    assert recipes["paper-a"].learning.self_reflection and not recipes["tailored-once"].learning.self_reflection
     assert recipes["new-questions"].learning.new_questions is not None
+    assert recipes["ladder-shared"].learning.per_request == 4 and recipes["ladder"].learning.help == "ladder"
 
 
 def cell(arm: str, seed: int, accuracy: float) -> Cell:
-    return Cell(arm, seed, (0.1, accuracy), 300, 100, 10, 1000, 5, 0, 1.0)
+    return Cell(arm, seed, (0.1, accuracy), 300, 60, 10, 10, 0, 500, 1000, 5, 0, 1.0)
+
+
+BUDGET = Budget(0.02)
 
 
 def test_the_table_compares_seed_by_seed(tmp_path: Path) -> None:
-    cells = [cell("tailored", 0, 0.5), cell("tailored", 1, 0.7), cell("neither", 0, 0.4), cell("neither", 1, 0.6)]
-    arms = [arm for arm in ARMS if arm.name in ("tailored", "neither")]
-    rows = {line.split("|")[1].strip(): line for line in table(arms, cells).splitlines()[2:]}
-    assert "| 2 | 50.0 |" in rows["neither"] and "| -10.0 | -10.0 – -10.0 |" in rows["neither"]
-    assert "| 2 | 60.0 |" in rows["tailored"] and "| – | – |" in rows["tailored"]
+    values = [("fine-tune-cot-1", 0, 0.5), ("fine-tune-cot-1", 1, 0.7), ("ladder", 0, 0.4), ("ladder", 1, 0.6)]
+    cells = [cell(*value) for value in values]
+    arms = [arm for arm in ARMS if arm.name in ("fine-tune-cot-1", "ladder")]
+    rows = {line.split("|")[1].strip(): line for line in table(arms, cells, BUDGET).splitlines()[2:]}
+    assert "| 2 | 50.0 |" in rows["ladder"] and "| -10.0 | -10.0 – -10.0 | 0.0001 | 70 |" in rows["ladder"]
+    assert "| 2 | 60.0 |" in rows["fine-tune-cot-1"] and "| – | – |" in rows["fine-tune-cot-1"]
     plot(arms, cells, tmp_path / "plot.svg")
     assert (tmp_path / "plot.svg").read_text().lstrip().startswith("<?xml")
 
 
-def test_cells_of_another_budget_are_not_mixed_in(tmp_path: Path) -> None:
-    from bench.ablation import finished, keep
+def test_cells_of_several_budgets_lie_side_by_side_and_are_not_mixed(tmp_path: Path) -> None:
+    keep(cell("ladder", 0, 0.5), tmp_path, BUDGET)
+    keep(cell("ladder", 0, 0.9), tmp_path, Budget(None, 2_000))
+    assert finished(tmp_path, BUDGET) == {("ladder", 0): cell("ladder", 0, 0.5)}
+    assert finished(tmp_path, Budget(None, 2_000))["ladder", 0].accuracy[-1] == 0.9
+    assert finished(tmp_path, Budget(0.02, price=(1.0, 0.1, 8.0))) == {}
 
-    keep(cell("tailored", 0, 0.5), tmp_path, 1_000)
-    assert finished(tmp_path, 1_000) == {("tailored", 0): cell("tailored", 0, 0.5)}
-    with pytest.raises(SystemExit, match="another --folder"):
-        finished(tmp_path, 2_000)
+
+def test_sharing_a_request_costs_less_for_each_rationale() -> None:
+    lines = [line.split("|")[1:-1] for line in tokens_a_rationale((1, 4), 24).splitlines()[2:]]
+    in_all = {(row[0].strip(" `"), int(row[1])): int(row[4]) for row in lines}
+    assert in_all["tailored_shared", 4] < 0.85 * in_all["tailored_shared", 1]
+    assert in_all["plain_shared", 4] < 0.85 * in_all["plain", 1] < in_all["tailored", 1]

@@ -71,7 +71,9 @@ async def help_by_the_ladder(classroom: TeacherSession, round: int) -> Helped:
     history, found = history_before(classroom, round), standings(classroom, round)
     own = _own(classroom, round, found, ladder)
     by_id = {one.problem.id: one for one in found}
-    waiting = in_order(Candidate(one.problem, one.rung, one.results) for one in found if one.rung in ASKED)
+    waiting = [Candidate(one.problem, one.rung, one.results) for one in found if one.rung in ASKED]
+    if ladder.has_budget:  # without, the order is that of the exam, in which requests went out already
+        waiting = in_order(waiting)
     planned = [(one, queries_for(classroom, by_id[one.problem.id], history)) for one in waiting]
     classroom.progress.begin(round, Phase.FEEDBACK, sum(len(queries) for _, queries in planned))
     budget = budget_of_a_round(classroom.recipe, _longest_told(classroom, round))
@@ -108,8 +110,9 @@ async def _spend(
         queries = [query for _, asked in now for query in asked]
         answers = await ask_rationales(classroom, round, queries, [query.sample for query in queries])
         for answer in answers:
-            if isinstance(answer.outcome, TeacherReply):
-                budget.book(classroom.requests.first(answer.query), answer.outcome)
+            request = classroom.requests.first(answer.query)
+            if answer.prompt_tokens or answer.completion_tokens:
+                budget.book(request, answer.prompt_tokens, answer.completion_tokens)
         told += answers
         reached |= {one.problem.id for one, _ in now}
     return told, reached
@@ -175,8 +178,8 @@ class _Shares:
 def _help(
     one: Standing, round: int, answers: Sequence[Told], helped: Helped, kept: Mapping[str, int], shares: _Shares
 ) -> Help:
-    replies = [answer.outcome for answer in answers if isinstance(answer.outcome, TeacherReply)]
-    reached = one.problem.id in helped.reached
+    answered = any(isinstance(answer.outcome, TeacherReply) for answer in answers)
+    reached = one.problem.id in helped.reached and (answered or one.rung is Rung.NEW_QUESTIONS)
     shared = shares.next() if one.rung is Rung.NEW_QUESTIONS and reached else (0, 0)
     return Help(
         problem_id=one.problem.id,
@@ -186,6 +189,6 @@ def _help(
         attempts=one.results[-1].attempts,
         reached=reached or one.rung not in ASKED,
         kept=sum(answer.kept for answer in answers) + kept.get(one.problem.id, 0),
-        prompt_tokens=sum(reply.prompt_tokens for reply in replies) + shared[0],
-        completion_tokens=sum(reply.completion_tokens for reply in replies) + shared[1],
+        prompt_tokens=sum(answer.prompt_tokens for answer in answers) + shared[0],
+        completion_tokens=sum(answer.completion_tokens for answer in answers) + shared[1],
     )

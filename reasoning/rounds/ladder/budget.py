@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.teacher import TeacherSection
-from reasoning.teacher.calls import TeacherReply, TeacherRequest
+from reasoning.teacher.calls import TeacherRequest
 from reasoning.teacher.prices import NANO, Price
 
 CHARACTERS_A_TOKEN = 3  # before the first reply: on the safe side for prose
@@ -58,14 +58,14 @@ class Budget:
             total += self._cost(request, int(prompt + 0.5), int(reply + 0.5))
         return total
 
-    def book(self, request: TeacherRequest, reply: TeacherReply) -> None:
-        """Counts what a reply took."""
+    def book(self, request: TeacherRequest, prompt_tokens: int, completion_tokens: int) -> None:
+        """Counts what the answer to `request` took."""
         if not self._measured:
             self._measured, self._prompt_rate, self.reply_tokens = True, 0.0, 0.0
         characters = sum(len(content) for _, content in request.messages)
-        self._prompt_rate = max(self._prompt_rate, reply.prompt_tokens / max(characters, 1))
-        self.reply_tokens = max(self.reply_tokens, reply.completion_tokens)
-        self.spent += self._cost(request, reply.prompt_tokens, reply.completion_tokens)
+        self._prompt_rate = max(self._prompt_rate, prompt_tokens / max(characters, 1))
+        self.reply_tokens = max(self.reply_tokens, completion_tokens)
+        self.spent += self._cost(request, prompt_tokens, completion_tokens)
 
     def _cost(self, request: TeacherRequest, prompt_tokens: int, completion_tokens: int) -> int:
         if self.prices is None:

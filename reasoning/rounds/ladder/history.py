@@ -21,9 +21,9 @@ from reasoning.rounds.ladder.policy import Known, Result, Rung, is_solved, rung_
 
 @dataclass(frozen=True, slots=True)
 class Help:
-    """What one question got after one exam: on which `rung`, how many of its attempts had been right, whether its turn
-    came (`reached` False: the round's budget was spent before), how many rationales were kept, and the teacher's
-    tokens."""
+    """What one question got after one exam: on which `rung`, how many of its attempts had been right, whether help
+    `reached` it (False: the round's budget was spent before, or the teacher failed), how many rationales were kept, and
+    the teacher's tokens."""
 
     problem_id: str
     round: int

@@ -128,3 +128,21 @@ def test_a_ladder_is_a_range_before_its_exam_and_exact_after_it() -> None:
     now = [one for one in run_plan(budgeted, prompts, 60, done, missed(budgeted, done)) if one.rounds == (1,)]
     assert counted(now) == [(Ask.RATIONALES, 1, 0, 4.0, 4), (Ask.FEEDBACK, 1, 0, 6.0, 6)]
     assert now[0].basis == "as far as the budget reaches"
+
+
+def test_questions_that_share_a_request_are_fewer_calls_and_some_may_come_again() -> None:
+    learning, prompts = made(
+        "{learning: {rounds: 1, first_questions: 10, per_request: 4, first_rationales: 2, exam: {questions: 12}}, "
+        "teacher: {first_prompt: plain_shared, feedback_prompt: tailored_shared}}"
+    )
+    planned = run_plan(learning, prompts, 60, [], missed(learning, []))
+    assert counted(planned) == [
+        (Ask.RATIONALES, 1, 6, 6.0, 6),  # 2 x (4 + 4 + 2)
+        (Ask.RATIONALES, 1, 0, 0.0, 20),
+        (Ask.FEEDBACK, 1, 0, 1.5, 3),
+        (Ask.FEEDBACK, 1, 0, 0.0, 12),
+    ]
+    assert [one.label for one in planned[:2]] == [
+        "round 0: rationales, 4 a request",
+        "round 0: rationales, again alone",
+    ]

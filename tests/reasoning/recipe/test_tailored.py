@@ -109,6 +109,8 @@ def test_a_recipe_survives_its_yaml() -> None:
         ("teacher: {thinking: keep}", False),
         ("learning: {help: tailored}", True),
         ("learning: {help: ladder}", False),
+        ("learning: {per_request: 1}", True),
+        ("learning: {per_request: 4}", False),
         ("seed: 1", False),
         ("learning: {rehearsal: 0.5}", False),
         ("student: {model: some/other}", False),

@@ -40,7 +40,7 @@ def test_an_api_is_asked_at_its_address_for_its_price() -> None:
     (endpoint,) = settings.endpoints
     assert (endpoint.name, endpoint.base_url, endpoint.api_key_env) == (OPENAI_API, OPENAI_API, "KEY")
     assert (endpoint.tokens_per_minute, endpoint.max_in_flight) == (1000, 7)
-    assert endpoint.price == Price(0.15, 0.60, 0.5)
+    assert endpoint.price == Price(0.15, 0.60, 0.5, cached=0.075)
     assert (settings.name, settings.run, settings.max_cost) == (OPENAI_API, "mine", 1.5)
 
 

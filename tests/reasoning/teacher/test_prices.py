@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasoning.teacher.prices import NANO, Price, PriceError, dollars, load_prices, most_prompt_tokens, price_of
+from reasoning.teacher.prices import (
+    NANO,
+    Price,
+    PriceError,
+    Tokens,
+    dollars,
+    load_prices,
+    most_prompt_tokens,
+    price_of,
+    shipped_prices,
+)
 
 prices = st.builds(Price, st.floats(0, 1000), st.floats(0, 1000), st.floats(0, 1))
 tokens = st.integers(0, 10_000_000)
@@ -92,7 +102,7 @@ def test_a_model_has_its_price_under_every_name_of_a_version(model: str, known_a
 
 def test_the_table_that_comes_with_tailor_can_be_read() -> None:
     table = load_prices()
-    assert price_of("gpt-4o-mini", table) == Price(0.15, 0.60, 0.5)
+    assert price_of("gpt-4o-mini", table) == Price(0.15, 0.60, 0.5, cached=0.075)
     assert all(price.input <= price.output and 0 < price.batch_share <= 1 for price in table.values())
 
 
@@ -128,3 +138,13 @@ def test_a_table_that_is_wrong_is_named_with_what_would_be_right(content: str, s
 def test_a_table_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(PriceError, match=r"absent\.yaml: cannot be read"):
         load_prices(tmp_path / "absent.yaml")
+
+
+def test_cached_input_of_the_shipped_table_costs_less_and_is_booked_so() -> None:
+    discounts = {model: price for model, price in shipped_prices().items() if price.cached is not None}
+    assert {"gpt-4o-mini", "gpt-5", "claude-sonnet-4"} <= set(discounts)
+    for price in discounts.values():
+        assert 0 < (price.cached or 0) <= price.input / 2
+        assert price.cost_of(Tokens(2_000, 10, cached=1_500)) < price.cost_of(Tokens(2_000, 10))
+    mini = discounts["gpt-4o-mini"]
+    assert mini.cost_of(Tokens(2_000, 100, cached=1_024)) == 976 * 150 + 1_024 * 75 + 100 * 600  # nanodollars

@@ -8,7 +8,7 @@ import pytest
 
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.rounds.ladder.budget import Budget, budget_of_a_round
-from reasoning.teacher.calls import TeacherReply, TeacherRequest
+from reasoning.teacher.calls import TeacherRequest
 from reasoning.teacher.prices import Price
 
 
@@ -24,7 +24,7 @@ def spend(budget: Budget, requests: list[TeacherRequest], rng: random.Random) ->
             break
         now, requests = requests[:count], requests[count:]
         for one in now:
-            budget.book(one, TeacherReply(one.key, "x", "stop", 100, rng.randint(60, 90), "m"))
+            budget.book(one, 100, rng.randint(60, 90))
         sent += now
     return sent
 
@@ -49,7 +49,7 @@ def test_no_limit_and_no_room() -> None:
 
 def test_dollars_are_counted_at_the_price_of_each_teacher() -> None:
     budget = Budget(1_000_000, {("t", "m"): Price(1.0, 4.0)})
-    budget.book(request(0), TeacherReply("k", "x", "stop", 100, 50, "m"))
+    budget.book(request(0), 100, 50)
     assert budget.spent == 300_000  # nanodollars
     assert budget.fitting([[request(n)] for n in range(1, 9)]) == 2
 
