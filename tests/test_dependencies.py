@@ -24,7 +24,7 @@ OTHERS = ("bench", "tests")
 
 PROGRAMS = {"pytest-timeout", "pytest-xdist", "ruff", "mypy", "types-pyyaml", "setuptools"}  # used, but by no import
 # A peer that is measured in an environment of its own.
-NOT_OURS = {"bench/curator_peer.py"}
+NOT_OURS = {"bench/teacher/curator_peer.py"}
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]

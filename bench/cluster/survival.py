@@ -1,6 +1,6 @@
 """What it costs a run to be able to go on: the same run with and without snapshots and looks at its health.
 
-    python -m bench.survival [--pairs 3] [--recipe recipes/quickstart.yaml]
+    python -m bench.cluster.survival [--pairs 3] [--recipe recipes/quickstart.yaml]
 
 With: as on a cluster whose runs are on a network's disk. The journal lies elsewhere and is copied at every phase and
 every minute, a lease is renewed, training leaves a checkpoint after each pass, the samplers and their nodes are looked
@@ -25,7 +25,7 @@ from typing import Any, cast
 
 import psutil
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LOOK_S = 0.5
 NEVER_S = 1e9
 RECIPE = """
@@ -89,7 +89,7 @@ def one_run(kind: str, recipe: Path, storage: Path) -> None:
     from reasoning.recipe.tailored import load_recipe
 
     HOOKS[kind]()
-    environment = {"worker_process_setup_hook": f"bench.survival.{HOOKS[kind].__name__}"}
+    environment = {"worker_process_setup_hook": f"bench.cluster.survival.{HOOKS[kind].__name__}"}
     ray.init(
         address="local", labels=LOCAL, include_dashboard=False, log_to_driver=False, runtime_env=environment,
         object_store_memory=256 * 1024**2,
@@ -132,7 +132,17 @@ class CpuTime(threading.Thread):
 def measured(kind: str, recipe: Path) -> tuple[float, float]:
     """Wall-clock and CPU seconds of one run in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="survival-") as folder:
-        command = [sys.executable, "-m", "bench.survival", "--one", kind, "--recipe", str(recipe), "--storage", folder]
+        command = [
+            sys.executable,
+            "-m",
+            "bench.cluster.survival",
+            "--one",
+            kind,
+            "--recipe",
+            str(recipe),
+            "--storage",
+            folder,
+        ]
         environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
         environment |= {"PYTHONPATH": str(ROOT), "TAILOR_LOCAL": str(Path(folder) / "local")}
         run = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)

@@ -1,7 +1,7 @@
 """A peer for the speed of asking teachers: `bespokelabs-curator`, on the same questions to the same server.
 
-    python bench/curator_peer.py --base-url http://127.0.0.1:8000/v1 [--model m] [--requests 2000] [--in-flight 256]
-                                 [--backend openai|litellm]
+    python bench/teacher/curator_peer.py --base-url http://127.0.0.1:8000/v1 [--model m] [--requests 2000]
+                                         [--in-flight 256] [--backend openai|litellm]
 
 It runs by itself in an environment with `bespokelabs-curator`, which pins packages that this project has newer, so it
 imports nothing of the project. It asks distinct one-message questions (temperature 0.7, at most 64 tokens) and prints

@@ -1,7 +1,7 @@
 """How much of what a provider permits the teacher pool uses, and how often it is refused.
 
-    python -m bench.teacher_limits            # every case, 120 s each
-    python -m bench.teacher_limits --case tokens --seconds 60
+    python -m bench.teacher.limits            # every case, 120 s each
+    python -m bench.teacher.limits --case tokens --seconds 60
 
 A provider (`serve.provider.server`, in a process of its own) permits R requests or T tokens a minute; the pool has
 more to ask than that. After `--warm-up` seconds, in which the buckets run in and the estimate of tokens is learnt, a

@@ -1,6 +1,6 @@
 """What of a run's processes is full first, at many samplers and many teacher requests a second.
 
-    python -m bench.at_scale [--samplers 256] [--rates 250,500,1000,2000] [--seconds 15] [--workers 4]
+    python -m bench.cluster.at_scale [--samplers 256] [--rates 250,500,1000,2000] [--seconds 15] [--workers 4]
 
 Real: the pool of samplers and the pool of teacher workers in one process, as in a coordinator; journal, limiter and
 teacher workers in theirs, with all they do. Simulated: the students (a few processes stand for all the samplers, and
