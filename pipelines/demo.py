@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 
 from rich.console import Console
 
@@ -20,8 +21,8 @@ RECIPE = resource("recipes", "quickstart.yaml")
 QUESTIONS = 3
 
 
-def demo(console: Console) -> None:
-    """Runs the quickstart recipe, serves the best student and asks it questions it was never taught."""
+def demo(console: Console, path: Path = RECIPE) -> None:
+    """Runs the recipe at `path`, serves the best student and asks it questions it was never taught."""
     import openai
     from ray import serve as ray_serve
 
@@ -33,8 +34,8 @@ def demo(console: Console) -> None:
     from serve.student import deploy_student
 
     started = time.monotonic()
-    recipe = load_recipe(RECIPE)
-    finished = run(recipe, str(RECIPE), console)
+    recipe = load_recipe(path)
+    finished = run(recipe, str(path), console)
     graduate = graduate_of(finished.directory, None)
     console.print(f"\nServing the student of round {graduate.round} with Ray Serve ...", soft_wrap=True)
     form = finished.directory.form()

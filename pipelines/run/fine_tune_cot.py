@@ -15,6 +15,7 @@ from actors.ray_api.machines.capacity import Capacity
 from actors.watching.logs import here
 from pipelines.report.fine_tune_cot import write_cot_report
 from pipelines.report.tables import degrees_table
+from pipelines.run.checks.gguf_check import gguf_faults
 from pipelines.run.checks.student_files import PreflightFault
 from pipelines.run.cluster import capacity, connect
 from pipelines.run.coordination import account, announce, coordinate
@@ -70,6 +71,8 @@ def run(recipe: FineTuneCotRecipe, origin: str, console: Console, probe: bool = 
 
 def fitted(recipe: FineTuneCotRecipe) -> FineTuneCotRecipe:
     """`recipe` with answers no longer than its student's context, where that is known."""
+    if any(gguf_faults(recipe.student, [])):
+        return recipe  # the check says what is wrong with the file
     try:
         return recipe.within(context_of(recipe.student.source))
     except (OSError, ValueError):

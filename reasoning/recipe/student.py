@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue, field_validator
 
+from reasoning.files.gguf import is_gguf, student_folder
 from reasoning.files.resources import resource
 from reasoning.recipe.base import GrowingSection, PositiveInt
 from reasoning.recipe.engine import PrecisionSection
@@ -66,7 +67,9 @@ class StudentSection(ChatSection, PrecisionSection):
 
     model: str = Field(
         default="embedded",
-        description="The model that learns: `embedded`, a local folder in Hugging Face format, or a hub id.",
+        description=(
+            "The model that learns: `embedded`, a local folder in Hugging Face format, a GGUF file, or a hub id."
+        ),
     )
     prompt: str = Field(
         default="reasoning",
@@ -96,11 +99,24 @@ class StudentSection(ChatSection, PrecisionSection):
         return (*super().later_keys(), "grow_embeddings")
 
     @property
+    def gguf(self) -> Path | None:
+        """The GGUF file that the student is made of; None where it is made of none."""
+        file = Path(self.model).expanduser()
+        return file if self.model.strip() and is_gguf(file) else None
+
+    @property
+    def stored_dtype(self) -> str:
+        """The number format in which a student is kept that is made of a GGUF file."""
+        return "float32" if self.dtype == "auto" else self.dtype
+
+    @property
     def source(self) -> str:
         """The folder, from the root on (a trainer's worker runs in a folder of its own), or the hub id that
-        `transformers` and vLLM load."""
+        `transformers` and vLLM load. That of a GGUF file is there when the student was made of it."""
         if self.model == "embedded":
             return str(EMBEDDED_STUDENT)
+        if (file := self.gguf) is not None:
+            return str(student_folder(file, self.stored_dtype))
         folder = Path(self.model).expanduser()
         return str(folder.absolute()) if self.model.strip() and folder.is_dir() else self.model
 

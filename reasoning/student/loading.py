@@ -19,28 +19,34 @@ from typing import Any
 CAPPED_ATTENTION = "attn_logit_softcapping"
 
 
-def load_config(source: str) -> Any:
-    """The configuration at `source`, a folder or hub id. Raises what `transformers` raises: `OSError`, `ValueError`."""
+def load_config(source: str, gguf_file: str | None = None) -> Any:
+    """The configuration at `source`, a folder or hub id, or in a GGUF file there. Raises what `transformers` raises:
+    `OSError`, `ValueError`."""
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    config = AutoConfig.from_pretrained(source, trust_remote_code=False, gguf_file=gguf_file)
     for part in (config, *(getattr(config, name, None) for name in getattr(config, "sub_configs", {}))):
         if part is not None:
             part._attn_implementation = None  # a file may name one that only another machine has (flash_attention_2)
     return config
 
 
-def load_tokenizer(source: str) -> Any:
-    """The tokenizer at `source`. Raises `OSError`, `ValueError`, `ImportError`."""
+def load_tokenizer(source: str, gguf_file: str | None = None) -> Any:
+    """The tokenizer at `source`, or in a GGUF file there. Raises `OSError`, `ValueError`, `ImportError`."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    return AutoTokenizer.from_pretrained(source, trust_remote_code=False, gguf_file=gguf_file)
 
 
-def load_model(source: str, config: Any, dtype: Any) -> tuple[Any, list[str]]:
-    """The model at `source`, on the CPU, with weights of `dtype` ("auto": its own), and the names of the weights that
-    its files do not have, or not in the shape of `config`, which are then random. Raises `OSError`, `ValueError`,
-    `RuntimeError`."""
+def load_model(source: str, config: Any, dtype: Any, gguf_file: str | None = None) -> tuple[Any, list[str]]:
+    """The model at `source`, or in a GGUF file there, unpacked, on the CPU, with weights of `dtype` ("auto": its own),
+    and the names of the weights that its files do not have, or not in the shape of `config`, which are then random.
+    Raises `OSError`, `ValueError`, `RuntimeError`."""
+    packed = {}
+    if gguf_file is not None:
+        from transformers import GgufConfig
+
+        packed = {"gguf_file": gguf_file, "quantization_config": GgufConfig(dequantize=True)}
     model, read = model_class(config).from_pretrained(
         source,
         config=config,
@@ -50,6 +56,7 @@ def load_model(source: str, config: Any, dtype: Any) -> tuple[Any, list[str]]:
         attn_implementation=attention_of(config),
         ignore_mismatched_sizes=True,  # told by name below
         output_loading_info=True,
+        **packed,
     )
     return model, sorted({*read["missing_keys"], *(str(name) for name, *_ in read["mismatched_keys"])})
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pipelines.run.checks.gguf_check import gguf_faults
 from pipelines.run.checks.student_files import PreflightFault, folder_faults, form_fault
 from pipelines.run.checks.student_trial import TrialFailed, try_student
 from pipelines.run.checks.student_weights import hub_faults, weights_faults
@@ -34,6 +35,10 @@ _HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 
 def student_faults(recipe: Recipe, notes: list[str]) -> Iterator[PreflightFault]:
     """What keeps the recipe's student from being loaded, sampled and taught; what is merely odd is added to `notes`."""
+    unmade = list(gguf_faults(recipe.student, notes))
+    if unmade:
+        yield from unmade
+        return
     source = recipe.student.source
     folder = Path(source).expanduser()
     if not source.strip():

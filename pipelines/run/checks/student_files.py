@@ -39,8 +39,9 @@ _FORMS = (
     ),
     (
         "*.gguf",
-        "holds GGUF weights, which are for llama.cpp",
-        "Give the model in Hugging Face format that they were made from (safetensors)",
+        "holds GGUF weights, of which a student is made one file at a time",
+        "Give the path of one such file on this machine (student.model: DIR/NAME.gguf), best the least quantized (F16, "
+        "Q8_0), or the model in Hugging Face format that they were made from (safetensors)",
     ),
     (
         "*quantize_config.json",

@@ -1,13 +1,16 @@
-"""What is drawn for a row, and when a row ends."""
+"""What is asked of a sampler and drawn for a row, when a row ends, and words of refusals after a trip through Ray."""
 
 from __future__ import annotations
 
+import pickle
+
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasoning.student.decoding import Draw, Ending, Request, SampleRow, draw, logits_processors, rows_of
-from reasoning.student.sampling import Sampling
+from reasoning.student.sampling import Sampling, StaleWeights, SyncFailed
 
 
 def request(samples: int = 1, limit: int = 3, seed: int | None = 7) -> Request:
@@ -60,3 +63,22 @@ def test_rows_end_with_an_end_token_at_a_stop_or_at_their_limit_and_once() -> No
     assert ended == [[True, False, False, False], [True, True, True, False], [True] * 4]
     assert ending.leave(said).tolist() == []
     assert ending.made() == [[9], [4, 6], [4, 4], [4, 4, 4]]
+
+
+def test_greedy_decoding_gives_one_sample() -> None:
+    with pytest.raises(ValueError, match="one sample, not 3"):
+        Sampling(samples=3)
+    assert Sampling(samples=3, temperature=0.7).samples == 3
+
+
+def test_stale_weights_name_both_versions() -> None:
+    error = pickle.loads(pickle.dumps(StaleWeights("round-2", "round-1")))
+    assert (error.asked, error.held) == ("round-2", "round-1")
+    assert "'round-2'" in str(error) and "holds 'round-1'" in str(error)
+    assert "sync it first" in str(StaleWeights("round-2", ""))
+
+
+def test_a_failed_sync_names_version_checkpoint_and_reason() -> None:
+    error = pickle.loads(pickle.dumps(SyncFailed("round-2", "/students/2", "the probe differs")))
+    for part in ("round-2", "/students/2", "the probe differs"):
+        assert part in str(error)

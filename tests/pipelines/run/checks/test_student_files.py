@@ -79,8 +79,8 @@ def test_quantized_weights(tmp_path: Path, student: Path, keys: dict[str, object
 
 
 def test_one_file_and_the_folder_above(tmp_path: Path, student: Path) -> None:
-    (tmp_path / "model.gguf").write_bytes(b"GGUF")
-    assert "llama.cpp" in only(SMALL, tmp_path / "model.gguf").what
+    (tmp_path / "model.bin").write_bytes(b"\x80\x02")
+    assert "not safetensors" in only(SMALL, tmp_path / "model.bin").what
     assert "folder that holds config.json" in only(SMALL, student / "model.safetensors").cure
     shutil.copytree(student, tmp_path / "run" / "checkpoint-500")
     fault = only(SMALL, tmp_path / "run")
