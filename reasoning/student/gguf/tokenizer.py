@@ -81,10 +81,10 @@ def _require_numbers(file: Path, head: GgufHead, tokenizer: Any) -> None:
         if (found != number and head.tokens[found] != token) or number not in there:
             what = f"has a tokenizer that is not read as it is: its token {number} ({token!r}) is "
             raise GgufError(file, what + (f"read as {found}" if found != number else "lost"), HUGGING_FACE)
-    for name, number in (("bos", head.bos), ("eos", head.eos)):
+    for name, said in (("bos", head.bos), ("eos", head.eos)):
         known = getattr(tokenizer, f"{name}_token_id")
-        if number is not None and known != number:
-            raise GgufError(file, f"has {number} as its {name} token, and its tokenizer {known}", HUGGING_FACE)
+        if said is not None and known != said:
+            raise GgufError(file, f"has {said} as its {name} token, and its tokenizer {known}", HUGGING_FACE)
     if head.eos is None:
         cure = "Convert the model again with the end-of-sequence token that its tokenizer_config.json names"
         raise GgufError(file, "names no end-of-sequence token, so a student of it cannot learn to stop", cure)

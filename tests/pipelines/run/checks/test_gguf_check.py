@@ -10,7 +10,7 @@ import pytest
 from pipelines.run.checks import gguf_check
 from reasoning.recipe.student import StudentSection
 from reasoning.student.checkpoint import load_student
-from tests.gguf_students import tiny_gguf_llama, write_gguf
+from tests.reasoning.student.gguf.gguf_files import tiny_gguf_llama, write_gguf
 from tests.pipelines.run.checking import SMALL, checked, faults, only
 
 pytestmark = pytest.mark.training

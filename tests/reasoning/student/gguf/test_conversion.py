@@ -12,7 +12,7 @@ from reasoning.files.gguf import student_folder
 from reasoning.student.checkpoint import load_student, save_student
 from reasoning.student.gguf.conversion import make_student
 from reasoning.student.gguf.head import GgufError
-from tests.gguf_students import tiny_gguf_llama, write_gguf
+from tests.reasoning.student.gguf.gguf_files import tiny_gguf_llama, write_gguf
 
 pytestmark = pytest.mark.training
 TOKENS = torch.tensor([[72, 101, 258, 12, 40, 7, 9, 200]])

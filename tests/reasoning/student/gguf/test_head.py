@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reasoning.student.gguf.head import GgufError, read_head
-from tests.gguf_students import gguf_tokens, tiny_gguf_llama, write_gguf
+from tests.reasoning.student.gguf.gguf_files import gguf_tokens, tiny_gguf_llama, write_gguf
 
 pytestmark = pytest.mark.training
 VOCABULARY = ("blk", "token_embd", "output")

@@ -10,7 +10,7 @@ from reasoning.files.gguf import student_folder
 from reasoning.student.gguf.conversion import make_student
 from reasoning.student.gguf.head import GgufError
 from reasoning.student.loading import load_tokenizer
-from tests.gguf_students import gguf_tokens, tiny_gguf_llama, write_gguf
+from tests.reasoning.student.gguf.gguf_files import gguf_tokens, tiny_gguf_llama, write_gguf
 
 pytestmark = pytest.mark.training
 MERGES = ["Ġ a", "1 2"]

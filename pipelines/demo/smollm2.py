@@ -64,7 +64,7 @@ def main() -> int:
         with told_plainly():
             make(console)
             if "run" in sys.argv[1:]:
-                from pipelines.demo import demo
+                from pipelines.demo.demo import demo
 
                 demo(console, RECIPE)
     finally:

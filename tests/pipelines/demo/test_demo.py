@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.demo import QUESTIONS, RECIPE
+from pipelines.demo.demo import QUESTIONS, RECIPE
 from reasoning.recipe.tailored import load_recipe
 
 

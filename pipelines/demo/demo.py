@@ -6,13 +6,11 @@ It needs no key, no GPU, no network, and leaves nothing running. A second call r
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.errors import told_plainly
 from pipelines.serving.graduate import curl_line, graduate_of, serving_of
 from reasoning.files.resources import resource
 from reasoning.teacher.finish_reasons import is_whole
@@ -66,18 +64,3 @@ def demo(console: Console, path: Path = RECIPE) -> None:
         finally:
             ray_serve.delete("student")
     console.print(f"\nDone in {time.monotonic() - started:.0f} s.")
-
-
-def main() -> int:
-    import ray
-
-    try:
-        with told_plainly():
-            demo(Console())
-    finally:
-        ray.shutdown()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
