@@ -91,14 +91,18 @@ class ClusterClassroom(Classroom):
         return f"{self.directory.path.name}/round-{round:03d}" if round >= 0 else "base"
 
     async def _student(self, version: str, checkpoint: str, files: RoundFiles | None) -> Answering:
-        if self.sampler is None:
-            self.sampler = make_samplers(self.recipe)
-            await self.sampler.start()
-        if self._synced is None or self._synced[0] != version:
-            kept = files.probe if files is not None else None
-            answering = await bring_to(self.sampler, version, checkpoint, self.probe_prompts, kept)
-            self._synced = version, answering
-        return self._synced[1]
+        try:
+            if self.sampler is None:
+                self.progress.wait("engine", "the student's engine to start")
+                self.sampler = make_samplers(self.recipe)
+                await self.sampler.start()
+            if self._synced is None or self._synced[0] != version:
+                kept = files.probe if files is not None else None
+                answering = await bring_to(self.sampler, version, checkpoint, self.probe_prompts, kept)
+                self._synced = version, answering
+            return self._synced[1]
+        finally:
+            self.progress.wait("engine", "")
 
     async def fine_tune(self, round: int) -> FineTuneReport:
         files, training, cluster = self.files(round), self.training(round), self.recipe.cluster

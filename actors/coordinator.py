@@ -43,6 +43,7 @@ from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.phase_order import Finished, Phase, PhaseRecord, PhaseStep, best_round, next_step
 from reasoning.rounds.phases import perform
 from reasoning.rounds.progress import Progress, Snapshot, TeacherFigures
+from reasoning.rounds.totals import totals_of
 from reasoning.tasks.loading import TaskData
 from reasoning.teacher.calls import TeacherSettings
 from reasoning.training.report import LossPoint
@@ -115,6 +116,10 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
         """Whether `work` needs the trainer's machines."""
 
     @abstractmethod
+    def before(self) -> list[RunDirectory]:
+        """Where the finished phases are that this start goes on from."""
+
+    @abstractmethod
     async def do(self, classroom: ClusterClassroom, work: WorkT) -> None:
         """Does one piece of work to its end and records it."""
 
@@ -124,7 +129,8 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
 
     async def training_point(self, point: LossPoint) -> None:
         """Called by the training workers after a step, fire and forget."""
-        self._progress.show(done=point.step, total=point.steps, loss=point.total, tokens_per_s=point.tokens_per_s)
+        done = point.step + 1  # they count from 0
+        self._progress.show(done=done, total=point.steps, loss=point.total, tokens_per_s=point.tokens_per_s)
         self._metrics.trained(point)
 
     async def waiting(self, who: str, what: str) -> None:
@@ -147,6 +153,8 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
     async def _finish(self) -> tuple[str, JournalSums]:
         journal = self._journal = start_journal(self._home.journal, self._recipe.name)
         logger.info("the run begins, in %s", self._home.shown)
+        self._progress.show(**await asyncio.to_thread(totals_of, self.before()))
+        self._metrics.resumed(self._progress.snapshot)
         while not isinstance(work := self.next_work(), Finished):
             classroom = self._classroom = self._classroom or self._open_classroom(journal)
             if self.trains(work) and self._recipe.cluster.placement == "shared":
@@ -246,6 +254,9 @@ class Coordinator(AnyCoordinator[PhaseStep, RunOutcome]):
 
     def trains(self, work: PhaseStep) -> bool:
         return work.phase is Phase.TRAIN
+
+    def before(self) -> list[RunDirectory]:
+        return [self._directory]
 
     async def do(self, classroom: ClusterClassroom, work: PhaseStep) -> None:
         started = time.monotonic()

@@ -19,6 +19,7 @@ from reasoning.fine_tune_cot.order import Collect, DegreeStep
 from reasoning.fine_tune_cot.phases import do, work_left
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe
+from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.phase_order import Finished, Phase
 from reasoning.tasks.loading import TaskData
 
@@ -57,6 +58,12 @@ class CotCoordinator(AnyCoordinator[Collect | DegreeStep, CotOutcome]):
 
     def trains(self, work: Collect | DegreeStep) -> bool:
         return isinstance(work, DegreeStep) and work.phase is Phase.TRAIN
+
+    def before(self) -> list[RunDirectory]:
+        own = self._own_directory
+        # Collecting more reads what was collected again, from the journal, and counts it then.
+        collected = [] if isinstance(self.next_work(), Collect) else [own.collection]
+        return [*collected, *(own.degree(degree) for degree in own.degrees())]
 
     async def do(self, classroom: ClusterClassroom, work: Collect | DegreeStep) -> None:
         await do(classroom, self._own_recipe, self._own_directory, work)

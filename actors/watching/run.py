@@ -52,6 +52,10 @@ class RunMetrics:
         self._last = Snapshot()
         self._busy: dict[str, tuple[float, float]] = {}  # when each limiter was looked at, and its seconds then
 
+    def resumed(self, snapshot: Snapshot) -> None:
+        """The totals of `snapshot` were counted before this start, by whoever did that work."""
+        self._last = snapshot
+
     def look(self, snapshot: Snapshot) -> None:
         """Takes one snapshot of the run."""
         last, meters, round = self._last, self._meters, str(snapshot.round)

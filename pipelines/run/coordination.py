@@ -184,22 +184,15 @@ def watch(
     so far, under what each is called on the screen ("" for rounds, which name themselves). Raises `RunFailed`, and
     `CoordinatorLost` where a new coordinator could go on."""
     ending = cast("ray.ObjectRef[OutcomeT]", coordinator.run.remote())
-    before = finished()
-    seen = {label: len(records) for label, records in before.items()}
     try:
-        with LiveView(console) as view:
-            for label, records in before.items():
-                for record in records:
-                    view.earlier(record, label)
+        with LiveView(console, finished()) as view:
             while True:
                 ready, _ = ray.wait([ending], timeout=POLL_S)
-                for label, records in finished().items():
-                    for record in records[seen.get(label, 0) :]:
-                        view.finished(record, label)
-                    seen[label] = len(records)
-                if ready:
+                # The look comes first: what had begun then comes after all that is told as finished.
+                snapshot = None if ready else ray.get(cast("ray.ObjectRef[Snapshot]", coordinator.progress.remote()))
+                view.tell(finished())
+                if snapshot is None:
                     return ray.get(ending)
-                snapshot = ray.get(cast("ray.ObjectRef[Snapshot]", coordinator.progress.remote()))
                 at(snapshot.round, snapshot.phase)
                 view.show(snapshot)
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ every half minute, is one plain line.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from types import TracebackType
 
@@ -15,21 +16,30 @@ from rich.console import Console
 from rich.live import Live
 
 from pipelines.run.phase_bars import PhaseBars
-from reasoning.rounds.phase_order import PhaseRecord
+from reasoning.rounds.phase_order import Phase, PhaseRecord
 from reasoning.rounds.progress import Snapshot, TeacherFigures
 
 SIGN_OF_LIFE_S = 30.0
+ASKING = (Phase.EXAM, Phase.FEEDBACK)  # the phases in which the teacher is asked
 
 
 class LiveView:
     """Shows snapshots as they come. Use as a context manager."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, before: Mapping[str, Sequence[PhaseRecord]] | None = None) -> None:
+        """`before`: the phases that had finished earlier, under what each is called ("" for rounds, which name
+        themselves)."""
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True) if redraws(console) else None
         self._bars = PhaseBars(console)
         self._last: tuple[int | str, str, bool] | None = None
         self._last_line = 0.0
+        self._told: dict[str, int] = {}
+        self._ended: set[tuple[str, int, str]] = set()
+        for label, records in (before or {}).items():
+            for record in records:
+                self._end(record, label)
+            self._told[label] = len(records)
 
     def __enter__(self) -> LiveView:
         if self._live:
@@ -43,7 +53,10 @@ class LiveView:
             self._live.stop()
 
     def show(self, snapshot: Snapshot) -> None:
-        """Draws `snapshot` now (terminal), or prints it when something changed worth a line (log)."""
+        """Draws `snapshot` now (terminal), or prints it when something changed worth a line (log). One of a phase whose
+        end has been told is late, and not shown."""
+        if (snapshot.label, snapshot.round, snapshot.phase) in self._ended:
+            return
         if self._live:
             self._live.update(self._bars.drawn(snapshot), refresh=True)
             return
@@ -53,14 +66,17 @@ class LiveView:
             self._last, self._last_line = key, now
             self._console.print(describe(snapshot), highlight=False, soft_wrap=True)
 
-    def earlier(self, record: PhaseRecord, label: str = "") -> None:
-        """A phase that had finished before this view was opened."""
-        self._bars.finished(record, label)
+    def tell(self, finished: Mapping[str, Sequence[PhaseRecord]]) -> None:
+        """One lasting line for each finished phase that has none yet."""
+        for label, records in finished.items():
+            for record in records[self._told.get(label, 0) :]:
+                self._end(record, label)
+                self._console.print(f"  [green]✓[/green] {summarise(record, label)}", highlight=False, soft_wrap=True)
+            self._told[label] = len(records)
 
-    def finished(self, record: PhaseRecord, label: str = "") -> None:
-        """One lasting line for a finished phase."""
+    def _end(self, record: PhaseRecord, label: str) -> None:
         self._bars.finished(record, label)
-        self._console.print(f"  [green]✓[/green] {summarise(record, label)}", highlight=False, soft_wrap=True)
+        self._ended.add((label, record.round, str(record.phase)))
 
 
 def redraws(console: Console) -> bool:
@@ -84,7 +100,7 @@ def describe(snapshot: Snapshot) -> str:
         parts.append(f"{snapshot.mistakes} mistakes")
     if snapshot.teacher_asked:
         parts.append(f"teacher {snapshot.teacher_answered}/{snapshot.teacher_asked}{_failed(snapshot)}")
-        parts += _teacher(snapshot.teacher)
+        parts += _teacher(snapshot.teacher, asks=snapshot.phase in ASKING)
     if snapshot.loss is not None:
         speed = f" at {snapshot.tokens_per_s:,.0f} tokens/s" if snapshot.tokens_per_s else ""
         parts.append(f"loss {snapshot.loss:.3f}{speed}")
@@ -99,10 +115,11 @@ def _failed(snapshot: Snapshot) -> str:
     return f", {sum(count for _, count in snapshot.teacher_failed)} failed ({kinds})"
 
 
-def _teacher(figures: TeacherFigures) -> list[str]:
-    """Rate against the permitted rate, time left, money, paused endpoints: what there is to say."""
+def _teacher(figures: TeacherFigures, *, asks: bool) -> list[str]:
+    """Rate against the permitted rate and time left, while the phase `asks`; money, paused endpoints: what there is to
+    say."""
     parts = []
-    if figures.open and figures.per_second:
+    if asks and figures.open and figures.per_second:
         of = f" of {figures.permitted_per_second:.3g}" if figures.permitted_per_second else ""
         parts.append(
             f"{figures.per_second:.3g}{of}/s" + (f", {_duration(figures.eta_s)} left" if figures.eta_s else "")

@@ -32,23 +32,28 @@ async def evaluate(classroom: Classroom, round: int) -> Metrics:
     if classroom.training(round).epoch == "best":
         return await _evaluate_epochs(classroom, round)
     problems = _problems(classroom)
-    classroom.progress.begin(round, Phase.EVALUATE, len(problems))
-    attempts = await _sit(classroom, round, await classroom.student_at(round))
+    classroom.progress.begin(round, Phase.EVALUATE)
+    answering = await classroom.student_at(round)
+    classroom.progress.show(total=len(problems))
+    attempts = await _sit(classroom, round, answering)
     write_table(classroom.files(round).evaluation, attempts, Attempt)
     return _metrics(problems, attempts)
 
 
 async def _evaluate_epochs(classroom: Classroom, round: int) -> Metrics:
     files, problems, epochs = classroom.files(round), _problems(classroom), classroom.training(round).epochs
-    classroom.progress.begin(round, Phase.EVALUATE, len(problems) * epochs)
+    classroom.progress.begin(round, Phase.EVALUATE)
     accuracies = []
     for epoch in range(1, epochs + 1):
         own = files.after(epoch)
         if own.evaluation.exists():
             attempts = read_table(own.evaluation, Attempt)
-            classroom.progress.add(done=len(attempts))
+            tokens = sum(attempt.tokens for attempt in attempts)
+            classroom.progress.add(done=len(attempts), student_tokens_total=tokens)
         else:
-            attempts = await _sit(classroom, round, await classroom.student_after(round, epoch))
+            answering = await classroom.student_after(round, epoch)
+            classroom.progress.show(total=len(problems) * epochs)
+            attempts = await _sit(classroom, round, answering)
             write_table(own.evaluation, attempts, Attempt)
         accuracies.append(_accuracy(epoch, problems, attempts))
     best = best_epoch(accuracies).epoch

@@ -54,8 +54,9 @@ async def exam(classroom: Classroom, round: int) -> Metrics:
     """The student answers training questions by sampling; what it cannot do goes to the teacher at once."""
     files, learning = classroom.files(round), classroom.recipe.learning
     problems = questions_of_exam(classroom, round)
-    classroom.progress.begin(round, Phase.EXAM, len(problems))
+    classroom.progress.begin(round, Phase.EXAM)
     answering = await classroom.student_at(round - 1)
+    classroom.progress.show(total=len(problems))
     attempts = _logged_attempts(files, learning.exam.samples)
     asking = AskingAhead(classroom, round, problems)
 
@@ -69,6 +70,7 @@ async def exam(classroom: Classroom, round: int) -> Metrics:
     unanswered = [problem for problem in problems if problem.id not in attempts]
     for problem in problems:
         if problem.id in attempts:
+            classroom.progress.add(student_tokens_total=sum(attempt.tokens for attempt in attempts[problem.id]))
             take(problem)
     with files.exam_log.open("a", encoding="utf-8") as log:
 

@@ -60,8 +60,9 @@ class Progress:
         self._ended = ended
         self._waits: dict[str, str] = {}
 
-    def begin(self, round: int, phase: str, total: int) -> None:
-        """A new phase starts: its counts begin at zero; totals stay."""
+    def begin(self, round: int, phase: str, total: int = 0) -> None:
+        """A new phase starts: its counts begin at zero; totals of the run stay. `total` 0: how much there is to do is
+        said (`show`) when it can begin, as when an engine is to start first."""
         old = self.snapshot
         self._ended(old)
         self.snapshot = Snapshot(
@@ -75,7 +76,7 @@ class Progress:
             teacher_failed=old.teacher_failed if old.round == round else (),
             teacher_tokens_total=old.teacher_tokens_total,
             student_tokens_total=old.student_tokens_total,
-            teacher=old.teacher,
+            teacher=replace(old.teacher, per_second=0.0, eta_s=None),  # of what was asked before
             waiting=old.waiting,
             waiting_since=old.waiting_since,
         )

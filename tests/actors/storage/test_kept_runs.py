@@ -42,6 +42,9 @@ class _OnePhase(AnyCoordinator[Phase, str]):
     def trains(self, work: Phase) -> bool:
         return False
 
+    def before(self) -> list[RunDirectory]:
+        return [self._directory]
+
     async def do(self, classroom: Any, work: Phase) -> None:
         with pytest.raises(RunInProgress):
             RunLock(self._directory.path, wait_s=0.0)

@@ -87,13 +87,46 @@ def test_every_phase_has_its_line_and_a_log_holds_no_control_characters() -> Non
     with LiveView(Console(file=out, width=200)) as view:
         view.show(Snapshot(phase="exam", done=1, total=2))
         view.show(Snapshot(phase="exam", done=2, total=2))  # no new line within the same phase at once
-        for record in [*ROUND_0, EXAM]:
-            view.finished(record)
+        view.tell({"": [*ROUND_0, EXAM]})
     text = out.getvalue()
     assert text.count("round 0 · exam") == 1
     assert "\x1b" not in text
     assert "50.0 [40.0, 60.0]" in text
     assert "41 mistakes" in summarise(EXAM)
+
+
+def test_a_phase_is_told_once_and_nothing_of_it_after_its_end() -> None:
+    """A look at a phase that has ended by the time its end is told would stand below that line."""
+    out = io.StringIO()
+    with LiveView(Console(file=out, width=200), {"": ROUND_0[:1]}) as view:
+        view.show(Snapshot(phase="feedback", done=9, total=9))
+        view.tell({"": ROUND_0[:3]})
+        view.show(Snapshot(phase="train", done=60, total=60))
+        view.tell({"": ROUND_0[:3]})
+        view.show(Snapshot(phase="evaluate"))
+    assert [line.split()[:3] for line in out.getvalue().splitlines()] == [
+        ["✓", "round", "0"], ["✓", "round", "0"], ["round", "0", "·"],
+    ]  # fmt: skip
+
+
+def test_the_teachers_rate_is_shown_while_it_is_asked_and_nothing_is_counted_before_it_can_be() -> None:
+    progress = Progress()
+    progress.begin(0, "feedback", 100)
+    progress.add(teacher_asked=100, teacher_answered=90)
+    progress.show(teacher=TeacherFigures(open=3, per_second=7.5, cost=0.5, eta_s=4.0))
+    assert "7.5/s, 4 s left" in describe(progress.snapshot)
+    progress.begin(0, "train")
+    assert progress.snapshot.teacher.eta_s is None and progress.snapshot.teacher.per_second == 0.0
+    late = TeacherFigures(open=3, per_second=7.5, cost=0.5, eta_s=4.0)
+    progress.show(teacher=late)
+    told = describe(progress.snapshot)
+    assert "left" not in told and "/s" not in told and "$0.5000" in told
+    progress.begin(1, "exam")
+    progress.wait("engine", "the student's engine to start")
+    assert "0/" not in describe(progress.snapshot) and "waiting for the student's engine" in describe(progress.snapshot)
+    progress.wait("engine", "")
+    progress.show(total=210)
+    assert "0/210 done" in describe(progress.snapshot)
 
 
 def test_what_a_run_waits_for_is_shown_with_its_time() -> None:
@@ -186,10 +219,10 @@ def test_any_snapshot_can_be_drawn_at_any_width(phase: str, label: str, width: i
 def test_a_terminal_is_redrawn_and_a_file_is_not() -> None:
     out = io.StringIO()
     terminal = Console(file=out, force_terminal=True, width=100)
-    with LiveView(terminal) as view:
-        view.earlier(ROUND_0[3])
+    with LiveView(terminal, {"": ROUND_0[3:]}) as view:
         view.show(Snapshot(round=1, phase="exam", done=1, total=2))
-        view.finished(PhaseRecord(1, Phase.SELECT, 1.0, {"examples": 1, "positives": 1, "negatives": 0}))
+        select = PhaseRecord(1, Phase.SELECT, 1.0, {"examples": 1, "positives": 1, "negatives": 0})
+        view.tell({"": [ROUND_0[3], select]})
     assert "1 of 2 questions" in out.getvalue() and "1 examples" in out.getvalue() and "\x1b[" in out.getvalue()
     assert redraws(terminal) and not redraws(Console(file=io.StringIO()))
     assert not redraws(Console(file=io.StringIO(), force_terminal=True, _environ={"TERM": "dumb"}))
