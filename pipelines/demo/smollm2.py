@@ -44,14 +44,13 @@ def fetch(file: Path = FILE) -> Path:
 
 
 def make(console: Console) -> Path:
-    """The student's folder, made where it is not there yet, as the recipe keeps it."""
+    """The student's folder, made where it is not there yet."""
     from reasoning.recipe.tailored import load_recipe
     from reasoning.student.gguf.conversion import make_student
 
     file = fetch()
-    student = load_recipe(RECIPE).student
-    folder = Path(student.source)
-    made = make_student(file, folder, student.stored_dtype)
+    folder = Path(load_recipe(RECIPE).student.source)
+    made = make_student(file, folder)
     console.print(f"{'Made' if made else 'There already'}: {folder}", soft_wrap=True, highlight=False)
     return folder
 

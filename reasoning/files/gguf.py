@@ -30,12 +30,12 @@ def is_gguf(path: Path) -> bool:
         return False
 
 
-def student_folder(file: Path, dtype: str) -> Path:
-    """The folder, there or not, of the student that is made of the GGUF `file` with weights of `dtype`: beside the
-    file, or, where nothing can be written there, in the user's cache. Raises `OSError` when the file cannot be read."""
+def student_folder(file: Path) -> Path:
+    """The folder, there or not, of the student that is made of the GGUF `file`: beside the file, or, where nothing can
+    be written there, in the user's cache. Raises `OSError` when the file cannot be read."""
     file = file.absolute()
     told = file.stat()
-    name = f"{file.name.removesuffix('.gguf')}-{dtype}-{_content(file, told.st_size, told.st_mtime_ns)[:12]}"
+    name = f"{file.name.removesuffix('.gguf')}-{_content(file, told.st_size, told.st_mtime_ns)[:12]}"
     beside = file.parent / name
     if beside.is_dir() or os.access(file.parent, os.W_OK):
         return beside

@@ -105,18 +105,13 @@ class StudentSection(ChatSection, PrecisionSection):
         return file if self.model.strip() and is_gguf(file) else None
 
     @property
-    def stored_dtype(self) -> str:
-        """The number format in which a student is kept that is made of a GGUF file."""
-        return "float32" if self.dtype == "auto" else self.dtype
-
-    @property
     def source(self) -> str:
         """The folder, from the root on (a trainer's worker runs in a folder of its own), or the hub id that
         `transformers` and vLLM load. That of a GGUF file is there when the student was made of it."""
         if self.model == "embedded":
             return str(EMBEDDED_STUDENT)
         if (file := self.gguf) is not None:
-            return str(student_folder(file, self.stored_dtype))
+            return str(student_folder(file))
         folder = Path(self.model).expanduser()
         return str(folder.absolute()) if self.model.strip() and folder.is_dir() else self.model
 

@@ -30,7 +30,7 @@ def gguf_faults(student: StudentSection, notes: list[str]) -> Iterator[Preflight
             from reasoning.student.gguf.head import GgufError
 
             try:
-                made = not make_student(file, folder, student.stored_dtype)
+                made = not make_student(file, folder)
             except GgufError as error:
                 yield PreflightFault("student.model", error.what, error.cure)
                 return
@@ -42,7 +42,7 @@ def gguf_faults(student: StudentSection, notes: list[str]) -> Iterator[Preflight
         size = sum(one.stat().st_size for one in folder.iterdir())
         notes.append(
             f"student.model: made of {file.name} once, in {time.monotonic() - started:.0f} s: {folder} "
-            f"({student.stored_dtype}, {size / 1e6:,.0f} MB)."
+            f"({size / 1e6:,.0f} MB)."
         )
 
 

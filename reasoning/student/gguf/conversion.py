@@ -5,6 +5,9 @@ Owns: unpacking the weights, and putting them beside their tokenizer into a fold
 Invariants
 - The folder appears whole or not at all, and is made once: of two processes that want it the second waits, and finds
   it; what a killed one left is removed.
+- Weights are kept in float32, whatever the student computes in: off bfloat16's grid the small steps of a training survive
+  rounding to it on the average. (Of one step of SmolLM2-135M at 2e-4 from weights on that grid 72 % of the updates were
+  lost, and its log-probabilities moved by up to 1.6 nats when rounded; from the same weights in float32 by 0.2.)
 - All of the file's weights are the student's, and all of the student's are in the file.
 - Nothing but the GGUF file is read: what lies beside it has no part in the student.
 """
@@ -26,9 +29,8 @@ from reasoning.student.loading import load_config, load_model, new_model
 from reasoning.student.requirements import require_rows
 
 
-def make_student(file: Path, folder: Path, dtype: str) -> bool:
-    """Makes the student of the GGUF `file`, with weights of `dtype`, into `folder`, where it is not there yet. Returns
-    whether it was made now.
+def make_student(file: Path, folder: Path) -> bool:
+    """Makes the student of the GGUF `file` into `folder`, where it is not there yet. Returns whether it was made now.
 
     Raises `GgufError` when no student can be made of the file, `OSError` when the disk does not take it."""
     if is_made(folder):
@@ -43,7 +45,7 @@ def make_student(file: Path, folder: Path, dtype: str) -> bool:
         with tempfile.TemporaryDirectory() as place:
             link = Path(place) / "model.gguf"
             link.symlink_to(file.absolute())
-            _convert(file, str(link), head, folder, dtype)
+            _convert(file, str(link), head, folder)
     return True
 
 
@@ -61,7 +63,7 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _convert(file: Path, link: str, head: GgufHead, folder: Path, dtype: str) -> None:
+def _convert(file: Path, link: str, head: GgufHead, folder: Path) -> None:
     import torch
 
     from reasoning.student.checkpoint import save_student
@@ -69,14 +71,14 @@ def _convert(file: Path, link: str, head: GgufHead, folder: Path, dtype: str) ->
     beside = str(Path(link).parent)
     with _readable(file, head):
         config = load_config(beside, gguf_file=link)
-        model, missing = load_model(beside, config, getattr(torch, dtype), gguf_file=link)
+        model, missing = load_model(beside, config, torch.float32, gguf_file=link)
         tokenizer = tokenizer_of(link, file, head)
     if missing:
         cure = "Convert the model again, by a newer llama.cpp"
         raise GgufError(file, f"has no weights for {len(missing)} of its parts ({', '.join(missing[:3])})", cure)
     _require_all(file, head, model)
     require_rows(str(file), model.get_input_embeddings().weight.shape[0], tokenizer)
-    made = {"file": file.name, "bytes": file.stat().st_size, "architecture": head.architecture, "dtype": dtype}
+    made = {"file": file.name, "bytes": file.stat().st_size, "architecture": head.architecture}
     save_student(_without_gguf(model), tokenizer, folder, {"made_of_gguf.json": json.dumps(made, indent=2) + "\n"})
 
 

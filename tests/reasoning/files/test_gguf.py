@@ -18,25 +18,24 @@ def test_what_is_gguf(tmp_path: Path) -> None:
     assert not is_gguf(tmp_path / "absent.gguf")
 
 
-def test_the_folder_follows_the_content_and_the_number_format(tmp_path: Path) -> None:
+def test_the_folder_follows_the_content(tmp_path: Path) -> None:
     one, copy, other = tmp_path / "m.gguf", tmp_path / "there" / "m.gguf", tmp_path / "other" / "m.gguf"
     for file, content in ((one, b"GGUF1"), (copy, b"GGUF1"), (other, b"GGUF2")):
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(content)
-    folder = student_folder(one, "float32")
-    assert folder.parent == tmp_path and folder.name.startswith("m-float32-")
-    assert student_folder(copy, "float32").name == folder.name != student_folder(other, "float32").name
-    assert student_folder(one, "bfloat16") != folder
+    folder = student_folder(one)
+    assert folder.parent == tmp_path and folder.name.startswith("m-")
+    assert student_folder(copy).name == folder.name != student_folder(other).name
     one.write_bytes(b"GGUF3")
     os.utime(one, ns=(1, 1))
-    assert student_folder(one, "float32") != folder
+    assert student_folder(one) != folder
 
 
 def test_where_nothing_can_be_written_it_is_in_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "m.gguf").write_bytes(b"GGUF1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert student_folder(tmp_path / "m.gguf", "float32").parent == tmp_path / "cache" / "tailor" / "students"
+    assert student_folder(tmp_path / "m.gguf").parent == tmp_path / "cache" / "tailor" / "students"
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,16 @@ from reasoning.files.gguf import student_folder
 from reasoning.student.checkpoint import load_student, save_student
 from reasoning.student.gguf.conversion import make_student
 from reasoning.student.gguf.head import GgufError
+from reasoning.student.loading import load_config
 from tests.reasoning.student.gguf.gguf_files import tiny_gguf_llama, write_gguf
 
 pytestmark = pytest.mark.training
 TOKENS = torch.tensor([[72, 101, 258, 12, 40, 7, 9, 200]])
 
 
-def made(file: Path, dtype: str = "float32") -> Path:
-    folder = student_folder(file, dtype)
-    assert make_student(file, folder, dtype)
+def made(file: Path) -> Path:
+    folder = student_folder(file)
+    assert make_student(file, folder)
     return folder
 
 
@@ -47,15 +48,13 @@ def test_quantized_weights_are_unpacked(tmp_path: Path, kind: str, within: float
         torch.testing.assert_close(student.model(TOKENS).logits, model(TOKENS).logits, atol=within, rtol=within)
 
 
-def test_it_is_kept_in_the_students_number_format_and_made_once(tmp_path: Path) -> None:
-    file = write_gguf(tmp_path / "tiny.gguf", tiny_gguf_llama())
-    whole, half = made(file), made(file, "bfloat16")
-    assert whole != half
-    weights = [(folder / "model.safetensors").stat().st_size for folder in (whole, half)]
-    assert 1.9 < weights[0] / weights[1] < 2.1
-    before = (whole / "model.safetensors").stat().st_mtime_ns
-    assert not make_student(file, whole, "float32")
-    assert (whole / "model.safetensors").stat().st_mtime_ns == before
+def test_it_is_made_once_and_kept_in_float32(tmp_path: Path) -> None:
+    file = write_gguf(tmp_path / "tiny.gguf", tiny_gguf_llama(), kind="BF16")
+    folder = made(file)
+    before = (folder / "model.safetensors").stat().st_mtime_ns
+    assert not make_student(file, folder)
+    assert (folder / "model.safetensors").stat().st_mtime_ns == before
+    assert load_config(str(folder)).dtype == torch.float32
 
 
 def test_what_lies_beside_the_file_has_no_part_in_the_student(tmp_path: Path) -> None:
@@ -67,12 +66,12 @@ def test_what_lies_beside_the_file_has_no_part_in_the_student(tmp_path: Path) ->
 
 def test_of_two_that_want_it_one_makes_it_and_what_a_killed_one_left_is_removed(tmp_path: Path) -> None:
     file = write_gguf(tmp_path / "tiny.gguf", tiny_gguf_llama())
-    folder = student_folder(file, "float32")
+    folder = student_folder(file)
     left = folder.with_name(f".{folder.name}.0badcafe.part")
     left.mkdir()
     (left / "model.safetensors").write_bytes(b"half")
     with ThreadPoolExecutor(2) as both:
-        made_now = list(both.map(lambda _: make_student(file, folder, "float32"), range(2)))
+        made_now = list(both.map(lambda _: make_student(file, folder), range(2)))
     assert sorted(made_now) == [False, True]
     assert not left.exists() and load_student(str(folder))
 
@@ -86,4 +85,4 @@ def test_weights_that_would_be_left_out_or_be_random_are_refused(tmp_path: Path)
     too_few = write_gguf(tmp_path / "few.gguf", model, without=("blk.1.ffn_up",))
     with pytest.raises(GgufError, match="no weights for 1 of its parts") as caught:
         made(too_few)
-    assert "few.gguf" in str(caught.value) and not student_folder(too_few, "float32").exists()
+    assert "few.gguf" in str(caught.value) and not student_folder(too_few).exists()

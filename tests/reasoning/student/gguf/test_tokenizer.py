@@ -21,8 +21,8 @@ def tokenizer_of(folder: Path, tokens: list[str] | None = None, **fields: object
     told = {"tokenizer.ggml.merges": MERGES, **{f"tokenizer.ggml.{name}": value for name, value in fields.items()}}
     model = tiny_gguf_llama(vocab_size=len(tokens))
     file = write_gguf(folder / "tiny.gguf", model, tokens=tokens, fields=told)
-    made = student_folder(file, "float32")
-    make_student(file, made, "float32")
+    made = student_folder(file)
+    make_student(file, made)
     return load_tokenizer(str(made))
 
 
@@ -66,4 +66,4 @@ def test_numbers_that_are_not_the_files_are_refused(
     with pytest.raises(GgufError, match=said) as caught:
         tokenizer_of(tmp_path, tokens, **fields)
     assert "tiny.gguf" in str(caught.value)
-    assert not list(tmp_path.glob("tiny-float32-*"))
+    assert not list(tmp_path.glob("tiny-*"))
