@@ -5,9 +5,9 @@ Owns: unpacking the weights, and putting them beside their tokenizer into a fold
 Invariants
 - The folder appears whole or not at all, and is made once: of two processes that want it the second waits, and finds
   it; what a killed one left is removed.
-- Weights are kept in float32, whatever the student computes in: off bfloat16's grid the small steps of a training survive
-  rounding to it on the average. (Of one step of SmolLM2-135M at 2e-4 from weights on that grid 72 % of the updates were
-  lost, and its log-probabilities moved by up to 1.6 nats when rounded; from the same weights in float32 by 0.2.)
+- Weights are kept in float32, whatever the student computes in: off bfloat16's grid the small steps of a training
+  survive rounding to it on the average. (Of one step of SmolLM2-135M at 2e-4 from weights on that grid 72 % of the
+  updates were lost, and its log-probabilities moved by up to 1.6 nats when rounded; from float32 weights by 0.2.)
 - All of the file's weights are the student's, and all of the student's are in the file.
 - Nothing but the GGUF file is read: what lies beside it has no part in the student.
 """

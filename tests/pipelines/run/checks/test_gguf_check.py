@@ -10,8 +10,8 @@ import pytest
 from pipelines.run.checks import gguf_check
 from reasoning.recipe.student import StudentSection
 from reasoning.student.checkpoint import load_student
-from tests.reasoning.student.gguf.gguf_files import tiny_gguf_llama, write_gguf
 from tests.pipelines.run.checking import SMALL, checked, faults, only
+from tests.reasoning.student.gguf.gguf_files import tiny_gguf_llama, write_gguf
 
 pytestmark = pytest.mark.training
 
