@@ -8,6 +8,7 @@ Invariant: a sampler is asked only after its weights were proven by the probe of
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ from reasoning.training.report import FineTuneReport
 
 
 class ClusterClassroom(Classroom):
-    """`teacher` answers mistakes, `first_teacher` round 0's plain questions; `reporter` is sent a training's losses."""
+    """`teacher` answers mistakes, `first_teacher` round 0's plain questions; `reporter` is sent a training's losses,
+    `recorded` is called with each phase that has finished."""
 
     def __init__(
         self,
@@ -46,6 +48,7 @@ class ClusterClassroom(Classroom):
         trainer: TrainerHandle,
         reporter: ReporterHandle,
         keeper: RunKeeper,
+        recorded: Callable[[PhaseRecord], None],
     ) -> None:
         super().__init__(recipe, directory, data, prompts, progress)
         self.teacher = teacher
@@ -53,6 +56,7 @@ class ClusterClassroom(Classroom):
         self.trainer = trainer
         self.reporter = reporter
         self._keeper = keeper
+        self._recorded = recorded
         self.sampler: SamplerPool | None = None
         self._synced: tuple[str, Answering] | None = None  # the version the samplers hold, and what asks them
 
@@ -63,6 +67,7 @@ class ClusterClassroom(Classroom):
 
     async def record(self, directory: ClaimedDirectory[Any], record: PhaseRecord) -> None:
         await asyncio.to_thread(self._keeper.record, directory, record)
+        self._recorded(record)
 
     async def keep_epoch(self, round: int, best: int) -> None:
         await asyncio.to_thread(self._keeper.keep_epoch, self.files(round), best, self.training(round).epochs)

@@ -36,8 +36,9 @@ from actors.teacher.pool import WorkersLost, permitted_per_second
 from actors.training.trainer import Trainer, TrainerHandle
 from actors.watching.logs import at, logged
 from actors.watching.run import RunMetrics
+from actors.watching.tracking.tracker import Tracker, tracker_of
 from reasoning.prompts.run_prompts import RunPrompts
-from reasoning.recipe.tailored import Recipe
+from reasoning.recipe.tailored import Recipe, RunRecipe
 from reasoning.recipe.teacher import TeacherSection
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.phase_order import Finished, Phase, PhaseRecord, PhaseStep, best_round, next_step
@@ -99,6 +100,7 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
         self._home, self._keeper = home, home.keeper()
         self._metrics = RunMetrics(recipe.name)
         self._waiting = ""
+        self._tracker = Tracker({})
         self._progress = Progress(self._ended)
         self._journal: JournalHandle | None = None
         self._classroom: ClusterClassroom | None = None
@@ -114,6 +116,15 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
     @abstractmethod
     def trains(self, work: WorkT) -> bool:
         """Whether `work` needs the trainer's machines."""
+
+    def tracked(self) -> RunRecipe:
+        """The recipe whose run is told to trackers."""
+        return self._recipe
+
+    def recorded(self, record: PhaseRecord) -> None:
+        """A phase has finished, and its record is kept."""
+        snapshot = self._progress.snapshot
+        self._tracker.recorded(record, snapshot.label, snapshot.teacher.cost)
 
     @abstractmethod
     def before(self) -> list[RunDirectory]:
@@ -132,6 +143,7 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
         done = point.step + 1  # they count from 0
         self._progress.show(done=done, total=point.steps, loss=point.total, tokens_per_s=point.tokens_per_s)
         self._metrics.trained(point)
+        self._tracker.trained(point, self._progress.snapshot.label)
 
     async def waiting(self, who: str, what: str) -> None:
         """Called by the trainer while it waits for machines, fire and forget; `what` is "" when it no longer does."""
@@ -147,6 +159,7 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
             watching.cancel()
             self._ended(self._progress.snapshot)
             self._metrics.closed()
+            await asyncio.to_thread(self._tracker.close)
             await self._stop()
             await asyncio.to_thread(self._keeper.close)
 
@@ -155,6 +168,9 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
         logger.info("the run begins, in %s", self._home.shown)
         self._progress.show(**await asyncio.to_thread(totals_of, self.before()))
         self._metrics.resumed(self._progress.snapshot)
+        self._tracker = tracker_of(self.tracked(), self._home.folder)
+        for directory in self.before():
+            self._tracker.resumed(directory.finished())
         while not isinstance(work := self.next_work(), Finished):
             classroom = self._classroom = self._classroom or self._open_classroom(journal)
             if self.trains(work) and self._recipe.cluster.placement == "shared":
@@ -187,6 +203,7 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
                 .remote(60 * patience),
             ),
             keeper=self._keeper,
+            recorded=self.recorded,
             reporter=ray.get_runtime_context().current_actor,
         )
 

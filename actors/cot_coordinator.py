@@ -19,6 +19,7 @@ from reasoning.fine_tune_cot.order import Collect, DegreeStep
 from reasoning.fine_tune_cot.phases import do, work_left
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe
+from reasoning.recipe.tailored import RunRecipe
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.phase_order import Finished, Phase
 from reasoning.tasks.loading import TaskData
@@ -58,6 +59,9 @@ class CotCoordinator(AnyCoordinator[Collect | DegreeStep, CotOutcome]):
 
     def trains(self, work: Collect | DegreeStep) -> bool:
         return isinstance(work, DegreeStep) and work.phase is Phase.TRAIN
+
+    def tracked(self) -> RunRecipe:
+        return self._own_recipe
 
     def before(self) -> list[RunDirectory]:
         own = self._own_directory

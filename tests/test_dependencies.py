@@ -37,7 +37,8 @@ def declared(lines: Iterable[str]) -> dict[str, Requirement]:
 
 RUNTIME = declared(PROJECT["dependencies"])
 VLLM = declared([*EXTRAS["cpu"], *EXTRAS["gpu"]])
-OPTIONAL = declared(EXTRAS["eight_bit"])  # imported where it is asked for; installed by who wants it
+# Imported where it is asked for; installed by who wants it.
+OPTIONAL = declared([*EXTRAS["eight_bit"], *EXTRAS["wandb"], *EXTRAS["mlflow"]])
 DEV = declared(EXTRAS["dev"])
 
 

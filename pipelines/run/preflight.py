@@ -21,6 +21,7 @@ from pipelines.run.checks.grader_check import grader_faults
 from pipelines.run.checks.machines_check import Lacking, machine_faults
 from pipelines.run.checks.student_check import student_faults
 from pipelines.run.checks.student_files import PreflightFault
+from pipelines.run.checks.tracking_check import tracking_faults
 from pipelines.run.storage import storage_faults
 from reasoning.exchange.reading import imported_records
 from reasoning.files.data_error import DataError
@@ -89,6 +90,7 @@ def check(
     faults += student
     prompts = _prompts(recipe, faults) if not student else None  # a chat form reads the student's tokenizer
     faults += _chat_key_faults(recipe)
+    faults += tracking_faults(recipe.tracking) if teacher else ()
     faults += machine_faults(recipe, there, teacher, notes)
     if teacher and ask:
         faults += storage_faults(recipe)

@@ -1,12 +1,14 @@
-"""Where a run happens and where it is kept: the keys of `cluster` and `storage`.
+"""Where a run happens, where it is kept, and who is told how it goes: the keys of `cluster`, `storage` and `tracking`.
 
-Owns: their defaults and bounds: no GPU, and a folder of this machine. They are no part of a run's identity.
+Owns: their defaults and bounds: no GPU, a folder of this machine, event files there. They are no part of a run's
+identity.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
@@ -100,3 +102,64 @@ class StorageSection(Section):
         if journal is not None and not journal.expanduser().is_absolute():
             raise ValueError("an absolute path is needed, or one that begins with ~")
         return journal.expanduser() if journal is not None else None
+
+
+class WandbSection(Section):
+    """A run on Weights & Biases; its key is read from WANDB_API_KEY."""
+
+    project: Annotated[str, Field(min_length=1)] = Field(default="tailor", description="The project there.")
+    entity: str | None = Field(default=None, description="The user or team there. Default: the key's own.")
+    mode: Literal["online", "offline"] = Field(
+        default="online",
+        description="`offline` keeps it in the run's folder (`wandb/`), to be sent by `wandb sync`; it needs no key.",
+    )
+
+    def secret_names(self) -> tuple[str, ...]:
+        """The secrets that telling takes."""
+        return ("WANDB_API_KEY",) if self.mode == "online" else ()
+
+
+class MlflowSection(Section):
+    """A run on MLflow; a server's user, password or token is read from MLFLOW_TRACKING_USERNAME, _PASSWORD, _TOKEN."""
+
+    uri: str = Field(
+        description="The tracking server, such as `http://mlflow:5000`, or a store that the head reaches: `sqlite:///...`."
+    )
+    experiment: Annotated[str, Field(min_length=1)] = Field(default="tailor", description="The experiment there.")
+
+    @field_validator("uri")
+    @classmethod
+    def _without_secrets(cls, uri: str) -> str:
+        try:
+            parts = urlsplit(uri.strip())
+            secret = bool(parts.password or parts.query or (parts.username and parts.scheme in ("http", "https")))
+        except ValueError:
+            raise ValueError("this is not an address") from None
+        if not uri.strip():
+            raise ValueError("give the address of a tracking server or store")
+        if secret:
+            raise ValueError(
+                "an address must not contain a user, password or query: set MLFLOW_TRACKING_USERNAME and "
+                "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, in the environment"
+            )
+        return uri.strip()
+
+    def secret_names(self) -> tuple[str, ...]:
+        """The secrets that telling may take."""
+        return ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+
+
+class TrackingSection(Section):
+    """Who is told how a run goes, step by step and round by round."""
+
+    tensorboard: bool = Field(
+        default=True, description="Write TensorBoard's event files into the run's folder (`tensorboard/`)."
+    )
+    wandb: WandbSection | None = Field(
+        default=None, description="Tell Weights & Biases (`pip install wandb`). Default: not."
+    )
+    mlflow: MlflowSection | None = Field(default=None, description="Tell MLflow (`pip install mlflow`). Default: not.")
+
+    def secret_names(self) -> set[str]:
+        """The names of the secrets that telling takes, where they are set."""
+        return {name for one in (self.wandb, self.mlflow) if one is not None for name in one.secret_names()}

@@ -208,6 +208,7 @@ class FineTuneCotRecipe(RunRecipe):
             learning=LearningSection(**learning),
             cluster=self.cluster,
             storage=self.storage,
+            tracking=self.tracking,
         )
 
     def _student(self, degree: int) -> StudentSection:

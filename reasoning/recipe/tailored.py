@@ -21,8 +21,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from reasoning.files.user_error import UserError
 from reasoning.files.yaml_text import read_yaml
-from reasoning.recipe.base import Section, yaml_problem
-from reasoning.recipe.cluster import ClusterSection, StorageSection
+from reasoning.recipe.base import GrowingSection, yaml_problem
+from reasoning.recipe.cluster import ClusterSection, StorageSection, TrackingSection
 from reasoning.recipe.engine import EngineSection
 from reasoning.recipe.explaining import explain
 from reasoning.recipe.learning import LATER_KEYS as LATER_LEARNING_KEYS
@@ -42,7 +42,7 @@ class RecipeError(UserError, ValueError):
     """A recipe that cannot be run. The message names the file, each key's path and what would be right."""
 
 
-class RunRecipe(Section):
+class RunRecipe(GrowingSection):
     """What the recipes of all kinds of run have in common. `name` is the run's directory under `storage.path`."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
@@ -56,6 +56,11 @@ class RunRecipe(Section):
     teacher: TeacherSection = TeacherSection()
     cluster: ClusterSection = ClusterSection()
     storage: StorageSection = StorageSection()
+    tracking: TrackingSection = TrackingSection()
+
+    @classmethod
+    def later_keys(cls) -> tuple[str, ...]:
+        return ("tracking",)
 
     def replace(self, name: str | None = None, storage_path: str | None = None, seed: int | None = None) -> Self:
         """This recipe with some of its keys replaced, checked anew. None keeps a key, and one that was left out stays
@@ -76,7 +81,7 @@ class RunRecipe(Section):
     def secret_names(self) -> list[str]:
         """The names of the secrets that a run takes, where they are set: keys of its teachers, of the hub, of S3."""
         storage = _S3_KEYS if self.storage.path.startswith("s3://") else ()
-        return sorted({*self.teacher_secret_names(), *_HUB_KEYS, *storage})
+        return sorted({*self.teacher_secret_names(), *self.tracking.secret_names(), *_HUB_KEYS, *storage})
 
     def teacher_secret_names(self) -> list[str]:
         """The names of the secrets without which a teacher cannot be asked."""
