@@ -106,11 +106,14 @@ class Member:
                 await asyncio.sleep(LOOK_S)
 
     async def end(self) -> None:
-        """Stops the engine, or what waits for a machine."""
-        if self.started and not self.waiting:
-            await asyncio.wait_for(_awaited(self.handle.shutdown.remote()), END_S)
-        elif not self.lost:
-            ray.kill(self._actor)
+        """Stops the engine and ends its process, or what waits for a machine. A handle that is dropped is not enough:
+        its process keeps its CPUs and GPUs until this one's garbage is collected, and a trainer waits for them."""
+        try:
+            if self.started and not self.waiting:
+                await asyncio.wait_for(_awaited(self.handle.shutdown.remote()), END_S)
+        finally:
+            if isinstance(self.handle, ActorHandle) and not self.lost:
+                ray.kill(self._actor)
 
     async def _leave(self) -> None:
         """Answers what was asked and ends its process; Ray starts it again where no node is about to leave."""

@@ -38,7 +38,7 @@ class SamplerPool:
     """The caller's side of `replicas` (handles of `SamplerReplica` actors): spreads requests, brings back the lost.
 
     `need` says what they take of a machine, for messages. Lives in one event loop. The pool owns its replicas'
-    lifecycle; the creator of the actors kills them after `shutdown`."""
+    lifecycle: their processes end with `shutdown`."""
 
     def __init__(
         self, replicas: Sequence[ReplicaHandle], need: Need | None = None, patience_s: float = PATIENCE_S
@@ -94,7 +94,7 @@ class SamplerPool:
         ]
 
     async def shutdown(self) -> None:
-        """Stops every engine that still runs, and what waits for a machine."""
+        """Stops every engine that still runs, ends its process, and ends what waits for a machine."""
         tasks = [task for task in (self._watching, *(member.coming for member in self._members)) if task is not None]
         for task in tasks:
             task.cancel()

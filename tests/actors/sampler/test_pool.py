@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from actors.ray_api.internals import actor_state
 from actors.ray_api.machines.capacity import Need
 from actors.sampler import member as member_module
 from actors.sampler.pool import SamplerPool
@@ -89,6 +90,24 @@ def test_pool_spreads_requests_and_repeats_those_of_a_dead_replica(
         assert (tmp_path / "died").exists()
         assert len(await ask(pool, "v1", ["hello"] * 20, GREEDY)) == 20
         await pool.shutdown()
+
+    run(exam())
+
+
+def test_a_pool_that_is_shut_down_gives_its_machines_back_at_once(parrots: list[ReplicaHandle]) -> None:
+    """Whoever still holds a handle: a trainer that shares the machines waits for them."""
+
+    async def exam() -> None:
+        pool = SamplerPool(parrots)
+        await pool.sync("v1", "", NOTHING)
+        await pool.shutdown()
+        for handle in parrots:
+            actor: Any = handle
+            for _ in range(100):
+                if actor_state(actor._actor_id.hex()).name == "DEAD":
+                    break
+                await asyncio.sleep(0.1)
+            assert actor_state(actor._actor_id.hex()).name == "DEAD"
 
     run(exam())
 
