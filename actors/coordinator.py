@@ -43,8 +43,7 @@ from reasoning.recipe.teacher import TeacherSection
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.phase_order import Finished, Phase, PhaseRecord, PhaseStep, best_round, next_step
 from reasoning.rounds.phases import perform
-from reasoning.rounds.progress import Progress, Snapshot, TeacherFigures
-from reasoning.rounds.totals import totals_of
+from reasoning.rounds.progress import Progress, Snapshot, TeacherFigures, totals_of
 from reasoning.tasks.loading import TaskData
 from reasoning.teacher.calls import TeacherSettings
 from reasoning.training.report import LossPoint

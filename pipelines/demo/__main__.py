@@ -6,19 +6,11 @@ import sys
 
 from rich.console import Console
 
-from pipelines.demo.demo import demo
-from pipelines.errors import told_plainly
+from pipelines.demo.demo import demo, ending
 
 
 def main() -> int:
-    import ray
-
-    try:
-        with told_plainly():
-            demo(Console())
-    finally:
-        ray.shutdown()
-    return 0
+    return ending(lambda: demo(Console()))
 
 
 if __name__ == "__main__":

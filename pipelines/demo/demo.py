@@ -7,10 +7,12 @@ It needs no key, no GPU, no network, and leaves nothing running. A second call r
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.errors import told_plainly
 from pipelines.serving.graduate import curl_line, graduate_of, serving_of
 from reasoning.files.resources import resource
 from reasoning.teacher.finish_reasons import is_whole
@@ -64,3 +66,18 @@ def demo(console: Console, path: Path = RECIPE) -> None:
         finally:
             ray_serve.delete("student")
     console.print(f"\nDone in {time.monotonic() - started:.0f} s.")
+
+
+def ending(work: Callable[[], None]) -> int:
+    """Does `work` as a program: the exit status, Ray stopped whichever way it ended."""
+    import ray
+    import typer
+
+    try:
+        with told_plainly():
+            work()
+    except typer.Exit as ended:
+        return ended.exit_code
+    finally:
+        ray.shutdown()
+    return 0

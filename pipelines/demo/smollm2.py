@@ -16,7 +16,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.errors import Refused, told_plainly
+from pipelines.demo.demo import demo, ending
+from pipelines.errors import Refused
 from reasoning.files.durable import new_file
 from reasoning.files.resources import resource
 
@@ -56,19 +57,14 @@ def make(console: Console) -> Path:
 
 
 def main() -> int:
-    import ray
-
     console = Console()
-    try:
-        with told_plainly():
-            make(console)
-            if "run" in sys.argv[1:]:
-                from pipelines.demo.demo import demo
 
-                demo(console, RECIPE)
-    finally:
-        ray.shutdown()
-    return 0
+    def work() -> None:
+        make(console)
+        if "run" in sys.argv[1:]:
+            demo(console, RECIPE)
+
+    return ending(work)
 
 
 if __name__ == "__main__":

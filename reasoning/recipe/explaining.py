@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 
 from reasoning.recipe.keys import section_at, sections
 
-SECRET = ("base_url", "api_key_env", "headers", "extra_body", "storage.path")
+SECRET = ("base_url", "api_key_env", "headers", "extra_body", "storage.path", "tracking.mlflow.uri")
 NEAR, VERY_NEAR = 0.6, 0.85  # of 1, as `difflib` compares two words
 SHOWN = 3  # sections that are named for a key that stands elsewhere
 

@@ -1,13 +1,21 @@
 """What a run is doing now: figures that the coordinator writes and the driver reads.
 
 Owns: the numbers shown while a run works. They are a view: nothing is decided from them and losing them loses nothing.
+
+Invariant: what a run that is started again does again, or reads again from the journal, is counted when it is, and is
+not in the totals that it goes on from.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+
+from reasoning.files.tables import read_table
+from reasoning.records import Attempt
+from reasoning.rounds.directory import RoundFiles, RunDirectory
+from reasoning.rounds.phase_order import Phase, PhaseRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +111,32 @@ class Progress:
         failed = dict(self.snapshot.teacher_failed)
         failed[kind] = failed.get(kind, 0) + 1
         self.snapshot = replace(self.snapshot, teacher_failed=tuple(sorted(failed.items())))
+
+
+def totals_of(directories: Iterable[RunDirectory]) -> dict[str, int]:
+    """What a run had counted before it was started again: totals of a `Snapshot`, by name, over the finished phases in
+    `directories`."""
+    teacher = student = 0
+    for directory in directories:
+        records = directory.finished()
+        teacher += max((_number(record, "teacher_tokens_total") for record in records), default=0)
+        student += sum(_student_tokens(directory.round(record.round), record) for record in records)
+    return {"teacher_tokens_total": teacher, "student_tokens_total": student}
+
+
+def _student_tokens(files: RoundFiles, record: PhaseRecord) -> int:
+    if record.phase is Phase.EXAM:
+        return _number(record, "student_tokens")
+    if record.phase is not Phase.EVALUATE:
+        return 0
+    epochs = _number(record, "epochs")
+    tables = [files.after(epoch).evaluation for epoch in range(1, epochs + 1)] or [files.evaluation]
+    return sum(_tokens(read_table(table, Attempt)) for table in tables if table.exists())
+
+
+def _tokens(attempts: Sequence[Attempt]) -> int:
+    return sum(attempt.tokens for attempt in attempts)
+
+
+def _number(record: PhaseRecord, name: str) -> int:
+    return int(record.metrics.get(name, 0))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pipelines.demo.demo import QUESTIONS, RECIPE
+import pytest
+
+from pipelines.demo.demo import QUESTIONS, RECIPE, ending
+from pipelines.errors import Refused
 from reasoning.recipe.tailored import load_recipe
 
 
@@ -12,3 +15,17 @@ def test_the_demo_needs_no_key_no_gpu_and_no_network() -> None:
     assert {teacher.kind for teacher in (recipe.teacher, recipe.teacher.for_first)} == {"offline"}
     assert not recipe.cluster.sampler_gpus and not recipe.cluster.trainer_gpus
     assert recipe.task.test is not None and recipe.task.test >= QUESTIONS
+
+
+def test_the_demo_ends_as_a_program_does(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is refused is told without a traceback, and so is an interrupt."""
+
+    def refuse() -> None:
+        raise Refused("no room on the disk")
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    assert ending(lambda: None) == 0
+    assert ending(refuse) != 0 and "no room on the disk" in capsys.readouterr().err
+    assert ending(interrupt) == 130
