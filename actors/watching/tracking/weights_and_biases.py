@@ -30,6 +30,7 @@ class WeightsAndBiases:
                 console="off",
                 disable_code=True,
                 disable_git=True,
+                x_save_requirements=False,
                 x_disable_meta=True,
                 x_disable_stats=True,
                 silent=True,
