@@ -93,11 +93,16 @@ def pad_right(sequences: Sequence[TokenIds], pad: int, device: torch.device) -> 
     return made[0], (made[1] != Segment.PADDING).long()
 
 
+def completion_of(sample: Sample, segment: Segment) -> TokenIds:
+    """One of the completions of `sample`; of nothing where it has none of that kind."""
+    names = {Segment.ANCHOR: "anchor", Segment.POSITIVE: "positive", Segment.NEGATIVE: "negative"}
+    return getattr(sample, names[segment]) or ()
+
+
 def _completions(samples: Sequence[Sample], segments: Sequence[Segment]) -> list[_Block]:
     starts = [len(sample.prompt) for sample in samples]
-    names = {Segment.ANCHOR: "anchor", Segment.POSITIVE: "positive", Segment.NEGATIVE: "negative"}
     return [
-        _Block([getattr(s, names[segment]) if s.is_triplet else () for s in samples], starts, segment)
+        _Block([completion_of(s, segment) if s.is_triplet else () for s in samples], starts, segment)
         for segment in segments
     ]
 

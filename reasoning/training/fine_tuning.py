@@ -34,17 +34,20 @@ from reasoning.prompts.frame import Frame
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id
 from reasoning.training.losses.table import learns_from_triplets_alone, terms_of, total
-from reasoning.training.losses.term import Representations, merged
+from reasoning.training.losses.term import Needs, merged
 from reasoning.training.objectives import Objective
-from reasoning.training.prompt_sharing import can_share_prompts
+from reasoning.training.prompt_sharing import how_to_read
+from reasoning.training.readers import Reading, reads_cached_prompts
 from reasoning.training.report import FineTuneReport, LossPoint
 from reasoning.training.samples import (
     MAX_LOGITS,
+    MAX_PACKED_TOKENS,
     MAX_PADDED_TOKENS,
     Sample,
     TokenizedData,
     draw_pass,
     micro_batches,
+    packed_batches,
     share,
     steps_per_pass,
     tokenize_examples,
@@ -129,14 +132,17 @@ class FineTuning:
         self.device = next(model.parameters()).device
         pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
         needs = merged(terms)
-        compared = needs.representations if any(e.has_triplet for e in self.data.examples) else None
-        shares = compared is not None and _shares_prompts(model, limit, compared)
-        self.losses = Objective(model, terms, pad, shares_prompt=shares)
+        if not any(example.has_triplet for example in self.data.examples):
+            needs = replace(needs, representations=None)
+        self.reading = _reading(model, limit, self.data.longest, needs)
+        self.losses = Objective(model, terms, pad, self.reading)
         self.module: nn.Module = self.losses
         if world_size > 1:  # representations need no output embedding
             unused = needs.cross_entropy is None or not needs.cross_entropy.trained
             self.module = nn.parallel.DistributedDataParallel(self.losses, find_unused_parameters=unused)
-        self.max_padded = max(1, min(MAX_PADDED_TOKENS, MAX_LOGITS // config.vocab_size))
+        of_logits = MAX_PADDED_TOKENS if self.reading.from_hidden else MAX_LOGITS // config.vocab_size
+        self.max_padded = max(1, min(MAX_PADDED_TOKENS, of_logits))
+        self.max_packed = min(self.max_padded, MAX_PACKED_TOKENS.get(self.device.type, MAX_PADDED_TOKENS))
         self.min_padded = MIN_PADDED_TOKENS.get(self.device.type, MAX_PADDED_TOKENS)
         self.steps = training.epochs * steps_per_pass(self.data.examples, training.batch_size)
         self.autocast = _autocast(self.device, "bfloat16" if training.precision == "bfloat16" else dtype)
@@ -204,7 +210,7 @@ class FineTuning:
         idle = not mine  # fewer samples than workers: go through the motions, at no weight
         counts = self.losses.counts(batch)
         triplets = self.losses.reads_triplets(counts)
-        parts = micro_batches(mine or batch[:1], self.max_padded, self.min_padded, triplets=triplets)
+        parts = self._parts(mine or batch[:1], triplets=triplets)
         sums = torch.zeros(len(counts), device=self.device)
         for number, part in enumerate(parts):
             last = number + 1 == len(parts)
@@ -224,6 +230,11 @@ class FineTuning:
         if self.world_size > 1:
             torch.distributed.all_reduce(sums)
         return counts, sums
+
+    def _parts(self, samples: tuple[Sample, ...], *, triplets: bool) -> list[tuple[Sample, ...]]:
+        if self.reading.packed:
+            return packed_batches(samples, self.max_packed, triplets=triplets)
+        return micro_batches(samples, self.max_padded, self.min_padded, triplets=triplets)
 
     def _read_losses(self, on_step: Callable[[LossPoint], None] | None) -> None:
         if not self._unread:
@@ -347,22 +358,24 @@ def _prepare(model: Any, training: TrainingSection, seed: int) -> None:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
 
 
-def _shares_prompts(model: Any, max_tokens: int, compared: Representations) -> bool:
+def _reading(model: Any, max_tokens: int, longest: int, needs: Needs) -> Reading:
     if model.config.is_encoder_decoder:
-        return False  # its encoder's states are shared anyhow
-    if model.is_gradient_checkpointing and not compared.prompt_gradient:
+        return Reading()  # its encoder's states are shared anyhow
+    reading = how_to_read(model, max_tokens, longest, needs)
+    if not reads_cached_prompts(needs, reading):
+        return reading
+    if model.is_gradient_checkpointing:
         raise TrainingError(
-            "prompt_gradient: false needs the prompts' keys and values, and gradient_checkpointing keeps none: use one "
-            "of the two"
+            "prompt_gradient: false needs the prompts' keys and values of a student like this one "
+            f"({model.config.model_type}), and gradient_checkpointing keeps none: use one of the two"
         )
-    shares = can_share_prompts(model, max_tokens, prompt_gradient=compared.prompt_gradient)
-    if not shares and not compared.prompt_gradient:
+    if not reading.shares_prompt:
         raise TrainingError(
             f"prompt_gradient: false needs a student whose prompts can be cached and shared, and this one "
             f"({model.config.model_type}) cannot: its attention has a window below {max_tokens} tokens, or it keeps "
             "a state of another kind. Leave prompt_gradient on"
         )
-    return shares
+    return reading
 
 
 def _autocast(device: torch.device, dtype: Dtype) -> Callable[[], contextlib.AbstractContextManager[Any]]:

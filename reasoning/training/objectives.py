@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from reasoning.training.losses.table import total
 from reasoning.training.losses.term import Term, merged
-from reasoning.training.readers import make_reader
+from reasoning.training.readers import Reading, make_reader
 from reasoning.training.samples import Sample
 
 MIN_COUNT = 1e-6  # a term of which the whole batch has nothing is 0, not 0 / 0
@@ -30,15 +30,15 @@ MIN_COUNT = 1e-6  # a term of which the whole batch has nothing is 0, not 0 / 0
 class Objective(nn.Module):
     """A student and the terms of its loss: one module, so that data-parallel training wraps every forward pass at once.
 
-    `shares_prompt` is of decoders: each prompt is read once for its completions, which not every student allows (see
-    `prompt_sharing`). The numbers are the same, but only a student that does can do without `prompt_gradient`."""
+    `reading` is of decoders, and what the student allows (see `prompt_sharing`). The numbers are the same, but only a
+    student whose prompts are shared can do without `prompt_gradient`."""
 
-    def __init__(self, student: Any, terms: Sequence[Term], pad: int, *, shares_prompt: bool) -> None:
+    def __init__(self, student: Any, terms: Sequence[Term], pad: int, reading: Reading) -> None:
         super().__init__()
         self.student = student
         self.terms = tuple(terms)
         self.needs = merged(self.terms)
-        self.reader = make_reader(student, self.needs, pad, shares_prompt=shares_prompt)
+        self.reader = make_reader(student, self.needs, pad, reading)
 
     def counts(self, batch: Sequence[Sample]) -> tuple[int, ...]:
         """What each term's sum over `batch` is divided by."""

@@ -1,9 +1,11 @@
-"""Which decoders may share prompts: those that compute the same for completions beside one another as for each alone.
+"""Which decoders may share prompts, and lie packed in one row: those that compute the same for completions and samples
+beside one another as for each alone.
 
 Owns: what a configuration says against it, and the trial on the student itself.
 
 Invariants
-- In doubt prompts are not shared: every sequence is then read by itself, which is slower and always right.
+- In doubt a student is not packed, and then prompts are not shared: every sequence is then read by itself, which is
+  slower and always right.
 - Losses are compared one by one, and so are their gradients, tensor by tensor: the language-model loss reads prompt and
   anchor, which lie as they always do, and would drown an error of the triplet's.
 - A window that is shorter than the training's sequences is refused by name; a trial sequence is as long as they are,
@@ -21,7 +23,9 @@ from torch import Tensor
 
 from reasoning.training.losses.term import Needs, Representations, StudentOutput, TokenWeights
 from reasoning.training.losses.triplet import triplet_losses
-from reasoning.training.readers import make_reader
+from reasoning.training.output_head import has_output_head
+from reasoning.training.packed_attention import attend_as_before, attend_packed
+from reasoning.training.readers import Reading, make_reader
 from reasoning.training.samples import Sample
 
 # Attention that sees all that is before it, or all within a window whose length the configuration gives.
@@ -29,26 +33,71 @@ KNOWN_LAYERS = {"full_attention", "sliding_attention", "chunked_attention", "att
 _WINDOW = re.compile(r"window|attention_chunk|local_attention|attn_chunk|attention_span")
 _NO_WINDOW = re.compile(r"^use_|^max_window_layers|pattern|bidirectional")
 
-TOLERANCE = 2e-3  # of each value's and gradient's norm: float32's noise is a hundredth of it, errors are a multiple
+# Of each value's and gradient's norm: float32's noise is a hundredth of it, errors are a multiple. Half precision is
+# noisier, and its trial sees errors of the attention's form, not small ones.
+TOLERANCE = {torch.float32: 2e-3, torch.float64: 2e-3, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 FLOOR = 1e-2  # of the norm of all gradients: some are zero but for noise (the bias of keys)
 LONGEST_TRIAL = 1024  # tokens: what a step of the training takes too
 
 
-def can_share_prompts(student: Any, max_tokens: int, *, prompt_gradient: bool = True) -> bool:
+COMPARED_WEIGHTS = 2**27  # numbers, those of the smallest tensors first: every layer has some
+
+
+def how_to_read(student: Any, max_tokens: int, longest: int, needs: Needs) -> Reading:
+    """How `student`, a decoder, is read fastest with the same numbers, tried. A student that can lie packed is set to
+    `packed` attention. Sequences have up to `max_tokens`, those at hand up to `longest`."""
+    from_hidden = has_output_head(student)
+    compared = needs.representations
+    gradient = compared is None or compared.prompt_gradient
+    if from_hidden and can_pack(student, max_tokens, prompt_gradient=gradient, longest=longest):
+        return Reading(shares_prompt=True, packed=True, from_hidden=True)
+    shares = compared is not None and can_share_prompts(student, max_tokens, prompt_gradient=gradient, longest=longest)
+    return Reading(shares_prompt=shares, from_hidden=from_hidden)
+
+
+def can_pack(student: Any, max_tokens: int, *, prompt_gradient: bool = True, longest: int = LONGEST_TRIAL) -> bool:
+    """Whether `student`, a decoder, computes the same packed; it is then left set to `packed` attention."""
+    if not _sees_all(student, max_tokens):
+        return False
+    try:
+        if not attend_packed(student):
+            return False
+    except (TypeError, ValueError, KeyError, AttributeError, NotImplementedError):
+        return False  # a student that keeps its own attention
+    packed = Reading(shares_prompt=True, packed=True, from_hidden=True)
+    if _tried(student, packed, min(max_tokens, longest), prompt_gradient=prompt_gradient):
+        return True
+    attend_as_before(student)
+    return False
+
+
+def can_share_prompts(
+    student: Any, max_tokens: int, *, prompt_gradient: bool = True, longest: int = LONGEST_TRIAL
+) -> bool:
     """Whether `student`, a decoder, computes the same with shared prompts as without, for sequences of up to
     `max_tokens`: read in its configuration, then tried.
 
     Not so for models that keep a recurrent state, take positions from their mask, attend in windows or chunks shorter
     than that, or know no mask of this form."""
+    shared = Reading(shares_prompt=True)
+    return _sees_all(student, max_tokens) and _tried(
+        student, shared, min(max_tokens, longest), prompt_gradient=prompt_gradient
+    )
+
+
+def _sees_all(student: Any, max_tokens: int) -> bool:
     config = student.config.get_text_config(decoder=True)
-    if any(window < max_tokens for window in windows(config)) or not set(layer_types(config)) <= KNOWN_LAYERS:
-        return False
+    return min(windows(config), default=max_tokens) >= max_tokens and set(layer_types(config)) <= KNOWN_LAYERS
+
+
+def _tried(student: Any, reading: Reading, longest: int, *, prompt_gradient: bool) -> bool:
+    vocabulary = student.config.get_text_config(decoder=True).vocab_size
     was_training = student.training
     student.eval()
     try:
         return all(
-            _same(student, batch, prompt_gradient=prompt_gradient)
-            for batch in _trials(config.vocab_size, min(max_tokens, LONGEST_TRIAL))
+            _same(student, batch, reading, prompt_gradient=prompt_gradient)
+            for batch in _trials(vocabulary, min(longest, LONGEST_TRIAL))
         )
     except (TypeError, ValueError, RuntimeError, IndexError, KeyError, AttributeError, NotImplementedError):
         return False  # a model that refuses the form is read sequence by sequence
@@ -83,23 +132,35 @@ def _trials(vocabulary: int, longest: int) -> tuple[tuple[Sample, ...], ...]:
     return (short, (long,)) if longest > 24 else (short,)
 
 
-def _same(student: Any, batch: tuple[Sample, ...], *, prompt_gradient: bool) -> bool:
+def _same(student: Any, batch: tuple[Sample, ...], reading: Reading, *, prompt_gradient: bool) -> bool:
     """Whether `batch` gives the same either way: the language-model loss, each completion's vector, and each loss's
     gradient. Without `prompt_gradient` the gradients differ by intention, and the values tell."""
     needs = Needs(TokenWeights(prompt=0.0), Representations("mean", prompt_gradient))
-    readers = [make_reader(student, needs, 0, shares_prompt=shared) for shared in (True, False)]
+    readers = [make_reader(student, needs, 0, how) for how in (reading, Reading())]
     with torch.set_grad_enabled(prompt_gradient):
         outputs = [reader.read(batch, triplets=True) for reader in readers]
         values = [(output.cross_entropy[None], *output.representations) for output in outputs]
-        if not _near(values[0], values[1], 0.0):
+        tolerance = TOLERANCE[student.dtype]
+        if not _near(values[0], values[1], 0.0, tolerance):
             return False
         if not prompt_gradient:
             return True
-        weights = [weight for weight in student.parameters() if weight.requires_grad]
+        weights = _compared([weight for weight in student.parameters() if weight.requires_grad])
         return all(
-            _near(_gradients(loss(outputs[0]), weights), _gradients(loss(outputs[1]), weights), FLOOR)
+            _near(_gradients(loss(outputs[0]), weights), _gradients(loss(outputs[1]), weights), FLOOR, tolerance)
             for loss in (_language_loss, _triplet_loss)
         )
+
+
+def _compared(weights: Sequence[Tensor]) -> list[Tensor]:
+    kept: list[Tensor] = []
+    numbers = 0
+    for weight in sorted(weights, key=lambda weight: weight.numel()):
+        numbers += weight.numel()
+        if kept and numbers > COMPARED_WEIGHTS:
+            break
+        kept.append(weight)
+    return kept
 
 
 def _language_loss(output: StudentOutput) -> Tensor:
@@ -116,10 +177,10 @@ def _gradients(loss: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
     return [gradient for gradient in found if gradient is not None]
 
 
-def _near(ours: Sequence[Tensor], theirs: Sequence[Tensor], floor: float) -> bool:
-    """Whether each tensor is the other's but for rounding: of its own norm, or of `floor` of the norm of all."""
+def _near(ours: Sequence[Tensor], theirs: Sequence[Tensor], floor: float, tolerance: float) -> bool:
+    """Whether each tensor is the other's but for `tolerance` of its own norm, or of `floor` of the norm of all."""
     if len(ours) != len(theirs):
         return False
     norms = torch.stack([tensor.detach().norm() for tensor in theirs])
     errors = torch.stack([(mine - other).detach().norm() for mine, other in zip(ours, theirs, strict=True)])
-    return bool((errors <= TOLERANCE * torch.clamp(norms, min=floor * float(norms.norm()))).all())  # NaN is not
+    return bool((errors <= tolerance * torch.clamp(norms, min=floor * float(norms.norm()))).all())  # NaN is not

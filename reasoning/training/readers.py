@@ -1,33 +1,52 @@
 """How a student reads samples: their language-model loss, and their completions' representations.
 
-Owns: the calls of the model. Four readers give the same numbers; they differ in what is read how often, and in whether
-the triplet loss trains what the student makes of the prompt.
+Owns: the calls of the model. Five readers give the same numbers; they differ in what is read how often, in padding, and
+in whether the triplet loss trains what the student makes of the prompt.
 
-- `SharedPrompts`, a decoder: each prompt once, its completions beside one another.
-- `SequencesApart`, a decoder that keeps a recurrent state, takes positions from its mask, or attends in windows: every
-  prompt and completion as a sequence of its own.
-- `CachedPrompts`, a decoder whose prompts the triplet loss leaves alone: prompt and anchor first, then all three
+- `PackedPrompts`, a decoder: all samples in one row, each prompt once, its completions beside one another, no padding.
+- `SharedPrompts`, a decoder that knows no packed row: a padded row a sample, each prompt once, its completions beside
+  one another.
+- `CachedPrompts`, the same for prompts that the triplet loss leaves alone: prompt and anchor first, then all three
   completions after the prompt's keys and values, detached. Each prompt is read once, each anchor twice.
+- `SequencesApart`, a decoder that keeps a recurrent state, takes positions from its mask, or attends in windows: every
+  prompt and completion as a sequence of its own, padded.
 - `EncoderDecoder`: each prompt once, by the encoder, whose states serve every completion, detached or not.
+
+A decoder whose logits are as `output_head.OutputHead` makes them is read up to its hidden states, and logits are made
+of those that predict something, a piece at a time. The others' logits are whole.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from reasoning.training.collation import PaddedSamples, Segment, collate, collate_after_prompts, pad_right
-from reasoning.training.losses.cross_entropy import NOT_A_TARGET, cross_entropy_sum
+from reasoning.training.losses.cross_entropy import NOT_A_TARGET, cross_entropy_sum, hidden_cross_entropy_sum
 from reasoning.training.losses.representation import representation
 from reasoning.training.losses.term import Needs, Representations, StudentOutput, TokenWeights
+from reasoning.training.output_head import OutputHead, decoder_of
+from reasoning.training.packed_attention import packed_row
+from reasoning.training.packing import pack
 from reasoning.training.samples import Sample, TokenIds
 from reasoning.training.transformers_internals import detached_cache
 
 COMPLETIONS = (Segment.ANCHOR, Segment.POSITIVE, Segment.NEGATIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a decoder can be read so that its numbers stay the same (see `prompt_sharing.how_to_read`). `packed` implies
+    `shares_prompt`; `from_hidden`: its logits are made of its hidden states."""
+
+    shares_prompt: bool = False
+    packed: bool = False
+    from_hidden: bool = False
 
 
 class Reader(Protocol):
@@ -35,36 +54,73 @@ class Reader(Protocol):
         """Reads `samples`. Without `triplets`, or where none of them is one, no representation is computed."""
 
 
-def make_reader(student: Any, needs: Needs, pad: int, *, shares_prompt: bool) -> Reader:
+def make_reader(student: Any, needs: Needs, pad: int, reading: Reading) -> Reader:
     """The reader that computes what `needs` says."""
     weights = needs.cross_entropy or TokenWeights(prompt=0.0, trained=False)
     representations = needs.representations or Representations()
     if student.config.is_encoder_decoder:
         return EncoderDecoder(student, weights, representations, pad)
-    if not shares_prompt:
-        return SequencesApart(student, weights, representations, pad)
-    kind = SharedPrompts if representations.prompt_gradient else CachedPrompts
-    return kind(student, weights, representations, pad)
+    kind: Callable[..., Reader] = SequencesApart
+    if reads_cached_prompts(needs, reading):
+        kind = CachedPrompts if reading.shares_prompt else SequencesApart
+    elif reading.shares_prompt:
+        kind = PackedPrompts if reading.packed else SharedPrompts
+    return kind(student, weights, representations, pad, from_hidden=reading.from_hidden)
+
+
+def reads_cached_prompts(needs: Needs, reading: Reading) -> bool:
+    """Whether a triplet loss that leaves prompts alone needs their keys and values in a cache: where they are not in
+    one row with its completions, and where nothing else trains them, so that a row would take gradients in vain."""
+    if needs.representations is None or needs.representations.prompt_gradient:
+        return False
+    return not (reading.packed and needs.cross_entropy is not None and needs.cross_entropy.trained)
 
 
 class _Decoder:
-    def __init__(self, student: Any, weights: TokenWeights, representations: Representations, pad: int) -> None:
+    def __init__(
+        self, student: Any, weights: TokenWeights, representations: Representations, pad: int, *, from_hidden: bool
+    ) -> None:
         self.student = student
         self.weights = weights
         self.representations = representations
         self.pad = pad
+        self.head = OutputHead(student) if from_hidden else None
         self._keeps_logits = "logits_to_keep" in inspect.signature(student.forward).parameters
 
     @property
     def _device(self) -> torch.device:
         return next(self.student.parameters()).device  # type: ignore[no-any-return]
 
-    def _run(self, padded: PaddedSamples, logits: int | Tensor, **options: Any) -> Any:
-        """The student's output on `rows`, with logits of the last `logits` columns or of those that it lists."""
-        if self._keeps_logits or isinstance(logits, Tensor):
-            options["logits_to_keep"] = logits
+    def _anchors(self, samples: Sequence[Sample], padded: PaddedSamples, *, hidden: bool, **options: Any) -> _Read:
+        """Reads rows that begin with prompts and anchors: their language-model loss, with `hidden` the states too."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and (self.weights.trained or hidden)):
+            if self.head is not None:
+                output = self._run(padded, decoder_of(self.student), **options)
+                states = output.last_hidden_state
+                starts = [row * padded.tokens_BT.shape[1] for row in range(len(samples))]
+                language = self._language(samples, starts, padded.tokens_BT.flatten(), states.flatten(0, 1))
+                return _Read(language, states, output)
+            count = self._predicting(samples, padded)
+            logits: int | Tensor = count
+            if padded.has_triplets:
+                logits = torch.arange(padded.anchor_columns - count, padded.anchor_columns, device=self._device)
+            if self._keeps_logits or isinstance(logits, Tensor):
+                options["logits_to_keep"] = logits
+            output = self._run(padded, self.student, output_hidden_states=hidden, **options)
+            states = output.hidden_states[-1] if hidden else None
+            return _Read(self._whole_language(padded, output.logits), states, output)
+
+    def _completions(self, padded: PaddedSamples, **options: Any) -> Tensor:
+        """The hidden states of rows of which no token is predicted."""
+        if self.head is not None:
+            return self._run(padded, decoder_of(self.student), **options).last_hidden_state  # type: ignore[no-any-return]
+        if self._keeps_logits:
+            options["logits_to_keep"] = 1
+        return self._run(padded, self.student, output_hidden_states=True, **options).hidden_states[-1]  # type: ignore[no-any-return]
+
+    def _run(self, padded: PaddedSamples, model: Any, **options: Any) -> Any:
         options = {"attention_mask": padded.attention_mask(self.student.dtype), "use_cache": False} | options
-        return self.student(input_ids=padded.tokens_BT, position_ids=padded.positions_BT, **options)
+        return model(input_ids=padded.tokens_BT, position_ids=padded.positions_BT, **options)
 
     def _predicting(self, samples: Sequence[Sample], padded: PaddedSamples) -> int:
         """How many of the last columns of prompt and anchor predict what is trained: fewer if prompts are not."""
@@ -72,8 +128,30 @@ class _Decoder:
             return padded.anchor_columns
         return padded.anchor_columns - max(0, min(len(sample.prompt) for sample in samples) - 1)
 
-    def _language(self, padded: PaddedSamples, logits_BTV: Tensor) -> Tensor:
-        """The language-model loss of prompts and anchors, summed; `logits_BTV` are of the last of their columns."""
+    def _language(
+        self, samples: Sequence[Sample], starts: Sequence[int], tokens_N: Tensor, hidden_ND: Tensor
+    ) -> Tensor:
+        """The language-model loss, summed, of samples whose prompts and anchors begin at `starts` of N tokens."""
+        assert self.head is not None
+        weighed = self.weights.prompt not in (0.0, 1.0)
+        places: list[int] = []
+        weights: list[float] = []
+        for sample, start in zip(samples, starts, strict=True):
+            first = 0 if self.weights.prompt > 0.0 else max(0, len(sample.prompt) - 1)
+            places += range(start + first, start + sample.length - 1)  # each predicts the token after it
+            if weighed:
+                of_prompt = max(0, len(sample.prompt) - 1)
+                weights += [self.weights.prompt] * of_prompt + [1.0] * (sample.length - 1 - of_prompt)
+        places_P = torch.tensor(places, dtype=torch.long).to(hidden_ND.device)
+        weights_P = torch.tensor(weights).to(hidden_ND.device) if weighed else None
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.weights.trained):
+            hidden_PD, targets_P = hidden_ND.index_select(0, places_P), tokens_N.index_select(0, places_P + 1)
+            return hidden_cross_entropy_sum(
+                hidden_PD, self.head, self.head.weights(), self.head.vocabulary, targets_P, weights_P
+            )
+
+    def _whole_language(self, padded: PaddedSamples, logits_BTV: Tensor) -> Tensor:
+        """The same of `logits_BTV`, those of the last columns of prompts and anchors."""
         tokens_BT = padded.tokens_BT[:, : padded.anchor_columns]
         segments_BT = padded.segments_BT[:, : padded.anchor_columns]
         untrained_BT = segments_BT == Segment.PADDING
@@ -89,61 +167,85 @@ class _Decoder:
         weights_BT[:, :-1].masked_fill_(segments_BT[:, 1:] == Segment.PROMPT, self.weights.prompt)
         return cross_entropy_sum(logits_BTV, targets_BT[:, -columns:], weights_BT[:, -columns:])
 
-    def _vectors(self, output: Any, padded: PaddedSamples, segment: Segment) -> Tensor:
-        return representation(output.hidden_states[-1], padded.segments_BT == segment, self.representations.kind)
+    def _vectors(self, hidden_BTD: Tensor, padded: PaddedSamples, segment: Segment) -> Tensor:
+        return representation(hidden_BTD, padded.segments_BT == segment, self.representations.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    language: Tensor
+    hidden_BTD: Any  # None where they were not asked for and not needed
+    output: Any
+
+
+class PackedPrompts(_Decoder):
+    def read(self, samples: Sequence[Sample], *, triplets: bool) -> StudentOutput:
+        device = self._device
+        packed = pack(samples, device, triplets=triplets, prompt_gradient=self.representations.prompt_gradient)
+        options = {
+            "input_ids": packed.tokens_T[None],
+            "position_ids": packed.positions_T[None],
+            "attention_mask": packed_row(packed.layout, next(self.student.parameters())),
+            "use_cache": False,
+        }
+        hidden_TD = decoder_of(self.student)(**options).last_hidden_state[0]
+        language = self._language(samples, packed.starts, packed.tokens_T, hidden_TD)
+        return StudentOutput(language, tuple(self._packed_vectors(hidden_TD, places) for places in packed.branches))
+
+    def _packed_vectors(self, hidden_TD: Tensor, places: Sequence[range]) -> Tensor:
+        width = max(len(place) for place in places)
+        lengths_R1 = torch.tensor([[len(place)] for place in places])
+        columns_RC = torch.minimum(torch.arange(width), lengths_R1 - 1)
+        places_RC = columns_RC + torch.tensor([[place.start] for place in places])
+        hidden_RCD = hidden_TD[places_RC.to(hidden_TD.device)]
+        is_token_RC = (torch.arange(width) < lengths_R1).to(hidden_TD.device)
+        return representation(hidden_RCD, is_token_RC, self.representations.kind)
 
 
 class SharedPrompts(_Decoder):
     def read(self, samples: Sequence[Sample], *, triplets: bool) -> StudentOutput:
         padded = collate(samples, self.pad, self._device, triplets=triplets)
-        count = self._predicting(samples, padded)
+        read = self._anchors(samples, padded, hidden=padded.has_triplets)
         if not padded.has_triplets:
-            return StudentOutput(self._language(padded, self._run(padded, count).logits))
-        columns = torch.arange(padded.anchor_columns - count, padded.anchor_columns, device=self._device)
-        output = self._run(padded, columns, output_hidden_states=True)
+            return StudentOutput(read.language)
         chosen = torch.tensor(_triplets(samples)).to(self._device)
-        vectors = tuple(self._vectors(output, padded, segment)[chosen] for segment in COMPLETIONS)
-        return StudentOutput(self._language(padded, output.logits), vectors)
+        vectors = (self._vectors(read.hidden_BTD, padded, segment)[chosen] for segment in COMPLETIONS)
+        return StudentOutput(read.language, tuple(vectors))
 
 
 class SequencesApart(_Decoder):
     def read(self, samples: Sequence[Sample], *, triplets: bool) -> StudentOutput:
         chosen = _triplets(samples) if triplets else []
         padded = collate(samples, self.pad, self._device, triplets=False)
-        output = self._run(padded, self._predicting(samples, padded), output_hidden_states=bool(chosen))
-        language = self._language(padded, output.logits)
+        read = self._anchors(samples, padded, hidden=bool(chosen))
         if not chosen:
-            return StudentOutput(language)
-        vectors = [self._vectors(output, padded, Segment.ANCHOR)[torch.tensor(chosen).to(self._device)]]
+            return StudentOutput(read.language)
+        vectors = [self._vectors(read.hidden_BTD, padded, Segment.ANCHOR)[torch.tensor(chosen).to(self._device)]]
         for completions in _completions(samples, chosen)[1:]:
             alone = [Sample(samples[row].prompt, text) for row, text in zip(chosen, completions, strict=True)]
             padded = collate(alone, self.pad, self._device, triplets=False)
-            vectors.append(self._vectors(self._run(padded, 1, output_hidden_states=True), padded, Segment.ANCHOR))
-        return StudentOutput(language, tuple(vectors))
+            vectors.append(self._vectors(self._completions(padded), padded, Segment.ANCHOR))
+        return StudentOutput(read.language, tuple(vectors))
 
 
 class CachedPrompts(_Decoder):
     def read(self, samples: Sequence[Sample], *, triplets: bool) -> StudentOutput:
         chosen = _triplets(samples) if triplets else []
         padded = collate(samples, self.pad, self._device, triplets=False)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self.weights.trained):
-            output = self._run(padded, self._predicting(samples, padded), use_cache=bool(chosen))
-            language = self._language(padded, output.logits)
+        read = self._anchors(samples, padded, hidden=False, use_cache=bool(chosen))
         if not chosen:
-            return StudentOutput(language)
+            return StudentOutput(read.language)
         width = max(len(samples[row].prompt) for row in chosen)
         places = torch.tensor(chosen).to(self._device)
         cached_RC = padded.segments_BT[places, :width]
         after = collate_after_prompts([samples[row] for row in chosen], self.pad, self._device)
-        output = self._run(
+        hidden_RTD = self._completions(
             after,
-            1,
             attention_mask=after.attention_mask(self.student.dtype, cached_RC),
-            past_key_values=detached_cache(output.past_key_values, places, width),
+            past_key_values=detached_cache(read.output.past_key_values, places, width),
             use_cache=True,
-            output_hidden_states=True,
         )
-        return StudentOutput(language, tuple(self._vectors(output, after, segment) for segment in COMPLETIONS))
+        return StudentOutput(read.language, tuple(self._vectors(hidden_RTD, after, segment) for segment in COMPLETIONS))
 
 
 class EncoderDecoder:

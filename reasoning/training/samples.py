@@ -29,7 +29,8 @@ from reasoning.records import Example
 TokenIds = tuple[int, ...]
 
 MAX_PADDED_TOKENS = 16_384  # tokens that go through the model at once; more are accumulated
-MAX_LOGITS = 2**28  # a GiB of float32: what a large vocabulary makes of those tokens
+MAX_PACKED_TOKENS = {"cpu": 2_048, "cuda": 4_096}  # the same of a packed row: enough to keep the device busy
+MAX_LOGITS = 2**28  # a GiB of float32: what a large vocabulary makes of those tokens where logits are whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +202,25 @@ def micro_batches(
         if current:
             groups.append(tuple(current))
     return groups
+
+
+def packed_batches(samples: Sequence[Sample], max_tokens: int, *, triplets: bool) -> list[tuple[Sample, ...]]:
+    """`samples` in groups that go through the model in one row each, of at most `max_tokens` tokens (or one sample): as
+    few as there can be, of about equal size. Those of like length are together."""
+    longest_first = sorted(samples, key=lambda sample: _width(sample, triplets and sample.is_triplet), reverse=True)
+    lengths = [_width(sample, triplets and sample.is_triplet) for sample in longest_first]
+    wanted = sum(lengths) / max(1, math.ceil(sum(lengths) / max_tokens))
+    groups: list[list[Sample]] = []
+    size, before = 0, 0
+    for sample, length in zip(longest_first, lengths, strict=True):
+        # A group ends where the sum so far is nearest to a multiple of the wanted size, and never beyond the limit.
+        if not groups or size + length > max_tokens or before + length / 2 > wanted * len(groups):
+            groups.append([])
+            size = 0
+        groups[-1].append(sample)
+        size += length
+        before += length
+    return [tuple(group) for group in groups]
 
 
 def _width(sample: Sample, paired: bool) -> int:

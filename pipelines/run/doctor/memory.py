@@ -16,7 +16,7 @@ from typing import Any
 
 from reasoning.recipe.training import TrainingSection
 from reasoning.student.config import config_file, read_config, text_config, weights_of
-from reasoning.training.samples import MAX_LOGITS, MAX_PADDED_TOKENS
+from reasoning.training.samples import MAX_LOGITS, MAX_PACKED_TOKENS
 
 GIB = 2**30
 _TRAINING_BYTES = 16
@@ -61,10 +61,10 @@ def estimated_parameters(config: Mapping[str, Any]) -> int:
 def training_bytes(parameters: int, config: Mapping[str, Any], training: TrainingSection, trainers: int) -> int:
     """What one trainer's GPU holds at its fullest. Trainers share a batch, not the student."""
     width, layers, vocabulary = _size(config, "hidden_size", "n_embd", "d_model"), _layers(config), _vocabulary(config)
-    together = min(MAX_PADDED_TOKENS, MAX_LOGITS // vocabulary if vocabulary else MAX_PADDED_TOKENS)
     longest = min(training.max_tokens, _size(config, "max_position_embeddings", "n_positions") or training.max_tokens)
-    tokens = min(together, longest * max(1, training.batch_size // trainers))
-    return _TRAINING_BYTES * parameters + tokens * (_ACTIVATION_BYTES * width * layers + 8 * vocabulary)
+    tokens = min(MAX_PACKED_TOKENS["cuda"], longest * max(1, training.batch_size // trainers))
+    logits = min(tokens * vocabulary, MAX_LOGITS)
+    return _TRAINING_BYTES * parameters + tokens * _ACTIVATION_BYTES * width * layers + 8 * logits
 
 
 def sampling_bytes(parameters: int, dtype: str, config: Mapping[str, Any]) -> int:

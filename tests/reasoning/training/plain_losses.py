@@ -16,6 +16,8 @@ from transformers import LlamaForCausalLM
 from reasoning.recipe.training import ObjectiveSection
 from reasoning.training.losses.table import LOSSES, terms_of
 from reasoning.training.objectives import Objective
+from reasoning.training.packed_attention import attend_packed
+from reasoning.training.readers import Reading
 from reasoning.training.samples import Sample
 from tests.tiny_students import tiny_llama
 
@@ -136,11 +138,22 @@ def losses_of(
     return torch.stack([total for total, _ in found]).sum(), named["lm"], named.get("triplet", torch.zeros(()))
 
 
+READINGS = {
+    "apart": Reading(),
+    "apart, from hidden states": Reading(from_hidden=True),
+    "shared": Reading(shares_prompt=True),
+    "shared, from hidden states": Reading(shares_prompt=True, from_hidden=True),
+    "packed": Reading(shares_prompt=True, packed=True, from_hidden=True),
+}
+APART, SHARED, PACKED = READINGS["apart"], READINGS["shared"], READINGS["packed"]
+
+
 def assert_as_plain(
-    model: Any, batch: list[Sample], section: ObjectiveSection, *, shared: bool, pad: int = 0, parts: Any = None
+    model: Any, batch: list[Sample], section: ObjectiveSection, reading: Reading, *, pad: int = 0, parts: Any = None
 ) -> None:
     model.eval()
-    objective = Objective(model, terms_of(section), pad, shares_prompt=shared)
+    assert not reading.packed or attend_packed(model)
+    objective = Objective(model, terms_of(section), pad, reading)
     counts = objective.counts(batch)
     ours = list(losses_of(objective, [tuple(part) for part in parts or [batch]], counts))
     plain = plain_losses(model, batch, section)
@@ -179,6 +192,6 @@ def loss_from_labels(model: Any, *, hides_prompt: bool) -> float:
 
 def batch_loss(model: Any, section: ObjectiveSection) -> tuple[torch.Tensor, dict[str, float]]:
     """The loss of `BATCH` to back-propagate, and its terms' by name."""
-    objective = Objective(model.eval(), terms_of(section), 0, shares_prompt=False)
+    objective = Objective(model.eval(), terms_of(section), 0, APART)
     total, losses = objective(tuple(BATCH), objective.counts(BATCH))
     return total, {term.name: float(loss) for term, loss in zip(objective.terms, losses, strict=True)}

@@ -25,9 +25,11 @@ from reasoning.training.fine_tuning import (
     TrainingError,
     fine_tune,
 )
-from reasoning.training.objectives import Objective
+from reasoning.training.packed_attention import attend_packed
+from reasoning.training.readers import Reading
 from reasoning.training.samples import draw_pass
 from tests.reasoning.prompts.chat_templates import chat_tokenizer
+from tests.reasoning.training.plain_losses import PACKED, READINGS
 from tests.tiny_students import tiny_llama, tiny_student
 from tests.tiny_t5 import tiny_t5_student
 
@@ -229,11 +231,13 @@ def test_a_training_that_diverges_stops_with_the_cure() -> None:
         _teach(student, _training())
 
 
-def test_activations_computed_again_give_the_same_student() -> None:
+@pytest.mark.parametrize("prompt_gradient", [True, False])
+def test_activations_computed_again_give_the_same_student(prompt_gradient: bool) -> None:
     """With dropout, whose random numbers must be those of the first time."""
     kept, again = (tiny_student(dropout=0.2) for _ in range(2))
-    _teach(kept, _training())
-    _teach(again, _training(gradient_checkpointing=True))
+    objective = ObjectiveSection(prompt_gradient=prompt_gradient)
+    _teach(kept, _training(), objective=objective)
+    _teach(again, _training(gradient_checkpointing=True), objective=objective)
     assert again.model.is_gradient_checkpointing
     torch.testing.assert_close(_weights(again), _weights(kept), rtol=0, atol=1e-6)
 
@@ -241,8 +245,9 @@ def test_activations_computed_again_give_the_same_student() -> None:
 def test_keys_and_values_of_prompts_cannot_be_kept_where_activations_are_not() -> None:
     with pytest.raises(TrainingError, match=r"gradient_checkpointing keeps none: use one of the two"):
         _teach(
-            tiny_student(), _training(gradient_checkpointing=True), objective=ObjectiveSection(prompt_gradient=False)
-        )
+            tiny_student(), _training(gradient_checkpointing=True),
+            objective=ObjectiveSection(loss="contrastive", prompt_gradient=False),
+        )  # fmt: skip
 
 
 # A student, how many questions it learns, and by what.
@@ -287,21 +292,16 @@ def test_two_workers_teach_what_one_teaches(tmp_path: Path) -> None:
                 assert math.isclose(mine, theirs.total, rel_tol=1e-4)
 
 
-def test_students_that_cannot_share_prompts_learn_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    sharing, apart = tiny_student(), tiny_student()
-    shared: list[bool] = []
-    build = Objective.__init__
-
-    def watched(self: Objective, *args: Any, shares_prompt: bool) -> None:
-        shared.append(shares_prompt)
-        build(self, *args, shares_prompt=shares_prompt)
-
-    monkeypatch.setattr(Objective, "__init__", watched)
-    expected = _teach(sharing, _training())
-    assert shared[-1]
-    monkeypatch.setattr("reasoning.training.fine_tuning.can_share_prompts", lambda *_, **__: False)
-    report = _teach(apart, _training())
-    assert not shared[-1]
+@pytest.mark.parametrize("reading", READINGS.values(), ids=list(READINGS))
+def test_students_learn_the_same_however_they_are_read(reading: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed, other = tiny_student(), tiny_student()
+    readings: list[Reading] = []
+    expected = _teach(packed, _training(), on_pass=lambda run: readings.append(run.reading))
+    assert readings[-1] == PACKED
+    monkeypatch.setattr("reasoning.training.fine_tuning.how_to_read", lambda *_, **__: reading)
+    assert not reading.packed or attend_packed(other.model)
+    report = _teach(other, _training(), on_pass=lambda run: readings.append(run.reading))
+    assert readings[-1] == reading
     for mine, theirs in zip(report.losses, expected.losses, strict=True):
         assert math.isclose(mine.total, theirs.total, rel_tol=1e-4)
 

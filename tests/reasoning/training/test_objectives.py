@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,10 +16,14 @@ from reasoning.recipe.training import ObjectiveSection
 from reasoning.records import Example
 from reasoning.training.losses.table import LOSSES, terms_of
 from reasoning.training.objectives import Objective
+from reasoning.training.packed_attention import attend_packed
 from reasoning.training.samples import Sample, draw_pass, micro_batches, tokenize_examples
 from tests.conftest import tries
 from tests.reasoning.training.plain_losses import (
+    APART,
     BATCH,
+    READINGS,
+    SHARED,
     VOCABULARY,
     assert_as_plain,
     batches,
@@ -36,11 +41,14 @@ pytestmark = pytest.mark.training
 
 @pytest.mark.training
 @settings(deadline=None, max_examples=tries(80))
-@given(batches, sections(), st.booleans(), st.integers(0, 3))
+@given(batches, sections(), st.sampled_from(list(READINGS)), st.integers(0, 3))
 def test_losses_and_gradients_equal_the_plain_computation(
-    batch: list[Sample], section: ObjectiveSection, shared: bool, pad: int
+    batch: list[Sample], section: ObjectiveSection, how: str, pad: int
 ) -> None:
-    assert_as_plain(tiny_model(), batch, section, shared=shared or not section.prompt_gradient, pad=pad)
+    reading = READINGS[how]
+    if not section.prompt_gradient:  # which needs prompts that are shared
+        reading = replace(reading, shares_prompt=True)
+    assert_as_plain(tiny_model(), batch, section, reading, pad=pad)
 
 
 @pytest.mark.training
@@ -49,7 +57,7 @@ def test_losses_and_gradients_equal_the_plain_computation(
 def test_an_encoder_decoder_has_the_losses_and_gradients_of_the_plain_computation(
     batch: list[Sample], section: ObjectiveSection, tied: bool, pad: int
 ) -> None:
-    assert_as_plain(tiny_t5(VOCABULARY, tied=tied).double(), batch, section, shared=False, pad=pad)
+    assert_as_plain(tiny_t5(VOCABULARY, tied=tied).double(), batch, section, APART, pad=pad)
 
 
 letters = st.text("abcdefgh", min_size=1, max_size=6)
@@ -85,7 +93,7 @@ def test_what_does_not_fit_is_left_out_and_the_rest_learnt_as_if_it_were_all(
             assert fits(tokenizer.decode(sample.prompt).removesuffix("</s>"), anchor)
             assert all(text[-1] == tokenizer.eos_token_id for text in (sample.anchor, sample.positive or sample.anchor))
         parts = micro_batches(batch, 30, 15, triplets=triplet_count(list(batch)) > 0)
-        assert_as_plain(model, list(batch), section, shared=True, pad=tokenizer.pad_token_id, parts=parts)
+        assert_as_plain(model, list(batch), section, SHARED, pad=tokenizer.pad_token_id, parts=parts)
 
 
 @pytest.mark.parametrize("prompt_gradient", [True, False])
@@ -104,7 +112,7 @@ def test_no_triplet_is_computed_when_none_counts(prompt_gradient: bool, monkeypa
         (ObjectiveSection(contrastive_weight=0.0, prompt_gradient=prompt_gradient), BATCH),
         (ObjectiveSection(prompt_gradient=prompt_gradient), [s for s in BATCH if not s.is_triplet]),
     ]:
-        objective = Objective(model, terms_of(section), 0, shares_prompt=True)
+        objective = Objective(model, terms_of(section), 0, SHARED)
         objective(tuple(batch), objective.counts(batch))
     assert widths == [alone, alone]
 
@@ -113,7 +121,7 @@ def test_no_triplet_is_computed_when_none_counts(prompt_gradient: bool, monkeypa
 @pytest.mark.parametrize("encoder_decoder", [False, True])
 def test_parts_of_a_batch_add_up_to_the_whole(section: ObjectiveSection, encoder_decoder: bool) -> None:
     model = (tiny_t5(VOCABULARY).double() if encoder_decoder else tiny_model()).eval()
-    objective = Objective(model, terms_of(section), 0, shares_prompt=True)
+    objective = Objective(model, terms_of(section), 0, SHARED)
     counts = objective.counts(BATCH)
     whole = losses_of(objective, [tuple(BATCH)], counts)
     parts = losses_of(objective, [(sample,) for sample in BATCH], counts)
@@ -127,11 +135,13 @@ SECTIONS = [
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: f"{section.loss}-{section.prompt_gradient}")
-@pytest.mark.parametrize("kind", ["shared", "apart", "t5"])
+@pytest.mark.parametrize("kind", [*READINGS, "t5"])
 def test_bfloat16_passes_give_float32_losses_close_to_the_exact_ones(kind: str, section: ObjectiveSection) -> None:
     """Gradients too: a pass without gradient must not leave weights behind that later ones take no gradient to."""
     model = (tiny_t5(VOCABULARY) if kind == "t5" else tiny_model().float()).eval()
-    objective = Objective(model, terms_of(section), 0, shares_prompt=kind == "shared")
+    reading = READINGS.get(kind, APART)
+    assert not reading.packed or attend_packed(model)
+    objective = Objective(model, terms_of(section), 0, reading)
     counts = objective.counts(BATCH)
     exact = losses_of(objective, [tuple(BATCH)], counts)
     with torch.autocast("cpu", torch.bfloat16):

@@ -10,12 +10,15 @@ import transformers
 
 from reasoning.recipe.training import ObjectiveSection
 from reasoning.student.loading import new_model
-from reasoning.training.prompt_sharing import can_share_prompts, layer_types, windows
+from reasoning.training.losses.term import Needs, Representations, TokenWeights
+from reasoning.training.output_head import has_output_head
+from reasoning.training.prompt_sharing import can_pack, can_share_prompts, how_to_read, layer_types, windows
 from tests.reasoning.student_families import ENCODER_DECODERS, FAMILIES, Family, llama_sizes
-from tests.reasoning.training.plain_losses import BATCH, assert_as_plain
+from tests.reasoning.training.plain_losses import BATCH, PACKED, READINGS, SHARED, assert_as_plain
 
 pytestmark = pytest.mark.training
 
+ATTENTION_OF_THEIR_OWN = {"Gemma 2", "GPT-J", "Falcon"}  # not `sdpa`, or not by the registry of `transformers`
 DECODERS = [family for family in FAMILIES if family.name not in ENCODER_DECODERS]
 
 
@@ -24,10 +27,13 @@ def test_a_family_shares_prompts_where_that_is_exact(family: Family) -> None:
     model = family.student().model
     assert can_share_prompts(model, 512) == family.shares
     assert can_share_prompts(model, 512, prompt_gradient=False) == family.shares
+    packs = family.shares and family.name not in ATTENTION_OF_THEIR_OWN
+    assert can_pack(model, 512) == packs
     if family.shares:
         if hasattr(model, "set_experts_implementation"):
             model.set_experts_implementation("eager")  # the fast one knows no float64
-        assert_as_plain(model.double(), BATCH, ObjectiveSection(), shared=True)
+        for reading in (SHARED, PACKED) if packs else (SHARED,):
+            assert_as_plain(model.double(), BATCH, ObjectiveSection(), reading)
     assert all(weight.grad is None for weight in model.parameters())  # the trial leaves nothing behind
 
 
@@ -63,6 +69,35 @@ def test_a_window_under_a_name_that_nobody_knows_is_seen_in_the_trial(monkeypatc
     monkeypatch.setattr("reasoning.training.prompt_sharing.windows", lambda _: iter(()))
     assert can_share_prompts(model, 24)
     assert not can_share_prompts(model, 100)
+
+
+def test_a_student_is_read_the_fastest_way_that_it_allows() -> None:
+    triplets = Needs(TokenWeights(0.0), Representations())
+    llama = new_model(transformers.LlamaConfig(**llama_sizes()))
+    assert how_to_read(llama, 64, 64, triplets) == PACKED
+    assert how_to_read(llama, 64, 64, Needs(TokenWeights(0.1))) == PACKED
+    gemma = new_model(transformers.Gemma2Config(**llama_sizes(head_dim=32, sliding_window=1024)))
+    assert how_to_read(gemma, 64, 64, triplets) == READINGS["shared, from hidden states"]
+    assert how_to_read(gemma, 64, 64, Needs(TokenWeights(0.1))) == READINGS["apart, from hidden states"]
+    window = new_model(transformers.MistralConfig(**llama_sizes(sliding_window=50)))
+    assert how_to_read(window, 64, 64, triplets) == READINGS["apart, from hidden states"]
+    assert window.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.parametrize("name", ["Llama", "Qwen3", "Mixtral", "Mistral 0.1", "Qwen3.5 (text)"])
+def test_a_student_in_half_precision_is_told_apart_too(name: str) -> None:
+    family = next(family for family in FAMILIES if family.name == name)
+    model = family.student().model.bfloat16()
+    assert has_output_head(model)
+    assert can_pack(model, 512) == family.shares
+
+
+def test_a_student_that_does_not_pack_keeps_its_attention(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window under a name that nobody knows, longer than the short trial and shorter than the long one."""
+    model = new_model(transformers.MistralConfig(**llama_sizes(sliding_window=50)))
+    monkeypatch.setattr("reasoning.training.prompt_sharing.windows", lambda _: iter(()))
+    assert not can_pack(model, 100)
+    assert model.config._attn_implementation == "sdpa"
 
 
 def test_the_language_model_loss_does_not_drown_an_error_of_the_triplets() -> None:

@@ -22,7 +22,7 @@ from reasoning.recipe.training import ObjectiveSection
 from reasoning.training.losses.table import terms_of
 from reasoning.training.objectives import Objective
 from reasoning.training.prompt_sharing import can_share_prompts
-from tests.reasoning.training.plain_losses import BATCH, VOCABULARY, assert_as_plain, triplet_count
+from tests.reasoning.training.plain_losses import APART, BATCH, SHARED, VOCABULARY, assert_as_plain, triplet_count
 from tests.tiny_students import tiny_llama
 from tests.tiny_t5 import tiny_t5
 
@@ -54,9 +54,9 @@ def test_any_decoder_shares_prompts_and_gives_the_plain_losses(config: Any, atte
     model = AutoModelForCausalLM.from_config(config, attn_implementation=attention).double()
     assert can_share_prompts(model, 64)
     assert can_share_prompts(model, 64, prompt_gradient=False)
-    assert_as_plain(model, BATCH, ObjectiveSection(), shared=True)
+    assert_as_plain(model, BATCH, ObjectiveSection(), SHARED)
     if config.model_type in ("qwen3", "mistral"):  # the others' keys and values come out of one module
-        assert_as_plain(model, BATCH, ObjectiveSection(prompt_gradient=False), shared=True)
+        assert_as_plain(model, BATCH, ObjectiveSection(prompt_gradient=False), SHARED)
 
 
 def test_decoders_that_cannot_share_prompts_are_told_apart_and_still_right() -> None:
@@ -70,7 +70,7 @@ def test_decoders_that_cannot_share_prompts_are_told_apart_and_still_right() -> 
     for model in (windowed, recurrent):
         assert not can_share_prompts(model, 64)
         assert not can_share_prompts(model, 64, prompt_gradient=False)
-        assert_as_plain(model, BATCH, ObjectiveSection(), shared=False)
+        assert_as_plain(model, BATCH, ObjectiveSection(), APART)
 
 
 def test_any_encoder_decoder_gives_the_plain_losses() -> None:
@@ -80,7 +80,7 @@ def test_any_encoder_decoder_gives_the_plain_losses() -> None:
         decoder_attention_heads=2, encoder_ffn_dim=48, decoder_ffn_dim=48, max_position_embeddings=64, init_std=0.2,
         pad_token_id=0, bos_token_id=2, eos_token_id=1, decoder_start_token_id=1,
     )  # fmt: skip
-    assert_as_plain(BartForConditionalGeneration(config).double(), BATCH, ObjectiveSection(), shared=False)
+    assert_as_plain(BartForConditionalGeneration(config).double(), BATCH, ObjectiveSection(), APART)
 
 
 @pytest.mark.parametrize("encoder_decoder", [False, True])
@@ -97,7 +97,7 @@ def test_every_prompt_is_read_once(encoder_decoder: bool, monkeypatch: pytest.Mo
     monkeypatch.setattr(reader, "forward", watched)
     for prompt_gradient in (True, False):
         section = ObjectiveSection(prompt_gradient=prompt_gradient)
-        Objective(model, terms_of(section), 0, shares_prompt=True)(tuple(BATCH), (1, triplet_count(BATCH)))
+        Objective(model, terms_of(section), 0, SHARED)(tuple(BATCH), (1, triplet_count(BATCH)))
     if encoder_decoder:
         assert shapes == [(4, 4)] * 2
     else:  # of widths: prompt and anchor, positive, negative; prompt and anchor, then the triplets' completions

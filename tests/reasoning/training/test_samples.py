@@ -15,6 +15,7 @@ from reasoning.training.samples import (
     TokenizedExample,
     draw_pass,
     micro_batches,
+    packed_batches,
     share,
     steps_per_pass,
     tokenize_examples,
@@ -240,3 +241,26 @@ def test_a_tokenizer_that_begins_texts_begins_prompts_in_training_too() -> None:
     begun = tokenize_examples([Example("p", "Question: 1", (" one",))], tokenizer, 512).examples[0]
     assert begun.prompt == (begin, *plain.prompt)
     assert begun.positives == plain.positives  # begun nowhere, ended once
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 30), st.booleans()), min_size=1, max_size=40), st.integers(1, 200), st.booleans()
+)
+def test_rows_hold_every_sample_once_and_no_more_than_their_tokens(
+    drawn: list[tuple[int, bool]], limit: int, triplets: bool
+) -> None:
+    samples = [
+        Sample((1,) * 2, (number,) * length, *([(3, 4), (5,)] if is_triplet else []))
+        for number, (length, is_triplet) in enumerate(drawn)
+    ]
+    rows = packed_batches(samples, limit, triplets=triplets)
+    assert sorted(sample.anchor for row in rows for sample in row) == sorted(sample.anchor for sample in samples)
+
+    def tokens(row: tuple[Sample, ...]) -> int:
+        return sum(sample.length + 3 * (triplets and sample.is_triplet) for sample in row)
+
+    sizes = [tokens(row) for row in rows]
+    assert all(size <= limit or len(row) == 1 for size, row in zip(sizes, rows, strict=True))
+    longest = max(tokens((sample,)) for sample in samples)
+    if longest <= limit:  # as few rows as there can be, give or take one that samples do not fill
+        assert max(sizes) - min(sizes) <= 2 * longest or len(sizes) <= 2 * sum(sizes) / limit + 1

@@ -13,7 +13,7 @@ from reasoning.training.losses.term import Representations
 from reasoning.training.losses.triplet import Triplet, triplet, triplet_losses
 from reasoning.training.objectives import Objective
 from reasoning.training.samples import Sample
-from tests.reasoning.training.plain_losses import VOCABULARY
+from tests.reasoning.training.plain_losses import SHARED, VOCABULARY
 from tests.tiny_students import tiny_llama
 from tests.tiny_t5 import tiny_t5
 
@@ -46,7 +46,7 @@ def test_without_prompt_gradient_the_triplet_loss_trains_no_prompt(encoder_decod
     model = (tiny_t5(VOCABULARY, tied=False) if encoder_decoder else tiny_llama(VOCABULARY)).double()
     for trains in (True, False):
         section = ObjectiveSection(loss="contrastive", prompt_gradient=trains)
-        objective = Objective(model, terms_of(section), 0, shares_prompt=True)
+        objective = Objective(model, terms_of(section), 0, SHARED)
         gradient = torch.autograd.grad(objective((sample,), (3, 1))[0], model.get_input_embeddings().weight)[0]
         assert bool(gradient[30:33].abs().sum() > 0) == trains
         assert gradient[[8, 9, 10, 11, 12]].abs().sum() > 0

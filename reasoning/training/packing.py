@@ -1,0 +1,195 @@
+"""How samples lie in one row without padding, and in which blocks its attention is computed.
+
+Owns: the packed row of a group of samples.
+
+Invariants
+- A sample is `prompt anchor` and, where completions are compared, its branches: completions that see the prompt and
+  themselves, at the positions that they have right after it. A token sees nothing of another sample.
+- No padding goes through linear layers, norms and the like. Attention alone lays sequences of like length side by side,
+  padded on the right to the longest of their block, so that it costs what the sequences cost and not the square of the
+  row; it needs no mask but for branches.
+- Every token is a query of one block, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from reasoning.training.collation import Segment, completion_of
+from reasoning.training.samples import Sample
+
+SHORTEST = 0.75  # of a block's longest sequence: shorter ones begin a block of their own
+SMALL_BLOCK = 4  # sequences; with fewer a call costs more than the padding it saves
+
+Laid = TypeVar("Laid")
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionBlock:
+    """B sequences whose attention is computed together: where in the row their Q queries and K keys are.
+
+    `seen_B1QK`: which keys a query sees; None: those up to its own, the keys being the queries. No gradient flows to
+    the first `cut` of the keys."""
+
+    queries_BQ: Tensor
+    keys_BK: Tensor
+    seen_B1QK: Tensor | None = None
+    cut: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The places of the queries, or of the keys, of all blocks, one block after the other, and how many are of each:
+    those that take a gradient, and before them in each block those that take none (None: no block has such).
+    `rows`: the sequences of each block."""
+
+    trained_N: Tensor
+    trained_sizes: list[int]
+    cut_N: Tensor | None
+    cut_sizes: list[int]
+    rows: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionLayout:
+    """The attention of a row of T tokens. `gathered`: for queries, keys and values. `places_T`: where among the queries
+    of all blocks, flattened and one block after the other, each token is."""
+
+    blocks: tuple[AttentionBlock, ...]
+    gathered: tuple[Gathered, Gathered, Gathered]
+    places_T: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class PackedSamples:
+    """Samples as one row of T tokens. `starts`: where each sample begins. `branches`: where the completions that are
+    compared lie, for each kind one range a triplet."""
+
+    tokens_T: Tensor
+    positions_T: Tensor
+    layout: AttentionLayout
+    starts: tuple[int, ...]
+    branches: tuple[tuple[range, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    prompt: range
+    completion: range
+
+
+def pack(
+    samples: Sequence[Sample], device: torch.device, *, triplets: bool, prompt_gradient: bool = True
+) -> PackedSamples:
+    """`samples` in one row, with `triplets` the completions of those that are one.
+
+    Without `prompt_gradient` anchors lie there twice: once after their prompts, for the language-model loss, and once
+    as a branch, from which no gradient flows to what the student makes of the prompt."""
+    tokens: list[int] = []
+    positions: list[int] = []
+    starts: list[int] = []
+    whole: list[range] = []
+    branches: list[_Branch] = []
+    compared: list[list[range]] = [[], [], []]
+    for sample in samples:
+        start, prompt = len(tokens), len(sample.prompt)
+        starts.append(start)
+        tokens += (*sample.prompt, *sample.anchor)
+        positions += range(sample.length)
+        whole.append(range(start, len(tokens)))
+        if not (triplets and sample.is_triplet):
+            continue
+        for places, segment in zip(compared, (Segment.ANCHOR, Segment.POSITIVE, Segment.NEGATIVE), strict=True):
+            if segment == Segment.ANCHOR and prompt_gradient:
+                places.append(range(start + prompt, len(tokens)))
+                continue
+            completion = completion_of(sample, segment)
+            places.append(range(len(tokens), len(tokens) + len(completion)))
+            tokens += completion
+            positions += range(prompt, prompt + len(completion))
+            if sample.prompt:
+                branches.append(_Branch(range(start, start + prompt), places[-1]))
+            else:  # it branches off nothing
+                whole.append(places[-1])
+    blocks = [_causal(group) for group in _alike(whole, len)]
+    alike = _alike(branches, lambda one: len(one.prompt) + len(one.completion))
+    blocks += [_branching(group, prompt_gradient=prompt_gradient) for group in alike]
+    queries = _gathered([block.queries_BQ for block in blocks], [0] * len(blocks), device)
+    keys = _gathered([block.keys_BK for block in blocks], [block.cut for block in blocks], device)
+    layout = AttentionLayout(
+        tuple(_moved(block, device) for block in blocks),
+        (queries, keys, keys),
+        _places(blocks, len(tokens)).to(device),
+    )
+    ids = torch.tensor([tokens, positions]).to(device)
+    return PackedSamples(ids[0], ids[1], layout, tuple(starts), tuple(map(tuple, compared)) if compared[0] else ())
+
+
+def _alike(sequences: Sequence[Laid], length: Callable[[Laid], int]) -> list[list[Laid]]:
+    """`sequences` in groups of like `length`."""
+    groups: list[list[Laid]] = []
+    for one in sorted(sequences, key=length, reverse=True):
+        if groups and (len(groups[-1]) < SMALL_BLOCK or length(one) >= SHORTEST * length(groups[-1][0])):
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    return groups
+
+
+def _causal(sequences: Sequence[range]) -> AttentionBlock:
+    places_BQ = _padded(sequences)
+    return AttentionBlock(places_BQ, places_BQ)
+
+
+def _branching(branches: Sequence[_Branch], *, prompt_gradient: bool) -> AttentionBlock:
+    prompts_BP = _padded([branch.prompt for branch in branches])
+    queries_BQ = _padded([branch.completion for branch in branches])
+    (rows, columns), width = queries_BQ.shape, prompts_BP.shape[1]
+    lengths_B = torch.tensor([len(branch.prompt) for branch in branches])
+    seen_BQK = torch.ones(rows, columns, width + columns, dtype=torch.bool)
+    seen_BQK[:, :, :width] = (torch.arange(width) < lengths_B[:, None])[:, None]
+    seen_BQK[:, :, width:] = torch.ones(columns, columns, dtype=torch.bool).tril()
+    keys_BK = torch.cat([prompts_BP, queries_BQ], dim=1)
+    return AttentionBlock(queries_BQ, keys_BK, seen_BQK[:, None], 0 if prompt_gradient else width)
+
+
+def _padded(sequences: Sequence[range]) -> Tensor:
+    """Places, (B, longest): each sequence's, then its last place again, of which nothing is kept."""
+    starts_B1 = torch.tensor([[sequence.start] for sequence in sequences])
+    ends_B1 = torch.tensor([[sequence.stop] for sequence in sequences])
+    longest = max(len(sequence) for sequence in sequences)
+    return torch.minimum(starts_B1 + torch.arange(longest), ends_B1 - 1)
+
+
+def _places(blocks: Sequence[AttentionBlock], tokens: int) -> Tensor:
+    places_T = torch.empty(tokens, dtype=torch.long)
+    before = 0
+    for block in blocks:
+        queries_BQ = block.queries_BQ
+        is_first_BQ = torch.ones_like(queries_BQ, dtype=torch.bool)
+        is_first_BQ[:, 1:] = queries_BQ[:, 1:] != queries_BQ[:, :-1]
+        places_T[queries_BQ[is_first_BQ]] = before + is_first_BQ.flatten().nonzero()[:, 0]
+        before += queries_BQ.numel()
+    return places_T
+
+
+def _gathered(places: Sequence[Tensor], cuts: Sequence[int], device: torch.device) -> Gathered:
+    trained = [one[:, cut:].flatten() for one, cut in zip(places, cuts, strict=True)]
+    before = [one[:, :cut].flatten() for one, cut in zip(places, cuts, strict=True)]
+    return Gathered(
+        torch.cat(trained).to(device),
+        [len(one) for one in trained],
+        torch.cat(before).to(device) if any(cuts) else None,
+        [len(one) for one in before],
+        [len(one) for one in places],
+    )
+
+
+def _moved(block: AttentionBlock, device: torch.device) -> AttentionBlock:
+    seen = None if block.seen_B1QK is None else block.seen_B1QK.to(device)
+    return AttentionBlock(block.queries_BQ, block.keys_BK, seen, block.cut)  # whose places `gathered` has there
