@@ -1,6 +1,6 @@
 """Weights & Biases and MLflow are told by their own libraries, of which only what is used is imitated here.
 
-(Both were run with the real libraries too: offline, and into an SQLite store.)"""
+(Weights & Biases was run with its real library too, offline; MLflow with this imitation alone.)"""
 
 from __future__ import annotations
 
