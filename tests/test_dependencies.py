@@ -24,8 +24,8 @@ OTHERS = ("bench", "tests")
 
 PROGRAMS = {"pytest-timeout", "pytest-xdist", "ruff", "mypy", "types-pyyaml", "setuptools"}  # used, but by no import
 BY_OTHERS = {"accelerate"}  # transformers imports it, and refuses GGUF without it
-# A peer that is measured in an environment of its own.
-NOT_OURS = {"bench/teacher/curator_peer.py"}
+# Peers that are measured in an environment of their own.
+NOT_OURS = {"bench/teacher/curator_peer.py", "bench/gpu/trl_peer.py"}
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]

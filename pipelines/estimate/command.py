@@ -28,13 +28,15 @@ from actors.teacher.pool import TeacherPool
 from pipelines.errors import RunFailed
 from pipelines.estimate.asking import TeacherSampler
 from pipelines.run.cluster import capacity, connect
+from pipelines.run.doctor.memory import GIB, config_at, lighter, parameters_at
+from pipelines.run.doctor.needs import sampler_memory, trainer_memory
 from pipelines.run.fine_tune_cot import check_cot, fitted
 from pipelines.run.preflight import check
 from pipelines.run.served_teachers import NotDeployed, applications_of, deployed
 from pipelines.run.storage import bring_run, claim, home_of
 from reasoning.estimate.call_plan import Planned, collection_plan, missed, run_plan
 from reasoning.estimate.call_sizes import call_size
-from reasoning.estimate.report import EstimateReport
+from reasoning.estimate.report import EstimateReport, GpuMemory
 from reasoning.estimate.samples import TeacherSample
 from reasoning.estimate.sums import CallEstimate, Estimate, Pace, Use, rates_of
 from reasoning.estimate.teachers import endpoints_of, pace_of, unpriced_keys
@@ -230,6 +232,25 @@ def _report(subject: _Subject, sampled: TeacherSample, learnt: Paces, before: fl
         batch=any(endpoint.batch is not None for row in rows for endpoint in endpoints[row.planned.ask]),
         unpriced=unpriced_keys(subject.recipe, {row.planned.ask for row in rows}),
         notes=subject.notes,
+        memory=_memory(subject.recipe),
+    )
+
+
+def _memory(recipe: Recipe) -> GpuMemory | None:
+    """What the recipe's trainer and sampler need; None for the embedded student without a GPU, and for one whose size
+    is not known."""
+    config = config_at(recipe.student.source)
+    parameters = parameters_at(recipe.student.source, config)
+    on_gpus = recipe.cluster.trainer_gpus or recipe.cluster.sampler_gpus
+    if not parameters or (recipe.student.model == "embedded" and not on_gpus):
+        return None
+    place, training, trainer = trainer_memory(recipe, parameters, config)
+    less = lighter(parameters, config, training, recipe.cluster.trainers)
+    return GpuMemory(
+        trainer,
+        sampler_memory(recipe, parameters, config),
+        f"learning.{place}",
+        tuple(f"{said} ({after / GIB:.1f} GiB)" for said, after in less),
     )
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipelines.run.doctor.memory import GIB
 from reasoning.estimate.call_plan import Calls
 from reasoning.estimate.report import EstimateReport
 from reasoning.estimate.sums import CHARACTERS_A_TOKEN, CallEstimate, Estimate
@@ -26,9 +27,18 @@ def show(report: EstimateReport, console: Console) -> None:
         say(f"  {escape(note)}")
     if not report.estimate.rows:
         say(f"Run {escape(report.name)} has nothing left to ask its teacher.")
+        for line in _memory(report):
+            say(line)
         return
     console.print(_table(report))
-    for line in (*_totals(report), _cap(report), _time(report), *_sample(report), *map(_tokens, report.estimate.rows)):
+    for line in (
+        *_totals(report),
+        _cap(report),
+        _time(report),
+        *_sample(report),
+        *map(_tokens, report.estimate.rows),
+        *_memory(report),
+    ):
         say(line)
 
 
@@ -86,6 +96,15 @@ def _time(report: EstimateReport) -> str:
     if report.minutes is None:
         return "Time: unknown. Set teacher.requests_per_minute and teacher.tokens_per_minute to see it."
     return f"Time: at least {_duration(report.minutes)} at the permitted rate, for what is still to ask."
+
+
+def _memory(report: EstimateReport) -> list[str]:
+    memory = report.memory
+    if memory is None:
+        return []
+    taken = f"a trainer takes about {memory.trainer / GIB:.1f} GiB ({memory.training})"
+    lines = [f"GPU memory: {taken}, a sampler at least {memory.sampler / GIB:.1f} GiB."]
+    return lines + ([f"A trainer would take less with {'; '.join(memory.lighter)}."] if memory.lighter else [])
 
 
 def _sample(report: EstimateReport) -> list[str]:
@@ -167,7 +186,16 @@ def as_json(report: EstimateReport) -> dict[str, Any]:
         "minutes_at_least": report.minutes,
         "unpriced": list(report.unpriced),
         "notes": list(report.notes),
+        "gpu_memory": _gpu_memory(report),
     }
+
+
+def _gpu_memory(report: EstimateReport) -> dict[str, Any] | None:
+    """Bytes of one trainer and one sampler; None where the student's size is not known."""
+    if report.memory is None:
+        return None
+    one = report.memory
+    return {"trainer": one.trainer, "sampler": one.sampler, "training": one.training, "lighter": list(one.lighter)}
 
 
 def _sums(one: Estimate | CallEstimate) -> dict[str, Any]:

@@ -13,12 +13,24 @@ from reasoning.estimate.sums import Estimate
 
 
 @dataclass(frozen=True, slots=True)
+class GpuMemory:
+    """What one trainer and one sampler hold of a GPU, in bytes. `training`: the key of the training that takes the
+    most; `lighter`: keys that would lower it, in words."""
+
+    trainer: int
+    sampler: int
+    training: str
+    lighter: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EstimateReport:
     """Everything that an estimate shows.
 
     Amounts are in dollars, None where a price is missing: `sample_cost` is the cost of the sample, `spent` what the run
     has spent so far, including the sample. `minutes` is the shortest time at the permitted rate, None when that is
-    unknown. `unpriced` lists the recipe keys that lack a price."""
+    unknown. `unpriced` lists the recipe keys that lack a price. `memory` is None where the student's size is not known.
+    """
 
     name: str
     directory: Path
@@ -31,6 +43,7 @@ class EstimateReport:
     batch: bool
     unpriced: tuple[str, ...]
     notes: tuple[str, ...]
+    memory: GpuMemory | None = None
 
     @property
     def in_all(self) -> float | None:

@@ -7,8 +7,8 @@ Invariants
 - The same examples, sections and seed give the same student; a run that was interrupted after any step and resumed by
   as many workers gives the same one as a run that was not; n workers give the same one as a single worker, up to
   rounding.
-- The student's weights are float32 throughout, unless `training.precision` says otherwise; on a GPU the passes compute
-  in bfloat16 where `dtype` allows it.
+- The student's weights are float32 throughout, unless `training.precision` says otherwise; the passes compute in
+  bfloat16 where the hardware has it and `dtype` allows it.
 - With an adapter, the adapter alone is trained, kept to resume and moved between workers; whoever saves the student
   merges it (`reasoning.training.weights.merging`).
 - A loss that is no longer a number stops the run: nothing is learnt after it.
@@ -54,6 +54,7 @@ from reasoning.training.samples import (
 )
 from reasoning.training.weights.adding import AdapterRefused, add_adapter
 from reasoning.training.weights.choice import OptimizerRefused, make_optimizer
+from reasoning.training.weights.half_precision import bfloat16_pays
 from reasoning.training.weights.schedule import learning_rate
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -145,7 +146,8 @@ class FineTuning:
         self.max_packed = min(self.max_padded, MAX_PACKED_TOKENS.get(self.device.type, MAX_PADDED_TOKENS))
         self.min_padded = MIN_PADDED_TOKENS.get(self.device.type, MAX_PADDED_TOKENS)
         self.steps = training.epochs * steps_per_pass(self.data.examples, training.batch_size)
-        self.autocast = _autocast(self.device, "bfloat16" if training.precision == "bfloat16" else dtype)
+        size = sum(weight.numel() for weight in model.parameters())
+        self.autocast = _autocast(self.device, "bfloat16" if training.precision == "bfloat16" else dtype, size)
         self.identity = stable_id(
             [e.id for e in examples], training.identity(), objective.model_dump(mode="json"), seed,
             *(frame.identity if frame is not None else ()),
@@ -291,10 +293,8 @@ class FineTuning:
 
     def _learnt(self) -> dict[str, Tensor]:
         """The weights that a resumption needs: all, or those of the adapter, where the others never change."""
-        if self.training.lora is None:
-            weights: dict[str, Tensor] = self.model.state_dict()
-            return weights
-        return {name: weight.detach() for name, weight in self.model.named_parameters() if weight.requires_grad}
+        adapters = {name: one.detach() for name, one in self.model.named_parameters() if one.requires_grad}
+        return adapters if self.training.lora is not None else dict(self.model.state_dict())
 
     def report(self) -> FineTuneReport:
         """What was done so far. Triplet and last losses are those of the last step that had them."""
@@ -378,10 +378,13 @@ def _reading(model: Any, max_tokens: int, longest: int, needs: Needs) -> Reading
     return reading
 
 
-def _autocast(device: torch.device, dtype: Dtype) -> Callable[[], contextlib.AbstractContextManager[Any]]:
-    """bfloat16 passes where asked for, or where a GPU has them. float16 is for sampling: its range is too small to
-    train in without scaling the loss, so it trains in float32."""
+def _autocast(
+    device: torch.device, dtype: Dtype, parameters: int
+) -> Callable[[], contextlib.AbstractContextManager[Any]]:
+    """bfloat16 passes where asked for, or where a GPU or, for a student of some size, a CPU has them. float16 is for
+    sampling: its range is too small to train in without scaling the loss, so it trains in float32."""
     supported = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    supported |= device.type == "cpu" and bfloat16_pays(parameters)
     if dtype == "bfloat16" or (dtype == "auto" and supported):
         return lambda: torch.autocast(device.type, torch.bfloat16)
     return contextlib.nullcontext

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bench.chaos.serving_kills import silence
 from bench.serving import measured, ratio, told
-from bench.serving_kills import silence
 
 
 def test_ratios_are_ours_over_the_bare_servers_and_medians_over_turns() -> None:

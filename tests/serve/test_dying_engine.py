@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.chaos.serving_kills import killed, processes
 from bench.serving import MODEL
-from bench.serving_kills import killed, processes
 from reasoning.student.checkpoint import save_student
 from serve.serving import StudentServing
 from serve.student import deploy_student

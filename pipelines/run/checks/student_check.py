@@ -17,12 +17,14 @@ from pipelines.run.checks.gguf_check import gguf_faults
 from pipelines.run.checks.student_files import PreflightFault, folder_faults, form_fault
 from pipelines.run.checks.student_trial import TrialFailed, try_student
 from pipelines.run.checks.student_weights import hub_faults, weights_faults
+from pipelines.run.doctor.memory import parameters_at
 from reasoning.recipe.tailored import Recipe
 from reasoning.student.config import config_file, read_config, text_config
 from reasoning.student.loading import sees_alone
 from reasoning.student.vllm_internals import known_architectures, lacks_a_library
 from reasoning.tasks.table import answer_limit
 from reasoning.training.transformers_internals import has_code_of, loads_as_student, runs_in_vllm_as_it_is
+from reasoning.training.weights.half_precision import bfloat16_pays
 
 # What vLLM's attention and experts on CPU can do; it does not refuse others, it crashes.
 CPU_EXPERT_WIDTH = 32
@@ -79,6 +81,12 @@ def student_faults(recipe: Recipe, notes: list[str]) -> Iterator[PreflightFault]
     config = text_config(config)
     faults = faults or [*_sampler_faults(config, recipe), *_length_faults(config, recipe)]
     yield from faults
+    cluster, half = recipe.cluster, bfloat16_pays(parameters_at(source, config))
+    if recipe.student.dtype == "auto" and half and not (cluster.sampler_gpus and cluster.trainer_gpus):
+        notes.append(
+            "student.dtype: auto computes in bfloat16 on this processor, which has it in hardware; float32 is "
+            "exact, and about half as fast."
+        )
     if not faults and recipe.student.model != "embedded":
         try:
             learning, grow = recipe.learning, recipe.student.grow_embeddings

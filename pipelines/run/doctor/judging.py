@@ -172,20 +172,24 @@ def _gpus(nodes: Sequence[NodeFacts], needs: Needs) -> Iterator[Check]:
 def _gpu_memory(there: int, name: str, needs: Needs) -> Iterator[Check]:
     if not there:
         return
-    for who, wanted, cure in (
+    sampled = needs.sampler_utilization * there
+    share = "a larger cluster.gpu_memory_utilization, " if needs.sampler_utilization < 0.9 else ""
+    for who, wanted, room, cure in (
+        ("trainer", needs.trainer_gpu_bytes, float(there), _trainer_cure(there, needs)),
         (
-            "trainer",
-            needs.trainer_gpu_bytes,
-            "Take a smaller student, a lower max_tokens or batch_size, or larger GPUs",
+            "sampler",
+            needs.sampler_gpu_bytes,
+            sampled,
+            f"Take {share}student.dtype: bfloat16, a smaller student, or more than one GPU for each sampler",
         ),
-        ("sampler", needs.sampler_gpu_bytes, "Take a smaller student, or more than one GPU for each sampler"),
     ):
         if wanted is None:
             continue
         told = f"a {who} takes about {wanted / GIB:.1f} GiB, and the smallest GPU ({name}) has {there / GIB:.0f}"
-        if wanted > ROOM * there:
+        told += f", of which vLLM may take {room / GIB:.0f}" if room < there else ""
+        if wanted > ROOM * room:
             yield Check("GPU memory", State.FAIL, told, cure, f"cluster.{who}_gpus")
-        elif wanted > there / ROOM:
+        elif wanted > room / ROOM:
             yield Check("GPU memory", State.WARN, told, cure, f"cluster.{who}_gpus")
         else:
             yield Check("GPU memory", State.PASS, told)
@@ -193,6 +197,16 @@ def _gpu_memory(there: int, name: str, needs: Needs) -> Iterator[Check]:
         told = f"the samplers that share a GPU take {needs.sampler_share:.2f} of its memory together"
         cure = "Lower cluster.gpu_memory_utilization, or give each sampler a GPU of its own"
         yield Check("GPU memory", State.FAIL, told, cure, "cluster.gpu_memory_utilization")
+
+
+def _trainer_cure(there: int, needs: Needs) -> str:
+    """The keys with which a trainer would fit, the mildest first; where none does, those that come nearest."""
+    fitting = [said for said, after in needs.trainer_keys if after < there / ROOM]
+    nearest = [said for said, _ in needs.trainer_keys[-1:]]
+    named = ", ".join(fitting[:3] or nearest)
+    return (
+        f"Set {named}; or take a smaller student, or larger GPUs" if named else "Take a smaller student or larger GPUs"
+    )
 
 
 # Disks and limits -----------------------------------------------------------------------------------------------------

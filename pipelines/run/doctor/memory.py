@@ -1,26 +1,30 @@
 """How much of a GPU's memory a student takes, estimated from its configuration.
 
-Owns: the estimate, for a trainer and for a sampler. It is rough, and meant to tell a student that fits from one that
-never will, before anything is spent.
+Owns: the estimate, for a trainer and for a sampler, and which keys of a recipe would lower a trainer's. It is rough,
+and meant to tell a student that fits from one that never will, before anything is spent.
 
 Training (`reasoning.training.fine_tuning`) holds 16 bytes a parameter: weights, gradients and AdamW's two moments, all
-float32. With them go the activations, about 34 bytes a token, layer and unit of width in bfloat16 (Korthikanti et al.
-2022, arXiv 2205.05198, section 4.1, without what attention kernels do not keep), and the logits with their gradient.
+float32; as many in bfloat16, whose weights and gradients of 2 bytes have float32 copies. Moments of 8 bits take 2 bytes
+instead of 8; under an adapter all but the weights are of the adapter alone. With them go the activations, about 34
+bytes a token, layer and unit of width in bfloat16 (Korthikanti et al. 2022, arXiv 2205.05198, section 4.1, without what
+attention kernels do not keep), or, computed again, one layer's and each layer's input; and the logits with their
+gradient.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from reasoning.recipe.training import TrainingSection
+from reasoning.recipe.training import LoraSection, TrainingSection
 from reasoning.student.config import config_file, read_config, text_config, weights_of
 from reasoning.training.samples import MAX_LOGITS, MAX_PACKED_TOKENS
 
 GIB = 2**30
-_TRAINING_BYTES = 16
-_ACTIVATION_BYTES = 34
+_MOMENT_BYTES = {"adamw": 8, "adamw_8bit": 2}
+_ACTIVATION_BYTES, _INPUT_BYTES = 34, 2
+_WORTH = 0.95  # of the memory before: what saves less is not advised
 _LEAST_CACHE = 1 * GIB  # for keys and values, and vLLM's own working memory
 
 
@@ -64,7 +68,54 @@ def training_bytes(parameters: int, config: Mapping[str, Any], training: Trainin
     longest = min(training.max_tokens, _size(config, "max_position_embeddings", "n_positions") or training.max_tokens)
     tokens = min(MAX_PACKED_TOKENS["cuda"], longest * max(1, training.batch_size // trainers))
     logits = min(tokens * vocabulary, MAX_LOGITS)
-    return _TRAINING_BYTES * parameters + tokens * _ACTIVATION_BYTES * width * layers + 8 * logits
+    each = _ACTIVATION_BYTES * width * layers
+    if training.gradient_checkpointing:
+        each = _ACTIVATION_BYTES * width + _INPUT_BYTES * width * layers
+    return weight_bytes(parameters, config, training) + tokens * each + 8 * logits
+
+
+def weight_bytes(parameters: int, config: Mapping[str, Any], training: TrainingSection) -> int:
+    """Weights, gradients, float32 copies and moments of a training."""
+    held, moments = (2 if training.precision == "bfloat16" else 4), _MOMENT_BYTES[training.optimizer]
+    if training.lora is not None:  # float32 adapters
+        return held * parameters + (4 + 4 + moments) * adapter_parameters(config, training.lora)
+    copies = 4 if held == 2 else 0
+    return (held + held + copies + moments) * parameters
+
+
+def adapter_parameters(config: Mapping[str, Any], lora: LoraSection) -> int:
+    """How many parameters adapters of all linear layers have; fewer where `lora.targets` names some."""
+    width, layers = _size(config, "hidden_size", "n_embd", "d_model"), _layers(config)
+    heads = _size(config, "num_attention_heads", "n_head", "num_heads") or 1
+    head = _size(config, "head_dim", "d_kv") or width // heads
+    keys = head * (_size(config, "num_key_value_heads") or heads)
+    inner = _size(config, "intermediate_size", "n_inner", "ffn_dim", "d_ff") or 4 * width
+    attention = 2 * (width + head * heads) + 2 * (width + keys)
+    return lora.rank * layers * (attention + 3 * (width + inner))
+
+
+def lighter(
+    parameters: int, config: Mapping[str, Any], training: TrainingSection, trainers: int
+) -> Iterator[tuple[str, int]]:
+    """Changes of a training's keys that lower what one trainer's GPU holds, and to how much, the mildest first."""
+    before = training_bytes(parameters, config, training, trainers)
+    shorter = max(1, training.batch_size // 2)
+    changes: list[tuple[str, dict[str, Any]]] = [
+        ("gradient_checkpointing: true", {"gradient_checkpointing": True}),
+        ("optimizer: adamw_8bit", {"optimizer": "adamw_8bit"}),
+        (f"batch_size: {shorter}", {"batch_size": shorter}),
+        ("lora: {}", {"lora": training.lora or LoraSection()}),
+        ("lora: {} with precision: bfloat16", {"lora": training.lora or LoraSection(), "precision": "bfloat16"}),
+        (
+            "lora: {} with precision: bfloat16 and gradient_checkpointing: true",
+            {"lora": training.lora or LoraSection(), "precision": "bfloat16", "gradient_checkpointing": True},
+        ),
+    ]
+    for said, keys in changes:
+        changed = training.model_copy(update=keys)
+        after = training_bytes(parameters, config, changed, trainers)
+        if changed != training and after < _WORTH * before:
+            yield said, after
 
 
 def sampling_bytes(parameters: int, dtype: str, config: Mapping[str, Any]) -> int:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pipelines.estimate.view import as_json, show
 from reasoning.estimate.call_plan import Calls, Planned
-from reasoning.estimate.report import EstimateReport
+from reasoning.estimate.report import EstimateReport, GpuMemory
 from reasoning.estimate.samples import TeacherSample
 from reasoning.estimate.sums import CallEstimate, CallSize, Estimate, Rates, Use
 from reasoning.rounds.requests import Ask
@@ -81,3 +81,13 @@ def test_the_document_has_the_same_numbers() -> None:
     assert (content["spent"], content["notes"], content["max_cost_too_low"]) == (0.25, ["a note"], False)
     (phase,) = content["phases"]
     assert phase["tokens_a_call"]["prompt_tokens"]["mean"] == 100 and phase["tokens_a_call"]["measured"] == 2
+
+
+def test_the_memory_of_a_gpu_is_told_with_what_would_lower_it() -> None:
+    memory = GpuMemory(20 * 2**30, 3 * 2**30, "learning.training", ("gradient_checkpointing: true (12.0 GiB)",))
+    for one in (report(memory=memory), report(memory=memory, estimate=Estimate(()))):
+        words = shown(one)
+        assert "a trainer takes about 20.0 GiB (learning.training), a sampler at least 3.0 GiB" in words
+        assert "A trainer would take less with gradient_checkpointing: true (12.0 GiB)." in words
+    assert as_json(report(memory=memory))["gpu_memory"]["trainer"] == 20 * 2**30
+    assert as_json(report())["gpu_memory"] is None

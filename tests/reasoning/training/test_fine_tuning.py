@@ -14,7 +14,7 @@ from reasoning.prompts.chat_template import ChatTemplate
 from reasoning.prompts.frame import Frame
 from reasoning.prompts.student_forms import default_form, student_form
 from reasoning.recipe.student import ChatSection
-from reasoning.recipe.training import ObjectiveSection, TrainingSection
+from reasoning.recipe.training import LoraSection, ObjectiveSection, TrainingSection
 from reasoning.records import Example
 from reasoning.student.checkpoint import Student, load_student, save_student
 from reasoning.student.probe import end_tokens
@@ -261,6 +261,10 @@ ALONE_AND_TOGETHER: tuple[tuple[Any, int, ObjectiveSection], ...] = (
 )
 
 
+def _adapted() -> TrainingSection:
+    return _training(lora=LoraSection(rank=4), gradient_checkpointing=True, learning_rate=1e-2)
+
+
 def _worker(rank: int, world_size: int, folder: str) -> None:
     torch.set_num_threads(1)
     torch.distributed.init_process_group(
@@ -270,6 +274,9 @@ def _worker(rank: int, world_size: int, folder: str) -> None:
         student = make()
         report = _teach(student, _training(), count=count, objective=objective, rank=rank, world_size=world_size)
         torch.save((_weights(student), [point.total for point in report.losses]), f"{folder}/{case}-{rank}.pt")
+    student = tiny_student()
+    report = _teach(student, _adapted(), rank=rank, world_size=world_size)
+    torch.save((_weights(student), [point.total for point in report.losses]), f"{folder}/adapted-{rank}.pt")
     saved: list[int] = []  # one rank says when, and all save
     due = iter([False, rank == 1, False, False]).__next__
     options: dict[str, Any] = {"due": due, "on_due": lambda run: saved.append(run.steps_of_pass)}
@@ -290,6 +297,11 @@ def test_two_workers_teach_what_one_teaches(tmp_path: Path) -> None:
             torch.testing.assert_close(weights, _weights(alone), rtol=0, atol=2e-5)
             for mine, theirs in zip(totals, report.losses, strict=True):
                 assert math.isclose(mine, theirs.total, rel_tol=1e-4)
+    alone = tiny_student()
+    _teach(alone, _adapted())
+    for rank in range(2):
+        weights, _ = torch.load(tmp_path / f"adapted-{rank}.pt")
+        torch.testing.assert_close(weights, _weights(alone), rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("reading", READINGS.values(), ids=list(READINGS))

@@ -105,6 +105,11 @@ def test_a_processor_that_rounds_slowly() -> None:
         ((H200,), replace(ON_GPUS, trainer_gpu_bytes=100 * GIB), None, ""),
         ((H200,), replace(ON_GPUS, trainer_gpu_bytes=140 * GIB), State.WARN, "about 140.0 GiB"),
         ((H200,), replace(ON_GPUS, trainer_gpu_bytes=300 * GIB), State.FAIL, "about 300.0 GiB"),
+        (
+            (H200,),
+            replace(ON_GPUS, sampler_gpu_bytes=100 * GIB, sampler_utilization=0.3),
+            *(State.FAIL, "of which vLLM may take 42"),
+        ),
         ((H200, TINY), replace(ON_GPUS, sampler_gpu_bytes=30 * GIB), State.FAIL, "the smallest GPU (Tesla T4) has 15"),
         ((H200,), replace(ON_GPUS, sampler_share=1.7), State.FAIL, "1.70 of its memory"),
         ((replace(H200, used=20000),), ON_GPUS, State.WARN, "in use"),
@@ -114,6 +119,14 @@ def test_gpus(gpus: tuple[Gpu, ...], needs: Needs, state: State | None, words: s
     found = told([replace(ONE, gpus=gpus)], needs)
     assert [check.state for check in found] == ([state] if state else [])
     assert not state or words in found[0].found
+
+
+def test_a_student_that_does_not_fit_is_refused_with_the_keys_that_would_help() -> None:
+    keys = (("a (200.0 GiB)", 200 * GIB), ("b (90.0 GiB)", 90 * GIB), ("c (20.0 GiB)", 20 * GIB))
+    (check,) = told([replace(ONE, gpus=(H200,))], replace(ON_GPUS, trainer_gpu_bytes=300 * GIB, trainer_keys=keys))
+    assert check.cure.startswith("Set b (90.0 GiB), c (20.0 GiB); or take a smaller student")
+    (check,) = told([replace(ONE, gpus=(TINY,))], replace(ON_GPUS, trainer_gpu_bytes=300 * GIB, trainer_keys=keys))
+    assert check.cure.startswith("Set c (20.0 GiB); or")
 
 
 @pytest.mark.parametrize(("needs", "state"), [(ON_GPUS, State.FAIL), (Needs(), State.WARN)])

@@ -9,13 +9,16 @@ import pytest
 
 from pipelines.run.doctor.memory import (
     GIB,
+    adapter_parameters,
     config_at,
     estimated_parameters,
+    lighter,
     parameters_at,
     sampling_bytes,
     training_bytes,
+    weight_bytes,
 )
-from reasoning.recipe.training import TrainingSection
+from reasoning.recipe.training import LoraSection, TrainingSection
 
 # As published in their config.json, and how many parameters their model cards give.
 LLAMA = {"hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8}
@@ -80,3 +83,38 @@ def test_what_training_holds_of_a_gpu() -> None:
 )
 def test_what_sampling_holds_of_a_gpu(dtype: str, config: dict[str, Any], each: int) -> None:
     assert sampling_bytes(GIB, dtype, config) == (each + 1) * GIB
+
+
+LLAMA_8B = KNOWN[0][1]
+LORA = LoraSection(rank=16)
+
+
+def test_an_adapter_has_as_many_parameters_as_published() -> None:
+    """PEFT says 41,943,040 of Llama 3.1 8B at rank 16, all linear layers."""
+    assert adapter_parameters(LLAMA_8B, LORA) == 41_943_040
+
+
+@pytest.mark.parametrize(
+    ("keys", "gib"),
+    [
+        ({}, 120),
+        ({"precision": "bfloat16"}, 120),  # of which 30 are float32 copies
+        ({"optimizer": "adamw_8bit"}, 75),
+        ({"precision": "bfloat16", "optimizer": "adamw_8bit"}, 75),
+        ({"lora": LORA}, 30.5),
+        ({"lora": LORA, "precision": "bfloat16"}, 15.6),
+    ],
+)
+def test_what_an_8b_student_and_its_optimizer_hold(keys: dict[str, Any], gib: float) -> None:
+    assert weight_bytes(8_030_000_000, LLAMA_8B, TrainingSection(**keys)) / GIB == pytest.approx(gib, rel=0.01)
+
+
+def test_keys_that_would_help_are_named_where_they_do() -> None:
+    whole = TrainingSection(max_tokens=2048)
+    found = dict(lighter(8_030_000_000, LLAMA_8B, whole, 1))
+    assert found["lora: {} with precision: bfloat16 and gradient_checkpointing: true"] / GIB < 24
+    assert found["gradient_checkpointing: true"] < training_bytes(8_030_000_000, LLAMA_8B, whole, 1)
+    already = TrainingSection(gradient_checkpointing=True, lora=LORA, precision="bfloat16")
+    assert not any(
+        "gradient_checkpointing" in said or "lora" in said for said, _ in lighter(10**9, LLAMA_8B, already, 1)
+    )

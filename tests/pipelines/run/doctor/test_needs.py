@@ -21,6 +21,9 @@ def test_a_recipe_on_gpus(embedded_student: Path) -> None:
     needs = needs_of(parse_recipe(text, "mine.yaml"))
     assert needs.gpus and not needs.vllm_on_cpu and needs.readable == (str(embedded_student),)
     assert needs.trainer_gpu_bytes and needs.sampler_gpu_bytes
+    half = needs_of(parse_recipe(text + "\nlearning: {rounds: 0, first_training: {precision: bfloat16}}", "mine.yaml"))
+    assert half.round_bytes == needs.round_bytes // 2
+    assert all(said.startswith("learning.first_training.") for said, _ in needs.trainer_keys)
     unknown = needs_of(parse_recipe(text, "mine.yaml"), student_known=False)
     assert unknown.trainer_gpu_bytes is None and unknown.round_bytes == 0
 

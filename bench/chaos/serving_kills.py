@@ -1,6 +1,6 @@
 """Kills the parts of a served student one after the other, and measures what clients see of it.
 
-Owns: the kills and what is counted. Run: `python -m bench.serving_kills [--parts engine replica proxy controller]`. For
+Owns: the kills and what is counted. Run: `python -m bench.chaos.serving_kills [--parts engine replica proxy ...]`. For
 each part: the statuses that a client without retries got from the kill to recovery, the longest time in which nobody
 was answered, and whether the stock `openai` client, with its default retries, saw an error. A bare vLLM server is not
 killed beside it: it ends with its engine, and whoever supervises it decides the rest.
