@@ -86,10 +86,11 @@ class LadderSection(Section):
         ),
     )
     guessable_share: Fraction = Field(
-        default=0.5,
+        default=1.0,
         description=(
             "Where a right answer is easily guessed (yes or no, up to five choices), own attempts are learnt from "
-            "when more than this share of them are right."
+            "when more than this share of them are right. 1: never, since by guesses a student learns to guess "
+            "(docs/results)."
         ),
     )
     plain: bool = Field(

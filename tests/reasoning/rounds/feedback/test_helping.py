@@ -76,7 +76,7 @@ def _tokens(help: Help) -> int:
 
 def test_every_question_gets_the_cheapest_help_that_can_work(tmp_path: Path) -> None:
     teacher = Teacher()
-    one = classroom(tmp_path, teacher)
+    one = classroom(tmp_path, teacher, ", guessable_share: 0.5")
     run(rounds(one, 1))
     taught = {rationale.problem_id for rationale in read_table(one.files(0).rationales, Rationale)}
     rationales = read_table(one.files(1).rationales, Rationale)

@@ -32,12 +32,13 @@ def known(*right: int, taught: bool = True, helped: tuple[Rung, ...] = (), mista
         (NUMBER, known(4, 4, 4), {"solved_after": None, "own": 0}, Rung.NONE),
         (NUMBER, known(1), {}, Rung.OWN),
         (NUMBER, known(1), {"own": 0}, T),
-        (YES_NO, known(1), {}, T),
-        (YES_NO, known(2), {}, T),  # half of them is what a coin would say
-        (YES_NO, known(3), {}, Rung.OWN),
+        (YES_NO, known(3), {}, T),
+        (YES_NO, known(2), {"guessable_share": 0.5}, T),  # half of them is what a coin would say
+        (YES_NO, known(3), {"guessable_share": 0.5}, Rung.OWN),
         (YES_NO, known(2), {"guessable_share": 0.0}, Rung.OWN),
         (YES_NO, known(2, taught=False), {}, Rung.PLAIN),
         (OF_FOUR, known(2), {}, T),
+        (OF_FOUR, known(3), {"guessable_share": 0.5}, Rung.OWN),
         (OF_SIX, known(1), {}, Rung.OWN),
         (NUMBER, known(0, taught=False), {}, Rung.PLAIN),
         (NUMBER, known(0, taught=False), {"plain": False}, T),
