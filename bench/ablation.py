@@ -100,6 +100,12 @@ _SHARED = {"teacher": {"first_prompt": "plain_shared", "feedback_prompt": "tailo
 _NEW = {"per_mistake": 2, "answers": 3, "agreement": 3}
 _NO_TEACHER = {"plain": False, "tailored": False, "new_questions": False}
 _IN_ORDER = {"teacher_tokens": 10**9}  # the arm's budget ends it; this one has it spent in the order of the ladder
+
+
+def _guessing(share: float) -> dict[str, Any]:
+    return {**_IN_ORDER, "guessable_share": share}
+
+
 ARMS = (
     Arm("label-only", "the answers of all training questions, no teacher", _once(6), {"student": {"prompt": "label"}}),
     Arm("fine-tune-cot-1", "one plain rationale a question", _once(), {}),
@@ -124,17 +130,9 @@ ARMS = (
     ),
     Arm("ladder", "the cheapest help that works, no guesses", _loop(help="ladder", ladder=_IN_ORDER), {}),
     Arm(
-        "ladder-majority-own",
-        "the ladder, and own attempts where most are right",
-        _loop(help="ladder", ladder={**_IN_ORDER, "guessable_share": 0.5}),
-        {},
+        "ladder-majority-own", "and own attempts where most are right", _loop(help="ladder", ladder=_guessing(0.5)), {}
     ),
-    Arm(
-        "ladder-any-own",
-        "the ladder, and own attempts where any is right",
-        _loop(help="ladder", ladder={**_IN_ORDER, "guessable_share": 0.0}),
-        {},
-    ),
+    Arm("ladder-any-own", "and own attempts where any is right", _loop(help="ladder", ladder=_guessing(0.0)), {}),
     Arm("ladder-shared", "the ladder, four a request", _loop(help="ladder", ladder=_IN_ORDER, per_request=4), _SHARED),
 )
 
