@@ -43,7 +43,7 @@ ARROWS: dict[str, dict[str, set[str]]] = {
         "prompts": {*_RECIPE},
         "grading": {*_RECIPE, "prompts"},
         "tasks": {*_GRADING},
-        "training": {*_RECIPE, "prompts"},
+        "training": {*_GRADING, "tasks"},
         "student": {*_GRADING, "tasks", "training"},
         "offline": {*_GRADING, "tasks"},
         "exchange": {*_GRADING, "tasks"},
@@ -104,6 +104,7 @@ ARROWS: dict[str, dict[str, set[str]]] = {
 HEAVY = {"torch", "vllm", "transformers", "datasets", "matplotlib", "accelerate", "peft"}
 ABOUT_TENSORS = (
     *(f"reasoning.training.{name}" for name in ("collation", "fine_tuning", "losses", "objectives")),
+    "reasoning.training.mistakes.pair_reading",
     "reasoning.training.weights.choice",
     "reasoning.training.weights.master_weights",
     "reasoning.training.weights.adding",

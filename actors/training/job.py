@@ -141,7 +141,7 @@ def worker(config: dict[str, Any]) -> str | None:
     from reasoning.files.tables import TableError, read_table
     from reasoning.student.checkpoint import load_student
     from reasoning.student.requirements import StudentError
-    from reasoning.training.fine_tuning import TrainingError
+    from reasoning.training.report import TrainingError
 
     logging.getLogger("ray.train").setLevel(logging.WARNING)
     disable_progress_bar()
@@ -180,7 +180,8 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
 
     from reasoning.student.checkpoint import save_student
     from reasoning.student.probe import make_probe, save_probe
-    from reasoning.training.fine_tuning import TrainingError, fine_tune
+    from reasoning.training.fine_tuning import fine_tune
+    from reasoning.training.report import TrainingError
 
     context = ray.train.get_context()
     rank, world_size = context.get_world_rank(), context.get_world_size()

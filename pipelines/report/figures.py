@@ -76,9 +76,10 @@ def _losses(axes: Axes, losses: Mapping[int, Sequence[Mapping[str, float]]]) -> 
             continue
         steps = [start + point["step"] for point in points]
         axes.plot(steps, [point["lm"] for point in points], color=BLUE, linewidth=1, label=None if start else "LM")
-        triplets = [(step, p["triplet"]) for step, p in zip(steps, points, strict=True) if p["triplet"] is not None]
+        told = "reflection" if any(p.get("reflection") is not None for p in points) else "triplet"
+        triplets = [(step, p[told]) for step, p in zip(steps, points, strict=True) if p[told] is not None]
         if triplets:
-            label = None if named else "triplet"
+            label = None if named else told
             axes.plot(*zip(*triplets, strict=True), ".", color=ORANGE, markersize=3, label=label)
             named = True
         axes.axvline(start, color=GREY, linewidth=0.6)

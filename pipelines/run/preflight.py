@@ -37,7 +37,7 @@ from reasoning.student.vllm_internals import reasoning_parsers
 from reasoning.tasks.families import FAMILIES
 from reasoning.tasks.loading import TASKS, TaskData, load_problems, spec_of
 from reasoning.teacher.prices import PriceError
-from reasoning.training.losses.table import learns_from_triplets_alone, terms_of
+from reasoning.training.losses.table import learns_from_mistakes_alone, terms_of
 from reasoning.training.weights.eight_bit import eight_bit_problem
 
 
@@ -298,7 +298,7 @@ def _imported_faults(recipe: Recipe, data: TaskData, notes: list[str]) -> Iterat
 def _size_faults(recipe: Recipe, data: TaskData) -> Iterator[PreflightFault]:
     """Requested numbers of questions that exceed what is available. Defaults adapt by themselves."""
     learning, there = recipe.learning, len(data.train)
-    if learns_from_triplets_alone(terms_of(learning.objective)) and learning.imported.mistakes is None:
+    if learns_from_mistakes_alone(terms_of(learning.objective)) and learning.imported.mistakes is None:
         what = f"{learning.objective.loss} learns from mistakes alone, and round 0 has none"
         yield PreflightFault("learning.objective.loss", what, "Take another loss, or name learning.imported.mistakes")
     if learning.new_questions is not None and recipe.teacher.temperature == 0:

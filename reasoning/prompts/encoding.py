@@ -27,8 +27,10 @@ class Encoder:
     """A student's tokenizer as its prompts and completions are read."""
 
     def __init__(self, tokenizer: Any, *, encoder_decoder: bool = False) -> None:
-        """`encoder_decoder`: the prompt is an encoder's, which also gets what the tokenizer puts after a text."""
+        """`encoder_decoder`: the prompt is an encoder's, read apart from its completion, which also gets what the
+        tokenizer puts after a text."""
         self.tokenizer = tokenizer
+        self.reads_apart = encoder_decoder
         self._special = special_tokens(tokenizer)
         self._opening, closing = added_around(tokenizer)
         self._closing = closing if encoder_decoder else []

@@ -11,7 +11,10 @@ Invariants
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+_SENTENCE_BREAK = re.compile(r"(?<=[.!?])\s+|\n+")
 
 Span = tuple[int, int]  # of characters, the second not included
 
@@ -34,7 +37,8 @@ class Frame:
     `before` and `after` stand around the question; `own_before` and `own_after` are the spans of them that the form
     itself wrote. `lead` and `trail` are what a chat template writes around an answer; `words` are the form's own words
     before the first and after the last place of a completion, with lead and trail. `end` is the text of the token that
-    closes a completion (None: the tokenizer's end of sequence). `opening`: see `Marks`."""
+    closes a completion (None: the tokenizer's end of sequence). `opening`: see `Marks`. `between` are the form's words
+    between reasoning and answer ("\\nAnswer: "), "" where it has none."""
 
     before: str
     after: str
@@ -45,6 +49,7 @@ class Frame:
     words: tuple[str, str] = ("", "")
     end: str | None = None
     opening: bool = True
+    between: str = ""
 
     @classmethod
     def around(cls, before: str, after: str, shown: str = "") -> Frame:
@@ -60,6 +65,19 @@ class Frame:
         """Whether `prompt` is a question in this frame."""
         long_enough = len(prompt) >= len(self.before) + len(self.after)
         return long_enough and prompt.startswith(self.before) and prompt.endswith(self.after)
+
+    def question(self, prompt: str) -> str | None:
+        """The question that `prompt` asks; None when it is no question in this frame."""
+        return prompt[len(self.before) : len(prompt) - len(self.after)] if self.fits(prompt) else None
+
+    def reasoning_end(self, completion: str) -> int:
+        """Where in `completion` the reasoning ends, in characters: what follows is the form's words and the answer.
+
+        Where a student left the form's words out, its last sentence counts as the answer."""
+        words = self.between.strip()
+        said = list(re.finditer(re.escape(words), completion, re.IGNORECASE)) if words else []
+        before = said or list(_SENTENCE_BREAK.finditer(completion.rstrip()))
+        return len(completion[: before[-1].start()].rstrip()) if before else 0
 
     def marks(self, prompt: str) -> Marks:
         """The marks of a question in this frame; of any other text, those of text alone."""

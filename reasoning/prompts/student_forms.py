@@ -148,7 +148,7 @@ def student_form(
         completion = f"{frame.lead}{completion}{frame.trail}"
     return StudentForm(
         id=file.id,
-        frame=replace(frame, words=_words(completion)),
+        frame=replace(frame, words=_words(completion), between=_between(completion)),
         completion_template=completion,
         answer_prompt=keys.answer_prompt,
         stop=keys.stop,
@@ -177,6 +177,12 @@ def _words(completion: str) -> tuple[str, str]:
     """What stands in a completion's template before its first place and after its last."""
     parts = re.split("|".join(f"{{{name}}}" for name in sorted(_COMPLETION_PLACES)), completion)
     return parts[0], parts[-1]
+
+
+def _between(completion: str) -> str:
+    """What stands in a completion's template between reasoning and answer."""
+    found = re.search(r"\{rationale\}(.*?)\{answer\}", completion, re.DOTALL)
+    return found[1] if found else ""
 
 
 @lru_cache(maxsize=1)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from reasoning.recipe.base import Fraction, Positive, PositiveInt, Section
-from reasoning.recipe.training import ObjectiveSection, TrainingSection
+from reasoning.recipe.training import PAIR_LOSSES, ObjectiveSection, TrainingSection
 
 # Keys that came after recipes had been used: with these values they are no part of a run's identity, which stays what
 # it was.
@@ -209,3 +209,9 @@ class LearningSection(Section):
     objective: ObjectiveSection = ObjectiveSection()
     first_training: TrainingSection = TrainingSection()
     training: TrainingSection = TrainingSection()
+
+    @model_validator(mode="after")
+    def _mistakes_are_there(self) -> LearningSection:
+        if self.objective.loss in PAIR_LOSSES and not self.self_reflection:
+            raise ValueError(f"objective.loss: {self.objective.loss} learns from mistakes: leave self_reflection on")
+        return self

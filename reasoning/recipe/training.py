@@ -16,33 +16,60 @@ from pydantic import Field, model_validator
 from reasoning.recipe.base import Fraction, GrowingSection, NotNegative, PositiveInt, Section
 
 PROMPT_WEIGHT = 0.1
+PAIR_LOSSES = ("dpo", "step_dpo", "self_distillation")
+
+Loss = Literal["weighted", "full", "completion", "contrastive", "dpo", "step_dpo", "self_distillation"]
 
 
-class ObjectiveSection(Section):
+class ObjectiveSection(GrowingSection):
     """What is minimized: the language-model loss of rationales plus the triplet loss of self-reflection (paper A).
 
     The formulas are in `reasoning.training.losses`."""
 
-    loss: Literal["weighted", "full", "completion", "contrastive"] = Field(
+    loss: Loss = Field(
         default="weighted",
         description=(
             "What the language-model loss counts: `weighted`, all tokens, the prompt's with "
             "`prompt_weight` (paper A); `full`, all tokens alike; `completion`, only the answer's "
-            "(paper B); `contrastive`, none: the triplet loss alone."
+            "(paper B); `contrastive`, none: the triplet loss alone. With `dpo`, `step_dpo` or "
+            "`self_distillation` it is that of `completion`, and one's own mistakes are learnt from in that way "
+            "instead of by the triplet loss ([students.md](students.md#how-it-learns-from-its-mistakes))."
         ),
     )
     prompt_weight: Fraction = Field(
         default=PROMPT_WEIGHT,
         description="The weight of a prompt's token, where a completion's has 1. Needs `loss: weighted`.",
     )
-    contrastive_weight: NotNegative = Field(default=0.5, description="The weight of the triplet loss. 0 leaves it out.")
+    contrastive_weight: NotNegative = Field(
+        default=0.5,
+        description=(
+            "The weight of what is learnt from one's own mistakes: of the triplet loss (0 leaves it out), or of "
+            "`dpo`, `step_dpo` or `self_distillation`."
+        ),
+    )
+    language_weight: NotNegative = Field(
+        default=1.0,
+        description=(
+            "The weight of the language-model loss beside `dpo`, `step_dpo` or `self_distillation`. 0 leaves it out: "
+            "questions without a mistake are then not learnt."
+        ),
+    )
+    beta: Annotated[float, Field(gt=0.0, le=10.0)] = Field(
+        default=0.1,
+        description=(
+            "How little the student may move away from what it was before the training: the beta of `dpo` and "
+            "`step_dpo`. Smaller lets it go further."
+        ),
+    )
     margin: Annotated[float, Field(ge=0.0, le=2.0)] = Field(
         default=1.0, description="The triplet loss's margin, in cosine distance."
     )
-    representation: Literal["last", "mean"] = Field(
+    representation: Literal["last", "mean", "rationale", "divergence"] = Field(
         default="last",
         description=(
-            "What the triplet loss compares: the completion's last hidden state, or the mean of its hidden states."
+            "What the triplet loss compares: the completion's last hidden state (`last`); the mean of its hidden "
+            "states (`mean`), of those before its answer (`rationale`), or of those of the first step in which the "
+            "mistake parts from the right ones (`divergence`)."
         ),
     )
     prompt_gradient: bool = Field(
@@ -59,7 +86,24 @@ class ObjectiveSection(Section):
             raise ValueError("loss: contrastive with contrastive_weight 0 trains nothing; give it a weight")
         if self.loss != "weighted" and self.prompt_weight != PROMPT_WEIGHT:
             raise ValueError(f"prompt_weight needs loss: weighted (loss is {self.loss})")
+        if self.loss in PAIR_LOSSES:
+            self._has_no_triplets()
+        elif self.language_weight != 1.0:
+            raise ValueError(f"language_weight needs loss: {', '.join(PAIR_LOSSES)} (loss is {self.loss})")
+        if self.beta != 0.1 and self.loss not in ("dpo", "step_dpo"):
+            raise ValueError(f"beta needs loss: dpo or step_dpo (loss is {self.loss})")
         return self
+
+    def _has_no_triplets(self) -> None:
+        if self.contrastive_weight == 0:
+            raise ValueError(f"loss: {self.loss} with contrastive_weight 0 is loss: completion; say that, or weigh it")
+        for key in ("margin", "representation", "prompt_gradient"):
+            if getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(f"{key} is of the triplet loss, and loss: {self.loss} has none")
+
+    @classmethod
+    def later_keys(cls) -> tuple[str, ...]:
+        return ("language_weight", "beta")
 
 
 class LoraSection(Section):

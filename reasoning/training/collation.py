@@ -21,7 +21,7 @@ from enum import IntEnum
 import torch
 from torch import Tensor
 
-from reasoning.training.samples import Sample, TokenIds
+from reasoning.training.samples import Sample, Span, TokenIds
 
 
 class Segment(IntEnum):
@@ -36,12 +36,19 @@ class Segment(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class PaddedSamples:
-    """A group of samples as tensors of shape (rows, columns); the first `anchor_columns` hold prompt and anchor."""
+    """A group of samples as tensors of shape (rows, columns); the first `anchor_columns` hold prompt and anchor.
+    `compared_BT`: the columns of completions that are compared; None: all of theirs."""
 
     tokens_BT: Tensor
     positions_BT: Tensor
     segments_BT: Tensor
     anchor_columns: int
+    compared_BT: Tensor | None = None
+
+    def compared(self, segment: Segment) -> Tensor:
+        """(B, T): where a completion's vector is taken from."""
+        own_BT = self.segments_BT == segment
+        return own_BT if self.compared_BT is None else own_BT & self.compared_BT
 
     @property
     def has_triplets(self) -> bool:
@@ -117,8 +124,26 @@ def _rows(
         segments.append([segment for block in blocks for segment in block.segments(row)])
         if prompts:
             segments[-1][: len(sample.prompt)] = [Segment.PROMPT] * len(sample.prompt)
-    made = _to([tokens, positions, segments], device)
-    return PaddedSamples(made[0], made[1], made[2], blocks[0].width)
+    if all(sample.compared is None for sample in samples):
+        made = _to([tokens, positions, segments], device)
+        return PaddedSamples(made[0], made[1], made[2], blocks[0].width)
+    compared = [
+        [
+            int(start <= position - len(sample.prompt) < end)
+            for block in blocks
+            for start, end in [_span(sample, block)]
+            for position in block.positions(row)
+        ]
+        for row, sample in enumerate(samples)
+    ]
+    made = _to([tokens, positions, segments, compared], device)
+    return PaddedSamples(made[0], made[1], made[2], blocks[0].width, made[3].bool())
+
+
+def _span(sample: Sample, block: _Block) -> Span:
+    """The part of the completion in `block` that is compared."""
+    spans = sample.compared or ((0, block.width),) * 3
+    return spans[block.segment - Segment.ANCHOR]
 
 
 def _to(lists: list[list[list[int]]], device: torch.device) -> Tensor:

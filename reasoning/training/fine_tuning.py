@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -33,12 +33,14 @@ from reasoning.files.durable import new_file
 from reasoning.prompts.frame import Frame
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id
-from reasoning.training.losses.table import learns_from_triplets_alone, terms_of, total
-from reasoning.training.losses.term import Needs, merged
+from reasoning.training.losses.table import terms_of, total
+from reasoning.training.losses.term import Needs, Representations, merged
+from reasoning.training.mistakes.comparisons import compared_data
+from reasoning.training.mistakes.pair_reading import PairReader, with_reference
 from reasoning.training.objectives import Objective
 from reasoning.training.prompt_sharing import how_to_read
 from reasoning.training.readers import Reading, reads_cached_prompts
-from reasoning.training.report import FineTuneReport, LossPoint
+from reasoning.training.report import FineTuneReport, LossPoint, TrainingError
 from reasoning.training.samples import (
     MAX_LOGITS,
     MAX_PACKED_TOKENS,
@@ -57,14 +59,11 @@ from reasoning.training.weights.choice import OptimizerRefused, make_optimizer
 from reasoning.training.weights.half_precision import bfloat16_pays
 from reasoning.training.weights.schedule import learning_rate
 
+Own = TypeVar("Own")
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 MIN_PADDED_TOKENS = {"cpu": 1_024, "cuda": 16_384}  # fewer at once leave the device idle; padding is cheaper
 REPORT_SECONDS = 0.5  # reading a loss waits for the GPU, so a single worker reads them in bunches
-
-
-class TrainingError(RuntimeError):
-    """A training that cannot start or go on. The message says why and what to change in the recipe."""
 
 
 def fine_tune(
@@ -117,8 +116,8 @@ class FineTuning:
         if not self.data.examples:
             raise TrainingError(_nothing_fits(self.data, len(examples), limit))
         terms = terms_of(objective)
-        if learns_from_triplets_alone(terms):
-            self.data = _only_triplets(self.data, objective)
+        needs = merged(terms)
+        self.data = compared_data(self.data, examples, model.config, tokenizer, frame, objective, limit)
         self.model, self.training, self.seed = model, training, seed
         self.rank, self.world_size = rank, world_size
         self.passes = 0
@@ -132,22 +131,26 @@ class FineTuning:
             raise TrainingError(str(error)) from error
         self.device = next(model.parameters()).device
         pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-        needs = merged(terms)
         if not any(example.has_triplet for example in self.data.examples):
             needs = replace(needs, representations=None)
+        if needs.pairs is not None and any(example.pairs for example in self.data.examples):
+            needs = replace(needs, representations=Representations())  # pairs share prompts as triplets do
         self.reading = _reading(model, limit, self.data.longest, needs)
         self.losses = Objective(model, terms, pad, self.reading)
         self.module: nn.Module = self.losses
         if world_size > 1:  # representations need no output embedding
             unused = needs.cross_entropy is None or not needs.cross_entropy.trained
             self.module = nn.parallel.DistributedDataParallel(self.losses, find_unused_parameters=unused)
-        of_logits = MAX_PADDED_TOKENS if self.reading.from_hidden else MAX_LOGITS // config.vocab_size
+        whole_logits = not self.reading.from_hidden or needs.pairs is not None
+        of_logits = MAX_LOGITS // config.vocab_size if whole_logits else MAX_PADDED_TOKENS
         self.max_padded = max(1, min(MAX_PADDED_TOKENS, of_logits))
         self.max_packed = min(self.max_padded, MAX_PACKED_TOKENS.get(self.device.type, MAX_PADDED_TOKENS))
         self.min_padded = MIN_PADDED_TOKENS.get(self.device.type, MAX_PADDED_TOKENS)
-        self.steps = training.epochs * steps_per_pass(self.data.examples, training.batch_size)
         size = sum(weight.numel() for weight in model.parameters())
         self.autocast = _autocast(self.device, "bfloat16" if training.precision == "bfloat16" else dtype, size)
+        if self.losses.pairs is not None and self.losses.pairs.needs.of == "log_probability":
+            self.data = self._with_reference(self.losses.pairs)
+        self.steps = training.epochs * steps_per_pass(self.data.examples, training.batch_size)
         self.identity = stable_id(
             [e.id for e in examples], training.identity(), objective.model_dump(mode="json"), seed,
             *(frame.identity if frame is not None else ()),
@@ -197,7 +200,16 @@ class FineTuning:
         torch.distributed.all_reduce(said, torch.distributed.ReduceOp.MAX)
         return bool(said.item())
 
-    def _gathered(self, own: Tensor) -> list[Tensor]:
+    def _with_reference(self, pairs: PairReader) -> TokenizedData:
+        """The data with what the student, which is not trained yet, gives the pairs. (A resumed training computes it
+        again, before it loads what it had learnt.)"""
+        with self.autocast():
+            known = with_reference(
+                self.data.examples, pairs, self.max_padded, self._gathered, self.rank, self.world_size
+            )
+        return replace(self.data, examples=known)
+
+    def _gathered(self, own: Own) -> list[Own]:
         """What every rank has, in their order."""
         found: list[Any] = [own]
         if self.world_size > 1:
@@ -254,8 +266,8 @@ class FineTuning:
                     f"Lower learning_rate (it was {rate:.2g}) or max_grad_norm, or give it more warmup_steps"
                 )
             named = {term.name: loss for term, count, loss in zip(terms, counts, losses, strict=True) if count > 0}
-            lm, triplet = named.get("lm", 0.0), named.get("triplet")
-            point = LossPoint(step, epoch, lm, triplet, whole, rate, speed, self.steps)
+            lm, triplet, reflection = named.get("lm", 0.0), named.get("triplet"), named.get("reflection")
+            point = LossPoint(step, epoch, lm, triplet, whole, rate, speed, self.steps, reflection)
             self.points.append(point)
             if on_step is not None:
                 on_step(point)
@@ -331,17 +343,6 @@ def _know_end(model: Any, tokenizer: Any, text: str) -> None:
     ends = list(known) if isinstance(known, list | tuple) else [known]
     if end not in ends:
         config.eos_token_id = [*ends, end]
-
-
-def _only_triplets(data: TokenizedData, objective: ObjectiveSection) -> TokenizedData:
-    """What a loss of triplets alone can learn from. Raises `TrainingError` when that is nothing."""
-    examples = tuple(example for example in data.examples if example.has_triplet)
-    if not examples:
-        raise TrainingError(
-            f"loss: {objective.loss} learns from questions with two different rationales and a mistake, and none of "
-            f"{len(data.examples)} has them: use another objective.loss, or ask for more rationales per question"
-        )
-    return replace(data, examples=examples)
 
 
 def _prepare(model: Any, training: TrainingSection, seed: int) -> None:

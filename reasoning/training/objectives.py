@@ -1,4 +1,4 @@
-"""What a student is trained to do: imitate rationales, and tell them from its own mistakes.
+"""What a student is trained to do: imitate rationales, and learn from its own mistakes.
 
 Owns: the module that turns a micro-batch into the loss to train on.
 
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from reasoning.training.losses.table import total
 from reasoning.training.losses.term import Term, merged
+from reasoning.training.mistakes.pair_reading import PairReader
 from reasoning.training.readers import Reading, make_reader
 from reasoning.training.samples import Sample
 
@@ -39,6 +40,8 @@ class Objective(nn.Module):
         self.terms = tuple(terms)
         self.needs = merged(self.terms)
         self.reader = make_reader(student, self.needs, pad, reading)
+        pairs, shares = self.needs.pairs, reading.shares_prompt
+        self.pairs = PairReader(student, pairs, pad, shares_prompt=shares) if pairs is not None else None
 
     def counts(self, batch: Sequence[Sample]) -> tuple[int, ...]:
         """What each term's sum over `batch` is divided by."""
@@ -57,5 +60,7 @@ class Objective(nn.Module):
         Returns the loss to back-propagate and the terms' own losses, detached, shape (terms,): summed over the batch's
         parts they are the batch's losses. Where no triplet counts, none is computed."""
         output = self.reader.read(samples, triplets=self.reads_triplets(counts))
+        if self.pairs is not None:
+            output = self.pairs.add(output, samples)
         losses = [term.sum(output) / max(count, MIN_COUNT) for term, count in zip(self.terms, counts, strict=True)]
         return total(self.terms, losses), torch.stack([loss.detach() for loss in losses])

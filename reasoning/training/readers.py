@@ -33,7 +33,7 @@ from reasoning.training.losses.term import Needs, Representations, StudentOutput
 from reasoning.training.output_head import OutputHead, decoder_of
 from reasoning.training.packed_attention import packed_row
 from reasoning.training.packing import pack
-from reasoning.training.samples import Sample, TokenIds
+from reasoning.training.samples import Sample, Span, TokenIds
 from reasoning.training.transformers_internals import detached_cache
 
 COMPLETIONS = (Segment.ANCHOR, Segment.POSITIVE, Segment.NEGATIVE)
@@ -168,7 +168,7 @@ class _Decoder:
         return cross_entropy_sum(logits_BTV, targets_BT[:, -columns:], weights_BT[:, -columns:])
 
     def _vectors(self, hidden_BTD: Tensor, padded: PaddedSamples, segment: Segment) -> Tensor:
-        return representation(hidden_BTD, padded.segments_BT == segment, self.representations.kind)
+        return representation(hidden_BTD, padded.compared(segment), self.representations.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +190,11 @@ class PackedPrompts(_Decoder):
         }
         hidden_TD = decoder_of(self.student)(**options).last_hidden_state[0]
         language = self._language(samples, packed.starts, packed.tokens_T, hidden_TD)
-        return StudentOutput(language, tuple(self._packed_vectors(hidden_TD, places) for places in packed.branches))
+        parts = zip(packed.branches, _spans(samples, _triplets(samples)), strict=False)
+        return StudentOutput(language, tuple(self._packed_vectors(hidden_TD, *part) for part in parts))
 
-    def _packed_vectors(self, hidden_TD: Tensor, places: Sequence[range]) -> Tensor:
+    def _packed_vectors(self, hidden_TD: Tensor, whole: Sequence[range], spans: Sequence[Span | None]) -> Tensor:
+        places = [place[slice(*span)] if span else place for place, span in zip(whole, spans, strict=True)]
         width = max(len(place) for place in places)
         lengths_R1 = torch.tensor([[len(place)] for place in places])
         columns_RC = torch.minimum(torch.arange(width), lengths_R1 - 1)
@@ -221,8 +223,12 @@ class SequencesApart(_Decoder):
         if not chosen:
             return StudentOutput(read.language)
         vectors = [self._vectors(read.hidden_BTD, padded, Segment.ANCHOR)[torch.tensor(chosen).to(self._device)]]
-        for completions in _completions(samples, chosen)[1:]:
-            alone = [Sample(samples[row].prompt, text) for row, text in zip(chosen, completions, strict=True)]
+        spans = _spans(samples, chosen)
+        for completions, compared in zip(_completions(samples, chosen)[1:], spans[1:], strict=True):
+            alone = [
+                Sample(samples[row].prompt, text, compared=(span, span, span) if span else None)
+                for row, text, span in zip(chosen, completions, compared, strict=True)
+            ]
             padded = collate(alone, self.pad, self._device, triplets=False)
             vectors.append(self._vectors(self._completions(padded), padded, Segment.ANCHOR))
         return StudentOutput(read.language, tuple(vectors))
@@ -250,7 +256,7 @@ class CachedPrompts(_Decoder):
 
 class EncoderDecoder:
     """A completion enters the decoder shifted right, so that the state in its last column has read all of it and
-    predicts its end. The mean is over the columns that predict the completion."""
+    predicts its end. The mean of a whole one is over the columns that predict it."""
 
     def __init__(self, student: Any, weights: TokenWeights, representations: Representations, pad: int) -> None:
         self.student = student
@@ -281,14 +287,17 @@ class EncoderDecoder:
             return StudentOutput(language)
         chosen_R = torch.tensor(chosen).to(device)
         groups = _completions(samples, chosen)
+        spans = _spans(samples, chosen)
+        states_RSD, is_prompt_RS = states_BSD[chosen_R], is_prompt_BS[chosen_R]
         if not self.representations.prompt_gradient:
-            return StudentOutput(language, self._compare(groups, states_BSD[chosen_R].detach(), is_prompt_BS[chosen_R]))
-        anchors_RD = self._vectors(output.decoder_hidden_states[-1], is_token_BT)[chosen_R]
-        return StudentOutput(
-            language, (anchors_RD, *self._compare(groups[1:], states_BSD[chosen_R], is_prompt_BS[chosen_R]))
-        )
+            return StudentOutput(language, self._compare(groups, spans, states_RSD.detach(), is_prompt_RS))
+        hidden_RTD = output.decoder_hidden_states[-1][chosen_R]
+        anchors_RD = self._vectors(hidden_RTD, is_token_BT[chosen_R], spans[0])
+        return StudentOutput(language, (anchors_RD, *self._compare(groups[1:], spans[1:], states_RSD, is_prompt_RS)))
 
-    def _compare(self, groups: list[list[TokenIds]], states_RSD: Tensor, is_prompt_RS: Tensor) -> tuple[Tensor, ...]:
+    def _compare(
+        self, groups: list[list[TokenIds]], spans: list[list[Span | None]], states_RSD: Tensor, is_prompt_RS: Tensor
+    ) -> tuple[Tensor, ...]:
         """Representations of groups of completions of the same prompts: read together, without logits."""
         completions = [completion for group in groups for completion in group]
         targets_GT, is_token_GT = pad_right(completions, NOT_A_TARGET, states_RSD.device)
@@ -299,10 +308,16 @@ class EncoderDecoder:
             encoder_attention_mask=is_prompt_RS.repeat(len(groups), 1),
             use_cache=False,
         )
-        return self._vectors(output.last_hidden_state, is_token_GT).chunk(len(groups))
+        compared = [span for group in spans for span in group]
+        return self._vectors(output.last_hidden_state, is_token_GT, compared).chunk(len(groups))
 
-    def _vectors(self, hidden_BTD: Tensor, is_token_BT: Tensor) -> Tensor:
-        return representation(hidden_BTD, is_token_BT.bool(), self.representations.kind)
+    def _vectors(self, hidden_BTD: Tensor, is_token_BT: Tensor, spans: list[Span | None]) -> Tensor:
+        """Of a part of a completion they are those that have read it: a column later than those that predict it."""
+        columns_T = torch.arange(is_token_BT.shape[1], device=is_token_BT.device)
+        bounds_B2 = torch.tensor([(span[0] + 1, span[1] + 1) if span else (0, len(columns_T)) for span in spans])
+        bounds_B2 = bounds_B2.to(is_token_BT.device)
+        compared_BT = (columns_T >= bounds_B2[:, :1]) & (columns_T < bounds_B2[:, 1:]) & is_token_BT.bool()
+        return representation(hidden_BTD, compared_BT, self.representations.kind)
 
 
 def _triplets(samples: Sequence[Sample]) -> list[int]:
@@ -312,3 +327,8 @@ def _triplets(samples: Sequence[Sample]) -> list[int]:
 def _completions(samples: Sequence[Sample], rows: list[int]) -> list[list[TokenIds]]:
     """Anchors, positives and negatives of the samples at `rows`, which are triplets."""
     return [[getattr(samples[row], name) for row in rows] for name in ("anchor", "positive", "negative")]
+
+
+def _spans(samples: Sequence[Sample], rows: list[int]) -> list[list[Span | None]]:
+    """The parts of those completions that are compared; None: the whole."""
+    return [[compared[place] if (compared := samples[row].compared) else None for row in rows] for place in range(3)]

@@ -1,7 +1,7 @@
 """What a training reports: its losses step by step, and a summary.
 
-Owns: two records, and their text in a student's folder. They travel to processes that must not import torch, so
-nothing here does.
+Owns: two records, and their text in a student's folder; and the error of one that came to nothing. They travel to
+processes that must not import torch, so nothing here does.
 """
 
 from __future__ import annotations
@@ -10,9 +10,14 @@ import json
 from dataclasses import asdict, dataclass
 
 
+class TrainingError(RuntimeError):
+    """A training that cannot start or go on. The message says why and what to change in the recipe."""
+
+
 @dataclass(frozen=True, slots=True)
 class LossPoint:
-    """One step. Losses are of the whole batch over all workers; `triplet` is None when the batch had no triplet.
+    """One step. Losses are of the whole batch over all workers; `triplet` is None when the batch had no triplet, and
+    `reflection`, the loss of pairs (dpo, step_dpo, self_distillation), when it had no pair.
     `lm` is measured even where `total` leaves it out (loss: contrastive).
 
     `epoch` counts from 0; `tokens_per_s` are tokens of prompts and anchors, padding and triplets not counted; `steps`
@@ -26,6 +31,7 @@ class LossPoint:
     learning_rate: float
     tokens_per_s: float
     steps: int
+    reflection: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

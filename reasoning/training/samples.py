@@ -27,6 +27,7 @@ from reasoning.prompts.frame import Frame
 from reasoning.records import Example
 
 TokenIds = tuple[int, ...]
+Span = tuple[int, int]  # of a completion's tokens, the second not included
 
 MAX_PADDED_TOKENS = 16_384  # tokens that go through the model at once; more are accumulated
 MAX_PACKED_TOKENS = {"cpu": 2_048, "cuda": 4_096}  # the same of a packed row: enough to keep the device busy
@@ -34,13 +35,30 @@ MAX_LOGITS = 2**28  # a GiB of float32: what a large vocabulary makes of those t
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """A right and a wrong continuation of one prompt, or of one beginning of an answer, which both then have.
+
+    `reference`: the log-probability that each had before the training, right and wrong, where a loss compares with
+    it."""
+
+    right: TokenIds
+    wrong: TokenIds
+    reference: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TokenizedExample:
-    """One question as token ids. Completions end in the token that ends an answer; a decoder's prompt has none."""
+    """One question as token ids. Completions end in the token that ends an answer; a decoder's prompt has none.
+
+    `spans[p][n]`: the part of positive p and that of negative n that are compared; empty where completions are compared
+    whole. `pairs`: what a loss of pairs draws from."""
 
     id: str
     prompt: TokenIds
     positives: tuple[TokenIds, ...]
     negatives: tuple[TokenIds, ...]
+    spans: tuple[tuple[tuple[Span, Span], ...], ...] = ()
+    pairs: tuple[Pair, ...] = ()
 
     @property
     def has_triplet(self) -> bool:
@@ -60,12 +78,17 @@ class TokenizedData:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One drawn rationale (the anchor), with another right one and a wrong one of its question where there are any."""
+    """One drawn rationale (the anchor), with another right one and a wrong one of its question where there are any.
+
+    `compared`: the parts of anchor, positive and negative that are compared (None: each whole); `pair`: one that a loss
+    of pairs learns from."""
 
     prompt: TokenIds
     anchor: TokenIds
     positive: TokenIds | None = None
     negative: TokenIds | None = None
+    compared: tuple[Span, Span, Span] | None = None
+    pair: Pair | None = None
 
     @property
     def is_triplet(self) -> bool:
@@ -75,6 +98,11 @@ class Sample:
     def length(self) -> int:
         """Tokens of prompt and anchor: what the language-model loss reads."""
         return len(self.prompt) + len(self.anchor)
+
+    @property
+    def pair_length(self) -> int:
+        """Tokens of the pair, and of the prompt before each: what is read beside."""
+        return 2 * len(self.prompt) + len(self.pair.right) + len(self.pair.wrong) if self.pair else 0
 
 
 def tokenize_examples(
@@ -161,11 +189,19 @@ def _deal(deck: list[int], count: int, batches: int, draw: random.Random) -> tup
 
 def _sample(example: TokenizedExample, anchor: int, draw: random.Random) -> Sample:
     others = [i for i in range(len(example.positives)) if i != anchor]
+    positive = draw.choice(others) if others else None
+    negative = draw.choice(range(len(example.negatives))) if example.negatives else None
+    compared: tuple[Span, Span, Span] | None = None
+    if example.spans and positive is not None and negative is not None:
+        of_anchor, of_negative = example.spans[anchor][negative]
+        compared = (of_anchor, example.spans[positive][negative][0], of_negative)
     return Sample(
         prompt=example.prompt,
         anchor=example.positives[anchor],
-        positive=example.positives[draw.choice(others)] if others else None,
-        negative=draw.choice(example.negatives) if example.negatives else None,
+        positive=example.positives[positive] if positive is not None else None,
+        negative=example.negatives[negative] if negative is not None else None,
+        compared=compared,
+        pair=draw.choice(example.pairs) if example.pairs else None,
     )
 
 
@@ -186,15 +222,16 @@ def micro_batches(
 
     A group takes samples in order of length, and once it has `min_padded` tokens none that would be padded by more than
     a tenth: below that, a pass costs more than the padding it saves. With `triplets`, samples that have one are kept
-    apart from those that do not, which would be padded by the two completions they lack."""
+    apart from those that do not, which would be padded by the two completions they lack; so are samples with a
+    pair."""
     groups: list[tuple[Sample, ...]] = []
     for paired in (True, False):
         current: list[Sample] = []
-        members = [sample for sample in samples if (triplets and sample.is_triplet) == paired]
-        for sample in sorted(members, key=lambda sample: _width(sample, paired), reverse=True):
-            widest = _width(current[0], paired) if current else 0
+        members = [s for s in samples if ((triplets and s.is_triplet) or s.pair is not None) == paired]
+        for sample in sorted(members, key=lambda sample: _width(sample, triplets), reverse=True):
+            widest = _width(current[0], triplets) if current else 0
             full = widest * (len(current) + 1) > max_padded
-            shorter = widest * len(current) >= min_padded and _width(sample, paired) < 0.9 * widest
+            shorter = widest * len(current) >= min_padded and _width(sample, triplets) < 0.9 * widest
             if current and (full or shorter):
                 groups.append(tuple(current))
                 current = []
@@ -207,8 +244,8 @@ def micro_batches(
 def packed_batches(samples: Sequence[Sample], max_tokens: int, *, triplets: bool) -> list[tuple[Sample, ...]]:
     """`samples` in groups that go through the model in one row each, of at most `max_tokens` tokens (or one sample): as
     few as there can be, of about equal size. Those of like length are together."""
-    longest_first = sorted(samples, key=lambda sample: _width(sample, triplets and sample.is_triplet), reverse=True)
-    lengths = [_width(sample, triplets and sample.is_triplet) for sample in longest_first]
+    longest_first = sorted(samples, key=lambda sample: _width(sample, triplets), reverse=True)
+    lengths = [_width(sample, triplets) for sample in longest_first]
     wanted = sum(lengths) / max(1, math.ceil(sum(lengths) / max_tokens))
     groups: list[list[Sample]] = []
     size, before = 0, 0
@@ -223,5 +260,6 @@ def packed_batches(samples: Sequence[Sample], max_tokens: int, *, triplets: bool
     return [tuple(group) for group in groups]
 
 
-def _width(sample: Sample, paired: bool) -> int:
-    return sample.length + (len(sample.positive or ()) + len(sample.negative or ()) if paired else 0)
+def _width(sample: Sample, triplets: bool) -> int:
+    compared = len(sample.positive or ()) + len(sample.negative or ()) if triplets and sample.is_triplet else 0
+    return sample.length + compared + sample.pair_length

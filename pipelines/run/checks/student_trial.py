@@ -249,7 +249,8 @@ def _copy_decoding(source: str, folder: Path) -> None:
 
 def _one_step(source: str, student: Student, training: TrainingSection, objective: ObjectiveSection) -> None:
     """Two steps of the training, on one question with two rationales and a mistake."""
-    from reasoning.training.fine_tuning import TrainingError, fine_tune
+    from reasoning.training.fine_tuning import fine_tune
+    from reasoning.training.report import TrainingError
 
     once = training.model_copy(
         update={"batch_size": 1, "epochs": 1, "warmup_steps": 0, "learning_rate": 1e-4, "optimizer": "adamw"}

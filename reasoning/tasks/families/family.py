@@ -16,7 +16,7 @@ from __future__ import annotations
 import random
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -82,6 +82,18 @@ class WrongStep:
     index: int
     sentence: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaidStep:
+    """A sentence of a rationale about the step `step`, from the character `start` to before `end`. `right` is False for
+    the first that is wrong, or that comes where another step is missing; `finishes` as in `Claim`."""
+
+    step: int
+    start: int
+    end: int
+    right: bool
+    finishes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +195,7 @@ class Family(ABC, Generic[Parsed]):
         solution = self.work_out(problem)
         body, said = _split_answer(rationale)
         done: set[int] = set()
-        for sentence in self.cut(body):
-            claim = self.read(problem, sentence, frozenset(done))
-            if claim is None:
-                continue
-            wrong = _judge(solution, claim, sentence, done)
+        for _, claim, wrong in self._read_through(problem, solution, body):
             if wrong is not None:
                 return wrong
             if claim.finishes:
@@ -196,6 +204,20 @@ class Family(ABC, Generic[Parsed]):
             if not step.optional and index not in done:
                 return WrongStep(index, "", f"The step {step.name} is missing.")
         return self._judge_answer(question, solution, said)
+
+    def said_steps(self, question: str, rationale: str) -> list[SaidStep]:
+        """The sentences of a rationale that say something about a step, up to the first wrong one.
+
+        Errors: `UnknownQuestionError`; none for any rationale."""
+        problem = self._parsed(question)
+        body, _ = _split_answer(rationale)
+        found, end = [], 0
+        for sentence, claim, wrong in self._read_through(problem, self.work_out(problem), body):
+            start = body.index(sentence, end)
+            end = start + len(sentence)
+            step = claim.step if wrong is None else wrong.index
+            found.append(SaidStep(step, start, end, wrong is None, claim.finishes))
+        return found
 
     def feedback(self, question: str, rationale: str, rng: random.Random | None = None) -> Feedback:
         """Names the first wrong step and works out that step, and no other, in smaller ones.
@@ -241,6 +263,22 @@ class Family(ABC, Generic[Parsed]):
         if problem is None:
             raise UnknownQuestionError(self.name, question)
         return problem
+
+    def _read_through(
+        self, problem: Parsed, solution: Solution, body: str
+    ) -> Iterator[tuple[str, Claim, WrongStep | None]]:
+        """Every sentence that claims something, what it claims, and what is wrong with it: the last one that is."""
+        done: set[int] = set()
+        for sentence in self.cut(body):
+            claim = self.read(problem, sentence, frozenset(done))
+            if claim is None:
+                continue
+            wrong = _judge(solution, claim, sentence, done)
+            yield sentence, claim, wrong
+            if wrong is not None:
+                return
+            if claim.finishes:
+                done.add(claim.step)
 
     def _judge_answer(self, question: str, solution: Solution, said: str | None) -> WrongStep | None:
         """Judges the answer line by the rule that grades the exam; None for a rationale without such a line."""

@@ -1,8 +1,10 @@
 """A completion as one vector.
 
 Owns: the table of ways (`learning.objective.representation`); the recipe repeats the names. The hidden states are those
-of the columns of a completion, never the prompt's (paper A's `pool` leaves it out too). A row without any column gives
-a vector to be ignored.
+of the columns of a completion, never the prompt's (paper A's `pool` leaves it out too): of all of it (`last`, `mean`),
+or of the part that the sample says is compared, its reasoning (`rationale`) or the first step in which right and wrong
+part (`divergence`); see `reasoning.training.mistakes.comparisons`. A row without any column gives a vector to be
+ignored.
 """
 
 from __future__ import annotations
@@ -35,4 +37,9 @@ def mean(hidden_BTD: Tensor, completion_BT: Tensor) -> Tensor:
     return torch.einsum("btd,bt->bd", hidden_BTD, weights_BT) / weights_BT.sum(1, keepdim=True).clamp(min=MIN_COLUMNS)
 
 
-REPRESENTATIONS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {"last": last, "mean": mean}
+REPRESENTATIONS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "last": last,
+    "mean": mean,
+    "rationale": mean,
+    "divergence": mean,
+}

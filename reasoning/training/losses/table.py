@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, TypeVar
 from reasoning.recipe.training import ObjectiveSection
 from reasoning.training.losses.completion import completion
 from reasoning.training.losses.contrastive import contrastive
+from reasoning.training.losses.dpo import dpo
 from reasoning.training.losses.full import full
+from reasoning.training.losses.self_distillation import self_distillation
+from reasoning.training.losses.step_dpo import step_dpo
 from reasoning.training.losses.term import Term
 from reasoning.training.losses.weighted import weighted
 
@@ -26,6 +29,9 @@ LOSSES: Mapping[str, Callable[[ObjectiveSection], tuple[Term, ...]]] = {
     "full": full,
     "completion": completion,
     "contrastive": contrastive,
+    "dpo": dpo,
+    "step_dpo": step_dpo,
+    "self_distillation": self_distillation,
 }
 
 
@@ -46,6 +52,8 @@ def total(terms: Sequence[Term], values: Sequence[Value]) -> Value:
     return first
 
 
-def learns_from_triplets_alone(terms: Sequence[Term]) -> bool:
-    """Whether a question without two different rationales and a mistake teaches nothing."""
-    return all(term.needs.representations is not None for term in terms if term.weight > 0.0)
+def learns_from_mistakes_alone(terms: Sequence[Term]) -> bool:
+    """Whether a question without a mistake, to compare with right answers, teaches nothing."""
+    return all(
+        term.needs.representations is not None or term.needs.pairs is not None for term in terms if term.weight > 0.0
+    )

@@ -2,15 +2,15 @@
 
 Owns: the contract between losses, readers and the training loop. No torch when imported: a recipe is checked with it.
 
-A quantity that no term needs yet (say, the log-probability of a completion) becomes a field of `Needs`, a field of
-`StudentOutput`, and a computation in the readers.
+A quantity that no term needs yet becomes a field of `Needs`, a field of `StudentOutput`, and a computation in the
+readers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from reasoning.training.samples import Sample
 
@@ -41,21 +41,43 @@ class Representations:
 
 
 @dataclass(frozen=True, slots=True)
+class Pairs:
+    """Right and wrong continuations of one prompt, of this `kind` (see
+    `reasoning.training.mistakes.comparisons`).
+
+    `of`: what is computed of them, the `log_probability` of each, now and before the training; or the student's
+    `next_tokens` along the wrong one, with and without having been shown the right one."""
+
+    kind: Literal["whole", "step"] = "whole"
+    of: Literal["log_probability", "next_tokens"] = "log_probability"
+
+
+@dataclass(frozen=True, slots=True)
 class Needs:
     """What is computed of the student's outputs; None is not computed."""
 
     cross_entropy: TokenWeights | None = None
     representations: Representations | None = None
+    pairs: Pairs | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StudentOutput:
     """What a reader computes of samples: the sum of weighted cross entropies over the tokens that the student predicts;
     and of the R samples that are triplets the representations of anchor, positive and negative, (R, D) each. These are
-    missing when no sample is a triplet, or when none of the batch's is asked for."""
+    missing when no sample is a triplet, or when none of the batch's is asked for.
+
+    Of the P samples with a pair: `log_probabilities`, (P, 2), right and wrong, the sum over a continuation's tokens,
+    and `reference`, the same of the student before the training; or, of the N tokens of their wrong continuations,
+    `next_tokens`, logits (N, V) of the student as it is asked, and `shown_next_tokens`, of the student that has been
+    shown the right one, without gradient."""
 
     cross_entropy: Tensor
     representations: tuple[Tensor, ...] = ()
+    log_probabilities: Tensor | None = None
+    reference: Tensor | None = None
+    next_tokens: Tensor | None = None
+    shown_next_tokens: Tensor | None = None
 
 
 class Term(Protocol):
@@ -84,6 +106,7 @@ def merged(terms: Sequence[Term]) -> Needs:
     return Needs(
         _agreed([term.needs.cross_entropy for term in terms]),
         _agreed([term.needs.representations for term in terms]),
+        _agreed([term.needs.pairs for term in terms]),
     )
 
 

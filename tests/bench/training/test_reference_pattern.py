@@ -11,7 +11,7 @@ from bench.training.reference_pattern import _contrastive_loss, _language_loss
 from reasoning.recipe.training import ObjectiveSection
 from reasoning.training.losses.table import terms_of
 from reasoning.training.objectives import Objective
-from tests.reasoning.training.plain_losses import APART, BATCH, tiny_model
+from tests.reasoning.training.losses.plain_losses import APART, BATCH, tiny_model
 
 pytestmark = pytest.mark.training
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from reasoning.training.collation import Segment, collate, collate_after_prompts, pad_right
 from reasoning.training.samples import Sample, micro_batches
-from tests.reasoning.training.plain_losses import batches
+from tests.reasoning.training.losses.plain_losses import batches
 
 CPU = torch.device("cpu")
 TRIPLET = Sample((5, 6), (8, 1), (9, 10, 1), (7, 1))

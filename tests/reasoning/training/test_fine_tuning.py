@@ -29,7 +29,7 @@ from reasoning.training.packed_attention import attend_packed
 from reasoning.training.readers import Reading
 from reasoning.training.samples import draw_pass
 from tests.reasoning.prompts.chat_templates import chat_tokenizer
-from tests.reasoning.training.plain_losses import PACKED, READINGS
+from tests.reasoning.training.losses.plain_losses import PACKED, READINGS
 from tests.tiny_students import tiny_llama, tiny_student
 from tests.tiny_t5 import tiny_t5_student
 
@@ -256,7 +256,11 @@ ALONE_AND_TOGETHER: tuple[tuple[Any, int, ObjectiveSection], ...] = (
     (tiny_student, 6, OBJECTIVE),
     (tiny_student, 6, ObjectiveSection(prompt_gradient=False)),
     (tiny_student, 6, ObjectiveSection(loss="contrastive", prompt_gradient=False)),
+    (tiny_student, 6, ObjectiveSection(representation="divergence")),
+    (tiny_student, 6, ObjectiveSection(loss="step_dpo")),
+    (tiny_student, 6, ObjectiveSection(loss="self_distillation", language_weight=0.0)),
     (tiny_t5_student, 6, ObjectiveSection(loss="completion")),
+    (tiny_t5_student, 6, ObjectiveSection(loss="dpo", language_weight=0.0)),
     (tiny_t5_student, 6, ObjectiveSection(loss="contrastive", prompt_gradient=False)),
 )
 

@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from reasoning.recipe.training import ObjectiveSection
+from reasoning.recipe.training import PAIR_LOSSES, ObjectiveSection
 from reasoning.records import Example
 from reasoning.training.losses.table import LOSSES, terms_of
 from reasoning.training.objectives import Objective
 from reasoning.training.packed_attention import attend_packed
 from reasoning.training.samples import Sample, draw_pass, micro_batches, tokenize_examples
 from tests.conftest import tries
-from tests.reasoning.training.plain_losses import (
+from tests.reasoning.training.losses.plain_losses import (
     APART,
     BATCH,
     READINGS,
@@ -29,6 +29,8 @@ from tests.reasoning.training.plain_losses import (
     batches,
     gradients,
     losses_of,
+    parted_triplets,
+    samples,
     sections,
     tiny_model,
     triplet_count,
@@ -58,6 +60,21 @@ def test_an_encoder_decoder_has_the_losses_and_gradients_of_the_plain_computatio
     batch: list[Sample], section: ObjectiveSection, tied: bool, pad: int
 ) -> None:
     assert_as_plain(tiny_t5(VOCABULARY, tied=tied).double(), batch, section, APART, pad=pad)
+
+
+@pytest.mark.parametrize("prompt_gradient", [True, False])
+@settings(deadline=None, max_examples=tries(30))
+@given(st.lists(parted_triplets() | samples, min_size=1, max_size=4), st.sampled_from([*READINGS, "t5"]))
+def test_parts_of_completions_are_compared_as_in_the_plain_computation(
+    prompt_gradient: bool, batch: list[Sample], how: str
+) -> None:
+    section = ObjectiveSection(representation="divergence", prompt_gradient=prompt_gradient)
+    model, reading = tiny_t5(VOCABULARY).double() if how == "t5" else tiny_model(), READINGS.get(how, APART)
+    if how != "t5" and not prompt_gradient:
+        reading = replace(reading, shares_prompt=True)
+    whole = [sample for sample in batch if sample.compared is None]
+    batch = [sample for sample in batch if sample.compared is not None] + [replace(s, negative=None) for s in whole]
+    assert_as_plain(model, batch, section, reading)
 
 
 letters = st.text("abcdefgh", min_size=1, max_size=6)
@@ -130,7 +147,10 @@ def test_parts_of_a_batch_add_up_to_the_whole(section: ObjectiveSection, encoder
 
 
 SECTIONS = [
-    ObjectiveSection(loss=loss, prompt_gradient=prompt_gradient) for loss in LOSSES for prompt_gradient in (True, False)
+    ObjectiveSection(loss=loss, prompt_gradient=prompt_gradient)
+    for loss in LOSSES
+    if loss not in PAIR_LOSSES
+    for prompt_gradient in (True, False)
 ]
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reasoning.training.packing import PackedSamples, pack
 from reasoning.training.samples import Sample
-from tests.reasoning.training.plain_losses import batches
+from tests.reasoning.training.losses.plain_losses import batches
 
 CPU = torch.device("cpu")
 TRIPLET = Sample((5, 6), (8, 1), (9, 10, 1), (7, 1))

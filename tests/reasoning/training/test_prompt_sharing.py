@@ -14,7 +14,7 @@ from reasoning.training.losses.term import Needs, Representations, TokenWeights
 from reasoning.training.output_head import has_output_head
 from reasoning.training.prompt_sharing import can_pack, can_share_prompts, how_to_read, layer_types, windows
 from tests.reasoning.student_families import ENCODER_DECODERS, FAMILIES, Family, llama_sizes
-from tests.reasoning.training.plain_losses import BATCH, PACKED, READINGS, SHARED, assert_as_plain
+from tests.reasoning.training.losses.plain_losses import BATCH, PACKED, READINGS, SHARED, assert_as_plain
 
 pytestmark = pytest.mark.training
 

@@ -22,7 +22,14 @@ from reasoning.recipe.training import ObjectiveSection
 from reasoning.training.losses.table import terms_of
 from reasoning.training.objectives import Objective
 from reasoning.training.prompt_sharing import can_share_prompts
-from tests.reasoning.training.plain_losses import APART, BATCH, SHARED, VOCABULARY, assert_as_plain, triplet_count
+from tests.reasoning.training.losses.plain_losses import (
+    APART,
+    BATCH,
+    SHARED,
+    VOCABULARY,
+    assert_as_plain,
+    triplet_count,
+)
 from tests.tiny_students import tiny_llama
 from tests.tiny_t5 import tiny_t5
 

@@ -7,7 +7,7 @@ import math
 import torch
 
 from reasoning.recipe.training import ObjectiveSection
-from tests.reasoning.training.plain_losses import batch_loss, loss_from_labels, tiny_model
+from tests.reasoning.training.losses.plain_losses import batch_loss, loss_from_labels, tiny_model
 
 
 def test_the_language_model_loss_is_measured_and_not_trained() -> None:

@@ -14,7 +14,7 @@ HIDDEN = torch.tensor([[[9.0, 9.0], [1.0, 2.0], [3.0, 6.0], [9.0, 9.0]]])
 COMPLETION = torch.tensor([[False, True, True, False]])
 
 
-@pytest.mark.parametrize(("kind", "vector"), [("last", [3.0, 6.0]), ("mean", [2.0, 4.0])])
+@pytest.mark.parametrize(("kind", "vector"), [("last", [3.0, 6.0]), ("mean", [2.0, 4.0]), ("rationale", [2.0, 4.0])])
 def test_it_is_the_last_column_or_the_mean(kind: str, vector: list[float]) -> None:
     assert representation(HIDDEN, COMPLETION, kind).tolist() == [vector]
     assert representation(HIDDEN.bfloat16(), COMPLETION, kind).dtype == torch.float32
@@ -24,7 +24,7 @@ def test_the_recipe_names_those_of_the_table() -> None:
     assert set(get_args(ObjectiveSection.model_fields["representation"].annotation)) == set(REPRESENTATIONS)
 
 
-@pytest.mark.parametrize("kind", ["last", "mean"])
+@pytest.mark.parametrize("kind", REPRESENTATIONS)
 def test_a_representation_of_nothing_is_finite(kind: Any) -> None:
     vectors = representation(torch.randn(2, 3, 4), torch.zeros(2, 3, dtype=torch.bool), kind)
     assert vectors.shape == (2, 4)

@@ -10,12 +10,12 @@ from typing import Any, get_args
 import pytest
 
 from reasoning.recipe.fine_tune_cot import FineTuningSection
-from reasoning.recipe.training import ObjectiveSection, TrainingSection
+from reasoning.recipe.training import PAIR_LOSSES, ObjectiveSection, TrainingSection
 from reasoning.records import Example
 from reasoning.training.fine_tuning import fine_tune
 from reasoning.training.losses import table
 from reasoning.training.losses.language_model import LanguageModel
-from reasoning.training.losses.table import LOSSES, learns_from_triplets_alone, terms_of
+from reasoning.training.losses.table import LOSSES, learns_from_mistakes_alone, terms_of
 from reasoning.training.losses.term import Term
 from reasoning.training.report import LossPoint
 from tests.tiny_students import tiny_student
@@ -30,9 +30,15 @@ def test_the_recipe_names_the_losses_of_the_table() -> None:
 
 
 def test_paper_bs_recipe_names_those_that_learn_without_mistakes() -> None:
-    alone = {loss for loss in LOSSES if learns_from_triplets_alone(terms_of(_section(loss)))}
+    alone = {loss for loss in LOSSES if learns_from_mistakes_alone(terms_of(_section(loss)))}
     assert alone == {"contrastive"}
-    assert _named(FineTuningSection, "loss") == set(LOSSES) - alone
+    assert _named(FineTuningSection, "loss") == set(LOSSES) - alone - set(PAIR_LOSSES)
+
+
+@pytest.mark.parametrize("loss", PAIR_LOSSES)
+def test_without_a_language_model_loss_pairs_are_all_that_is_learnt_from(loss: Any) -> None:
+    assert not learns_from_mistakes_alone(terms_of(ObjectiveSection(loss=loss)))
+    assert learns_from_mistakes_alone(terms_of(ObjectiveSection(loss=loss, language_weight=0.0)))
 
 
 def _section(loss: Any) -> ObjectiveSection:

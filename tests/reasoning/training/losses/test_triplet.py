@@ -13,7 +13,7 @@ from reasoning.training.losses.term import Representations
 from reasoning.training.losses.triplet import Triplet, triplet, triplet_losses
 from reasoning.training.objectives import Objective
 from reasoning.training.samples import Sample
-from tests.reasoning.training.plain_losses import SHARED, VOCABULARY
+from tests.reasoning.training.losses.plain_losses import SHARED, VOCABULARY
 from tests.tiny_students import tiny_llama
 from tests.tiny_t5 import tiny_t5
 

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from reasoning.recipe.training import ObjectiveSection
-from tests.reasoning.training.plain_losses import BATCH, batch_loss, loss_from_labels, tiny_model
+from tests.reasoning.training.losses.plain_losses import BATCH, batch_loss, loss_from_labels, tiny_model
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.1, 1.0])

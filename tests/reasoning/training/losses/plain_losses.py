@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 from transformers import LlamaForCausalLM
 
-from reasoning.recipe.training import ObjectiveSection
+from reasoning.recipe.training import PAIR_LOSSES, ObjectiveSection
 from reasoning.training.losses.table import LOSSES, terms_of
 from reasoning.training.objectives import Objective
 from reasoning.training.packed_attention import attend_packed
@@ -26,13 +26,25 @@ ids = st.integers(1, VOCABULARY - 1)
 completions = st.lists(ids, min_size=1, max_size=9).map(tuple)
 prompts = st.lists(ids, min_size=1, max_size=7).map(tuple)
 triplets = st.builds(Sample, prompts, completions, completions, completions)
+longer = st.lists(ids, min_size=2, max_size=9).map(tuple)
+
+
+@st.composite
+def parted_triplets(draw: st.DrawFn) -> Sample:
+    """Triplets of which parts are compared: any, but for the last token."""
+    texts = [draw(longer) for _ in range(3)]
+    starts = [draw(st.integers(0, len(text) - 2)) for text in texts]
+    spans = [(start, draw(st.integers(start + 1, len(text) - 1))) for start, text in zip(starts, texts, strict=True)]
+    return Sample(draw(prompts), *texts, compared=(spans[0], spans[1], spans[2]))
+
+
 samples = triplets | st.builds(Sample, prompts, completions, st.none() | completions, st.none() | completions)
 batches = st.lists(samples, min_size=1, max_size=5)
 
 
 @st.composite
 def sections(draw: st.DrawFn) -> ObjectiveSection:
-    loss = draw(st.sampled_from(list(LOSSES)))
+    loss = draw(st.sampled_from([loss for loss in LOSSES if loss not in PAIR_LOSSES]))
     return ObjectiveSection(
         loss=loss,
         prompt_weight=draw(st.sampled_from([0.0, 0.1, 1.0])) if loss == "weighted" else 0.1,
@@ -108,8 +120,11 @@ def plain_losses(model: Any, batch: list[Sample], section: ObjectiveSection) -> 
         if sample.positive is None or sample.negative is None:
             continue
         vectors = []
-        for completion in (sample.anchor, sample.positive, sample.negative):
+        spans = sample.compared or (None,) * 3
+        for completion, span in zip((sample.anchor, sample.positive, sample.negative), spans, strict=True):
             hidden, _ = _read(model, sample, completion, detached=not section.prompt_gradient)
+            if span is not None:  # an encoder-decoder's column has read the tokens before it
+                hidden = hidden[span[0] + model.config.is_encoder_decoder : span[1] + model.config.is_encoder_decoder]
             vectors.append(hidden[-1] if section.representation == "last" else hidden.mean(dim=0))
         pull, push = (functional.cosine_similarity(vectors[0], other, dim=0) for other in vectors[1:])
         triplets.append(torch.clamp(push - pull + section.margin, min=0.0))

@@ -1,0 +1,78 @@
+"""Where a right completion and a wrong one of the same question part, in characters.
+
+Owns: the choice of how it is found, and the cutting of texts into steps.
+
+- A question of a generated family: by the family's program, which knows every step.
+- Any other: the first sentence with an equation that is not true, and the sentence of the same place in the right one.
+- No such equation: the first sentence in which the two differ.
+
+Invariant: only reasoning is looked at. Two completions that differ in their answers alone do not part.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from reasoning.prompts.frame import Frame, Span
+from reasoning.tasks.families.parted_steps import Parted, family_of, parted_steps
+
+_STEP_END = re.compile(r"(?<=[.!?;])\s+|\n+")
+_NUMBER = r"(-?\d+(?:,\d{3})*(?:\.\d+)?)"
+_SIGN = r"([-+*/×÷·x−])"
+_BEFORE = r"(?<![\d+*/×÷·=.,^()−-])(?<![+*/×÷·=−-]\s)"  # not the end of a longer term
+_AFTER = r"(?![\d%/]|\s*[-+*/×÷·−]\s*\d)"
+_EQUATION = re.compile(rf"{_BEFORE}\$?{_NUMBER}\s*{_SIGN}\s*\$?{_NUMBER}\s*=\s*\$?{_NUMBER}{_AFTER}")
+
+
+def parting(frame: Frame, prompt: str, right: str, wrong: str) -> Parted | None:
+    """Where `right` and `wrong`, completions of `prompt`, part; None where their reasoning does not."""
+    reasons = [text[: frame.reasoning_end(text)] for text in (right, wrong)]
+    question = frame.question(prompt)
+    family = family_of(question) if question is not None else None
+    if question is not None and family is not None:
+        return parted_steps(family, question, *reasons)
+    steps = [steps_of(text) for text in reasons]
+    at = _first_false(reasons[1], steps[1])
+    if at is None:
+        pairs = enumerate(zip(*steps, strict=False))
+        at = next((i for i, (mine, other) in pairs if right[slice(*mine)] != wrong[slice(*other)]), None)
+    if at is None or not steps[0]:
+        return None
+    return Parted(steps[0][min(at, len(steps[0]) - 1)], steps[1][at])
+
+
+def steps_of(text: str) -> list[Span]:
+    """The sentences and lines of `text`, without the white space around them."""
+    spans, start = [], 0
+    for end, after in [*((found.start(), found.end()) for found in _STEP_END.finditer(text)), (len(text), len(text))]:
+        piece = text[start:end]
+        if piece.strip():
+            spans.append((start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())))
+        start = after
+    return spans
+
+
+def _first_false(text: str, steps: list[Span]) -> int | None:
+    """The first step with an equation of two numbers that is not true; one that rounds its last digit is."""
+    for index, span in enumerate(steps):
+        if any(not _is_true(*found) for found in _EQUATION.findall(text[slice(*span)])):
+            return index
+    return None
+
+
+def _is_true(left: str, sign: str, right: str, result: str) -> bool:
+    a, b, said = (Fraction(number.replace(",", "")) for number in (left, right, result))
+    match sign:
+        case "+":
+            value = a + b
+        case "-" | "−":
+            value = a - b
+        case "/" | "÷":
+            if b == 0:
+                return False
+            value = a / b
+        case _:
+            value = a * b
+    places = len(result.partition(".")[2])
+    return abs(value - said) <= Fraction(1, 2 * 10**places) if value.denominator > 1 else value == said
