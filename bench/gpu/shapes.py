@@ -74,7 +74,7 @@ def make_model(shape: Shape, device: Any, dtype: Any) -> Any:
     )  # fmt: skip
     torch.manual_seed(0)
     with torch.device(device):
-        return AutoModelForCausalLM.from_config(config, dtype=dtype)
+        return AutoModelForCausalLM.from_config(config, dtype=dtype, trust_remote_code=False)
 
 
 def make_tokenizer() -> Any:
