@@ -25,7 +25,7 @@ OTHERS = ("bench", "tests")
 PROGRAMS = {"pytest-timeout", "pytest-xdist", "ruff", "mypy", "types-pyyaml", "setuptools"}  # used, but by no import
 BY_OTHERS = {"accelerate"}  # transformers imports it, and refuses GGUF without it
 # Peers that are measured in an environment of their own.
-NOT_OURS = {"bench/teacher/curator_peer.py", "bench/gpu/trl_peer.py"}
+NOT_OURS = {"bench/teacher/curator_peer.py"}
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]

@@ -21,9 +21,10 @@ import torch
 import transformers
 
 from bench.gpu.device import OUT_OF_MEMORY, Device, left, this_device
-from bench.gpu.measures import LANGUAGE, MODES, TRIPLETS, Dtype, deviation, speed
+from bench.gpu.measures import Dtype, deviation, speed, trl_speed
 from bench.gpu.shapes import LLAMA_8B, QWEN_05B, QWEN_15B, TINY, Shape
-from bench.gpu.trl_peer import trl_speed, why_not
+from bench.training.trl_peer import WHERE_TO_GET_IT, has_trl
+from bench.training.workload import MODES
 from reasoning.recipe.training import LoraSection, ObjectiveSection, TrainingSection
 
 CHECKED = Shape("checked", 2, 256, 512, 4, 2, 2_000, tied=True)
@@ -67,7 +68,7 @@ def parts(device: Device, seconds: float, *, tiny: bool) -> Iterator[tuple[str, 
         for mode in MODES:
             yield f"{dtype}, {mode}", partial(_right, mode, device, dtype, shorter)
     for shape in (TINY, TINY) if tiny else (QWEN_05B, QWEN_15B):
-        for name, objective in (("language model", LANGUAGE), ("with triplets", TRIPLETS)):
+        for name, objective in (("language model", MODES["language model"]), ("with triplets", MODES["both losses"])):
             for precision, held in (("bfloat16", "bfloat16"), ("float32", "float32, bfloat16 passes")):
                 training = TrainingSection.model_validate(
                     {"batch_size": questions, "max_tokens": 1024, "precision": precision}
@@ -85,7 +86,7 @@ def parts(device: Device, seconds: float, *, tiny: bool) -> Iterator[tuple[str, 
         training = TrainingSection.model_validate({"batch_size": questions // 4, "max_tokens": 1024, **keys})
         yield (
             f"{large.name}, {title}, language model",
-            partial(_fast, large, training, LANGUAGE, device, seconds, shorter),
+            partial(_fast, large, training, MODES["language model"], device, seconds, shorter),
         )
 
 
@@ -104,9 +105,8 @@ def _fast(
 
 
 def _peer(shape: Shape, device: Device, seconds: float, shorter: int) -> str:
-    missing = why_not()
-    if missing:
-        return f"not measured: {missing}"
+    if not has_trl():
+        return f"not measured: {WHERE_TO_GET_IT}"
     found = trl_speed(shape, device, seconds, shorter)
     return f"{found.shown(device)}   {device.peak_memory()}"
 

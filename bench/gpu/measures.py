@@ -1,6 +1,6 @@
 """What is measured of the project's own step: that it is right, and how fast it is.
 
-Owns: the step as `FineTuning` makes it, its losses and gradients, its tokens a second.
+Owns: the step as `FineTuning` makes it, its losses and gradients, its tokens a second, and TRL's beside them.
 """
 
 from __future__ import annotations
@@ -15,23 +15,13 @@ from torch import Tensor
 from bench.gpu.device import Device
 from bench.gpu.plain import plain_loss
 from bench.gpu.shapes import Shape, make_examples, make_model, make_tokenizer
+from bench.training.trl_peer import trl_tokens_per_second
+from bench.training.workload import MODES
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.training.fine_tuning import FineTuning
 from reasoning.training.samples import Sample, draw_pass
 
-LANGUAGE = ObjectiveSection(contrastive_weight=0.0)
-TRIPLETS = ObjectiveSection()
-MODES = {
-    "weighted": LANGUAGE,
-    "full": ObjectiveSection(loss="full", contrastive_weight=0.0),
-    "completion": ObjectiveSection(loss="completion", contrastive_weight=0.0),
-    "weighted and triplet": TRIPLETS,
-    "weighted and triplet, mean": ObjectiveSection(representation="mean"),
-    "weighted and triplet, no prompt gradient": ObjectiveSection(prompt_gradient=False),
-    "completion and triplet": ObjectiveSection(loss="completion"),
-    "triplet alone": ObjectiveSection(loss="contrastive"),
-    "triplet alone, no prompt gradient": ObjectiveSection(loss="contrastive", prompt_gradient=False),
-}
+TRL_ROW, TRL_ROWS = 2_048, 8  # tokens of a row, rows of a step
 Dtype = Literal["float32", "bfloat16"]
 
 
@@ -127,3 +117,17 @@ def _read_lengths(sample: Sample, objective: ObjectiveSection) -> list[int]:
     """What must be read of a sample: its prompt and anchor, and what is compared with it, whose prompt is shared."""
     others = [sample.positive, sample.negative] if objective.contrastive_weight and sample.is_triplet else []
     return [sample.length, *(len(other) for other in others if other)]
+
+
+def trl_speed(shape: Shape, device: Device, seconds: float, shorter: int) -> Speed:
+    """TRL's trainer on rows that it packs itself."""
+    tokenizer = make_tokenizer()
+    examples = make_examples(2_000 // shorter, shorter=shorter)
+    texts = [(*tokenizer(f"{one.prompt}{one.positives[0]}").input_ids, tokenizer.eos_token_id) for one in examples]
+    model = make_model(shape, device.device, torch.bfloat16 if device.on_gpu else torch.float32)
+    tokens = trl_tokens_per_second(
+        model, tokenizer, texts, seconds, row=TRL_ROW // shorter, rows=TRL_ROWS, bfloat16=device.on_gpu,
+        clock=device.clock, together=device.together,
+    )  # fmt: skip
+    usual = [len(text) for text in texts]
+    return Speed(tokens, tokens * shape.operations(usual) / sum(usual))

@@ -19,32 +19,20 @@ import itertools
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
 from bench.training.loops import our_step, plain_step
 from bench.training.reference_pattern import reference_step
 from bench.training.trl_peer import WHERE_TO_GET_IT, has_trl, trl_tokens_per_second
-from bench.training.workload import Step, Workload, coin_flips, make_student
-from reasoning.recipe.training import ObjectiveSection
+from bench.training.workload import MODES, Step, Workload, coin_flips, make_student
 from reasoning.records import Example
 from reasoning.training.samples import Sample, draw_pass, tokenize_examples
 
 PEERS = ("plain", "reference", "trl")
 COMPARED = {"reference": "both losses", "trl": "language model"}  # the one mode of a peer that has not all
 
-MODES = {
-    "language model": ObjectiveSection(contrastive_weight=0.0),
-    "full": ObjectiveSection(loss="full", contrastive_weight=0.0),
-    "completion": ObjectiveSection(loss="completion", contrastive_weight=0.0),
-    "both losses": ObjectiveSection(),
-    "both losses, mean": ObjectiveSection(representation="mean"),
-    "both losses, no prompt gradient": ObjectiveSection(prompt_gradient=False),
-    "completion and triplet": ObjectiveSection(loss="completion"),
-    "contrastive": ObjectiveSection(loss="contrastive"),
-    "contrastive, no prompt gradient": ObjectiveSection(loss="contrastive", prompt_gradient=False),
-}
 SHOWN = ("language model", "both losses")
 
 
@@ -83,7 +71,7 @@ def compare(
     if "trl" in peers and mode == COMPARED["trl"] and not encodes:
         if has_trl():
             one_pass = list(itertools.islice(batches(), len(draw_pass(data, load.batch_size, 0, 0))))
-            run["trl"] = lambda: trl_tokens_per_second(load, one_pass, seconds)
+            run["trl"] = lambda: _trl(load, one_pass, seconds)
         else:
             print(WHERE_TO_GET_IT, flush=True)
     speeds: dict[str, list[float]] = {name: [] for name in run}
@@ -97,6 +85,15 @@ def compare(
         found[f"over {name}"] = found["ours"] / found[name]
         print(f"{'ours over ' + name + ', ' + mode:44s} {found[f'over {name}']:12.2f}", flush=True)
     return found
+
+
+def _trl(load: Workload, batches: Sequence[tuple[Sample, ...]], seconds: float) -> float:
+    """A row has as many tokens as our batches have on average."""
+    student = make_student(load)
+    texts = [(*sample.prompt, *sample.anchor) for batch in batches for sample in batch]
+    row = round(sum(map(len, texts)) / len(batches))
+    bfloat16 = load.dtype == "bfloat16"
+    return trl_tokens_per_second(student.model, student.tokenizer, texts, seconds, row=row, bfloat16=bfloat16)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch
 
 from reasoning.prompts.student_forms import student_completion, student_prompt
+from reasoning.recipe.training import ObjectiveSection
 from reasoning.records import Example
 from reasoning.student.checkpoint import Student, load_student
 from reasoning.student.embedded.architecture import student_config
@@ -18,6 +19,17 @@ from reasoning.student.embedded.tokenizer import train_tokenizer
 from reasoning.training.samples import Sample
 
 LEARNING_RATE, WEIGHT_DECAY, MAX_GRAD_NORM = 1e-4, 0.01, 1.0
+MODES = {
+    "language model": ObjectiveSection(contrastive_weight=0.0),
+    "full": ObjectiveSection(loss="full", contrastive_weight=0.0),
+    "completion": ObjectiveSection(loss="completion", contrastive_weight=0.0),
+    "both losses": ObjectiveSection(),
+    "both losses, mean": ObjectiveSection(representation="mean"),
+    "both losses, no prompt gradient": ObjectiveSection(prompt_gradient=False),
+    "completion and triplet": ObjectiveSection(loss="completion"),
+    "contrastive": ObjectiveSection(loss="contrastive"),
+    "contrastive, no prompt gradient": ObjectiveSection(loss="contrastive", prompt_gradient=False),
+}
 Step = Callable[[tuple[Sample, ...]], None]  # learns one batch, and waits until that is done
 
 

@@ -1,7 +1,7 @@
 """The training loop of one round: examples in, a taught student and its losses out.
 
-Owns: what a student is before it is trained (its weights' format, its adapter), the order of a step, what is reported,
-what is kept to resume.
+Owns: the order of a step, what is reported, what is kept to resume. What a student is before it (its weights' format,
+its adapter) is `reasoning.training.weights.preparing`'s.
 
 Invariants
 - The same examples, sections and seed give the same student; a run that was interrupted after any step and resumed by
@@ -54,9 +54,10 @@ from reasoning.training.samples import (
     steps_per_pass,
     tokenize_examples,
 )
-from reasoning.training.weights.adding import AdapterRefused, add_adapter
+from reasoning.training.weights.adding import AdapterRefused
 from reasoning.training.weights.choice import OptimizerRefused, make_optimizer
 from reasoning.training.weights.half_precision import bfloat16_pays
+from reasoning.training.weights.preparing import prepare
 from reasoning.training.weights.schedule import learning_rate
 
 Own = TypeVar("Own")
@@ -125,7 +126,7 @@ class FineTuning:
         self.random_states: list[Tensor] = []  # of every rank, at such a step
         self.points: list[LossPoint] = []
         try:
-            _prepare(model, training, seed)
+            prepare(model, training, seed)
             self.optimizer = make_optimizer(model, training)
         except (AdapterRefused, OptimizerRefused) as error:
             raise TrainingError(str(error)) from error
@@ -343,20 +344,6 @@ def _know_end(model: Any, tokenizer: Any, text: str) -> None:
     ends = list(known) if isinstance(known, list | tuple) else [known]
     if end not in ends:
         config.eos_token_id = [*ends, end]
-
-
-def _prepare(model: Any, training: TrainingSection, seed: int) -> None:
-    """Makes of `model`, in place, what is trained. Raises `TrainingError`, `AdapterRefused`."""
-    if training.precision == "bfloat16":
-        for weight in model.parameters():  # not buffers: positions' frequencies stay exact
-            weight.data = weight.data.to(torch.bfloat16)
-    if training.lora is not None:
-        add_adapter(model, training.lora, seed)
-    if training.gradient_checkpointing:
-        if not getattr(model, "supports_gradient_checkpointing", False):
-            what = f"gradient_checkpointing: true: models like this one ({model.config.model_type}) do not support it"
-            raise TrainingError(f"{what}: leave it out")
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
 
 
 def _reading(model: Any, max_tokens: int, longest: int, needs: Needs) -> Reading:

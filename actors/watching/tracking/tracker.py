@@ -54,6 +54,7 @@ class Tracker:
             "loss": point.total,
             "lm_loss": point.lm,
             "triplet_loss": point.triplet,
+            "reflection_loss": point.reflection,
             "learning_rate": point.learning_rate,
             "tokens_per_s": point.tokens_per_s,
         }
