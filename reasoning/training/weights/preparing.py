@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from reasoning.recipe.training import TrainingSection
 from reasoning.training.report import TrainingError
 from reasoning.training.weights.adding import add_adapter
@@ -16,6 +14,8 @@ from reasoning.training.weights.adding import add_adapter
 def prepare(model: Any, training: TrainingSection, seed: int) -> None:
     """Makes of `model`, in place, what is trained. Raises `TrainingError`, `AdapterRefused`."""
     if training.precision == "bfloat16":
+        import torch
+
         for weight in model.parameters():  # not buffers: positions' frequencies stay exact
             weight.data = weight.data.to(torch.bfloat16)
     if training.lora is not None:
