@@ -1,6 +1,6 @@
 """The command line: `tailor init | run | fine-tune-cot | estimate | doctor | eval | grade | report | import |
 export`; `tailor submit | status | logs | stop` are in `pipelines.run.jobs.cli`, `tailor serve | promote |
-rollback` in `pipelines.serving.cli`, `tailor journal` in `pipelines.journal.cli`.
+served | rollback` in `pipelines.serving.cli`, `tailor journal` in `pipelines.journal.cli`.
 
 Owns: arguments. What all commands have alike (errors, exit codes, `--json`, the end of the help) is
 `pipelines.command_line`.
@@ -64,6 +64,7 @@ app.add(jobs_cli.logs, example="tailor logs my-run", more=_CLUSTERS)
 app.add(jobs_cli.stop, example="tailor stop my-run", more=_CLUSTERS)
 app.add(serving_cli.serve, example="tailor serve runs/my-run --port 8000", more=_SERVING)
 app.add(serving_cli.promote, example="tailor promote runs/my-run", more=_SERVING)
+app.add(serving_cli.served, example="tailor served my-run", more=_SERVING)
 app.add(serving_cli.rollback, example="tailor rollback my-run", more=_SERVING)
 
 

@@ -1,6 +1,7 @@
-"""`POST /v1/answer`: a question in; its answer, the rationale and how many samples agree out.
+"""`POST /v1/answer`: a question in; its answer, the rationale and how many samples agree out. `POST /v1/feedback`: what
+was right, of an answer that was given before.
 
-Owns: the route, its body and its response, and how a student is asked there: as in an evaluation (greedy), or several
+Owns: the routes, their bodies and responses, and how a student is asked there: as in an evaluation (greedy), or several
 times as in an exam, of which most decide.
 
 Invariants
@@ -58,7 +59,8 @@ class AnswerSection(Section):
 
 class Question(BaseModel):
     """The body. `samples` above 1 asks several times; `choices` are the texts of the options where the task has such
-    and the question does not letter them; with `gold` the answer is graded."""
+    and the question does not letter them; with `gold` the answer is graded; `user` (OpenAI's) is whoever asks, who has
+    the same student each time while a candidate has a share."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -67,6 +69,29 @@ class Question(BaseModel):
     samples: Annotated[int, Field(ge=1, le=MOST_SAMPLES)] = 1
     choices: Annotated[list[str], Field(max_length=26)] = Field(default_factory=list)
     gold: str | None = None
+    user: str | None = None
+
+
+class Feedback(BaseModel):
+    """The body. `answer` is what a student of the weights `version` said, an answer or the whole text, and `gold` what
+    is right; `question` and `choices` are what it was asked, where the task's options have texts."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Annotated[str, Field(min_length=1)]
+    answer: str
+    gold: Annotated[str, Field(min_length=1, pattern=r"\S")]
+    question: str = ""
+    choices: Annotated[list[str], Field(max_length=26)] = Field(default_factory=list)
+    model: str | None = None
+
+
+class Graded(BaseModel):
+    """The response."""
+
+    object: Literal["feedback"] = "feedback"
+    version: str
+    verdict: Verdict
 
 
 class Answered(BaseModel):
@@ -91,15 +116,7 @@ async def answer(
     asked: Asked, how: AnswerSection, frame: Frame, model: str, version: str, question: Question
 ) -> Answered:
     """Asks the student. Raises `Refusal` for what it cannot read."""
-    problem = Problem(
-        task=how.task,
-        question=question.question.strip(),
-        answer=question.gold or "",
-        answer_kind=how.kind,
-        split=Split.TEST,
-        choices=tuple(question.choices),
-        settings=how.settings,
-    )
+    problem = _problem(how, question.question, question.gold or "", question.choices)
     try:
         completions = await ask_student(asked, how.form(frame), problem.question, how.sampling(question.samples))
     except PromptRefused as refused:
@@ -125,6 +142,27 @@ async def answer(
     )
 
 
+def grade_feedback(how: AnswerSection, feedback: Feedback) -> Verdict:
+    """Whether the answer was right, by the task's rule. An answer in its normal form is one, too."""
+    problem = _problem(how, feedback.question, feedback.gold, feedback.choices)
+    found, verdict = grade(feedback.answer, True, problem)
+    rules = rules_for(problem)
+    bare = not found and rules.same(rules.normal(feedback.answer), rules.normal(feedback.gold))
+    return Verdict.CORRECT if bare else verdict
+
+
+def _problem(how: AnswerSection, question: str, gold: str, choices: list[str]) -> Problem:
+    return Problem(
+        task=how.task,
+        question=question.strip(),
+        answer=gold,
+        answer_kind=how.kind,
+        split=Split.TEST,
+        choices=tuple(choices),
+        settings=how.settings,
+    )
+
+
 def _rationale(text: str, completion: str) -> str:
     """What a completion says before its answer, by the form's words between the two."""
     between = completion.partition("{rationale}")[2].partition("{answer}")[0]
@@ -132,18 +170,31 @@ def _rationale(text: str, completion: str) -> str:
     return (said if found else text).strip()
 
 
-def answer_route(answering: Callable[[Question], Awaitable[Answered]], model: str) -> APIRouter:
-    """The route. What `answering` refuses by a `Refusal` is its response."""
+def answer_routes(
+    answering: Callable[[Question], Awaitable[Answered]], grading: Callable[[Feedback], Graded], model: str
+) -> APIRouter:
+    """The routes. What `answering` and `grading` refuse by a `Refusal` is their response."""
     router = APIRouter()
 
     @router.post("/v1/answer", response_model=Answered)
     async def take_question(question: Question) -> Answered | Response:
         try:
-            if question.model not in (None, model):
-                message = f"The model `{question.model}` does not exist."
-                raise Refusal(404, message, code="model_not_found", param="model")
+            _check_model(question.model, model)
             return await answering(question)
         except Refusal as refusal:
             return refusal.response()
 
+    @router.post("/v1/feedback", response_model=Graded)
+    async def take_feedback(feedback: Feedback) -> Graded | Response:
+        try:
+            _check_model(feedback.model, model)
+            return grading(feedback)
+        except Refusal as refusal:
+            return refusal.response()
+
     return router
+
+
+def _check_model(asked: str | None, model: str) -> None:
+    if asked not in (None, model):
+        raise Refusal(404, f"The model `{asked}` does not exist.", code="model_not_found", param="model")

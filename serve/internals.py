@@ -21,13 +21,14 @@ RETRIES = {
 }
 FALLBACK_PORT = "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"
 METRICS_PORT = "RAY_SERVE_HAPROXY_METRICS_PORT"
+STATS_PORT = "RAY_SERVE_HAPROXY_STATS_PORT"
 MIDDLEWARES = "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"
 DEPARTURE_S = "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S"  # how long a replica that leaves still answers
 PROXY_HEALTH_S = "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S"
 
 
-def running_port() -> int | None:
-    """The port of the Serve that runs in this Ray, None when none does. `serve.status()` tells of proxies, but not
+def serve_port() -> int | None:
+    """The port of Serve itself in this Ray, None when none runs. `serve.status()` tells of proxies, but not
     where they listen, and `serve.start` keeps a Serve that runs on its old port without a word."""
     from ray.serve.context import _get_global_client
 
@@ -42,6 +43,13 @@ def routes() -> dict[str, str]:
     client = _get_global_client(raise_if_no_controller_running=False)
     found = {} if client is None else client.get_serve_details()["applications"]
     return {str(one["route_prefix"]): name for name, one in found.items() if one["status"] != "DELETING"}
+
+
+def haproxy_program() -> str:
+    """The HAProxy that Serve starts: the one of its package, or that `RAY_SERVE_HAPROXY_BINARY_PATH` names."""
+    from ray.serve._private.haproxy import get_haproxy_binary
+
+    return str(get_haproxy_binary())
 
 
 def same_code(deployment: Any, content: str) -> Any:

@@ -1,4 +1,4 @@
-"""The HTTP proxy of Ray Serve: started once, shared by every application.
+"""The HTTP proxy of Ray Serve, and the front before it: started once, shared by every application.
 
 Owns: its address. Invariant: a Serve that runs already keeps its port, and callers learn which it is.
 """
@@ -12,8 +12,10 @@ from contextlib import contextmanager
 
 import ray
 from ray import serve
+from ray.exceptions import RayError
 
 from serve.door.refusals import serve_middlewares
+from serve.front import FrontAddress, check_certificate, running_front, start_front, stop_front
 from serve.internals import (
     DEPARTURE_S,
     DIRECT,
@@ -22,22 +24,35 @@ from serve.internals import (
     MIDDLEWARES,
     PROXY_HEALTH_S,
     RETRIES,
-    running_port,
+    STATS_PORT,
+    serve_port,
 )
 
 LOOPBACK = "127.0.0.1"
 
 
 class PortRefused(ValueError):
-    """A port that Serve cannot have. The message says why and which it can."""
+    """A port or a certificate that Serve cannot have. The message says why and what it can."""
 
 
-def start_serve(host: str = LOOPBACK, port: int | None = None, direct: bool = False) -> int:
+def running_port() -> int | None:
+    """The port of the Serve that runs in this Ray, None when none does."""
+    behind = serve_port()
+    if behind is None:
+        return None
+    front = running_front()
+    return behind if front is None else front[0]
+
+
+def start_serve(
+    host: str = LOOPBACK, port: int | None = None, direct: bool = False, certificate: str | None = None
+) -> int:
     """Starts Ray Serve on `port` (default: a free one) in the Ray this process is connected to, and returns the port.
 
     One proxy, on the head node; `direct`: HAProxy, which hands each connection to a replica, in place of a proxy in
-    Python. A Serve that runs already is kept as it is, and its port returned. Raises `PortRefused` where that is
-    another than the `port` asked for, or somebody else listens there."""
+    Python, and a front before it (`serve.front`), which speaks TLS with a `certificate`. A Serve that runs already is
+    kept as it is, and its port returned. Raises `PortRefused` where that is another than the `port` asked for or has
+    another certificate, or somebody else listens there, and `ValueError` for a certificate that cannot be read."""
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     running = running_port()
     if running is not None:
@@ -46,27 +61,41 @@ def start_serve(host: str = LOOPBACK, port: int | None = None, direct: bool = Fa
                 f"Ray Serve of this cluster listens on port {running} already, for all that it serves: "
                 f"leave the port out, or give {running}"
             )
+        front = running_front()
+        if certificate is not None and certificate != (front and front[1]):
+            raise PortRefused(
+                "Ray Serve of this cluster was started without this certificate, for all that it serves: leave it out"
+            )
         return running
+    if certificate is not None and on_head():
+        check_certificate(certificate)
     if port is not None and on_head() and not is_free(host, port):
         raise PortRefused(f"another program listens on port {port} of {host}: give another port, or end that program")
+    address = FrontAddress(host, port or free_port(), free_port(), free_port(), certificate)
     serve.start(
         proxy_location="HeadOnly",
-        http_options={"host": host, "port": port or free_port()},
+        http_options={"host": LOOPBACK, "port": address.haproxy} if direct else {"host": host, "port": address.port},
         logging_config={"log_level": "WARNING", "enable_access_log": False},
-        controller_options={"runtime_env": {"env_vars": _environment(direct)}},
+        controller_options={"runtime_env": {"env_vars": _environment(direct, address)}},
     )
+    if direct:
+        try:
+            start_front(address)
+        except RayError as error:
+            serve.shutdown()
+            raise PortRefused(f"nothing can listen on port {address.port} of {host}: {error}") from error
     started = running_port()
     assert started is not None  # serve.start has just made sure; another process may have been faster, on another port
     return started
 
 
-def _environment(direct: bool) -> dict[str, str]:
+def _environment(direct: bool, address: FrontAddress) -> dict[str, str]:
     """What Serve's own processes find in their environment."""
     common = {MIDDLEWARES: f"{serve_middlewares.__module__}:{serve_middlewares.__name__}", PROXY_HEALTH_S: "1"}
     if not direct:
         return common
     # Ray's fixed ports would be those of every cluster on this machine.
-    ports = {FALLBACK_PORT: str(free_port()), METRICS_PORT: str(free_port())}
+    ports = {FALLBACK_PORT: str(address.python), METRICS_PORT: str(free_port()), STATS_PORT: str(free_port())}
     return common | DIRECT | RETRIES | ports | {DEPARTURE_S: "2"}
 
 
@@ -95,6 +124,7 @@ def serve_for_a_while() -> Iterator[None]:
         yield
     finally:
         if ours and running_port() is not None and not serve.status().applications:
+            stop_front()
             serve.shutdown()
 
 

@@ -24,6 +24,7 @@ from ray import serve
 from ray.serve import Application
 
 from serve.door.refusals import RETRY_S
+from serve.front import running_front
 from serve.internals import routes, same_code
 from serve.proxy import LOOPBACK, start_serve
 from serve.serving import StudentServing
@@ -88,15 +89,16 @@ def deploy_student(
     route_prefix: str = "/",
     direct: bool = False,
     began: Callable[[], None] = lambda: None,
+    certificate: str | None = None,
 ) -> str:
     """Serves the student in the Ray that the caller is connected to, and returns when it answers.
 
     Returns the base URL for an OpenAI client. `port` None takes that of a Serve that runs already, else a free one;
-    `direct`: see `start_serve`; `began` is called when there is something to take down. `serve.delete(name)` removes
-    the student, `serve.shutdown()` ends Serve. Raises `AlreadyServed`, `PortRefused`, `NoKeys`, and `RuntimeError`
-    where it does not come up."""
+    `direct` and `certificate`: see `start_serve`; `began` is called when there is something to take down.
+    `serve.delete(name)` removes the student, `serve.shutdown()` ends Serve. Raises `AlreadyServed`, `PortRefused`,
+    `NoKeys`, and `RuntimeError` where it does not come up."""
     keys_of(serving)
-    port = start_serve(host, port, direct=direct)
+    port = start_serve(host, port, direct=direct, certificate=certificate)
     for route, other in routes().items():
         if other == name or route == route_prefix:
             what = f"the name {name}" if other == name else f"the route {route_prefix}"
@@ -104,4 +106,6 @@ def deploy_student(
     began()
     environment = dict(ray.get_runtime_context().runtime_env)
     serve.run(application(serving, serving.weights(), environment), name=name, route_prefix=route_prefix)
-    return f"http://{LOOPBACK if host == '0.0.0.0' else host}:{port}{route_prefix.rstrip('/')}/v1"
+    front = running_front()
+    scheme = "https" if front is not None and front[1] is not None else "http"
+    return f"{scheme}://{LOOPBACK if host == '0.0.0.0' else host}:{port}{route_prefix.rstrip('/')}/v1"

@@ -15,16 +15,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from ray.util.metrics import Counter
+from starlette.types import Message
 
 from reasoning.prompts.asked_question import asked_question
 from reasoning.prompts.encoding import Encoder
 from reasoning.prompts.frame import Frame
+from reasoning.records import Verdict
 from reasoning.student.engine import engine_options, prepare_process
 from reasoning.student.probe import Probe, load_probe
 from reasoning.student.vllm_engine import StudentEngine
@@ -36,12 +38,23 @@ from reasoning.student.vllm_internals import (
     server_application,
     server_arguments,
 )
-from serve.answering import Answered, AnswerSection, Question, answer, answer_route
-from serve.door.door import Body, Door
+from serve.answering import (
+    Answered,
+    AnswerSection,
+    Feedback,
+    Graded,
+    Question,
+    answer,
+    answer_routes,
+    grade_feedback,
+)
+from serve.door.door import ROUTES, Body, Door
 from serve.door.keys import Keys
-from serve.door.refusals import unavailable
+from serve.door.refusals import Refusal, unavailable
 from serve.serving import StudentServing, chat_template
-from serve.weights import Checkpoint, Weights
+from serve.share.passing import TAKEN, Ask, NotAnswered, Passing
+from serve.share.tally import Count, Tally
+from serve.weights import Candidate, Checkpoint, Weights
 
 VERDICTS, _TAGS = "tailor_served_answers", ("model", "version", "verdict")  # a metric: the accuracy of what is served
 _LOOK_S = 0.1  # how often the engine is looked at
@@ -59,6 +72,7 @@ class StudentServer:
         self._keys = keys_of(serving)
         self._verdicts = Counter(VERDICTS, "Answers to questions whose gold is known", tag_keys=_TAGS)
         self._verdicts.set_default_tags({"model": serving.model_name})
+        self._tally = Tally()
         settings = serving.engine()
         prepare_process(settings)
         from vllm import AsyncEngineArgs, AsyncLLMEngine
@@ -81,10 +95,14 @@ class StudentServer:
             read_prompts_by(self._engine, reading(tokenizer, frame))
         app = await server_application(self._engine, self._arguments)
         app.state.server = SimpleNamespace(should_exit=False)  # what vLLM tells of a death; `_end_when_dead` sees it
-        if frame is not None and self._serving.answers is not None:
-            app.include_router(answer_route(self._answering(frame, self._serving.answers), self._serving.model_name))
+        how = self._serving.answers
+        if frame is not None and how is not None:
+            name = self._serving.model_name
+            app.include_router(answer_routes(self._answering(frame, how), self._grading(how), name))
+        self._app = app
         chats, version = chat_by(self._serving, frame), self._weights.version
         self._door = Door(app, self._serving.door, self._keys, self._alive, chats, version)
+        self._share_with(self._weights.candidate)
         self._watch = asyncio.create_task(self._end_when_dead())
         return self._door
 
@@ -100,6 +118,7 @@ class StudentServer:
             before = self._weights
             if weights.version == before.version:
                 self._weights = weights
+                self._share_with(weights.candidate)
                 return before.version
             probe = load_probe(Path(weights.probe)) if weights.probe else None
             async with self._door.closed(QUIET_S):
@@ -110,7 +129,42 @@ class StudentServer:
                 raise NotProven(f"{self._serving.model_name} stays at {before.version}: {reason}")
             self._weights = weights
             self._door.version = weights.version
+            self._share_with(weights.candidate)
             return before.version
+
+    def _share_with(self, candidate: Candidate | None) -> None:
+        """Passes the share of a candidate on from now. Both are counted from the time on when it is another one."""
+        passing = self._door.passing
+        if candidate is None:
+            self._door.passing = None
+        elif passing is None or passing.candidate.version != candidate.version:
+            self._door.passing = Passing(candidate, asking(candidate.application))
+            self._tally.forget()
+        else:
+            passing.candidate = candidate
+
+    async def schema(self) -> dict[str, Any]:
+        """The OpenAPI description of the routes that exist: what is fuzzed."""
+        found: dict[str, Any] = self._app.openapi()
+        return found | {"paths": {path: what for path, what in found["paths"].items() if path in ROUTES}}
+
+    async def passed_on(
+        self, path: str, headers: list[tuple[bytes, bytes]], content: bytes
+    ) -> AsyncGenerator[Message, None]:
+        """Answers, as a candidate, what the door of the served student has let in: the messages of the response."""
+        yield TAKEN
+        async for message in self._door.passed(path, headers, content):
+            yield message
+
+    async def prove(self, file: str) -> str:
+        """Why the engine does not compute with the weights that the probe in `file` proves; "" where it does."""
+        report = await self._student.prove(load_probe(Path(file)))
+        return "" if report.ok else report.reason
+
+    async def tally(self) -> tuple[list[Count], int, int]:
+        """The verdicts of this replica, and how many requests it passed on to a candidate and had returned."""
+        passing = self._door.passing
+        return self._tally.counts(), passing.passed if passing else 0, passing.returned if passing else 0
 
     async def described(self) -> dict[str, Any]:
         """What is served (`StudentServing`), its weights, and the environment that it was deployed from."""
@@ -133,7 +187,7 @@ class StudentServer:
             try:
                 answered = await answer(self._student.complete, how, frame, name, version, question)
                 if answered.verdict is not None:
-                    self._verdicts.inc(tags={"version": version, "verdict": answered.verdict})
+                    self._count(version, answered.verdict)
                 return answered
             except Exception as error:
                 if is_engine_death(error):
@@ -141,6 +195,30 @@ class StudentServer:
                 raise
 
         return answering
+
+    def _grading(self, how: AnswerSection) -> Callable[[Feedback], Graded]:
+        def grading(feedback: Feedback) -> Graded:
+            if feedback.version not in self._known:
+                message = (
+                    f"no student of the version {feedback.version} answers here; {', '.join(self._known)} do or did"
+                )
+                raise Refusal(404, message, code="not_found", param="version")
+            verdict = grade_feedback(how, feedback)
+            self._count(feedback.version, verdict)
+            return Graded(version=feedback.version, verdict=verdict)
+
+        return grading
+
+    @property
+    def _known(self) -> list[str]:
+        """The versions of which answers may be told right or wrong, the one that answers first."""
+        weights = self._weights
+        candidate = [weights.candidate] if weights.candidate else []
+        return [one.version for one in (weights, *candidate, *reversed(weights.earlier))]
+
+    def _count(self, version: str, verdict: Verdict) -> None:
+        self._verdicts.inc(tags={"version": version, "verdict": verdict})
+        self._tally.add(version, verdict)
 
     def _alive(self) -> bool:
         return not self._engine.errored
@@ -172,6 +250,32 @@ def keys_of(serving: StudentServing) -> Keys | None:
     if file is None and variable is None:
         return None
     return Keys(Path(file).expanduser() if file else None, variable)
+
+
+def asking(application: str) -> Ask:
+    """How the replicas of an application are asked to answer in the place of this one."""
+    handles: list[Any] = []
+
+    async def ask(
+        path: str, headers: list[tuple[bytes, bytes]], content: bytes
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        from ray import serve
+        from ray.exceptions import RayError
+        from ray.serve.exceptions import RayServeException
+
+        try:
+            if not handles:  # it is looked up at the controller, which may be away
+                handles.append((await asyncio.to_thread(serve.get_app_handle, application)).options(stream=True))
+            response = handles[0].passed_on.remote(path, headers, content)
+            try:
+                async for message in response:
+                    yield message
+            finally:
+                response.cancel()
+        except (RayError, RayServeException) as error:
+            raise NotAnswered(application) from error
+
+    return ask
 
 
 def reading(tokenizer: Any, frame: Frame) -> Callable[[str], list[int] | None]:

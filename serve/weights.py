@@ -1,4 +1,4 @@
-"""Which weights a served student answers with, and which it had before.
+"""Which weights a served student answers with, which it had before, and which candidate has a share of its requests.
 
 Owns: the `user_config` of its deployment. Ray Serve keeps it, so that a replica that is started later answers with the
 weights that were promoted last.
@@ -6,7 +6,9 @@ weights that were promoted last.
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
+
+from pydantic import Field
 
 from reasoning.recipe.base import Section
 
@@ -22,10 +24,23 @@ class Checkpoint(Section):
     probe: str | None = None
 
 
+class Candidate(Checkpoint):
+    """Weights that are tried: the Serve application `application` has them, and gets `share` of the requests."""
+
+    application: str
+    share: Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
 class Weights(Checkpoint):
-    """The weights that answer; `earlier` are those that did before, the last ones last."""
+    """The weights that answer; `earlier` are those that did before, the last ones last; `candidate` is tried beside
+    them."""
 
     earlier: tuple[Checkpoint, ...] = ()
+    candidate: Candidate | None = None
+
+    def beside(self, candidate: Candidate | None) -> Self:
+        """The same weights with another candidate, or none."""
+        return self.model_copy(update={"candidate": candidate})
 
     def followed_by(self, next: Checkpoint) -> Self:
         """The weights after a promotion of `next`."""

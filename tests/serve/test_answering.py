@@ -13,7 +13,16 @@ from pydantic import ValidationError
 from reasoning.prompts.frame import Frame
 from reasoning.records import AnswerKind, Verdict
 from reasoning.student.sampling import Completion, PromptRefused, Sampling
-from serve.answering import Answered, AnswerSection, Question, answer, answer_route
+from serve.answering import (
+    Answered,
+    AnswerSection,
+    Feedback,
+    Graded,
+    Question,
+    answer,
+    answer_routes,
+    grade_feedback,
+)
 from serve.door.refusals import Refusal
 from tests.serve.door.asgi import asked
 
@@ -118,10 +127,55 @@ async def too_long(question: Question) -> Answered:
     raise Refusal(400, "it is longer than the student reads", code="too_long")
 
 
-def test_the_route_is_in_the_applications_schema() -> None:
+def graded(feedback: Feedback) -> Graded:
+    return Graded(version=feedback.version, verdict=grade_feedback(HOW, feedback))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "gold", "verdict"),
+    [
+        (AnswerKind.NUMBER, "18", "18.0", Verdict.CORRECT),
+        (AnswerKind.NUMBER, " Six and twelve.\nAnswer: 18", "18", Verdict.CORRECT),
+        (AnswerKind.NUMBER, "17", "18", Verdict.WRONG),
+        (AnswerKind.NUMBER, "", "18", Verdict.NO_ANSWER),
+        (AnswerKind.YES_NO, "yes", "Yes", Verdict.CORRECT),
+        (AnswerKind.CHOICE, "B", "b", Verdict.CORRECT),
+        (AnswerKind.CHOICE, "It is the house.", "B", Verdict.CORRECT),
+        (AnswerKind.TEXT, "nda", "nda", Verdict.CORRECT),
+        (AnswerKind.TEXT, "two old hens", "two old hens", Verdict.CORRECT),
+    ],
+)
+def test_an_answer_that_was_given_before_is_told_right_or_wrong(
+    kind: AnswerKind, said: str, gold: str, verdict: Verdict
+) -> None:
+    how = AnswerSection(task="later", kind=kind)
+    choices = ["a hen", "a house"] if kind is AnswerKind.CHOICE else []
+    body = Feedback.model_validate({"version": "v", "answer": said, "gold": gold, "choices": choices})
+    assert grade_feedback(how, body) is verdict
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"version": "v", "answer": "1"}, {"version": "v", "answer": "1", "gold": " "}, {"gold": "1"}]
+)
+def test_feedback_says_what_was_said_and_what_is_right(body: dict[str, Any]) -> None:
     app = FastAPI()
-    app.include_router(answer_route(too_long, "mine"))
-    assert set(app.openapi()["paths"]) == {"/v1/answer"}
+    app.include_router(answer_routes(too_long, graded, "mine"))
+    sent = json.dumps(body).encode()
+    assert asked(app, "POST", "/v1/feedback", sent, {"content-type": "application/json"}).status == 422
+
+
+def test_feedback_is_graded() -> None:
+    app = FastAPI()
+    app.include_router(answer_routes(too_long, graded, "mine"))
+    sent = json.dumps({"version": "v", "answer": "Answer: 3", "gold": "2"}).encode()
+    reply = asked(app, "POST", "/v1/feedback", sent, {"content-type": "application/json"})
+    assert json.loads(reply.body) == {"object": "feedback", "version": "v", "verdict": "wrong"}
+
+
+def test_the_routes_are_in_the_applications_schema() -> None:
+    app = FastAPI()
+    app.include_router(answer_routes(too_long, graded, "mine"))
+    assert set(app.openapi()["paths"]) == {"/v1/answer", "/v1/feedback"}
     assert set(app.openapi()["components"]["schemas"]["Question"]["properties"]) == set(Question.model_fields)
 
 
@@ -135,6 +189,6 @@ def test_the_route_is_in_the_applications_schema() -> None:
 )
 def test_a_refusal_is_the_routes_response(body: dict[str, Any], status: int, code: str) -> None:
     app = FastAPI()
-    app.include_router(answer_route(too_long, "mine"))
+    app.include_router(answer_routes(too_long, graded, "mine"))
     reply = asked(app, "POST", "/v1/answer", json.dumps(body).encode(), {"content-type": "application/json"})
     assert reply.status == status and reply.error["code"] == code

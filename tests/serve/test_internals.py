@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 
 from ray.serve import context
 from ray.serve._private import constants
@@ -35,7 +36,7 @@ def test_nobody_else_reaches_into_ray_serve() -> None:
 def test_every_variable_that_serve_is_given_is_one_that_it_reads() -> None:
     source = inspect.getsource(constants)
     given = [*internals.DIRECT, *internals.RETRIES]
-    given += [internals.FALLBACK_PORT, internals.METRICS_PORT, internals.MIDDLEWARES]
+    given += [internals.FALLBACK_PORT, internals.METRICS_PORT, internals.STATS_PORT, internals.MIDDLEWARES]
     given += [internals.DEPARTURE_S, internals.PROXY_HEALTH_S]
     assert not [name for name in given if f'"{name}"' not in source]
     assert set(given) >= {
@@ -54,6 +55,4 @@ def test_routes_are_told_with_the_applications() -> None:
 
 
 def test_haproxy_is_installed() -> None:
-    from ray.serve._private.haproxy import get_haproxy_binary
-
-    assert get_haproxy_binary()
+    assert Path(internals.haproxy_program()).is_file()

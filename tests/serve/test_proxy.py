@@ -7,8 +7,7 @@ import socket
 import httpx
 import pytest
 
-from serve.internals import running_port
-from serve.proxy import LOOPBACK, PortRefused, free_port, is_free, start_serve
+from serve.proxy import LOOPBACK, PortRefused, free_port, is_free, running_port, start_serve
 
 
 def test_a_serve_that_runs_keeps_its_port_and_tells_it(serve_port: int) -> None:
@@ -16,6 +15,8 @@ def test_a_serve_that_runs_keeps_its_port_and_tells_it(serve_port: int) -> None:
     assert start_serve() == start_serve(port=serve_port) == serve_port
     with pytest.raises(PortRefused, match=f"listens on port {serve_port} already.*leave the port out"):
         start_serve(port=free_port())
+    with pytest.raises(PortRefused, match="started without this certificate"):
+        start_serve(certificate="/etc/tls.pem")
     assert httpx.get(f"http://{LOOPBACK}:{serve_port}/-/healthz").text == "success"
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import Refused
+from pipelines.serving.deployed import Served
 from pipelines.serving.graduate import graduate_of, serving_of, version_of
-from pipelines.serving.promotion import Served, check_place
+from pipelines.serving.proof import check_place
 from reasoning.rounds.directory import RunDirectory
 from tests.pipelines.serving.test_graduate import finished_run
 
