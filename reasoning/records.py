@@ -15,10 +15,12 @@ import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)  # made once: every record asks
+
 
 def stable_id(*parts: object) -> str:
     """A 16-hex-digit id of `parts`: equal content, equal id, in every process (BLAKE2b over canonical JSON)."""
-    canonical = json.dumps(parts, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    canonical = _CANONICAL.encode(parts)
     return hashlib.blake2b(canonical.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 

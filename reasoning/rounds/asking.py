@@ -1,12 +1,14 @@
-"""How a student is asked one question in its form, in one step or in two.
+"""How a student is asked one question in its form, in one step or in two; and what was asked before its phase began.
 
 Source: zero-shot chain of thought asks twice (Kojima et al., 2022): for the reasoning, then for the answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 from reasoning.prompts.student_forms import StudentForm
 from reasoning.student.sampling import Completion, Sampling
@@ -35,3 +37,26 @@ async def ask_student(
         text = f"{reasoning}{form.answer_prompt}{answer.text}"
         both.append(Completion(text, answer.complete, completion.tokens + answer.tokens))
     return both
+
+
+class AnswersAhead:
+    """The student's answers to questions of a phase that has not begun, by the id of the question. Whoever does not
+    find one here asks; what is not fetched is nowhere kept."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, asyncio.Task[list[Completion]]] = {}
+
+    def begin(self, id: str, asking: Coroutine[Any, Any, list[Completion]]) -> None:
+        """Starts asking."""
+        self._tasks[id] = asyncio.create_task(asking)
+
+    def take(self, id: str) -> asyncio.Task[list[Completion]] | None:
+        """The answers to this question, once; None where it was not asked."""
+        return self._tasks.pop(id, None)
+
+    async def drop(self) -> None:
+        """Ends what goes on, and forgets what was answered."""
+        tasks, self._tasks = list(self._tasks.values()), {}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

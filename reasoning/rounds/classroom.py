@@ -20,6 +20,7 @@ from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.prompts.teacher_prompts import joined_reply
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.training import TrainingSection
+from reasoning.rounds.asking import AnswersAhead
 from reasoning.rounds.directory import ClaimedDirectory, RoundFiles, RunDirectory
 from reasoning.rounds.epochs import promote
 from reasoning.rounds.phase_order import PhaseRecord
@@ -134,7 +135,17 @@ class TeacherSession(ABC):
 
 
 class Classroom(TeacherSession):
-    """A run with a teacher to ask and a student to examine and to train."""
+    """A run with a teacher to ask and a student to examine and to train. `ahead` has the answers of the student that
+    were asked for before their phase; where `asks_ahead`, whoever comes first is answered first, so that this delays
+    nobody."""
+
+    asks_ahead = False
+
+    def __init__(
+        self, recipe: Recipe, directory: RunDirectory, data: TaskData, prompts: RunPrompts, progress: Progress
+    ) -> None:
+        super().__init__(recipe, directory, data, prompts, progress)
+        self.ahead = AnswersAhead()
 
     @abstractmethod
     async def student_at(self, round: int) -> Answering:
@@ -164,3 +175,15 @@ async def gather_all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
+
+
+async def do_all(work: Iterable[Coroutine[Any, Any, None]], at_once: int) -> None:
+    """Does all of `work`, `at_once` of it at a time, each begun when there is room for it. On the first failure the
+    rest is cancelled and awaited, or never begun, and that failure is raised."""
+    left = iter(work)
+
+    async def some() -> None:
+        for one in left:
+            await one
+
+    await gather_all(some() for _ in range(at_once))

@@ -14,7 +14,9 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any
 
 from reasoning.files.tables import read_table, write_table
 from reasoning.grading.answers import grade
@@ -23,6 +25,7 @@ from reasoning.records import Attempt, Problem, Split, Verdict
 from reasoning.rounds.asking import ask_student
 from reasoning.rounds.classroom import Answering, Classroom, gather_all
 from reasoning.rounds.epochs import EpochAccuracy, best_epoch, write_epochs
+from reasoning.rounds.feedback.ahead import begin_next_exam
 from reasoning.rounds.phase_order import Metrics, Phase
 from reasoning.student.sampling import Completion, Sampling
 
@@ -35,7 +38,8 @@ async def evaluate(classroom: Classroom, round: int) -> Metrics:
     classroom.progress.begin(round, Phase.EVALUATE)
     answering = await classroom.student_at(round)
     classroom.progress.show(total=len(problems))
-    attempts = await _sit(classroom, round, answering)
+    next_exam = begin_next_exam(classroom, round, answering) if classroom.asks_ahead else None
+    attempts = await _sit(classroom, round, answering, next_exam)
     write_table(classroom.files(round).evaluation, attempts, Attempt)
     return _metrics(problems, attempts)
 
@@ -68,7 +72,10 @@ def _problems(classroom: Classroom) -> list[Problem]:
     return [*classroom.data.validation, *classroom.data.test]
 
 
-async def _sit(classroom: Classroom, round: int, answering: Answering) -> list[Attempt]:
+async def _sit(
+    classroom: Classroom, round: int, answering: Answering, then: Callable[[], None] | None = None
+) -> list[Attempt]:
+    """All questions, greedily. `then` is called when each of them has been asked."""
     greedy = Sampling(
         samples=1, temperature=0.0, top_p=1.0, max_new_tokens=classroom.max_new_tokens, seed=None, stop=()
     )
@@ -80,7 +87,12 @@ async def _sit(classroom: Classroom, round: int, answering: Answering) -> list[A
         classroom.progress.add(done=1, graded=1, correct=int(right), student_tokens_total=attempt.tokens)
         return attempt
 
-    return await gather_all(one(problem) for problem in _problems(classroom))
+    def everybody() -> Iterator[Coroutine[Any, Any, Attempt]]:
+        yield from map(one, _problems(classroom))
+        if then is not None:  # after the first steps of all these, which ask
+            asyncio.get_running_loop().call_soon(then)
+
+    return await gather_all(everybody())
 
 
 def graded_attempt(problem: Problem, round: int, sample: int, completion: Completion) -> Attempt:

@@ -1,6 +1,6 @@
-"""Which training questions are asked when: round 0's draw and the exams' slices.
+"""Which training questions are asked when, and how: round 0's draw, the exams' slices, and their sampling.
 
-Owns: the draw by seed. Invariant: exams of successive rounds meet every training question before any one twice.
+Owns: the draws by seed. Invariant: exams of successive rounds meet every training question before any one twice.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ import random
 from collections.abc import Sequence
 
 from reasoning.recipe.learning import LearningSection
-from reasoning.records import Problem
+from reasoning.recipe.tailored import Recipe
+from reasoning.records import Problem, stable_id
+from reasoning.student.sampling import Sampling
 
 
 def first_questions(train: Sequence[Problem], learning: LearningSection, seed: int) -> list[Problem]:
@@ -30,3 +32,16 @@ def exam_questions(train: Sequence[Problem], learning: LearningSection, seed: in
     order = exam_order(train, seed)
     start = (round - 1) * count
     return [order[(start + i) % len(order)] for i in range(count)]
+
+
+def exam_sampling(recipe: Recipe, problem: Problem, round: int, max_new_tokens: int) -> Sampling:
+    """How the student answers `problem` in the exam of `round`."""
+    section = recipe.learning.exam
+    return Sampling(
+        samples=section.samples,
+        temperature=section.temperature,
+        top_p=section.top_p,
+        max_new_tokens=max_new_tokens,
+        seed=int(stable_id(recipe.seed, round, problem.id)[:7], 16),
+        stop=(),
+    )

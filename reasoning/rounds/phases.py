@@ -8,6 +8,7 @@ Invariants
 - The exam streams: what the teacher is asked about a question is asked the moment it is graded, unless a budget needs
   to know all of them first. Attempts are logged as they come, so an exam that was killed asks only what was not
   answered yet, and shows the teacher the same mistakes again.
+- What an exam holds in memory is bounded by what is asked at once, and by its mistakes, not by its attempts.
 - The student answers with the checkpoint of the round before (exam) or of this one (evaluate).
 """
 
@@ -15,26 +16,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 
 from reasoning.exchange.reading import imported_records
-from reasoning.files.tables import read_table, write_table
+from reasoning.files.group_log import GroupLog
+from reasoning.files.tables import iterate_table, read_table, write_table
 from reasoning.grading.mistakes import mistakes_of
-from reasoning.records import Attempt, Example, Problem, Rationale, Verdict, stable_id
-from reasoning.rounds.asking import ask_student
-from reasoning.rounds.classroom import Classroom, TeacherRefused, TeacherSession, gather_all
-from reasoning.rounds.directory import RoundFiles
+from reasoning.records import Attempt, Example, Problem, Rationale, Verdict
+from reasoning.rounds.classroom import Classroom, TeacherRefused, TeacherSession, do_all
 from reasoning.rounds.evaluation import evaluate, graded_attempt
 from reasoning.rounds.exam import first_questions
 from reasoning.rounds.example_selection import label_examples, select
-from reasoning.rounds.feedback.ahead import AskingAhead, questions_of_exam
+from reasoning.rounds.feedback.ahead import AskingAhead, questions_of_exam, sit_exam
 from reasoning.rounds.feedback.helping import rung_metrics
 from reasoning.rounds.feedback.phase import feedback
 from reasoning.rounds.ladder.history import solved_after, standings
 from reasoning.rounds.new_questions.asking import kept_new_problems
 from reasoning.rounds.phase_order import Metrics, Phase
-from reasoning.rounds.requests import shown_mistakes
-from reasoning.student.sampling import Sampling
+
+OPEN_QUESTIONS = 8192  # of an exam at once: more than the engines of a large pool take; each that waits takes memory
 
 
 async def perform(classroom: Classroom, round: int, phase: Phase) -> Metrics:
@@ -57,38 +58,34 @@ async def exam(classroom: Classroom, round: int) -> Metrics:
     classroom.progress.begin(round, Phase.EXAM)
     answering = await classroom.student_at(round - 1)
     classroom.progress.show(total=len(problems))
-    attempts = _logged_attempts(files, learning.exam.samples)
-    asking = AskingAhead(classroom, round, problems)
+    log = GroupLog(files.exam_log, Attempt, "problem_id", learning.exam.samples)
+    asking, tally = AskingAhead(classroom, round, problems), _Tally(learning.mistakes_per_question)
 
-    def take(problem: Problem) -> None:
-        graded = attempts[problem.id]
-        classroom.progress.add(mistakes=len(mistakes_of(graded)[: learning.mistakes_per_question]))
+    def take(problem: Problem, graded: Sequence[Attempt]) -> None:
+        mistakes, right = tally.add(graded)
         asking.graded(problem, graded)
-        right = sum(attempt.verdict is Verdict.CORRECT for attempt in graded)
-        classroom.progress.add(done=1, graded=len(graded), correct=right)
+        tokens = sum(attempt.tokens for attempt in graded)
+        classroom.progress.add(
+            done=1, graded=len(graded), correct=right, mistakes=mistakes, student_tokens_total=tokens
+        )
 
-    unanswered = [problem for problem in problems if problem.id not in attempts]
-    for problem in problems:
-        if problem.id in attempts:
-            classroom.progress.add(student_tokens_total=sum(attempt.tokens for attempt in attempts[problem.id]))
-            take(problem)
-    with files.exam_log.open("a", encoding="utf-8") as log:
+    async def sit(problem: Problem) -> None:
+        asked = classroom.ahead.take(problem.id)
+        completions = await (asked or sit_exam(classroom, answering, problem, round))
+        graded = [graded_attempt(problem, round, sample, one) for sample, one in enumerate(completions)]
+        log.add(problem.id, graded)
+        take(problem, graded)
 
-        async def sit(problem: Problem) -> None:
-            sampling = _exam_sampling(classroom, problem, round)
-            completions = await ask_student(answering, classroom.prompts.form, problem.question, sampling)
-            graded = [graded_attempt(problem, round, sample, one) for sample, one in enumerate(completions)]
-            log.write("".join(json.dumps(asdict(attempt), ensure_ascii=False) + "\n" for attempt in graded))
-            log.flush()
-            attempts[problem.id] = graded
-            classroom.progress.add(student_tokens_total=sum(attempt.tokens for attempt in graded))
-            take(problem)
-
-        await gather_all(sit(problem) for problem in unanswered)
-    ordered = [attempt for problem in problems for attempt in attempts[problem.id]]
-    write_table(files.exam, ordered, Attempt)
+    with closing(log):
+        unanswered = [problem for problem in problems if problem.id not in log]
+        for problem in problems:
+            if problem.id in log:
+                take(problem, log.group(problem.id))
+        await do_all(map(sit, unanswered), min(OPEN_QUESTIONS, len(unanswered)))
+        await classroom.ahead.drop()  # of questions that an earlier start had logged
+        write_table(files.exam, log.records(problem.id for problem in problems), Attempt)
     rungs = rung_metrics(standings(classroom, round)) if learning.help == "ladder" else {}
-    return {**_exam_metrics(ordered, len(shown_mistakes(ordered, learning.mistakes_per_question))), **rungs}
+    return {**tally.metrics(), **rungs}
 
 
 async def select_examples(classroom: TeacherSession, round: int) -> Metrics:
@@ -100,7 +97,7 @@ async def select_examples(classroom: TeacherSession, round: int) -> Metrics:
         *imported.rationales,
         *(r for i in range(round + 1) for r in read_table(classroom.files(i).rationales, Rationale)),
     ]
-    attempts = [a for i in range(1, round + 1) for a in read_table(classroom.files(i).exam, Attempt)]
+    attempts = (a for i in range(1, round + 1) for a in iterate_table(classroom.files(i).exam, Attempt))
     mistakes = [*imported.mistakes, *mistakes_of(attempts)]
     learning, seed, form = classroom.recipe.learning, classroom.recipe.seed, classroom.prompts.form
     if form.reasons:
@@ -140,44 +137,34 @@ async def train(classroom: Classroom, round: int) -> Metrics:
     }
 
 
-def _exam_metrics(attempts: Sequence[Attempt], mistakes: int) -> Metrics:
-    counts = {str(verdict): sum(attempt.verdict is verdict for attempt in attempts) for verdict in Verdict}
-    missed = {attempt.problem_id for attempt in attempts if attempt.verdict is not Verdict.CORRECT}
-    return {
-        "questions": len({attempt.problem_id for attempt in attempts}),
-        "attempts": len(attempts),
-        "missed_questions": len(missed),
-        "mistakes": mistakes,
-        "exam_accuracy": counts["correct"] / len(attempts),
-        "student_tokens": sum(attempt.tokens for attempt in attempts),
-        **counts,
-    }
+class _Tally:
+    """What an exam has found so far: counts, whatever its size."""
 
+    def __init__(self, mistakes_per_question: int) -> None:
+        self._at_most = mistakes_per_question
+        self._verdicts = dict.fromkeys(Verdict, 0)
+        self._questions = self._missed = self._mistakes = self._tokens = 0
 
-def _exam_sampling(classroom: Classroom, problem: Problem, round: int) -> Sampling:
-    section = classroom.recipe.learning.exam
-    return Sampling(
-        samples=section.samples,
-        temperature=section.temperature,
-        top_p=section.top_p,
-        max_new_tokens=classroom.max_new_tokens,
-        seed=int(stable_id(classroom.recipe.seed, round, problem.id)[:7], 16),
-        stop=(),
-    )
+    def add(self, graded: Sequence[Attempt]) -> tuple[int, int]:
+        """Takes the attempts at one question. Returns how many mistakes of it are shown, and attempts were right."""
+        for attempt in graded:
+            self._verdicts[attempt.verdict] += 1
+        right = sum(attempt.verdict is Verdict.CORRECT for attempt in graded)
+        mistakes = len(mistakes_of(graded)[: self._at_most])
+        self._questions += 1
+        self._missed += right < len(graded)
+        self._mistakes += mistakes
+        self._tokens += sum(attempt.tokens for attempt in graded)
+        return mistakes, right
 
-
-def _logged_attempts(files: RoundFiles, samples: int) -> dict[str, list[Attempt]]:
-    """What an exam that was cut off had logged: the attempts of the questions that were answered whole."""
-    if not files.exam_log.exists():
-        return {}
-    lines = files.exam_log.read_bytes().split(b"\n")[:-1]  # what follows the last newline was cut off
-    groups: dict[str, list[Attempt]] = {}
-    for line in lines:
-        content = json.loads(line)
-        del content["id"]
-        attempt = Attempt(**{**content, "verdict": Verdict(content["verdict"])})
-        groups.setdefault(attempt.problem_id, []).append(attempt)
-    whole = {key: group for key, group in groups.items() if len(group) == samples}
-    kept = [json.dumps(asdict(attempt), ensure_ascii=False) for group in whole.values() for attempt in group]
-    files.exam_log.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-    return whole
+    def metrics(self) -> Metrics:
+        attempts = sum(self._verdicts.values())
+        return {
+            "questions": self._questions,
+            "attempts": attempts,
+            "missed_questions": self._missed,
+            "mistakes": self._mistakes,
+            "exam_accuracy": self._verdicts[Verdict.CORRECT] / attempts,
+            "student_tokens": self._tokens,
+            **{str(verdict): count for verdict, count in self._verdicts.items()},
+        }

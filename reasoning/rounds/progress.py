@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from reasoning.files.tables import read_table
 from reasoning.records import Attempt
@@ -53,6 +54,7 @@ class Snapshot:
     teacher_tokens_total: int = 0
     student_tokens_total: int = 0
     teacher: TeacherFigures = TeacherFigures()
+    prefix_hits: float | None = None  # share of prompts' tokens that the samplers' caches had
     loss: float | None = None
     tokens_per_s: float | None = None
     waiting: str = ""  # for which machines, in words
@@ -64,16 +66,25 @@ class Progress:
     """The coordinator's side: named updates to one `Snapshot`. `ended` is given the last snapshot of each phase."""
 
     def __init__(self, ended: Callable[[Snapshot], None] = lambda _: None) -> None:
-        self.snapshot = Snapshot()
+        first = Snapshot()
+        self._values: dict[str, Any] = {item.name: getattr(first, item.name) for item in fields(first)}
+        self._snapshot: Snapshot | None = first  # None: to be made of the values, when it is looked at
         self._ended = ended
         self._waits: dict[str, str] = {}
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """How things stand."""
+        if self._snapshot is None:
+            self._snapshot = Snapshot(**self._values)
+        return self._snapshot
 
     def begin(self, round: int, phase: str, total: int = 0) -> None:
         """A new phase starts: its counts begin at zero; totals of the run stay. `total` 0: how much there is to do is
         said (`show`) when it can begin, as when an engine is to start first."""
         old = self.snapshot
         self._ended(old)
-        self.snapshot = Snapshot(
+        new = Snapshot(
             label=old.label,
             round=round,
             phase=phase,
@@ -88,29 +99,43 @@ class Progress:
             waiting=old.waiting,
             waiting_since=old.waiting_since,
         )
+        self.show(**{item.name: getattr(new, item.name) for item in fields(new)})
 
     def add(self, **counts: int) -> None:
         """Adds to counters of the snapshot, by name."""
-        self.snapshot = replace(
-            self.snapshot, **{name: getattr(self.snapshot, name) + more for name, more in counts.items()}
-        )
+        values = self._values
+        for name, more in counts.items():
+            values[name] += more
+        self._snapshot = None
 
-    def show(self, **values: float | int | str | TeacherFigures | None) -> None:
+    def show(self, **values: Any) -> None:
         """Sets fields of the snapshot, by name."""
-        self.snapshot = replace(self.snapshot, **values)  # type: ignore[arg-type]
+        self._values.update(values)
+        self._snapshot = None
 
     def wait(self, who: str, what: str) -> None:
         """Says what `who` (samplers, the trainer) waits for; "" when it no longer does."""
         self._waits[who] = what
         waiting = "; ".join(text for text in self._waits.values() if text)
         since = self.snapshot.waiting_since if self.snapshot.waiting else time.time()
-        self.snapshot = replace(self.snapshot, waiting=waiting, waiting_since=since)
+        self.show(waiting=waiting, waiting_since=since)
 
     def fail(self, kind: str) -> None:
         """Counts a request of the teacher that has failed."""
         failed = dict(self.snapshot.teacher_failed)
         failed[kind] = failed.get(kind, 0) + 1
-        self.snapshot = replace(self.snapshot, teacher_failed=tuple(sorted(failed.items())))
+        self.show(teacher_failed=tuple(sorted(failed.items())))
+
+
+def teacher_seconds_left(snapshot: Snapshot, now: float) -> float | None:
+    """How long until the teacher has answered what the round asks, at the rate so far; None while nobody knows, 0 when
+    it has. `now` is in seconds since 1970."""
+    if snapshot.phase in (Phase.SELECT, Phase.TRAIN, Phase.EVALUATE):
+        return 0.0
+    if not snapshot.done or not snapshot.total:
+        return None
+    left = (now - snapshot.phase_started) * (snapshot.total - snapshot.done) / snapshot.done
+    return max(left, snapshot.teacher.eta_s or 0.0)
 
 
 def totals_of(directories: Iterable[RunDirectory]) -> dict[str, int]:

@@ -22,7 +22,7 @@ from reasoning.prompts.parts import has_heading
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.prompts.teacher_prompts import Messages, TeacherPrompt
 from reasoning.recipe.tailored import Recipe
-from reasoning.records import Attempt, Mistake, Problem
+from reasoning.records import Attempt, Mistake, Problem, Verdict
 from reasoning.rounds.exam import first_questions
 from reasoning.teacher.calls import TeacherRequest
 
@@ -194,5 +194,7 @@ def shown_mistakes(attempts: Iterable[Attempt], at_most: int) -> list[Mistake]:
     """The mistakes of an exam that the teacher is shown: `at_most` of each question, in the exam's order."""
     by_question: dict[str, list[Attempt]] = {}
     for attempt in attempts:
-        by_question.setdefault(attempt.problem_id, []).append(attempt)
+        group = by_question.setdefault(attempt.problem_id, [])
+        if attempt.verdict is not Verdict.CORRECT:  # the others need not be held
+            group.append(attempt)
     return [mistake for group in by_question.values() for mistake in mistakes_of(group)[:at_most]]

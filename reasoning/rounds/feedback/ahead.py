@@ -1,23 +1,31 @@
-"""Asking while the exam goes on: what a graded question needs of the teacher is asked for at once.
+"""Asking ahead: the teacher while the exam goes on, and the student of the exam's first questions while the evaluation
+before it ends.
 
-Owns: which questions an exam asks, and which requests can go out before it is over.
+Owns: which questions an exam asks and how, and which requests can go out before their phase begins.
 
-Invariant: nothing is asked ahead that the feedback phase will not ask for: it joins the requests that are under way.
-Questions that share a request are those that follow one another in the exam, whichever was graded first.
+Invariants
+- Nothing is asked ahead of the teacher that the feedback phase will not ask for: it joins the requests that are under
+  way. Questions that share a request are those that follow one another in the exam, whichever was graded first.
+- Of the student the same is asked ahead as in the exam itself. It costs no money, and what a run that ends after the
+  evaluation does not fetch is dropped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from reasoning.grading.mistakes import mistakes_of
 from reasoning.records import Attempt, Problem
-from reasoning.rounds.classroom import TeacherSession
-from reasoning.rounds.exam import exam_questions
+from reasoning.rounds.asking import ask_student
+from reasoning.rounds.classroom import Answering, Classroom, TeacherSession
+from reasoning.rounds.exam import exam_questions, exam_sampling
 from reasoning.rounds.feedback.helping import queries_for
 from reasoning.rounds.ladder.exam import ladder_exam
 from reasoning.rounds.ladder.history import history_before, results_before
 from reasoning.rounds.requests import Grouping, Query
+from reasoning.student.sampling import Completion
+
+QUESTIONS_AHEAD = 256  # enough to keep samplers busy until the exam itself begins
 
 
 def questions_of_exam(classroom: TeacherSession, round: int) -> list[Problem]:
@@ -26,6 +34,26 @@ def questions_of_exam(classroom: TeacherSession, round: int) -> list[Problem]:
     if recipe.learning.help == "ladder":
         return ladder_exam(train, recipe.learning, recipe.seed, round, results_before(classroom, round))
     return exam_questions(train, recipe.learning, recipe.seed, round)
+
+
+async def sit_exam(classroom: Classroom, answering: Answering, problem: Problem, round: int) -> list[Completion]:
+    """The student's answers to one question of the exam of `round`."""
+    sampling = exam_sampling(classroom.recipe, problem, round, classroom.max_new_tokens)
+    return await ask_student(answering, classroom.prompts.form, problem.question, sampling)
+
+
+def begin_next_exam(classroom: Classroom, round: int, answering: Answering) -> Callable[[], None] | None:
+    """What has the student of `round` asked the first questions of the exam that follows; None where none does, or
+    where it would come before second questions of the evaluation."""
+    if round >= classroom.recipe.learning.rounds or classroom.prompts.form.answer_prompt is not None:
+        return None
+    problems = questions_of_exam(classroom, round + 1)[:QUESTIONS_AHEAD]
+
+    def begin() -> None:
+        for problem in problems:
+            classroom.ahead.begin(problem.id, sit_exam(classroom, answering, problem, round + 1))
+
+    return begin
 
 
 class AskingAhead:

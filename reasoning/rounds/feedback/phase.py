@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reasoning.files.tables import read_table, write_table
+from reasoning.files.tables import iterate_table, write_table
 from reasoning.records import Attempt, Mistake, Rationale
 from reasoning.rounds.classroom import TeacherSession
 from reasoning.rounds.feedback.helping import help_by_the_ladder, help_records
@@ -68,7 +68,7 @@ async def _answers(classroom: TeacherSession, round: int) -> tuple[Sequence[Told
     learning = classroom.recipe.learning
     shown = []
     if round:
-        shown = shown_mistakes(read_table(classroom.files(round).exam, Attempt), learning.mistakes_per_question)
+        shown = shown_mistakes(iterate_table(classroom.files(round).exam, Attempt), learning.mistakes_per_question)
     asked = [query for query in classroom.requests.queries_of(round, shown) if query.ask is not Ask.NEW_QUESTIONS]
     samples = learning.rationales_per_mistake if round else learning.first_rationales
     classroom.progress.begin(round, Phase.FEEDBACK, len(asked))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reasoning.files import tables
 from reasoning.files.durable import new_folder
-from reasoning.files.tables import TableError, read_table, write_table
+from reasoning.files.tables import TableError, iterate_table, read_table, write_table
 from reasoning.records import AnswerKind, Attempt, Example, Problem, Rationale, RationaleSource, Split, Verdict
 from tests.conftest import tries
 
@@ -52,6 +54,25 @@ def test_values_that_may_be_missing_come_back_missing(tmp_path: Path) -> None:
     scores = [Score("a", None, ()), Score("b", 0.5, (1, 2))]
     write_table(tmp_path / "t.parquet", scores, Score)
     assert read_table(tmp_path / "t.parquet", Score) == scores
+
+
+def test_a_table_is_written_and_read_a_part_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "PART_ROWS", 4)
+    path, made = tmp_path / "t.parquet", 0
+    for count in (0, 1, 4, 5, 8, 11):
+        write_table(path, (Score(str(number), None, (number,)) for number in range(count)), Score)
+        assert [one.counts for one in iterate_table(path, Score)] == [(number,) for number in range(count)]
+
+    def one_by_one() -> Iterator[Score]:
+        nonlocal made
+        for number in range(20):
+            made = number
+            yield Score(str(number), 1.0 if number != 9 else "x", ())  # type: ignore[arg-type]
+
+    with pytest.raises(TableError, match="column value of Score cannot be written"):
+        write_table(tmp_path / "broken.parquet", one_by_one(), Score)
+    assert made < 12  # it was told when it came, and nothing is left
+    assert [item.name for item in tmp_path.iterdir()] == ["t.parquet"]
 
 
 def test_a_table_of_another_type_is_refused(tmp_path: Path) -> None:

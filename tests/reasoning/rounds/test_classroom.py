@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reasoning.rounds.classroom import TeacherRefused, gather_all
+from reasoning.rounds.classroom import TeacherRefused, do_all, gather_all
 from reasoning.rounds.requests import Ask, Query
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply
 from tests.reasoning.rounds.test_phases import RECIPE, Student, Teacher, classroom_at, run
@@ -50,6 +50,29 @@ def test_a_failure_is_counted_and_one_that_ends_the_run_is_raised(tmp_path: Path
     assert isinstance(run(ask(FailureKind.SERVER)), TeacherFailure)
     with pytest.raises(TeacherRefused, match="authentication"):
         run(ask(FailureKind.AUTHENTICATION))
+
+
+@pytest.mark.parametrize("failing", [None, 7])
+def test_work_is_begun_when_there_is_room_for_it(failing: int | None) -> None:
+    begun, doing, most = [], 0, 0
+
+    async def one(number: int) -> None:
+        nonlocal doing, most
+        begun.append(number)
+        doing, most = doing + 1, max(most, doing + 1)
+        await asyncio.sleep(0)
+        doing -= 1
+        if number == failing:
+            raise ConnectionError("gone")
+
+    if failing is None:
+        run(do_all(map(one, range(100)), at_once=3))
+        assert begun == list(range(100)) and most == 3
+    else:
+        with pytest.raises(ConnectionError):
+            run(do_all(map(one, range(100)), at_once=3))
+        assert len(begun) < 30  # some more, until the others know
+    run(do_all(map(one, ()), at_once=0))
 
 
 def test_the_first_failure_cancels_the_rest_before_it_is_raised() -> None:

@@ -20,6 +20,7 @@ from reasoning.recipe.tailored import parse_recipe
 from reasoning.records import Attempt, Example, Rationale, RationaleSource, Verdict
 from reasoning.rounds.classroom import Answering, Classroom, TeacherRefused
 from reasoning.rounds.directory import RunDirectory
+from reasoning.rounds.evaluation import evaluate
 from reasoning.rounds.feedback.phase import feedback
 from reasoning.rounds.new_questions.agreement import NewProblem
 from reasoning.rounds.new_questions.proposals import ProposalOutcome
@@ -139,6 +140,31 @@ def test_an_exam_that_was_cut_off_asks_only_the_rest_and_shows_the_same_mistakes
     assert first_keys <= {request.key for request in second_teacher.asked}
     attempts = read_table(classroom.files(1).exam, Attempt)
     assert len(attempts) == 30 and len({(a.problem_id, a.sample) for a in attempts}) == 30
+
+
+@pytest.mark.parametrize("fetched", [True, False])
+def test_the_next_exam_begins_while_the_evaluation_ends_and_is_the_same(tmp_path: Path, fetched: bool) -> None:
+    """Its questions come after those of the evaluation; what a run that ends there does not fetch is dropped."""
+
+    class Sampled(Student):
+        async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
+            return (await super().answer(version, prompt, sampling))[: sampling.samples]
+
+    alone, ahead = Sampled(), Sampled()
+
+    async def sit(folder: Path, student: Student, asks_ahead: bool) -> list[Attempt]:
+        classroom = classroom_at(folder, student, Teacher())
+        classroom.asks_ahead = asks_ahead
+        await evaluate(classroom, 0)
+        if not fetched:
+            await classroom.ahead.drop()
+        await exam(classroom, 1)
+        return read_table(classroom.files(1).exam, Attempt)
+
+    assert run(sit(tmp_path / "ahead", ahead, True)) == run(sit(tmp_path / "alone", alone, False))
+    assert ahead.asked[:10] == alone.asked[:10]  # the evaluation's
+    assert sorted(set(ahead.asked)) == sorted(alone.asked)
+    assert len(ahead.asked) == len(alone.asked) or not fetched
 
 
 def test_each_mistake_is_answered_once_and_becomes_an_example_with_its_negative(tmp_path: Path) -> None:

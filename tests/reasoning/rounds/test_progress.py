@@ -8,7 +8,7 @@ from reasoning.files.tables import write_table
 from reasoning.records import Attempt, Verdict
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.phase_order import Phase, PhaseRecord
-from reasoning.rounds.progress import Progress, totals_of
+from reasoning.rounds.progress import Progress, Snapshot, TeacherFigures, teacher_seconds_left, totals_of
 
 
 def test_counts_restart_with_a_phase_while_a_round_s_and_a_run_s_totals_stay() -> None:
@@ -34,6 +34,20 @@ def test_failures_are_counted_by_kind_and_forgotten_with_the_round() -> None:
     progress.begin(2, "exam", 1)
     now = progress.snapshot
     assert (now.teacher_failed, now.loss, now.label) == ((), None, "degree 4")
+
+
+def test_when_the_teacher_will_have_answered() -> None:
+    """At the rate of the phase so far, or of the teacher's queue where that takes longer."""
+    slow = TeacherFigures(eta_s=90.0)
+    for snapshot, left in (
+        (Snapshot(phase="starting", phase_started=100.0), None),
+        (Snapshot(phase="exam", done=0, total=10, phase_started=100.0), None),
+        (Snapshot(phase="exam", done=2, total=10, phase_started=100.0), 40.0),
+        (Snapshot(phase="exam", done=2, total=10, phase_started=100.0, teacher=slow), 90.0),
+        (Snapshot(phase="feedback", done=10, total=10, phase_started=100.0), 0.0),
+        (Snapshot(phase="train", done=1, total=10, phase_started=100.0), 0.0),
+    ):
+        assert teacher_seconds_left(snapshot, 110.0) == left, snapshot
 
 
 def attempts(tokens: int) -> list[Attempt]:
