@@ -1,7 +1,7 @@
 """One replica as its pool sees it, and how it comes up: its machine, its engine, its weights.
 
 Owns: telling a replica that waits for a machine from one that is at work, and one whose machine was lost from one that
-crashed.
+crashed; how much it is asked at once.
 
 Invariants
 - Waiting for a machine ends with `ReplicaLost` after the pool's patience; the time that an engine takes does not count.
@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
 import ray
@@ -29,6 +30,9 @@ from reasoning.student.probe import Probe, ProbeReport
 T = TypeVar("T")
 
 MAX_CRASHES = 3  # a fault that comes back every time ends the run
+QUEUED = (
+    1.25  # completions that a replica is asked for, over those that it makes at once: the rest waits its turn there
+)
 LOOK_S = 1.0
 LEAVE_S = 600.0  # how long the requests of a replica that is to move may take
 END_S = 60.0
@@ -44,9 +48,11 @@ class Member:
 
     def __init__(self, handle: ReplicaHandle, need: Need, patience_s: float) -> None:
         self.handle = handle
-        self.outstanding = 0
+        self.outstanding = 0  # requests
+        self.making = 0  # completions, of all of them
         self.lives = 0
         self.revivals = 0  # of its lives, those that followed a loss
+        self.prefix_hits: float | None = None  # when it was last asked
         self.sync_s: float | None = None  # how long its last coming up took
         self.started = False
         self.up = False
@@ -56,23 +62,30 @@ class Member:
         self.report: ProbeReport | None = None
         self.waiting = False  # for a machine
         self.coming: asyncio.Task[None] | None = None
+        self._room = 1
         self._need = need
         self._patience_s = patience_s
         self._machines_lost = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
-    @contextlib.contextmanager
-    def asked(self) -> Iterator[None]:
-        """While a request is with it."""
+    def has_room(self, completions: int) -> bool:
+        """Whether a request for so many keeps its engine's queue full and no deeper. One that is larger than that is
+        taken when there is no other."""
+        return not self.making or self.making + completions <= self._room
+
+    def take(self, completions: int) -> None:
+        """A request for so many completions is on its way to it."""
         self.outstanding += 1
+        self.making += completions
         self._idle.clear()
-        try:
-            yield
-        finally:
-            self.outstanding -= 1
-            if not self.outstanding:
-                self._idle.set()
+
+    def give_back(self, completions: int) -> None:
+        """Such a request has come back, or was not sent."""
+        self.outstanding -= 1
+        self.making -= completions
+        if not self.outstanding:
+            self._idle.set()
 
     @property
     def is_coming(self) -> bool:
@@ -89,8 +102,8 @@ class Member:
             await self._leave()
         while True:
             try:
-                await self._patiently(self.handle.start.remote())
-                self.started = True
+                at_once = await self._patiently(self.handle.start.remote())
+                self.started, self._room = True, math.ceil(at_once * QUEUED)
                 weights = wanted()
                 if weights is None:
                     return

@@ -6,6 +6,8 @@ process does meanwhile.
 Invariants
 - No request is lost by the death of a replica: the pool asks another, or waits for one to come back.
 - A replica that was brought back is synced before it is asked.
+- A replica is asked for as many completions as keep its engine's queue full, and no more: what waits, waits here, and
+  goes to whichever has room first.
 - The samplers that are up work while others are waited for. A machine that is lost or late is waited for with
   patience; a fault that comes back every time is not.
 - A replica on a node that is about to leave gets no new requests, and moves when it has answered those that it has.
@@ -21,6 +23,7 @@ from collections.abc import Callable, Sequence
 from actors.ray_api.internals import asked_for, draining_nodes
 from actors.ray_api.machines.capacity import Need
 from actors.ray_api.machines.waiting import what_is_missing
+from actors.sampler.admission import Admission
 from actors.sampler.member import Member, ReplicaLost
 from actors.sampler.replica import ReplicaHandle
 from actors.watching.run import SamplerLook
@@ -49,6 +52,7 @@ class SamplerPool:
         self._members = [Member(handle, self._need, patience_s) for handle in replicas]
         self._synced: tuple[str, str, Probe] | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._admission = Admission[Member](self._take, Member.give_back)
 
     async def start(self) -> None:
         """Starts the engines; `sync` does so too. Returns when all that have a machine are up; the others follow when
@@ -71,12 +75,14 @@ class SamplerPool:
         from ray.exceptions import RayActorError
 
         while True:
-            if self._synced is None or self._synced[0] != version:
+            if (error := self._error()) is not None:
+                raise error
+            if not self._is_held(version):
                 raise StaleWeights(version, self._synced[0] if self._synced else "")
-            member = await self._free_member()
+            member = await self._admission.admitted(sampling.samples)
             lives = member.lives
             try:
-                with member.asked():
+                if self._is_held(version):  # it may have waited for long
                     completions: list[Completion] = await member.handle.answer.remote(version, prompt, sampling)
                     return completions
             except (StaleWeights, RayActorError) as error:
@@ -84,12 +90,27 @@ class SamplerPool:
                     logger.warning("lost a sampler (%s); bringing it back", type(error).__name__)
                     member.revivals += 1
                     self._bring_up(member)
+            finally:
+                member.give_back(sampling.samples)
+                self._admission.serve()
+
+    async def look_at_caches(self) -> None:
+        """Asks each replica that is up how often its prefix cache helps. Raises `RayActorError`."""
+        for member in self._members:
+            if member.up:
+                member.prefix_hits = await member.handle.prefix_hits.remote()
 
     def looks(self) -> list[SamplerLook]:
         """How each replica is doing, as far as the pool knows."""
         version = self._synced[0] if self._synced is not None else ""
         return [
-            SamplerLook(version if one.up else "", one.outstanding, one.revivals, one.sync_s if one.up else None)
+            SamplerLook(
+                version if one.up else "",
+                one.outstanding,
+                one.revivals,
+                one.sync_s if one.up else None,
+                one.prefix_hits if one.up else None,
+            )
             for one in self._members
         ]
 
@@ -115,6 +136,16 @@ class SamplerPool:
         member.up = False
         if not member.is_coming:
             member.coming = asyncio.create_task(member.come(lambda: self._synced))
+            member.coming.add_done_callback(self._has_come)
+
+    def _has_come(self, coming: asyncio.Task[None]) -> None:
+        """A member is up, and has room; or it cannot come up, which may leave nobody to wait for."""
+        if coming.cancelled():
+            return
+        error = self._error()
+        if error is not None:
+            self._admission.fail(error)
+        self._admission.serve()
 
     async def _bring_up_all(self, ready: Callable[[Member], bool]) -> None:
         """Returns when all members with a machine are `ready`, and at least one is."""
@@ -123,23 +154,28 @@ class SamplerPool:
             if not member.lost:
                 self._bring_up(member)
         while True:
-            self._raise_errors()
+            if (error := self._error()) is not None:
+                raise error
             coming = [member for member in self._members if member.is_coming]
             if all(member.waiting for member in coming) and any(ready(member) for member in self._members):
                 return
             await _first([member.coming for member in coming if member.coming is not None])
 
-    async def _free_member(self) -> Member:
-        """The member with the least to do of those that are up; waits for one where none is."""
-        while True:
-            self._raise_errors()
-            able = [member for member in self._members if member.up]
-            if able:
-                return min(able, key=lambda member: member.outstanding)
-            await _first([member.coming for member in self._members if member.coming is not None])
+    def _take(self, completions: int) -> Member | None:
+        """Asks the member with the least to do of those that are up and have room; None where none has."""
+        able = [member for member in self._members if member.up and member.has_room(completions)]
+        if not able:
+            return None
+        member = min(able, key=lambda member: member.making)
+        member.take(completions)
+        return member
 
-    def _raise_errors(self) -> None:
-        """Raises what ended the coming up of a member, but for its loss while others are there."""
+    def _is_held(self, version: str) -> bool:
+        """Whether the pool was last synced to `version`."""
+        return self._synced is not None and self._synced[0] == version
+
+    def _error(self) -> BaseException | None:
+        """What ended the coming up of a member, but for its loss while others are there."""
         for member in self._members:
             if member.coming is not None and member.coming.done() and not member.coming.cancelled():
                 error = member.coming.exception()
@@ -148,10 +184,11 @@ class SamplerPool:
                         logger.warning("gave up a sampler: %s", error)
                     member.lost = str(error)
                 elif error is not None:
-                    raise error
+                    return error
         if all(member.lost for member in self._members):
             reasons = dict.fromkeys(member.lost for member in self._members)
-            raise SamplersLost(f"no sampler is left: {'; '.join(reasons)}")
+            return SamplersLost(f"no sampler is left: {'; '.join(reasons)}")
+        return None
 
     async def _watch_leaving(self) -> None:
         """Moves the members on nodes that are about to leave (`ray drain-node`, a notice of preemption)."""

@@ -41,12 +41,14 @@ class SamplerReplica(ABC):
         self._running = 0
         self._lifecycle = asyncio.Lock()
 
-    async def start(self) -> None:
-        """Starts the engine; the replica is stale until its first sync. Idempotent."""
+    async def start(self) -> int:
+        """Starts the engine; the replica is stale until its first sync. Returns how many completions it makes at once.
+        Idempotent."""
         async with self._lifecycle:
             if not self._started:
                 await self._start()
                 self._started = True
+            return self._at_once()
 
     async def version(self) -> str:
         """The version of the weights held, "" when stale."""
@@ -92,6 +94,11 @@ class SamplerReplica(ABC):
         finally:
             self._running -= 1
 
+    async def prefix_hits(self) -> float | None:
+        """The share of prompts' tokens that the engine's prefix cache had, with the weights that it holds; None where
+        there is no cache, or was no prompt yet."""
+        return None
+
     async def shutdown(self) -> None:
         """Stops the engine, after which the actor may be killed. Idempotent."""
         async with self._lifecycle:
@@ -110,6 +117,10 @@ class SamplerReplica(ABC):
     @abstractmethod
     async def _start(self) -> None:
         """Starts the engine."""
+
+    @abstractmethod
+    def _at_once(self) -> int:
+        """How many completions the started engine makes at once."""
 
     @abstractmethod
     async def _load(self, version: str, checkpoint: str) -> None:
@@ -135,10 +146,11 @@ class SamplerReplica(ABC):
 class ReplicaHandle(Protocol):
     """The handle of a `SamplerReplica` that is an actor. Its methods raise `RayActorError` when the process is gone."""
 
-    start: RemoteMethod[[], None]
+    start: RemoteMethod[[], int]
     version: RemoteMethod[[], str]
     sync: RemoteMethod[[str, str, Probe], ProbeReport]
     answer: RemoteMethod[[str, str, Sampling], list[Completion]]
+    prefix_hits: RemoteMethod[[], float | None]
     shutdown: RemoteMethod[[], None]
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from reasoning.student.generation import Generator
 
 GATHER_S = 0.005  # how long a request that comes to an idle sampler waits for company
+AT_ONCE = 1024  # more than any batch: the more wait, the more alike are the lengths of those that are answered together
 
 T = TypeVar("T")
 
@@ -61,6 +62,9 @@ class TransformersSampler(SamplerReplica):
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="student")
         await self._in_thread(_import_libraries)
         self._worker = asyncio.create_task(self._work())
+
+    def _at_once(self) -> int:
+        return AT_ONCE
 
     async def _load(self, version: str, checkpoint: str) -> None:
         self._generator = None  # first: two students may not fit the memory

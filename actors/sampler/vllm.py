@@ -37,8 +37,14 @@ class VllmSampler(SamplerReplica):
         await end_with_this_process(engine)
         self._engine, self._student = engine, StudentEngine(engine)
 
+    def _at_once(self) -> int:
+        return self._engine.vllm_config.scheduler_config.max_num_seqs
+
     async def _complete(self, prompt: str, sampling: Sampling) -> list[Completion]:
         return await self._student.complete(prompt, sampling)
+
+    async def prefix_hits(self) -> float | None:
+        return self._student.prefix_hits if self._started else None
 
     async def _stop(self) -> None:
         self._engine.shutdown()

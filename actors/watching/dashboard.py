@@ -115,6 +115,11 @@ PANELS = (
     ),
     Panel("Samplers: questions", (Query(_now(table.SAMPLER_REQUESTS, "run, sampler"), "{{run}} {{sampler}}"),)),
     Panel(
+        "Samplers: prefix cache",
+        (Query(_now(table.SAMPLER_PREFIX, "run, sampler"), "{{run}} {{sampler}}"),),
+        "percentunit",
+    ),
+    Panel(
         "Samplers: time to new weights", (Query(_now(table.SAMPLER_SYNC, "run, sampler"), "{{run}} {{sampler}}"),), "s"
     ),
     Panel(

@@ -27,12 +27,14 @@ PHASES = (_STARTING, *(str(phase) for phase in Phase))
 @dataclass(frozen=True, slots=True)
 class SamplerLook:
     """One sampler: the version of the weights it was proven to hold ("": none), its requests, how often it was brought
-    back, and how long it took to hold these weights (None: it does not)."""
+    back, how long it took to hold these weights (None: it does not), and the share of prompts' tokens that its prefix
+    cache had (None: not known)."""
 
     version: str
     requests: int
     revivals: int
     sync_s: float | None
+    prefix_hits: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ class RunMetrics:
             self._meters.set(table.SAMPLER_REQUESTS, look.requests, sampler=name)
             self._meters.set(table.SAMPLER_REVIVALS, look.revivals, sampler=name)
             self._meters.set(table.SAMPLER_SYNC, look.sync_s, sampler=name)
+            self._meters.set(table.SAMPLER_PREFIX, look.prefix_hits, sampler=name)
 
     def coordinator(self, journal: Path, lag_s: float) -> None:
         """Takes the size of the journal's files, and how late the coordinator's loop was."""

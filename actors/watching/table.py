@@ -71,6 +71,9 @@ SAMPLER_ROUND = _gauge("sampler_round", "", "The round whose weights a sampler h
 SAMPLER_STALE = _gauge("sampler_stale", "", "1 for a sampler without proven weights, which is not asked", _SAMPLER)
 SAMPLER_REQUESTS = _gauge("sampler_requests", "requests", "Questions that a sampler is answering", _SAMPLER)
 SAMPLER_REVIVALS = _gauge("sampler_revivals", "", "How often a sampler was brought back", _SAMPLER)
+SAMPLER_PREFIX = _gauge(
+    "sampler_prefix_hits", "", "The share of prompts' tokens that a sampler's prefix cache had", _SAMPLER
+)
 SAMPLER_SYNC = _gauge("sampler_sync_seconds", "seconds", "How long it took to hold the weights it has", _SAMPLER)
 
 # Training

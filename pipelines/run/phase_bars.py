@@ -141,6 +141,8 @@ def _money(snapshot: Snapshot) -> list[RenderableType]:
 
 def _foot(snapshot: Snapshot) -> str:
     parts = [f"{snapshot.student_tokens_total:,} student + {snapshot.teacher_tokens_total:,} teacher tokens"]
+    if snapshot.prefix_hits is not None and snapshot.phase in (Phase.EXAM, Phase.EVALUATE):
+        parts.append(f"prefix cache {100 * snapshot.prefix_hits:.0f} %")
     if snapshot.mistakes:
         parts.insert(0, f"{snapshot.mistakes:,} mistakes")
     if snapshot.teacher_failed:

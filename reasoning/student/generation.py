@@ -14,7 +14,7 @@ Invariants
 
 Measured with the embedded student on one core: `generate` is as fast as a loop of our own over `forward`; rows that
 leave make it 30 % (greedy) to 45 % (four samples) faster, prompts read once for four samples a third. Against a plain
-`generate` and vLLM: `bench.sampling`.
+`generate` and vLLM: `bench.sampling.back_ends`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from reasoning.student.probe import Following, Probe, ProbeReport, end_tokens, t
 from reasoning.student.sampling import Completion, PromptRefused, Sampling
 
 # Tokens (prompt and new ones, padding counted) that are in a batch together. On a CPU a larger batch is not faster (see
-# bench.sampling); on a GPU the number is halved, for good, whenever the memory does not suffice.
+# bench.sampling.back_ends); on a GPU the number is halved, for good, whenever the memory does not suffice.
 TOKENS_AT_ONCE = {"cpu": 16_384, "cuda": 131_072}
 
 

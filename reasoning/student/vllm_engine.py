@@ -31,6 +31,7 @@ class StudentEngine:
         tokenizer = engine.get_tokenizer()
         self._engine, self._encoder, self._decoder = engine, Encoder(tokenizer), Decoder(tokenizer)
         self._request_ids = itertools.count()
+        self._read = self._found = 0  # tokens of prompts, and those of them that the prefix cache had
 
     async def complete(self, prompt: str, sampling: Sampling) -> list[Completion]:
         """The completions of `prompt` in their order. Raises `PromptRefused`, and the engine's own death."""
@@ -40,6 +41,8 @@ class StudentEngine:
             output = await self._generate(*self._request(prompt, sampling))
         except (VLLMClientError, ValueError) as error:
             raise PromptRefused(f"{error} (prompt starts {prompt[:80]!r})") from error
+        self._read += len(output.prompt_token_ids or ())
+        self._found += output.num_cached_tokens or 0
         return [
             Completion(self._text(output, one, sampling), one.finish_reason == "stop", len(one.token_ids))
             for one in sorted(output.outputs, key=lambda one: one.index)
@@ -51,8 +54,15 @@ class StudentEngine:
         await take_weights(self._engine, checkpoint)
         return await self.forget()
 
+    @property
+    def prefix_hits(self) -> float | None:
+        """The share of prompts' tokens that the prefix cache had, since it was emptied; None before the first prompt.
+        Of a prompt with several samples it is that of the one that ended last, which shares it with the others."""
+        return self._found / self._read if self._read else None
+
     async def forget(self) -> bool:
         """Empties the prefix cache; False where requests keep it for longer than `RESET_S`."""
+        self._read = self._found = 0
         for _ in range(int(RESET_S / 0.05)):
             if await self._engine.reset_prefix_cache():
                 return True

@@ -17,6 +17,7 @@ from actors.sampler.pool import SamplerPool
 from actors.sampler.replica import ReplicaHandle
 from reasoning.student.probe import Probe, ProbeReport
 from reasoning.student.sampling import Completion, SamplersLost, Sampling, StaleWeights
+from tests.actors.in_process import in_process
 
 GREEDY = Sampling(max_new_tokens=24)
 
@@ -35,7 +36,8 @@ class Parrot:
     def __init__(self) -> None:
         self.held = ""
 
-    async def start(self) -> None: ...
+    async def start(self) -> int:
+        return 100
 
     async def shutdown(self) -> None: ...
 
@@ -124,6 +126,42 @@ def test_a_fault_that_comes_back_every_time_ends_the_run_and_says_so(
         with pytest.raises(SamplersLost, match="its process crashed and is not restarted"):
             await pool.answer("v1", "die", Sampling(stop=(str(tmp_path / "never"), "always")))
         await pool.shutdown()
+
+    run(exam())
+
+
+class Counting(Parrot):
+    """A sampler whose engine makes eight completions at once; it knows the most that it was ever asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.making = self.most = 0
+
+    async def start(self) -> int:
+        return 8
+
+    async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
+        self.making += sampling.samples
+        self.most = max(self.most, self.making)
+        await asyncio.sleep(0.001)
+        self.making -= sampling.samples
+        return [Completion(prompt, True, 1)] * sampling.samples
+
+
+def test_a_sampler_is_asked_for_what_fills_its_queue_and_no_more() -> None:
+    """Whatever a thousand callers want at once: ten of eight completions, two of them waiting there for their turn."""
+    samplers = [Counting(), Counting()]
+
+    async def exam() -> None:
+        pool = SamplerPool([in_process(one) for one in samplers])
+        await pool.sync("v1", "", NOTHING)
+        two = Sampling(samples=2, temperature=0.7)
+        answers = await ask(pool, "v1", [str(number) for number in range(200)], two)
+        assert [one.text for one, _ in answers] == [str(number) for number in range(200)]
+        assert [one.most for one in samplers] == [10, 10]
+        large = Sampling(samples=30, temperature=0.7)  # more than the queue holds: alone
+        assert len(await pool.answer("v1", "large", large)) == 30
+        assert sum(look.requests for look in pool.looks()) == 0
 
     run(exam())
 

@@ -24,7 +24,8 @@ class Recorder:
     def __init__(self) -> None:
         self.synced: list[tuple[str, str, Probe]] = []
 
-    async def start(self) -> None: ...
+    async def start(self) -> int:
+        return 100
 
     async def sync(self, version: str, checkpoint: str, probe: Probe) -> ProbeReport:
         self.synced.append((version, checkpoint, probe))

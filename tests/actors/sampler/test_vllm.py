@@ -204,6 +204,23 @@ def test_many_long_seeded_prompts_at_once(replica: Any, checkpoints: dict[str, s
 
 
 @pytest.mark.engine
+def test_samples_of_a_prompt_and_prompts_with_a_common_beginning_share_the_prefix_cache(
+    replica: Any, checkpoints: dict[str, str], probes: dict[str, Probe]
+) -> None:
+    import ray
+
+    two = Sampling(samples=2, temperature=0.7, max_new_tokens=8, seed=0)
+    for version in ("B", "A"):
+        ray.get(replica.sync.remote(version, checkpoints[version], probes[version]))
+        assert ray.get(replica.prefix_hits.remote()) is None  # a new version finds nothing of the one before
+        run(ask(replica, version, [f"{i}{'x' * 400}" for i in range(4)], two))
+        assert ray.get(replica.prefix_hits.remote()) > 0.8
+    ray.get(replica.sync.remote("B", checkpoints["B"], probes["B"]))
+    run(ask(replica, "B", [f"{'x' * 400}{i}" for i in range(8)], GREEDY))
+    assert 0.5 < ray.get(replica.prefix_hits.remote()) < 1.0
+
+
+@pytest.mark.engine
 def test_stop_ends_an_answer_and_the_limit_cuts_it(
     replica: Any, checkpoints: dict[str, str], probes: dict[str, Probe]
 ) -> None:

@@ -142,7 +142,8 @@ def test_the_busiest_limiter(recorded: Recorded) -> None:
 
 def test_samplers(recorded: Recorded) -> None:
     metrics = RunMetrics("mine", recorded)
-    metrics.samplers([SamplerLook("mine/round-003", 7, 0, 1.5), SamplerLook("", 0, 2, None)])
+    metrics.samplers([SamplerLook("mine/round-003", 7, 0, 1.5, 0.9), SamplerLook("", 0, 2, None)])
+    assert recorded.values[table.SAMPLER_PREFIX.name, "0"] == 0.9
     assert recorded.values[table.SAMPLER_ROUND.name, "0"] == 3 and recorded.values[table.SAMPLER_STALE.name, "0"] == 0
     assert (
         recorded.values[table.SAMPLER_STALE.name, "1"] == 1 and recorded.values[table.SAMPLER_REVIVALS.name, "1"] == 2

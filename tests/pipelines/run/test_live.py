@@ -170,7 +170,9 @@ def test_an_exam_has_its_rate_and_its_time_left_and_the_teacher_a_bar_beside_it(
     for record in ROUND_0:
         bars.finished(record)
     progress.begin(1, "exam", 100)
-    shown(bars, progress.snapshot)
+    assert "prefix cache" not in shown(bars, progress.snapshot)
+    progress.show(prefix_hits=0.935)
+    assert "prefix cache 94 %" in shown(bars, progress.snapshot)
     for _ in range(3):
         clock.now += 10
         progress.add(done=20, graded=80, correct=40, mistakes=5, teacher_asked=5, teacher_answered=4)
