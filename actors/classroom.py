@@ -1,8 +1,10 @@
 """The classroom of a run on a cluster: its teacher, student and trainer are actors.
 
-Owns: the handles of the actors at work, and bringing the samplers to a round's checkpoint.
+Owns: the handles of the actors at work, their start ahead of time, and bringing the samplers to a round's checkpoint.
 
-Invariant: a sampler is asked only after its weights were proven by the probe of that very checkpoint.
+Invariants
+- A sampler is asked only after its weights were proven by the probe of that very checkpoint.
+- Workers of a training that came up early are told to begin by that training's own phase, when its examples are kept.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ class ClusterClassroom(Classroom):
     """`teacher` answers mistakes, `first_teacher` round 0's plain questions; `reporter` is sent a training's losses,
     `recorded` is called with each phase that has finished."""
 
+    asks_ahead = True
+
     def __init__(
         self,
         recipe: Recipe,
@@ -58,6 +62,8 @@ class ClusterClassroom(Classroom):
         self._keeper = keeper
         self._recorded = recorded
         self.sampler: SamplerPool | None = None
+        self._engines: asyncio.Task[None] | None = None  # the start of the samplers' engines
+        self._told: dict[str, asyncio.Event] = {}  # by the name of a training: set when its examples are there
         self._synced: tuple[str, Answering] | None = None  # the version the samplers hold, and what asks them
 
     @property
@@ -97,21 +103,46 @@ class ClusterClassroom(Classroom):
 
     async def _student(self, version: str, checkpoint: str, files: RoundFiles | None) -> Answering:
         try:
-            if self.sampler is None:
+            sampler, engines = self.start_samplers()
+            if not engines.done():
                 self.progress.wait("engine", "the student's engine to start")
-                self.sampler = make_samplers(self.recipe)
-                await self.sampler.start()
+            await asyncio.shield(engines)
             if self._synced is None or self._synced[0] != version:
                 kept = files.probe if files is not None else None
-                answering = await bring_to(self.sampler, version, checkpoint, self.probe_prompts, kept)
+                answering = await bring_to(sampler, version, checkpoint, self.probe_prompts, kept)
                 self._synced = version, answering
             return self._synced[1]
         finally:
             self.progress.wait("engine", "")
 
     async def fine_tune(self, round: int) -> FineTuneReport:
+        if self._engines is not None and self._engines.done():
+            self._engines.result()  # an engine that cannot start is told before the training, not after it
+        job = self._job(round)
+        self._may_train(job.run_name).set()
+        report = await self.trainer.train.remote(job)
+        files, epochs = self.files(round), self.training(round).epochs if job.epochs_out else 0
+        probes = [files.probe, *(files.after(n).probe for n in range(1, epochs + 1))]
+        await asyncio.to_thread(lambda: [file_here(self.place_of(probe)) for probe in probes])
+        return report
+
+    def prepare_training(self, round: int) -> None:
+        """Has the workers that train `round` come up meanwhile; `fine_tune` has them begin."""
+        job = self._job(round)
+        if job.run_name not in self._told:
+            self._may_train(job.run_name)
+            self.trainer.prepare.remote(job)
+
+    async def told_to_train(self, run_name: str) -> None:
+        """Returns when the examples of the job of this name are there."""
+        await self._may_train(run_name).wait()
+
+    def _may_train(self, run_name: str) -> asyncio.Event:
+        return self._told.setdefault(run_name, asyncio.Event())
+
+    def _job(self, round: int) -> TrainingJob:
         files, training, cluster = self.files(round), self.training(round), self.recipe.cluster
-        job = TrainingJob(
+        return TrainingJob(
             run_name=f"{self.recipe.name}-{self.recipe.fingerprint()}-round-{round:03d}",
             storage=self.place_of(self.directory.training),
             checkpoint_in=self.checkpoint(round - 1),
@@ -131,13 +162,22 @@ class ClusterClassroom(Classroom):
             grow=self.recipe.student.grow_embeddings,
             probe=ProbeOrder(self.version(round), self.probe_prompts, self.place_of(files.probe)),
         )
-        report = await self.trainer.train.remote(job)
-        probes = [files.probe, *(files.after(n).probe for n in range(1, training.epochs + 1) if job.epochs_out)]
-        await asyncio.to_thread(lambda: [file_here(self.place_of(probe)) for probe in probes])
-        return report
+
+    def start_samplers(self) -> tuple[SamplerPool, asyncio.Task[None]]:
+        """The samplers and the start of their engines, which goes on meanwhile. `student_at` waits for it, and raises
+        what it raised."""
+        if self.sampler is None or self._engines is None:
+            self.sampler = make_samplers(self.recipe)
+            self._engines = asyncio.create_task(self.sampler.start())
+        return self.sampler, self._engines
 
     async def stop_samplers(self) -> None:
-        """Ends the samplers and gives their GPUs back. Nothing happens when none is up."""
+        """Ends the samplers, also such as are starting, and gives their GPUs back. Nothing happens when there is
+        none."""
         pool, self.sampler, self._synced = self.sampler, None, None
+        engines, self._engines = self._engines, None
+        if engines is not None:
+            engines.cancel()
+            await asyncio.gather(engines, return_exceptions=True)
         if pool is not None:
             await pool.shutdown()

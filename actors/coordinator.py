@@ -5,7 +5,9 @@ Owns: the run's phase; the life of every other actor of the run.
 Invariants
 - What is next follows from `rounds.jsonl` alone (`reasoning.rounds.phase_order`); a phase is recorded when it is whole,
   so losing this actor, or everything, loses at most the work in flight.
-- With shared placement the samplers are gone before the trainer starts, and the other way round.
+- With shared placement the samplers are gone before the trainer starts, and the other way round. With machines of
+  their own, engines and workers come up while the teacher's last answers come in; neither does anything before its
+  phase begins.
 - Every actor it started is stopped when the run ends, whichever way it ends; what the teacher is answering then is paid
   for, and may end and be recorded.
 - A directory has one run at a time.
@@ -43,7 +45,7 @@ from reasoning.recipe.teacher import TeacherSection
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.phase_order import Finished, Phase, PhaseRecord, PhaseStep, best_round, next_step
 from reasoning.rounds.phases import perform
-from reasoning.rounds.progress import Progress, Snapshot, TeacherFigures, totals_of
+from reasoning.rounds.progress import Progress, Snapshot, TeacherFigures, teacher_seconds_left, totals_of
 from reasoning.tasks.loading import TaskData
 from reasoning.teacher.calls import TeacherSettings
 from reasoning.training.report import LossPoint
@@ -53,6 +55,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+AHEAD_S = (
+    120.0  # before the teacher's last answer: an engine with CUDA graphs is up after as long, a trainer much sooner
+)
 _LOOK_S = 1.0
 
 
@@ -144,6 +149,11 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
         self._metrics.trained(point)
         self._tracker.trained(point, self._progress.snapshot.label)
 
+    async def told_to_train(self, run_name: str) -> None:
+        """Called by training workers that came up early; returns when their examples are there."""
+        if self._classroom is not None:
+            await self._classroom.told_to_train(run_name)
+
     async def waiting(self, who: str, what: str) -> None:
         """Called by the trainer while it waits for machines, fire and forget; `what` is "" when it no longer does."""
         self._progress.wait(who, what)
@@ -218,12 +228,28 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
             self._metrics.coordinator(self._home.journal, time.monotonic() - wanted)
             pool = self._classroom.sampler if self._classroom is not None else None
             if pool is not None:
-                self._metrics.samplers(pool.looks())
+                with contextlib.suppress(ray.exceptions.RayError):
+                    await pool.look_at_caches()
+                looks = pool.looks()
+                self._metrics.samplers(looks)
+                hits = [look.prefix_hits for look in looks if look.prefix_hits is not None]
+                self._progress.show(prefix_hits=sum(hits) / len(hits) if hits else None)
             with contextlib.suppress(ray.exceptions.RayError):
                 self._progress.wait("samplers", await asyncio.to_thread(pool.waits_for) if pool is not None else "")
             if self._classroom is not None and self._journal is not None:
                 with contextlib.suppress(ray.exceptions.RayError, WorkersLost):
+                    if self._is_time_to_look_ahead():
+                        self.look_ahead(self._classroom)
                     await show_teachers(self._progress, self._metrics, self._classroom, self._recipe.teacher.max_cost)
+
+    def look_ahead(self, classroom: ClusterClassroom) -> None:
+        """Has what comes next start, while the teacher's last answers come in: the samplers' engines."""
+        classroom.start_samplers()
+
+    def _is_time_to_look_ahead(self) -> bool:
+        """Not where samplers and trainer take turns, nor hours before, when machines would be paid for and wait."""
+        left = teacher_seconds_left(self._progress.snapshot, time.time())
+        return left is not None and left < AHEAD_S and self._recipe.cluster.placement == "dedicated"
 
     def _look(self, snapshot: Snapshot) -> None:
         """Measures a snapshot, and says which machines are waited for where that has changed."""
@@ -246,6 +272,7 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
         if classroom is not None:
             for task in classroom.pending.values():
                 task.cancel()
+            await classroom.ahead.drop()
             with contextlib.suppress(ray.exceptions.RayError):
                 await classroom.stop_samplers()
             await asyncio.gather(*(pool.close() for pool in {classroom.teacher, classroom.first_teacher}))
@@ -273,6 +300,13 @@ class Coordinator(AnyCoordinator[PhaseStep, RunOutcome]):
 
     def before(self) -> list[RunDirectory]:
         return [self._directory]
+
+    def look_ahead(self, classroom: ClusterClassroom) -> None:
+        """The engines, and the workers of the round's training."""
+        super().look_ahead(classroom)
+        snapshot = self._progress.snapshot
+        if snapshot.phase in (Phase.EXAM, Phase.FEEDBACK, Phase.SELECT):
+            classroom.prepare_training(snapshot.round)
 
     async def do(self, classroom: ClusterClassroom, work: PhaseStep) -> None:
         started = time.monotonic()

@@ -5,6 +5,8 @@ Owns: the job, its identity, the report that marks it as done; loading, teaching
 Invariants
 - An error of the training itself (no example fits, a diverged loss, an unreadable student) is told, not raised: a retry
   would not cure it.
+- Workers may come up before their examples are there (`TrainingJob` without an identity yet): they read none until they
+  are told that the table is whole.
 - The loss of a machine costs at most ten minutes of training, and less where its leaving is announced.
 - A student that was taught and cannot be saved (a full disk) is not taught again: its weights are kept beside Ray
   Train's folder, and the same job saves them.
@@ -23,7 +25,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from actors.ray_api.handles import RemoteMethod
 from actors.ray_api.machines.capacity import Need
@@ -50,10 +52,12 @@ SAVE_ERRORS = (OSError, ValueError, TypeError, KeyError, AttributeError, Runtime
 
 
 class ReporterHandle(Protocol):
-    """The handle of the actor that is sent a training's losses, and what the trainer waits for."""
+    """The handle of the actor that is sent a training's losses, and what the trainer waits for. `told_to_train` returns
+    when the examples of the job of this run name are there."""
 
     training_point: RemoteMethod[[LossPoint], None]
     waiting: RemoteMethod[[str, str], None]
+    told_to_train: RemoteMethod[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +138,13 @@ def need_of(job: TrainingJob) -> Need:
 
 
 def worker(config: dict[str, Any]) -> str | None:
-    """What every Ray Train worker runs. Returns None, or an error that a retry would not cure, as text."""
+    """What every Ray Train worker runs. Returns None, or an error that a retry would not cure, as text. A job without
+    an `identity` is not to begin yet."""
+    import ray
     import torch
     from transformers.utils.logging import disable_progress_bar
 
+    import reasoning.training.fine_tuning  # noqa: F401  (seconds, which a worker that comes up early has)
     from reasoning.files.tables import TableError, read_table
     from reasoning.student.checkpoint import load_student
     from reasoning.student.requirements import StudentError
@@ -146,18 +153,25 @@ def worker(config: dict[str, Any]) -> str | None:
     logging.getLogger("ray.train").setLevel(logging.WARNING)
     disable_progress_bar()
     job: TrainingJob = config["job"]
+    identity: str | None = config["identity"]
     try:
         held = torch.bfloat16 if job.training.precision == "bfloat16" else torch.float32
         student = load_student(student_here(job.checkpoint_in), held, grow=job.grow)
+        if identity is None:
+            assert job.reporter is not None
+            ray.get(cast("ray.ObjectRef[None]", job.reporter.told_to_train.remote(job.run_name)))
+            identity = job.identity()
+            if job.report(identity) is not None:
+                return None  # it is done, since an earlier start of the run
         examples = read_table(file_here(job.examples), Example)
         problem = None
     except (StudentError, TableError) as error:
         problem = str(error)
     problem = _first_problem(problem)
-    if problem is not None:
+    if problem is not None or identity is None:
         return problem
     try:
-        _train(job, config["identity"], student, examples)
+        _train(job, identity, student, examples)
     except TrainingError as error:  # every worker has the same, at the same step
         return f"{error}\n{last_lines(traceback.format_exc())}"
     return None

@@ -9,6 +9,7 @@ Invariants
   never silently restored.
 - Nothing waits for machines that can never be there: what a job asks for is compared with the cluster first, and with
   what its autoscaler could start. Machines that are late, or lost and replaced, are waited for, for a while.
+- Workers that came up early begin when their examples are there, and not before.
 - An error of the training itself (no example fits, a diverged loss, an unreadable student) is not retried.
 
 torch stays in Ray Train's workers and in this actor: importing this module is light.
@@ -20,6 +21,8 @@ import logging
 import os
 import shutil
 import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from actors.ray_api.handles import RemoteMethod
@@ -50,7 +53,17 @@ class TrainingRefused(TrainingFailed):
 class TrainerHandle(Protocol):
     """The handle of a `Trainer` that is an actor."""
 
+    prepare: RemoteMethod[[TrainingJob], None]
     train: RemoteMethod[[TrainingJob], FineTuneReport]
+
+
+@dataclass(frozen=True, slots=True)
+class _Early:
+    """A job whose workers came up before its examples were there: the nodes at that time, and its Ray Train run."""
+
+    run_name: str
+    nodes: set[str]
+    run: Future[None]
 
 
 class Trainer:
@@ -59,12 +72,20 @@ class Trainer:
     def __init__(self, patience_s: float = 120.0) -> None:
         """`patience_s` is how long a job waits for machines that are in use, not there yet, or lost."""
         self._patience_s = patience_s
+        self._early: _Early | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="early")
         # Ray Train asks its workers how they are every two seconds and learns only then that they have finished.
         os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
         os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "600")
         if on_one_node():  # this node cannot go away and leave us running
             os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
         import ray.train.torch  # noqa: F401  (seconds, spent while the exam is sat)
+
+    def prepare(self, job: TrainingJob) -> None:
+        """Has the job's workers come up meanwhile, for a `train` of the same job that follows. Its examples need not be
+        there: the workers read them when the job's `reporter` says so. Whatever goes wrong is `train`'s to mend."""
+        if self._early is None or self._early.run_name != job.run_name:
+            self._early = _Early(job.run_name, _nodes(), self._thread.submit(self._fit_early, job))
 
     def train(self, job: TrainingJob) -> FineTuneReport:
         """Runs `job` to its end and returns its report; the student is then at `job.checkpoint_out`.
@@ -75,12 +96,16 @@ class Trainer:
         identity = job.identity()
         if is_address(job.checkpoint_out) and job.report(identity) is None and job.made_here(identity):
             job.hand_over()  # storage that failed did not take it the last time
+        early, self._early = self._early, None
+        early = early if early is not None and early.run_name == job.run_name else None
         done = job.report(identity)
         if done is None:
             check_space(job)
             logger.info("trains %s with %d workers", job.run_name, job.workers)
-            self._fit(job, identity)
+            self._fit(job, identity, early)
             done = job.report(identity)
+        elif early is not None:
+            wait([early.run])  # its workers have found nothing to do
         if done is None:
             raise TrainingFailed(
                 f"{job.run_name}: the training ended but left no student in {job.checkpoint_out}. Check that this "
@@ -89,25 +114,38 @@ class Trainer:
         remove_folder(job.storage, job.run_name)  # weights and optimiser, twice the student
         return done
 
-    def _fit(self, job: TrainingJob, identity: str) -> None:
-        """Trains to the end, over lost machines and, `RETRIES` times, crashes."""
+    def _fit(self, job: TrainingJob, identity: str, early: _Early | None = None) -> None:
+        """Trains to the end, over lost machines and, `RETRIES` times, crashes. What came up `early` goes first."""
         import ray.train
 
         train: Any = ray.train
         crashes = 0
         while True:
-            free_abandoned_places()
+            if early is None:
+                self._wait_for_places(job)
+            nodes = _nodes() if early is None else early.nodes
             try:
-                wait_for_places(need_of(job), self._patience_s, lambda text: _show_wait(job, text))
-            except MachinesMissing as error:
-                raise TrainingRefused(f"{job.run_name}: {error}") from error
-            nodes = {node["NodeID"] for node in live_nodes()}
-            try:
-                return self._fit_once(job, identity)
+                return self._fit_once(job, identity) if early is None else early.run.result()
             except (train.TrainingFailedError, ray.exceptions.RayError) as error:
                 crashes = _retried(job, error, nodes, crashes)
+            except TrainingRefused:
+                if early is None:
+                    raise  # the early ones have waited in vain; from now on it is waited anew
+            early = None
 
-    def _fit_once(self, job: TrainingJob, identity: str) -> None:
+    def _fit_early(self, job: TrainingJob) -> None:
+        self._wait_for_places(job)
+        self._fit_once(job, None)
+
+    def _wait_for_places(self, job: TrainingJob) -> None:
+        """Waits for the job's machines. Raises `TrainingRefused` when they do not come."""
+        free_abandoned_places()
+        try:
+            wait_for_places(need_of(job), self._patience_s, lambda text: _show_wait(job, text))
+        except MachinesMissing as error:
+            raise TrainingRefused(f"{job.run_name}: {error}") from error
+
+    def _fit_once(self, job: TrainingJob, identity: str | None) -> None:
         import ray.train.torch
 
         train: Any = ray.train  # its annotations are those of Ray Train V1, its classes those of V2
@@ -137,6 +175,11 @@ class Trainer:
             raise TrainingFailed(f"{job.run_name}: {result.return_value}")
 
 
+def _nodes() -> set[str]:
+    """The ids of the nodes that are there."""
+    return {node["NodeID"] for node in live_nodes()}
+
+
 def _retried(job: TrainingJob, error: Exception, nodes: set[str], crashes: int) -> int:
     """How many crashes there were with this one: the loss of a machine is none. Raises `TrainingFailed` after
     `RETRIES` of them."""
@@ -158,7 +201,7 @@ def _lost_a_machine(error: Exception, nodes: set[str]) -> bool:
     causes = [error, *getattr(error, "worker_failures", {}).values()]
     unclear = any(isinstance(one, RayActorError) and PROCESS_DIED not in str(one) for one in causes)
     until = time.monotonic() + (NODE_LOSS_S if unclear else 0.0)
-    while not (lost := nodes - {node["NodeID"] for node in live_nodes()}) and time.monotonic() < until:
+    while not (lost := nodes - _nodes()) and time.monotonic() < until:
         time.sleep(0.5)
     return bool(lost)
 

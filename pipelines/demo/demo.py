@@ -26,6 +26,7 @@ def demo(console: Console, path: Path = RECIPE) -> None:
     import openai
     from ray import serve as ray_serve
 
+    from actors.ray_api.nodes import on_one_node
     from pipelines.run.served_teachers import own_serve
     from pipelines.run.tailored import run
     from reasoning.grading.answers import grade
@@ -64,7 +65,8 @@ def demo(console: Console, path: Path = RECIPE) -> None:
             line = curl_line("http://127.0.0.1:8000/v1", graduate.name, form.prompt(problems[0].question))
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         finally:
-            ray_serve.delete("student")
+            if not on_one_node():  # a cluster of this program's own ends with it
+                ray_serve.delete("student")
     console.print(f"\nDone in {time.monotonic() - started:.0f} s.")
 
 

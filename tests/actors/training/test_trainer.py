@@ -6,10 +6,12 @@ training with one worker starts one, the one with two workers and two crashes fi
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -52,6 +54,31 @@ class Reporter:
 
     def seen(self) -> list[LossPoint]:
         return self.points
+
+
+@ray.remote(num_cpus=0)
+class Patient:
+    """A reporter whose workers wait until it is told that the examples are there."""
+
+    def __init__(self) -> None:
+        self.asked = self.steps = 0
+        self.there = asyncio.Event()
+
+    async def training_point(self, point: LossPoint) -> None:
+        self.steps += 1
+
+    async def waiting(self, who: str, what: str) -> None: ...
+
+    async def told_to_train(self, run_name: str) -> None:
+        self.asked += 1
+        await self.there.wait()
+
+    async def examples_are_there(self) -> None:
+        self.there.set()
+
+    async def figures(self) -> tuple[int, int]:
+        """How many workers have asked, and how many steps were made."""
+        return self.asked, self.steps
 
 
 @pytest.fixture(scope="module")
@@ -105,13 +132,21 @@ def _weights(model: Any) -> torch.Tensor:
 
 
 def _train_workers() -> list[int]:
-    family = psutil.Process().children(recursive=True)
-    return [process.pid for process in family if "RayTrainWorker" in " ".join(process.cmdline())]
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+            if "RayTrainWorker" in " ".join(process.cmdline()):
+                found.append(process.pid)
+    return found
 
 
 def _wait_for_pass(job: TrainingJob, epoch: int) -> None:
+    _wait_until(lambda: any(point.epoch >= epoch for point in ray.get(job.reporter.seen.remote())))
+
+
+def _wait_until(there: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 300
-    while not any(point.epoch >= epoch for point in ray.get(job.reporter.seen.remote())):
+    while not there():
         assert time.monotonic() < deadline, "the training does not get there"
         time.sleep(0.05)
 
@@ -166,6 +201,32 @@ def test_a_disk_without_room_is_said_before_the_training(tmp_path: Path, monkeyp
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100_000))
     with pytest.raises(TrainingRefused, match=r"GiB are free\. Free some space"):
         check_space(job)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [False, True], ids=["undisturbed", "killed while it waits"])
+def test_a_worker_that_comes_up_early_begins_with_the_examples_that_are_there_when_it_is_told(
+    trainer: Any, tmp_path: Path, killed: bool
+) -> None:
+    """Ten seconds for each worker that starts, of which there are one and two."""
+    reporter: Any = Patient.remote()
+    job = replace(_job(tmp_path, 12, epochs=2), reporter=reporter)
+    write_table(Path(job.examples), _examples(3), Example)  # of an earlier start of the run, say
+    ray.get([trainer.prepare.remote(job), trainer.prepare.remote(job)])  # the second starts nothing more
+    _wait_until(lambda: ray.get(reporter.figures.remote()) == (1, 0))
+    if killed:
+        os.kill(_train_workers()[0], signal.SIGKILL)
+    write_table(Path(job.examples), _examples(12), Example)
+    ray.get(reporter.examples_are_there.remote())
+    report = ray.get(trainer.train.remote(job))
+    weights, expected = _taught_here(job, 12)
+    torch.testing.assert_close(_weights(load_student(job.checkpoint_out).model), weights, rtol=0, atol=1e-5)
+    assert report.steps == expected.steps == 6
+    assert ray.get(reporter.figures.remote()) == (1, 6)  # who is started again knows that it may begin
+
+    ray.get(trainer.prepare.remote(job))  # a run that is started again may not know that it is done
+    assert ray.get(trainer.train.remote(job)) == report
+    _wait_until(lambda: not _train_workers())
 
 
 @pytest.mark.slow
