@@ -1,6 +1,6 @@
 """Sampling speed: the `transformers` back end against its peers, on the same student, prompts and device, in one run.
 
-    python -m bench.sampling [--device cpu|cuda] [--student FOLDER] [--prompts 64] [--samples 4] [--no-vllm] [--shared]
+    python -m bench.sampling.back_ends [--device cpu|cuda] [--student FOLDER] [--prompts 64] [--no-vllm] [--shared]
 
 The peer is what one would write: all prompts padded to the longest in one batch, one `model.generate` with
 `num_return_sequences`. vLLM's `LLM`, where it is installed, gets the same prompts. Two loads: an exam (several samples

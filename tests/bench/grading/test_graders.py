@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.graders import compare, disagreements, main, row_of
+from bench.grading.graders import compare, disagreements, main, row_of
 
 ROWS = (
     ("So 18.", "The answer is", " 18.", "18"),  # both right

@@ -1,6 +1,6 @@
 """Both graders on a real teacher's recorded answers: paper B's rule and ours, and every answer they disagree on.
 
-    python -m bench.graders --data DIR [--out FILE]
+    python -m bench.grading.graders --data DIR [--out FILE]
 
 DIR holds `recorded_teacher/*.jsonl`, one file a task. Paper B's rule (template zs_cot) reads `answer_completion` alone,
 as published; ours reads the whole completion: rationale, trigger, answer. Prints one row a task; FILE (Markdown) gets
