@@ -226,6 +226,7 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
             await asyncio.sleep(_LOOK_S)
             self._look(self._progress.snapshot)
             self._metrics.coordinator(self._home.journal, time.monotonic() - wanted)
+            self._metrics.trackers(self._tracker.failed())
             pool = self._classroom.sampler if self._classroom is not None else None
             if pool is not None:
                 with contextlib.suppress(ray.exceptions.RayError):

@@ -128,6 +128,7 @@ PANELS = (
             Query(_now(table.LOSS, "run, round"), "{{run}} round {{round}}"),
             Query(_now(table.LM_LOSS, "run, round"), "language model, round {{round}}"),
             Query(_now(table.TRIPLET_LOSS, "run, round"), "triplet, round {{round}}"),
+            Query(_now(table.REFLECTION_LOSS, "run, round"), "reflection, round {{round}}"),
         ),
     ),
     Panel("Training: tokens a second", (Query(_now(table.TRAINING_SPEED)),)),
@@ -186,6 +187,7 @@ PANELS = (
         "currencyUSD",
     ),
     Panel("Journal", (Query(_now(table.JOURNAL_BYTES)),), "bytes"),
+    Panel("Trackers that failed", (Query(_now(table.TRACKER_FAILED, "run, tracker"), "{{run}} {{tracker}}"),)),
 )
 
 

@@ -106,6 +106,7 @@ class RunMetrics:
         self._meters.set(table.LOSS, point.total, round=round)
         self._meters.set(table.LM_LOSS, point.lm, round=round)
         self._meters.set(table.TRIPLET_LOSS, point.triplet, round=round)
+        self._meters.set(table.REFLECTION_LOSS, point.reflection, round=round)
         self._meters.set(table.LEARNING_RATE, point.learning_rate, round=round)
 
     def teachers(self, figures: TeacherFigures) -> None:
@@ -145,6 +146,11 @@ class RunMetrics:
             self._meters.set(table.SAMPLER_REVIVALS, look.revivals, sampler=name)
             self._meters.set(table.SAMPLER_SYNC, look.sync_s, sampler=name)
             self._meters.set(table.SAMPLER_PREFIX, look.prefix_hits, sampler=name)
+
+    def trackers(self, failed: Mapping[str, bool]) -> None:
+        """Takes whether each tracker of experiments has failed."""
+        for name, has_failed in failed.items():
+            self._meters.set(table.TRACKER_FAILED, float(has_failed), tracker=name)
 
     def coordinator(self, journal: Path, lag_s: float) -> None:
         """Takes the size of the journal's files, and how late the coordinator's loop was."""

@@ -38,6 +38,7 @@ _LONG = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 43200.0)
 _ROUND = ("run", "round")
 _ENDPOINT = ("run", "teacher", "endpoint")
 _SAMPLER = ("run", "sampler")
+_TRACKER = ("run", "tracker")
 
 
 def _counter(name: str, unit: str, meaning: str, tags: tuple[str, ...] = ("run",)) -> Metric:
@@ -60,6 +61,9 @@ PHASE_WORK = _gauge("phase_work", "", "What the phase has to do in all; 0 where 
 PHASE_SECONDS = _histogram("phase", "How long a phase took", ("run", "phase"), _LONG)
 WAITING_SECONDS = _gauge("waiting_seconds", "seconds", "How long the run has waited for machines; 0 when it does not")
 LOOP_LAG = _gauge("coordinator_lag_seconds", "seconds", "How late the coordinator's loop was at its last look")
+TRACKER_FAILED = _gauge(
+    "tracker_failed", "", "1 for a tracker (tensorboard, wandb, mlflow) that failed and is told no more", _TRACKER
+)
 
 # The student
 EXAM_QUESTIONS = _counter("exam_questions", "questions", "Questions that the student has answered in exams", _ROUND)
@@ -80,6 +84,9 @@ SAMPLER_SYNC = _gauge("sampler_sync_seconds", "seconds", "How long it took to ho
 LOSS = _gauge("training_loss", "", "The loss of the last step", _ROUND)
 LM_LOSS = _gauge("training_lm_loss", "", "Its language-model part", _ROUND)
 TRIPLET_LOSS = _gauge("training_triplet_loss", "", "Its triplet part, in steps that have mistakes", _ROUND)
+REFLECTION_LOSS = _gauge(
+    "training_reflection_loss", "", "Its part from pairs (dpo, step_dpo, self_distillation)", _ROUND
+)
 LEARNING_RATE = _gauge("training_learning_rate", "", "The learning rate of the last step", _ROUND)
 TRAINING_SPEED = _gauge("training_tokens_per_second", "tokens/s", "Tokens of prompts and anchors, without padding")
 TRAINING_STEPS = _counter("training_steps", "steps", "Steps of the optimizer that were reported", _ROUND)

@@ -37,6 +37,7 @@ class Tracker:
     def __init__(self, openers: Mapping[str, Callable[[], Sink]], secrets: Iterable[str] = ()) -> None:
         self._openers = dict(openers)
         self._secrets = [value for name in secrets if len(value := os.environ.get(name, "")) > 3]
+        self._failed: set[str] = set()
         self._steps: dict[str, int] = {}  # that are done, by label, before the training under way
         self._queue: queue.SimpleQueue[_Told | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._tell, name="tracker", daemon=True) if openers else None
@@ -72,6 +73,10 @@ class Tracker:
             told["teacher/dollars"] = dollars
         self._put(Axis.ROUND, record.round, told, label)
         self._count(record, label)
+
+    def failed(self) -> dict[str, bool]:
+        """Of each tracker, by name, whether it failed and is told no more."""
+        return {name: name in self._failed for name in self._openers}
 
     def close(self) -> None:
         """Tells what is left, as far as it arrives in `LAST_S`. A second call does nothing."""
@@ -109,6 +114,7 @@ class Tracker:
             action()
         except Exception as error:  # noqa: BLE001 (each library has its own; none may end the run)
             sinks.pop(name, None)
+            self._failed.add(name)
             said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             for secret in self._secrets:
                 said = said.replace(secret, "***")

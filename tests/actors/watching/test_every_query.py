@@ -41,6 +41,11 @@ learning:
   first_training: {epochs: 2, batch_size: 8}
   training: {epochs: 2, batch_size: 8}
 """
+# What one objective leaves out the other has. It trains an adapter.
+PAIRS = """
+  objective: {loss: dpo}
+cluster: {sampler: transformers}
+"""
 
 
 class Prometheus:
@@ -78,14 +83,18 @@ def ray_folder() -> Iterator[Path]:
 @pytest.mark.engine
 @pytest.mark.timeout(1200)
 def test_every_panel_shows_something_of_a_run(tmp_path: Path, ray_folder: Path) -> None:
-    """Some three minutes: a run with every part, for a query may be of any."""
+    """Some four minutes: two runs with every part, for a query may be of any."""
     if shutil.which("prometheus") is None:
         pytest.skip("no Prometheus on this machine: `apt install prometheus`")
-    recipe = tmp_path / "watched.yaml"
+    recipe, pairs = tmp_path / "watched.yaml", tmp_path / "pairs.yaml"
     recipe.write_text(RECIPE, encoding="utf-8")
+    adapters = RECIPE.replace("name: watched", "name: pairs").replace(
+        "batch_size: 8}", "batch_size: 8, lora: {rank: 8}}"
+    )
+    pairs.write_text(adapters.rstrip() + PAIRS, encoding="utf-8")
     prometheus = Prometheus(tmp_path, ray_folder / "prom_metrics_service_discovery.json")
     try:
-        arguments = [str(recipe), str(tmp_path / "runs"), str(ray_folder)]
+        arguments = [str(ray_folder), str(tmp_path / "runs"), str(recipe), str(pairs)]
         environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
         done = subprocess.run(
             [sys.executable, "-m", "tests.actors.watching.watched_run", *arguments],
@@ -106,6 +115,8 @@ def test_every_panel_shows_something_of_a_run(tmp_path: Path, ray_folder: Path) 
         assert max(float(value) for one in asked for _, value in one["values"]) >= 24
         questions = prometheus.series('sum(ray_tailor_exam_questions_total{run="watched",round="1"})')
         assert max(float(value) for one in questions for _, value in one["values"]) == 30
+        reflection = prometheus.series("max by (run) (ray_tailor_training_reflection_loss)")
+        assert [one["metric"] for one in reflection] == [{"run": "pairs"}]
     finally:
         prometheus.process.terminate()
         prometheus.process.wait(timeout=30)

@@ -122,6 +122,14 @@ def test_a_training_step(recorded: Recorded) -> None:
     metrics.trained(LossPoint(4, 0, 1.5, None, 1.75, 1e-4, 900.0, 12))
     assert recorded.values[table.LOSS.name, "2"] == 1.75 and recorded.values[table.LM_LOSS.name, "2"] == 1.5
     assert (table.TRIPLET_LOSS.name, "2") not in recorded.values
+    assert (table.REFLECTION_LOSS.name, "2") not in recorded.values
+    metrics.trained(LossPoint(5, 0, 1.5, None, 1.75, 1e-4, 900.0, 12, reflection=0.25))
+    assert recorded.values[table.REFLECTION_LOSS.name, "2"] == 0.25
+
+
+def test_a_tracker_that_failed(recorded: Recorded) -> None:
+    RunMetrics("mine", recorded).trackers({"tensorboard": False, "mlflow": True})
+    assert [recorded.values[table.TRACKER_FAILED.name, name] for name in ("tensorboard", "mlflow")] == [0.0, 1.0]
 
 
 def test_the_teachers_figures(recorded: Recorded) -> None:

@@ -1,4 +1,4 @@
-"""A small run under a Ray that exports its metrics, for its test: recipe, storage and folder of Ray are given."""
+"""Small runs under a Ray that exports its metrics, for their test: Ray's folder, the storage and recipes are given."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from reasoning.recipe.tailored import load_recipe
 LAST_SCRAPES_S = 5.0
 
 
-def main(recipe: str, storage: str, folder: str) -> None:
+def main(folder: str, storage: str, *recipes: str) -> None:
     ray.init(address="local", num_cpus=4, include_dashboard=True, log_to_driver=False, _temp_dir=folder)
-    run(load_recipe(Path(recipe)).replace(storage_path=storage), recipe, Console())
+    for recipe in recipes:
+        run(load_recipe(Path(recipe)).replace(storage_path=storage), recipe, Console())
     time.sleep(LAST_SCRAPES_S)
 
 

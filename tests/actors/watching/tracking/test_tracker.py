@@ -85,6 +85,7 @@ def test_a_tracker_that_fails_is_told_no_more_and_the_others_are(
     tracker.close()
     tracker.close()
     assert len(good.told) == 3 and good.closed and not bad.closed
+    assert tracker.failed() == {"mlflow": True, "wandb": True, "good": False}
     assert len(warned) == 2 and "tracking.mlflow" in warned[0] and "tracking.wandb" in warned[1]
     assert "local-0123456789" not in warned[1] and "***" in warned[1]
 
