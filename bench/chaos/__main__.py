@@ -11,11 +11,11 @@ One part of it is killed with SIGKILL at a random moment of its life, in a third
 that ends for it is started again with the same command. A lost node is replaced after some seconds, and a lost head by
 a new cluster, while the old one's workers go on until they notice.
 
-Printed for each run: what was killed and when, how often the command was given, how long all took and how much of that
-the deaths cost, and what is wrong. A run is right when it finished, every missed question has its feedback or a typed
-failure, no reply in the journal was asked for again, and every file could be read at every moment. Runs that are in the
-file of `--out` already are not repeated. What a wrong run left (its folder, its logs and its cluster's) is kept beside
-that file, in a folder of its name with `.kept`.
+Printed for each run: what was killed and when, how often the command was given, how long it was after each death until
+the first new work was done, and what is wrong. A run is right when it finished, every missed question has its feedback
+or a typed failure, no reply in the journal was asked for again, and every file could be read at every moment. Runs that
+are in the file of `--out` already are not repeated. What a wrong run left (its folder, its logs and its cluster's) is
+kept beside that file, in a folder of its name with `.kept`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pathlib import Path
 
 from bench.chaos.moments import PARTS, moment, victims
 from bench.chaos.one_run import begin, one_run, sampler_of
-from bench.chaos.outcomes import Outcome, keep, latest, line, read_all, table, undisturbed_s
+from bench.chaos.outcomes import Outcome, keep, latest, line, read_all, table
 
 TRIES = 3  # of a run that was over before a part was there to be killed
 
@@ -49,7 +49,7 @@ def main() -> None:
         for number in list(_left(options))[: options.most]:
             outcome = _run(number, options)
             keep(outcome, options.out)
-            print(line(outcome, undisturbed_s(read_all(options.out))), flush=True)
+            print(line(outcome), flush=True)
     found = read_all(options.out)
     print(table(found, PARTS), end="")
     sys.exit(any(one.wrong for one in latest(found)))

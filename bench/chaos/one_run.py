@@ -5,6 +5,7 @@ Owns: the recipe of these runs, the killing, and the order of it all.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import re
 import shutil
@@ -24,6 +25,7 @@ from bench.chaos.machines import ROOT, Cluster
 from bench.chaos.moments import ALL, Lives
 from bench.chaos.outcomes import Death, Outcome
 from bench.chaos.readable import Watcher, asked_again, faults
+from bench.chaos.standstill import Attempts, Span, Work, next_work, standstill, waits, work_of
 from bench.chaos.witness import Witness
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
 from serve.provider.args import ProviderArgs
@@ -105,6 +107,8 @@ class _Run:
     cluster: Cluster = field(init=False)
     spent_s: float = 0.0
     deaths: list[Death] = field(default_factory=list)
+    died: list[float] = field(default_factory=list)  # when, in Unix time
+    away: list[Span] = field(default_factory=list)  # when the harness started a cluster, alike
     ends: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -128,20 +132,23 @@ class _Run:
         text = RECIPE.format(rounds=self.rounds, base_url=self.base_url, sampler=sampler)
         recipe.write_text(text, encoding="utf-8")
         self.cluster.start()
-        watcher, lives = Watcher(self.directory), Lives(self.cluster)
-        watcher.start()
-        lives.start()
-        commands = 0
+        watcher, lives, attempts = Watcher(self.directory), Lives(self.cluster), Attempts(self.directory)
+        for thread in (watcher, lives, attempts):
+            thread.start()
+        commands, began = 0, time.time()
         while not self._finished(recipe):
             commands += 1
             if commands == MOST_COMMANDS:
                 self.wrong.append(f"not finished after {commands} commands")
                 break
+            left = time.time()
             if self.cluster.is_whole:
                 self.cluster.wait()
             else:
                 self.cluster.lose_head()
                 self.cluster.start()
+            self.away.append((left, time.time()))
+        end = time.time()
         watcher.stop()
         seen = lives.stop()
         self.cluster.lose_all()
@@ -149,10 +156,19 @@ class _Run:
         self.wrong += faults(self.directory, self.rounds) if not self.wrong else []
         repeated = asked_again(self.directory.journal) + self.witness.asked_again(self.directory.journal)
         self.wrong += [f"{repeated} replies asked for again"] if repeated else []
+        work = work_of(self.directory, attempts.stop())
         return Outcome(
-            self.number, sampler, tuple(self.deaths), commands + 1, round(self.spent_s, 1), repeated, watcher.looks,
-            tuple(self.ends), tuple(self.wrong), {} if self.deaths else seen,
+            self.number, sampler, self._deaths(work, end), commands + 1, round(self.spent_s, 1), repeated,
+            watcher.looks, tuple(self.ends), tuple(self.wrong), {} if self.deaths else seen,
+            round((next_work(work, began) or end) - began, 1), {} if self.deaths else waits(work, began, end),
         )  # fmt: skip
+
+    def _deaths(self, work: Sequence[Work], end: float) -> tuple[Death, ...]:
+        """Each with how long the run stood still after it."""
+        return tuple(
+            dataclasses.replace(death, stood_s=round(standstill(work, at, end, self.away), 1))
+            for death, at in zip(self.deaths, self.died, strict=True)
+        )
 
     def _finished(self, recipe: Path) -> bool:
         """Gives the command once, kills what is due meanwhile, and says whether the run came to its end."""
@@ -185,7 +201,7 @@ class _Run:
     def _kill(self, driver: subprocess.Popen[bytes]) -> None:
         """Kills the part that is due. One that is not there is looked for again a little later."""
         _, part = self.due.pop(0)
-        phase, at_s = _phase(self.directory), self.spent_s
+        phase, at_s, died = _phase(self.directory), self.spent_s, time.time()
         if part == "driver":
             driver.kill()
         elif part == "worker node":
@@ -202,6 +218,7 @@ class _Run:
             self.due.insert(0, (self.spent_s + self.chance.uniform(0, NOT_THERE_S), part))
             return
         self.deaths.append(Death(part, round(at_s, 1), phase))
+        self.died.append(died)
 
     def _kill_process(self, part: str) -> bool:
         found = self.cluster.parts(part)
