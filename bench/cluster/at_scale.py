@@ -1,14 +1,16 @@
 """What of a run's processes is full first, at many samplers and many teacher requests a second.
 
-    python -m bench.cluster.at_scale [--samplers 256] [--rates 250,500,1000,2000] [--seconds 15] [--workers 4]
+    python -m bench.cluster.at_scale [--samplers 256] [--rates 250,500,1000,2000] [--at 2000] [--seconds 15]
 
 Real: the pool of samplers and the pool of teacher workers in one process, as in a coordinator; journal, limiter and
 teacher workers in theirs, with all they do. Simulated: the students (a few processes stand for all the samplers, and
 answer after a while) and the network (a worker gets its reply after a while without a socket). Questions come at a
 fixed rate; a sampler answers each in four texts, which are graded, and the teacher is asked about one of them.
 
-Printed for each rate: how many a second were reached, and the CPU share of each process; then what each would take at
-the last rate by its CPU time for a request, and which is full first. What is not simulated here: the engines and the
+Printed for each rate: how many a second were reached, the share of a core that the fullest process of each kind took,
+and that of the machine's cores that all took together. A rate that this machine cannot hold is the last: everything is
+on it, the stand-ins for the samplers, too. Then what each would take of a core at `--at` a second, by its CPU time for
+a request at the highest rate that was held, and which is full first. What is not simulated here: the engines and the
 teacher's own speed, which are bought by the piece.
 """
 
@@ -17,6 +19,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -46,22 +49,29 @@ from reasoning.teacher.calls import EndpointSettings, Outcome, TeacherReply, Tea
 MANY: dict[str, Any] = {"num_cpus": 0, "max_concurrency": 10_000}
 STUDENT_S, TEACHER_S = 0.5, 0.5
 SAMPLES = 4
+AT_ONCE = 256  # completions that a sampler makes together
 TICK_S = 0.02
 MOST_OPEN = 20_000
 TEXT = "The coin is heads up. " * 12 + "So the answer is no."
+STAND_IN = "stand-in for samplers"
 PROCESSES = {
     "coordinator": "ray::Asking",
     "limiter": "ray::RateLimiter",
     "journal": "ray::Journal",
     "teacher worker": "ray::NoNetwork",
+    STAND_IN: "ray::Students",
 }
+HELD = 0.95  # of what was asked, reached: less is more than this machine can do
 
 
 class Students:
     """Stands for many samplers."""
 
-    async def start(self) -> None:
-        pass
+    async def start(self) -> int:
+        return AT_ONCE
+
+    async def prefix_hits(self) -> float | None:
+        return None
 
     async def shutdown(self) -> None:
         pass
@@ -158,14 +168,17 @@ def cpu_seconds() -> Mapping[str, list[float]]:
 def measure(asking: Any, rate: float, seconds: float) -> tuple[float, dict[str, float]]:
     """How many a second were reached, and of each kind of process the fullest's share of a core."""
     before, began = cpu_seconds(), time.monotonic()
+    psutil.cpu_percent()  # from here on
     reached, failed = ray.get(asking.ask.remote(rate, seconds))
+    machine = psutil.cpu_percent()
     took = time.monotonic() - began
     shares = {
         name: max(b - a for a, b in zip(before[name], after, strict=True)) / took
         for name, after in cpu_seconds().items()
     }
     shown = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
-    print(f"asked {rate:5.0f} a second, reached {reached:5.0f}, {failed} failed: {shown}", flush=True)
+    whole = f"the machine's {psutil.cpu_count()} cores {machine:.0f} %"
+    print(f"asked {rate:5.0f} a second, reached {reached:5.0f}, {failed} failed: {shown}; {whole}", flush=True)
     return reached, shares
 
 
@@ -173,6 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Find out which of a run's processes is full first.")
     parser.add_argument("--samplers", type=int, default=256)
     parser.add_argument("--rates", default="250,500,1000,2000")
+    parser.add_argument("--at", type=float, default=2000.0, help="the rate that is reckoned up to")
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--workers", type=int, default=4)
     options = parser.parse_args()
@@ -190,14 +204,22 @@ def main() -> None:
         actor: Any = ray.remote(Asking)
         asking = actor.options(**MANY).remote(options.samplers, students, workers, limiter, journal)
         ray.get(asking.begin.remote())
-        found = [measure(asking, rate, options.seconds) for rate in rates]
+        held: tuple[float, dict[str, float]] | None = None
+        for rate in rates:
+            found = measure(asking, rate, options.seconds)
+            if found[0] < HELD * rate:
+                print(f"{rate:.0f} a second are more than this machine can do", flush=True)
+                break
+            held = found
         asyncio.run(_close(journal))
-    reached, shares = max(found, key=lambda one: one[0])
-    needed = {name: share / reached * rates[-1] for name, share in shares.items()}
+    if held is None:
+        sys.exit("no rate was held: ask for lower --rates")
+    reached, shares = held
+    needed = {name: share / reached * options.at for name, share in shares.items() if name != STAND_IN}
     order = sorted(needed.items(), key=lambda one: -one[1])
     told = ", ".join(f"{name} {100 * share:.0f} %" for name, share in order)
-    print(f"at {rates[-1]:.0f} a second by the CPU time of the {reached:.0f} that were reached: {told}")
-    print(f"full first: the {order[0][0]}, at {rates[-1] / order[0][1]:.0f} a second")
+    print(f"at {options.at:.0f} a second by the CPU time of the {reached:.0f} that were reached: {told}")
+    print(f"full first: the {order[0][0]}, at {options.at / order[0][1]:.0f} a second")
 
 
 async def _close(journal: JournalHandle) -> None:

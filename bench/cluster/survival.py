@@ -46,7 +46,9 @@ cluster: {sampler_cpus: 0.5, trainer_cpus: 1.5}
 
 def with_survival() -> None:
     """Has a process of the run take its folder for one on a network's disk."""
+    import actors.sampler.pool
     import actors.storage.keeping as keeping
+    import actors.training.job  # noqa: F401 - what the other hook loads costs both alike
 
     keeping.on_network_disk = lambda path: True
 
@@ -55,6 +57,7 @@ def without_survival() -> None:
     """Has a process of the run take no snapshot and look at nothing."""
     import actors.sampler.member as member
     import actors.sampler.pool as pool
+    import actors.storage.keeping  # noqa: F401 - as the other hook
     import actors.training.job as job
 
     pool.LEAVING_LOOK_S = member.LOOK_S = NEVER_S
