@@ -5,8 +5,8 @@ Owns: these uses. A test fails and names the part when an upgrade moves it.
 - `AUTHENTICATION_LOGGER`: a local cluster logs "token authentication is enabled" at each start, before any public
   setting of Ray's logging applies.
 - `JOB_CLIENT_LOGGERS`: the job server's client tells of its packages and sockets, each logger at a level of its own.
-- `job_client`: the client of the job server waits for ever for a server that has gone silent, and lets the
-  environment's address go before the one that it is given.
+- `job_client`: the client of the job server waits for ever for a server that has gone silent, lets the environment's
+  address go before the one that it is given, and asks a proxy for what is on this machine.
 - `machine_resources`: what `ray.init` will count on this machine, known before a cluster is started. Ray has no public
   way to ask; counting by hand would miss containers' quotas and CUDA_VISIBLE_DEVICES.
 - `cluster_file`: what `ray up` accepts of a cluster file. Ray checks it only on the way to a cloud.
@@ -14,6 +14,7 @@ Owns: these uses. A test fails and names the part when an upgrade moves it.
   made of it.
 - `cluster_store`: what a submitted run's keys wait in. Ray's own packages lie there, too; its public ways to it need a
   connected driver, which the process that starts the driver is not.
+- `leave_environments_alone`: whether a driver's environment goes along to the nodes is decided when Ray is imported.
 - `torch_trainer_without`: Ray Train has a public way to add callbacks, none to remove default ones.
 - `autoscaling_config`, `reported_types`, `launches`: what an autoscaler could start and is starting. Ray's public state
   has the nodes that are there.
@@ -43,6 +44,7 @@ JOB_CLIENT_LOGGERS = (
     "ray.dashboard.modules.dashboard_sdk",
     "ray.dashboard.modules.job.sdk",
 )
+UV_VARIABLE = "RAY_ENABLE_UV_RUN_RUNTIME_ENV"
 _JOB_SERVER_VARIABLE = "RAY_API_SERVER_ADDRESS"
 _JOB_SERVER_S = (10.0, 60.0)  # to connect, and between two bytes
 DATASETS_CALLBACK = "DatasetsCallback"  # starts a process that manages Ray Data sets
@@ -72,13 +74,15 @@ def cluster_store(address: str) -> ClusterStore:
     return store
 
 
-def job_client(address: str, headers: Mapping[str, str]) -> Any:
-    """Ray's `JobSubmissionClient` for the job server at `address`. Each of its requests ends in time."""
+def job_client(address: str, headers: Mapping[str, str], *, direct: bool = False) -> Any:
+    """Ray's `JobSubmissionClient` for the job server at `address`. Each of its requests ends in time, and goes by none
+    of the environment's proxies if `direct`."""
     from ray.job_submission import JobSubmissionClient
 
     class TimedClient(JobSubmissionClient):
         def _do_request(self, *args: Any, **options: Any) -> Any:
-            return super()._do_request(*args, **{"timeout": _JOB_SERVER_S, **options})
+            proxies = {"proxies": {"http": "", "https": ""}} if direct else {}
+            return super()._do_request(*args, **{"timeout": _JOB_SERVER_S, **proxies, **options})
 
     for logger in JOB_CLIENT_LOGGERS:
         logging.getLogger(logger).setLevel(logging.WARNING)
@@ -126,6 +130,16 @@ def cluster_file(path: Path) -> dict[str, Any]:
     prepared: dict[str, Any] = prepare_config(yaml.safe_load(path.read_text(encoding="utf-8")))
     validate_config(prepared)
     return prepared
+
+
+def leave_environments_alone() -> None:
+    """Has `ray.init` keep the environment of the nodes where the program was started by `uv run`: Ray would send them
+    its folder (with the runs and keys in it, and refused when it is large) and have each process make an environment
+    of it. What the user has set stays."""
+    from ray._private import ray_constants
+
+    if UV_VARIABLE not in os.environ:
+        ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV = False
 
 
 def asks_for_a_token() -> bool:

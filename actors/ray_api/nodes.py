@@ -23,9 +23,10 @@ def live_nodes() -> list[dict[str, Any]]:
 
 
 def lost_nodes() -> list[dict[str, Any]]:
-    """Ray's entries for the nodes that were there and are no more."""
+    """Ray's entries for the nodes that were there and are no more, or are about to leave."""
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    return [node for node in nodes if not node["Alive"]]
+    leaving = draining_nodes()
+    return [node for node in nodes if not node["Alive"] or node["NodeID"] in leaving]
 
 
 def head_node() -> dict[str, Any]:

@@ -24,7 +24,12 @@ import ray
 
 from actors.endpoint.network import CERTIFICATE_VARIABLES, PROXY_VARIABLES
 from actors.ray_api import job_keys
-from actors.ray_api.internals import AUTHENTICATION_LOGGER, cluster_store, machine_resources
+from actors.ray_api.internals import (
+    AUTHENTICATION_LOGGER,
+    cluster_store,
+    leave_environments_alone,
+    machine_resources,
+)
 from actors.ray_api.machines.autoscaler import cluster_capacity
 from actors.ray_api.machines.capacity import Capacity
 from actors.ray_api.nodes import LOCAL
@@ -45,6 +50,7 @@ def connect(address: str | None, keys: Iterable[str] = ()) -> None:
     if ray.is_initialized():
         return
     logging.getLogger(AUTHENTICATION_LOGGER).setLevel(logging.ERROR)  # "token authentication is enabled"
+    leave_environments_alone()
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"ray\..*")
     wanted, in_a_job = wanted_address(address), IN_A_JOB in os.environ
     if wanted is not None and not in_a_job:

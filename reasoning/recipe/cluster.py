@@ -91,6 +91,8 @@ class StorageSection(Section):
     @field_validator("path")
     @classmethod
     def _can_be_storage(cls, path: str) -> str:
+        if not path.strip():
+            raise ValueError("it is empty; leave it out, or name a folder or an address (was a variable not set?)")
         if is_address(path):
             check_address(path)
         return path

@@ -30,7 +30,8 @@ class MachinesMissing(RuntimeError):
 def wait_for_places(need: Need, patience_s: float, show: Callable[[str], None]) -> None:
     """Waits until the cluster has room for all of `need` at once, and tells `show` what is missing meanwhile ("" at the
     end). Raises `MachinesMissing` after `patience_s`, and at once where the cluster could never have it: where it has
-    lost none of its machines, since one of somebody's own, which no autoscaler starts, may come back."""
+    lost none of its machines and none is about to leave, since one of somebody's own, which no autoscaler starts, may
+    come back."""
     _refuse_impossible(need)
     selectors = [dict(need.labels)] * need.count if need.labels else None
     group = placement_group([dict(need.resources)] * need.count, strategy="PACK", bundle_label_selector=selectors)

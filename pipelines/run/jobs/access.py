@@ -40,22 +40,29 @@ class Access:
     ray_version: str
 
     @property
+    def here(self) -> bool:
+        """Whether it is on this machine, as the end of a tunnel is."""
+        return _is_loopback(urlsplit(self.address).hostname or "")
+
+    @property
     def closed(self) -> bool:
         """Whether what is sent there can be read by nobody on the way: it is encrypted, or stays on this machine."""
-        parts = urlsplit(self.address)
-        return parts.scheme == "https" or _is_loopback(parts.hostname or "")
+        return self.here or urlsplit(self.address).scheme == "https"
 
 
 def job_address(given: str | None) -> str:
     """The address of the job server: as given, else as RAY_API_SERVER_ADDRESS or RAY_ADDRESS has it, else on this
     machine. Raises `ClusterError` for an address of another kind."""
-    named, source = given, "--address"
+    named, source = (given or "").strip(), "--address"
     for variable in ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"):
         if not named:
-            named, source = os.environ.get(variable, "").strip() or None, variable
+            named, source = os.environ.get(variable, "").strip(), variable
     if not named or named in ("auto", "local"):
         return DEFAULT_ADDRESS
-    scheme, separator, place = named.rpartition("://")
+    scheme, separator, place = named.partition("#")[0].rpartition("://")  # a browser's address names a page there
+    scheme = scheme.lower()
+    if _is_ipv6(place):
+        place = f"[{place}]"
     cure = f"give the job server's, mostly --address http://HOST:{_PORT}"
     if scheme and scheme not in ("http", "https"):
         raise ClusterError(f"{source} {named}: runs are submitted to a cluster's job server; {cure}")
@@ -84,6 +91,17 @@ def access(given: str | None) -> Access:
     if status in (401, 403):
         what = "does not take this machine's token" if headers else "asks for a token, and there is none here"
         raise ClusterError(f"the cluster at {address} {what}. {CURE}")
+    if status >= 500:
+        raise ClusterError(
+            f"what answers at {address} fails (status {status} for /api/version): the cluster is starting, or the "
+            "tunnel or proxy before it does not reach it. Try again in a moment, and look at the head if that does "
+            "not help"
+        )
+    if 300 <= status < 400:
+        raise ClusterError(
+            f"what answers at {address} leads elsewhere (status {status}), as a page to log in or http in the place "
+            f"of https does. Give the address that Ray itself answers at. {_TUNNEL}"
+        )
     version = body.get("ray_version") if status == 200 and isinstance(body, dict) else None
     if not isinstance(version, str):
         raise ClusterError(
@@ -123,14 +141,20 @@ def request(
     url: str, headers: Mapping[str, str], method: str = "GET", data: bytes | None = None, timeout_s: float = 30.0
 ) -> tuple[int, bytes]:
     """One request: status and body. No redirect is followed, which would take the token elsewhere. Raises `OSError`
-    (`URLError` where no connection comes about) or `HTTPException`."""
+    (`URLError` where no connection comes about) or `HTTPException`. What is on this machine is reached directly: the
+    environment's proxy would be told the token, and does not reach it."""
     asked = urllib.request.Request(url, data=data, headers=dict(headers), method=method)
     try:
-        with urllib.request.build_opener(_NoRedirect()).open(asked, timeout=timeout_s) as reply:
+        with urllib.request.build_opener(*_ways(url)).open(asked, timeout=timeout_s) as reply:
             return reply.status, reply.read()
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read()
+
+
+def _ways(url: str) -> list[urllib.request.BaseHandler]:
+    direct = [urllib.request.ProxyHandler({})] if _is_loopback(urlsplit(url).hostname or "") else []
+    return [_NoRedirect(), *direct]
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -140,6 +164,13 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
+
+
+def _is_ipv6(place: str) -> bool:
+    try:
+        return ipaddress.ip_address(place).version == 6
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

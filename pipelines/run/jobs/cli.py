@@ -96,7 +96,11 @@ def status(
     server = _server(address)
     if run is None:
         runs = server.runs()
-        return Answer([showing.as_json(one) for one in runs], lambda console: console.print(showing.table(runs)))
+        shown = showing.table(runs) if runs else f"No run was submitted to {server.access.address}."
+        return Answer(
+            [showing.as_json(one) for one in runs],
+            lambda console: console.print(shown, soft_wrap=not runs, highlight=False),
+        )
     found = server.find(run)
     said = [line.strip() for line in _lines(server, found) if line.strip()]
 

@@ -25,7 +25,7 @@ def cluster_token() -> str | None:
     """The token of this machine, None where there is none. Raises `ClusterError` for one that is asked for by
     `RAY_AUTH_MODE` or `RAY_AUTH_TOKEN_PATH` and cannot be read."""
     if token := os.environ.get("RAY_AUTH_TOKEN", "").strip():
-        return token
+        return _that_can_be_sent(token, "RAY_AUTH_TOKEN")
     named = os.environ.get("RAY_AUTH_TOKEN_PATH", "").strip()
     path = Path(named or DEFAULT_FILE).expanduser()
     try:
@@ -39,7 +39,17 @@ def cluster_token() -> str | None:
         token = ""
     if not token and asks_for_token():
         raise ClusterError(f"RAY_AUTH_MODE=token, and there is no token in {path} or RAY_AUTH_TOKEN. {CURE}")
-    return token or None
+    return _that_can_be_sent(token, str(path)) if token else None
+
+
+def _that_can_be_sent(token: str, source: str) -> str:
+    """The token, which goes into the head of each request. Raises `ClusterError` for what no head may hold."""
+    if not token.isascii() or any(not "!" <= character <= "~" for character in token):
+        raise ClusterError(
+            f"the cluster's token in {source} has characters that no token has (a line break, a space, a typographic "
+            "quote?). Copy it again: `ray get-auth-token` shows it on the head"
+        )
+    return token
 
 
 def asks_for_token() -> bool:

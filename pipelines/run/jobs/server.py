@@ -10,6 +10,7 @@ Invariants
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -30,6 +31,9 @@ ENDED = frozenset({"STOPPED", "SUCCEEDED", "FAILED"})
 _START_S = 30.0  # a node that has just come up takes no job for a moment
 _STOP_S = 60  # a stopped run's processes end within this time, or are killed
 _SEEN_STARTING = "No available agent"
+_STATUS = re.compile(r"status code (\d{3}):")
+_TAG = re.compile(r"<[^>]*>")
+_LONGEST = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class JobServer:
     def __init__(self, access: Access) -> None:
         self.access = access
         with _told(access.address):
-            self._client = job_client(access.address, access.headers)
+            self._client = job_client(access.address, access.headers, direct=access.here)
 
     def runs(self) -> list[SubmittedRun]:
         """Every submission of a run that the cluster remembers, the newest first. Raises `ClusterError`."""
@@ -222,4 +226,19 @@ def _told(address: str) -> Iterator[None]:
     except OSError as error:  # those of requests are of this kind
         raise ClusterError(f"the job server at {address} did not answer ({type(error).__name__})") from error
     except RuntimeError as error:
-        raise ClusterError(f"the job server at {address} refused: {str(error).strip().splitlines()[-1]}") from error
+        raise ClusterError(f"the job server at {address} refused: {reason_in(str(error))}") from error
+
+
+def reason_in(text: str) -> str:
+    """What a refusal says, in a line: the last of a traceback, or its status and the first words of a page that
+    something before the job server answered with."""
+    found = _STATUS.search(text)
+    status, rest = (found.group(1), text[found.end() :]) if found else ("", text)
+    page = "<html" in rest.lower()
+    lines = [line.strip() for line in _TAG.sub("\n" if page else r"\g<0>", rest).splitlines()]
+    lines = [line for line in lines if any(character.isalnum() for character in line)]
+    words = (lines[0] if page else lines[-1])[:_LONGEST] if lines else "no reason is given"
+    if not status or "Traceback" in rest:
+        return words
+    hint = ". What is uploaded is larger than it takes, or than a proxy before it does" if status == "413" else ""
+    return f"status {status}, {words}{hint}"

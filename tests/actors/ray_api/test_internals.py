@@ -12,8 +12,10 @@ from actors.ray_api.internals import (
     CLEANER_CALLBACK,
     DATASETS_CALLBACK,
     JOB_CLIENT_LOGGERS,
+    UV_VARIABLE,
     cluster_store,
     job_client,
+    leave_environments_alone,
     machine_resources,
     torch_trainer_without,
 )
@@ -70,6 +72,24 @@ def test_ray_still_logs_authentication_under_that_name() -> None:
 def test_the_job_servers_client_still_logs_under_that_name(name: str) -> None:
     module = importlib.import_module(name)
     assert any(getattr(module, known).name == name for known in ("logger", "default_logger") if hasattr(module, known))
+
+
+@pytest.mark.parametrize("wanted", [None, "1"])
+def test_a_program_that_uv_has_started_sends_its_folder_to_no_node(
+    wanted: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless its user says so."""
+    from ray._private import ray_constants, worker
+
+    command = ["uv", "run", "tailor", "run", "recipe.yaml"]
+    monkeypatch.setattr("ray._private.runtime_env.uv_runtime_env_hook._get_uv_run_cmdline", lambda: command)
+    monkeypatch.setattr(ray_constants, UV_VARIABLE, True)
+    monkeypatch.delenv(UV_VARIABLE)
+    assert "working_dir" in worker._maybe_modify_runtime_env({}, False)
+    if wanted is not None:
+        monkeypatch.setenv(UV_VARIABLE, wanted)
+    leave_environments_alone()
+    assert ("working_dir" in worker._maybe_modify_runtime_env({}, False)) is (wanted is not None)
 
 
 @pytest.mark.parametrize("before", [None, "http://of-the-environment:1"])

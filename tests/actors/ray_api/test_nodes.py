@@ -3,7 +3,8 @@
 import pytest
 import ray
 
-from actors.ray_api.nodes import LOCAL, live_nodes, on_one_node
+from actors.ray_api import nodes as module
+from actors.ray_api.nodes import LOCAL, live_nodes, lost_nodes, on_one_node
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,11 @@ def test_a_dead_node_does_not_count(
     monkeypatch.setattr(ray, "nodes", lambda: nodes)
     assert live_nodes() == [node for node in nodes if node["Alive"]]
     assert on_one_node() is alone
+
+
+def test_a_node_that_is_about_to_leave_counts_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the notice on: it is still alive when the training that it interrupts looks for another one."""
+    nodes = [{"NodeID": name, "Alive": name != "gone"} for name in ("stays", "leaves", "gone")]
+    monkeypatch.setattr(ray, "nodes", lambda: nodes)
+    monkeypatch.setattr(module, "draining_nodes", lambda: {"leaves": 0})
+    assert [node["NodeID"] for node in lost_nodes()] == ["leaves", "gone"]

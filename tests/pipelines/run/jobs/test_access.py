@@ -16,6 +16,7 @@ import pytest
 from pipelines.run.jobs import access as module
 from pipelines.run.jobs.access import Access, access, job_address
 from pipelines.run.jobs.cluster_token import ClusterError
+from pipelines.run.jobs.server import JobServer
 
 TOKEN = "t" * 64
 
@@ -39,6 +40,13 @@ def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("10.0.0.5:6379", "http://10.0.0.5:8265"),
         ("head", "http://head:8265"),
         ("[fd00::5]:6379", "http://[fd00::5]:8265"),
+        ("fd00::5", "http://[fd00::5]:8265"),
+        ("::1", "http://[::1]:8265"),
+        ("http://head:8265/#/jobs", "http://head:8265"),  # from a browser
+        ("http://head:8265/#/actors?tab=1", "http://head:8265"),
+        (" http://head:8265\n", "http://head:8265"),
+        ("HTTPS://Head.example:8265", "https://Head.example:8265"),
+        ("  ", "http://127.0.0.1:8265"),
     ],
 )
 def test_an_address_is_taken_as_it_is_meant(given: str | None, address: str) -> None:
@@ -132,11 +140,30 @@ def test_a_missing_or_wrong_token_is_told_and_not_shown(
 
 @pytest.mark.parametrize(
     ("status", "body"),
-    [(200, "<html>a router</html>"), (200, "[]"), (200, "{}"), (404, ""), (302, ""), (500, "oh"), (503, "")],
+    [(200, "<html>a router</html>"), (200, "[]"), (200, "{}"), (404, "")],
 )
 def test_what_is_no_job_server_is_told(status: int, body: str) -> None:
     with server(status=status, body=body) as address, pytest.raises(ClusterError, match="is no job server of Ray"):
         access(address)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(500, "fails .status 500"), (503, "is starting, or the tunnel or proxy"), (302, "elsewhere .status 302.*log in")],
+)
+def test_what_stands_before_a_job_server_is_told(status: int, said: str) -> None:
+    with server(status=status) as address, pytest.raises(ClusterError, match=said):
+        access(address)
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
+def test_what_is_on_this_machine_is_asked_for_by_no_proxy(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with server(status=407) as proxy, server() as address:
+        monkeypatch.setenv(variable, proxy)
+        there = access(address)
+        assert there.here and there.closed and JobServer(there).access is there  # whose client asks again
 
 
 def test_nobody_and_somebody_silent_are_told_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,17 @@ def test_it_is_in_the_environment_in_a_named_file_or_at_home(
     assert cluster_token() == "c" * 64
 
 
+@pytest.mark.parametrize("token", ["abc\ndef", "abc def", "\u201cabc\u201d", "abc\x00", "abc\x7f"])
+def test_one_that_was_copied_wrongly_is_told_and_not_shown(
+    token: str, nothing_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (nothing_set / "token").write_text(token, encoding="utf-8")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(nothing_set / "token"))
+    with pytest.raises(ClusterError, match=r"token in .*/token has characters that no token has.*Copy it") as refused:
+        cluster_token()
+    assert "abc" not in str(refused.value)
+
+
 def test_one_that_is_asked_for_and_missing_is_told(nothing_set: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_MODE", "Token")
     with pytest.raises(ClusterError, match=r"there is no token in .*auth_token or RAY_AUTH_TOKEN\. Set"):

@@ -129,7 +129,20 @@ def test_keys_of_a_submission_that_was_refused_are_forgotten(monkeypatch: pytest
     ("error", "said"),
     [
         (ConnectionError("Failed to connect"), f"the job server at {ADDRESS} did not answer"),
-        (RuntimeError("Request failed with status code 500: oh."), "refused: Request failed with status code 500"),
+        (RuntimeError("Request failed with status code 500: oh."), "refused: status 500, oh"),
+        (
+            RuntimeError("Request failed with status code 500: Traceback:\n  x\nValueError: no\n."),
+            "refused: ValueError: no",
+        ),
+        (RuntimeError("Request failed with status code 501: \n."), "refused: status 501, no reason is given"),
+        (RuntimeError(""), "refused: no reason is given"),
+        (
+            RuntimeError(
+                "Request failed with status code 413: <html>\n<title>413 Request Entity Too Large</title>\n"
+                "<body><center>nginx</center></body></html>\n."
+            ),
+            "refused: status 413, 413 Request Entity Too Large. What is uploaded is larger",
+        ),
     ],
 )
 def test_what_the_client_raises_is_one_sentence(error: Exception, said: str) -> None:
