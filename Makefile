@@ -26,7 +26,7 @@ demo-smollm2: install
 
 # Quick tests wait for servers and locks here and there, so that there is work for one more process than cores. Tests that
 # start Ray or an engine fill the machine one by one.
-IN_PARALLEL := -n 3 --dist worksteal
+IN_PARALLEL := --workers 3
 
 # Lint, types and, beside them, every test that needs no Ray, engine or training; a minute on two quiet cores. Fewer
 # examples of each property.

@@ -23,6 +23,8 @@ from hypothesis import HealthCheck, settings
 
 from reasoning.recipe.student import EMBEDDED_STUDENT
 
+pytest_plugins = ["tests.running.workers", "pytester"]
+
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Tiny models: a second thread only waits for the first, and spins while other processes need the core.

@@ -22,7 +22,7 @@ from tests.test_arrows import import_statements
 PACKAGES = ("tailor", "reasoning", "actors", "pipelines", "serve", "recipes")  # what a wheel holds
 OTHERS = ("bench", "tests")
 
-PROGRAMS = {"pytest-timeout", "pytest-xdist", "ruff", "mypy", "types-pyyaml", "setuptools"}  # used, but by no import
+PROGRAMS = {"pytest-timeout", "ruff", "mypy", "types-pyyaml", "setuptools"}  # used, but by no import
 BY_OTHERS = {"accelerate"}  # transformers imports it, and refuses GGUF without it
 # Peers that are measured in an environment of their own.
 NOT_OURS = {"bench/teacher/curator_peer.py"}

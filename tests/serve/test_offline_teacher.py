@@ -19,7 +19,7 @@ from reasoning.prompts.headings import read_reply
 from reasoning.records import Split
 from reasoning.tasks.families import FAMILIES, problems
 from serve.offline_teacher import TeacherArgs, build_app, create_app
-from tests.teacher_requests import plain_content
+from tests.inputs.teacher_requests import plain_content
 
 PROBLEM = problems(FAMILIES["coin_flip"], 1, Split.TEST, 1)[0]
 MESSAGES = [{"role": "user", "content": plain_content(PROBLEM.question)}]

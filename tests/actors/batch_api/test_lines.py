@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from actors.batch_api.lines import ResultLine, lines_of, read_line
 from actors.endpoint.replies import read_completion
 from tests.actors.in_process import request
-from tests.json_values import json_values
+from tests.inputs.json_values import json_values
 
 COMPLETION = {
     "model": "m-1",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from actors.endpoint.error_responses import code_of, read_error_response
 from actors.endpoint.wire import Response
-from tests.json_values import json_values
+from tests.inputs.json_values import json_values
 
 
 def read(body: object, status: int = 400) -> object:

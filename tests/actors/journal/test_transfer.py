@@ -22,7 +22,7 @@ from actors.journal.transfer import Exported, ImportCounts, export_journal, impo
 from reasoning.files.data_error import DataError
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 from tests.conftest import tries
-from tests.json_values import json_values
+from tests.inputs.json_values import json_values
 
 ODD = 'Zeile\n\x00 "quoted" \u2028 \U0001f600 — 数 \ud800'
 

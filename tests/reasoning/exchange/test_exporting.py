@@ -34,8 +34,8 @@ from reasoning.prompts.headings import one_block
 from reasoning.records import AnswerKind, Attempt, Mistake, Problem, Rationale, RationaleSource, Split, Verdict
 from reasoning.tasks.rows import Stated
 from tests.conftest import tries
+from tests.inputs.teacher_requests import plain_content
 from tests.reasoning.exchange.samples import CABLE, COIN, EGGS, INK, MONEY
-from tests.teacher_requests import plain_content
 
 LETTERS = Problem("last_letters", "The last letters of Al Bo?", "lo", AnswerKind.TEXT, Split.TRAIN)
 PROBLEMS = [MONEY, EGGS, COIN, LETTERS, INK, CABLE]

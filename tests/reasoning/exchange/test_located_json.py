@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reasoning.exchange.located_json import read_located
 from reasoning.files.data_error import DataError
-from tests.json_values import json_values
+from tests.inputs.json_values import json_values
 
 VALUES = json_values(finite=True)
 

@@ -13,13 +13,13 @@ from reasoning.files.data_error import DataError
 from reasoning.files.tables import write_table
 from reasoning.offline.teacher import RecordedTeacher
 from reasoning.records import AnswerKind, Mistake, Problem, Rationale, Split
+from tests.inputs.teacher_requests import plain_content
 from tests.reasoning.exchange.samples import (
     EGGS,
     MONEY,
     NUMBERS,
     write,
 )
-from tests.teacher_requests import plain_content
 
 
 def test_a_run_may_begin_with_published_files_or_with_tables_of_them(tmp_path: Path) -> None:

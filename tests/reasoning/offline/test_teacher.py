@@ -23,7 +23,7 @@ from reasoning.prompts.student_forms import student_completion
 from reasoning.records import Problem, Split
 from reasoning.tasks.families import FAMILIES, problems
 from tests.conftest import tries
-from tests.teacher_requests import plain_content, tailored_content
+from tests.inputs.teacher_requests import plain_content, tailored_content
 
 each_family = pytest.mark.parametrize("name", FAMILIES)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reasoning.prompts.headings import one_block, read_reply, read_request
-from tests.teacher_requests import plain_content, tailored_content
+from tests.inputs.teacher_requests import plain_content, tailored_content
 
 words = st.text("abc. ,\n", min_size=1).filter(str.strip)
 

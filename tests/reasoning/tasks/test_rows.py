@@ -13,7 +13,7 @@ from reasoning.grading.answers import is_answer
 from reasoning.records import AnswerKind
 from reasoning.tasks.rows import Fields, Stated, read_row
 from reasoning.tasks.table import TASKS
-from tests.json_values import json_values
+from tests.inputs.json_values import json_values
 
 NUMBER, YES_NO, CHOICE, TEXT = AnswerKind.NUMBER, AnswerKind.YES_NO, AnswerKind.CHOICE, AnswerKind.TEXT
 PLAIN = Fields(("q",), "a")

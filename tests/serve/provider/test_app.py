@@ -16,7 +16,7 @@ from reasoning.tasks.families import FAMILIES, problems
 from serve.provider.args import ProviderArgs
 from serve.provider.faults import UNBILLED, FaultArgs, FaultKind, LatencyArgs
 from serve.provider.server import Provider, ProviderProcess, main, read_overrides
-from tests.teacher_requests import plain_content
+from tests.inputs.teacher_requests import plain_content
 
 MODEL = "faulty-teacher"
 ECHO = ProviderArgs(teacher="echo", input_price=1.0, output_price=2.0)

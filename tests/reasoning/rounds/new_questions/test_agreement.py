@@ -29,7 +29,7 @@ from reasoning.rounds.new_questions.agreement import (
 )
 from reasoning.rounds.new_questions.proposals import Proposal, ProposalFilter, ProposalOutcome, read_new_questions
 from reasoning.tasks.families import FAMILIES, problems, split_of
-from tests.teacher_requests import plain_content
+from tests.inputs.teacher_requests import plain_content
 
 NUMBER, YES_NO, TEXT = AnswerKind.NUMBER, AnswerKind.YES_NO, AnswerKind.TEXT
 PROBLEM = Problem("task", "Ann has 3 apples and buys 4 more. How many?", "7", NUMBER, Split.TRAIN)

@@ -26,7 +26,7 @@ from reasoning.rounds.new_questions.proposals import (
 from reasoning.tasks.families import FAMILIES, problems, split_of
 from reasoning.tasks.loading import load_problems
 from tests.conftest import tries
-from tests.teacher_requests import plain_content, tailored_content
+from tests.inputs.teacher_requests import plain_content, tailored_content
 
 NUMBER, YES_NO, CHOICE, TEXT = AnswerKind.NUMBER, AnswerKind.YES_NO, AnswerKind.CHOICE, AnswerKind.TEXT
 APPLES = "Ann has 3 apples and buys 4 more. How many apples does she have?"
