@@ -148,6 +148,11 @@ def settle(
     return record, [replace(one, kept=kept and same_answer(one.answer, record.answer, kind)) for one in told]
 
 
+def held_out_after_all(record: NewProblem, rationales: Iterable[Rationale]) -> tuple[NewProblem, list[Rationale]]:
+    """A kept question and its rationales, when the answer that was agreed on shows it to be a held-out one."""
+    return replace(record, fate=ProposalOutcome.HELD_OUT), [replace(one, kept=False) for one in rationales]
+
+
 def new_question_metrics(records: Iterable[NewProblem]) -> dict[str, int]:
     """How many new questions were proposed, and how many met each fate."""
     fates = Counter(record.fate for record in records)

@@ -18,7 +18,14 @@ from reasoning.files.tables import read_table
 from reasoning.recipe.learning import NewQuestionsSection
 from reasoning.records import Mistake, Problem, Rationale
 from reasoning.rounds.classroom import TeacherSession, gather_all
-from reasoning.rounds.new_questions.agreement import NewProblem, Origin, independent_answer, not_admitted, settle
+from reasoning.rounds.new_questions.agreement import (
+    NewProblem,
+    Origin,
+    held_out_after_all,
+    independent_answer,
+    not_admitted,
+    settle,
+)
 from reasoning.rounds.new_questions.proposals import Proposal, ProposalFilter, ProposalOutcome, read_new_questions
 from reasoning.tasks.families import split_of
 from reasoning.teacher.calls import TeacherReply
@@ -53,7 +60,10 @@ async def ask_new_questions(
                     admitted.append((proposal, origin))
                 else:
                     records.append(not_admitted(proposal, origin, fault))
-        for record, told in await gather_all(_settled(classroom, *pair, section) for pair in admitted):
+        settled = await gather_all(_settled(classroom, *pair, section) for pair in admitted)
+        for (proposal, _), (record, told) in zip(admitted, settled, strict=True):
+            if record.fate is ProposalOutcome.KEPT and proposal_filter.is_held_out(proposal, record.answer):
+                record, told = held_out_after_all(record, told)
             records.append(record)
             rationales += told
     return records, rationales

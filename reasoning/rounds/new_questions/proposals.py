@@ -179,7 +179,7 @@ class ProposalFilter:
         split = self._splits.get(key)
         if split is Split.TRAIN:
             return ProposalOutcome.REPEATED
-        if split is not None or self._is_held_out(proposal):
+        if split is not None or self.is_held_out(proposal, proposal.answer):
             return ProposalOutcome.HELD_OUT
         if KINDS[proposal.answer_kind].has_options and not _differ(proposal.choices):
             return ProposalOutcome.NO_CHOICES
@@ -187,10 +187,12 @@ class ProposalFilter:
             return ProposalOutcome.NO_ANSWER
         return ProposalOutcome.MALFORMED if _UNREADABLE in proposal.answer + proposal.rationale else None
 
-    def _is_held_out(self, proposal: Proposal) -> bool:
+    def is_held_out(self, proposal: Proposal, answer: str) -> bool:
+        """Whether `proposal`, if `answer` is right, is a held-out question in other words. Asked again with the answer
+        that its independent answers agree on: a copied question whose answer its teacher got wrong is near none."""
         if self._own_split is not None:
             return self._own_split(" ".join(proposal.question.split())) is not Split.TRAIN
-        return bool(self._held_out.near(_comparable(proposal, (proposal.answer,))))
+        return bool(self._held_out.near(_comparable(proposal, (answer,))))
 
 
 def _comparable(asked: Problem | Proposal, golds: tuple[str, ...]) -> Question:
