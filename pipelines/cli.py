@@ -26,6 +26,7 @@ from pipelines.run.jobs import cli as jobs_cli
 from pipelines.run.options import (
     DataOption,
     GraderName,
+    HarnessRoute,
     NameOption,
     ProbeOption,
     RunArgument,
@@ -48,6 +49,24 @@ app = CommandLine(
     "Exit codes: 0 done, 1 stopped (resumable) or a no, 2 bad input (nothing was started), 130 interrupted.",
 )
 console = Console()
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"tailor {version('tailor')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def tailor(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
 
 _CLUSTERS, _SERVING = "docs/clusters.md", "docs/serving.md"
 app.add(init, example="tailor init my-run.yaml --data questions.jsonl", more="docs/tasks.md, docs/recipe.md")
@@ -117,7 +136,9 @@ def evaluate(
     target: Annotated[
         Path,
         typer.Argument(
-            parser=run_folder, help="A run's folder or address, or a recipe (its student before any training)."
+            parser=run_folder,
+            metavar="RUN_OR_RECIPE",
+            help="A run's folder or address, or a recipe (its student before any training).",
         ),
     ],
     data: DataOption = None,
@@ -127,13 +148,42 @@ def evaluate(
     samples: Annotated[
         int, typer.Option(min=1, help="Attempts per question; if more than 1, sampled as in an exam.")
     ] = 1,
-    out: Annotated[Path | None, typer.Option(help="Write every attempt to this Parquet file.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write every attempt to this Parquet file, or what lm-eval found to this JSON file."),
+    ] = None,
     prompt: Annotated[
         str | None,
         typer.Option(help="Ask in this form (zero_shot, zero_shot_cot, ... or a file), not the student's own."),
     ] = None,
+    harness: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TASK", help="Ask lm-eval's tasks instead: names, patterns, or a task's file; repeatable."
+        ),
+    ] = None,
+    route: Annotated[
+        HarnessRoute | None,
+        typer.Option(help="Of --harness: chat (the default) finds the question in it, completions are asked as sent."),
+    ] = None,
+    shots: Annotated[
+        int | None, typer.Option(min=0, help="Of --harness by completions: examples before each question.")
+    ] = None,
 ) -> Answer:
-    """Let a student sit an exam and grade it."""
+    """Let a student sit an exam and grade it; or have lm-eval ask it, through a server of its own."""
+    if harness:
+        from pipelines.grading.harness import evaluate_by_harness
+
+        if samples > 1 or split is not Split.TEST:
+            raise typer.BadParameter(
+                "a task of lm-eval says itself what is asked and how often", param_hint="--harness"
+            )
+        way = route or HarnessRoute.CHAT
+        return evaluate_by_harness(
+            target, harness, way, console, data=data, limit=limit, shots=shots, round=round, prompt=prompt, out=out
+        ).answer()
+    if route is not None or shots is not None:
+        raise typer.BadParameter("only tasks of lm-eval have it: add --harness TASK", param_hint="--route or --shots")
     from pipelines.grading.exam import evaluate as evaluate_target
 
     return evaluate_target(target, data, split, limit, round, samples, out, prompt, console).answer()
@@ -143,7 +193,7 @@ def evaluate(
 def report(
     runs: Annotated[
         list[Path],
-        run_argument("A run's folder or address; several to compare, the others with the first.", "RUN..."),
+        run_argument("A run's folder or address; several to compare, the others with the first.", "RUN"),
     ],
     out: Annotated[
         Path | None, typer.Option(help="Of several runs: the page to write. Default: comparison.html.")
@@ -218,14 +268,26 @@ def export_run(
         typer.Option(metavar="OWNER/NAME", help="Of a model or dataset: push it to this repository of the hub."),
     ] = None,
     private: Annotated[bool, typer.Option("--private/--public", help="A new repository's visibility.")] = True,
+    llama_cpp: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Of gguf: llama.cpp's sources, whose converter writes it.")
+    ] = None,
 ) -> Answer:
     """Write a run's rationales, mistakes or attempts in the two papers' formats, or its student and its rationales as
-    folders with cards for the Hugging Face Hub, or the adapter that it was taught with."""
+    folders with cards for the Hugging Face Hub, the adapter that it was taught with, or the student as a GGUF file."""
     from pipelines.exchange.exporting import export_run as write_out
 
     return Answer(
         write_out(
-            directory, format, out, console, round=round, data=data, platform=platform, push=push, private=private
+            directory,
+            format,
+            out,
+            console,
+            round=round,
+            data=data,
+            platform=platform,
+            push=push,
+            private=private,
+            llama_cpp=llama_cpp,
         )
     )
 
@@ -249,6 +311,7 @@ def grade(
     ] = None,
     grader: Annotated[
         GraderName,
+        HarnessRoute,
         typer.Option(help="robust (finds answers in any form) or paper (exactly Fine-tune-CoT's rule)."),
     ] = GraderName.ROBUST,
     template: Annotated[

@@ -23,10 +23,23 @@ from tailor.runs import Round, Run
 if TYPE_CHECKING:
     from pipelines.grading.completions import Summary
     from pipelines.grading.exam import ExamResult
+    from pipelines.grading.harness import HarnessResult
     from pipelines.run.doctor.checks import Check
     from reasoning.estimate.report import EstimateReport
 
-__all__ = ["Round", "Run", "UserError", "compare", "doctor", "estimate", "evaluate", "grade", "report", "run"]
+__all__ = [
+    "Round",
+    "Run",
+    "UserError",
+    "compare",
+    "doctor",
+    "estimate",
+    "evaluate",
+    "grade",
+    "harness",
+    "report",
+    "run",
+]
 
 
 def run(
@@ -96,6 +109,41 @@ def evaluate(
 
     who, which = run_folder(str(target)), Split(split)
     return outside_any_loop(lambda: examine(who, _folder(data), which, limit, round, samples, None, prompt, Console()))
+
+
+def harness(
+    target: str | Path,
+    *tasks: str,
+    route: str = "chat",
+    limit: int | None = None,
+    shots: int | None = None,
+    data: str | Path | None = None,
+    round: int | None = None,
+    prompt: str | None = None,
+    out: str | Path | None = None,
+) -> HarnessResult:
+    """Has lm-eval ask a run's student, or a recipe's untaught one, its tasks (`tailor eval --harness`)."""
+    from rich.console import Console
+
+    from pipelines.grading.harness import evaluate_by_harness
+    from pipelines.run.options import HarnessRoute, run_folder
+
+    who, way = run_folder(str(target)), HarnessRoute(route)
+    kept = None if out is None else Path(out)
+    return outside_any_loop(
+        lambda: evaluate_by_harness(
+            who,
+            tasks,
+            way,
+            Console(),
+            data=_folder(data),
+            limit=limit,
+            shots=shots,
+            round=round,
+            prompt=prompt,
+            out=kept,
+        )
+    )
 
 
 def grade(task: str, completions: str | Path, *, fields: tuple[str, ...] = ("completion",)) -> Summary:

@@ -38,7 +38,7 @@ def declared(lines: Iterable[str]) -> dict[str, Requirement]:
 RUNTIME = declared(PROJECT["dependencies"])
 VLLM = declared([*EXTRAS["cpu"], *EXTRAS["gpu"]])
 # Imported where it is asked for; installed by who wants it.
-OPTIONAL = declared([*EXTRAS["eight_bit"], *EXTRAS["wandb"], *EXTRAS["mlflow"]])
+OPTIONAL = declared([*EXTRAS["eight_bit"], *EXTRAS["wandb"], *EXTRAS["mlflow"], *EXTRAS["harness"]])
 DEV = declared(EXTRAS["dev"])
 
 
@@ -83,7 +83,7 @@ def test_what_is_imported_is_declared(packages: tuple[str, ...], allowed: dict[s
     missing = [
         f"{path} imports {name} (of {', '.join(distributions().get(name, {'nothing installed'}))})"
         for name, path in sorted(found.items())
-        if not distributions().get(name, {name}) & {*allowed, *OPTIONAL}
+        if not distributions().get(name, {canonicalize_name(name)}) & {*allowed, *OPTIONAL}
     ]
     assert not missing, "not in pyproject.toml:\n" + "\n".join(missing)
 

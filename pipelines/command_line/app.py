@@ -27,7 +27,7 @@ from pipelines.errors import INTERRUPTED, errors_raised, told, told_plainly
 from reasoning.files.user_error import UserError
 
 JSON = "--json"
-_HELP = {"--help", "--install-completion", "--show-completion"}
+_HELP = {"--help", "-h", "--version", "--install-completion", "--show-completion"}
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 JsonOption = Annotated[
@@ -39,7 +39,8 @@ class CommandLine(typer.Typer):
     """An application, or a part of one, whose commands have all that is alike."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(cls=_Group, pretty_exceptions_enable=False, **settings)
+        names = {"help_option_names": ["--help", "-h"]}
+        super().__init__(cls=_Group, pretty_exceptions_enable=False, context_settings=names, **settings)
 
     def add(self, command: Callable[..., Any], *, example: str, more: str, name: str | None = None) -> None:
         """Adds `command`. `example` is a command line that a reader can try, `more` the page that goes on."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipelines.errors import Refused
+from pipelines.exchange.gguf import write_gguf
 from pipelines.exchange.hub import RepositoryKind, push_folder
 from pipelines.exchange.publishing import write_adapter, write_model, write_rationales
 from pipelines.exchange.run_records import RunRecords
@@ -47,9 +48,11 @@ def export_run(
     platform: Platform | None = None,
     push: str | None = None,
     private: bool = True,
+    llama_cpp: Path | None = None,
 ) -> ExportDocument:
     """Writes a run's rounds up to `round` (default: all) as a file of `format`, and says so; `push` names a
-    repository of the hub for what is a folder for it. Raises `DataError`, `RunDirectoryError`, `Refused`."""
+    repository of the hub for what is a folder for it, `llama_cpp` the sources whose converter writes GGUF. Raises
+    `DataError`, `RunDirectoryError`, `Refused`, `RunFailed`."""
     if push is not None and format not in (ExportFormat.MODEL, ExportFormat.DATASET):
         raise Refused(f"--push is for --format model and --format dataset, not for {format}")
     if format is ExportFormat.MODEL:
@@ -58,6 +61,9 @@ def export_run(
     elif format is ExportFormat.ADAPTER:
         notes = []
         counts = write_adapter(directory, out, round, notes)
+    elif format is ExportFormat.GGUF:
+        notes = []
+        counts = write_gguf(directory, out, round, llama_cpp, notes)
     else:
         run = RunRecords(directory, data, round)
         counts, notes = _written(run, format, out, platform), run.notes

@@ -1,6 +1,7 @@
 """An exam on its own: a student answers a split's questions and is graded, outside any run.
 
-Owns: `tailor eval`. The student is a run's (a round's checkpoint) or a recipe's (before any training).
+Owns: `tailor eval`, but for `--harness` (`pipelines.grading.harness`). The student is a run's (a round's checkpoint) or
+a recipe's (before any training).
 """
 
 from __future__ import annotations
@@ -37,8 +38,18 @@ class Examinee:
     name: str
 
 
-def examinee(target: Path, data: Path | None, round: int | None) -> Examinee:
-    """Reads `target`, a run's folder or a recipe file."""
+def examinee(target: Path, data: Path | None, round: int | None, prompt: str | None = None) -> Examinee:
+    """Reads `target`, a run's folder or a recipe file. The student is asked in its own form, or in that of `prompt` (a
+    name in `library/student`, or a path)."""
+    who = _who(target, data, round)
+    if prompt is None:
+        return who
+    student = who.recipe.student.model_copy(update={"prompt": prompt})
+    student = student if is_chat(prompt) else student.asked_plainly(prompt)
+    return replace(who, recipe=who.recipe.model_copy(update={"student": student}))
+
+
+def _who(target: Path, data: Path | None, round: int | None) -> Examinee:
     if target.is_dir():
         directory = student_directory(target.resolve())
         graduate = graduate_of(directory, round)
@@ -62,15 +73,10 @@ def evaluate(
     console: Console,
 ) -> ExamResult:
     """Grades the student on the first `limit` questions of `split`: greedily, or `samples` sampled attempts each, asked
-    in its own form or in that of `prompt` (a name in `library/student`, or a path)."""
-    who = examinee(target, data, round)
-    if prompt is not None:
-        student = who.recipe.student.model_copy(update={"prompt": prompt})
-        student = student if is_chat(prompt) else student.asked_plainly(prompt)
-        who = replace(who, recipe=who.recipe.model_copy(update={"student": student}))
+    in its own form or in that of `prompt`."""
+    who = examinee(target, data, round, prompt)
     checked = check(who.recipe, who.origin, capacity(who.recipe.cluster.address), teacher=False)
-    if who.checkpoint == who.recipe.student.source:
-        _refuse_without_rows(who)
+    refuse_without_rows(who)
     problems = list(getattr(checked.data, split))[:limit]
     if not problems:
         cure = "use --split test, or give a task with training questions"
@@ -85,9 +91,10 @@ def evaluate(
     return ExamResult(who, split, len(problems), attempts, out)
 
 
-def _refuse_without_rows(who: Examinee) -> None:
-    """An untaught student whose table of embeddings is yet to grow cannot read the tokens that it is grown for."""
-    if not who.recipe.student.grow_embeddings:
+def refuse_without_rows(who: Examinee) -> None:
+    """An untaught student whose table of embeddings is yet to grow cannot read the tokens that it is grown for. Raises
+    `Refused`."""
+    if who.checkpoint != who.recipe.student.source or not who.recipe.student.grow_embeddings:
         return
     from reasoning.student.loading import load_config, load_tokenizer
     from reasoning.student.requirements import rows_needed

@@ -24,6 +24,14 @@ class GraderName(StrEnum):
     ROBUST = "robust"
 
 
+class HarnessRoute(StrEnum):
+    """How lm-eval asks a student: by chats, in which the student's server finds the question, or by completions, which
+    are continued as they are."""
+
+    CHAT = "chat"
+    COMPLETIONS = "completions"
+
+
 class LogFormat(StrEnum):
     TEXT = "text"
     JSON = "json"

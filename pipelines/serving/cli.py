@@ -32,7 +32,7 @@ def replica_range(text: str) -> tuple[int, int | None]:
 def serve(
     runs: Annotated[
         list[Path],
-        run_argument("Folders or addresses of finished runs.", "RUN..."),
+        run_argument("Folders or addresses of finished runs.", "RUN"),
     ],
     round: Annotated[int | None, typer.Option(help="Serve this round, instead of the best one.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actors.storage.places import student_here
 from actors.storage.working_copy import address_of
@@ -71,23 +71,37 @@ def serving_of(
     """How the graduate is served: with the form and the engine's settings of the run's recipe. `gpus` a replica,
     by default as many as a sampler had."""
     from serve.door.limits import DoorSection
-    from serve.serving import QUESTION, StudentServing
 
-    recipe, form = directory.recipe(), directory.form()
-    return StudentServing(
-        checkpoint=str(graduate.checkpoint),
+    probe = directory.round(graduate.round).probe
+    return serving_as_sampled(
+        directory.recipe(),
+        directory.form(),
+        str(graduate.checkpoint),
         version=version_of(graduate),
-        probe=str(probe) if (probe := directory.round(graduate.round).probe).is_file() else None,
+        probe=str(probe) if probe.is_file() else None,
         model_name=name or graduate.name,
-        prompt=form.prompt(QUESTION),
-        frame=form.frame,
         replicas=replicas,
         most_replicas=most_replicas,
         door=door or DoorSection(),
+        gpus=gpus,
+    )
+
+
+def serving_as_sampled(
+    recipe: Recipe, form: StudentForm, checkpoint: str, *, gpus: float | None = None, **others: Any
+) -> StudentServing:
+    """How a student of `recipe` is served that is asked in `form`; `others` are keys of `StudentServing`."""
+    from serve.serving import QUESTION, StudentServing
+
+    return StudentServing(
+        checkpoint=checkpoint,
+        prompt=form.prompt(QUESTION),
+        frame=form.frame,
         answers=answers_of(recipe, form),
         gpus=recipe.cluster.sampler_gpus if gpus is None else gpus,
         cpus=recipe.cluster.sampler_cpus,
         **recipe.student_engine().engine_keys(),
+        **others,
     )
 
 

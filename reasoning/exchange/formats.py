@@ -30,7 +30,8 @@ class Format(StrEnum):
 
 class ExportFormat(StrEnum):
     """What a run may be written as; alike named, `tailor import` reads it back (but for a student's attempts).
-    A model and a dataset are folders for the Hugging Face Hub, an adapter one that PEFT and vLLM read."""
+    A model and a dataset are folders for the Hugging Face Hub, an adapter one that PEFT and vLLM read, gguf a file
+    for llama.cpp."""
 
     A_RATIONALES = "a-rationales"
     A_MISTAKES = "a-mistakes"
@@ -42,6 +43,7 @@ class ExportFormat(StrEnum):
     MODEL = "model"
     DATASET = "dataset"
     ADAPTER = "adapter"
+    GGUF = "gguf"
 
 
 _MISTAKES_NAME = re.compile(r"student|wrong|mistake|\bneg|neg\d", re.IGNORECASE)

@@ -99,6 +99,17 @@ def test_help_answers_without_loading_what_a_command_needs() -> None:
     assert not heavy and int(ours) < 45
 
 
+@pytest.mark.parametrize("arguments", [["-h"], ["--help"], ["eval", "-h"], ["journal", "stats", "-h"]])
+def test_help_is_asked_for_in_either_way(arguments: list[str]) -> None:
+    code, output = said(*arguments)
+    assert code == 0 and "Usage:" in output and "--help" in output
+
+
+def test_it_says_which_version_it_is() -> None:
+    code, output = said("--version")
+    assert code == 0 and output.split()[0] == "tailor" and output.split()[1][0].isdigit()
+
+
 def test_a_shell_is_offered_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for run in ("runs/mine", "runs/other", "elsewhere/mine"):
