@@ -1,6 +1,6 @@
 """The exam through the actors beside its peers, on the same student and questions, in one run.
 
-    python -m bench.sampling [--student FOLDER] [--questions 150] [--turns 3] [--cpus 1]
+    python -m bench.sampling [--student FOLDER] [--questions 150] [--turns 3] [--threads 1]
 
 `exam` is a round's own: the real pool, one sampler that is an actor, and in this process what a run's coordinator does
 meanwhile: prompts, seeds, grading, the log, the mistakes (for which the teacher has one word, at once), the table. Its
@@ -114,8 +114,8 @@ class ReferenceLoop:
 class Exams:
     """Exams by one sampler that is an actor."""
 
-    def __init__(self, student: str, settings: EngineSettings, cpus: float) -> None:
-        actor = ray.remote(VllmSampler).options(num_cpus=cpus, max_concurrency=1000)
+    def __init__(self, student: str, settings: EngineSettings, computing: dict[str, Any]) -> None:
+        actor = ray.remote(VllmSampler).options(max_concurrency=1000, **computing)
         self._student, self._pool = student, SamplerPool([cast(ReplicaHandle, actor.remote(settings))])
 
     async def ready(self, problems: Sequence[Problem]) -> None:
@@ -138,11 +138,13 @@ async def measure(asked: argparse.Namespace) -> dict[str, list[float]]:
     """Questions a second of each, by turn; without the warm-up."""
     settings = EngineSettings(model=asked.student, dtype="float32")
     remote: Any = ray.remote
+    # All three are there from the beginning, and two wait while one computes.
+    computing: dict[str, Any] = {"num_cpus": 0.1, "runtime_env": {"env_vars": {"OMP_NUM_THREADS": str(asked.threads)}}}
     peers = {
-        LLM_GENERATE: remote(BarePeer).options(num_cpus=asked.cpus).remote(settings),
-        REFERENCE: remote(ReferenceLoop).options(num_cpus=asked.cpus).remote(asked.student),
+        LLM_GENERATE: remote(BarePeer).options(**computing).remote(settings),
+        REFERENCE: remote(ReferenceLoop).options(**computing).remote(asked.student),
     }
-    exams, recipe = Exams(asked.student, settings, asked.cpus), exam_recipe()
+    exams, recipe = Exams(asked.student, settings, computing), exam_recipe()
     section = recipe.task.model_copy(update={"train": asked.questions * (asked.turns + 1)})
     problems, form = load_problems(section, recipe.seed).train, run_prompts(recipe).form
     exam_section = recipe.learning.exam
@@ -163,6 +165,8 @@ async def measure(asked: argparse.Namespace) -> dict[str, list[float]]:
         if turn:
             for name, taken in seconds.items():
                 speeds[name].append(len(questions) / taken)
+            told = "  ".join(f"{name} {each[-1]:.2f}" for name, each in speeds.items())
+            print(f"turn {turn}, questions/s:  {told}", flush=True)
     return speeds
 
 
@@ -172,7 +176,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--questions", type=int, default=150)
     parser.add_argument("--reference", type=int, default=16, help="questions that the reference loop is asked")
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--cpus", type=int, default=1, help="threads of each process that computes")
+    parser.add_argument("--threads", type=int, default=1, help="of each process that computes")
     asked = parser.parse_args(arguments)
     connect(None)
     speeds = asyncio.run(measure(asked))
@@ -181,7 +185,7 @@ def main(arguments: Sequence[str]) -> None:
         print(f"{name:16s} {medians[name]:8.2f} questions/s   ({', '.join(f'{one:.2f}' for one in each)})")
     for name in (LLM_GENERATE, REFERENCE):
         print(f"exam over {name:16s} {medians[EXAM] / medians[name]:6.2f}")
-    print(json.dumps({"questions_per_s": speeds, "cpus": asked.cpus, "questions": asked.questions}))
+    print(json.dumps({"questions_per_s": speeds, "threads": asked.threads, "questions": asked.questions}))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,6 @@ from actors.sampler.pool import SamplerPool
 from actors.sampler.replica import ReplicaHandle
 from bench.scaling.simulated import PROBE, VERSION, SimulatedReplica, simulated_classroom
 from reasoning.rounds.phases import exam
-from reasoning.student.sampling import Sampling
 
 SAMPLES = 4  # of each question: the recipe's
 
@@ -41,9 +40,9 @@ async def through_actors(replicas: int, options: argparse.Namespace) -> dict[str
     handles = [actor.remote(options.at_once, options.latency, options.right) for _ in range(replicas)]
     pool = SamplerPool(cast("Sequence[ReplicaHandle]", handles))
     await pool.sync(VERSION, VERSION, PROBE)
-    await asyncio.gather(*(pool.answer(VERSION, "warm-up", Sampling()) for _ in range(8 * replicas)))
     questions = replicas * max(1, round(options.seconds * options.at_once / options.latency / SAMPLES))
     with tempfile.TemporaryDirectory() as folder:
+        await exam(simulated_classroom(Path(folder) / "warm-up", 2 * replicas, pool), 1)
         classroom = simulated_classroom(Path(folder) / "run", questions, pool)
         began, worked = time.perf_counter(), time.process_time()
         await exam(classroom, 1)

@@ -63,6 +63,7 @@ class SimulatedReplica(SamplerReplica):
 
     async def _complete(self, prompt: str, sampling: Sampling) -> list[Completion]:
         if not self._latency_s:
+            await asyncio.sleep(0)  # others have their turn
             return [self._one(prompt, number) for number in range(sampling.samples)]
         return list(await asyncio.gather(*(self._timed(prompt, number) for number in range(sampling.samples))))
 
