@@ -206,5 +206,11 @@ def recipe_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise RecipeError(f"{path}: no such recipe file") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except IsADirectoryError as error:
+        its_own = path / "recipe.yaml"
+        such = f", such as {its_own}" if its_own.is_file() else ""
+        raise RecipeError(f"{path}: this is a folder; give the recipe's file{such}") from error
+    except UnicodeDecodeError as error:
         raise RecipeError(f"{path}: cannot be read as UTF-8 text: {error}") from error
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read: {error.strerror or type(error).__name__}") from error

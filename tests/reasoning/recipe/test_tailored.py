@@ -78,6 +78,13 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_bytes(b"name: \xff")
     with pytest.raises(RecipeError, match="UTF-8"):
         load_recipe(tmp_path / "bad.yaml")
+    with pytest.raises(RecipeError, match=r"this is a folder; give the recipe's file$"):
+        load_recipe(tmp_path)
+    (tmp_path / "recipe.yaml").touch()  # as in a run's folder
+    with pytest.raises(RecipeError, match=r"give the recipe's file, such as .*/recipe\.yaml$"):
+        load_recipe(tmp_path)
+    with pytest.raises(RecipeError, match=r"recipe\.yaml/more: cannot be read: Not a directory"):
+        load_recipe(tmp_path / "recipe.yaml" / "more")
 
 
 def test_the_data_folder_is_filled_in(tmp_path: Path) -> None:
