@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ray
 from rich.console import Console
 from rich.table import Table
 
@@ -165,9 +166,14 @@ def evaluate_by_harness(
     refuse_without_rows(who)
     serving = serving_as_sampled(who.recipe, form, who.checkpoint, model_name=who.recipe.name)
     console.print(f"{who.name}: {', '.join(tasks.names)}, by {route}", soft_wrap=True)
-    connect(who.recipe.cluster.address)
-    with own_serve(), _served(serving) as address:
-        found = _ask(address, serving, tasks, route, limit, shots, samples=out is not None)
+    ours = not ray.is_initialized()
+    try:
+        connect(who.recipe.cluster.address)
+        with own_serve(), _served(serving) as address:
+            found = _ask(address, serving, tasks, route, limit, shots, samples=out is not None)
+    finally:
+        if ours:
+            ray.shutdown()
     if out is not None:
         with new_file(out) as file:
             file.write_text(json.dumps(plain(found), ensure_ascii=False) + "\n", encoding="utf-8")
@@ -183,16 +189,17 @@ def _served(serving: StudentServing) -> Iterator[str]:
 
     from serve.student import AlreadyServed, deploy_student
 
-    begun = False
-
-    def began() -> None:
-        nonlocal begun
-        begun = True
-
+    begun: list[bool] = []
     try:
-        yield deploy_student(serving, name=_APPLICATION, route_prefix=f"/{_APPLICATION}", began=began)
-    except AlreadyServed as error:
-        raise Refused(f"{error}: another --harness is at work there; try again when it has ended") from error
+        try:
+            address = deploy_student(
+                serving, name=_APPLICATION, route_prefix=f"/{_APPLICATION}", began=lambda: begun.append(True)
+            )
+        except AlreadyServed as error:
+            raise Refused(f"{error}: another --harness is at work there; try again when it has ended") from error
+        except RuntimeError as error:
+            raise RunFailed(f"the student's server did not come up: {error}") from error
+        yield address
     finally:
         if begun:
             with suppress(RayServeException):
