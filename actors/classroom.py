@@ -160,6 +160,7 @@ class ClusterClassroom(Classroom):
             reporter=self.reporter,
             frame=self.prompts.form.frame,
             grow=self.recipe.student.grow_embeddings,
+            checkpoint_s=60.0 * cluster.checkpoint_minutes,
             probe=ProbeOrder(self.version(round), self.probe_prompts, self.place_of(files.probe)),
         )
 

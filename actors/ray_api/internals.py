@@ -16,6 +16,8 @@ Owns: these uses. A test fails and names the part when an upgrade moves it.
   connected driver, which the process that starts the driver is not.
 - `leave_environments_alone`: whether a driver's environment goes along to the nodes is decided when Ray is imported.
 - `torch_trainer_without`: Ray Train has a public way to add callbacks, none to remove default ones.
+- `checkpoint_storage`: Ray Train moves a checkpoint to its storage itself, but not one that is still being written: who
+  waits for that moves it, too.
 - `autoscaling_config`, `reported_types`, `launches`: what an autoscaler could start and is starting. Ray's public state
   has the nodes that are there.
 - `groups_of_dead_controllers`: Ray Train's own cleaning needs the dashboard, as it asks the public state API.
@@ -160,6 +162,14 @@ def torch_trainer_without(callbacks: Collection[str]) -> Any:
             return [one for one in super()._create_default_callbacks() if type(one).__name__ not in callbacks]
 
     return TrimmedTrainer
+
+
+def checkpoint_storage() -> Any:
+    """Where Ray Train keeps the checkpoints of this worker's run; it has `persist_current_checkpoint`."""
+    import ray.train
+
+    context: Any = ray.train.get_context()
+    return context.get_storage()
 
 
 def autoscaling_config() -> dict[str, Any] | None:

@@ -7,7 +7,8 @@ Invariants
   would not cure it.
 - Workers may come up before their examples are there (`TrainingJob` without an identity yet): they read none until they
   are told that the table is whole.
-- The loss of a machine costs at most ten minutes of training, and less where its leaving is announced.
+- The loss of a machine costs at most the time between two checkpoints (`checkpoint_s`), and less where its leaving is
+  announced. Checkpoints are written by all workers, while the training goes on, and read by as many as there then are.
 - A student that was taught and cannot be saved (a full disk) is not taught again: its weights are kept beside Ray
   Train's folder, and the same job saves them.
 
@@ -19,18 +20,18 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import time
+import shutil
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from actors.ray_api.handles import RemoteMethod
 from actors.ray_api.machines.capacity import Need
-from actors.ray_api.nodes import this_node_leaves
 from actors.storage.places import file_here, hand_over, landing, read_in_folder, student_here
+from actors.training.ranks import first_problem
+from actors.training.states import CheckpointDue, StatesInRay
 from reasoning.files.addresses import below
 from reasoning.prompts.frame import Frame
 from reasoning.recipe.engine import Dtype
@@ -42,12 +43,10 @@ from reasoning.training.report import FineTuneReport, LossPoint
 if TYPE_CHECKING:
     from reasoning.student.checkpoint import Student
     from reasoning.training.fine_tuning import FineTuning
+    from reasoning.training.weights.merging import SavedWeights
 
 REPORT_FILE = "fine_tuning.json"
-STATE_FILE = "state.pt"
 LOG_LINES = 30
-CHECKPOINT_S = 600.0  # the most that a machine's loss without notice costs
-LEAVING_LOOK_S = 5.0
 SAVE_ERRORS = (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError)  # whatever a library raises
 
 
@@ -80,7 +79,8 @@ class TrainingJob:
 
     `run_name` names the round (unique to it) below `storage`, Ray Train's own folder; `checkpoint_in` is a folder or a
     hub id, `checkpoint_out` the folder to write; `examples` is a table of `Example`s. `workers` take `cpus` and `gpus`
-    each, on nodes with these `labels`. `reporter` is sent every step's losses, unawaited."""
+    each, on nodes with these `labels`. `checkpoint_s`: after so many seconds the state is kept within a pass.
+    `reporter` is sent every step's losses, unawaited."""
 
     run_name: str
     storage: str
@@ -100,6 +100,7 @@ class TrainingJob:
     epochs_out: str | None = None
     frame: Frame | None = None
     grow: bool = False
+    checkpoint_s: float = 600.0
 
     def identity(self) -> str:
         """What the job's student depends on: a hash of settings, checkpoint and the content of the examples."""
@@ -167,7 +168,7 @@ def worker(config: dict[str, Any]) -> str | None:
         problem = None
     except (StudentError, TableError) as error:
         problem = str(error)
-    problem = _first_problem(problem)
+    problem = first_problem(problem)
     if problem is not None or identity is None:
         return problem
     try:
@@ -177,23 +178,13 @@ def worker(config: dict[str, Any]) -> str | None:
     return None
 
 
-def _first_problem(own: str | None) -> str | None:
-    """The first worker's problem in getting ready, told to all: the others would wait for it to begin."""
-    import torch
-
-    problems = [own]
-    if torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
-        problems = [None] * torch.distributed.get_world_size()
-        torch.distributed.all_gather_object(problems, own)
-    return next((f"worker {rank}: {problem}" for rank, problem in enumerate(problems) if problem is not None), None)
-
-
 def _train(job: TrainingJob, identity: str, student: Student, examples: list[Example]) -> None:
     import ray.train.torch
     import torch
 
     from reasoning.student.checkpoint import save_student
     from reasoning.student.probe import make_probe, save_probe
+    from reasoning.training.distributed.sharding import whole_weights
     from reasoning.training.fine_tuning import fine_tune
     from reasoning.training.report import TrainingError
 
@@ -202,53 +193,51 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
     device = ray.train.torch.get_device()
     if device.type == "cpu":
         torch.set_num_threads(max(1, math.ceil(job.cpus)))
-    student.model.to(device)
+    divided = job.training.sharding == "fsdp" and world_size > 1
 
     def send(point: LossPoint) -> None:
         if rank == 0 and job.reporter is not None:
             job.reporter.training_point.remote(point)
 
+    def whole() -> SavedWeights | None:
+        """The weights of a divided student, for the first worker, that saves it; every worker gives its own."""
+        return whole_weights(student.model, keep=rank == 0) if divided else None
+
     taught: list[FineTuning] = []
+    states = StatesInRay()
 
     def keep(run: FineTuning) -> None:
         taught[:] = [run]
-        if rank == 0 and job.epochs_out is not None:
-            save_student(student.model, student.tokenizer, job.epoch(run.passes).student)
-            hand_over(_epoch_place(job.epochs_out, run.passes, "student"))
-        if run.passes < job.training.epochs:  # what follows the last is the student itself
-            save_state(run)
-
-    def save_state(run: FineTuning) -> None:
-        with TemporaryDirectory() as folder:
-            checkpoint = None
+        if job.epochs_out is not None:
+            weights = whole()
             if rank == 0:
-                run.save(Path(folder) / STATE_FILE)
-                checkpoint = ray.train.Checkpoint.from_directory(folder)
-            ray.train.report({"passes": run.passes, "steps": run.steps_of_pass}, checkpoint=checkpoint)
+                save_student(student.model, student.tokenizer, job.epoch(run.passes).student, whole=weights)
+                hand_over(_epoch_place(job.epochs_out, run.passes, "student"))
+        if run.passes < job.training.epochs:  # what follows the last is the student itself
+            states.save(run)
 
-    def learn(resume: Path | None) -> FineTuneReport:
-        return fine_tune(
+    unsaved = landing(job.storage) / f"{job.run_name}.{identity[:16]}.unsaved"
+    with states.last(unsaved) as resume:
+        report = fine_tune(
             student.model, student.tokenizer, examples, job.training, job.objective, job.seed, rank=rank,
-            world_size=world_size, dtype=job.dtype, on_step=send, on_pass=keep, due=CheckpointDue(rank),
-            on_due=save_state, resume=resume, frame=job.frame,
+            world_size=world_size, dtype=job.dtype, on_step=send, on_pass=keep,
+            due=CheckpointDue(rank, job.checkpoint_s), on_due=states.save, resume=resume, frame=job.frame,
+            device=device,
         )  # fmt: skip
-
-    unsaved = landing(job.storage) / f"{job.run_name}.{identity[:16]}.unsaved.pt"
-    last = ray.train.get_checkpoint()
-    if unsaved.is_file():
-        report = learn(unsaved)
-    elif last is None:
-        report = learn(None)
-    else:
-        with last.as_directory() as folder:
-            report = learn(Path(folder) / STATE_FILE)
+    states.wait()
+    problem, weights = None, whole()
     if rank == 0:
         documents = {REPORT_FILE: report.to_json(identity)}
+        model = student.model if divided else student.model.cpu()
         try:
-            save_student(student.model.cpu(), student.tokenizer, landing(job.checkpoint_out), documents)
+            save_student(model, student.tokenizer, landing(job.checkpoint_out), documents, weights)
         except SAVE_ERRORS as error:
-            raise TrainingError(_not_saved(job, error, unsaved, taught)) from error
-        unsaved.unlink(missing_ok=True)
+            problem = f"{type(error).__name__}: {error}"
+    problem = first_problem(problem)
+    if problem is not None:
+        raise TrainingError(_not_saved(job, problem, unsaved, taught))
+    if rank == 0:
+        shutil.rmtree(unsaved, ignore_errors=True)
         if job.probe is not None:
             student_folder, probe = str(landing(job.checkpoint_out)), job.probe
             save_probe(make_probe(student_folder, probe.version, probe.prompts), landing(probe.file))
@@ -257,38 +246,10 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
         hand_over(job.checkpoint_out)  # last: with it the job is done
 
 
-class CheckpointDue:
-    """Says when a checkpoint between two passes is worth its time: every ten minutes, and once when this worker's node
-    is about to leave (`ray drain-node`, a notice of preemption)."""
-
-    def __init__(
-        self,
-        rank: int,
-        leaving: Callable[[], bool] = this_node_leaves,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._rank, self._leaving, self._clock = rank, leaving, clock
-        self._saved = self._looked = clock()
-        self._told = False
-
-    def __call__(self) -> bool:
-        now = self._clock()
-        if now - self._looked < LEAVING_LOOK_S:
-            return False
-        self._looked = now
-        if not self._told and self._leaving():
-            self._told = True
-            return True
-        if self._rank == 0 and now - self._saved > CHECKPOINT_S:
-            self._saved = now
-            return True
-        return False
-
-
-def _not_saved(job: TrainingJob, error: Exception, unsaved: Path, taught: list[FineTuning]) -> str:
+def _not_saved(job: TrainingJob, problem: str, unsaved: Path, taught: list[FineTuning]) -> str:
     """Keeps what was learnt in `unsaved`, if that can be, and says what happened and what to do."""
-    what = f"the student is taught, but could not be saved to {job.checkpoint_out}: {type(error).__name__}: {error}"
-    if unsaved.is_file():
+    what = f"the student is taught, but could not be saved to {job.checkpoint_out}: {problem}"
+    if not taught:  # it was read from there
         return f"{what}. Correct that (a full disk: free some space) and start again; its weights are in {unsaved}"
     try:
         taught[0].save(unsaved)

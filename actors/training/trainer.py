@@ -5,8 +5,8 @@ Owns: the Ray Train run, its errors. What its workers do is `actors.training.job
 Invariants
 - A job is done once: its student folder appears whole, its report in it, and the same job again returns that report.
 - The same run name resumes: after a worker's crash within the run, after everybody's crash from Ray Train's last
-  checkpoint (one a pass but the last, and one in ten minutes). A run name that belongs to another job is refused,
-  never silently restored.
+  checkpoint (one a pass but the last, and one in ten minutes or as the recipe says), with as many workers as there then
+  are. A run name that belongs to another job is refused, never silently restored.
 - Nothing waits for machines that can never be there: what a job asks for is compared with the cluster first, and with
   what its autoscaler could start. Machines that are late, or lost and replaced, are waited for, for a while.
 - Workers that came up early begin when their examples are there, and not before.

@@ -64,15 +64,10 @@ def without_survival() -> None:
     train = job._train
 
     def trained(*arguments: Any) -> None:  # torch is loaded by then
-        import ray.train
-
-        from reasoning.training.fine_tuning import FineTuning
-
         def nothing(*arguments: object, **named: object) -> None:
             pass
 
-        ray.train.report = nothing
-        FineTuning.save = nothing  # type: ignore[method-assign]  # of this process alone
+        job.StatesInRay.save = nothing  # type: ignore[method-assign]  # of this process alone
         train(*arguments)
 
     job._train = cast(Any, trained)

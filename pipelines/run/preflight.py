@@ -318,6 +318,9 @@ def _size_faults(recipe: Recipe, data: TaskData) -> Iterator[PreflightFault]:
         if eight_bit:
             what, _, cure = eight_bit.partition(". ")
             yield PreflightFault(f"learning.{key}.optimizer", f"adamw_8bit: {what}", cure)
+        if training.sharding == "fsdp" and recipe.cluster.trainers == 1:
+            what = "fsdp divides the student among trainers, and there is one"
+            yield PreflightFault(f"learning.{key}.sharding", what, "Set cluster.trainers to 2 or more, or leave it out")
         if training.batch_size < recipe.cluster.trainers:
             what = f"a batch of {training.batch_size} questions cannot be shared by {recipe.cluster.trainers} trainers"
             yield PreflightFault(f"learning.{key}.batch_size", what, f"Set at least {recipe.cluster.trainers}")

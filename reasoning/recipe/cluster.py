@@ -57,6 +57,13 @@ class ClusterSection(CapacitySection):
         default_factory=dict,
         description="Labels of the nodes that the processes which ask the teacher are put on, likewise.",
     )
+    checkpoint_minutes: Positive = Field(
+        default=10.0,
+        description=(
+            "After how many minutes a training is kept within a pass, so that it goes on from there with as many "
+            "trainers as there then are: what the loss of a machine costs at most. It is kept after each pass, too."
+        ),
+    )
     patience: Positive = Field(
         default=30.0,
         description=(

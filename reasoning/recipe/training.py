@@ -191,10 +191,27 @@ class TrainingSection(GrowingSection):
         ),
     )
 
+    sharding: Literal["none", "fsdp"] = Field(
+        default="none",
+        description=(
+            "`none`: each trainer holds the whole student. `fsdp`: the trainers (`cluster.trainers`, two or more) "
+            "divide its weights, gradients and moments among them, and tell one another a layer at a time (FSDP2). The "
+            "numbers are the same up to rounding, so a run that goes on may change this."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _optimizer_can_be_divided(self) -> TrainingSection:
+        if self.sharding == "fsdp" and self.optimizer == "adamw_8bit":
+            raise ValueError(
+                "sharding: fsdp divides AdamW's moments, which bitsandbytes' cannot be: take one of the two"
+            )
+        return self
+
     @classmethod
     def later_keys(cls) -> tuple[str, ...]:
-        return ("lora", "precision", "optimizer", "gradient_checkpointing")
+        return ("lora", "precision", "optimizer", "gradient_checkpointing", "sharding")
 
     def identity(self) -> dict[str, Any]:
         """What the taught weights depend on, as plain data."""
-        return self.model_dump(mode="json", exclude={"gradient_checkpointing"})
+        return self.model_dump(mode="json", exclude={"gradient_checkpointing", "sharding"})

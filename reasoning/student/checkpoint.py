@@ -33,7 +33,7 @@ from reasoning.student.requirements import (
     require_tokens,
     rows_needed,
 )
-from reasoning.training.weights.merging import ADAPTER_FOLDER, has_adapter, merged_weights, save_adapter
+from reasoning.training.weights.merging import ADAPTER_FOLDER, SavedWeights, has_adapter, save_adapter, saved_weights
 
 PAD_TOKEN = "<pad>"
 
@@ -110,21 +110,29 @@ def add_missing_pad_token(model: Any, tokenizer: Any) -> bool:
     return True
 
 
-def save_student(model: Any, tokenizer: Any, folder: Path, documents: Mapping[str, str] | None = None) -> None:
+def save_student(
+    model: Any,
+    tokenizer: Any,
+    folder: Path,
+    documents: Mapping[str, str] | None = None,
+    whole: SavedWeights | None = None,
+) -> None:
     """Writes model and tokenizer to `folder` in Hugging Face format, with `documents` (name to text) beside them. The
-    adapter that a model has is merged into what is written, and is in `adapter/` there.
+    adapter that a model has is merged into what is written, and is in `adapter/` there. `whole`: the weights of a model
+    that is divided among workers.
 
     Raises `OSError` when the disk does not take them."""
+    saved = whole or saved_weights(model)
     with new_folder(folder) as part:
-        _save_model(model, part)
+        _save_model(model, part, saved)
         tokenizer.save_pretrained(part)
         if has_adapter(model):
-            save_adapter(model, part / ADAPTER_FOLDER)
+            save_adapter(model, part / ADAPTER_FOLDER, saved.adapter)
         for name, text in (documents or {}).items():
             (part / name).write_text(text, encoding="utf-8")
 
 
-def _save_model(model: Any, folder: Path) -> None:
+def _save_model(model: Any, folder: Path, saved: SavedWeights) -> None:
     """`save_pretrained`, with the model's opinion on decoding as it was read. `transformers` loads values that
     contradict each other (a temperature without sampling, beams' settings without beams), as many published models have
     them, but refuses to save them; nothing here decodes by them."""
@@ -136,21 +144,21 @@ def _save_model(model: Any, folder: Path) -> None:
     try:
         if decoding is not None:
             model.generation_config = GenerationConfig()
-        model.save_pretrained(folder, state_dict=_savable(model))
+        model.save_pretrained(folder, state_dict=_savable(model, saved))
     finally:
         model.generation_config = decoding
     if decoding is not None:
         decoding.to_json_file(folder / "generation_config.json", use_diff=True, keys_to_pop=["compile_config"])
 
 
-def _savable(model: Any) -> dict[str, Any]:
+def _savable(model: Any, saved: SavedWeights) -> dict[str, Any]:
     """The model's weights as safetensors takes them: contiguous, and apart where they share memory without being
     tied."""
     ties = model.all_tied_weights_keys
     tied = {*ties, *ties.values()}
     seen: set[int] = set()
     weights = {}
-    for name, weight in merged_weights(model).items():
+    for name, weight in saved.weights.items():
         whole = weight.contiguous()
         if name not in tied and whole.data_ptr() in seen:
             whole = whole.clone()

@@ -6,11 +6,11 @@ its adapter) is `reasoning.training.weights.preparing`'s.
 Invariants
 - The same examples, sections and seed give the same student; a run that was interrupted after any step and resumed by
   as many workers gives the same one as a run that was not; n workers give the same one as a single worker, up to
-  rounding.
+  rounding, whether each holds the whole student or it is divided among them (`distributed.sharding`).
 - The student's weights are float32 throughout, unless `training.precision` says otherwise; the passes compute in
   bfloat16 where the hardware has it and `dtype` allows it.
-- With an adapter, the adapter alone is trained, kept to resume and moved between workers; whoever saves the student
-  merges it (`reasoning.training.weights.merging`).
+- With an adapter, the adapter alone is trained, kept to resume (`distributed.state`) and moved between workers;
+  whoever saves the student merges it (`reasoning.training.weights.merging`).
 - A loss that is no longer a number stops the run: nothing is learnt after it.
 
 Runs in any process: distributed when `torch.distributed` is initialised and `world_size` > 1. No Ray here.
@@ -22,24 +22,27 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from reasoning.files.durable import new_file
 from reasoning.prompts.frame import Frame
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example, stable_id
+from reasoning.training.distributed import state
+from reasoning.training.distributed.in_step import Part, parts_in_step
+from reasoning.training.distributed.sharding import put_away, shard
 from reasoning.training.losses.table import terms_of, total
 from reasoning.training.losses.term import Needs, Representations, merged
 from reasoning.training.mistakes.comparisons import compared_data
-from reasoning.training.mistakes.pair_reading import PairReader, with_reference
+from reasoning.training.mistakes.pair_reading import with_reference
 from reasoning.training.objectives import Objective
-from reasoning.training.prompt_sharing import how_to_read
-from reasoning.training.readers import Reading, reads_cached_prompts
+from reasoning.training.packed_attention import attend_packed
+from reasoning.training.prompt_sharing import how_to_read, require_prompts
+from reasoning.training.readers import Reading
 from reasoning.training.report import FineTuneReport, LossPoint, TrainingError
 from reasoning.training.samples import (
     MAX_LOGITS,
@@ -84,15 +87,16 @@ def fine_tune(
     on_due: Callable[[FineTuning], None] | None = None,
     resume: Path | None = None,
     frame: Frame | None = None,
+    device: torch.device | None = None,
 ) -> FineTuneReport:
-    """Teaches `model`, in place and on the device it is on, `training.epochs` passes over `examples`.
+    """Teaches `model`, in place and on `device` (None: where it is), `training.epochs` passes over `examples`.
 
     `on_step` gets every step's losses (in bunches, twice a second); `on_pass` is called on every rank after each pass,
-    and `on_due` after a step at which any rank's `due` says yes: both may `save` the state, which `resume` (a file so
+    and `on_due` after a step at which any rank's `due` says yes: both may `save` the state, which `resume` (a folder so
     written) continues from. `frame` is the form's that the examples were written in (None: all of them is text).
     Raises `TrainingError` when no example fits, when a loss is not a number, or when `resume` is another training's.
     """
-    run = FineTuning(model, tokenizer, examples, training, objective, seed, rank, world_size, dtype, frame)
+    run = FineTuning(model, tokenizer, examples, training, objective, seed, rank, world_size, dtype, frame, device)
     if resume is not None:
         run.load(resume)
     for epoch in range(run.passes, training.epochs):
@@ -108,7 +112,7 @@ class FineTuning:
     def __init__(
         self, model: Any, tokenizer: Any, examples: Sequence[Example], training: TrainingSection,
         objective: ObjectiveSection, seed: int, rank: int, world_size: int, dtype: Dtype,
-        frame: Frame | None = None,
+        frame: Frame | None = None, device: torch.device | None = None,
     ) -> None:  # fmt: skip
         config = model.config.get_text_config(decoder=True)
         limit = min(training.max_tokens, getattr(config, "max_position_embeddings", None) or training.max_tokens)
@@ -125,23 +129,34 @@ class FineTuning:
         self.steps_of_pass = 0  # that are done of the pass under way
         self.random_states: list[Tensor] = []  # of every rank, at such a step
         self.points: list[LossPoint] = []
+        self.sharded = training.sharding == "fsdp" and world_size > 1
+        self.device: torch.device = device or next(model.parameters()).device
+        if not self.sharded:  # a divided one need not fit one device
+            model.to(self.device)
         try:
             prepare(model, training, seed)
-            self.optimizer = make_optimizer(model, training)
-        except (AdapterRefused, OptimizerRefused) as error:
+        except AdapterRefused as error:
             raise TrainingError(str(error)) from error
-        self.device = next(model.parameters()).device
         pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
         if not any(example.has_triplet for example in self.data.examples):
             needs = replace(needs, representations=None)
         if needs.pairs is not None and any(example.pairs for example in self.data.examples):
             needs = replace(needs, representations=Representations())  # pairs share prompts as triplets do
-        self.reading = _reading(model, limit, self.data.longest, needs)
+        self.reading = self._reading(limit, needs)
         self.losses = Objective(model, terms, pad, self.reading)
         self.module: nn.Module = self.losses
-        if world_size > 1:  # representations need no output embedding
-            unused = needs.cross_entropy is None or not needs.cross_entropy.trained
+        unused = needs.cross_entropy is None or not needs.cross_entropy.trained  # the output embedding
+        # Where a packed row is all that is read, and trained, samples of all kinds take the same calls.
+        self.kinds_apart = not self.reading.packed or needs.pairs is not None or unused
+        if self.sharded:
+            shard(self.losses, model, self.device, "reference")
+        elif world_size > 1:
             self.module = nn.parallel.DistributedDataParallel(self.losses, find_unused_parameters=unused)
+        try:
+            self.optimizer = make_optimizer(model, training)
+        except OptimizerRefused as error:
+            raise TrainingError(str(error)) from error
+        self._writers = torch.distributed.new_group(backend="gloo") if world_size > 1 else None
         whole_logits = not self.reading.from_hidden or needs.pairs is not None
         of_logits = MAX_LOGITS // config.vocab_size if whole_logits else MAX_PADDED_TOKENS
         self.max_padded = max(1, min(MAX_PADDED_TOKENS, of_logits))
@@ -150,7 +165,7 @@ class FineTuning:
         size = sum(weight.numel() for weight in model.parameters())
         self.autocast = _autocast(self.device, "bfloat16" if training.precision == "bfloat16" else dtype, size)
         if self.losses.pairs is not None and self.losses.pairs.needs.of == "log_probability":
-            self.data = self._with_reference(self.losses.pairs)
+            self.data = self._with_reference()
         self.steps = training.epochs * steps_per_pass(self.data.examples, training.batch_size)
         self.identity = stable_id(
             [e.id for e in examples], training.identity(), objective.model_dump(mode="json"), seed,
@@ -201,13 +216,28 @@ class FineTuning:
         torch.distributed.all_reduce(said, torch.distributed.ReduceOp.MAX)
         return bool(said.item())
 
-    def _with_reference(self, pairs: PairReader) -> TokenizedData:
+    def _reading(self, limit: int, needs: Needs) -> Reading:
+        """How all ranks read the student; of one that is divided the first has tried it, as they must not differ."""
+        if self.model.config.is_encoder_decoder:
+            return Reading()  # its encoder's states are shared anyhow
+        first = self.rank == 0 or not self.sharded
+        found = how_to_read(self.model, limit, self.data.longest, needs) if first else None
+        reading = self._gathered(found)[0] if self.sharded else found
+        assert reading is not None
+        if not first and reading.packed:
+            attend_packed(self.model)
+        require_prompts(self.model, limit, needs, reading)
+        return reading
+
+    def _with_reference(self) -> TokenizedData:
         """The data with what the student, which is not trained yet, gives the pairs. (A resumed training computes it
         again, before it loads what it had learnt.)"""
         with self.autocast():
             known = with_reference(
-                self.data.examples, pairs, self.max_padded, self._gathered, self.rank, self.world_size
+                self.data.examples, self.losses.reference, self.max_padded, self._gathered, self.rank, self.world_size
             )
+        if self.sharded:
+            put_away(self.losses)
         return replace(self.data, examples=known)
 
     def _gathered(self, own: Own) -> list[Own]:
@@ -221,20 +251,17 @@ class FineTuning:
     def learn(self, batch: tuple[Sample, ...], rate: float) -> tuple[tuple[int, ...], Tensor]:
         """One step on `batch`; returns, for each term of the loss, its count and its loss over all workers, the latter
         on the device."""
-        mine = share(batch, self.rank, self.world_size)
-        idle = not mine  # fewer samples than workers: go through the motions, at no weight
         counts = self.losses.counts(batch)
-        triplets = self.losses.reads_triplets(counts)
-        parts = self._parts(mine or batch[:1], triplets=triplets)
+        parts = self._parts(batch, triplets=self.losses.reads_triplets(counts))
         sums = torch.zeros(len(counts), device=self.device)
         for number, part in enumerate(parts):
-            last = number + 1 == len(parts)
-            with contextlib.nullcontext() if last or self.world_size == 1 else self.module.no_sync():  # type: ignore[operator]
+            waits = self.module is not self.losses and number + 1 < len(parts)  # for the last, to add up gradients
+            with self.module.no_sync() if waits else contextlib.nullcontext():  # type: ignore[operator]
                 with self.autocast():
-                    loss, of_part = self.module(part, counts)
-                # The wrapper averages gradients over workers, and the losses are parts of a sum.
-                (loss * (0.0 if idle else float(self.world_size))).backward()
-            if not idle:
+                    loss, of_part = self.module(part.samples, counts)
+                # Wrappers average gradients over workers, and the losses are parts of a sum.
+                (loss * (float(self.world_size) if part.counts else 0.0)).backward()
+            if part.counts:
                 sums += of_part.to(sums.dtype)
         if self.training.max_grad_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.training.max_grad_norm)
@@ -246,10 +273,19 @@ class FineTuning:
             torch.distributed.all_reduce(sums)
         return counts, sums
 
-    def _parts(self, samples: tuple[Sample, ...], *, triplets: bool) -> list[tuple[Sample, ...]]:
-        if self.reading.packed:
-            return packed_batches(samples, self.max_packed, triplets=triplets)
-        return micro_batches(samples, self.max_padded, self.min_padded, triplets=triplets)
+    def _parts(self, batch: tuple[Sample, ...], *, triplets: bool) -> list[Part]:
+        """What this rank computes of `batch`."""
+
+        def divide(samples: tuple[Sample, ...]) -> list[tuple[Sample, ...]]:
+            if self.reading.packed:
+                return packed_batches(samples, self.max_packed, triplets=triplets)
+            return micro_batches(samples, self.max_padded, self.min_padded, triplets=triplets)
+
+        if self.sharded:
+            apart = self.kinds_apart
+            return parts_in_step(batch, self.rank, self.world_size, divide, triplets=triplets, kinds_apart=apart)
+        mine = share(batch, self.rank, self.world_size)  # none where samples are fewer than workers: one at no weight
+        return [Part(part, counts=bool(mine)) for part in divide(mine or batch[:1])]
 
     def _read_losses(self, on_step: Callable[[LossPoint], None] | None) -> None:
         if not self._unread:
@@ -274,40 +310,22 @@ class FineTuning:
                 on_step(point)
         self._unread, self._unread_tokens, self._read_at = [], 0, now
 
-    def save(self, file: Path) -> None:
-        """Writes everything a resumption needs (weights, optimiser, losses so far) to `file`, atomically."""
-        state = {
-            "identity": self.identity,
-            "passes": self.passes,
-            "steps_of_pass": self.steps_of_pass,
-            "random_states": self.random_states,
-            "tokens": self._tokens,
-            "points": [tuple(asdict(point).values()) for point in self.points],
-            "model": self._learnt(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-        with new_file(file) as part:
-            torch.save(state, part)
+    def save(self, folder: Path) -> None:
+        """Writes everything a resumption needs (weights, optimiser, losses so far) to `folder`, on every rank."""
+        self.begin_save(folder).finish()
 
-    def load(self, file: Path) -> None:
-        """Continues from `file`. Raises `TrainingError` when it belongs to other examples or settings."""
-        state = torch.load(file, map_location=self.device, weights_only=True)
-        if state["identity"] != self.identity:
-            raise TrainingError(
-                f"{file}: the state of another training (other examples, settings or seed) under the same name: "
-                "remove that run's folder, or give this one another name"
-            )
-        self.model.load_state_dict(state["model"], strict=self.training.lora is None)
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.passes, self._tokens = state["passes"], state["tokens"]
-        self.steps_of_pass = state.get("steps_of_pass", 0)  # states of an earlier version were kept after passes alone
-        self.random_states = [one.cpu() for one in state.get("random_states", [])]
-        self.points = [LossPoint(*values) for values in state["points"]]
+    def begin_save(self, folder: Path) -> state.Saving:
+        """The same while the training goes on. Every rank begins and finishes it."""
+        progress = state.Progress(
+            self.identity, self.passes, self.steps_of_pass, self._tokens, list(self.points), self.random_states
+        )
+        return state.begin(folder, self.model, self.optimizer, progress, self._writers)
 
-    def _learnt(self) -> dict[str, Tensor]:
-        """The weights that a resumption needs: all, or those of the adapter, where the others never change."""
-        adapters = {name: one.detach() for name, one in self.model.named_parameters() if one.requires_grad}
-        return adapters if self.training.lora is not None else dict(self.model.state_dict())
+    def load(self, kept: Path) -> None:
+        """Continues from `kept`. Raises `TrainingError` when it belongs to other examples or settings."""
+        found = state.load(kept, self.model, self.optimizer, self.identity, self._writers)
+        self.passes, self.steps_of_pass, self._tokens = found.passes, found.steps_of_pass, found.tokens
+        self.points, self.random_states = found.points, found.random_states
 
     def report(self) -> FineTuneReport:
         """What was done so far. Triplet and last losses are those of the last step that had them."""
@@ -344,26 +362,6 @@ def _know_end(model: Any, tokenizer: Any, text: str) -> None:
     ends = list(known) if isinstance(known, list | tuple) else [known]
     if end not in ends:
         config.eos_token_id = [*ends, end]
-
-
-def _reading(model: Any, max_tokens: int, longest: int, needs: Needs) -> Reading:
-    if model.config.is_encoder_decoder:
-        return Reading()  # its encoder's states are shared anyhow
-    reading = how_to_read(model, max_tokens, longest, needs)
-    if not reads_cached_prompts(needs, reading):
-        return reading
-    if model.is_gradient_checkpointing:
-        raise TrainingError(
-            "prompt_gradient: false needs the prompts' keys and values of a student like this one "
-            f"({model.config.model_type}), and gradient_checkpointing keeps none: use one of the two"
-        )
-    if not reading.shares_prompt:
-        raise TrainingError(
-            f"prompt_gradient: false needs a student whose prompts can be cached and shared, and this one "
-            f"({model.config.model_type}) cannot: its attention has a window below {max_tokens} tokens, or it keeps "
-            "a state of another kind. Leave prompt_gradient on"
-        )
-    return reading
 
 
 def _autocast(

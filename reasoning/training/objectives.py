@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from reasoning.training.losses.table import total
 from reasoning.training.losses.term import Term, merged
-from reasoning.training.mistakes.pair_reading import PairReader
+from reasoning.training.mistakes.pair_reading import Continued, PairReader
 from reasoning.training.readers import Reading, make_reader
 from reasoning.training.samples import Sample
 
@@ -53,6 +53,11 @@ class Objective(nn.Module):
         return any(
             count > 0 and term.needs.representations is not None for term, count in zip(self.terms, counts, strict=True)
         )
+
+    def reference(self, sequences: Sequence[Continued]) -> list[float]:
+        """What the student gives continuations now (see `PairReader.reference`)."""
+        assert self.pairs is not None
+        return self.pairs.reference(sequences)
 
     def forward(self, samples: tuple[Sample, ...], counts: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         """Loss of `samples` as their part of a batch with `counts`, one a term.

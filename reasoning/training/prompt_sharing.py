@@ -25,7 +25,8 @@ from reasoning.training.losses.term import Needs, Representations, StudentOutput
 from reasoning.training.losses.triplet import triplet_losses
 from reasoning.training.output_head import has_output_head
 from reasoning.training.packed_attention import attend_as_before, attend_packed
-from reasoning.training.readers import Reading, make_reader
+from reasoning.training.readers import Reading, make_reader, reads_cached_prompts
+from reasoning.training.report import TrainingError
 from reasoning.training.samples import Sample
 
 # Attention that sees all that is before it, or all within a window whose length the configuration gives.
@@ -53,6 +54,23 @@ def how_to_read(student: Any, max_tokens: int, longest: int, needs: Needs) -> Re
         return Reading(shares_prompt=True, packed=True, from_hidden=True)
     shares = compared is not None and can_share_prompts(student, max_tokens, prompt_gradient=gradient, longest=longest)
     return Reading(shares_prompt=shares, from_hidden=from_hidden)
+
+
+def require_prompts(model: Any, max_tokens: int, needs: Needs, reading: Reading) -> None:
+    """Raises `TrainingError` where the prompts' keys and values are needed and cannot be had."""
+    if not reads_cached_prompts(needs, reading):
+        return
+    if model.is_gradient_checkpointing:
+        raise TrainingError(
+            "prompt_gradient: false needs the prompts' keys and values of a student like this one "
+            f"({model.config.model_type}), and gradient_checkpointing keeps none: use one of the two"
+        )
+    if not reading.shares_prompt:
+        raise TrainingError(
+            f"prompt_gradient: false needs a student whose prompts can be cached and shared, and this one "
+            f"({model.config.model_type}) cannot: its attention has a window below {max_tokens} tokens, or it keeps "
+            "a state of another kind. Leave prompt_gradient on"
+        )
 
 
 def can_pack(student: Any, max_tokens: int, *, prompt_gradient: bool = True, longest: int = LONGEST_TRIAL) -> bool:

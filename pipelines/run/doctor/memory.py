@@ -63,7 +63,7 @@ def estimated_parameters(config: Mapping[str, Any]) -> int:
 
 
 def training_bytes(parameters: int, config: Mapping[str, Any], training: TrainingSection, trainers: int) -> int:
-    """What one trainer's GPU holds at its fullest. Trainers share a batch, not the student."""
+    """What one trainer's GPU holds at its fullest. Trainers share a batch; the student too, with `sharding: fsdp`."""
     width, layers, vocabulary = _size(config, "hidden_size", "n_embd", "d_model"), _layers(config), _vocabulary(config)
     longest = min(training.max_tokens, _size(config, "max_position_embeddings", "n_positions") or training.max_tokens)
     tokens = min(MAX_PACKED_TOKENS["cuda"], longest * max(1, training.batch_size // trainers))
@@ -71,7 +71,19 @@ def training_bytes(parameters: int, config: Mapping[str, Any], training: Trainin
     each = _ACTIVATION_BYTES * width * layers
     if training.gradient_checkpointing:
         each = _ACTIVATION_BYTES * width + _INPUT_BYTES * width * layers
-    return weight_bytes(parameters, config, training) + tokens * each + 8 * logits
+    weights = weight_bytes(parameters, config, training)
+    if training.sharding == "fsdp" and trainers > 1:
+        weights = weights // trainers + whole_bytes(parameters, config, training)
+    return weights + tokens * each + 8 * logits
+
+
+def whole_bytes(parameters: int, config: Mapping[str, Any], training: TrainingSection) -> int:
+    """What a trainer of a divided student holds undivided at a time: the embeddings and two layers, the one that
+    computes and the one that comes next, with their gradients."""
+    width, layers, vocabulary = _size(config, "hidden_size", "n_embd", "d_model"), _layers(config), _vocabulary(config)
+    embeddings = min(parameters, vocabulary * width * (1 if config.get("tie_word_embeddings", True) else 2))
+    held = 2 if training.precision == "bfloat16" else 4
+    return 2 * held * (embeddings + 2 * (parameters - embeddings) // max(1, layers))
 
 
 def weight_bytes(parameters: int, config: Mapping[str, Any], training: TrainingSection) -> int:
@@ -102,7 +114,8 @@ def lighter(
     shorter = max(1, training.batch_size // 2)
     changes: list[tuple[str, dict[str, Any]]] = [
         ("gradient_checkpointing: true", {"gradient_checkpointing": True}),
-        ("optimizer: adamw_8bit", {"optimizer": "adamw_8bit"}),
+        *([("optimizer: adamw_8bit", {"optimizer": "adamw_8bit"})] if training.sharding == "none" else []),
+        *([("sharding: fsdp", {"sharding": "fsdp"})] if trainers > 1 and training.optimizer == "adamw" else []),
         (f"batch_size: {shorter}", {"batch_size": shorter}),
         ("lora: {}", {"lora": training.lora or LoraSection()}),
         ("lora: {} with precision: bfloat16", {"lora": training.lora or LoraSection(), "precision": "bfloat16"}),

@@ -162,21 +162,26 @@ class PairReader:
 
 def with_reference(
     examples: Sequence[TokenizedExample],
-    reader: PairReader,
+    reference: Callable[[Sequence[Continued]], list[float]],
     max_padded: int,
     gathered: Callable[[list[float]], list[list[float]]],
     rank: int = 0,
     world_size: int = 1,
 ) -> tuple[TokenizedExample, ...]:
-    """`examples` whose pairs know what `reader`'s student gives their continuations now. Each is read once, at most
-    `max_padded` tokens together; `gathered` brings every rank's shares here."""
+    """`examples` whose pairs know what the student gives their continuations now (`reference`). Each is read once, at
+    most `max_padded` tokens together on a worker; `gathered` brings every rank's shares here. All ranks read equally
+    often: who has nothing left reads what another counts."""
     distinct = {(e.prompt, text): None for e in examples for pair in e.pairs for text in (pair.right, pair.wrong)}
     by_length = sorted(distinct, key=lambda sequence: len(sequence[0]) + len(sequence[1]), reverse=True)
-    mine, own = by_length[rank::world_size], list[float]()
-    while len(own) < len(mine):
-        prompt, text = mine[len(own)]
-        count = max(1, max_padded // max(1, len(prompt) + len(text)))
-        own += reader.reference(mine[len(own) : len(own) + count])
+    own: list[float] = []
+    start = 0
+    while start < len(by_length):
+        prompt, text = by_length[start]
+        count = world_size * max(1, max_padded // max(1, len(prompt) + len(text)))
+        block = by_length[start : start + count]
+        mine = block[rank::world_size]
+        own += reference(mine or block[:1])[: len(mine)]
+        start += count
     known: dict[Continued, float] = {}
     for other, values in enumerate(gathered(own)):
         known |= zip(by_length[other::world_size], values, strict=True)

@@ -8,7 +8,7 @@ the weights are those, rounded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -21,6 +21,9 @@ class Optimizer(Protocol):
 
     @property
     def param_groups(self) -> list[dict[str, Any]]: ...
+
+    @property
+    def state(self) -> Mapping[Any, Any]: ...
 
     def step(self) -> Any: ...
 
@@ -39,17 +42,21 @@ class MasterWeights:
     def __init__(self, trained: list[Tensor], make: Callable[[list[Tensor]], Optimizer]) -> None:
         self._trained = trained
         self._masters = [p.detach().float().clone() for p in trained]
-        self._optimizer = make(self._masters)
+        self.optimizer = make(self._masters)
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
-        return self._optimizer.param_groups
+        return self.optimizer.param_groups
+
+    @property
+    def state(self) -> Mapping[Any, Any]:
+        return self.optimizer.state
 
     def step(self) -> None:
         for bucket in self._buckets():
             for weight, master in bucket:
                 master.grad, weight.grad = weight.grad.float(), None  # type: ignore[union-attr]
-            self._optimizer.step()  # of those that have a gradient: this bucket's
+            self.optimizer.step()  # of those that have a gradient: this bucket's
             for weight, master in bucket:
                 master.grad = None
                 weight.detach().copy_(master)
@@ -73,9 +80,9 @@ class MasterWeights:
             weight.grad = None
 
     def state_dict(self) -> dict[str, Any]:
-        return {"masters": list(self._masters), "optimizer": self._optimizer.state_dict()}
+        return {"masters": list(self._masters), "optimizer": self.optimizer.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         for master, kept in zip(self._masters, state_dict["masters"], strict=True):
             master.copy_(kept)
-        self._optimizer.load_state_dict(state_dict["optimizer"])
+        self.optimizer.load_state_dict(state_dict["optimizer"])

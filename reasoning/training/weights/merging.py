@@ -10,6 +10,7 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,19 @@ if TYPE_CHECKING:
 
 ADAPTER_FOLDER = "adapter"  # inside a student's folder
 NAME = "default"  # of the one adapter that a model has
+
+
+@dataclass(frozen=True, slots=True)
+class SavedWeights:
+    """What a student's folder gets: its weights, an adapter merged into them, and those of the adapter."""
+
+    weights: dict[str, Tensor]
+    adapter: dict[str, Tensor]
+
+
+def saved_weights(model: Any) -> SavedWeights:
+    """Those of `model` as it is in memory."""
+    return SavedWeights(merged_weights(model), adapter_weights(model))
 
 
 def has_adapter(model: Any) -> bool:
@@ -42,17 +56,22 @@ def merged_weights(model: Any) -> dict[str, Tensor]:
     return weights
 
 
-def save_adapter(model: Any, folder: Path) -> None:
-    """Writes the adapter of `model` to the new `folder`, in PEFT's format."""
+def adapter_weights(model: Any) -> dict[str, Tensor]:
+    """The weights of the adapter of `model`, float32, by their names in PEFT's format; none without one."""
+    return {
+        f"{PREFIX}{prefix}.{side}.weight": getattr(layer, side)[NAME].weight.detach().float()
+        for prefix, layer in _adapter_layers(model)
+        for side in ("lora_A", "lora_B")
+    }
+
+
+def save_adapter(model: Any, folder: Path, weights: dict[str, Tensor]) -> None:
+    """Writes the adapter of `model` with these `weights` to the new `folder`, in PEFT's format."""
     from safetensors.torch import save_file
 
     folder.mkdir()
-    weights = {}
-    for prefix, layer in _adapter_layers(model):
-        for side in ("lora_A", "lora_B"):
-            weight = getattr(layer, side)[NAME].weight.detach()
-            weights[f"{PREFIX}{prefix}.{side}.weight"] = weight.float().cpu().contiguous()
-    save_file(weights, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    plain = {name: weight.cpu().contiguous() for name, weight in weights.items()}
+    save_file(plain, folder / WEIGHTS_FILE, metadata={"format": "pt"})
     model.peft_config[NAME].save_pretrained(str(folder))
 
 

@@ -147,6 +147,15 @@ def test_only_visible_gpus_and_permitted_cpus_count(
     assert machine_resources() == {"CPU": 3.0, "GPU": gpus}
 
 
+def test_checkpoints_can_be_moved_to_ray_trains_storage() -> None:
+    from ray.train import Checkpoint
+    from ray.train.v2._internal.execution.storage import StorageContext
+
+    taken = inspect.signature(StorageContext.persist_current_checkpoint)
+    assert list(taken.parameters) == ["self", "checkpoint", "checkpoint_dir_name"]
+    assert Checkpoint.from_directory("/tmp").path == "/tmp"
+
+
 def test_callbacks_that_are_not_wanted_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     import ray.train.torch
 

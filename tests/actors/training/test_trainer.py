@@ -231,9 +231,9 @@ def test_a_worker_that_comes_up_early_begins_with_the_examples_that_are_there_wh
 
 @pytest.mark.slow
 def test_two_workers_survive_a_killed_worker_and_a_killed_trainer(tmp_path: Path) -> None:
-    """One run: worker killed in pass 2, trainer killed in pass 4, the job given to a new trainer, now with one worker.
-    A minute on two idle cores, which start two trainers and five workers."""
-    job = _job(tmp_path, 100, workers=2, epochs=6)
+    """One run, its student divided: worker killed in pass 2, trainer killed in pass 4, the job given to a new trainer,
+    now with one worker. A minute on two idle cores, which start two trainers and five workers."""
+    job = replace(_job(tmp_path, 100, workers=2, epochs=6, sharding="fsdp"), checkpoint_s=1.0)
     first, again = (ray.remote(Trainer).options(num_cpus=0).remote(patience_s=30.0) for _ in range(2))
     training = first.train.remote(job)
     _wait_for_pass(job, 2)

@@ -69,6 +69,13 @@ def test_more_questions_than_there_are(student: Path, learning: str, place: str)
     assert checked(f"{SMALL}learning: {learning}", student, teacher=False)  # an exam alone does not learn
 
 
+def test_a_student_that_is_to_be_divided_needs_somebody_to_share_it(student: Path) -> None:
+    found = faults(f"{SMALL}learning: {{training: {{sharding: fsdp}}}}", student)
+    assert [(fault.place, fault.cure) for fault in found] == [
+        ("learning.training.sharding", "Set cluster.trainers to 2 or more, or leave it out")
+    ]
+
+
 def test_a_batch_smaller_than_the_trainers(student: Path) -> None:
     found = faults(f"{SMALL}cluster: {{trainers: 20, trainer_cpus: 0.01}}", student)
     assert {fault.place for fault in found} == {"learning.first_training.batch_size", "learning.training.batch_size"}

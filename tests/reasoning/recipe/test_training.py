@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from reasoning.recipe.learning import LearningSection
-from reasoning.recipe.training import PAIR_LOSSES, ObjectiveSection
+from reasoning.recipe.training import PAIR_LOSSES, ObjectiveSection, TrainingSection
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,15 @@ def test_keys_that_do_not_go_together_are_refused(keys: dict[str, Any], told: st
 def test_losses_of_mistakes_need_them(loss: Any) -> None:
     with pytest.raises(ValidationError, match=f"{loss} learns from mistakes: leave self_reflection on"):
         LearningSection(objective=ObjectiveSection(loss=loss), self_reflection=False)
+
+
+def test_how_a_student_is_divided_is_no_part_of_what_it_learns() -> None:
+    """A run that did not fit goes on with it, and the identity of one written before is what it was."""
+    plain, divided = TrainingSection(), TrainingSection(sharding="fsdp", gradient_checkpointing=True)
+    assert divided.identity() == plain.identity()
+    assert "sharding" not in plain.model_dump() and divided.model_dump()["sharding"] == "fsdp"
+    with pytest.raises(ValidationError, match=r"sharding: fsdp divides AdamW's moments.*take one of the two"):
+        TrainingSection(sharding="fsdp", optimizer="adamw_8bit")
 
 
 def test_an_objective_written_before_is_what_it_was() -> None:

@@ -109,6 +109,19 @@ def test_what_an_8b_student_and_its_optimizer_hold(keys: dict[str, Any], gib: fl
     assert weight_bytes(8_030_000_000, LLAMA_8B, TrainingSection(**keys)) / GIB == pytest.approx(gib, rel=0.01)
 
 
+def test_a_divided_student_takes_a_share_and_what_is_whole_at_a_time() -> None:
+    """8 GPUs hold an eighth of 120 GiB each, and two layers and the embeddings with their gradients: 11 GiB."""
+    whole, divided = (TrainingSection(batch_size=8, max_tokens=128, sharding=how) for how in ("none", "fsdp"))
+    of_one, of_eight = (training_bytes(8_030_000_000, LLAMA_8B, one, 8) for one in (whole, divided))
+    assert (of_one - of_eight) / GIB == pytest.approx(120 * 7 / 8 - 11, abs=1)
+    assert training_bytes(8_030_000_000, LLAMA_8B, divided, 1) == training_bytes(8_030_000_000, LLAMA_8B, whole, 1)
+    assert dict(lighter(8_030_000_000, LLAMA_8B, whole, 8))["sharding: fsdp"] == of_eight
+    assert "sharding: fsdp" not in dict(lighter(8_030_000_000, LLAMA_8B, whole, 1))  # there is nobody to share with
+    eight_bit = TrainingSection(optimizer="adamw_8bit")
+    assert "sharding: fsdp" not in dict(lighter(8_030_000_000, LLAMA_8B, eight_bit, 8))
+    assert "optimizer: adamw_8bit" not in dict(lighter(8_030_000_000, LLAMA_8B, divided, 8))
+
+
 def test_keys_that_would_help_are_named_where_they_do() -> None:
     whole = TrainingSection(max_tokens=2048)
     found = dict(lighter(8_030_000_000, LLAMA_8B, whole, 1))

@@ -135,7 +135,7 @@ def test_a_students_own_words_are_its_reference_before_it_is_trained(kind: str) 
         TokenizedExample("b", (7,), ((8, 1),), (), pairs=()),
         TokenizedExample("c", (7, 8, 9), ((12, 1),), ((13, 14, 1),), pairs=(Pair((12, 1), (13, 14, 1)),)),
     ]  # fmt: skip
-    alone = with_reference(examples, reader, 8, lambda own: [own])
+    alone = with_reference(examples, reader.reference, 8, lambda own: [own])
     assert [len(example.pairs) for example in alone] == [2, 0, 1]
     objective = Objective(model, terms_of(ObjectiveSection(loss="dpo")), 0, Reading(shares_prompt=kind == "decoder"))
     samples = [Sample(e.prompt, e.positives[0], pair=pair) for e in alone for pair in e.pairs]
@@ -154,12 +154,12 @@ def test_workers_tell_one_another_their_references() -> None:
         shares.append(own)
         return [own]
 
-    expected = with_reference(examples, reader, 100, lambda own: [own])
+    expected = with_reference(examples, reader.reference, 100, lambda own: [own])
     for rank in range(2):
         with pytest.raises((ValueError, KeyError)):  # one share alone is not all
-            with_reference(examples, reader, 100, kept, rank, 2)
+            with_reference(examples, reader.reference, 100, kept, rank, 2)
     assert [len(own) for own in shares] == [3, 3]
-    found = with_reference(examples, reader, 100, lambda _: shares, 0, 2)
+    found = with_reference(examples, reader.reference, 100, lambda _: shares, 0, 2)
     for one, other in zip(found, expected, strict=True):
         assert one.pairs[0].reference == pytest.approx(other.pairs[0].reference)
 
