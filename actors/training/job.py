@@ -253,7 +253,7 @@ def _not_saved(job: TrainingJob, problem: str, unsaved: Path, taught: list[FineT
         return f"{what}. Correct that (a full disk: free some space) and start again; its weights are in {unsaved}"
     try:
         taught[0].save(unsaved)
-    except (IndexError, *SAVE_ERRORS) as again:
+    except SAVE_ERRORS as again:
         return f"{what}. Nor could its weights be kept ({again}). Free some space and start again"
     return (
         f"{what}. Correct that (a full disk: free some space) and start again: nothing is taught twice, see {unsaved}"

@@ -156,7 +156,7 @@ class FineTuning:
             self.optimizer = make_optimizer(model, training)
         except OptimizerRefused as error:
             raise TrainingError(str(error)) from error
-        self._writers = torch.distributed.new_group(backend="gloo") if world_size > 1 else None
+        self._writers = state.writers(world_size)
         whole_logits = not self.reading.from_hidden or needs.pairs is not None
         of_logits = MAX_LOGITS // config.vocab_size if whole_logits else MAX_PADDED_TOKENS
         self.max_padded = max(1, min(MAX_PADDED_TOKENS, of_logits))

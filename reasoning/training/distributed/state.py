@@ -83,9 +83,17 @@ class Saving:
                 part.write_text(self.progress, encoding="utf-8")
 
 
+def writers(world_size: int) -> Any:
+    """The process group that the workers' writers talk in, theirs alone and on CPUs; None where there is one process
+    and it is in no group."""
+    there = torch.distributed.is_available() and torch.distributed.is_initialized()
+    if not there or torch.distributed.get_world_size() != world_size:
+        return None
+    return torch.distributed.new_group(backend="gloo")
+
+
 def begin(folder: Path, model: Any, optimizer: Optimizer, progress: Progress, group: Any = None) -> Saving:
-    """Begins to write a state to `folder`, which is the same on all workers of a node. `group`: the process group that
-    the workers' writers talk in, theirs alone; None: there is one worker."""
+    """Begins to write a state to `folder`; workers of several nodes have one each. `group`: what `writers` made."""
     from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
     from torch.distributed.checkpoint.state_dict_saver import async_save
 
