@@ -106,6 +106,7 @@ ARROWS: dict[str, dict[str, set[str]]] = {
 HEAVY = {"torch", "vllm", "transformers", "datasets", "matplotlib", "accelerate", "peft"}
 ABOUT_TENSORS = (
     *(f"reasoning.training.{name}" for name in ("collation", "fine_tuning", "losses", "objectives")),
+    *("reasoning.training.distributed.sharding", "reasoning.training.distributed.state"),
     "reasoning.training.mistakes.pair_reading",
     "reasoning.training.weights.choice",
     "reasoning.training.weights.master_weights",

@@ -13,7 +13,7 @@ from actors.training.states import CheckpointDue
         (0, None, [12, 24, 36]),  # every ten seconds and a bit: steps are three seconds apart
         (1, None, []),  # all ranks follow the first
         (1, 20, [24]),  # its node leaves: once, seen when it is looked at again
-        (0, 20, [12, 24, 36]),
+        (0, 20, [12, 21, 24, 36]),
     ],
 )
 def test_a_state_is_due_by_time_and_when_the_node_leaves(rank: int, leaves_at: int | None, due_at: list[int]) -> None:
