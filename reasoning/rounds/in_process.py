@@ -149,9 +149,10 @@ class InProcessClassroom(Classroom):
         return self._answering(str(self.files(round).after(epoch).student))
 
     def _answering(self, checkpoint: str) -> Answering:
-        """Loads the student at `checkpoint`, unless it is the one in memory."""
+        """Loads the student at `checkpoint`, unless it is the one in memory; it answers in the recipe's dtype."""
         if self._student is None or self._student[0] != checkpoint:
-            student = load_student(checkpoint)
+            asked = self.recipe.student.dtype
+            student = load_student(checkpoint, torch.float32 if asked == "auto" else getattr(torch, asked))
             student.model.eval()
             self._student = (checkpoint, _PromptBatcher(Generator(student)))
         return self._student[1].answer

@@ -1,12 +1,17 @@
-"""The ablation: its budget holds, its cells are kept, its table says what they say."""
+"""The ablation: its budget holds, its cells are kept, its tables and plots say what they say."""
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 
-from bench.ablation import ARMS, Budget, Cell, finished, keep, plot, table, tokens_a_rationale
+from bench.ablation.arms import ARMS
+from bench.ablation.cells import Budget, Cell, finished, keep
+from bench.ablation.grounds import GROUNDS, Ground
+from bench.ablation.plots import curves, plot
+from bench.ablation.tables import table, tokens_a_rationale
 from reasoning.files.tables import read_table
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.records import Rationale
@@ -62,6 +67,25 @@ def test_every_arm_is_a_recipe_that_differs_in_what_it_says() -> None:
     assert recipes["ladder-shared"].learning.per_request == 4 and recipes["ladder"].learning.help == "ladder"
 
 
+@pytest.mark.parametrize("ground", GROUNDS.values(), ids=GROUNDS)
+def test_every_arm_is_a_recipe_on_every_ground(ground: Ground) -> None:
+    taught = ground.taught_to("some/folder")
+    for arm in ARMS:
+        recipe = pickle.loads(pickle.dumps(arm)).recipe(0, taught)  # as a process of its own is given it
+        assert recipe.student.model == "some/folder" and recipe.task.name == ground.task["name"]
+        assert recipe.learning.first_training.learning_rate == ground.training["learning_rate"]
+        assert recipe.learning.rounds in (0, ground.rounds)
+    assert ground.taught_to(None) is ground
+
+
+def test_where_the_student_is_not_the_embedded_one_a_loop_is_seen_as_often_as_what_is_learnt_at_once() -> None:
+    for name in ("last-letters", "arithmetic"):
+        arms = {arm.name: arm.recipe(0, GROUNDS[name]).learning for arm in ARMS}
+        once, loop = arms["fine-tune-cot-1"], arms["plain-missed"]
+        halves = (loop.first_training.epochs + loop.training.epochs) + loop.training.epochs
+        assert halves / 2 == once.first_training.epochs
+
+
 def cell(arm: str, seed: int, accuracy: float) -> Cell:
     return Cell(arm, seed, (0.1, accuracy), 300, 60, 10, 10, 0, 500, 1000, 5, 0, 1.0)
 
@@ -86,6 +110,27 @@ def test_cells_of_several_budgets_lie_side_by_side_and_are_not_mixed(tmp_path: P
     assert finished(tmp_path, BUDGET) == {("ladder", 0): cell("ladder", 0, 0.5)}
     assert finished(tmp_path, Budget(None, 2_000))["ladder", 0].accuracy[-1] == 0.9
     assert finished(tmp_path, Budget(0.02, price=(1.0, 0.1, 8.0))) == {}
+
+
+def test_cells_of_other_grounds_and_students_are_not_mixed(tmp_path: Path) -> None:
+    letters = GROUNDS["last-letters"]
+    other = letters.taught_to("/models/another")
+    for number, ground in enumerate((GROUNDS["coin-flips"], letters, other)):
+        keep(cell("ladder", 0, number / 10), tmp_path, BUDGET, ground)
+    found = [finished(tmp_path, BUDGET, ground)["ladder", 0].accuracy[-1] for ground in (letters, other)]
+    assert found == [0.1, 0.2] and finished(tmp_path, BUDGET)["ladder", 0].accuracy[-1] == 0.0
+    assert finished(tmp_path, BUDGET, letters.taught_to("elsewhere/another")).keys() == {("ladder", 0)}
+
+
+def test_curves_have_a_line_for_each_arm_with_several_budgets(tmp_path: Path) -> None:
+    budgets = (Budget(0.02), Budget(0.04))
+    cells = {budget: [cell("ladder", seed, 0.5 + seed / 10) for seed in (0, 1)] for budget in budgets}
+    cells[budgets[0]].append(cell("paper-a", 0, 0.4))
+    curves(ARMS, cells, tmp_path / "curves.svg")
+    drawn = (tmp_path / "curves.svg").read_text()
+    assert "<!-- ladder -->" in drawn and "<!-- paper-a -->" not in drawn and "<!-- budget, dollars -->" in drawn
+    curves(ARMS, cells, tmp_path / "again.svg")
+    assert (tmp_path / "again.svg").read_text() == drawn
 
 
 def test_sharing_a_request_costs_less_for_each_rationale() -> None:

@@ -1,0 +1,109 @@
+"""Is tailored learning better? The same teacher budget for every way to spend it, several seeds, one table.
+
+    python -m bench.ablation [--seeds 5] [--dollars 0.01 0.02 0.04] [--workers 2] [--folder runs/ablation]
+    python -m bench.ablation --ground last-letters [--student FOLDER]    # SmolLM2, or another pretrained student
+    python -m bench.ablation --table-only            # of the cells that are finished; with --curves FILE a plot
+    python -m bench.ablation --tokens-a-rationale    # of one, and of several in a request
+
+An arm is a recipe. All start from the ground's student (the embedded one, unless `--ground` or `--student` says
+otherwise), draw from the same training questions, are taught by the same offline teacher, and answer the same held-out
+questions greedily at the end; a seed changes questions, teacher and order of training, alike for all arms. No test
+question chooses anything: the last student is the one that counts.
+
+The budget is dollars at a stated price list, `--price input cached output`, in dollars for a million tokens: 1, 0.5 and
+4 unless it is said otherwise. The offline teacher counts the tokens; none is cached, since its prompts are shorter than
+what providers cache (from 1,024 tokens on). `--teacher-tokens` gives the budget in tokens instead, prompts and
+completions alike. A loop spends an equal share in each round, unless its arm says otherwise. What the student costs is
+told beside it: the tokens it samples in exams, the tokens and steps it trains. Training makes as many passes in every
+arm, so that one with more examples (its own, which cost no teacher) trains more.
+
+Every finished cell (an arm at a seed and a budget on a ground) is a file in the folder; the same command again does the
+rest. No Ray: phases, prompts, filters, batches and objectives are those of every run, see
+`reasoning.rounds.in_process`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+from bench.ablation.arms import ARMS, Arm
+from bench.ablation.cells import Budget, finished, keep, run_cell
+from bench.ablation.grounds import GROUNDS, Ground
+from bench.ablation.plots import curves, plot
+from bench.ablation.tables import table, tokens_a_rationale
+
+
+def run_all(
+    arms: Sequence[Arm],
+    seeds: int,
+    budgets: Sequence[Budget],
+    workers: int,
+    folder: Path,
+    at_most: int | None = None,
+    ground: Ground = GROUNDS["coin-flips"],
+) -> None:
+    """Runs what is not finished (`at_most` so many cells), seed by seed, `workers` at a time."""
+    done = {budget: finished(folder, budget, ground) for budget in budgets}
+    todo = [
+        (arm, seed, budget)
+        for seed in range(seeds)
+        for budget in budgets
+        for arm in arms
+        if (arm.name, seed) not in done[budget]
+    ][:at_most]
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        futures = {pool.submit(run_cell, *one, folder, ground): one[2] for one in todo}
+        for number, future in enumerate(as_completed(futures), 1):
+            cell, budget = future.result(), futures[future]
+            keep(cell, folder, budget, ground)
+            by_round = " -> ".join(f"{100 * accuracy:.1f}" for accuracy in cell.accuracy)
+            what = f"{cell.arm}, seed {cell.seed}, {budget.name}"
+            print(f"{number}/{len(todo)}  {what}: {by_round} %  ({cell.seconds:.0f} s)", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--ground", choices=GROUNDS, default="coin-flips", help="which task and student")
+    parser.add_argument("--student", help="another student: a folder, a GGUF file or a hub id")
+    parser.add_argument("--dollars", type=float, nargs="+", help="budgets. Default: what suits the ground")
+    parser.add_argument("--price", type=float, nargs=3, default=(1.0, 0.5, 4.0), metavar=("INPUT", "CACHED", "OUTPUT"))
+    parser.add_argument("--teacher-tokens", type=int, nargs="+", default=None, help="budgets in tokens, not dollars")
+    parser.add_argument("--workers", type=int, default=2, help="cells at a time, one thread each")
+    parser.add_argument("--at-most", type=int, default=None, help="stop after so many cells")
+    parser.add_argument("--folder", type=Path, default=Path("runs/ablation"))
+    parser.add_argument("--arms", nargs="*", choices=[arm.name for arm in ARMS], default=[arm.name for arm in ARMS])
+    parser.add_argument("--plot", type=Path, default=None, help="write the last budget's plot here (.svg or .png)")
+    parser.add_argument("--curves", type=Path, default=None, help="write accuracy over the budgets here, likewise")
+    parser.add_argument("--table-only", action="store_true")
+    parser.add_argument("--tokens-a-rationale", action="store_true")
+    asked = parser.parse_args()
+    if asked.tokens_a_rationale:
+        print(tokens_a_rationale())
+        return
+    arms = [arm for arm in ARMS if arm.name in asked.arms]
+    ground = GROUNDS[asked.ground].taught_to(asked.student)
+    price = tuple(asked.price)
+    tokens = asked.teacher_tokens or []
+    budgets = [Budget(None, one, price) for one in tokens] or [
+        Budget(one, None, price) for one in asked.dollars or ground.dollars
+    ]
+    if not asked.table_only:
+        run_all(arms, asked.seeds, budgets, asked.workers, asked.folder, asked.at_most, ground)
+    found = {budget: list(finished(asked.folder, budget, ground).values()) for budget in budgets}
+    for budget, cells in found.items():
+        print(f"\n{budget.name}\n\n{table(arms, cells, budget)}")
+        if asked.plot is not None:
+            plot(arms, cells, asked.plot)
+    if asked.curves is not None:
+        curves(arms, found, asked.curves)
+
+
+if __name__ == "__main__":
+    main()

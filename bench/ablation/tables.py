@@ -1,0 +1,88 @@
+"""What cells say, as Markdown: the arms beside one another, and what a rationale costs in tokens."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from statistics import mean
+
+from bench.ablation.arms import REFERENCE, Arm
+from bench.ablation.cells import Budget, Cell
+from reasoning.grading.intervals import mean_interval
+from reasoning.offline.teacher import OfflineTeacher
+from reasoning.offline.word_tokens import count_tokens
+from reasoning.prompts.student_forms import student_completion
+from reasoning.prompts.teacher_prompts import teacher_prompt
+from reasoning.records import Mistake, Problem, Split
+from reasoning.tasks.families import FAMILIES, problems
+
+
+def table(arms: Sequence[Arm], cells: Sequence[Cell], budget: Budget) -> str:
+    """The results as Markdown: mean and 95 % interval over seeds, and the difference to `REFERENCE`, paired by seed."""
+    by_arm = {arm.name: {cell.seed: cell for cell in cells if cell.arm == arm.name} for arm in arms}
+    lines = [
+        f"| arm | what it is | seeds | test accuracy % | 95 % interval | against {REFERENCE}, points | 95 % interval "
+        "| $ | teacher tokens | its rationales | own | sampled tokens | trained tokens | steps |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for arm in arms:
+        mine = by_arm[arm.name]
+        if not mine:
+            continue
+        accuracies = [100 * cell.accuracy[-1] for cell in mine.values()]
+        other = by_arm.get(REFERENCE, {})
+        both = [100 * (mine[seed].accuracy[-1] - other[seed].accuracy[-1]) for seed in mine if seed in other]
+        against = f"{mean(both):+.1f} | {_bounds(both)}" if both and arm.name != REFERENCE else "– | –"
+        dollars = mean(budget.cost(cell.prompts, cell.completions) for cell in mine.values())
+        tokens = mean(cell.prompts + cell.completions for cell in mine.values())
+        counted = " | ".join(
+            f"{mean(getattr(cell, name) for cell in mine.values()):,.0f}"
+            for name in ("kept", "own", "sampled", "trained", "steps")
+        )
+        lines.append(
+            f"| {arm.name} | {arm.says} | {len(mine)} | {mean(accuracies):.1f} | {_bounds(accuracies)} | {against} "
+            f"| {dollars:.4f} | {tokens:,.0f} | {counted} |"
+        )
+    return "\n".join(lines)
+
+
+def tokens_a_rationale(sizes: Sequence[int] = (1, 2, 4, 8), count: int = 240) -> str:
+    """As Markdown: the offline teacher's tokens for each rationale, alone and so many in a request, on coin-flip
+    questions; for tailored ones the student has made one wrong step in each."""
+    lines = [
+        "| prompt | questions in a request | prompt | completion | in all | at 1 : 4 |",
+        "|---|---|---|---|---|---|",
+    ]
+    asked = _mistakes(count)
+    for name, k in [(kind, k) for kind in ("plain", "tailored") for k in (0, *sizes)]:
+        words = teacher_prompt(f"{name}_shared" if k else name)
+        prompts = completions = 0
+        for start in range(0, count, max(k, 1)):
+            group = asked[start : start + max(k, 1)]
+            messages = words.together(group) if k > 1 else words.first(*group[0])
+            content = messages[-1][1]
+            (text,) = OfflineTeacher().complete(content, 1, 0.7, 0)
+            prompts, completions = prompts + count_tokens(content), completions + count_tokens(text)
+        each = [
+            prompts / count,
+            completions / count,
+            (prompts + completions) / count,
+            (prompts + 4 * completions) / count,
+        ]
+        told = " | ".join(f"{tokens:.0f}" for tokens in each)
+        lines.append(f"| `{name}{'_shared' if k else ''}` | {k or 1} | {told} |")
+    return "\n".join(lines)
+
+
+def _mistakes(count: int) -> list[tuple[Problem, Mistake]]:
+    family = FAMILIES["coin_flip"]
+    asked = []
+    for problem in problems(family, 0, Split.TRAIN, count):
+        worked = family.corrupt(problem.question, random.Random(problem.id))
+        asked.append((problem, Mistake(problem.id, 1, student_completion(worked.text, worked.answer).strip(), "")))
+    return asked
+
+
+def _bounds(values: Sequence[float]) -> str:
+    interval = mean_interval(values)
+    return f"{interval.low:.1f} – {interval.high:.1f}" if len(values) > 1 else "one seed"
