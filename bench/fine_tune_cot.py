@@ -2,11 +2,12 @@
 
     python -m bench.fine_tune_cot --data DIR [--seeds 3] [--folder runs/bench-fine-tune-cot] [--out docs/results]
     python -m bench.fine_tune_cot --data DIR --table-only     # of what is finished
+    python -m bench.fine_tune_cot --data DIR --student FOLDER --sets multiarith     # SmolLM2, or another one
 
-DIR holds datasets/, splits/ and recorded_teacher/. The student is the embedded one (1.3 million parameters), the
-teacher text-davinci-002's published answers, one a question (so the degree is 1), the test questions are paper B's test
-split, repeated ones counted as often as the set has them. Beside it labels alone. Settings are paper B's, but for the
-epoch: validation, a tenth of train, chooses it, and test accuracy is only reported.
+DIR holds datasets/, splits/ and recorded_teacher/. The student is the embedded one (1.3 million parameters) unless
+`--student` names another, the teacher text-davinci-002's published answers, one a question (so the degree is 1), the
+test questions are paper B's test split, repeated ones counted as often as the set has them. Beside it labels alone.
+Settings are paper B's, but for the epoch: validation, a tenth of train, chooses it, and test accuracy is only reported.
 
 Every set at every seed is a run directory of Fine-tune-CoT in the folder; the same command goes on where it was, epoch
 by epoch. No Ray: the steps are those of every run, see `reasoning.rounds.in_process`. With --out the figures and a plot
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,11 +84,15 @@ class RecordedClassroom(InProcessClassroom):
             return TeacherFailure(request.key, FailureKind.BAD_REQUEST, str(error), 1)
 
 
-def recipe(task: str, data: Path, seed: int, learning_rate: float | None) -> FineTuneCotRecipe:
-    """Paper B's settings on one set; `learning_rate` None is the paper's too."""
+def recipe(
+    task: str, data: Path, seed: int, learning_rate: float | None, student: str | None = None
+) -> FineTuneCotRecipe:
+    """Paper B's settings on one set; `learning_rate` None is the paper's too, and `student` the embedded one."""
     training = {} if learning_rate is None else {"learning_rate": learning_rate}
+    other = {} if student is None else {"student": {"model": student}}
+    of_student = "" if student is None else "-" + re.sub(r"[^A-Za-z0-9._-]", "_", Path(student).name)
     content = {
-        "name": f"{task}-{seed}" + ("" if learning_rate is None else f"-{learning_rate:g}"),
+        "name": f"{task}-{seed}" + ("" if learning_rate is None else f"-{learning_rate:g}") + of_student,
         "seed": seed,
         "task": {
             "name": task,
@@ -97,6 +103,7 @@ def recipe(task: str, data: Path, seed: int, learning_rate: float | None) -> Fin
         },
         "teacher": {"kind": "recorded", "recorded": str(data / "recorded_teacher" / f"{task}.jsonl")},
         "fine_tuning": {"degrees": sorted(ARMS), "training": training},
+        **other,
     }
     return parse_cot_recipe(json.dumps(content), task)
 
@@ -227,7 +234,7 @@ def plot(results: dict[str, list[Cell]], file: Path) -> None:
     panels = figure.subplots(1, len(PUBLISHED), sharey=True)
     for axes, published in zip(panels, PUBLISHED, strict=True):
         for degree, colour in zip(ARMS, COLOURS, strict=False):
-            found = [cell for cell in results[published.task] if cell.degree == degree]
+            found = [cell for cell in results.get(published.task, []) if cell.degree == degree]
             if found:
                 plot_epochs(axes, pooled(found), "test", colour, ARMS[degree])
         for value, style, name in (
@@ -272,16 +279,19 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="holds datasets/, splits/ and recorded_teacher/")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--learning-rate", type=float, default=None, help="another one than the paper's 3e-4")
+    parser.add_argument("--student", help="another student: a folder, a GGUF file or a hub id")
+    sets = [published.task for published in PUBLISHED]
+    parser.add_argument("--sets", nargs="+", choices=sets, default=sets)
     parser.add_argument("--folder", type=Path, default=Path("runs/bench-fine-tune-cot"))
     parser.add_argument("--out", type=Path, default=None, help="folder for the figures and the plot")
     parser.add_argument("--table-only", action="store_true")
     asked = parser.parse_args()
     disable_progress_bar()
-    results: dict[str, list[Cell]] = {published.task: [] for published in PUBLISHED}
+    results: dict[str, list[Cell]] = {task: [] for task in asked.sets}
     recipes: dict[str, FineTuneCotRecipe] = {}
     for seed in range(asked.seeds):
         for task, found in results.items():
-            wanted = recipe(task, asked.data.resolve(), seed, asked.learning_rate)
+            wanted = recipe(task, asked.data.resolve(), seed, asked.learning_rate, asked.student)
             recipes.setdefault(task, wanted)
             if not asked.table_only:
                 run(wanted, asked.folder)

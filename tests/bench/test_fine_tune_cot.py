@@ -33,6 +33,13 @@ def test_the_test_questions_are_the_papers(task: str, test: int, real_data: Path
     assert not learnt & {p.question for p in data.test}
 
 
+def test_another_student_has_runs_of_its_own(tmp_path: Path) -> None:
+    mine, other = (recipe("multiarith", tmp_path, 0, None, student) for student in (None, "models/Smol 135M.gguf"))
+    assert mine.name == "multiarith-0" and mine.student.model == "embedded"
+    assert other.name == "multiarith-0-Smol_135M.gguf" and other.student.model == "models/Smol 135M.gguf"
+    assert other.fine_tuning == mine.fine_tuning
+
+
 def test_the_recorded_teacher_is_as_good_as_it_was_published_to_be(real_data: Path) -> None:
     """On test questions alone; on all of them the published figures are 78.67, 91.40 and 67.48 (their own rule)."""
     for task, published in (("multiarith", 0.787), ("coin_flip", 0.914), ("date_understanding", 0.675)):
