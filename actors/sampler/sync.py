@@ -33,8 +33,8 @@ async def bring_to(
 ) -> Answering:
     """Has every sampler of `pool` hold `checkpoint` as `version`, proven, and returns what asks them.
 
-    The probe is read from the file `kept` where it is there, and otherwise made from `prompts` and kept there. Raises
-    `SyncFailed`, `SamplersLost`."""
+    The probe is read from the file `kept` where it is there and complete, and otherwise made from `prompts` and kept
+    there. Raises `SyncFailed`, `SamplersLost`."""
     await pool.sync(version, checkpoint, await _probe(version, checkpoint, prompts, kept))
 
     async def answer(prompt: str, sampling: Sampling) -> list[Completion]:
@@ -45,7 +45,7 @@ async def bring_to(
 
 async def _probe(version: str, checkpoint: str, prompts: Sequence[str], kept: Path | None) -> Probe:
     before = _read_probe(kept)
-    if before is not None:
+    if before is not None and before.is_complete:
         return before
     probe: Probe = await _probe_in_own_process.remote(checkpoint, version, prompts)
     if kept is not None:

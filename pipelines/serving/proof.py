@@ -52,11 +52,11 @@ def _shapes(checkpoint: Path) -> dict[str, Any]:
 
 def probe_of(directory: RunDirectory, graduate: Graduate, version: str, console: Console) -> Path:
     """The file that proves the graduate's weights: the run's own, otherwise one that is made now."""
-    from reasoning.student.probe import make_probe, save_probe
+    from reasoning.student.probe import load_probe, make_probe, save_probe
     from reasoning.tasks.loading import load_problems
 
     kept = directory.round(graduate.round).probe
-    if not kept.is_file():
+    if not kept.is_file() or not load_probe(kept).is_complete:
         console.print("Making the probe that proves these weights ...", soft_wrap=True)
         recipe, form = directory.recipe(), directory.form()
         problems = load_problems(recipe.task, recipe.seed).test[:_PROBED]

@@ -135,6 +135,8 @@ class Generator:
     def prove(self, probe: Probe) -> ProbeReport:
         """Judges this student's own greedy answers to the probe's prompts, made in one padded batch. The reference
         fixes each answer's length: nothing ends one here."""
+        dtype = str(self._model.dtype).removeprefix("torch.")
+        probe = probe.held_in(dtype)
         following = Following(probe)
         with torch.inference_mode(), self._as_asked():
             while asked := following.asked():
@@ -154,7 +156,6 @@ class Generator:
                 for (number, _, wanted), taken, values in zip(asked, taken_PS, values_PS2, strict=True):
                     steps = zip(taken.tolist(), values[:, 0].tolist(), values[:, 1].tolist(), strict=True)
                     following.heard(number, list(steps)[:wanted])
-        dtype = str(self._model.dtype).removeprefix("torch.")
         return following.judged(tolerance(probe.dtype, dtype, rounding=probe.rounding))
 
     def _answered(self, prompt: Sequence[int], tail: Sequence[int]) -> dict[str, Any]:

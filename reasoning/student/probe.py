@@ -5,7 +5,9 @@ Owns: a checkpoint's reference answers (greedy, by `transformers`), their file, 
 Invariants
 - The reference comes from another implementation than the engine it judges, and from the checkpoint's own files.
 - A near-tie of the reference's two best tokens cannot fail a good swap; a probe that compared too little fails.
-- In half precision the tolerance is measured, not assumed: what rounding to bfloat16 does to this very checkpoint. A
+- An engine that holds a float32 checkpoint in bfloat16 is compared with the same rounded weights, computed exactly:
+  what rounding does to a barely taught student (0.8 nats) is more than what a round teaches it.
+- In half precision the tolerance is measured, not assumed: what computing in bfloat16 does to this very checkpoint. A
   part of the model that an engine leaves out (Gemma 2's capped attention) is more than that.
 - The runner-up's log-probability is compared too: a confident student's best token has log-probability 0 before and
   after a round, and only what it did not say tells the two apart.
@@ -44,7 +46,8 @@ class Probe:
     the natural log-probabilities of `tokens`, `runners_up` those of the second best token at each step; `dtype` is
     what they were computed in ("float32", "bfloat16", ...). `rounding` is the largest deviation (nats) of these
     log-probabilities when the same checkpoint computes in bfloat16, or in float32 where it is in half precision itself;
-    None: not measured.
+    None: not measured. `in_bfloat16`, of a float32 checkpoint, is the same probe of its weights rounded to bfloat16,
+    computed in float32; None: it has none, or was written before there were such.
     """
 
     version: str
@@ -54,6 +57,16 @@ class Probe:
     logprobs: tuple[tuple[float, ...], ...]
     runners_up: tuple[tuple[float, ...], ...]
     rounding: float | None = None
+    in_bfloat16: Probe | None = None
+
+    def held_in(self, dtype: str) -> Probe:
+        """The probe for an engine that holds the checkpoint in `dtype`."""
+        return self.in_bfloat16 if dtype == "bfloat16" and self.in_bfloat16 is not None else self
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it can prove the checkpoint in whatever format an engine holds it."""
+        return self.dtype != "float32" or self.in_bfloat16 is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +102,35 @@ def make_probe(checkpoint: str, version: str, prompts: Sequence[str], new_tokens
     model = load_model(checkpoint, config, "auto")[0].eval().to(device)
     ends, dtype = end_tokens(model), model.dtype
     encoded = tuple(tuple(int(token) for token in tokenizer(prompt).input_ids) for prompt in prompts)
-    answers = [_greedy(model, prompt, new_tokens, ends) for prompt in encoded]
+    answers = [[_greedy(model, prompt, new_tokens, ends) for prompt in encoded]]
+    if dtype == torch.float32:
+        _round_weights(model)
+        answers.append([_greedy(model, prompt, new_tokens, ends) for prompt in encoded])
     del model  # two may not fit the memory
     other = torch.bfloat16 if dtype == torch.float32 else torch.float32
     model = load_model(checkpoint, config, other)[0].eval().to(device)
-    rounding = max(_rounding(model, *one) for one in zip(encoded, answers, strict=True))
-    return Probe(
-        version=version,
-        dtype=str(dtype).removeprefix("torch."),
-        prompts=encoded,
-        tokens=tuple(tuple(step.token for step in answer) for answer in answers),
-        logprobs=tuple(tuple(step.logprob for step in answer) for answer in answers),
-        runners_up=tuple(tuple(step.runner_up for step in answer) for answer in answers),
-        rounding=rounding,
-    )
+    own, *rounded = [
+        Probe(
+            version=version,
+            dtype=str(dtype).removeprefix("torch."),
+            prompts=encoded,
+            tokens=tuple(tuple(step.token for step in answer) for answer in one),
+            logprobs=tuple(tuple(step.logprob for step in answer) for answer in one),
+            runners_up=tuple(tuple(step.runner_up for step in answer) for answer in one),
+            rounding=max(_rounding(model, *pair) for pair in zip(encoded, one, strict=True)),
+        )
+        for one in answers
+    ]
+    return replace(own, in_bfloat16=rounded[0]) if rounded else own
+
+
+def _round_weights(model: Any) -> None:
+    """Rounds a float32 model's weights to what bfloat16 holds of them. It computes in float32 as before."""
+    import torch
+
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.copy_(weight.to(torch.bfloat16))
 
 
 def end_tokens(model: Any) -> set[int]:
@@ -278,18 +306,23 @@ def save_probe(probe: Probe, path: Path) -> None:
 def load_probe(path: Path) -> Probe:
     """Reads what `save_probe` wrote. Raises `ProbeUnreadable`."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return Probe(
-            version=str(content["version"]),
-            dtype=str(content["dtype"]),
-            prompts=_rows(content["prompts"], int),
-            tokens=_rows(content["tokens"], int),
-            logprobs=_rows(content["logprobs"], float),
-            runners_up=_rows(content["runners_up"], float),
-            rounding=None if content.get("rounding") is None else float(content["rounding"]),
-        )
+        return _probe_of(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ProbeUnreadable(f"{path}: not a probe: {error}; make it again from its checkpoint") from error
+
+
+def _probe_of(content: dict[str, Any]) -> Probe:
+    inner = content.get("in_bfloat16")
+    return Probe(
+        version=str(content["version"]),
+        dtype=str(content["dtype"]),
+        prompts=_rows(content["prompts"], int),
+        tokens=_rows(content["tokens"], int),
+        logprobs=_rows(content["logprobs"], float),
+        runners_up=_rows(content["runners_up"], float),
+        rounding=None if content.get("rounding") is None else float(content["rounding"]),
+        in_bfloat16=None if inner is None else _probe_of(inner),
+    )
 
 
 def _rows(rows: Sequence[Sequence[Any]], kind: type) -> tuple[tuple[Any, ...], ...]:

@@ -74,6 +74,8 @@ class StudentEngine:
         that the two sides need not agree on what ends one."""
         from vllm import SamplingParams, TokensPrompt
 
+        dtype = str(self._engine.model_config.dtype).removeprefix("torch.")
+        probe = probe.held_in(dtype)
         following = Following(probe)
         while asked := following.asked():
             outputs = await asyncio.gather(
@@ -94,7 +96,6 @@ class StudentEngine:
                 ]
                 steps = zip(answer.token_ids, best, strict=True)
                 following.heard(number, [(token, first, second) for token, (first, second) in steps])
-        dtype = str(self._engine.model_config.dtype).removeprefix("torch.")
         return following.judged(tolerance(probe.dtype, dtype, rounding=probe.rounding))
 
     def _text(self, output: RequestOutput, one: CompletionOutput, sampling: Sampling) -> str:

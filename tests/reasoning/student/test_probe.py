@@ -185,6 +185,29 @@ def test_in_bfloat16_a_part_of_the_model_that_is_left_out_is_seen(tmp_path: Path
     assert not Generator(student).prove(probe).ok
 
 
+def test_weights_held_in_bfloat16_are_compared_with_the_same_rounded_ones(
+    checkpoints: dict[str, str], probe: Probe, tmp_path: Path
+) -> None:
+    rounded = load_student(checkpoints["before"], torch.bfloat16)
+    held = probe.held_in("bfloat16")
+    save_student(rounded.model.float(), rounded.tokenizer, tmp_path / "rounded")
+    said = make_probe(str(tmp_path / "rounded"), "v1", PROMPTS, new_tokens=8)
+    assert (held.tokens, held.logprobs, held.runners_up) == (said.tokens, said.logprobs, said.runners_up)
+    assert held.logprobs != probe.logprobs
+    assert probe.held_in("float32") is probe.held_in("float16") is probe
+
+
+@pytest.mark.parametrize(
+    ("dtype", "inner", "complete"),
+    [("float32", True, True), ("float32", False, False), ("bfloat16", False, True), ("float16", False, True)],
+)
+def test_a_probe_that_cannot_prove_rounded_weights_says_so(
+    probe: Probe, tmp_path: Path, dtype: str, inner: bool, complete: bool
+) -> None:
+    save_probe(replace(probe, dtype=dtype, in_bfloat16=probe.in_bfloat16 if inner else None), tmp_path / "probe.json")
+    assert load_probe(tmp_path / "probe.json").is_complete == complete
+
+
 # Families and seeds of random students in which two tokens are as likely in bfloat16, or nearly, or whose logits
 # are scaled down; each once failed with the right weights, or passed with others.
 HALVED = [
