@@ -21,6 +21,7 @@ import logging
 import os
 import shutil
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -146,33 +147,36 @@ class Trainer:
             raise TrainingRefused(f"{job.run_name}: {error}") from error
 
     def _fit_once(self, job: TrainingJob, identity: str | None) -> None:
-        import ray.train.torch
+        problem = run_program(worker, {"job": job, "identity": identity}, job)
+        if problem is not None:  # rank 0's account of an error that no retry would cure
+            raise TrainingFailed(f"{job.run_name}: {problem}")
 
-        train: Any = ray.train  # its annotations are those of Ray Train V1, its classes those of V2
-        landing(job.storage).mkdir(parents=True, exist_ok=True)
-        trainer = _torch_trainer()(
-            worker,
-            train_loop_config={"job": job, "identity": identity},
-            scaling_config=train.ScalingConfig(
-                num_workers=job.workers,
-                use_gpu=job.gpus > 0,
-                resources_per_worker=dict(need_of(job).resources),
-                label_selector=dict(job.labels) or None,
-            ),
-            run_config=train.RunConfig(
-                name=job.run_name,
-                storage_path=job.storage,
-                # Every retry is `_fit`'s: it waits for machines first, says so, and knows a lost one from a crash.
-                failure_config=train.FailureConfig(
-                    max_failures=0, controller_failure_limit=0, max_preemption_failures=0
-                ),
-                checkpoint_config=train.CheckpointConfig(num_to_keep=1),
-                logging_config=train.LoggingConfig(log_level="WARNING"),
-            ),
-        )
-        result = trainer.fit()
-        if result.return_value is not None:  # rank 0's account of an error that no retry would cure
-            raise TrainingFailed(f"{job.run_name}: {result.return_value}")
+
+def run_program(program: Callable[[dict[str, Any]], Any], config: dict[str, Any], job: TrainingJob) -> Any:
+    """Has Ray Train run `program` with `config` in the workers that `job` asks for; what rank 0's returned."""
+    import ray.train.torch
+
+    train: Any = ray.train  # its annotations are those of Ray Train V1, its classes those of V2
+    landing(job.storage).mkdir(parents=True, exist_ok=True)
+    trainer = _torch_trainer()(
+        program,
+        train_loop_config=config,
+        scaling_config=train.ScalingConfig(
+            num_workers=job.workers,
+            use_gpu=job.gpus > 0,
+            resources_per_worker=dict(need_of(job).resources),
+            label_selector=dict(job.labels) or None,
+        ),
+        run_config=train.RunConfig(
+            name=job.run_name,
+            storage_path=job.storage,
+            # Every retry is `Trainer`'s: it waits for machines first, says so, and knows a lost one from a crash.
+            failure_config=train.FailureConfig(max_failures=0, controller_failure_limit=0, max_preemption_failures=0),
+            checkpoint_config=train.CheckpointConfig(num_to_keep=1),
+            logging_config=train.LoggingConfig(log_level="WARNING"),
+        ),
+    )
+    return trainer.fit().return_value
 
 
 def _nodes() -> set[str]:
