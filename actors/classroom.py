@@ -10,9 +10,11 @@ Invariants
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import ray
 
 from actors.sampler.pool import SamplerPool
 from actors.sampler.start import make_samplers
@@ -24,6 +26,7 @@ from actors.training.job import ProbeOrder, ReporterHandle, TrainingJob, epoch_v
 from actors.training.trainer import TrainerHandle
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.tailored import Recipe
+from reasoning.rounds.asking import TokenIds, read_as_tokens
 from reasoning.rounds.classroom import Answering, Classroom
 from reasoning.rounds.directory import ClaimedDirectory, RoundFiles, RunDirectory
 from reasoning.rounds.phase_order import PhaseRecord
@@ -161,6 +164,7 @@ class ClusterClassroom(Classroom):
             frame=self.prompts.form.frame,
             grow=self.recipe.student.grow_embeddings,
             checkpoint_s=60.0 * cluster.checkpoint_minutes,
+            scores=self.place_of(files.scores) if self._learns_scores(round) else None,
             probe=ProbeOrder(self.version(round), self.probe_prompts, self.place_of(files.probe)),
         )
 
@@ -171,6 +175,14 @@ class ClusterClassroom(Classroom):
             self.sampler = make_samplers(self.recipe)
             self._engines = asyncio.create_task(self.sampler.start())
         return self.sampler, self._engines
+
+    def _learns_scores(self, round: int) -> bool:
+        return bool(round) and self.recipe.learning.objective.loss == "on_policy"
+
+    async def token_ids(self, prompts: Sequence[str], texts: Sequence[str]) -> list[tuple[TokenIds, TokenIds]]:
+        """In a process of its own, which may import what this one must not."""
+        reading = ray.remote(num_cpus=0)(read_as_tokens)
+        return await reading.remote(self.recipe.student.source, prompts, texts, self.prompts.form.frame)
 
     async def stop_samplers(self) -> None:
         """Ends the samplers, also such as are starting, and gives their GPUs back. Nothing happens when there is

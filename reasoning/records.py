@@ -117,6 +117,28 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoredAttempt:
+    """What a teacher with logits says of the tokens of one of the student's own answers.
+
+    `prompt` and `tokens` are the token ids of question and answer as they are learnt, the token that ends it included.
+    Of every one of `tokens`, in order, the teacher lists `width` ids with their log-probabilities (natural logarithm):
+    those it holds most likely there, and the token itself; -1 fills up where it is among them."""
+
+    problem_id: str
+    round: int
+    prompt: tuple[int, ...]
+    tokens: tuple[int, ...]
+    width: int
+    listed: tuple[int, ...]
+    log_probabilities: tuple[float, ...]
+    model: str
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", stable_id(self.problem_id, self.prompt, self.tokens, self.model))
+
+
+@dataclass(frozen=True, slots=True)
 class Mistake:
     """A complete, wrong rationale of the student: what the teacher is shown and what the triplet loss pushes away.
 

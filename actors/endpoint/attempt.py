@@ -24,7 +24,7 @@ from actors.endpoint.api_keys import read_api_key, scrub
 from actors.endpoint.error_responses import ErrorResponse, read_error_response
 from actors.endpoint.failure_kinds import failure_kind, outcome_of, own_words
 from actors.endpoint.refused_settings import cure_of, refused_parameter
-from actors.endpoint.replies import UnusableReply, read_completion
+from actors.endpoint.replies import UnusableReply, read_completion, read_scores
 from actors.endpoint.request_body import request_body
 from actors.endpoint.usage import NOTHING_USED, Usage
 from actors.endpoint.wire import Interrupted, NotReached, Response, Wire
@@ -38,6 +38,7 @@ from reasoning.teacher.calls import (
     TeacherRequest,
     storable,
 )
+from reasoning.teacher.scoring import SCORING_PATH
 
 _LONGEST_MESSAGE = 500
 _LONGEST_QUOTE = 300  # where a cure follows
@@ -86,7 +87,8 @@ class Endpoint:
             return self._failed(request, FailureKind.BAD_REQUEST, f"a message is not valid text: {error.reason}")
         try:
             async with asyncio.timeout(self._settings.timeout_s):  # from first to last byte, for servers that trickle
-                response = await self._wire.post("/chat/completions", content)
+                path = "/chat/completions" if request.scoring is None else SCORING_PATH
+                response = await self._wire.post(path, content)
         except TimeoutError:
             return self._failed(request, FailureKind.TIMEOUT, f"no reply within {self._settings.timeout_s:g} s", None)
         except NotReached as error:
@@ -100,7 +102,7 @@ class Endpoint:
     def read(self, request: TeacherRequest, body: bytes, observed: Observed = NOTHING) -> Sent:
         """What a body that came with a status of success says."""
         try:
-            reply, usage = read_completion(request, body)
+            reply, usage = (read_completion if request.scoring is None else read_scores)(request, body)
         except UnusableReply as error:
             failed = self._failed(request, error.kind, str(error), error.usage)
             return dataclasses.replace(failed, observed=observed)

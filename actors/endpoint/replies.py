@@ -8,7 +8,7 @@ Invariants
 - A body is read strictly and never trusted.
 - What was paid for and can be used is a reply, in whatever form it came. What cannot be used says why, in the
   endpoint's own words.
-- A reply counts as whole only by a finish reason that says so.
+- A reply counts as whole only by a finish reason that says so. Scores of tokens are whole or none.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from actors.endpoint.usage import Usage, read_usage
 from actors.endpoint.wire import Response
 from reasoning.teacher.calls import FailureKind, TeacherReply, TeacherRequest, storable
 from reasoning.teacher.finish_reasons import UNKNOWN, UNSTATED, Finish, finish_of, is_whole
+from reasoning.teacher.scoring import scores_text
 
 _LONGEST_QUOTE = 200
 
@@ -66,6 +67,25 @@ def read_completion(request: TeacherRequest, body: bytes) -> tuple[TeacherReply,
         model=storable(model) if isinstance(model, str) and model else request.model,
         thinking=storable(thinking),
     )
+    return reply, usage
+
+
+def read_scores(request: TeacherRequest, body: bytes) -> tuple[TeacherReply, Usage]:
+    """The scores of `request`'s tokens in a response's body, as the text of a reply. Raises `UnusableReply`."""
+    assert request.scoring is not None  # the caller asks for scores
+    try:
+        content = read_object(body)
+    except ValueError as error:
+        raise UnusableReply(FailureKind.MALFORMED, f"not a completion: {error}") from None
+    choice = next(iter(choices_of(content)), {})
+    usage = read_usage(request, content, "")
+    _raise_error_within(request, content, choice, _NO_MESSAGE, usage)
+    try:
+        text = scores_text(request.scoring, choice)
+    except ValueError as error:
+        raise UnusableReply(FailureKind.BAD_REQUEST, f"it does not score tokens: {error}", usage) from None
+    model = str(content.get("model") or request.model)
+    reply = TeacherReply(request.key, text, "stop", usage.prompt_tokens, usage.completion_tokens, storable(model))
     return reply, usage
 
 

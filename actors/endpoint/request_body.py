@@ -14,13 +14,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reasoning.teacher.calls import EndpointSettings, TeacherRequest
+from reasoning.teacher.scoring import scoring_body
 
 # Whose `enable_thinking` is a parameter of its own; elsewhere it is an argument of the model's chat template.
 _THINKING_AT_THE_TOP = ("aliyuncs.com", "siliconflow.cn", "siliconflow.com")
 
 
 def request_body(settings: EndpointSettings, request: TeacherRequest) -> dict[str, Any]:
-    """The JSON that asks for `request`'s completion."""
+    """The JSON that asks for `request`'s completion, or for scores of its tokens."""
+    if request.scoring is not None:
+        return scoring_body(settings.model, request.scoring)
     body: dict[str, Any] = {
         "model": settings.model,
         "messages": [{"role": role, "content": content} for role, content in request.messages],

@@ -75,6 +75,8 @@ NOTHING_USED = Usage()
 
 def worst_tokens(request: TeacherRequest) -> tuple[int, int]:
     """The most tokens that `request` can use where its limit is kept: of the prompt, and of the completion."""
+    if request.scoring is not None:
+        return len(request.scoring.tokens), request.max_tokens
     return most_prompt_tokens(request.messages), request.max_tokens
 
 

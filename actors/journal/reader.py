@@ -26,6 +26,7 @@ from typing import Any
 from actors.journal.database import SCHEMA_VERSION, JournalCorrupt, JournalError, JournalVersionMismatch, how_to_save
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest, storable
 from reasoning.teacher.parameters import canonical
+from reasoning.teacher.scoring import Scoring, scoring_of
 
 # Version 1 had no account of sendings: it is read as one that is empty.
 _NOTHING_SENT = (
@@ -102,7 +103,7 @@ def is_sqlite(path: Path) -> bool:
 def request_of(content: Any) -> TeacherRequest:
     """The request that `as_json` wrote. Raises `ValueError`, which says what is wrong with it."""
     names = ("endpoint", "model", "messages", "temperature", "max_tokens", "sample")
-    fields = _fields(content, "request", names, optional=("parameters",))
+    fields = _fields(content, "request", names, optional=("parameters", "scoring"))
     messages = fields["messages"]
     if not isinstance(messages, list) or not all(
         isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair) for pair in messages
@@ -120,7 +121,15 @@ def request_of(content: Any) -> TeacherRequest:
         max_tokens=_count(fields, "request", "max_tokens"),
         sample=_count(fields, "request", "sample"),
         parameters=_parameters(fields),
+        scoring=_scoring(fields),
     )
+
+
+def _scoring(fields: Mapping[str, Any]) -> Scoring | None:
+    try:
+        return scoring_of(fields["scoring"]) if "scoring" in fields else None
+    except ValueError as error:
+        raise ValueError(f"request.scoring: {error}") from None
 
 
 def _parameters(fields: Mapping[str, Any]) -> str:

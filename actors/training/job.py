@@ -36,7 +36,7 @@ from reasoning.files.addresses import below
 from reasoning.prompts.frame import Frame
 from reasoning.recipe.engine import Dtype
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
-from reasoning.records import Example, stable_id
+from reasoning.records import Example, ScoredAttempt, stable_id
 from reasoning.rounds.directory import RoundFiles
 from reasoning.training.report import FineTuneReport, LossPoint
 
@@ -80,7 +80,8 @@ class TrainingJob:
     `run_name` names the round (unique to it) below `storage`, Ray Train's own folder; `checkpoint_in` is a folder or a
     hub id, `checkpoint_out` the folder to write; `examples` is a table of `Example`s. `workers` take `cpus` and `gpus`
     each, on nodes with these `labels`. `checkpoint_s`: after so many seconds the state is kept within a pass.
-    `reporter` is sent every step's losses, unawaited."""
+    `reporter` is sent every step's losses, unawaited. `scores`: a table of `ScoredAttempt`s, where a teacher's are learnt
+    from."""
 
     run_name: str
     storage: str
@@ -101,6 +102,7 @@ class TrainingJob:
     frame: Frame | None = None
     grow: bool = False
     checkpoint_s: float = 600.0
+    scores: str | None = None
 
     def identity(self) -> str:
         """What the job's student depends on: a hash of settings, checkpoint and the content of the examples."""
@@ -108,7 +110,9 @@ class TrainingJob:
         sections = [self.training.identity(), self.objective.model_dump(mode="json")]
         framed = self.frame.identity if self.frame is not None else ()
         grown = ("grow",) if self.grow else ()
-        return stable_id(sections, self.seed, self.dtype, self.checkpoint_in, content, *framed, *grown)
+        scored = [file_here(self.scores).read_bytes()] if self.scores is not None else []
+        scores = [hashlib.blake2b(one, digest_size=16).hexdigest() for one in scored]
+        return stable_id(sections, self.seed, self.dtype, self.checkpoint_in, content, *framed, *grown, *scores)
 
     def report(self, identity: str) -> FineTuneReport | None:
         """What the job with `identity` reported; None before its student is there."""
@@ -165,6 +169,7 @@ def worker(config: dict[str, Any]) -> str | None:
             if job.report(identity) is not None:
                 return None  # it is done, since an earlier start of the run
         examples = read_table(file_here(job.examples), Example)
+        scored = read_table(file_here(job.scores), ScoredAttempt) if job.scores is not None else []
         problem = None
     except (StudentError, TableError) as error:
         problem = str(error)
@@ -172,13 +177,15 @@ def worker(config: dict[str, Any]) -> str | None:
     if problem is not None or identity is None:
         return problem
     try:
-        _train(job, identity, student, examples)
+        _train(job, identity, student, examples, scored)
     except TrainingError as error:  # every worker has the same, at the same step
         return f"{error}\n{last_lines(traceback.format_exc())}"
     return None
 
 
-def _train(job: TrainingJob, identity: str, student: Student, examples: list[Example]) -> None:
+def _train(
+    job: TrainingJob, identity: str, student: Student, examples: list[Example], scored: list[ScoredAttempt]
+) -> None:
     import ray.train.torch
     import torch
 
@@ -222,7 +229,7 @@ def _train(job: TrainingJob, identity: str, student: Student, examples: list[Exa
             student.model, student.tokenizer, examples, job.training, job.objective, job.seed, rank=rank,
             world_size=world_size, dtype=job.dtype, on_step=send, on_pass=keep,
             due=CheckpointDue(rank, job.checkpoint_s), on_due=states.save, resume=resume, frame=job.frame,
-            device=device,
+            device=device, scored=scored,
         )  # fmt: skip
     states.wait()
     problem, weights = None, whole()

@@ -21,6 +21,7 @@ from pipelines.run.checks.grader_check import grader_faults
 from pipelines.run.checks.machines_check import Lacking, machine_faults
 from pipelines.run.checks.student_check import student_faults
 from pipelines.run.checks.student_files import PreflightFault
+from pipelines.run.checks.tokenizer_check import tokenizer_faults
 from pipelines.run.checks.tracking_check import tracking_faults
 from pipelines.run.storage import storage_faults
 from reasoning.exchange.reading import imported_records
@@ -98,6 +99,7 @@ def check(
         if data is not None:
             faults += _size_faults(recipe, data)
             faults += _imported_faults(recipe, data, notes)
+        faults += tokenizer_faults(recipe, data) if not student else ()
         taught = prompts is None or prompts.form.reasons  # labels alone need no teacher
         for path, section in _teachers(recipe) if taught else ():
             # The one request that costs something is for a run that nothing else keeps from starting.

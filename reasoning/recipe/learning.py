@@ -212,6 +212,6 @@ class LearningSection(Section):
 
     @model_validator(mode="after")
     def _mistakes_are_there(self) -> LearningSection:
-        if self.objective.loss in PAIR_LOSSES and not self.self_reflection:
+        if self.objective.loss in PAIR_LOSSES and self.objective.loss != "on_policy" and not self.self_reflection:
             raise ValueError(f"objective.loss: {self.objective.loss} learns from mistakes: leave self_reflection on")
         return self

@@ -143,6 +143,24 @@ class Recipe(RunRecipe):
             raise ValueError("learning.per_request needs teacher.thinking: drop: a thought is about all its questions")
         return self
 
+    @model_validator(mode="after")
+    def _logits_are_to_be_had(self) -> Recipe:
+        objective, teacher = self.learning.objective, self.teacher
+        if objective.loss != "on_policy":
+            return self
+        if teacher.kind != "serve" or any(endpoint.serve is None for endpoint in teacher.all_endpoints):
+            elsewhere = " and has endpoints elsewhere" if teacher.kind == "serve" else ""
+            raise ValueError(
+                "learning.objective.loss: on_policy needs a teacher whose logits can be had: teacher.kind: serve, a "
+                "model with the student's own tokenizer that the run serves itself, and no endpoint elsewhere (it is "
+                f"{teacher.kind}{elsewhere}; another teacher may still write round 0's rationales: teacher.first)"
+            )
+        if objective.language_weight == 0:
+            raise ValueError(
+                "learning.objective.loss: on_policy needs language_weight above 0: round 0 has no attempts"
+            )
+        return self
+
     def identity(self) -> dict[str, Any]:
         """What is learnt: seed, task, student, teacher, learning, as plain data. Left out: where the run happens, how
         fast the teacher is asked, and for how many rounds (a finished run may be continued). Prompts are here by their

@@ -16,9 +16,9 @@ from pydantic import Field, model_validator
 from reasoning.recipe.base import Fraction, GrowingSection, NotNegative, PositiveInt, Section
 
 PROMPT_WEIGHT = 0.1
-PAIR_LOSSES = ("dpo", "step_dpo", "self_distillation")
+PAIR_LOSSES = ("dpo", "step_dpo", "self_distillation", "on_policy")
 
-Loss = Literal["weighted", "full", "completion", "contrastive", "dpo", "step_dpo", "self_distillation"]
+Loss = Literal["weighted", "full", "completion", "contrastive", "dpo", "step_dpo", "self_distillation", "on_policy"]
 
 
 class ObjectiveSection(GrowingSection):
@@ -31,9 +31,10 @@ class ObjectiveSection(GrowingSection):
         description=(
             "What the language-model loss counts: `weighted`, all tokens, the prompt's with "
             "`prompt_weight` (paper A); `full`, all tokens alike; `completion`, only the answer's "
-            "(paper B); `contrastive`, none: the triplet loss alone. With `dpo`, `step_dpo` or "
-            "`self_distillation` it is that of `completion`, and one's own mistakes are learnt from in that way "
-            "instead of by the triplet loss ([students.md](students.md#how-it-learns-from-its-mistakes))."
+            "(paper B); `contrastive`, none: the triplet loss alone. With `dpo`, `step_dpo`, "
+            "`self_distillation` or `on_policy` it is that of `completion`, and one's own mistakes (`on_policy`: own "
+            "attempts, scored by a teacher with logits) are learnt from in that way instead of by the triplet loss "
+            "([students.md](students.md#how-it-learns-from-its-mistakes))."
         ),
     )
     prompt_weight: Fraction = Field(
@@ -44,14 +45,14 @@ class ObjectiveSection(GrowingSection):
         default=0.5,
         description=(
             "The weight of what is learnt from one's own mistakes: of the triplet loss (0 leaves it out), or of "
-            "`dpo`, `step_dpo` or `self_distillation`."
+            "`dpo`, `step_dpo`, `self_distillation` or `on_policy`."
         ),
     )
     language_weight: NotNegative = Field(
         default=1.0,
         description=(
-            "The weight of the language-model loss beside `dpo`, `step_dpo` or `self_distillation`. 0 leaves it out: "
-            "questions without a mistake are then not learnt."
+            "The weight of the language-model loss beside `dpo`, `step_dpo`, `self_distillation` or `on_policy`. 0 "
+            "leaves it out: questions without a mistake (`on_policy`: without an attempt) are then not learnt."
         ),
     )
     beta: Annotated[float, Field(gt=0.0, le=10.0)] = Field(
@@ -59,6 +60,20 @@ class ObjectiveSection(GrowingSection):
         description=(
             "How little the student may move away from what it was before the training: the beta of `dpo` and "
             "`step_dpo`. Smaller lets it go further."
+        ),
+    )
+    interpolation: Fraction = Field(
+        default=0.5,
+        description=(
+            "Which divergence from the teacher `on_policy` lowers: 0 is KL(teacher || student), 1 the reverse "
+            "KL(student || teacher), and between them lies the generalized Jensen-Shannon divergence."
+        ),
+    )
+    top_k: Annotated[int, Field(ge=1, le=20)] = Field(
+        default=20,
+        description=(
+            "How many of its most likely tokens the teacher tells `on_policy` at every token of an attempt, beside the "
+            "one that the student took; all others are compared together. vLLM tells at most 20."
         ),
     )
     margin: Annotated[float, Field(ge=0.0, le=2.0)] = Field(
@@ -92,6 +107,9 @@ class ObjectiveSection(GrowingSection):
             raise ValueError(f"language_weight needs loss: {', '.join(PAIR_LOSSES)} (loss is {self.loss})")
         if self.beta != 0.1 and self.loss not in ("dpo", "step_dpo"):
             raise ValueError(f"beta needs loss: dpo or step_dpo (loss is {self.loss})")
+        for key in ("interpolation", "top_k"):
+            if self.loss != "on_policy" and getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(f"{key} needs loss: on_policy (loss is {self.loss})")
         return self
 
     def _has_no_triplets(self) -> None:
@@ -103,7 +121,7 @@ class ObjectiveSection(GrowingSection):
 
     @classmethod
     def later_keys(cls) -> tuple[str, ...]:
-        return ("language_weight", "beta")
+        return ("language_weight", "beta", "interpolation", "top_k")
 
 
 class LoraSection(Section):

@@ -1,4 +1,5 @@
-"""How a student is asked one question in its form, in one step or in two; and what was asked before its phase began.
+"""How a student is asked one question in its form, in one step or in two, and how it reads question and answer; and
+what was asked before its phase began.
 
 Source: zero-shot chain of thought asks twice (Kojima et al., 2022): for the reasoning, then for the answer.
 """
@@ -6,12 +7,16 @@ Source: zero-shot chain of thought asks twice (Kojima et al., 2022): for the rea
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reasoning.prompts.encoding import Encoder
+from reasoning.prompts.frame import Frame
 from reasoning.prompts.student_forms import StudentForm
 from reasoning.student.sampling import Completion, Sampling
+
+TokenIds = tuple[int, ...]
 
 ANSWER_TOKENS = 32  # of the second step, which asks for the answer alone
 
@@ -60,3 +65,15 @@ class AnswersAhead:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def read_as_tokens(
+    source: str, prompts: Sequence[str], texts: Sequence[str], frame: Frame
+) -> list[tuple[TokenIds, TokenIds]]:
+    """The token ids of each prompt and of the completion after it, as the student at `source` learns them."""
+    from reasoning.student.loading import load_tokenizer
+
+    encoder = Encoder(load_tokenizer(source))
+    asked = encoder.prompts(prompts, [frame.marks(prompt) for prompt in prompts])
+    said = encoder.completions(texts, frame)
+    return [(tuple(prompt), tuple(tokens)) for prompt, tokens in zip(asked, said, strict=True)]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.prompts.teacher_prompts import joined_reply
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.training import TrainingSection
-from reasoning.rounds.asking import AnswersAhead
+from reasoning.rounds.asking import AnswersAhead, TokenIds, read_as_tokens
 from reasoning.rounds.directory import ClaimedDirectory, RoundFiles, RunDirectory
 from reasoning.rounds.epochs import promote
 from reasoning.rounds.phase_order import PhaseRecord
@@ -57,6 +57,11 @@ class TeacherSession(ABC):
     @abstractmethod
     async def ask(self, request: TeacherRequest, *, first: bool) -> Outcome:
         """The teacher's answer to one request; `first`: of the teacher of round 0's rationales."""
+
+    async def token_ids(self, prompts: Sequence[str], texts: Sequence[str]) -> list[tuple[TokenIds, TokenIds]]:
+        """Each prompt and the completion after it as this run's student reads them."""
+        source, frame = self.recipe.student.source, self.prompts.form.frame
+        return await asyncio.to_thread(read_as_tokens, source, prompts, texts, frame)
 
     async def record(self, directory: ClaimedDirectory[Any], record: PhaseRecord) -> None:
         """Records a finished phase, whose files are whole, in `directory`."""
@@ -101,15 +106,15 @@ class TeacherSession(ABC):
         request = self.requests.of_group(group)
         if request.key not in self.pending:
             first = group[0].ask is Ask.RATIONALES
-            self.pending[request.key] = asyncio.create_task(self._ask_once(request, first))
+            self.pending[request.key] = asyncio.create_task(self.ask_once(request, first=first))
         return self.pending[request.key]
 
     async def _ask(self, request: TeacherRequest, query: Query) -> Outcome:
         first = query.ask is Ask.RATIONALES
-        reasoned = await self._ask_once(request, first)
+        reasoned = await self.ask_once(request, first=first)
         if prompt_of(self.prompts, query.ask).then is None or isinstance(reasoned, TeacherFailure):
             return reasoned
-        answered = await self._ask_once(self.requests.second(query, reasoned.text), first)
+        answered = await self.ask_once(self.requests.second(query, reasoned.text), first=first)
         if isinstance(answered, TeacherFailure):
             return answered
         return replace(
@@ -120,7 +125,9 @@ class TeacherSession(ABC):
             completion_tokens=reasoned.completion_tokens + answered.completion_tokens,
         )
 
-    async def _ask_once(self, request: TeacherRequest, first: bool) -> Outcome:
+    async def ask_once(self, request: TeacherRequest, *, first: bool) -> Outcome:
+        """The teacher's answer to one request, told to whoever watches. Raises `TeacherRefused` where nothing more can
+        be had."""
         self.progress.add(teacher_asked=1)
         outcome = await self.ask(request, first=first)
         if isinstance(outcome, TeacherReply):

@@ -63,6 +63,11 @@ class RoundFiles:
         return self.folder / "new_problems.parquet"
 
     @property
+    def scores(self) -> Path:
+        """What a teacher's logits say of the exam's attempts; there where a loss learns from that."""
+        return self.folder / "scores.parquet"
+
+    @property
     def examples(self) -> Path:
         return self.folder / "examples.parquet"
 

@@ -30,7 +30,7 @@ from reasoning.offline.teacher import OfflineTeacher, Teacher
 from reasoning.offline.word_tokens import count_tokens
 from reasoning.prompts.run_prompts import run_prompts
 from reasoning.recipe.tailored import Recipe
-from reasoning.records import Example
+from reasoning.records import Example, ScoredAttempt
 from reasoning.rounds.classroom import Answering, Classroom
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.phase_order import Finished, PhaseRecord, next_step
@@ -169,6 +169,7 @@ class InProcessClassroom(Classroom):
                 save_student(student.model, student.tokenizer, files.after(run.passes).student)
                 run.save(state)
 
+        scored = read_table(files.scores, ScoredAttempt) if files.scores.exists() else []
         report = fine_tune(
             student.model,
             student.tokenizer,
@@ -180,6 +181,7 @@ class InProcessClassroom(Classroom):
             on_pass=keep,
             resume=state if state.exists() else None,
             frame=self.prompts.form.frame,
+            scored=scored,
         )
         save_student(student.model, student.tokenizer, files.student)
         state.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ from reasoning.exchange.reading import imported_records
 from reasoning.files.group_log import GroupLog
 from reasoning.files.tables import iterate_table, read_table, write_table
 from reasoning.grading.mistakes import mistakes_of
-from reasoning.records import Attempt, Example, Problem, Rationale, Verdict
+from reasoning.records import Attempt, Example, Problem, Rationale, ScoredAttempt, Verdict
 from reasoning.rounds.classroom import Classroom, TeacherRefused, TeacherSession, do_all
 from reasoning.rounds.evaluation import evaluate, graded_attempt
 from reasoning.rounds.exam import first_questions
@@ -103,6 +103,7 @@ async def select_examples(classroom: TeacherSession, round: int) -> Metrics:
     if form.reasons:
         problems = [*classroom.data.train, *kept_new_problems(classroom, round)]
         examples = select(problems, rationales, mistakes, learning, round, seed, form, solved_after(classroom, round))
+        examples += _own_alone(classroom, round, {example.problem_id for example in examples})
     else:
         examples = label_examples(first_questions(classroom.data.train, learning, seed), form)
     if not examples:
@@ -117,6 +118,15 @@ async def select_examples(classroom: TeacherSession, round: int) -> Metrics:
         "positives": sum(len(example.positives) for example in examples),
         "negatives": sum(len(example.negatives) for example in examples),
     }
+
+
+def _own_alone(classroom: TeacherSession, round: int, taught: set[str]) -> list[Example]:
+    """Questions without a rationale whose attempts a teacher has scored: these alone are learnt from."""
+    if classroom.recipe.learning.objective.loss != "on_policy" or not round:
+        return []
+    scored = {one.problem_id for one in read_table(classroom.files(round).scores, ScoredAttempt)} - taught
+    form = classroom.prompts.form
+    return [Example(p.id, form.prompt(p.question), ()) for p in classroom.data.train if p.id in scored]
 
 
 async def train(classroom: Classroom, round: int) -> Metrics:

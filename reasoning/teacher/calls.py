@@ -20,6 +20,7 @@ from reasoning.records import stable_id
 from reasoning.teacher.finish_reasons import is_whole
 from reasoning.teacher.parameters import NO_PARAMETERS, Parameters
 from reasoning.teacher.prices import Price
+from reasoning.teacher.scoring import Scoring
 from reasoning.teacher.thinking import split_thinking, with_thinking
 
 
@@ -101,6 +102,7 @@ class TeacherRequest:
     `endpoint` is the endpoint's stable name (never its port, never a secret); `messages` are (role, content) pairs;
     `sample` tells apart several samples of the same request and is sent as `seed` where the endpoint takes one.
     Without `temperature` the endpoint's own holds. `parameters` is a JSON object, or "" where there are none.
+    `scoring`: no completion is wanted, but what the teacher's logits say of given tokens; there are no messages then.
     """
 
     endpoint: str
@@ -110,6 +112,7 @@ class TeacherRequest:
     max_tokens: int
     sample: int = 0
     parameters: str = ""  # what else it is asked with (`reasoning.teacher.parameters`)
+    scoring: Scoring | None = None
     _key: str = field(default="", init=False, repr=False, compare=False)  # once it is known
 
     @property
@@ -132,7 +135,8 @@ class TeacherRequest:
             "max_tokens": self.max_tokens,
             "sample": self.sample,
         }
-        return content | ({"parameters": json.loads(self.parameters)} if self.parameters else {})
+        content |= {"parameters": json.loads(self.parameters)} if self.parameters else {}
+        return content | ({"scoring": self.scoring.as_json()} if self.scoring is not None else {})
 
 
 @dataclass(frozen=True, slots=True)

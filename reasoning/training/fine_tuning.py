@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from reasoning.prompts.frame import Frame
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
-from reasoning.records import Example, stable_id
+from reasoning.records import Example, ScoredAttempt, stable_id
 from reasoning.training.distributed import state
 from reasoning.training.distributed.in_step import Part, parts_in_step
 from reasoning.training.distributed.sharding import put_away, shard
@@ -88,15 +88,19 @@ def fine_tune(
     resume: Path | None = None,
     frame: Frame | None = None,
     device: torch.device | None = None,
+    scored: Sequence[ScoredAttempt] = (),
 ) -> FineTuneReport:
     """Teaches `model`, in place and on `device` (None: where it is), `training.epochs` passes over `examples`.
 
     `on_step` gets every step's losses (in bunches, twice a second); `on_pass` is called on every rank after each pass,
     and `on_due` after a step at which any rank's `due` says yes: both may `save` the state, which `resume` (a folder so
-    written) continues from. `frame` is the form's that the examples were written in (None: all of them is text).
-    Raises `TrainingError` when no example fits, when a loss is not a number, or when `resume` is another training's.
+    written) continues from. `frame` is the form's that the examples were written in (None: all of them is text),
+    `scored` what a teacher says of the student's own attempts. Raises `TrainingError` when no example fits, when a loss
+    is not a number, or when `resume` is another training's.
     """
-    run = FineTuning(model, tokenizer, examples, training, objective, seed, rank, world_size, dtype, frame, device)
+    run = FineTuning(
+        model, tokenizer, examples, training, objective, seed, rank, world_size, dtype, frame, device, scored
+    )
     if resume is not None:
         run.load(resume)
     for epoch in range(run.passes, training.epochs):
@@ -112,7 +116,7 @@ class FineTuning:
     def __init__(
         self, model: Any, tokenizer: Any, examples: Sequence[Example], training: TrainingSection,
         objective: ObjectiveSection, seed: int, rank: int, world_size: int, dtype: Dtype,
-        frame: Frame | None = None, device: torch.device | None = None,
+        frame: Frame | None = None, device: torch.device | None = None, scored: Sequence[ScoredAttempt] = (),
     ) -> None:  # fmt: skip
         config = model.config.get_text_config(decoder=True)
         limit = min(training.max_tokens, getattr(config, "max_position_embeddings", None) or training.max_tokens)
@@ -122,7 +126,7 @@ class FineTuning:
             raise TrainingError(_nothing_fits(self.data, len(examples), limit))
         terms = terms_of(objective)
         needs = merged(terms)
-        self.data = compared_data(self.data, examples, model.config, tokenizer, frame, objective, limit)
+        self.data = compared_data(self.data, examples, model.config, tokenizer, frame, objective, limit, scored)
         self.model, self.training, self.seed = model, training, seed
         self.rank, self.world_size = rank, world_size
         self.passes = 0
@@ -169,7 +173,7 @@ class FineTuning:
         self.steps = training.epochs * steps_per_pass(self.data.examples, training.batch_size)
         self.identity = stable_id(
             [e.id for e in examples], training.identity(), objective.model_dump(mode="json"), seed,
-            *(frame.identity if frame is not None else ()),
+            *(frame.identity if frame is not None else ()), *([[one.id for one in scored]] if scored else ()),
         )  # fmt: skip
         if frame is not None and frame.end is not None:
             _know_end(model, tokenizer, frame.end)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 import random
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,16 +35,27 @@ MAX_PACKED_TOKENS = {"cpu": 2_048, "cuda": 4_096}  # the same of a packed row: e
 MAX_LOGITS = 2**28  # a GiB of float32: what a large vocabulary makes of those tokens where logits are whole
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """What a teacher says of every token of an attempt: `width` ids a token that it lists (-1: fewer) with their
+    log-probabilities, one token after another."""
+
+    width: int
+    listed: array[int]
+    log_probabilities: array[float]
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A right and a wrong continuation of one prompt, or of one beginning of an answer, which both then have.
 
     `reference`: the log-probability that each had before the training, right and wrong, where a loss compares with
-    it."""
+    it. `scores`: a teacher's of the tokens of `wrong`, which is then any attempt of the student's, and alone."""
 
     right: TokenIds
     wrong: TokenIds
     reference: tuple[float, float] | None = None
+    scores: Scores | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +132,8 @@ def tokenize_examples(
     (`reasoning.prompts.encoding`): a token that is put before every text (Llama's begin of sequence) stands before it,
     and for an encoder also one that is put after it (T5's end of sequence). Completions equal as token ids are one. A
     completion is left out when it exceeds `max_tokens` together with its prompt, or for an encoder-decoder when it or
-    its prompt does; an example when no positive of it is left.
+    its prompt does; an example when no positive of it is left. One that has none from the first on imitates an empty
+    one, without a token to predict.
     """
     encoder = Encoder(tokenizer, encoder_decoder=encoder_decoder)
     marks = [frame.marks(example.prompt) if frame else TEXT_ALONE for example in examples]
@@ -135,8 +148,8 @@ def tokenize_examples(
         longest = max(longest, *(size(prompt, c) for c in (*positives, *negatives, ())))
         fitting = [tuple(c for c in side if size(prompt, c) <= max_tokens) for side in (positives, negatives)]
         dropped += len(positives) + len(negatives) - len(fitting[0]) - len(fitting[1])
-        if fitting[0]:
-            kept.append(TokenizedExample(example.id, tuple(prompt), fitting[0], fitting[1]))
+        if fitting[0] or not example.positives:
+            kept.append(TokenizedExample(example.id, tuple(prompt), fitting[0] or ((),), fitting[1]))
     return TokenizedData(tuple(kept), dropped, len(examples) - len(kept), longest)
 
 

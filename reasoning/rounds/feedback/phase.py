@@ -17,6 +17,7 @@ from reasoning.records import Attempt, Mistake, Rationale
 from reasoning.rounds.classroom import TeacherSession
 from reasoning.rounds.feedback.helping import help_by_the_ladder, help_records
 from reasoning.rounds.feedback.rationales import Told, ask_rationales, refuse_if_all_failed
+from reasoning.rounds.feedback.scoring import score_attempts
 from reasoning.rounds.ladder.history import Help
 from reasoning.rounds.new_questions.agreement import NewProblem, new_question_metrics
 from reasoning.rounds.new_questions.asking import ask_new_questions
@@ -51,6 +52,7 @@ async def feedback(classroom: TeacherSession, round: int) -> Metrics:
         beyond = sum(not record.reached for record in records)
         metrics = {**metrics, "own_rationales": len(helped.own), "beyond_budget": beyond}
     classroom.pending.clear()
+    metrics = {**metrics, **await score_attempts(classroom, round)}
     write_table(files.rationales, [*(helped.own if helped is not None else ()), *rationales], Rationale)
     kept = sum(rationale.kept for rationale in rationales)
     return {

@@ -14,6 +14,7 @@ from reasoning.training.losses.completion import completion
 from reasoning.training.losses.contrastive import contrastive
 from reasoning.training.losses.dpo import dpo
 from reasoning.training.losses.full import full
+from reasoning.training.losses.on_policy import on_policy
 from reasoning.training.losses.self_distillation import self_distillation
 from reasoning.training.losses.step_dpo import step_dpo
 from reasoning.training.losses.term import Term
@@ -32,6 +33,7 @@ LOSSES: Mapping[str, Callable[[ObjectiveSection], tuple[Term, ...]]] = {
     "dpo": dpo,
     "step_dpo": step_dpo,
     "self_distillation": self_distillation,
+    "on_policy": on_policy,
 }
 
 

@@ -46,10 +46,11 @@ class Pairs:
     `reasoning.training.mistakes.comparisons`).
 
     `of`: what is computed of them, the `log_probability` of each, now and before the training; or the student's
-    `next_tokens` along the wrong one, with and without having been shown the right one."""
+    `next_tokens` along the wrong one, with and without having been shown the right one; or those along an `attempt` of
+    its own, which a teacher has scored and which is then all that there is (`scored_tokens`)."""
 
-    kind: Literal["whole", "step"] = "whole"
-    of: Literal["log_probability", "next_tokens"] = "log_probability"
+    kind: Literal["whole", "step", "attempt"] = "whole"
+    of: Literal["log_probability", "next_tokens", "scored_tokens"] = "log_probability"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ class StudentOutput:
     Of the P samples with a pair: `log_probabilities`, (P, 2), right and wrong, the sum over a continuation's tokens,
     and `reference`, the same of the student before the training; or, of the N tokens of their wrong continuations,
     `next_tokens`, logits (N, V) of the student as it is asked, and `shown_next_tokens`, of the student that has been
-    shown the right one, without gradient."""
+    shown the right one, without gradient; or, where a teacher has scored them, `next_tokens` and the ids that it
+    `listed` (N, L; negative where there is none) with its log-probabilities, `teacher` (N, L)."""
 
     cross_entropy: Tensor
     representations: tuple[Tensor, ...] = ()
@@ -78,6 +80,8 @@ class StudentOutput:
     reference: Tensor | None = None
     next_tokens: Tensor | None = None
     shown_next_tokens: Tensor | None = None
+    listed: Tensor | None = None
+    teacher: Tensor | None = None
 
 
 class Term(Protocol):

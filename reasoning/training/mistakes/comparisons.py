@@ -20,10 +20,11 @@ from reasoning.prompts.encoding import Encoder
 from reasoning.prompts.frame import Frame
 from reasoning.prompts.student_forms import default_form
 from reasoning.recipe.training import ObjectiveSection
-from reasoning.records import Example
+from reasoning.records import Example, ScoredAttempt
 from reasoning.training.losses.table import learns_from_mistakes_alone, terms_of
-from reasoning.training.losses.term import Needs, merged
+from reasoning.training.losses.term import Needs, Term, merged
 from reasoning.training.mistakes.partings import parting
+from reasoning.training.mistakes.scored_attempts import with_attempts
 from reasoning.training.report import TrainingError
 from reasoning.training.samples import Pair, Span, TokenIds, TokenizedData, TokenizedExample
 
@@ -39,9 +40,11 @@ def compared_data(
     frame: Frame | None,
     objective: ObjectiveSection,
     max_tokens: int,
+    scored: Sequence[ScoredAttempt] = (),
 ) -> TokenizedData:
     """`data`, made of `examples` for a student with this `config`, with the parts of completions and the pairs that
-    `objective` compares, and without the questions that teach it nothing.
+    `objective` compares (of `scored`, where a teacher's scores are learnt from), and without the questions that teach
+    it nothing.
 
     Without a `frame` the examples are of the default form. Raises `TrainingError` when no question is left, or when
     the student cannot be taught so."""
@@ -53,14 +56,28 @@ def compared_data(
             f"loss: {objective.loss} shows a decoder the right answer before the question, and this student "
             f"({config.model_type}) reads questions with an encoder: take dpo or step_dpo"
         )
+    if needs.pairs is not None and needs.pairs.kind == "attempt":
+        if config.is_encoder_decoder:
+            raise TrainingError(
+                f"loss: {objective.loss} needs a decoder, whose teacher reads the same tokens, and this student "
+                f"({config.model_type}) reads questions with an encoder: take dpo or step_dpo"
+            )
+        problem_of = {example.id: example.problem_id for example in examples}
+        attempts = with_attempts(data.examples, problem_of, scored, max_tokens)
+        return replace(data, examples=_taught_by(attempts, terms, objective, needs))
     encoder = Encoder(tokenizer, encoder_decoder=config.is_encoder_decoder)
     compared = with_comparisons(data.examples, examples, encoder, frame or default_form().frame, needs, max_tokens)
     if shown:
         positions = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None)
         compared = tuple(_shown_within(example, positions or math.inf) for example in compared)
-    if learns_from_mistakes_alone(terms):
-        compared = _comparable(compared, objective, needs)
-    return replace(data, examples=compared)
+    return replace(data, examples=_taught_by(compared, terms, objective, needs))
+
+
+def _taught_by(
+    examples: tuple[TokenizedExample, ...], terms: Sequence[Term], objective: ObjectiveSection, needs: Needs
+) -> tuple[TokenizedExample, ...]:
+    """`examples` without those that teach nothing."""
+    return _comparable(examples, objective, needs) if learns_from_mistakes_alone(terms) else examples
 
 
 def with_comparisons(
@@ -97,7 +114,8 @@ def _comparable(
     """What a loss of mistakes alone can learn from."""
     if needs.pairs is not None:
         kept = tuple(example for example in examples if example.pairs)
-        wanted = "a right answer and a mistake"
+        scored = needs.pairs.kind == "attempt"
+        wanted = "an attempt that a teacher has scored" if scored else "a right answer and a mistake"
         cure = "give language_weight a value above 0"
     else:
         kept = tuple(example for example in examples if example.has_triplet)

@@ -67,6 +67,10 @@ class PairReader:
         paired = [(sample.prompt, sample.pair) for sample in samples if sample.pair is not None]
         if not paired:
             return output
+        if self.needs.of == "scored_tokens":
+            own_NV = self._logits([(prompt, pair.wrong) for prompt, pair in paired])[0]
+            listed_NL, teacher_NL = _scores(paired, own_NV.device)
+            return replace(output, next_tokens=own_NV, listed=listed_NL, teacher=teacher_NL)
         if self.needs.of == "log_probability":
             known = [pair.reference or (0.0, 0.0) for _, pair in paired]
             found_P2 = self._shared(paired) if self.shares_prompt else self._both(paired)
@@ -191,6 +195,21 @@ def with_reference(
         )
         for e in examples
     )
+
+
+def _scores(paired: Sequence[tuple[TokenIds, Pair]], device: torch.device) -> tuple[Tensor, Tensor]:
+    """(N, L) each: the ids that the teacher lists of every token, and their log-probabilities; negative ids fill up."""
+    known = [(prompt, pair.scores) for prompt, pair in paired if pair.scores is not None]
+    width = max(scores.width for _, scores in known)
+    parts = []
+    for prompt, scores in known:
+        ids_TL = torch.tensor(scores.listed, dtype=torch.long).view(-1, scores.width)
+        values_TL = torch.tensor(scores.log_probabilities).view(-1, scores.width)
+        first, missing = int(not prompt), width - scores.width  # a first token that nothing is before is not predicted
+        padded = [functional.pad(one[first:], (0, missing), value=-1) for one in (ids_TL, values_TL)]
+        parts.append(padded)
+    listed_NL, teacher_NL = (torch.cat([part[place] for part in parts]).to(device) for place in (0, 1))
+    return listed_NL, teacher_NL
 
 
 def _at(logits_BTV: Tensor, places: _Places, columns: int) -> Tensor:

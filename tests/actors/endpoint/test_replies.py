@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from actors.endpoint.replies import UnusableReply, read_completion
-from reasoning.teacher.calls import FailureKind, TeacherReply
+from actors.endpoint.replies import UnusableReply, read_completion, read_scores
+from reasoning.teacher.calls import FailureKind, TeacherReply, TeacherRequest
+from reasoning.teacher.scoring import Scoring
 from tests.actors.in_process import request
 
 ASKED = request("What is 2 + 2?")
@@ -31,6 +32,25 @@ def test_a_reply_is_read_with_its_tokens() -> None:
     read, usage = read_completion(ASKED, body(usage=USAGE))
     assert (read.key, read.text, read.prompt_tokens, read.completion_tokens) == (ASKED.key, "4", 8, 4)
     assert usage.certain and usage.tokens == 12
+
+
+SCORED = TeacherRequest("e", "m", (), None, 1, scoring=Scoring((5, 6, 7), 1, 2))
+
+
+def test_scores_of_tokens_are_a_reply_and_what_scores_none_is_refused_with_what_it_cost() -> None:
+    told = [None, {"6": {"logprob": -1.0}}, {"7": {"logprob": -0.5}, "9": {"logprob": -1.5}}]
+    choice = {"index": 0, "text": "x", "finish_reason": "length", "prompt_logprobs": told}
+    counted = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
+    read, usage = read_scores(SCORED, json.dumps({"choices": [choice], "model": "m", "usage": counted}).encode())
+    assert (read.key, read.text) == (SCORED.key, "[[[6],[-1.0]],[[7,9],[-0.5,-1.5]]]") and not read.truncated
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.certain) == (3, 1, True)
+    unscored = json.dumps({"choices": [choice | {"prompt_logprobs": None}], "usage": counted}).encode()
+    for content, kind in [(unscored, FailureKind.BAD_REQUEST), (b"<html>", FailureKind.MALFORMED)]:
+        with pytest.raises(UnusableReply) as caught:
+            read_scores(SCORED, content)
+        assert caught.value.kind is kind
+    with pytest.raises(UnusableReply, match="out of memory"):
+        read_scores(SCORED, json.dumps({"error": {"message": "out of memory", "code": 500}}).encode())
 
 
 SAID, THOUGHT = "It is 4.", "2 and 2?"

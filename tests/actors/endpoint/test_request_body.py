@@ -9,6 +9,7 @@ import pytest
 from actors.endpoint.request_body import request_body
 from reasoning.teacher.calls import EndpointSettings, TeacherRequest
 from reasoning.teacher.parameters import Parameters
+from reasoning.teacher.scoring import Scoring, scoring_body
 
 ASKED = TeacherRequest("east", "teacher", (("user", "Hi"),), 0.7, 64, 3)
 PLAIN = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 64, "temperature": 0.7}
@@ -21,6 +22,12 @@ def sent(base_url: str = "http://x/v1", request: TeacherRequest = ASKED, **more:
 def test_a_place_without_wishes_is_sent_what_it_always_was() -> None:
     assert sent() == PLAIN and list(sent()) == list(PLAIN)
     assert sent(send_seed=True) == {**PLAIN, "seed": 3}
+
+
+def test_scores_of_tokens_are_asked_for_in_a_body_of_their_own() -> None:
+    asked = TeacherRequest("east", "teacher", (), None, 1, scoring=Scoring((5, 6, 7), 1, 4))
+    body = sent(request=asked, send_seed=True, parameters=Parameters(top_p=0.9))
+    assert body == scoring_body("m", Scoring((5, 6, 7), 1, 4))
 
 
 def test_a_temperature_of_none_is_not_sent() -> None:

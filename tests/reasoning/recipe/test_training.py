@@ -24,6 +24,9 @@ from reasoning.recipe.training import PAIR_LOSSES, ObjectiveSection, TrainingSec
         ({"loss": "self_distillation", "margin": 0.5}, "margin is of the triplet loss"),
         ({"loss": "dpo", "prompt_gradient": False}, "prompt_gradient is of the triplet loss"),
         ({"loss": "dpo", "prompt_weight": 0.5}, "prompt_weight needs loss: weighted"),
+        ({"loss": "dpo", "interpolation": 1.0}, "interpolation needs loss: on_policy"),
+        ({"top_k": 5}, "top_k needs loss: on_policy"),
+        ({"loss": "on_policy", "margin": 0.5}, "margin is of the triplet loss"),
     ],
 )
 def test_keys_that_do_not_go_together_are_refused(keys: dict[str, Any], told: str) -> None:
@@ -33,6 +36,9 @@ def test_keys_that_do_not_go_together_are_refused(keys: dict[str, Any], told: st
 
 @pytest.mark.parametrize("loss", PAIR_LOSSES)
 def test_losses_of_mistakes_need_them(loss: Any) -> None:
+    if loss == "on_policy":  # which learns from every attempt
+        assert LearningSection(objective=ObjectiveSection(loss=loss), self_reflection=False)
+        return
     with pytest.raises(ValidationError, match=f"{loss} learns from mistakes: leave self_reflection on"):
         LearningSection(objective=ObjectiveSection(loss=loss), self_reflection=False)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from reasoning.teacher.calls import EndpointSettings, FailureKind, TeacherReply, TeacherRequest, TeacherSettings
 from reasoning.teacher.prices import Price
+from reasoning.teacher.scoring import Scoring
 
 REQUEST = TeacherRequest("offline", "m", (("user", "What is 2 + 2?"),), 0.7, 256, 3)
 
@@ -41,6 +42,7 @@ def test_the_key_is_the_same_in_another_process_and_for_ever() -> None:
         {"temperature": 0.8},
         {"max_tokens": 257},
         {"sample": 4},
+        {"scoring": Scoring((1, 2), 1, 3)},
     ],
 )
 def test_whatever_shapes_the_answer_changes_the_key(change: dict[str, object]) -> None:
