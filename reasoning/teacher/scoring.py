@@ -19,6 +19,7 @@ from typing import Any
 SCORING_PATH = "/completions"
 NOT_LISTED = -1
 _DECIMALS = 6
+_ROUNDED = 1e-3  # a probability of 1 may come as a little more
 _LEAST = -9999.0  # what vLLM says for minus infinity
 
 
@@ -65,23 +66,24 @@ def scores_text(scoring: Scoring, choice: Mapping[str, Any]) -> str:
     return json.dumps(rows, separators=(",", ":"))
 
 
-def _row(scoring: Scoring, place: int, told: object) -> list[list[float]]:
+def _row(scoring: Scoring, place: int, told: object) -> tuple[list[int], list[float]]:
     """Ids and log-probabilities of one place: the most likely ones first, then the token itself where it is no such."""
     if not isinstance(told, dict):
         raise ValueError(f"token {place} has no log-probabilities")
     known: dict[int, float] = {}
     for token, said in told.items():
-        value = said.get("logprob") if isinstance(said, dict) else said
-        if not (token.isdecimal() and type(value) in (int, float) and not math.isnan(value) and value <= 1e-3):
+        value: object = said.get("logprob") if isinstance(said, dict) else said
+        number = float(value) if isinstance(value, int | float) else math.nan
+        if not token.isdecimal() or math.isnan(number) or number > _ROUNDED:
             raise ValueError(f"token {place}: {token!r} is no id with a log-probability")
-        known[int(token)] = round(max(min(float(value), 0.0), _LEAST), _DECIMALS)
+        known[int(token)] = round(max(min(number, 0.0), _LEAST), _DECIMALS)
     own = scoring.tokens[place]
     if own not in known:
         raise ValueError(f"token {place}: it is not among those that are told of")
     ordered = sorted(known, key=lambda token: (-known[token], token))
     listed = ordered[: scoring.top]
     listed += [own] if own not in listed else []
-    return [listed, [known[token] for token in listed]]
+    return listed, [known[token] for token in listed]
 
 
 def token_scores(text: str, count: int, top: int) -> TokenScores:
