@@ -44,7 +44,7 @@ def test_the_recipes_of_the_repository_are_valid(path: Path) -> None:
         ("teacher: {kind: openai}", ["teacher", "needs model"]),
         ("teacher: {api_key_env: KEY}", ["teacher", "need kind: openai"]),
         ("teacher: {kind: openai, model: m, error_rate: 0.1}", ["teacher", "need kind: offline"]),
-        ("learning: {objective: {loss: hf}}", ["learning.objective.loss", "'step_dpo' or 'self_distillation'"]),
+        ("learning: {objective: {loss: hf}}", ["learning.objective.loss", "'self_distillation' or 'on_policy'"]),
         ("learning: {objective: {loss: full, prompt_weight: 0.5}}", ["learning.objective", "needs loss: weighted"]),
         ("learning: {objective: {loss: contrastive, contrastive_weight: 0}}", ["learning.objective", "trains nothing"]),
         ("learning: {ladder: {own: 2}}", ["learning", "ladder needs help: ladder"]),
