@@ -80,8 +80,8 @@ class TrainingJob:
     `run_name` names the round (unique to it) below `storage`, Ray Train's own folder; `checkpoint_in` is a folder or a
     hub id, `checkpoint_out` the folder to write; `examples` is a table of `Example`s. `workers` take `cpus` and `gpus`
     each, on nodes with these `labels`. `checkpoint_s`: after so many seconds the state is kept within a pass.
-    `reporter` is sent every step's losses, unawaited. `scores`: a table of `ScoredAttempt`s, where a teacher's are learnt
-    from."""
+    `reporter` is sent every step's losses, unawaited. `scores`: a table of `ScoredAttempt`s, where what a teacher's
+    logits say is learnt from."""
 
     run_name: str
     storage: str

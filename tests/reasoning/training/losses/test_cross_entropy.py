@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from reasoning.training.losses.cross_entropy import NOT_A_TARGET, cross_entropy_sum, hidden_cross_entropy_sum
+from reasoning.training.losses.precision import at_least_float32
 
 LOGITS = torch.tensor([[[0.0, math.log(3.0)], [math.log(3.0), 0.0], [5.0, 5.0]]])
 
@@ -102,3 +103,16 @@ def test_a_vocabulary_of_150000_is_never_whole() -> None:
         hidden_cross_entropy_sum(hidden, head, [head.weight], vocabulary, targets, at_once=2**22).backward()
     assert whole.numbers == tokens * vocabulary
     assert pieces.numbers <= 2**22
+
+
+@pytest.mark.parametrize(
+    ("given", "computed"),
+    [
+        (torch.float16, torch.float32),
+        (torch.bfloat16, torch.float32),
+        (torch.float32, torch.float32),
+        (torch.float64, torch.float64),
+    ],
+)
+def test_losses_are_computed_in_float32_at_least(given: torch.dtype, computed: torch.dtype) -> None:
+    assert at_least_float32(torch.ones(2, dtype=given)).dtype == computed

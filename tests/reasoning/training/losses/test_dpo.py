@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ import torch
 from reasoning.recipe.training import ObjectiveSection
 from reasoning.training.losses.dpo import Preference, dpo, preference_losses
 from reasoning.training.losses.language_model import LanguageModel
+from reasoning.training.losses.step_dpo import step_dpo
 from reasoning.training.losses.term import Pairs
 from reasoning.training.samples import Pair, Sample
 
@@ -38,3 +40,11 @@ def test_pairs_count_and_nothing_else() -> None:
 def test_its_terms_are_weighted_by_the_recipe() -> None:
     terms = dpo(ObjectiveSection(loss="dpo", language_weight=0.0, contrastive_weight=2.0, beta=0.3))
     assert terms == (LanguageModel(0.0, counts_prompt=False, weight=0.0), Preference(2.0, 0.3, Pairs("whole")))
+
+
+def test_step_dpo_prefers_steps() -> None:
+    language, steps = step_dpo(ObjectiveSection(loss="step_dpo", beta=0.5))
+    other, whole = dpo(ObjectiveSection(loss="dpo", beta=0.5))
+    assert language == other
+    assert isinstance(whole, Preference)
+    assert steps == replace(whole, pairs=Pairs("step"))
