@@ -18,6 +18,7 @@ trains it here. A run on a cluster has the same loop and the same phases, and an
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from pathlib import Path
 import torch
 from transformers.utils.logging import disable_progress_bar
 
+from reasoning.files.durable import new_folder
 from reasoning.files.tables import read_table
 from reasoning.offline.teacher import OfflineTeacher, Teacher
 from reasoning.offline.word_tokens import count_tokens
@@ -162,12 +164,13 @@ class InProcessClassroom(Classroom):
     async def fine_tune(self, round: int) -> FineTuneReport:
         learning, training, files = self.recipe.learning, self.training(round), self.files(round)
         student = load_student(self.checkpoint(round - 1), grow=self.recipe.student.grow_embeddings)
-        state = files.epochs / "state.pt"
+        state = files.epochs / "state"
 
         def keep(run: FineTuning) -> None:  # after each pass, so that the best one can be chosen, and training resumed
             if training.epoch == "best":
                 save_student(student.model, student.tokenizer, files.after(run.passes).student)
-                run.save(state)
+                with new_folder(state) as part:
+                    run.save(part)
 
         scored = read_table(files.scores, ScoredAttempt) if files.scores.exists() else []
         report = fine_tune(
@@ -184,7 +187,7 @@ class InProcessClassroom(Classroom):
             scored=scored,
         )
         save_student(student.model, student.tokenizer, files.student)
-        state.unlink(missing_ok=True)
+        shutil.rmtree(state, ignore_errors=True)
         return report
 
 

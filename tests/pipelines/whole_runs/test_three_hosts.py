@@ -13,6 +13,7 @@ from reasoning.files.tables import read_table
 from reasoning.records import Attempt
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.phase_order import phases_of
+from reasoning.training.distributed.state import PROGRESS_FILE
 from tests.pipelines.run.jobs.ray_head import command
 from tests.pipelines.whole_runs.hosts import Hosts, can_have_hosts
 from tests.pipelines.whole_runs.micro_run import write_recipe
@@ -51,7 +52,7 @@ def test_a_run_on_three_hosts_outlives_a_lost_host_and_a_cut_cable(tmp_path: Pat
         hosts.start_ray("two", hosts.add("two"), head=head, cpus=2, part="trainer")
         run = submitted(hosts, recipe, storage, log)
 
-        until(lambda: any(directory.training.rglob("state.pt")))  # a first pass is trained
+        until(lambda: any(directory.training.rglob(PROGRESS_FILE)))  # a first pass is trained
         assert hosts.runs("two", "ray::RayTrainWorker") and hosts.runs("head", "ray::Coordinator")
         hosts.remove("two")
         until(lambda: "waiting for nodes for 1 trainer" in said(log), LOST_S)
