@@ -24,9 +24,9 @@ smollm2: install
 demo-smollm2: install
 	$(BIN)/python -m pipelines.demo.smollm2 run
 
-# Quick tests wait for servers and locks here and there, so that there is work for one more process than cores. Tests that
+# Many of these tests wait for servers and locks, and one more worker costs a fork: five keep two cores busy. Tests that
 # start Ray or an engine fill the machine one by one.
-IN_PARALLEL := --workers 3
+IN_PARALLEL := --workers 5
 
 # Lint, types and, beside them, every test that needs no Ray, engine or training; a minute on two quiet cores. Fewer
 # examples of each property.

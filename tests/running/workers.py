@@ -1,7 +1,7 @@
 """`pytest --workers N`: the tests of one collection, run by N processes that are forked from it.
 
 Importing torch, transformers and Ray and making thousands of tests takes eight seconds of a core. Here it is paid for
-once, where pytest-xdist pays it in every worker. A worker takes one module at a time and sends the reports of its tests
+once, whatever the number of workers. A worker takes one module at a time and sends the reports of its tests
 back when the module is done, so fixtures live as long as a module at most. A worker that dies ends the run, and the
 tests that ran at that moment are named. Nothing that has threads may be started while tests are collected.
 """
