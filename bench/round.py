@@ -30,7 +30,7 @@ from actors.sampler.sync import bring_to, probe_prompts
 from actors.sampler.vllm import VllmSampler
 from actors.starting import close_journal, start_journal, start_pool
 from actors.teacher.pool import TeacherPool
-from bench.scaling.simulated import VERSION, ExamClassroom
+from bench.scaling.simulated import VERSION, ExamSession
 from pipelines.run.cluster import connect
 from reasoning.prompts.run_prompts import run_prompts
 from reasoning.recipe.student import EMBEDDED_STUDENT
@@ -55,7 +55,7 @@ learning: {{rationales_per_mistake: 2, exam: {{samples: 4}}}}
 """
 
 
-class RoundClassroom(ExamClassroom):
+class RoundClassroom(ExamSession):
     """A round whose teacher is asked for real."""
 
     teacher: TeacherPool | None = None  # None: it says one word, at once

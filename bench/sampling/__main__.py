@@ -33,7 +33,7 @@ from actors.sampler.pool import SamplerPool
 from actors.sampler.replica import ReplicaHandle
 from actors.sampler.sync import bring_to, probe_prompts
 from actors.sampler.vllm import VllmSampler
-from bench.scaling.simulated import ExamClassroom, exam_recipe
+from bench.scaling.simulated import ExamSession, exam_recipe
 from pipelines.run.cluster import connect
 from reasoning.prompts.run_prompts import run_prompts
 from reasoning.recipe.student import EMBEDDED_STUDENT
@@ -128,7 +128,7 @@ class Exams:
             return self._answering
 
         with tempfile.TemporaryDirectory() as folder:
-            classroom = ExamClassroom(Path(folder) / "run", problems, student)
+            classroom = ExamSession(Path(folder) / "run", problems, student)
             began = time.perf_counter()
             await exam(classroom, 1)
             return time.perf_counter() - began

@@ -18,7 +18,7 @@ from reasoning.files.resources import resource
 from reasoning.prompts.run_prompts import run_prompts
 from reasoning.recipe.tailored import Recipe, load_recipe
 from reasoning.records import AnswerKind, Problem, Split
-from reasoning.rounds.classroom import Answering, Classroom
+from reasoning.rounds.classroom import Answering, StudentSession
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.progress import Progress
 from reasoning.student.engine import EngineSettings
@@ -26,7 +26,6 @@ from reasoning.student.probe import Probe, ProbeReport
 from reasoning.student.sampling import Completion, Sampling
 from reasoning.tasks.loading import TaskData
 from reasoning.teacher.calls import Outcome, TeacherReply, TeacherRequest
-from reasoning.training.report import FineTuneReport
 
 VERSION = "simulated"
 PROBE = Probe(VERSION, "float32", (), (), (), ())
@@ -79,7 +78,7 @@ class SimulatedReplica(SamplerReplica):
         return Completion(f"{steps}Answer: {'yes' if right else f'no {number}'}", True, TOKENS)
 
 
-class ExamClassroom(Classroom):
+class ExamSession(StudentSession):
     """Sits the exam of round 1 on all of `problems` with whom `student` brings; its teacher says one word, at once."""
 
     def __init__(
@@ -101,14 +100,8 @@ class ExamClassroom(Classroom):
     async def student_at(self, round: int) -> Answering:
         return await self._student()
 
-    async def student_after(self, round: int, epoch: int) -> Answering:
-        return await self._student()
 
-    async def fine_tune(self, round: int) -> FineTuneReport:
-        raise NotImplementedError("nobody is taught here")
-
-
-def simulated_classroom(folder: Path, questions: int, pool: SamplerPool) -> ExamClassroom:
+def simulated_classroom(folder: Path, questions: int, pool: SamplerPool) -> ExamSession:
     """A classroom for samplers that are simulated, with so many questions of its own making."""
 
     async def answer(prompt: str, sampling: Sampling) -> list[Completion]:
@@ -122,7 +115,7 @@ def simulated_classroom(folder: Path, questions: int, pool: SamplerPool) -> Exam
         Problem(VERSION, f"Is number {number} even or odd, or is it not?", "yes", AnswerKind.YES_NO, Split.TRAIN)
         for number in range(questions)
     )
-    return ExamClassroom(folder, list(asked), student)
+    return ExamSession(folder, list(asked), student)
 
 
 def exam_recipe() -> Recipe:

@@ -29,10 +29,9 @@ from pipelines.serving.deployed import (
     served_as,
     take_down_candidate,
 )
-from pipelines.serving.graduate import graduate_of, version_of
-from pipelines.serving.proof import check_place, probe_of
+from pipelines.serving.graduate import version_of
+from pipelines.serving.proof import probe_of, successor
 from pipelines.serving.sharing import show_live
-from reasoning.fine_tune_cot.directory import student_directory
 from serve.weights import Checkpoint
 
 
@@ -66,15 +65,8 @@ class Changed:
 def promote(path: Path, round: int | None, name: str | None, address: str | None, console: Console) -> Changed:
     """Puts the student of `round`, by default the best one, in the place of the one served as `name`, by default the
     run's name. Raises `Refused`, `RunFailed`, `RunDirectoryError`."""
-    directory = student_directory(path.resolve())
-    graduate = graduate_of(directory, round)
-    connect(address or directory.recipe().cluster.address or cluster_here())
-    served = served_as(name or graduate.name)
-    check_changeable(served)
-    check_place(served, directory, graduate)
+    directory, graduate, served = successor(path, round, name, address)
     version, now = version_of(graduate), served.weights
-    if version == now.version:
-        raise Refused(f"{served.serving.model_name} answers with round {graduate.round} already ({version})")
     probe = probe_of(directory, graduate, version, console)
     counted = live(served) if now.candidate else None
     put(

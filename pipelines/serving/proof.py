@@ -13,13 +13,33 @@ from typing import Any
 from rich.console import Console
 
 from pipelines.errors import Refused
-from pipelines.serving.deployed import Served
-from pipelines.serving.graduate import Graduate, serving_of
+from pipelines.run.cluster import connect
+from pipelines.serving.deployed import Served, check_changeable, cluster_here, served_as
+from pipelines.serving.graduate import Graduate, graduate_of, serving_of, version_of
+from reasoning.fine_tune_cot.directory import student_directory
 from reasoning.rounds.directory import RunDirectory
 from reasoning.student.config import is_encoder_decoder
 
 _PROBED = 4  # prompts of a probe that is made here
 _SAME_SHAPES = ("model_type", "architectures", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
+
+
+def successor(
+    path: Path, round: int | None, name: str | None, address: str | None
+) -> tuple[RunDirectory, Graduate, Served]:
+    """The student of `round` of the run at `path`, by default the best one, with its run and the student served as
+    `name`, by default the run's name, in whose place or beside whom it can answer. Raises `Refused`,
+    `RunDirectoryError`."""
+    directory = student_directory(path.resolve())
+    graduate = graduate_of(directory, round)
+    connect(address or directory.recipe().cluster.address or cluster_here())
+    served = served_as(name or graduate.name)
+    check_changeable(served)
+    check_place(served, directory, graduate)
+    version = version_of(graduate)
+    if version == served.weights.version:
+        raise Refused(f"{served.serving.model_name} answers with round {graduate.round} already ({version})")
+    return directory, graduate, served
 
 
 def check_place(served: Served, directory: RunDirectory, graduate: Graduate) -> None:

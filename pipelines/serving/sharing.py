@@ -17,23 +17,19 @@ from rich.console import Console
 
 from pipelines.command_line.answer import Answer
 from pipelines.errors import Refused, RunFailed
-from pipelines.run.cluster import connect
 from pipelines.serving.command import candidate_of
 from pipelines.serving.deployed import (
     TAKEN_S,
     Live,
     Served,
     cause,
-    check_changeable,
-    cluster_here,
     live,
     put,
     served_as,
     take_down_candidate,
 )
-from pipelines.serving.graduate import Graduate, graduate_of, serving_of, version_of
-from pipelines.serving.proof import check_place, probe_of
-from reasoning.fine_tune_cot.directory import student_directory
+from pipelines.serving.graduate import Graduate, serving_of, version_of
+from pipelines.serving.proof import probe_of, successor
 from reasoning.rounds.directory import RunDirectory
 from serve.share.tally import LiveAccuracy
 from serve.weights import Candidate
@@ -67,15 +63,8 @@ def share(
 ) -> Shared:
     """Has the student of `round`, by default the best one, answer `part` of the requests of the one that is served as
     `name`, by default the run's name. Raises `Refused`, `RunFailed`, `RunDirectoryError`."""
-    directory = student_directory(path.resolve())
-    graduate = graduate_of(directory, round)
-    connect(address or directory.recipe().cluster.address or cluster_here())
-    served = served_as(name or graduate.name)
-    check_changeable(served)
-    check_place(served, directory, graduate)
+    directory, graduate, served = successor(path, round, name, address)
     version, now = version_of(graduate), served.weights
-    if version == now.version:
-        raise Refused(f"{served.serving.model_name} answers with round {graduate.round} already ({version})")
     if now.candidate is not None and now.candidate.version == version:
         candidate = now.candidate.model_copy(update={"share": part})
     else:

@@ -141,10 +141,9 @@ class TeacherSession(ABC):
         return outcome
 
 
-class Classroom(TeacherSession):
-    """A run with a teacher to ask and a student to examine and to train. `ahead` has the answers of the student that
-    were asked for before their phase; where `asks_ahead`, whoever comes first is answered first, so that this delays
-    nobody."""
+class StudentSession(TeacherSession):
+    """A run as far as it examines its student, too. `ahead` has the answers of the student that were asked for before
+    their phase; where `asks_ahead`, whoever comes first is answered first, so that this delays nobody."""
 
     asks_ahead = False
 
@@ -157,6 +156,10 @@ class Classroom(TeacherSession):
     @abstractmethod
     async def student_at(self, round: int) -> Answering:
         """What asks the student with the checkpoint of `round` (-1: the recipe's own)."""
+
+
+class Classroom(StudentSession):
+    """A run with a teacher to ask and a student to examine and to train."""
 
     @abstractmethod
     async def fine_tune(self, round: int) -> FineTuneReport:

@@ -24,7 +24,7 @@ from reasoning.files.group_log import GroupLog
 from reasoning.files.tables import iterate_table, read_table, write_table
 from reasoning.grading.mistakes import mistakes_of
 from reasoning.records import Attempt, Example, Problem, Rationale, ScoredAttempt, Verdict
-from reasoning.rounds.classroom import Classroom, TeacherRefused, TeacherSession, do_all
+from reasoning.rounds.classroom import Classroom, StudentSession, TeacherRefused, TeacherSession, do_all
 from reasoning.rounds.evaluation import evaluate, graded_attempt
 from reasoning.rounds.exam import first_questions
 from reasoning.rounds.example_selection import label_examples, select
@@ -51,7 +51,7 @@ async def perform(classroom: Classroom, round: int, phase: Phase) -> Metrics:
     return await programs[phase](classroom, round)
 
 
-async def exam(classroom: Classroom, round: int) -> Metrics:
+async def exam(classroom: StudentSession, round: int) -> Metrics:
     """The student answers training questions by sampling; what it cannot do goes to the teacher at once."""
     files, learning = classroom.files(round), classroom.recipe.learning
     problems = questions_of_exam(classroom, round)

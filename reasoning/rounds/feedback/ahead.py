@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from reasoning.grading.mistakes import mistakes_of
 from reasoning.records import Attempt, Problem
 from reasoning.rounds.asking import ask_student
-from reasoning.rounds.classroom import Answering, Classroom, TeacherSession
+from reasoning.rounds.classroom import Answering, StudentSession, TeacherSession
 from reasoning.rounds.exam import exam_questions, exam_sampling
 from reasoning.rounds.feedback.helping import queries_for
 from reasoning.rounds.ladder.exam import ladder_exam
@@ -36,13 +36,13 @@ def questions_of_exam(classroom: TeacherSession, round: int) -> list[Problem]:
     return exam_questions(train, recipe.learning, recipe.seed, round)
 
 
-async def sit_exam(classroom: Classroom, answering: Answering, problem: Problem, round: int) -> list[Completion]:
+async def sit_exam(classroom: StudentSession, answering: Answering, problem: Problem, round: int) -> list[Completion]:
     """The student's answers to one question of the exam of `round`."""
     sampling = exam_sampling(classroom.recipe, problem, round, classroom.max_new_tokens)
     return await ask_student(answering, classroom.prompts.form, problem.question, sampling)
 
 
-def begin_next_exam(classroom: Classroom, round: int, answering: Answering) -> Callable[[], None] | None:
+def begin_next_exam(classroom: StudentSession, round: int, answering: Answering) -> Callable[[], None] | None:
     """What has the student of `round` asked the first questions of the exam that follows; None where none does, or
     where it would come before second questions of the evaluation."""
     if round >= classroom.recipe.learning.rounds or classroom.prompts.form.answer_prompt is not None:
