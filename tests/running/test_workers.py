@@ -47,6 +47,8 @@ def outcome(pytester: pytest.Pytester, *options: str) -> tuple[dict[str, int], s
 @pytest.fixture
 def modules(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> pytest.Pytester:
     monkeypatch.setenv("PYTHONPATH", str(pytestconfig.rootpath))
+    for name in ("CI", "BUILD_NUMBER"):  # with either, pytest's summary repeats a message over many lines
+        monkeypatch.delenv(name, raising=False)
     pytester.makepyfile(**MODULES)
     return pytester
 
