@@ -27,6 +27,7 @@ from reasoning.records import AnswerKind, Problem, Split, Verdict
 from reasoning.rounds.asking import ask_student
 from reasoning.student.sampling import Completion, PromptRefused, Sampling
 from serve.door.refusals import Refusal
+from serve.door.routes import check_model
 
 MOST_SAMPLES = 64
 Asked = Callable[[str, Sampling], Awaitable[list[Completion]]]
@@ -179,7 +180,7 @@ def answer_routes(
     @router.post("/v1/answer", response_model=Answered)
     async def take_question(question: Question) -> Answered | Response:
         try:
-            _check_model(question.model, model)
+            check_model(question.model or "", model)
             return await answering(question)
         except Refusal as refusal:
             return refusal.response()
@@ -187,14 +188,9 @@ def answer_routes(
     @router.post("/v1/feedback", response_model=Graded)
     async def take_feedback(feedback: Feedback) -> Graded | Response:
         try:
-            _check_model(feedback.model, model)
+            check_model(feedback.model or "", model)
             return grading(feedback)
         except Refusal as refusal:
             return refusal.response()
 
     return router
-
-
-def _check_model(asked: str | None, model: str) -> None:
-    if asked not in (None, model):
-        raise Refusal(404, f"The model `{asked}` does not exist.", code="model_not_found", param="model")

@@ -35,6 +35,7 @@ from reasoning.student.vllm_internals import (
     is_engine_death,
     metrics_of_ray,
     read_prompts_by,
+    served_model,
     server_application,
     server_arguments,
 )
@@ -48,9 +49,11 @@ from serve.answering import (
     answer_routes,
     grade_feedback,
 )
-from serve.door.door import ROUTES, Body, Door
+from serve.door.bodies import Body
+from serve.door.door import Door
 from serve.door.keys import Keys
 from serve.door.refusals import Refusal, unavailable
+from serve.door.routes import MODELS, ROUTES
 from serve.serving import StudentServing, chat_template
 from serve.share.passing import TAKEN, Ask, NotAnswered, Passing
 from serve.share.tally import Count, Tally
@@ -95,13 +98,13 @@ class StudentServer:
             read_prompts_by(self._engine, reading(tokenizer, frame))
         app = await server_application(self._engine, self._arguments)
         app.state.server = SimpleNamespace(should_exit=False)  # what vLLM tells of a death; `_end_when_dead` sees it
-        how = self._serving.answers
+        name, how = self._serving.model_name, self._serving.answers
+        app.add_api_route(f"{MODELS}/{{name:path}}", served_model(app), methods=["GET"])
         if frame is not None and how is not None:
-            name = self._serving.model_name
             app.include_router(answer_routes(self._answering(frame, how), self._grading(how), name))
         self._app = app
         chats, version = chat_by(self._serving, frame), self._weights.version
-        self._door = Door(app, self._serving.door, self._keys, self._alive, chats, version)
+        self._door = Door(app, self._serving.door, self._keys, self._alive, chats, version, name)
         self._share_with(self._weights.candidate)
         self._watch = asyncio.create_task(self._end_when_dead())
         return self._door

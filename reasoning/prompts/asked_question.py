@@ -59,11 +59,12 @@ class NoQuestion(ValueError):
 
 
 def asked_question(messages: object, frame: Frame) -> str:
-    """The question of a chat's last message, the user's, without what stands around it. `messages` are the request's,
-    unchecked. Raises `NoQuestion`."""
+    """The question of a chat's last message, the user's, without what stands around it. What follows it and asks
+    nothing (a system message, an empty one of the assistant's) is passed over. `messages` are the request's, unchecked.
+    Raises `NoQuestion`."""
     if not isinstance(messages, Sequence) or isinstance(messages, str) or not messages:
         raise NoQuestion("messages: a list with one message of the role user is expected")
-    last = messages[-1]
+    last = next((message for message in reversed(messages) if not _asks_nothing(message)), None)
     if not isinstance(last, Mapping) or last.get("role") != "user":
         raise NoQuestion("messages: the last one must be of the role user: the question, which this student answers")
     text = _text(last.get("content"))
@@ -108,6 +109,15 @@ def _rest(asked: str, found: re.Match[str] | None) -> str:
     return rest if rest.strip() else asked
 
 
+def _asks_nothing(message: object) -> bool:
+    """Whether a message only says how to answer, or begins an answer without a word."""
+    if not isinstance(message, Mapping):
+        return False
+    if message.get("role") == "assistant":
+        return not message.get("content") and not message.get("tool_calls")
+    return message.get("role") in ("system", "developer")
+
+
 def _text(content: object) -> str:
     if isinstance(content, str):
         return content
@@ -115,7 +125,11 @@ def _text(content: object) -> str:
         return ""
     parts = []
     for part in content:
-        if not isinstance(part, Mapping) or part.get("type") != "text" or not isinstance(part.get("text"), str):
+        if (
+            not isinstance(part, Mapping)
+            or part.get("type") not in ("text", "input_text")
+            or not isinstance(part.get("text"), str)
+        ):
             raise NoQuestion("messages: this student reads text alone")
         parts.append(part["text"])
     return "\n".join(parts)

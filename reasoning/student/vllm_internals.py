@@ -17,7 +17,7 @@ import functools
 import importlib.util
 import os
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +119,20 @@ async def server_application(engine: AsyncLLMEngine, arguments: Namespace) -> An
     tasks = await engine.get_supported_tasks()
     app = build_app(arguments, tasks, engine.model_config)
     await init_app_state(engine, app.state, arguments, tasks)
+    for served in app.state.openai_serving_models.base_model_paths:
+        served.model_path = served.name  # what clients are told of it is a folder of this machine
     return app
+
+
+def served_model(app: Any) -> Callable[[], Awaitable[Any]]:
+    """What answers with the one model of `server_application`, as its list describes it: the list has a route there,
+    and a model of its own none."""
+
+    async def described() -> Any:
+        (model,) = (await app.state.openai_serving_models.show_available_models()).data
+        return model.model_dump()
+
+    return described
 
 
 async def run_bare_server(arguments: Namespace) -> None:

@@ -1,10 +1,10 @@
 """The door of a served student: ASGI middleware before vLLM's application.
 
-Owns: which requests reach the application, in what form, and what is said to the others.
+Owns: which requests reach the application, and what is said to the others. Which routes exist is in `routes`, what a
+body may be in `bodies`.
 
 Invariants
-- Only the routes of `ROUTES` exist. vLLM's others (metrics, tokenizer, scaling, documents) answer 404, also those that
-  a later vLLM adds.
+- Only the routes of `routes` reach the application, by the path and the method that it knows them by.
 - A request without a key is told so before its body is read, and no more than the limit of a body is ever held.
 - After the engine's death nothing is answered with 500: 503 says when to try again.
 """
@@ -16,37 +16,25 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serve.door.bodies import Body, check_body, described_as, read_body, without_empty_tools
+from serve.door.browsers import readable_by_pages
 from serve.door.keys import Keys
 from serve.door.limits import DoorSection
 from serve.door.refusals import Refusal, unavailable
+from serve.door.routes import ANSWER, CHAT, COMPLETIONS, OPEN, allowed, route_of
 from serve.share.passing import Passing, is_passed_on
 
-CHAT, COMPLETIONS, ANSWER = "/v1/chat/completions", "/v1/completions", "/v1/answer"
-FEEDBACK = "/v1/feedback"
 _SHARED = {CHAT, COMPLETIONS, ANSWER}  # what a candidate answers its share of
-ROUTES = {
-    "/v1/models": "GET",
-    COMPLETIONS: "POST",
-    CHAT: "POST",
-    ANSWER: "POST",
-    FEEDBACK: "POST",
-    "/health": "GET",
-    "/ready": "GET",
-}
 VERSION = b"x-student-version"
-_OPEN = {"/health", "/ready"}  # without a key: load balancers have none
-
-Body = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A body: as it came, as the application gets it, and read as JSON's object (None for anything else)."""
+    """A body: as it came, as the application gets it, and the object in it (None where another door has read it)."""
 
     came: bytes
     content: bytes
@@ -55,7 +43,8 @@ class _Read:
 
 class Door:
     """`app` behind its door. `alive` says whether the engine is; `ask_again` rewrites the body of a chat (raising
-    `ValueError` with what is wrong with it), None leaves chats as they are."""
+    `ValueError` with what is wrong with it), None leaves chats as they are; `model` is the name that is served, ""
+    leaves names to the application."""
 
     def __init__(
         self,
@@ -65,8 +54,10 @@ class Door:
         alive: Callable[[], bool],
         ask_again: Callable[[Body], Body] | None = None,
         version: str = "",
+        model: str = "",
     ) -> None:
         self._app, self._limits, self._keys, self._alive, self._ask_again = app, limits, keys, alive, ask_again
+        self._model = model
         self.version = version  # of the weights, told with each answer
         self.passing: Passing | None = None  # while a candidate has a share of the requests
         self.ongoing = 0  # requests that the application has and has not answered
@@ -102,9 +93,10 @@ class Door:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        send = readable_by_pages(scope, send)
         try:
-            path = self._let_in(scope)
-            if path in _OPEN:
+            path, scope = self._let_in(scope)
+            if path in OPEN:
                 await self._tell_health(send)
                 return
             read = await self._read_body(path, scope, receive) if scope["method"] == "POST" else None
@@ -149,19 +141,22 @@ class Door:
         finally:
             answering.cancel()
 
-    def _let_in(self, scope: Scope) -> str:
-        """The path of a request that may come in. Raises `Refusal`."""
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        method = ROUTES.get(path)
-        if method is None:
-            raise Refusal(404, f"there is no {path} here; there are {', '.join(ROUTES)}", code="not_found")
+    def _let_in(self, scope: Scope) -> tuple[str, Scope]:
+        """The route of a request that may come in, and the request as the application gets it. Raises `Refusal`."""
+        root = scope.get("root_path", "")
+        path, method = route_of(scope["path"].removeprefix(root), self._model)
         headers = Headers(scope=scope)
         asked = scope["method"]
+        whole = root + path
+        scope = {**scope, "path": whole, "raw_path": whole.encode()}
         if asked == "OPTIONS" and "access-control-request-method" in headers:
-            return str(path)  # a browser's question, which has no key and gets no answer of the student's
+            return path, scope  # a browser's question, which has no key and gets no answer of the student's
+        if asked == "HEAD" and method == "GET":
+            scope["method"] = asked = "GET"  # the server leaves the body out
         if asked != method:
-            raise Refusal(405, f"{path} takes {method}", code="method_not_allowed", headers={"allow": method})
-        if self._keys is not None and path not in _OPEN and not self._keys.let_in(headers.get("authorization")):
+            allow = allowed(method)
+            raise Refusal(405, f"{path} takes {allow}", code="method_not_allowed", headers={"allow": allow})
+        if self._keys is not None and path not in OPEN and not self._keys.let_in(headers.get("authorization")):
             raise Refusal(
                 401,
                 "a key is needed, as the header Authorization: Bearer KEY",
@@ -169,7 +164,7 @@ class Door:
                 "invalid_api_key",
                 headers={"www-authenticate": "Bearer"},
             )
-        return str(path)
+        return path, scope
 
     async def _tell_health(self, send: Send) -> None:
         if not self._alive():
@@ -180,17 +175,17 @@ class Door:
 
     async def _read_body(self, path: str, scope: Scope, receive: Receive) -> _Read:
         """The body of a request that may come in. Raises `Refusal`, `_Gone`."""
-        came = content = await self._read(Headers(scope=scope).get("content-length", ""), receive)
-        parsed = _parsed(content)
-        if parsed is not None:
-            self._check(path, parsed)
-            if path == CHAT and self._ask_again is not None:
-                content = _rewritten(self._ask_again, parsed)
-                scope["headers"] = [
-                    (name, str(len(content)).encode() if name == b"content-length" else value)
-                    for name, value in scope["headers"]
-                ]
-        return _Read(came, content, parsed)
+        headers = Headers(scope=scope)
+        came = content = await self._read(headers.get("content-length", ""), receive)
+        body = read_body(came, headers.get("content-encoding", ""))
+        check_body(path, body, self._model, self._limits)
+        usable = without_empty_tools(path, body)
+        if path == CHAT and self._ask_again is not None:
+            usable = _asked_again(self._ask_again, usable)
+        if usable is not body or json.detect_encoding(came) != "utf-8":
+            content = json.dumps(usable).encode()
+        scope["headers"] = described_as(content, scope["headers"])
+        return _Read(came, content, body)
 
     async def _read(self, announced: str, receive: Receive) -> bytes:
         if announced.isdecimal() and (len(announced) > 18 or int(announced) > self._limits.body_bytes):
@@ -218,16 +213,6 @@ class Door:
     def _too_large(self) -> Refusal:
         limit = self._limits.body_bytes
         return Refusal(413, f"a body has at most {limit} bytes here", code="too_large", headers={"connection": "close"})
-
-    def _check(self, path: str, body: Body) -> None:
-        prompts = body.get("prompt")
-        several = isinstance(prompts, list) and bool(prompts) and not isinstance(prompts[0], int)
-        count = len(prompts) if several and isinstance(prompts, list) else 1
-        wanted = max((n for name in ("n", "best_of", "samples") if isinstance(n := body.get(name), int)), default=1)
-        if count * max(wanted, 1) > self._limits.samples:
-            raise Refusal(
-                400, f"{path}: a request gets at most {self._limits.samples} answers here", code="too_many", param="n"
-            )
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, read: _Read | None) -> None:
         """Has the application answer, or the candidate, within the time that an answer has."""
@@ -306,17 +291,8 @@ class _Gone(Exception):
     """The client left before its body was whole."""
 
 
-def _parsed(content: bytes) -> Body | None:
-    """The body as JSON's object; None for anything else, which the application refuses in its own words."""
+def _asked_again(ask_again: Callable[[Body], Body], body: Body) -> Body:
     try:
-        parsed = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return parsed if isinstance(parsed, dict) else None
-
-
-def _rewritten(ask_again: Callable[[Body], Body], body: Body) -> bytes:
-    try:
-        return json.dumps(ask_again(body)).encode()
+        return ask_again(body)
     except ValueError as error:
         raise Refusal(400, str(error), code="invalid_value", param="messages") from error

@@ -129,7 +129,9 @@ def test_streaming_gives_the_same_text_in_pieces(served: Served) -> None:
 
 @pytest.mark.engine
 def test_protocol_errors_are_the_callers_to_read(served: Served) -> None:
-    assert [model.id for model in served.client.models.list()] == ["tiny"]
+    (listed,) = served.client.models.list()
+    described = served.client.models.retrieve("tiny").model_dump()
+    assert listed.id == described["id"] == "tiny" and served.checkpoint not in str([described, listed])
     with pytest.raises(openai.NotFoundError):
         served.client.completions.create(model="another", prompt="x")
     with pytest.raises(openai.BadRequestError, match="512"):

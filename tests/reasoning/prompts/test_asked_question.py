@@ -118,6 +118,20 @@ def test_the_last_message_asks_whatever_came_before() -> None:
 
 
 @pytest.mark.parametrize(
+    "after",
+    [
+        [{"role": "system", "content": "Be brief."}],
+        [{"role": "developer", "content": "Answer in French."}, {"role": "system", "content": ""}],
+        [{"role": "assistant", "content": ""}],
+        [{"role": "assistant", "content": None}, {"role": "system", "content": "Use the context."}],
+    ],
+)
+def test_what_follows_a_question_and_asks_nothing_is_passed_over(after: list[dict[str, str | None]]) -> None:
+    parts = {"role": "user", "content": [{"type": "input_text", "text": ASKED}]}
+    assert asked_question([{"role": "user", "content": "1 + 1?"}, parts, *after], FRAME) == ASKED
+
+
+@pytest.mark.parametrize(
     ("messages", "said"),
     [
         (None, "a list"),
@@ -129,6 +143,8 @@ def test_the_last_message_asks_whatever_came_before() -> None:
         ([{"role": "user"}], "no text"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}], "text alone"),
         (["x"], "role user"),
+        ([{"role": "user", "content": "x"}, {"role": "tool", "content": "y"}], "role user"),
+        ([{"role": "user", "content": "x"}, {"role": "assistant", "content": None, "tool_calls": [{}]}], "role user"),
     ],
 )
 def test_a_chat_in_which_nobody_asks_is_refused(messages: object, said: str) -> None:

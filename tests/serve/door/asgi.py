@@ -31,12 +31,16 @@ class Echo:
     def __init__(self, status: int = 200) -> None:
         self.status = status
         self.seen: list[tuple[str, bytes]] = []
+        self.methods: list[str] = []
+        self.headers: dict[str, str] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = b""
         if scope["method"] == "POST":
             body = (await receive())["body"]
         self.seen.append((scope["path"], body))
+        self.methods.append(scope["method"])
+        self.headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         await send({"type": "http.response.start", "status": self.status, "headers": []})
         await send({"type": "http.response.body", "body": body})
 

@@ -18,8 +18,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from serve.door.door import ANSWER, Door
+from serve.door.door import Door
 from serve.door.limits import DoorSection
+from serve.door.routes import ANSWER
 from serve.share.passing import TAKEN, Passing
 from serve.student_server import asking
 from serve.weights import Candidate

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
-from serve.door.door import ANSWER, CHAT, COMPLETIONS, FEEDBACK, Door
+from serve.door.door import Door
 from serve.door.limits import DoorSection
+from serve.door.routes import ANSWER, CHAT, COMPLETIONS, FEEDBACK
 from serve.share import passing
 from serve.share.passing import TAKEN, NotAnswered, Passing, is_passed_on
 from serve.weights import Candidate

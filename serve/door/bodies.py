@@ -1,0 +1,89 @@
+"""The body of a request: how it is read, and what of it the engine's server is spared.
+
+Owns: reading a body as JSON's object, and the words for one that is none; parts of a chat's body that say nothing.
+
+Invariants
+- What reaches the application is a JSON object in UTF-8, and is called so: stock clients say `application/json`, `curl
+  -d` alone does not.
+- Nothing of a body is in a refusal but names of its keys.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from serve.door.limits import DoorSection
+from serve.door.refusals import Refusal
+from serve.door.routes import CHAT, check_model
+
+Body = dict[str, Any]
+Headers = list[tuple[bytes, bytes]]
+
+_ABOUT_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
+_COUNTS = ("n", "best_of", "samples")  # keys that ask for several answers
+
+
+def read_body(content: bytes, encoding: str) -> Body:
+    """The object in `content`, sent with this `Content-Encoding`. Raises `Refusal`."""
+    if encoding.strip().lower() not in ("", "identity"):
+        raise Refusal(
+            415,
+            "a body is read as it is sent: send it without the header Content-Encoding",
+            code="unsupported_media_type",
+        )
+    if not content.strip():
+        raise Refusal(400, "the body is empty; a JSON object is expected", code="invalid_json")
+    try:
+        body = json.loads(content)
+        if b"\\ud" in content.lower() or b"\xed" in content:  # as JSON writes such a half, and as UTF-8 would
+            json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Refusal(
+            400, "the body's text has half of a surrogate pair, which is no character", code="invalid_json"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise Refusal(400, f"the body is not JSON: {error}", code="invalid_json") from None
+    except UnicodeDecodeError as error:
+        raise Refusal(400, f"the body is not UTF-8: {error.reason}", code="invalid_json") from None
+    except (ValueError, RecursionError):
+        raise Refusal(400, "the body's JSON is nested too deep or has too long a number", code="invalid_json") from None
+    if not isinstance(body, dict):
+        raise Refusal(400, "the body must be a JSON object: {...}", code="invalid_json")
+    return body
+
+
+def check_body(path: str, body: Body, model: str, limits: DoorSection) -> None:
+    """Raises `Refusal` for what is not served here: another model, too many answers, a call of tools."""
+    asked = body.get("model")
+    if isinstance(asked, str):
+        check_model(asked, model)
+    prompts = body.get("prompt")
+    several = isinstance(prompts, list) and bool(prompts) and not isinstance(prompts[0], int)
+    count = len(prompts) if several and isinstance(prompts, list) else 1
+    wanted, key = max(((n, name) for name in _COUNTS if isinstance(n := body.get(name), int)), default=(1, "n"))
+    if count * max(wanted, 1) > limits.samples:
+        raise Refusal(400, f"{path}: a request gets at most {limits.samples} answers here", code="too_many", param=key)
+    if path == CHAT and body.get("tools") and body.get("tool_choice") != "none":
+        raise Refusal(
+            400,
+            'tools are not called here, questions are answered: leave `tools` out, or send `"tool_choice": "none"`',
+            code="unsupported_parameter",
+            param="tools",
+        )
+
+
+def without_empty_tools(path: str, body: Body) -> Body:
+    """`body` without what clients send of tools when they have none (`[]`, "auto"), which vLLM's server refuses."""
+    if path != CHAT or body.get("tools") or not any(name in body for name in _ABOUT_TOOLS):
+        return body
+    return {name: value for name, value in body.items() if name not in _ABOUT_TOOLS}
+
+
+def described_as(content: bytes, headers: Headers) -> Headers:
+    """`headers` for `content`, which is JSON and perhaps of another length than before."""
+    length = str(len(content)).encode()
+    kept = [
+        (name, length if name == b"content-length" else value) for name, value in headers if name != b"content-type"
+    ]
+    return [*kept, (b"content-type", b"application/json")]
