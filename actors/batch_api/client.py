@@ -25,8 +25,8 @@ from actors.batch_api.files import URL
 from actors.batch_api.remote import TAG, Page, RemoteBatch
 from actors.endpoint.address import secrets_of
 from actors.endpoint.api_keys import read_api_key, scrub
-from actors.endpoint.error_responses import read_error_response
-from actors.endpoint.failure_kinds import failure_kind
+from actors.endpoint.errors.kinds import failure_kind
+from actors.endpoint.errors.responses import read_error_response
 from actors.endpoint.probe import make_client
 from actors.endpoint.wire import Response
 from actors.limits.headers import read_retry_after

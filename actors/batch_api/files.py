@@ -25,8 +25,8 @@ from actors.batch_api.lines import ResultLine, lines_of
 from actors.batch_api.remote import BatchState, RemoteBatch
 from actors.endpoint.api_keys import scrub
 from actors.endpoint.attempt import Endpoint
-from actors.endpoint.error_responses import ErrorResponse, read_error_response
-from actors.endpoint.failure_kinds import failure_kind
+from actors.endpoint.errors.kinds import failure_kind
+from actors.endpoint.errors.responses import ErrorResponse, read_error_response
 from actors.endpoint.usage import Usage
 from actors.endpoint.wire import Response
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest

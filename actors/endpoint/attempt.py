@@ -21,9 +21,9 @@ from typing import Any
 
 from actors.endpoint.address import headers_of, query_of, root_of, secrets_of
 from actors.endpoint.api_keys import read_api_key, scrub
-from actors.endpoint.error_responses import ErrorResponse, read_error_response
-from actors.endpoint.failure_kinds import failure_kind, outcome_of, own_words
-from actors.endpoint.refused_settings import cure_of, refused_parameter
+from actors.endpoint.errors.kinds import failure_kind, outcome_of, own_words
+from actors.endpoint.errors.refused_settings import cure_of, refused_parameter
+from actors.endpoint.errors.responses import ErrorResponse, read_error_response
 from actors.endpoint.replies import UnusableReply, read_completion, read_scores
 from actors.endpoint.request_body import request_body
 from actors.endpoint.usage import NOTHING_USED, Usage

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from actors.endpoint.messages import THINKING_KEYS
+from actors.endpoint.other_streams import joined_elsewhere
 
 _EVENT_FIELDS = ("data:", "event:", "id:", "retry:")
 _DONE = "[DONE]"
@@ -35,7 +36,7 @@ def read_object(body: bytes) -> dict[str, Any]:
     if not objects:
         raise ValueError("no JSON object")
     streamed = len(objects) > 1 or any("delta" in choice for choice in choices_of(objects[0]))
-    return _joined(objects) if streamed else objects[0]
+    return (joined_elsewhere(objects) or _joined(objects)) if streamed else objects[0]
 
 
 def choices_of(content: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -95,7 +96,7 @@ def _joined(events: list[dict[str, Any]]) -> dict[str, Any]:
     choice: dict[str, Any] = {"finish_reason": None}
     for event in events:
         whole |= {key: value for key, value in event.items() if key != "choices" and value is not None}
-        for piece in choices_of(event)[:1]:
+        for piece in [one for one in choices_of(event) if not one.get("index")][:1]:  # of several choices the first
             choice |= {key: value for key, value in piece.items() if key not in ("delta", "message") and value}
             whole_message = piece.get("message")  # after the pieces, of some; it says what they say
             if isinstance(whole_message, Mapping) and any(

@@ -6,7 +6,8 @@ Owns: which forms are known, and what each calls the text, its end and its token
 Invariant: what is no answer (an error, an empty list of choices) stays what it is.
 
 Forms: choices as an object; a completion within `data` (routers), `result` (Cloudflare), `output` (DashScope),
-`response` or `body`; Anthropic's messages, Google's candidates, OpenAI's Responses, Cohere's and Ollama's own replies.
+`response` or `body`; Anthropic's messages, Google's candidates, OpenAI's Responses, Bedrock's,
+Cohere's and Ollama's own replies.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def as_chat_completion(content: Any, depth: int = 0) -> dict[str, Any] | None:
     if isinstance(choices, Mapping) and choices:
         listed = [choices] if "message" in choices else list(choices.values())
         return {**content, "choices": listed}
-    for form in (_of_anthropic, _of_google, _of_responses, _of_one_message):
+    for form in (_of_anthropic, _of_google, _of_responses, _of_bedrock, _of_one_message):
         if (found := form(content)) is not None:
             return found
     for name in _WITHIN if depth < _DEEPEST else ():
@@ -59,9 +60,10 @@ def _of_google(body: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _of_responses(body: Mapping[str, Any]) -> dict[str, Any] | None:
     items = body.get("output")
-    if not isinstance(items, list) or not any(
-        isinstance(one, Mapping) and one.get("type") == "message" for one in items
-    ):
+    if not isinstance(items, list):
+        return None
+    spoken = any(isinstance(one, Mapping) and one.get("type") == "message" for one in items)
+    if not spoken and body.get("status") not in ("completed", "incomplete"):
         return None
     parts: list[Any] = []
     for one in items:
@@ -73,6 +75,14 @@ def _of_responses(body: Mapping[str, Any]) -> dict[str, Any] | None:
     details = body.get("incomplete_details")
     why = details.get("reason") if isinstance(details, Mapping) else None
     return _completion(body, parts, why or body.get("status"))
+
+
+def _of_bedrock(body: Mapping[str, Any]) -> dict[str, Any] | None:
+    output = body.get("output")
+    message = output.get("message") if isinstance(output, Mapping) else None
+    if not isinstance(message, Mapping) or "stopReason" not in body:
+        return None
+    return _completion(body, message.get("content"), body["stopReason"])
 
 
 def _of_one_message(body: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -21,10 +21,10 @@ import openai
 
 from actors.endpoint.address import files_root_of, headers_of, lists_models, query_of, root_of, secrets_of
 from actors.endpoint.api_keys import NO_KEY, AuthenticationRefused, EndpointError, read_api_key, scrub, shown_address
-from actors.endpoint.error_responses import read_error_response
-from actors.endpoint.failure_kinds import failure_kind, own_words
+from actors.endpoint.errors.kinds import failure_kind, own_words
+from actors.endpoint.errors.refused_settings import cure_of, is_about_the_bound, refused_parameter
+from actors.endpoint.errors.responses import read_error_response
 from actors.endpoint.network import proxy_of, ssl_context_of
-from actors.endpoint.refused_settings import cure_of, is_about_the_bound, refused_parameter
 from actors.endpoint.replies import UnusableReply, read_completion
 from actors.endpoint.request_body import request_body
 from actors.endpoint.wire import Interrupted, NotReached, Response, Wire

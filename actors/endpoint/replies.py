@@ -2,7 +2,7 @@
 
 Owns: the reading of completions. What stands around the JSON is `actors.endpoint.bodies`, what a message holds
 `actors.endpoint.messages`, what it cost `actors.endpoint.usage`, and what an error says
-`actors.endpoint.error_responses`.
+`actors.endpoint.errors.responses`.
 
 Invariants
 - A body is read strictly and never trusted.
@@ -18,11 +18,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.endpoint.bodies import choices_of, read_object
-from actors.endpoint.error_responses import ErrorResponse, read_error_response
-from actors.endpoint.failure_kinds import failure_kind
+from actors.endpoint.errors.kinds import failure_kind
+from actors.endpoint.errors.responses import ErrorResponse, read_error_response
 from actors.endpoint.messages import Message, read_message
 from actors.endpoint.other_protocols import as_chat_completion
-from actors.endpoint.usage import Usage, read_usage
+from actors.endpoint.usage import NOTHING_USED, Usage, read_usage
 from actors.endpoint.wire import Response
 from reasoning.teacher.calls import FailureKind, TeacherReply, TeacherRequest, storable
 from reasoning.teacher.finish_reasons import UNKNOWN, UNSTATED, Finish, finish_of, is_whole
@@ -151,6 +151,8 @@ def _raise_error_within(
     elif kind is FailureKind.BAD_REQUEST and found.status == _UNSAID:
         kind = FailureKind.SERVER  # the request was taken, and what went wrong then may go right
     known = usage if usage.tokens or usage.cost else None
+    if known is None and not choice and kind in _BEFORE_IT_BEGAN:
+        known = NOTHING_USED
     raise UnusableReply(kind, f"a status of success with an error: {_named(found)}", known)
 
 
@@ -167,9 +169,17 @@ _STATUS_OF_TYPE = {
     **dict.fromkeys(("timeout_error", "deadline_exceeded"), 504),
 }
 _UNSAID = 200
+# What an endpoint says before it answers anything: where no choice and no count came, it cost nothing.
+_BEFORE_IT_BEGAN = frozenset(
+    {FailureKind.RATE_LIMITED, FailureKind.QUOTA, FailureKind.AUTHENTICATION, FailureKind.NOT_FOUND}
+)
 _BLOCKED = frozenset({"prompt_feedback", "promptFeedback"})  # Google's word on a prompt that it does not answer
 # Where a body without choices may say why, when it has no `error`.
-_ERROR_WORDS = ("message", "detail", "errors", "msg", "type", "code", "status", "base_resp", *sorted(_BLOCKED))
+_ERROR_WORDS = (
+    *("message", "detail", "errors", "msg", "type", "code", "status", "base_resp"),
+    *("error_code", "error_msg", "error_message", "errorCode", "errorMessage", "errorMsg", "err_code", "err_msg"),
+    *("errcode", "errmsg", "Code", "Message", "title", "reason", "description", *sorted(_BLOCKED)),
+)
 
 
 def _named(error: ErrorResponse) -> str:

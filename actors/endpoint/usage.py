@@ -119,7 +119,8 @@ def read_usage(request: TeacherRequest, content: Mapping[str, Any], text: str, t
     )
     counts = [told[name] for name in _COUNTS if told.get(name) is not None]
     certain = plausible and agrees and all(_count(count) is not None for count in counts)
-    return Usage(prompt, completion, read, written, _dollars(told), _tier(content, told), certain)
+    cost = max(_dollars(told), _dollars(content), _dollars(_details(content, "_hidden_params")))
+    return Usage(prompt, completion, read, written, cost, _tier(content, told), certain)
 
 
 def _told(content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -134,8 +135,8 @@ def _told(content: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _spelled(usage: Mapping[str, Any]) -> dict[str, Any]:
-    """`usage` with its names as OpenAI spells them: `promptTokens` is `prompt_tokens`."""
-    return {_CAPITAL.sub(lambda found: f"_{found[0].lower()}", str(name)): value for name, value in usage.items()}
+    """`usage` with its names as OpenAI spells them: `promptTokens` and `PromptTokens` are `prompt_tokens`."""
+    return {_CAPITAL.sub(lambda found: f"_{found[0]}", str(name)).lower(): value for name, value in usage.items()}
 
 
 def _counted(told: Mapping[str, Any]) -> int:
@@ -150,7 +151,7 @@ def _count(value: object) -> int | None:
     """A count of tokens, from a number or a text that is one; None for what is none."""
     if isinstance(value, str):
         try:
-            value = float(value)
+            value = float(value.replace(",", ""))
         except ValueError:
             return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST_TOKENS:
@@ -178,7 +179,9 @@ def _cached(told: Mapping[str, Any], prompt: int) -> tuple[int, int, bool]:
     written = max(
         written, _first(details, "cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens") or 0
     )
-    anthropic = "prompt_tokens" not in told and "cache_read_input_tokens" in told
+    by_age = _details(told, "cache_creation")  # Anthropic's, of five minutes and of an hour
+    written = max(written, sum(count for age in by_age.values() if (count := _count(age)) is not None))
+    anthropic = "prompt_tokens" not in told and ("cache_read_input_tokens" in told or bool(by_age))
     return read, written, anthropic or read + written > prompt
 
 
@@ -191,14 +194,14 @@ def _dollars(told: Mapping[str, Any]) -> int:
     if byok is False or (byok is not True and upstream <= _money(cost)):
         upstream = 0.0  # it is in the cost already; with a key of one's own it comes on top
     ticks = _money(told.get("cost_in_usd_ticks"), _MOST_DOLLARS * _TICKS) / _TICKS
-    named = max(ticks, _money(cost) + upstream, _money(told.get("estimated_cost")), _money(told.get("total_cost")))
-    return math.ceil(named * NANO)
+    others = (_money(told.get(name)) for name in ("estimated_cost", "total_cost", "response_cost"))
+    return math.ceil(max(ticks, _money(cost) + upstream, *others) * NANO)
 
 
 def _money(value: object, most: float = _MOST_DOLLARS) -> float:
     if isinstance(value, str):
         try:
-            value = float(value)
+            value = float(value.strip().removeprefix("$").replace(",", ""))
         except ValueError:
             return 0.0
     known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from reasoning.teacher.turns import next_turn
 
 _NAME = (
-    r"(?:[a-z]{1,12}[:_])?(?:think|thinking|thoughts?|reasoning|scratchpad|(?:internal|inner)_monologue|cot"
+    r"(?:[a-z]{1,12}[:_]|ant)?(?:think|thinking|thoughts?|reasoning|scratchpad|(?:internal|inner)_monologue|cot"
     r"|chain_of_thought)"
 )
 _CLOSED = re.compile(
@@ -36,9 +36,17 @@ _OPENED = re.compile(
 )
 # The channels of Harmony where the decoder left its marks out.
 BARE_CHANNELS = ("analysis", "commentary")
-_BARE_CHANNELS = re.compile(r"(?:analysis|commentary)(?=[A-Z\s])(?![^\n]*<\|channel\|>)")
-_GLUED_CHANNEL = re.compile(r"(?:analysis|commentary)[A-Z]")
+_BARE_CHANNELS = re.compile(r"(?:analysis|commentary)(?=[A-Z\s\d\"'(]|[\s\S]*assistantfinal)(?![^\n]*<\|channel\|>)")
+_GLUED_CHANNEL = re.compile(r"(?:analysis|commentary)[A-Z\d\"'(]")
 _BARE_FINAL = "assistantfinal"
+# What begins a text whose thinking stands in words or in a frame for readers, and what ends that: Granite's sentences,
+# Open WebUI's folded block, Poe's quotation.
+_LEADING = (
+    (re.compile(r"\s*Here(?:'s| is) my thought process:"), re.compile(r"Here(?:'s| is) my response:")),
+    (re.compile(r"\s*<details\b[^<>]*\btype=[\"']?reasoning\b[^<>]*>"), re.compile(r"</details>")),
+    (re.compile(r"\s*\*Thinking(?:\.{3}|…)\*[ \t]*\n"), re.compile(r"(?=^(?!>|\s*$))", re.MULTILINE)),
+)
+_LEADS = re.compile(r"\s*(?:Here(?:'s| is) my thought|\*Thinking)")
 # The tokens that channels are written with, by the one that tells a model that has them.
 _CHANNELS = {
     "<|channel|>": {"<|channel|>", "<|message|>", "<|constrain|>", "<|start|>", "<|end|>"},  # Harmony
@@ -59,7 +67,9 @@ class Thinking:
 
 def may_think(text: str) -> bool:
     """Whether a text can hold marks of thinking at all; most hold none, and need not be split."""
-    return "<" in text or "[" in text or "◁" in text or "&lt;" in text or text.startswith(BARE_CHANNELS)
+    if "<" in text or "[" in text or "◁" in text or "&lt;" in text or text.startswith(BARE_CHANNELS):
+        return True
+    return _LEADS.match(text) is not None
 
 
 def marks_among(tokens: Iterable[str]) -> set[str]:
@@ -77,6 +87,12 @@ def split_thinking(text: str) -> Thinking:
         return Thinking("", text, True)
     if _BARE_CHANNELS.match(text):
         return _bare_channels(text)
+    for begins, ends in _LEADING:
+        if (opened := begins.match(text)) is not None:
+            closed = ends.search(text, opened.end())
+            if closed is None:
+                return Thinking(_thought(text[opened.end() :]), "", False)
+            return Thinking(_thought(text[opened.end() : closed.start()]), text[closed.end() :], True)
     start = 0
     for closing in _CLOSED.finditer(text):
         opening = _OPENED.search(text, start, closing.start())

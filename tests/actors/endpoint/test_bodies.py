@@ -108,6 +108,12 @@ def test_a_whole_message_after_its_pieces_says_it_once() -> None:
         assert choice["message"]["content"].count("It is") == 1 and choice["finish_reason"] == "stop"
 
 
+def test_of_a_stream_of_several_choices_the_first_is_read() -> None:
+    other = {"choices": [{"index": 1, "delta": {"content": "No."}, "finish_reason": "length"}]}
+    (choice,) = read_object("".join(map(event, [*STREAM[:3], other, *STREAM[3:], other])).encode())["choices"]
+    assert choice["message"]["content"] == "It is 4\u2028." and choice["finish_reason"] == "stop"
+
+
 def test_a_stream_that_broke_off_has_no_finish_reason() -> None:
     body = "".join(map(event, STREAM[:4])) + 'data: {"choices": [{"del'
     (choice,) = read_object(body.encode())["choices"]

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from actors.endpoint.replies import UnusableReply, read_completion, read_scores
+from actors.endpoint.usage import NOTHING_USED
 from reasoning.teacher.calls import FailureKind, TeacherReply, TeacherRequest
 from reasoning.teacher.scoring import Scoring
 from tests.actors.in_process import request
@@ -63,6 +64,7 @@ ITEMS = [
     {"type": "reasoning", "summary": [{"type": "summary_text", "text": THOUGHT}]},
     {"type": "message", "content": [{"type": "output_text", "text": SAID}]},
 ]
+PART_REASON: dict[str, object] = {"incomplete_details": {"reason": "max_output_tokens"}, "usage": COUNTED}
 # An answer, and whether it comes with its thinking.
 PROTOCOLS: dict[str, tuple[dict[str, object], bool]] = {
     "within data": ({"code": 0, "msg": "ok", "data": CHAT}, False),
@@ -89,6 +91,11 @@ PROTOCOLS: dict[str, tuple[dict[str, object], bool]] = {
     "cohere": ({"finish_reason": "COMPLETE", "message": SPOKEN, "usage": {"tokens": COUNTED}}, False),
     "ollama's chat": (
         {"message": SPOKEN, "done": True, "done_reason": "stop", "prompt_eval_count": 8, "eval_count": 4},
+        False,
+    ),
+    "bedrock": (
+        {"output": {"message": {"role": "assistant", "content": [{"text": SAID}]}}, "stopReason": "end_turn"}
+        | {"usage": {"inputTokens": 8, "outputTokens": 4, "totalTokens": 12}},
         False,
     ),
     "ollama's text": ({"response": SAID, "done": True, "prompt_eval_count": 8, "eval_count": 4}, False),
@@ -127,10 +134,21 @@ def test_what_was_cut_off_is_no_whole_reply_in_whatever_protocol() -> None:
         ({"code": 401, "msg": "token expired or incorrect", "data": None}, "authentication"),
         ({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, "server"),
         ({"output": [], "status": "failed", "error": {"code": "server_error", "message": "no"}}, "server"),
+        ({"error_code": 110, "error_msg": "Access token invalid or no longer valid"}, "authentication"),
+        ({"success": False, "errorCode": "TooManyRequests", "errorMsg": "QPS limit exceeded"}, "rate_limited"),
+        ({"output": ITEMS[:1], "status": "incomplete"} | PART_REASON, "truncated"),
     ],
 )
 def test_an_error_in_another_protocol_is_an_error(content: dict[str, object], kind: str) -> None:
     assert failure(json.dumps(content).encode()).kind == kind
+
+
+def test_what_was_refused_before_it_began_cost_nothing_and_what_broke_off_may_have() -> None:
+    limited = {"error": {"code": 429, "message": "rate limit exceeded"}}
+    assert failure(json.dumps(limited).encode()).usage == NOTHING_USED
+    assert failure(json.dumps({"error": {"code": 502, "message": "no"}}).encode()).usage is None
+    begun = {**limited, "choices": [{"message": {"content": "Half"}, "finish_reason": None}]}
+    assert failure(json.dumps(begun).encode()).usage is None
 
 
 @pytest.mark.parametrize("usage", [None, {"prompt_tokens": -1, "completion_tokens": 1}, {"prompt_tokens": 10**9}])

@@ -205,6 +205,7 @@ def test_a_refusal_costs_nothing_and_what_is_unknown_the_worst_case() -> None:
         ({"cost": 0.0423, "is_byok": False, "cost_details": {"upstream_inference_cost": 0.0423}}, 0.0423),
         ({"cost": {"input_tokens_cost": 0.0003, "request_cost": 0.042, "total_cost": 0.0423}}, 0.0423),  # Perplexity
         ({"estimated_cost": 0.0423}, 0.0423),  # DeepInfra
+        ({"response_cost": "$0.0423"}, 0.0423),
         ({"cost": None}, 0.000104),
         ({"cost": 0}, 0.000104),
         ({"cost": -1}, 0.000104),
@@ -215,6 +216,30 @@ def test_a_refusal_costs_nothing_and_what_is_unknown_the_worst_case() -> None:
 def test_the_cost_that_a_provider_names_is_booked_where_it_is_more(usage: dict[str, object], dollars: float) -> None:
     found = used({"prompt_tokens": 14, "completion_tokens": 9, "total_tokens": 23, **usage})
     assert booked(found, PRICE, WORST) == pytest.approx(dollars * 1e9, abs=1)
+
+
+@pytest.mark.parametrize(
+    "content", [{"cost": 0.0423}, {"total_cost": "0.0423"}, {"_hidden_params": {"response_cost": 0.0423}}]
+)
+def test_a_cost_beside_the_count_is_booked(content: dict[str, Any]) -> None:
+    assert booked(used(OPENAI, **content), PRICE, WORST) == 42_300_000
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"PromptTokens": 14, "CompletionTokens": 4200, "TotalTokens": 4214},
+        {"prompt_tokens": "14", "completion_tokens": "4,200", "total_tokens": "4,214"},
+    ],
+)
+def test_a_count_in_another_spelling_is_booked(usage: dict[str, object]) -> None:
+    assert (used(usage).prompt_tokens, used(usage).completion_tokens) == (14, 4200)
+
+
+def test_what_a_cache_took_by_its_age_is_booked() -> None:
+    by_age = {"ephemeral_5m_input_tokens": 200, "ephemeral_1h_input_tokens": 40}
+    found = used({"input_tokens": 14, "output_tokens": 9, "cache_creation": by_age})
+    assert (found.prompt_tokens, found.cache_written) == (254, 240)
 
 
 def test_what_a_cache_held_and_took_has_prices_of_its_own() -> None:

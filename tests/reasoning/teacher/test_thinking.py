@@ -35,12 +35,17 @@ HARMONY = "<|channel|>analysis<|message|>Is it 41? No.<|end|><|start|>assistant<
         f"<|start|>assistant{HARMONY}",
         "Is it 41? No.<|end|><|start|>assistant<|channel|>final<|message|>It is 42.",
         "analysisIs it 41? No.assistantfinalIt is 42.",  # decoded without its marks
+        "<antThinking>Is it 41? No.</antThinking>It is 42.",
+        "Here is my thought process: Is it 41? No. Here is my response:It is 42.",  # Granite
+        "Here's my thought process: Is it 41? No.\n\nHere's my response:It is 42.",
+        '<details type="reasoning" done="true" duration="1">Is it 41? No.</details>It is 42.',  # Open WebUI
+        "*Thinking...*\n\n> Is it 41? No.\n\nIt is 42.",  # Poe
     ],
 )
 def test_what_is_thought_and_what_is_said(text: str) -> None:
     thinking = split_thinking(text)
     assert (thinking.said, thinking.closed) == ("It is 42.", True)
-    assert thinking.thought.removeprefix("analysis") == "Is it 41? No."
+    assert thinking.thought.removeprefix("analysis").removeprefix("> ") == "Is it 41? No."
 
 
 @pytest.mark.parametrize(
@@ -65,6 +70,10 @@ def test_the_last_closing_mark_counts(text: str) -> None:
         "<|channel|>analysis<|message|>The answer is 42.",
         "<|channel|>commentary to=functions.add<|message|>{}<|call|>",
         "analysisThe answer is 42.",
+        "analysis40 + 2 is 42.",
+        "Here is my thought process: the answer is 42.",
+        '<details type="reasoning" done="false">\nThe answer is 42.',
+        "*Thinking...*\n\n> The answer is 42.\n",
         "<think>41</think>Hm. <think>The answer is 42.",
     ],
 )

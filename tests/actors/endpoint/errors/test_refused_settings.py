@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from actors.endpoint.error_responses import ErrorResponse, read_error_response
-from actors.endpoint.refused_settings import cure_of, refused_parameter
+from actors.endpoint.errors.refused_settings import cure_of, refused_parameter
+from actors.endpoint.errors.responses import ErrorResponse, read_error_response
 from actors.endpoint.wire import Response
 
 BODY: dict[str, Any] = {

@@ -1,6 +1,6 @@
 """What an endpoint says in an error response: its status, codes, parameter and words, and when to come back.
 
-Owns: the forms of error bodies. What they mean is `actors.endpoint.failure_kinds`. Nothing is sent here.
+Owns: the forms of error bodies. What they mean is `actors.endpoint.errors.kinds`. Nothing is sent here.
 
 Invariants
 - Only the fields that an error is told in are read; what else stands in a body (an echo of the request) is not.
@@ -27,13 +27,14 @@ _LONGEST_BODY = 20_000
 _LONGEST_TEXT = 2_000
 _DEEPEST = 6  # errors within errors
 _MESSAGES = (
-    *("message", "Message", "msg", "error_message", "errorMessage", "error_msg", "status_msg"),
-    *("description", "title"),
+    *("message", "Message", "msg", "error_message", "errorMessage", "error_msg", "errorMsg", "err_msg", "errmsg"),
+    *("status_msg", "description", "title"),
 )
-_CODES = ("code", "type", "status", "reason", "error_code", "errorCode", "__type")
+_CODES = ("code", "Code", "type", "status", "reason", "error_code", "errorCode", "err_code", "errcode", "__type")
 _INNER = ("error", "innererror", "inner_error", "errors", "detail", "details", "raw", "base_resp")
 _AGAIN = re.compile(
-    r"(?:try again|retry|wait)(?:ing)?(?: your request)? (?:in|after|for)(?: about)? (?P<number>\d+(?:\.\d+)?)\s?"
+    r"(?:(?:try again|retry|wait)(?:ing)?(?: your request)? (?:in|after|for)(?: about)?|\bwait(?: about| at least)?) "
+    r"(?P<number>\d+(?:\.\d+)?)\s?"
     r"(?P<unit>ms|milliseconds?|seconds?|secs?|minutes?|mins?|hours?|[smhd](?![a-z]))?(?P<rest>(?:\d+(?:\.\d+)?(?:ms|[smh]))*)",
     re.IGNORECASE,
 )

@@ -3,7 +3,7 @@
 Owns: the reading of a refusal of a parameter that every request has, in providers' words, and the words of the cure.
 
 Invariant: only a parameter that was sent, or one whose absence the endpoint names, is told; what an error repeats of
-the question is left out before (`actors.endpoint.failure_kinds`).
+the question is left out before (`actors.endpoint.errors.kinds`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from actors.endpoint.error_responses import ErrorResponse
+from actors.endpoint.errors.responses import ErrorResponse
 
 _UNTAKEN = re.compile(
     r"unsupported|not support|isn'?t support|unrecogni[sz]ed|unknown|deprecated|unexpected|no longer"

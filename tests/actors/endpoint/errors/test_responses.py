@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.endpoint.error_responses import code_of, read_error_response
+from actors.endpoint.errors.responses import code_of, read_error_response
 from actors.endpoint.wire import Response
 from tests.inputs.json_values import json_values
 
@@ -27,6 +27,8 @@ def read(body: object, status: int = 400) -> object:
         ({"error": "No."}, "No."),
         ({"message": "No."}, "No."),
         ({"Message": "No."}, "No."),
+        ({"success": False, "errorMsg": "No."}, "No."),
+        ({"errcode": 7, "errmsg": "No."}, "No."),
         ({"detail": "No."}, "No."),
         ({"title": "Forbidden", "detail": "No."}, "Forbidden | No."),
         ({"detail": [{"loc": ["body", "seed"], "msg": "No.", "input": 7}]}, "body.seed: No."),
@@ -55,6 +57,7 @@ def test_the_words_are_found_in_every_form(body: object, message: str) -> None:
         ({"error": {"message": "Please try again in 6ms."}}, 0.006),
         ({"error": {"message": "Please retry after 6 seconds."}}, 6.0),
         ({"error": {"message": "Please try again in 2 minutes"}}, 120.0),
+        ({"error": {"message": "Please wait 43180 seconds before retrying."}}, 43180.0),
         ({"error": {"message": "slow down", "retry_after": 2.5}}, 2.5),
         ({"error": {"message": "slow down", "metadata": {"headers": {"Retry-After": "4"}}}}, 4.0),
         ({"error": {"message": "Please try again later"}}, None),

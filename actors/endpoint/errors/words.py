@@ -1,21 +1,16 @@
-"""What an error response means: a kind of failure, and what that says about the endpoint.
+"""The codes, words and statuses by which providers tell a failure, each with its kind.
 
-Owns: the tables of codes, statuses and words, in the spellings that providers publish.
+Owns: the tables, in the spellings that providers publish and that people report. How they are weighed against each
+other is `actors.endpoint.errors.kinds`.
 
-Invariants
-- A kind is told by the endpoint's own codes first, then by its words, then by its status.
-- Words count only as far as they are the endpoint's: what an error repeats of the request is left out before.
-- What every request would meet alike is told apart from what is one request's own, so that a run stops after a few.
+Invariant: a pattern is for a kind of sentence, not for one provider: what is meant is said in many words.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 
-from actors.endpoint.error_responses import ErrorResponse, code_of
-from actors.limits.rate_limits import LeaseOutcome
 from reasoning.teacher.calls import FailureKind
 
 _QUOTA = FailureKind.QUOTA
@@ -23,6 +18,7 @@ _AUTHENTICATION = FailureKind.AUTHENTICATION
 _NOT_FOUND = FailureKind.NOT_FOUND
 _TOO_LONG = FailureKind.CONTEXT_TOO_LONG
 _FILTER = FailureKind.CONTENT_FILTER
+_LIMITED = FailureKind.RATE_LIMITED
 
 _CODES: Mapping[FailureKind, str] = {
     _QUOTA: """
@@ -30,7 +26,8 @@ _CODES: Mapping[FailureKind, str] = {
         billing_hard_limit_reached billing_limit_reached billing_not_active billing_disabled billing_error
         organization_usage_limit_exceeded organization_spend_limit_exceeded project_spend_limit_exceeded
         exceeded_current_quota_error exceeded_budget budget_exceeded credit_limit payment_required
-        arrearage allocation_quota_free_tier_only access_denied_unpurchased quota_value_0 1113 30001""",
+        arrearage allocation_quota_free_tier_only access_denied_unpurchased quota_value_0 1113 30001
+        account_overdue account_overdue_error set_limit_exceeded token_quota_reached quota_exhausted out_of_quota""",
     _AUTHENTICATION: """
         invalid_api_key incorrect_api_key api_key_invalid api_key_expired api_key_service_blocked api_key_disabled
         invalid_authentication invalid_authentication_error authentication_error authentication_failed auth_error
@@ -46,26 +43,42 @@ _CODES: Mapping[FailureKind, str] = {
         missing_api_version_parameter 20012""",
     _TOO_LONG: """
         context_length_exceeded string_above_max_length exceed_context_size_error context_window_exceeded
-        prompt_too_long request_too_large""",
+        prompt_too_long request_too_large context_window_exceeded_error model_max_prompt_tokens_exceeded
+        tokens_limit_reached input_too_long""",
     _FILTER: """
         content_filter content_policy_violation responsible_aipolicy_violation responsible_ai_policy_violation
-        data_inspection_failed moderation_blocked invalid_prompt content_filtered safety""",
+        data_inspection_failed moderation_blocked invalid_prompt content_filtered safety content_moderation
+        sensitive_content_detected input_text_sensitive_content_detected output_text_sensitive_content_detected
+        input_text_risk_detection output_text_risk_detection content_policy_violation_error prohibited_content""",
     # A parameter, whatever the words say of the model; and a question that a recorded teacher does not have.
     FailureKind.BAD_REQUEST: """
         unsupported_parameter unsupported_value unknown_parameter extra_forbidden question_not_recorded""",
 }
-_KIND_OF_CODE = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
+KIND_OF_CODE = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
 # These mean what they say also beside a status of 5xx, which routers give to what will not pass by itself.
-_WHATEVER_THE_STATUS = frozenset(
+WHATEVER_THE_STATUS = frozenset(
     {
         *("insufficient_user_quota", "insufficient_balance", "insufficient_credits"),
         *("invalid_api_key", "incorrect_api_key", "api_key_invalid", "model_not_found"),
+        *("context_length_exceeded", "context_window_exceeded", "context_window_exceeded_error"),
+        *("content_policy_violation", "content_filter"),
     }
 )
+# To slow down, where a status of 429 does not say it: routers and clouds give these words another one.
+LIMITED_CODES = frozenset(
+    {
+        *("rate_limit", "rate_limited", "rate_limit_exceeded", "rate_limit_error", "rate_limit_reached"),
+        *("rate_limit_reached_error", "user_rate_limit_exceeded", "rpm_rate_limit_exceeded", "tpm_rate_limit_exceeded"),
+        *("too_many_requests", "too_many_requests_exception", "too_many_requests_error", "request_limit_exceeded"),
+        *("throttling", "throttled", "throttling_exception", "throttling_rate_quota", "throttling_allocation_quota"),
+        *("limit_requests", "limit_burst_rate", "resource_exhausted", "slow_down"),
+    }
+)
+MAY_BE_LIMITED = frozenset({400, 401, 403, 503})
 # Given by some endpoints to errors of many kinds: the words tell more.
-_VAGUE = frozenset({"permission_denied", "permission_error", "authentication_error", "unauthorized", "not_found_error"})
+VAGUE = frozenset({"permission_denied", "permission_error", "authentication_error", "unauthorized", "not_found_error"})
 
-_KIND_OF_STATUS = {
+KIND_OF_STATUS = {
     401: _AUTHENTICATION,
     402: _QUOTA,
     403: _AUTHENTICATION,
@@ -88,8 +101,13 @@ def _any(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
 
 
+_SENT = (
+    r"\b(?:inputs?|input_tokens|prompts?|prompt_tokens|requests?|messages?|context|query|contents?|conversation|tokens)"
+)
+_MEASURE = r"\b(?:tokens?|characters|length|context|window|max_(?:seq|model|position|context|input)\w*)\b"
+_NEAR = r"(?:(?!\bmax_(?:new_|completion_|output_)?tokens|\brate\b|\bper\b|budget|quota|balance)[^.!?]){0,80}?"
 _MODEL = r"model\b[^.!?]{0,100}"
-_WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
+WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
     (
         _QUOTA,
         _any(
@@ -113,10 +131,10 @@ _WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"billing (?:is |account )?(?:not active|disabled|inactive)",
             r"enable billing",
             r"payment (?:is )?required",
-            r"(?:spend(?:ing)?|usage|monthly|budget) limits?\b.{0,20}(?:reached|exceeded|hit)",
+            r"(?:spend(?:ing)?|usage|monthly|budget) (?:limits?|cap)\b.{0,20}(?:reached|exceeded|hit)",
             (
                 r"(?:reached|exceeded|hit|over|reaching)\b.{0,40}\b(?:(?:spend(?:ing)?|api usage|usage|monthly|"
-                r"budget) limit|budget)"
+                r"budget) (?:limit|cap)|budget)"
             ),
             r"budget has been exceeded",
             r"account is not active",
@@ -127,6 +145,9 @@ _WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"free (?:tier|trial|quota)\b.{0,40}(?:exhausted|expired|ended|used up)",
             r"trial (?:has )?(?:expired|ended)",
             r"key (?:\w+ )?limit (?:exceeded|reached)",
+            r"over (?:the )?budget|exceeded ?budget",
+            r"set (?:inference|usage|consumption) limit",
+            r"quota for .{0,40}(?:reached|exhausted|used up)",
             "余额不足|账户余额|欠费|无可用资源包|额度(?:不足|已用尽|已用完|耗尽)",
         ),
     ),
@@ -135,7 +156,8 @@ _WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
         _any(
             (
                 r"api[ _-]?key(?: is)?(?: not valid|[ :]invalid| expired| missing| not found| revoked| disabled|"
-                r" deactivated)"
+                r" deactivated|"
+                r" (?:does not|doesn'?t) exist)"
             ),
             (
                 r"(?:invalid|incorrect|wrong|bad|missing|expired|unknown|revoked|valid|"
@@ -153,7 +175,7 @@ _WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"not authenticated",
             r"credentials (?:were )?not provided",
             r"security token .{0,30}invalid",
-            r"access token is missing",
+            r"access token (?:is )?(?:missing|invalid|expired|no longer)",
             r"account\b.{0,60}\b(?:deactivated|terminated|banned|disabled|suspended|locked)",
             r"access (?:was|has been) terminated",
             r"(?:organization|project|workspace|team)\b.{0,40}\b(?:disabled|deactivated|archived|suspended)",
@@ -186,7 +208,7 @@ _WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
                 r"decommissioned|retired|discontinued|removed|shut down)|is (?:deprecated|retired|no longer))"
             ),
             r"models?[/\w.:\-]* is not (?:found|supported)",
-            r"the model ['\"`]?[\w./:\-]+['\"`]? is not supported",
+            r"\bmodel:? ['\"`]?[\w./:\-]+['\"`]? is not supported",
             r"(?:unknown|invalid|no such|unavailable|unrecognized) model\b(?! parameter)",
             r"invalid model (?:name|id)",
             r"not a valid model",
@@ -226,6 +248,13 @@ _WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"input length .{0,40}exceed",
             r"exceeds? (?:the )?(?:model'?s )?max(?:imum)? (?:\w+ )?tokens",
             r"`?inputs`? tokens \+ `?max_new_tokens",
+            # What was sent, beyond a limit. A sentence about the bound on the answer alone is none of these.
+            rf"{_SENT}\b{_NEAR}\b(?:exceed\w*|too (?:long|large|big)|longer than|larger than|over)\b{_NEAR}{_MEASURE}",
+            rf"{_MEASURE}{_NEAR}\b(?:exceed\w*|longer than|larger than)\b{_NEAR}\b(?:limit|max\w*|context|window)",
+            r"\b(?:prompt|inputs?|input_tokens|query|messages?) (?:(?:is|are|was|were) )?too (?:long|large|big)",
+            rf"(?:{_SENT}|\blength)\b{_NEAR}\b(?:must|should|can|may|cannot)(?: not| only)?(?: be| have)? "
+            rf"(?:<=?|less than|fewer than|at most|under|below|exceed|more than)\b{_NEAR}{_MEASURE}",
+            "(?:超长|过长|超出.{0,12}(?:长度|上限|限制)|超过.{0,12}(?:长度|上下文|tokens?))",
         ),
     ),
     (
@@ -239,124 +268,57 @@ _WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"safety (?:system|policy|reasons|filter)",
             r"violat\w+ .{0,40}(?:polic|guideline)",
             "(?:不安全|敏感|违规|不当)(?:或\\w+)?内容",
+            r"sensitive (?:information|content|words?|material|topics?)",
+            r"_sensitive\b",  # MiniMax: "input new_sensitive"
+            r"(?:content|high|security) (?:\w+ )?risk|risk (?:content|control)|considered high risk",
+            r"(?:unsafe|harmful|prohibited|disallowed|objectionable|offensive|illegal) (?:content|prompt|input)",
+            r"(?:blocked|rejected|refused|filtered) (?:by|due to|because of|for) .{0,40}(?:safety|polic|guardrail)",
+            r"(?:usage|content|acceptable use) polic",
+            r"safety[ _]check",
+            "(?:敏感词|敏感信息|内容(?:审核|安全|违规)|风险)",
+        ),
+    ),
+    (
+        _LIMITED,
+        _any(
+            r"\brate[ -]?limit",
+            r"too many (?:requests|concurrent|calls)",
+            r"too (?:frequent|fast)\b|requests? too often",
+            r"\b(?:qps|rpm|tpm|tps)\b.{0,40}(?:limit|exceed|reached)",
+            r"(?:requests?|tokens?|calls) per (?:second|minute)",
+            r"(?:concurren\w+|requests?) (?:\w+ )?(?:limit|quota) (?:is |was |has been )?(?:reached|exceeded)",
+            r"throttl(?:ed|ing)",
+            "(?:限流|频率|并发|请求过多|请求过于频繁|速率限制)",
+        ),
+    ),
+    (
+        FailureKind.SERVER,
+        _any(
+            r"(?:temporarily|currently|momentarily) (?:unavailable|overloaded|busy|loading|at capacity|not available)",
+            r"(?:server|service|system|engine|model|cluster|backend|upstream|worker) (?:is |was )?(?:too |currently )?"
+            r"(?:busy|overloaded|restarting|starting)",
+            r"(?:is|still|currently) (?:being loaded|loading|warming up|starting)\b",
+            r"degraded function|no healthy upstream|upstream (?:connect )?(?:error|failure|timed? ?out)",
+            r"internal (?:server )?error|internal failure|unexpected error|something went wrong",
+            r"(?:try|retry) (?:again|your request|the request) (?:\w+ )?(?:later|shortly|soon|in a (?:moment|while))",
+            r"\btimed? ?out\b|deadline exceeded",
+            "(?:系统|服务|服务器)(?:繁忙|异常|内部错误)|稍后(?:再试|重试)|访问量过大",
         ),
     ),
 )
-_LATER = _any(
+# Too long in words that mean it beside any status: servers on one's own machine say so with 500.
+CERTAINLY_TOO_LONG = _any(
+    r"maximum context|context (?:length|window|size)\b.{0,80}exceed|exceed\w*\b.{0,60}context (?:length|window|size)",
+    r"(?:prompt|input) (?:is )?too long|too (?:long|large) for (?:the )?(?:model|context)",
+)
+CUT_OFF = _any(r"could not finish the message because max_tokens")  # OpenAI's, of thinking that took all
+ALLOCATED = _any(r"allocated quota exceeded")  # DashScope's, of a minute's tokens, under the code of a spent quota
+LATER = _any(
     r"per[ -](?:day|week|month)\b|\b(?:rpd|tpd)\b|/ ?(?:day|month)\b",
     r"(?:daily|weekly|monthly) (?:\w+ )?(?:limit|quota|cap)",
 )
-_GOOGLE_DAILY = re.compile(r"_per_day")
-_NO_ROUTE_YET = "/-/routes for available routes"  # Ray Serve's words when its proxy has just started
+GOOGLE_DAILY = re.compile(r"_per_day")
+NO_ROUTE_YET = "/-/routes for available routes"  # Ray Serve's words when its proxy has just started
 # Where words are read: elsewhere the status says it all. 412 is Fireworks' for a suspended account.
-_WORDED = frozenset({400, 401, 402, 403, 404, 405, 406, 410, 412, 422, 424, 451})
-
-
-def failure_kind(error: ErrorResponse, asked: Iterable[str] = ()) -> FailureKind:
-    """What an error response means. `asked` are the texts of the request, which an error may repeat."""
-    said = own_words(error.message, asked)
-    if error.status == 429:
-        return _refused_for_now(error, said)
-    known = [code for code in _codes(error) if code in _KIND_OF_CODE and code not in _VAGUE]
-    by_code = next((code for code in known if error.status < 500 or code in _WHATEVER_THE_STATUS), None)
-    if by_code is not None:
-        return _KIND_OF_CODE[by_code]
-    if error.status == 404 and _NO_ROUTE_YET in error.message:
-        return FailureKind.SERVER
-    if 300 <= error.status < 400:
-        return _NOT_FOUND
-    worded = _by_words(said, error.status) if error.status in _WORDED or error.status < 300 else None
-    if worded is not None:
-        return worded
-    vague = [_KIND_OF_CODE[code] for code in _codes(error) if code in _VAGUE]
-    if error.status in _KIND_OF_STATUS:
-        return _KIND_OF_STATUS[error.status]
-    if error.status >= 500:
-        return FailureKind.SERVER
-    return vague[0] if vague else FailureKind.BAD_REQUEST
-
-
-def _codes(error: ErrorResponse) -> Iterator[str]:
-    """The codes that it gives, its own first."""
-    yield from (code_of(code) for code in (error.code, error.type) if code)
-    yield from sorted(error.codes)
-
-
-def _by_words(said: str, status: int) -> FailureKind | None:
-    for kind, words in _ordered(status):
-        if words.search(said):
-            return kind
-    return None
-
-
-def _ordered(status: int) -> Iterable[tuple[FailureKind, re.Pattern[str]]]:
-    """The request's own faults first where the status is that of a bad request; a refused key or purse says little of a
-    prompt, so there last."""
-    if status in (401, 402, 403, 404, 410, 412):
-        return _WORDS
-    return (*_WORDS[3:4], *_WORDS[:3], *_WORDS[4:])
-
-
-def _refused_for_now(error: ErrorResponse, said: str) -> FailureKind:
-    """What a 429 means: to slow down, or that nothing more is to be had."""
-    if any(_GOOGLE_DAILY.search(code) for code in error.codes) or "quota_value_0" in error.codes:
-        return _QUOTA  # Google's hint is for the minute, whatever was used up
-    if any(_KIND_OF_CODE.get(code) is _QUOTA for code in _codes(error)):
-        return _QUOTA
-    if error.retry_after_s is not None:
-        return FailureKind.RATE_LIMITED
-    if re.search(r"request too large", said, re.IGNORECASE):
-        return FailureKind.BAD_REQUEST  # larger than a whole minute's tokens
-    if _WORDS[0][1].search(said) or _LATER.search(said):
-        return _QUOTA
-    deactivated = _AUTHENTICATION in [_KIND_OF_CODE.get(code) for code in _codes(error)]
-    return _AUTHENTICATION if deactivated else FailureKind.RATE_LIMITED
-
-
-# The request in an error --------------------------------------------------------------------------------------------
-
-_SHINGLE = 4  # words in a row that the request has too are the request's
-_TOKEN = re.compile(r"\w+")
-
-
-def own_words(message: str, asked: Iterable[str]) -> str:
-    """`message` without what it repeats of the texts `asked`."""
-    texts = [text for text in asked if text.strip()]
-    for text in texts:
-        for form in (text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]):
-            if len(form) > 3:
-                message = message.replace(form, " … ")
-    known: set[tuple[str, ...]] = set()
-    for text in texts:
-        words = [word.lower() for word in _TOKEN.findall(text)]
-        known.update(tuple(words[at : at + _SHINGLE]) for at in range(len(words) - _SHINGLE + 1))
-    if not known:
-        return message
-    found = list(_TOKEN.finditer(message))
-    words = [one.group().lower() for one in found]
-    theirs = {
-        at + offset
-        for at in range(len(words) - _SHINGLE + 1)
-        if tuple(words[at : at + _SHINGLE]) in known
-        for offset in range(_SHINGLE)
-    }
-    if not theirs:
-        return message
-    kept, end = [], 0
-    for at, one in enumerate(found):
-        kept.append(message[end : one.start()])
-        kept.append("…" if at in theirs else one.group())
-        end = one.end()
-    return "".join([*kept, message[end:]])
-
-
-def outcome_of(kind: FailureKind) -> LeaseOutcome:
-    """What a failure says about its endpoint. One of the request's own says that the endpoint lives."""
-    if kind is FailureKind.RATE_LIMITED:
-        return LeaseOutcome.RATE_LIMITED
-    if kind is FailureKind.BAD_REQUEST:
-        return LeaseOutcome.REFUSED
-    if kind.endpoint_wide:
-        return LeaseOutcome.BROKEN
-    down = kind in (FailureKind.TRANSPORT, FailureKind.TIMEOUT, FailureKind.SERVER)
-    return LeaseOutcome.FAILED if down else LeaseOutcome.DONE
+WORDED = frozenset({400, 401, 402, 403, 404, 405, 406, 410, 412, 422, 424, 451})
+NOTHING_LEFT = _any(r"\blimit: 0\b")  # Google's, of what an account does not have at all, however long it waits

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from actors.endpoint.error_responses import read_error_response
-from actors.endpoint.failure_kinds import failure_kind
+from actors.endpoint.errors.kinds import failure_kind
+from actors.endpoint.errors.responses import read_error_response
 from actors.endpoint.wire import Response
 from reasoning.teacher.calls import FailureKind
 
@@ -159,6 +159,59 @@ CASES = [
     (400, openai("The model does not know it: 'top_k' is not available", "unsupported_parameter", None, "top_k"), BAD),
     (400, openai("Invalid token at line 1 column 7 of the JSON body"), BAD),
     (400, "", BAD),
+    # the purse, in words of other clouds and gateways
+    (200, {"error_code": 17, "error_msg": "Open api daily request limit reached"}, QUOTA),
+    (200, {"code": "InsufficientBalance", "message": "please top up"}, QUOTA),
+    (403, openai("The request failed because your account has an overdue balance.", "AccountOverdueError"), QUOTA),
+    (429, openai("Your account has reached the set inference limit for the model.", "SetLimitExceeded"), QUOTA),
+    (403, {"errors": [{"code": "token_quota_reached", "message": "The quota for the number of tokens has been reached"}]}, QUOTA),
+    (429, google(429, "Quota exceeded for metric: free_tier_requests, limit: 0", "RESOURCE_EXHAUSTED", RETRY), QUOTA),
+    (429, openai("ExceededBudget: User=x over budget. Spend=11.0, Budget=10.0", "429"), QUOTA),
+    (403, openai("This key has reached its spending cap"), QUOTA),
+    (400, openai("You have exceeded your daily rate limit of 100 requests per day", "rate_limit_exceeded"), QUOTA),
+    (400, openai("The API Key doesn't exist"), AUTH),
+    (200, {"error_code": 110, "error_msg": "Access token invalid or no longer valid"}, AUTH),
+    (400, openai("model `m` is not supported"), NOT_FOUND),
+    # to slow down, beside a status that does not say it
+    (429, openai("Allocated quota exceeded, please increase your quota limit.", "insufficient_quota"), LIMITED),
+    (200, {"base_resp": {"status_code": 1002, "status_msg": "rate limit exceeded(RPM)"}}, LIMITED),
+    (200, {"error_code": 18, "error_msg": "Open api qps request limit reached"}, LIMITED),
+    (200, {"code": 429, "msg": "too many requests"}, LIMITED),
+    (400, {"__type": "ThrottlingException", "message": "Too many tokens, please wait before trying again."}, LIMITED),
+    (403, {"message": "You have exceeded a secondary rate limit. Please wait a few minutes."}, LIMITED),
+    (403, google(403, "User Rate Limit Exceeded", "PERMISSION_DENIED", {"reason": "userRateLimitExceeded"}), LIMITED),
+    (503, openai("Slow down", None, "slow_down"), LIMITED),
+    (400, openai("您的请求过于频繁，请稍后再试"), LIMITED),
+    # what will pass, called a bad request
+    (400, {"title": "Bad Request", "detail": "Function id 'x': DEGRADED function cannot be invoked"}, SERVER),
+    (400, openai("The model is currently overloaded, please retry later"), SERVER),
+    (400, openai("upstream connect error or disconnect/reset before headers"), SERVER),
+    (400, openai("Internal error encountered."), SERVER),
+    (400, openai("系统繁忙，请稍后再试"), SERVER),
+    (400, openai("Could not finish the message because max_tokens or model output limit was reached."), FailureKind.TRUNCATED),
+    # too long in other words, and sentences about the bound on the answer, which are not
+    (400, openai("Your request exceeded model token limit: 8192 (requested: 9120)"), LONG),
+    (400, {"code": 20015, "message": "length of prompt_tokens (41214) must be less than max_seq_len (32768)."}, LONG),
+    (422, {"error": "Input validation error: `inputs` must have less than 1024 tokens. Given: 1200"}, LONG),
+    (400, openai("prompt token count of 140000 exceeds the limit of 128000"), LONG),
+    (400, openai("input_tokens too long. expected [1,28672]"), LONG),
+    (400, openai("Your prompt is longer than the model can take (9000 > 8192 tokens)"), LONG),
+    (400, openai("Prompt 超长", "1261"), LONG),
+    (500, openai("litellm.ContextWindowExceededError: prompt is too long for the model", "500"), LONG),
+    (500, openai("context size exceeded: 5000 > 4096"), LONG),
+    (400, openai("max_tokens must be less than or equal to 8192"), BAD),
+    (400, openai("max_completion_tokens exceeds the maximum of 32768 tokens for this model"), BAD),
+    (400, openai("max_tokens is too large: 40000. This model supports at most 16384 completion tokens."), BAD),
+    (400, openai("Invalid max_tokens value, the valid range of max_tokens is [1, 8192]"), BAD),
+    (422, {"detail": [{"loc": ["body", "top_logprobs"], "msg": "Input should be less than or equal to 20"}]}, BAD),
+    (400, openai("Invalid 'seed': integer above maximum value. Expected a value <= 9223372036854775807"), BAD),
+    # withheld, in other words
+    (200, {"choices": None, "base_resp": {"status_code": 1026, "status_msg": "input new_sensitive"}}, FILTER),
+    (400, openai("The input text may contain sensitive information.", "SensitiveContentDetected"), FILTER),
+    (400, openai("Content Exists Risk", "invalid_request_error"), FILTER),
+    (400, openai("The request was rejected because it was considered high risk"), FILTER),
+    (400, openai("Your request was blocked by our safety system"), FILTER),
+    (400, openai("内容审核不通过"), FILTER),
 ]  # fmt: skip
 
 
