@@ -19,7 +19,8 @@ from rich.console import Console
 
 from pipelines import fine_tune_cot, tailored
 from pipelines.command_line.answer import Answer, plain
-from pipelines.command_line.app import CommandLine
+from pipelines.command_line.app import VERSION, CommandLine
+from pipelines.command_line.app import version as installed_version
 from pipelines.journal import cli as journal_cli
 from pipelines.recipe.init import init
 from pipelines.run.jobs import cli as jobs_cli
@@ -53,16 +54,14 @@ console = Console()
 
 def _tell_version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import version
-
-        typer.echo(f"tailor {version('tailor')}")
+        typer.echo(f"tailor {installed_version()}")
         raise typer.Exit()
 
 
 @app.callback()
 def tailor(
     version: Annotated[
-        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option(VERSION, callback=_tell_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     pass
@@ -311,7 +310,6 @@ def grade(
     ] = None,
     grader: Annotated[
         GraderName,
-        HarnessRoute,
         typer.Option(help="robust (finds answers in any form) or paper (exactly Fine-tune-CoT's rule)."),
     ] = GraderName.ROBUST,
     template: Annotated[

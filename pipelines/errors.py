@@ -3,12 +3,15 @@
 Owns: the two errors of programs, what was refused and what stopped, and how an error is told. Exit codes: 1 the run
 stopped (resumable), 2 bad input (nothing was started), 130 interrupted.
 
-Invariant: only the project's own errors (`reasoning.files.user_error`) are shown this way; any other error shows its
-traceback.
+Invariant: only the project's own errors (`reasoning.files.user_error`) are shown this way, and what the file system
+says of a path (a folder where a file is to be, no permission, no space), which is the user's to put right; any other
+error shows its traceback.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -43,11 +46,34 @@ def told_plainly() -> Iterator[None]:
         return
     try:
         yield
-    except UserError as error:
-        told(error)
-        raise typer.Exit(error.exit_code) from error
+    except (UserError, OSError) as error:
+        said = as_user_error(error)
+        if said is None:
+            raise
+        told(said)
+        raise typer.Exit(said.exit_code) from error
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+
+
+_PATH = {errno.EISDIR, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}
+_PATH |= {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY}
+_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+
+def as_user_error(error: BaseException) -> UserError | None:
+    """`error` as one that is told plainly; None for one of ours. A wrong path is bad input; with more room a run goes
+    on."""
+    if isinstance(error, UserError):
+        return error
+    if not isinstance(error, OSError) or error.errno is None or error.filename is None:
+        return None
+    path = error.filename if error.filename2 is None else error.filename2  # of two, that which is written
+    place = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else str(path)
+    what = f"{place}: {os.strerror(error.errno)[:1].lower()}{os.strerror(error.errno)[1:]}"
+    if error.errno in _ROOM:
+        return RunFailed(f"{what}: make room, and give the same command again")
+    return Refused(f"{what}: check this path, and what you may do there") if error.errno in _PATH else None
 
 
 @contextmanager

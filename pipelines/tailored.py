@@ -33,10 +33,14 @@ def command(
     from pipelines.report.document import run_document
     from pipelines.run.log_lines import console, set_up
     from pipelines.run.tailored import run
-    from reasoning.recipe.tailored import load_recipe
+    from reasoning.recipe.fine_tune_cot import load_any_recipe
+    from reasoning.recipe.tailored import Recipe, RecipeError
 
     set_up(log_format, log_level)
-    chosen = load_recipe(recipe, data).replace(name=name, storage_path=storage, seed=seed)
+    chosen = load_any_recipe(recipe, data)
+    if not isinstance(chosen, Recipe):
+        raise RecipeError(f"{recipe}: a recipe of Fine-tune-CoT (it has fine_tuning): tailor fine-tune-cot {recipe}")
+    chosen = chosen.replace(name=name, storage_path=storage, seed=seed)
     finished = run(chosen, str(recipe), console(), probe)
     outcome = finished.outcome
     return Answer(run_document(finished.directory, finished.report, outcome.reason, outcome.journal))

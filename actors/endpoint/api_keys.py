@@ -26,14 +26,18 @@ class AuthenticationRefused(EndpointError):
     """The key is missing, or the endpoint does not accept it."""
 
 
+class NoKeyYet(AuthenticationRefused):
+    """The variable that is to hold the key is not set."""
+
+
 def read_api_key(settings: EndpointSettings) -> str | None:
     """The endpoint's key, None where it takes none. Raises `AuthenticationRefused`."""
     if settings.api_key_env is None:
         return None
     key = kept_secret(settings.name, settings.api_key_env)
     if not key:
-        raise AuthenticationRefused(
-            f"endpoint {settings.name} at {shown_address(settings.base_url)} needs a key: set the environment variable "
+        raise NoKeyYet(
+            f"endpoint {_called(settings)} needs a key: set the environment variable "
             f"{settings.api_key_env} ({ON_A_CLUSTER})"
         )
     if not (key.isascii() and key.isprintable()) or " " in key:
@@ -42,6 +46,12 @@ def read_api_key(settings: EndpointSettings) -> str | None:
             "has a space, a line break or a character that an HTTP header cannot carry"
         )
     return key
+
+
+def _called(settings: EndpointSettings) -> str:
+    """An endpoint by its name and its address, which is its name where it has no other."""
+    address = shown_address(settings.base_url)
+    return address if settings.name in (address, settings.base_url) else f"{settings.name} at {address}"
 
 
 def kept_secret(endpoint: str, name: str) -> str:

@@ -23,11 +23,10 @@ from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
 from pipelines.command_line.answer import Answer, error_document, standard_output_for_the_document
-from pipelines.errors import INTERRUPTED, errors_raised, told, told_plainly
-from reasoning.files.user_error import UserError
+from pipelines.errors import INTERRUPTED, as_user_error, errors_raised, told, told_plainly
 
-JSON = "--json"
-_HELP = {"--help", "-h", "--version", "--install-completion", "--show-completion"}
+JSON, VERSION = "--json", "--version"
+_HELP = {"--help", "-h", "--install-completion", "--show-completion"}
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 JsonOption = Annotated[
@@ -55,6 +54,12 @@ class CommandLine(typer.Typer):
             return command
 
         return decorate
+
+
+def version() -> str:
+    from importlib.metadata import version as installed
+
+    return installed("tailor")
 
 
 def alone(command: Callable[..., Any]) -> None:
@@ -91,7 +96,12 @@ def _main(run: Callable[..., Any], args: Sequence[str] | None = None, **settings
     before = given[: given.index("--")] if "--" in given else given
     if JSON not in before or _HELP & set(before):
         return run(given, **settings)
+    if given[0] == JSON and "--" not in given:  # a command's option, which is understood before the command, too
+        given = [*given[1:], JSON]
     with standard_output_for_the_document() as tell, errors_raised():
+        if given == [VERSION, JSON]:
+            tell({"version": version()})
+            sys.exit(0)
         sys.exit(_told(lambda: run(given, **{**settings, "standalone_mode": False}), tell))
 
 
@@ -99,12 +109,13 @@ def _told(run: Callable[[], Any], tell: Callable[[object], None]) -> int:
     """Runs, tells the document and returns the exit code."""
     try:
         found = run()
-    except UserError as error:
-        return _failed(error, error.exit_code, tell)
     except typer.TyperException as error:
         error.message = error.format_message()
         return _failed(error, error.exit_code, tell)
-    except Exception as error:  # noqa: BLE001 - an error of ours: its trace is shown, and the document says it, too
+    except Exception as error:  # noqa: BLE001 - what is no user's error is ours: its trace, and the document, too
+        said = as_user_error(error)
+        if said is not None:
+            return _failed(said, said.exit_code, tell)
         traceback.print_exc()
         tell(error_document(error, 1))
         return 1

@@ -26,6 +26,7 @@ from reasoning.exchange.paper_b_prompts import prompt_tasks, read_prompt_demonst
 from reasoning.exchange.reading import match_file, read_imported
 from reasoning.exchange.recordings import write_recordings
 from reasoning.files.data_error import DataError, Fault
+from reasoning.files.run_folders import no_run_at
 from reasoning.files.tables import write_table
 from reasoning.files.yaml_text import read_yaml
 from reasoning.recipe.tailored import parse_recipe, recipe_text
@@ -103,7 +104,7 @@ def task_of(target: str, data: Path | None) -> tuple[TaskSection, int]:
     if path.is_dir():
         path = RunDirectory(path).recipe_file
         if not path.is_file():
-            raise RunDirectoryError(f"{target}: not a run directory: it has no recipe.yaml")
+            raise RunDirectoryError(no_run_at(Path(target)))
     if not path.is_file() and target in TASKS:
         if data is None:
             return TaskSection(name=target), 0

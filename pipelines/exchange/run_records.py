@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pipelines.exchange.importing import task_of
 from reasoning.exchange import exporting
@@ -21,6 +21,8 @@ from reasoning.rounds.directory import RunDirectory, RunDirectoryError
 from reasoning.rounds.new_questions.agreement import NewProblem, ProposalOutcome
 from reasoning.tasks.loading import TaskData, load_problems
 from reasoning.tasks.rows import Stated
+
+RecordT = TypeVar("RecordT", Rationale, Mistake, Attempt)
 
 
 class RunRecords:
@@ -54,13 +56,15 @@ class RunRecords:
         return exporting.positions_of([stated.question for stated in self.order], self.problems.values())
 
     def rationales(self) -> list[Rationale]:
-        return [one for number in range(self.last + 1) for one in self._read(number, "rationales", Rationale)]
+        found = [one for number in range(self.last + 1) for one in self._read(number, "rationales", Rationale)]
+        return self._of_known_questions(found)
 
     def mistakes(self) -> list[Mistake]:
-        return mistakes_of(one for number in range(self.last + 1) for one in self._read(number, "exam", Attempt))
+        found = mistakes_of(one for number in range(self.last + 1) for one in self._read(number, "exam", Attempt))
+        return self._of_known_questions(found)
 
     def evaluated(self) -> list[Attempt]:
-        return list(self._read(self.last, "evaluation", Attempt))
+        return self._of_known_questions(self._read(self.last, "evaluation", Attempt))
 
     def placed(self, rationales: list[Rationale]) -> list[Rationale]:
         """Those of questions of the data set."""
@@ -71,6 +75,16 @@ class RunRecords:
                 "no data set."
             )
         return found
+
+    def _of_known_questions(self, records: list[RecordT]) -> list[RecordT]:
+        """`records`. Raises `RunDirectoryError` where the data is no longer that of the run."""
+        unknown = sum(record.problem_id not in self.problems for record in records)
+        if unknown:
+            raise RunDirectoryError(
+                f"{self.directory.path}: {unknown} of its {len(records)} records are of questions that its data has no "
+                "more; put the data back that it ran with, or name its folder with --data"
+            )
+        return records
 
     def _new_problems(self) -> list[Problem]:
         new = [one for number in range(self.last + 1) for one in self._read(number, "new_problems", NewProblem)]

@@ -11,7 +11,7 @@ Invariants
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -268,7 +268,7 @@ def _answered(
     if missing:
         has = ", ".join(map(repr, row))[:200] or "nothing"
         wanted = " and no ".join(map(repr, missing))
-        raise DataError(place, f"it has no {wanted}, only {has}", "add it, or name the field with --field")
+        raise DataError(place, f"it has no {wanted}, only {has}", _cure_of(missing, fields, row))
     for name in names:
         if not isinstance(row[name], str) and not (name == "gold" and _may_be_gold(row[name])):
             raise DataError(place, f"its {name!r} is not text but {kind_of_value(row[name])}", "write it as a string")
@@ -286,6 +286,12 @@ def _answered(
     completion = "".join(row[field] for field in fields)
     said = reason if reason is None else str(reason)
     return Answered(number, row["question"], gold, golds, completion, choices, said)
+
+
+def _cure_of(missing: Sequence[str], fields: Sequence[str], row: Mapping[str, Any]) -> str:
+    if "gold" in missing and "answer" in row and "answer" not in fields:
+        return "call the right answer 'gold', not 'answer'; --field names what is graded"
+    return "add it" if not set(missing) & set(fields) else "add it, or name the field with --field"
 
 
 def _golds(

@@ -26,6 +26,7 @@ from reasoning.prompts.student_forms import StudentForm, is_chat
 from reasoning.recipe.fine_tune_cot import load_any_recipe
 from reasoning.recipe.tailored import Recipe
 from reasoning.records import Attempt, Problem, Split, Verdict
+from reasoning.rounds.directory import RunDirectoryError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ def _who(target: Path, data: Path | None, round: int | None) -> Examinee:
         graduate = graduate_of(directory, round)
         name = f"{graduate.name}, round {graduate.round}"
         return Examinee(directory.recipe(), str(directory.recipe_file), str(graduate.checkpoint), name)
+    if not target.exists():
+        raise RunDirectoryError(f"{target}: neither a run's folder nor a recipe is there")
     recipe = load_any_recipe(target, data)
     if not isinstance(recipe, Recipe):
         recipe = recipe.at_degree(recipe.fine_tuning.collected)

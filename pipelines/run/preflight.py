@@ -75,7 +75,7 @@ def check(
 ) -> Checked:
     """Loads the data and checks all that can be checked. `there` is what the cluster can hold; `teacher` is
     False for a program that only examines the student: then teachers, trainers and learning are not checked. `probe`
-    False asks nothing of the teachers' APIs, `ask` False nothing that costs.
+    False asks nothing of the teachers' APIs, `ask` False nothing that costs, and needs no key.
 
     Raises `PreflightError`, whose message begins with `origin`, the recipe's place."""
     faults: list[PreflightFault] = []
@@ -103,7 +103,7 @@ def check(
         taught = prompts is None or prompts.form.reasons  # labels alone need no teacher
         for path, section in _teachers(recipe) if taught else ():
             # The one request that costs something is for a run that nothing else keeps from starting.
-            faults += _endpoint_faults(path, section, recipe, data, notes, probe, ask and not faults)
+            faults += _endpoint_faults(path, section, recipe, data, notes, probe, ask and not faults, not ask)
     if faults or data is None or prompts is None:
         raise PreflightError(origin, faults)
     return Checked(data, prompts, tuple(notes))
@@ -152,13 +152,22 @@ def _teachers(recipe: Recipe) -> list[tuple[str, TeacherSection]]:
 
 
 def _endpoint_faults(
-    path: str, section: TeacherSection, recipe: Recipe, data: TaskData | None, notes: list[str], probe: bool, ask: bool
+    path: str,
+    section: TeacherSection,
+    recipe: Recipe,
+    data: TaskData | None,
+    notes: list[str],
+    probe: bool,
+    ask: bool,
+    keyless: bool,
 ) -> Iterator[PreflightFault]:
     yield from _price_faults(path, section, recipe)
     for number, endpoint in enumerate(section.all_endpoints):
         if section.application(endpoint) is None:
             place = path if number == 0 else f"{path}.endpoints.{number - 1}"
-            yield from _api_faults(place, section, number, notes, probe, ask and _may_ask(section, recipe, number))
+            yield from _api_faults(
+                place, section, number, notes, probe, ask and _may_ask(section, recipe, number), keyless
+            )
         elif endpoint.serve is not None and endpoint.serve.reasoning_parser is not None:
             yield from _parser_faults(path if number == 0 else f"{path}.endpoints.{number - 1}", endpoint.serve)
     if section.kind in ("openai", "serve"):
@@ -200,11 +209,12 @@ def _price_faults(path: str, section: TeacherSection, recipe: Recipe) -> Iterato
 
 
 def _api_faults(
-    path: str, section: TeacherSection, number: int, notes: list[str], probe: bool, ask: bool
+    path: str, section: TeacherSection, number: int, notes: list[str], probe: bool, ask: bool, keyless: bool
 ) -> Iterator[PreflightFault]:
-    """Without `probe` nothing is asked of the API; without `ask` only its models."""
+    """Without `probe` nothing is asked of the API; without `ask` only its models. `keyless`: a key that is not set yet
+    is a note, as nothing is to be sent."""
     from actors.endpoint.address import headers_of
-    from actors.endpoint.api_keys import AuthenticationRefused, EndpointError, read_api_key
+    from actors.endpoint.api_keys import AuthenticationRefused, EndpointError, NoKeyYet, read_api_key
     from actors.endpoint.network import NetworkSettingsError
     from actors.endpoint.probe import QuotaSpent, SettingRefused, UnknownModel, probe_endpoint
 
@@ -223,6 +233,9 @@ def _api_faults(
         if warning is not None:
             notes.append(f"{path}: {warning}.")
     except AuthenticationRefused as error:
+        if keyless and isinstance(error, NoKeyYet):
+            notes.append(f"{path}: {error}. Nothing was asked of it; a run, or a sample, needs the key.")
+            return
         yield PreflightFault(
             f"{path}.api_key_env", str(error), "The key is read from the environment, never from a recipe"
         )

@@ -25,7 +25,9 @@ def replica_range(text: str) -> tuple[int, int | None]:
     found = _RANGE.fullmatch(text.strip())
     least, most = (int(found["least"]), found["most"] and int(found["most"])) if found else (0, None)
     if found is None or (most is None and not least) or (most is not None and not max(1, least) <= int(most)):
-        raise typer.BadParameter("give how many (2), or the least and the most that load asks for (0-4)")
+        raise typer.BadParameter(
+            "give how many (2), or the least and the most that load asks for (0-4)", param_hint="--replicas"
+        )
     return least, None if most is None else int(most)
 
 

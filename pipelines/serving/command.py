@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from serve.serving import StudentServing
 
 DEFAULT_PORT = 8000
+_ROUTE = re.compile(r"/?(?:[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*)?/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +93,7 @@ def serve_run(
 ) -> None:
     """Serves until SIGINT or SIGTERM, then takes its own students down. `name` and `route` are for one student; the
     route of several is their name. Raises `RunDirectoryError`, and `Refused` where it cannot be."""
-    students = [_student(path, round, options, name) for path in paths]
-    names = [serving.model_name for _, _, serving in students]
-    if len(set(map(application_of, names))) < len(names):
-        raise Refused(f"two of these runs would be served as {', '.join(names)}: serve them apart, one with --name")
-    if len(students) > 1 and route is not None:
-        raise Refused("--route is for one run; several are served at /NAME each")
+    students = _students(paths, round, options, name, route)
     certificate = _certificate(options)
     connect(students[0][0].recipe().cluster.address)
     _check_gpus([serving for _, _, serving in students])
@@ -115,7 +111,7 @@ def serve_config(
     paths: Sequence[Path], round: int | None, options: ServeOptions, name: str | None, route: str | None
 ) -> dict[str, Any]:
     """The configuration by which `serve deploy` serves what `serve_run` would. Nothing is started."""
-    students = [_student(path, round, options, name) for path in paths]
+    students = _students(paths, round, options, name, route)
     alone = len(students) == 1
     applications = [
         {
@@ -137,6 +133,25 @@ def serve_config(
         "logging_config": {"log_level": "WARNING", "enable_access_log": False},
         "applications": applications,
     }
+
+
+def _students(
+    paths: Sequence[Path], round: int | None, options: ServeOptions, name: str | None, route: str | None
+) -> list[tuple[RunDirectory, Graduate, StudentServing]]:
+    """The students of these runs, whose names and routes can stand side by side. Raises `Refused`."""
+    students = [_student(path, round, options, name) for path in paths]
+    names = [serving.model_name for _, _, serving in students]
+    if len(set(map(application_of, names))) < len(names):
+        raise Refused(f"two of these runs would be served as {', '.join(names)}: serve them apart, one with --name")
+    if route is None:
+        return students
+    if len(students) > 1:
+        raise Refused("--route is for one run; several are served at /NAME each")
+    if not _ROUTE.fullmatch(route):
+        raise Refused(f"--route {route}: an address has letters, digits and . _ ~ - between its slashes, such as /mine")
+    if route.strip("/").split("/")[-1] == "v1":
+        raise Refused(f"--route {route}: it is the path before /v1; leave /v1 out, such as /mine for /mine/v1")
+    return students
 
 
 def _student(

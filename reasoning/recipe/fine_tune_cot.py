@@ -26,7 +26,7 @@ from reasoning.files.yaml_text import read_yaml
 from reasoning.recipe.base import PositiveInt, Section
 from reasoning.recipe.learning import LearningSection
 from reasoning.recipe.student import StudentSection
-from reasoning.recipe.tailored import Recipe, RunRecipe, parse_as, parse_recipe, recipe_text
+from reasoning.recipe.tailored import Recipe, RecipeError, RunRecipe, parse_as, parse_recipe, recipe_text
 from reasoning.recipe.teacher import LATER_KEYS, THROUGHPUT_KEYS, RunTeacherSection, TailoredTeacherSection
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 
@@ -226,7 +226,10 @@ def parse_cot_recipe(text: str, origin: str, data_folder: Path | None = None) ->
 
 def load_cot_recipe(path: Path, data_folder: Path | None = None) -> FineTuneCotRecipe:
     """Reads the recipe file at `path`. Raises `RecipeError`."""
-    return parse_cot_recipe(recipe_text(path), str(path), data_folder)
+    text = recipe_text(path)
+    if _has(text, "learning") and not is_cot_recipe(text):
+        raise RecipeError(f"{path}: a recipe of tailored learning (it has learning): tailor run {path}")
+    return parse_cot_recipe(text, str(path), data_folder)
 
 
 def load_any_recipe(path: Path, data_folder: Path | None = None) -> Recipe | FineTuneCotRecipe:
@@ -241,8 +244,13 @@ def load_any_recipe(path: Path, data_folder: Path | None = None) -> Recipe | Fin
 
 def is_cot_recipe(text: str) -> bool:
     """Whether `text` is a recipe of Fine-tune-CoT. False when it is not YAML; the reader refuses it later."""
+    return _has(text, "fine_tuning")
+
+
+def _has(text: str, section: str) -> bool:
+    """Whether the YAML in `text` has that section."""
     try:
         content = read_yaml(text)
     except yaml.YAMLError:
         return False
-    return isinstance(content, dict) and "fine_tuning" in content
+    return isinstance(content, dict) and section in content

@@ -33,6 +33,7 @@ from reasoning.recipe.teacher import LATER_KEYS, THROUGHPUT_KEYS, TailoredTeache
 from reasoning.records import stable_id
 
 _HUB_KEYS = ("HF_TOKEN",)
+_DATA = {".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".arrow", ".gz"}  # no recipe is called so
 _S3_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 RecipeT = TypeVar("RecipeT", bound="RunRecipe")
@@ -220,6 +221,11 @@ def load_recipe(path: Path, data_folder: Path | None = None) -> Recipe:
 
 def recipe_text(path: Path) -> str:
     """What is in the recipe file at `path`. Raises `RecipeError`."""
+    if path.suffix.lower() in _DATA and path.is_file():
+        raise RecipeError(
+            f"{path}: this looks like a file of questions; write a recipe for it first: tailor init my-run.yaml --data "
+            f"{path}"
+        )
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:

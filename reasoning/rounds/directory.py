@@ -22,6 +22,7 @@ from typing import Generic
 import yaml
 
 from reasoning.files.durable import new_file
+from reasoning.files.run_folders import no_run_at
 from reasoning.files.user_error import UserError
 from reasoning.prompts.run_prompts import STUDENT_PROMPT, form_of, other_files, prompt_files, template_of
 from reasoning.prompts.student_forms import StudentForm
@@ -141,7 +142,7 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
     def recipe(self) -> RecipeT:
         """The recipe this directory belongs to. Raises `RunDirectoryError` when there is none or it is damaged."""
         if not self.recipe_file.is_file():
-            raise RunDirectoryError(f"{self.path}: not a run directory: it has no recipe.yaml")
+            raise RunDirectoryError(no_run_at(self.path))
         try:
             return parse_as(self.recipe_kind, self.recipe_file.read_text(encoding="utf-8"), str(self.recipe_file))
         except RecipeError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 import typer
 
@@ -38,6 +40,35 @@ def test_an_error_of_the_projects_is_one_message_and_a_code(
     assert caught.value.exit_code == code
     said = capsys.readouterr().err
     assert said.startswith("error: ") and "no [such] thing" in said  # brackets are no markup
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        (errno.EISDIR, 2, "is a directory: check this path"),
+        (errno.EACCES, 2, "permission denied: check"),
+        (errno.ENOENT, 2, "no such file or directory: check"),
+        (errno.EROFS, 2, "read-only file system: check"),
+        (errno.ENOSPC, 1, "no space left on device: make room, and give the same command again"),
+    ],
+)
+def test_what_the_file_system_says_of_a_path_is_told_plainly(
+    number: int, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for error in (OSError(number, "said", "some [path]"), OSError(number, "said", "part", None, "some [path]")):
+        with pytest.raises(typer.Exit) as caught, told_plainly():
+            raise error
+        assert caught.value.exit_code == code
+        assert f"error: some [path]: {said}" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("no number"), OSError(errno.ENOENT, "no path"), OSError(errno.EBADF, "", "x")]
+)
+def test_another_fault_of_the_system_keeps_its_trace(error: OSError) -> None:
+    with pytest.raises(OSError) as caught, told_plainly():
+        raise error
+    assert caught.value is error
 
 
 def test_an_interrupt_has_the_shells_code_and_anything_else_its_trace() -> None:

@@ -99,6 +99,36 @@ def test_with_json_an_error_is_the_document_and_is_said_on_standard_error_as_eve
     assert part in told["message"] and part in " ".join(result.stderr.split())
 
 
+def test_json_may_come_first_and_the_version_has_a_document() -> None:
+    assert document("--json", "report", "gone") == document("report", "gone", "--json")
+    for arguments in (("--json", "--version"), ("--version", "--json")):
+        code, told = document(*arguments)
+        assert code == 0 and list(told) == ["version"] and told["version"][0].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        ("report {run}/round-000", "it is in the run {run}: give that"),
+        ("report {run} {run} --out {run}", "{run}: is a directory: check this path"),
+        ("export {run} --format recorded --out x.jsonl", "records are of questions that its data has no more"),
+        ("init {run}/recipe.yaml/x.yaml --data recipes/own_task.jsonl", "check this path"),
+        ("run README.md --storage {run}/recipe.yaml", "README.md"),
+        ("run recipes/fine_tune_cot.yaml", "tailor fine-tune-cot recipes/fine_tune_cot.yaml"),
+        ("fine-tune-cot recipes/gsm8k.yaml", "tailor run recipes/gsm8k.yaml"),
+        ("run recipes/own_task.jsonl", "tailor init my-run.yaml --data recipes/own_task.jsonl"),
+        ("estimate recipes/own_task.jsonl", "tailor init my-run.yaml --data recipes/own_task.jsonl"),
+        ("eval gone", "gone: neither a run's folder nor a recipe is there"),
+        ("serve {run} --replicas 4-1", "--replicas"),
+    ],
+)
+def test_what_is_mixed_up_is_told_with_what_was_meant(arguments: str, part: str, tmp_path: Path) -> None:
+    run = finished_run(tmp_path).path
+    code, told = document(*arguments.format(run=run).split(), "--json")
+    assert part.format(run=run) in told["error"]["message"]
+    assert code == 2
+
+
 def test_with_json_each_result_is_a_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What can be asked for without Ray; `test_command.py` of the doctor and of estimates have theirs."""
     monkeypatch.chdir(tmp_path)

@@ -100,6 +100,10 @@ FAULTS = {
     "null": ("null", "a line must be a JSON object, this one is null"),
     "a missing field": (line(completion=None), "it has no 'completion'"),
     "two missing fields": (line(gold=None, completion=None), "it has no 'gold' and no 'completion'"),
+    "a gold answer by another name": (
+        line(gold=None, answer="4"),
+        "it has no 'gold', only 'question', 'completion', 'answer'; call the right answer 'gold'",
+    ),
     "no text": (line(completion=["18"]), "its 'completion' is not text but a list"),
     "an empty question": (line(question=" \n"), "its question is empty"),
     "an empty gold answer": (line(gold=" "), "its gold answer is empty"),

@@ -89,6 +89,9 @@ def test_a_missing_key_is_named_and_a_key_never_shown(student: Path, api: str, m
     monkeypatch.delenv("TAILOR_TEST_KEY", raising=False)
     fault = only(text, student)
     assert fault.place == "teacher.api_key_env" and "TAILOR_TEST_KEY" in fault.what
+    recipe = parse_recipe(f"{text}\nstudent: {{model: '{student}'}}", "r.yaml")
+    (note,) = check(recipe, "r.yaml", LAPTOP, ask=False).notes  # an estimate that sends nothing
+    assert "TAILOR_TEST_KEY" in note and note.endswith("Nothing was asked of it; a run, or a sample, needs the key.")
     monkeypatch.setenv("TAILOR_TEST_KEY", "sk-very-secret-value")
     assert checked(text, student).notes == ()
     fault = only(text.replace("model: teacher", "model: other"), student)

@@ -60,6 +60,18 @@ def test_a_route_is_one_students(tmp_path: Path) -> None:
         (runs[1] / "recipe.yaml").read_text(encoding="utf-8").replace("name: mine", "name: other"), encoding="utf-8"
     )
     assert "--route is for one run" in refused(runs, route="here")
+    assert "leave /v1 out" in refused(runs[:1], route="/mine/v1/")
+    for route in ("a b", "/a//b", "/ü", "/a?b"):
+        assert f"--route {route}: an address has letters" in refused(runs[:1], route=route)
+    for route, prefix in (("", "/"), ("/", "/"), ("mine", "/mine"), ("/a/b-1.c/", "/a/b-1.c")):
+        config = serve_config(runs[:1], None, ServeOptions(), None, route)
+        assert config["applications"][0]["route_prefix"] == prefix
+
+
+def test_a_configuration_holds_what_can_stand_side_by_side(tmp_path: Path) -> None:
+    run = finished_run(tmp_path).path
+    with pytest.raises(Refused, match="serve them apart"):
+        serve_config([run, run], None, ServeOptions(), None, None)
 
 
 def test_the_printed_configuration_serves_the_same_student(tmp_path: Path) -> None:
