@@ -41,7 +41,10 @@ _OPENED = re.compile(r"(?:<(think|thinking|thought|reasoning)>|\[THINK\])\s*$")
 _BLOCK = re.compile(r"<(think|thinking|thought|reasoning)>\s*</\1>|\[THINK\]\s*\[/THINK\]|</(?:think|thinking)>")
 
 _IN_THE_QUESTION = "Put its words at the beginning of the user's message, in a prompt file of your own"
-_FAULTS = (jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError)
+_FAULTS = (
+    *(jinja2.TemplateError, TypeError, ValueError, KeyError, IndexError, AttributeError),
+    *(ArithmeticError, RecursionError, MemoryError),
+)
 
 FrameOf = Callable[[Sequence[Message]], Frame]
 
@@ -189,6 +192,11 @@ class ChatTemplate:
             prompt = self._render(messages, begun=True, parts=parts)
         except ChatTemplateError as error:
             return error
+        if self._render(messages, begun=True, parts=parts) != prompt:
+            what = "its chat template writes something else each time, and a student is asked alike every day"
+            return self._error(
+                what, "Take what it draws by chance out of its chat_template.jinja, or a form of plain text"
+            )
         if prompt.count(QUESTION) != 1:
             return self._error("its chat template leaves out the question, or repeats it", "Take a form of plain text")
         answered = [*messages, Message(role="assistant", content=_ANSWER)]

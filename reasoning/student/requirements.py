@@ -13,6 +13,8 @@ from typing import Any
 
 from reasoning.student.config import read_config
 
+# How byte-level, SentencePiece and older BPE vocabularies write a space or the end of a word.
+_STORED = ("\u0120", "\u2581", "</w>")
 # Words, numbers and white space that tokenizers are known to part in different ways.
 _READ = "Hello world, it's 12345 + 3.\n\n  The   end: caf\u00e9 \u65e5\u672c\t(x_1)"
 
@@ -171,6 +173,18 @@ def reading_fault(source: str, tokenizer: Any) -> str:
     if tokenizer.decode(read, clean_up_tokenization_spaces=False).strip() != own.decode(as_trained).strip():
         raise StudentError(f"{source}: {what}, and loses some of it. {cure}")
     return f"{source}: {what}. Where that is not meant: {cure[:1].lower()}{cure[1:]}"
+
+
+def require_decoder(source: str, tokenizer: Any) -> None:
+    """Raises `StudentError` when what the tokenizer gives back is the tokens as they are stored, and not the text."""
+    text = "The answer is 42."
+    tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
+    back = tokenizer.decode(tokens, skip_special_tokens=True)
+    if any(mark in back for mark in _STORED):
+        raise StudentError(
+            f"{source}: its tokenizer gives back {back[:40]!r} for {text!r}, so no answer could be read. Give its "
+            "tokenizer.json the decoder that belongs to it (ByteLevel, Metaspace or BPEDecoder)"
+        )
 
 
 def rows_needed(tokenizer: Any) -> int:

@@ -1,43 +1,48 @@
-"""Chat rows as questions and answers: `messages` of role and content, ShareGPT's `conversations` of from and value.
+"""Chat rows as questions and answers: `messages` of role and content, ShareGPT's `conversations` of from and value,
+Google's `contents` of role and parts, LangChain's of type and content.
 
 Owns: what in a conversation is asked and what is answered.
 
 Invariants
 - One question makes a problem: a conversation with more than one is refused, since its last question cannot be asked
   without what was said before.
-- What the assistant thinks before it speaks is no answer. Nothing but `ValueError` is raised.
+- What the assistant thinks before it speaks is no answer, and neither is what it says before the question.
+- A cell that holds a conversation as text is read or refused, never asked as it stands. Nothing but `ValueError` is
+  raised.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reasoning.files.python_text import python_value
 from reasoning.teacher.thinking import split_thinking
 
 ROLES = ("user", "assistant", "system")
 _NAMES = {
     **dict.fromkeys(("user", "human", "prompter", "question"), "user"),
-    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bot", "model", "bard", "bing", "answer"), "assistant"),
+    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bot", "model", "bard", "bing", "answer", "ai"), "assistant"),
     **dict.fromkeys(("system", "developer"), "system"),
 }
-_WHO, _WHAT = ("role", "from", "speaker", "author"), ("content", "value", "text")
+_WHO, _WHAT = ("role", "from", "speaker", "author"), ("content", "value", "text", "parts")
+_WRITTEN = re.compile(r"\[\s*\{\s*[\"'](?:role|from|speaker|content|value)[\"']\s*:")
+_THOUGHT = ("thinking", "reasoning", "redacted_thinking")
 
 Turns = list[tuple[str, str]]
 
 
 def turns_of(value: Any) -> Turns | None:
     """The turns of a conversation, each its role and its text; None where `value` is none. A cell of a table may hold
-    one as JSON. Raises `ValueError` for a turn that is no text."""
-    if isinstance(value, str) and value.lstrip().startswith("[{"):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return None
+    one as JSON, or as Python or NumPy print it. Raises `ValueError` for a turn that is no text, and for a text that
+    begins as a conversation and is none."""
+    if isinstance(value, str):
+        value = _written(value)
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
         return None
-    if not all(isinstance(turn, Mapping) and _key(turn, _WHO) and _key(turn, _WHAT) for turn in value):
+    if not all(isinstance(turn, Mapping) and _speaker(turn) and _key(turn, _WHAT) for turn in value):
         return None
     return [(_role(turn), _said(turn)) for turn in value]
 
@@ -49,7 +54,8 @@ def asked(turns: Turns) -> str:
 
 def answered(turns: Turns) -> str:
     """What the assistant says to it, without its thinking. Raises `ValueError`."""
-    said = [text for role, text in turns if role == "assistant"]
+    question = max((place for place, (role, _) in enumerate(turns) if role == "user"), default=-1)
+    said = [text for role, text in turns[question + 1 :] if role == "assistant"]
     if not said:
         raise ValueError("its conversation has no answer of an assistant")
     thinking = split_thinking(said[-1])
@@ -73,12 +79,31 @@ def _only(turns: Turns, role: str, what: str) -> str:
     return said[0]
 
 
+def _written(text: str) -> Any:
+    """The conversation that a text holds; None where it holds none."""
+    if not _WRITTEN.match(text.lstrip()):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        found = python_value(text)
+    if found is None:
+        raise ValueError(f"its conversation cannot be read: {text[:40]!r}; write it as JSON, whole")
+    return found
+
+
+def _speaker(turn: Mapping[str, Any]) -> str | None:
+    """The field that says who speaks; LangChain's `type` where it names a role."""
+    found = _key(turn, _WHO)
+    return "type" if found is None and str(turn.get("type")).lower() in _NAMES else found
+
+
 def _key(turn: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
     return next((name for name in names if name in turn), None)
 
 
 def _role(turn: Mapping[str, Any]) -> str:
-    name = str(turn[_key(turn, _WHO) or ""]).strip().lower()
+    name = str(turn[_speaker(turn) or ""]).strip().lower()
     return _NAMES.get(name, name)
 
 
@@ -88,8 +113,10 @@ def _said(turn: Mapping[str, Any]) -> str:
         return ""
     if isinstance(content, str):
         return content
-    if isinstance(content, list) and all(
-        isinstance(part, Mapping) and isinstance(part.get("text"), str) for part in content
-    ):
-        return "".join(part["text"] for part in content)
+    if isinstance(content, list):
+        parts = [part for part in content if not (isinstance(part, Mapping) and part.get("type") in _THOUGHT)]
+        texts = [part.get("text") if isinstance(part, Mapping) else part for part in parts]
+        whole = [text for text in texts if isinstance(text, str)]
+        if len(whole) == len(texts):
+            return "".join(whole)
     raise ValueError("a turn of its conversation is not text alone")

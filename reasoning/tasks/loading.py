@@ -21,8 +21,9 @@ from pathlib import Path
 from reasoning.files.data_error import DataError, ErrorCollector
 from reasoning.grading.answers import is_answer
 from reasoning.recipe.task import TaskSection
-from reasoning.records import Problem, Split
+from reasoning.records import AnswerKind, Problem, Split
 from reasoning.tasks.class_labels import with_class_names
+from reasoning.tasks.counted_options import refuse_counts_from_one
 from reasoning.tasks.data_files.reading import read_path
 from reasoning.tasks.data_files.source_row import MAX_ROW, SourceRow
 from reasoning.tasks.families import FAMILIES, FamilyExhaustedError, problems
@@ -36,6 +37,7 @@ from reasoning.tasks.splits import (
     read_splits,
     seeded_part,
     shot_order,
+    split_column_note,
     split_positions,
     subset_positions,
     template_positions,
@@ -208,6 +210,7 @@ def _split(spec: TaskSpec, task: TaskSection, rows: list[SourceRow]) -> tuple[Po
         return template_positions([spec.template(records[i].stated.stem) for i in everything]), records, notes
     else:
         cut = split_positions(len(rows))
+        notes += split_column_note(rows) if spec.own else []
     # options are shuffled by one random stream over all rows
     wanted = everything if spec.option_seed is not None else sorted(cut[0] + cut[1])
     return cut, _records(spec, rows, wanted), notes
@@ -221,6 +224,9 @@ def _records(spec: TaskSpec, rows: list[SourceRow], positions: Sequence[int]) ->
     for others, fault in without_fields({position: rows[position] for position in positions}, spec.forms, spec.own):
         faults.add(fault)
         foreign.update(others)
+    if spec.own and spec.fields is not None and not foreign and spec.answer_kind is AnswerKind.CHOICE:
+        with faults.caught():
+            refuse_counts_from_one([rows[position] for position in positions], spec.fields)
     for position in positions:
         if position in foreign:
             continue

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
+from reasoning.files.python_text import python_value
 from reasoning.grading.kinds.alternatives import written_list
 from reasoning.grading.numbers.gold_numbers import number_text
 from reasoning.grading.options import LETTERS, given
@@ -96,11 +97,14 @@ def _written(text: str) -> Any:
     listed = written_list(text)
     if listed is not None:
         return listed
-    if text.lstrip().startswith("{"):
+    if text.lstrip().startswith(("{", "[{", "array(")):
         try:
             return json.loads(text)
         except (ValueError, RecursionError):
-            raise ValueError(f"its options are not JSON: {text[:40]!r}") from None
+            printed = python_value(text)
+        if printed is None:
+            raise ValueError(f"its options are not JSON: {text[:40]!r}")
+        return printed
     marks = list(_MARK.finditer(text))
     letters = [mark[1].upper() for mark in marks]
     if len(marks) > 1 and letters == list(LETTERS[: len(marks)]) and not text[: marks[0].start()].strip():

@@ -111,7 +111,7 @@ class Fields:
             bare, options = _options_in(stem)
             letters = _golds(answer, rules, RowOptions(LETTERS, options, self.answer_as), said)
             return Stated(stem, letters[0], _texts(options), bare, letters[1:])
-        labels, options = self._options(row)
+        labels, options = self.options(row)
         golds = _golds(answer, rules, RowOptions(labels, options, self.answer_as), said)
         right = [LETTERS.index(gold) for gold in golds]
         if self.spaced_brackets:
@@ -125,7 +125,8 @@ class Fields:
         first, *others = (LETTERS[order.index(position)] for position in right)
         return Stated(f"{stem} {OPTIONS_HEADING} {shown}", first, _texts(options), stem, tuple(others))
 
-    def _options(self, row: DataRow) -> tuple[Any, tuple[str, ...]]:
+    def options(self, row: DataRow) -> tuple[Any, tuple[str, ...]]:
+        """The labels and the texts of `row`'s options. Raises `ValueError`."""
         if self.choices:
             return options_in(_at(row, self.choices))
         if self.choice_fields:
@@ -163,8 +164,11 @@ def _has(row: Any, name: str) -> bool:
         return False
     head, dot, rest = name.partition(".")
     inner = row.get(head)
-    if rest in ROLES and turns_of(inner) is not None:
-        return True
+    try:
+        if rest in ROLES and turns_of(inner) is not None:
+            return True
+    except ValueError:
+        return True  # it is there, and what is wrong with it is said when it is read
     several = inner if isinstance(inner, list) and inner else [inner]
     return name in row or (bool(dot) and all(_has(one, rest) for one in several))
 

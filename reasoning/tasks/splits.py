@@ -18,6 +18,8 @@ import numpy as np
 
 from reasoning.files.data_error import DataError
 from reasoning.files.json_files import read_json
+from reasoning.tasks.data_files.json_rows import SPLITS
+from reasoning.tasks.data_files.source_row import SourceRow
 
 Item = TypeVar("Item")
 Positions = tuple[list[int], list[int]]
@@ -26,6 +28,7 @@ TRAIN_SHARE = 0.7
 
 _NUMBERS_AND_NAMES = re.compile(r"\b[A-Z]\w*|[0-9]+")
 _DATE_ASKED = "What is the date"
+_SPLIT_COLUMNS = ("split", "subset", "partition", "set")
 
 
 def split_positions(count: int) -> Positions:
@@ -34,6 +37,20 @@ def split_positions(count: int) -> Positions:
     order = np.random.RandomState(0).permutation(count)
     cut = round(count * TRAIN_SHARE)
     return sorted(order[:cut].tolist()), sorted(order[cut:].tolist())
+
+
+def split_column_note(rows: Sequence[SourceRow]) -> list[str]:
+    """What to tell of rows that each name their split in a field, which no rule reads; [] where they do not."""
+    names = {name.lower(): name for name in (rows[0].content if rows else ())}
+    for name in (names[column] for column in _SPLIT_COLUMNS if column in names):
+        said = {str(row.content.get(name)).strip().lower() for row in rows}
+        if len(said) > 1 and said <= SPLITS.keys():
+            return [
+                f"Each row names its split in {name!r} ({', '.join(sorted(said))}), which is not used: the test is "
+                "drawn from all rows. To keep that split, put the rows of each into a file of its own "
+                "(task.path and task.test_path)."
+            ]
+    return []
 
 
 def template_positions(templates: Sequence[str]) -> Positions:

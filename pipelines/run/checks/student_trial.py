@@ -116,13 +116,14 @@ def tried_here(source: str, training: str, objective: str, grow: str = "") -> Ou
 
 def _try(source: str, folder: Path, training: TrainingSection, objective: ObjectiveSection, *, grow: bool) -> str:
     from reasoning.student.loading import load_config, load_tokenizer
-    from reasoning.student.requirements import readable, reading_fault, require_rows, require_tokens
+    from reasoning.student.requirements import readable, reading_fault, require_decoder, require_rows, require_tokens
     from reasoning.student.small_copy import MOST_PARAMETERS, small_copies
 
     with readable(source):
         config, tokenizer = load_config(source), load_tokenizer(source)
     note = reading_fault(source, tokenizer)
     require_tokens(source, config, tokenizer)
+    require_decoder(source, tokenizer)
     rows = getattr(config.get_text_config(decoder=True), "vocab_size", None)
     if isinstance(rows, int) and not grow:
         require_rows(source, rows, tokenizer)

@@ -18,6 +18,7 @@ from reasoning.student.small_copy import LAYERS
 
 _TAUGHT = {"F64", "F32", "F16", "BF16"}
 _LAYER = re.compile(r"\.(\d+)\.")
+_OF_TEXT = re.compile(r"(?:model|transformer|gpt_neox)\.(?:layers|h|blocks)\.(\d+)\.")  # and no eye's or ear's
 # What training programs put before a weight's name when they save what they wrapped.
 _WRAPPED = {
     "base_model.model.": "peft, around an adapter that was not merged (`merge_and_unload()` first)",
@@ -49,6 +50,11 @@ def weights_faults(folder: Path, config: Mapping[str, Any]) -> Iterator[Prefligh
     depth = next((config[name] for name in LAYERS if isinstance(config.get(name), int)), 0)
     there = {int(found[1]) for found in map(_LAYER.search, kinds) if found}
     absent = [layer for layer in range(depth) if layer not in there]
+    beyond = sorted({int(found[1]) for found in map(_OF_TEXT.match, kinds) if found and int(found[1]) >= depth})
+    if depth and beyond and not any("nextn" in name or "mtp" in name for name in config):
+        what = f"{folder} has weights of layer {beyond[-1]}, which would be left out: config.json has {depth} layers"
+        yield PreflightFault("student.model", what, "Take the config.json that belongs to these weights")
+        return
     if there and absent:
         what = f"{folder} has no weights of layer {absent[0]}, and config.json has {depth} layers"
         yield PreflightFault("student.model", what, "Fetch the whole model again, config.json included")

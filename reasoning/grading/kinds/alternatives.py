@@ -5,7 +5,7 @@ Owns: which values of a row are lists of answers, any of which is right. How one
 Invariant: a value that states no answer is refused with what is missing; nothing but `ValueError` is raised.
 
 The ways: a list; SQuAD's {text: [...], answer_start: [...]}, or a list of {text}; TriviaQA's {value, aliases}; DROP's
-{spans: [...]}; a list that a table's cell holds as text, in JSON's, Python's or NumPy's notation.
+{spans: [...]}; a list or such an object that a table's cell holds as text, in JSON's, Python's or NumPy's notation.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import tokenize
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from reasoning.files.python_text import python_value
 
 _INNER = ("text", "spans", "input_text", "value", "answer", "answers", "aliases")  # of an object, the first is taught
 
@@ -34,6 +36,9 @@ def _each(value: Any) -> Iterator[Any]:
         return
     if isinstance(value, str):
         listed = written_list(value)
+        if (printed := _printed(value)) is not None:
+            yield from _each(printed)
+            return
         yield from [value] if listed is None or not all(isinstance(one, str) for one in listed) else listed
     elif isinstance(value, list | tuple):
         for one in value:
@@ -44,6 +49,17 @@ def _each(value: Any) -> Iterator[Any]:
             yield from _each(value[name])
     else:
         yield value
+
+
+def _printed(text: str) -> list[Any] | Mapping[Any, Any] | None:
+    """The object with answers, or NumPy's array of them, that a table's cell holds as JSON or as Python prints it."""
+    if not text.lstrip().startswith(("{", "array(")):
+        return None
+    try:
+        found: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        found = python_value(text)
+    return found if isinstance(found, list) or (isinstance(found, Mapping) and _inner_names(found)) else None
 
 
 def _inner_names(value: Mapping[Any, Any]) -> list[Any]:

@@ -27,6 +27,7 @@ _ABOUT = re.compile(
     re.IGNORECASE,
 )
 _WORDS = {**SPLITS, "eval": Split.TEST, "evaluation": Split.TEST, "testing": Split.TEST}
+_WORDS |= {"holdout": Split.TEST, "heldout": Split.TEST}
 _SHOWN = 5
 
 

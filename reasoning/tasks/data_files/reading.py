@@ -30,6 +30,9 @@ from reasoning.tasks.data_files.unpacking import is_table, unpacked
 PACKINGS = (".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz", ".lz4")
 _JSON = (".json", *LINES)
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body|script|title|meta)\b", re.I | re.S)
+_CONVERSATIONS = re.compile(
+    rb"[\w .-]{1,64}\r?\n\"\[\s*\{"
+)  # a table of one column, whose cells hold question and answer
 _ENCODED = "fix that line (Excel writes UTF-8 as the type CSV UTF-8)"
 
 
@@ -106,7 +109,7 @@ def _rows(data: bytes, path: Path) -> Iterator[Row | DataError]:
 
 def _table_text(data: bytes, path: Path) -> str | None:
     """`data` as the text of a table; None where it is none."""
-    if separator_of(data[: 2**16].decode("utf-8", "replace")) is None:
+    if separator_of(data[: 2**16].decode("utf-8", "replace")) is None and not _CONVERSATIONS.match(data):
         return None
     return decoded(data, str(path), _ENCODED)
 

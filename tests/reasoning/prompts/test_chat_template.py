@@ -155,6 +155,8 @@ _BROKEN = {
     "no Jinja": "{% for m in messages %}{{ m.content }",
     "drops the system": "{% for m in messages if m.role != 'system' %}{{ m.content }}{% endfor %}",
     "turns it around": "{% for m in messages | reverse %}{{ m.content }}{% endfor %}",
+    "draws": "{{ range(100000) | random }}{% for m in messages %}{{ m.content }}{% endfor %}",
+    "counts on": "{% for i in range(10 ** 9) %}x{% endfor %}{% for m in messages %}{{ m.content }}{% endfor %}",
     "wants tools": "{{ tools[0].name }}{% for m in messages %}{{ m.content }}{% endfor %}",
 }
 
@@ -176,6 +178,8 @@ _BROKEN = {
         ),
         ("chatml", "turns it around", {"system": SYSTEM}, r"moves the user message"),
         ("chatml", "wants tools", {}, r"refuses the messages"),
+        ("chatml", "draws", {}, r"something else each time"),
+        ("chatml", "counts on", {}, r"refuses the messages: Range too big"),
         ("deepseek-v3.1", None, {"system": SYSTEM}, r"leaves out or rewrites the system message"),
         ("chatml", None, {"thinking": "off"}, r"knows no thinking to switch.*student\.system"),
         (

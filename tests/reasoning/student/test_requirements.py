@@ -9,7 +9,14 @@ from types import SimpleNamespace
 import pytest
 
 from reasoning.student.loading import load_tokenizer
-from reasoning.student.requirements import StudentError, readable, reading_fault, require_ends, rows_needed
+from reasoning.student.requirements import (
+    StudentError,
+    readable,
+    reading_fault,
+    require_decoder,
+    require_ends,
+    rows_needed,
+)
 from tests.tiny_students import byte_tokenizer
 
 
@@ -46,6 +53,14 @@ def test_a_class_that_parts_text_otherwise_is_noted(tmp_path: Path) -> None:
     other = byte_tokenizer()
     other.add_tokens(["12345"])
     assert "reads text otherwise" in reading_fault(source, other)
+
+
+def test_a_tokenizer_that_gives_back_tokens_instead_of_text_is_refused() -> None:
+    whole, bare = byte_tokenizer(), byte_tokenizer()
+    require_decoder("s", whole)
+    bare.backend_tokenizer.decoder = None
+    with pytest.raises(StudentError, match=r"gives back .*answer.* decoder"):
+        require_decoder("s", bare)
 
 
 def test_ends_are_numbers_of_tokens() -> None:

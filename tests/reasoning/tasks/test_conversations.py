@@ -35,6 +35,12 @@ def sharegpt(question: str, answer: str) -> list[dict[str, str]]:
         (openai("How many?", "<think>6? No.</think>\n\n5"), NUMBER, "5"),
         (openai([{"type": "text", "text": "How many?"}], [{"type": "text", "text": "5"}]), NUMBER, "5"),
         (json.dumps(openai("How many?", "Ada")), TEXT, "Ada"),
+        (repr(openai("How many?", "Ada")), TEXT, "Ada"),
+        ("\n ".join(map(repr, openai("How many?", "Ada"))).join("[]"), TEXT, "Ada"),  # as NumPy prints it
+        ([{"role": "user", "parts": [{"text": "How many?"}]}, {"role": "model", "parts": ["5"]}], NUMBER, "5"),
+        ([{"type": "human", "content": "How many?"}, {"type": "ai", "content": "5"}], NUMBER, "5"),
+        (openai("How many?", [{"type": "thinking", "thinking": "6?"}, {"type": "text", "text": "5"}]), NUMBER, "5"),
+        ([{"role": "assistant", "content": "Ask me."}, *openai("How many?", "5")], NUMBER, "5"),
     ],
 )
 def test_a_conversation_is_a_question_and_its_answer(turns: Any, kind: AnswerKind, answer: str) -> None:
@@ -63,6 +69,9 @@ def test_a_part_of_a_conversation_may_be_named() -> None:
         (openai("How many?", "<think>5"), "thinking of its answer does not end"),
         (openai([{"type": "image_url", "image_url": {}}], "5"), "not text alone"),
         (openai("How many?", None), "its answer is empty"),
+        ([*openai("How many?", "5")[::-1]], "no answer of an assistant"),  # it spoke before the question
+        (json.dumps(openai("How many?", "5"))[:-5], "cannot be read"),
+        (repr(openai("How many?", "5"))[:-3] + "...", "cannot be read"),
     ],
 )
 def test_what_is_no_question_and_answer_is_refused(turns: Any, what: str) -> None:

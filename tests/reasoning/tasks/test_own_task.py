@@ -35,6 +35,74 @@ def task(path: Path, kind: str = "number", **changes: Any) -> TaskSection:
     return TaskSection.model_validate(content | changes)
 
 
+COUNTED: list[tuple[list[Any], dict[str, Any], dict[str, Any], bool]] = [
+    # answers, more fields, form: and whether they show that they count from 1
+    ([1, 2, 3], {"c": ["red", "green", "blue", "pink"]}, {"choices": "c"}, True),
+    ([1.0, 2.0], {"c": ["red", "green", "blue"]}, {"choices": "c"}, True),
+    ([1, 2], {}, {"choices": ["red", "green", "blue"]}, True),
+    ([1, 2], {"A": "red", "B": "green", "C": "blue"}, {"choice_fields": ["A", "B", "C"]}, True),
+    ([0, 1, 2], {"c": ["red", "green", "blue"]}, {"choices": "c"}, False),
+    ([1, 2], {"c": ["red", "green", "blue"]}, {"choices": "c", "answer_as": "index"}, False),
+    ([1, 2], {"c": ["red", "green", "blue"]}, {"choices": "c", "answer_as": "position"}, False),
+    (["1", "2"], {"c": {"label": ["1", "2", "3"], "text": ["red", "green", "blue"]}}, {"choices": "c"}, False),
+    ([11, 12], {"c": ["11", "12", "13"]}, {"choices": "c"}, False),
+]
+
+
+@pytest.mark.parametrize(("answers", "more", "form", "refused"), COUNTED)
+def test_answers_that_seem_to_count_from_one_are_not_read_from_zero(
+    tmp_path: Path, answers: list[Any], more: dict[str, Any], form: dict[str, Any], refused: bool
+) -> None:
+    rows = [{"q": f"Is {i} it?", "a": answers[i % len(answers)]} | more for i in range(20)]
+    section = task(jsonl(tmp_path / "my.jsonl", rows), "choice", form=form)
+    if not refused:
+        assert load_problems(section, 0).test
+        return
+    with pytest.raises(DataError, match=r"never 0.*form\.answer_as") as caught:
+        load_problems(section, 0)
+    assert caught.value.place == str(tmp_path / "my.jsonl")
+
+
+PRINTED = [
+    ("array(['red', 'green', 'blue'], dtype=object)", "green"),
+    ("{'text': array(['red', 'green',\n 'blue'], dtype=object), 'label': array(['A', 'B', 'C'], dtype=object)}", "B"),
+    ("{'A': 'red', 'B': 'green', 'C': 'blue'}", "B"),
+    ("[{'label': 'A', 'text': 'red'}\n {'label': 'B', 'text': 'green'}\n {'label': 'C', 'text': 'blue'}]", "B"),
+]
+
+
+@pytest.mark.parametrize(("options", "answer"), PRINTED)
+def test_options_as_pandas_prints_them_are_read(tmp_path: Path, options: str, answer: str) -> None:
+    data = load_problems(
+        task(jsonl(tmp_path / "my.jsonl", rows_of(20, answer, c=options)), "choice", form={"choices": "c"}), 0
+    )
+    assert data.test[0].choices == ("red", "green", "blue") and data.test[0].answer == "B"
+
+
+def test_right_answers_as_pandas_prints_them_are_read(tmp_path: Path) -> None:
+    printed = "{'text': array(['Ada', 'Ada L.'], dtype=object), 'answer_start': array([1, 2], dtype=int32)}"
+    data = load_problems(task(jsonl(tmp_path / "my.jsonl", rows_of(20, printed)), "text"), 0)
+    assert (data.test[0].answer, data.test[0].aliases) == ("Ada", ("Ada L.",))
+
+
+def test_a_field_that_names_the_split_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    rows = [row | {"split": "test" if i > 15 else "train"} for i, row in enumerate(rows_of(20, "5"))]
+    data = load_problems(task(jsonl(tmp_path / "my.jsonl", rows)), 0)
+    assert any("names its split in 'split' (test, train), which is not used" in note for note in data.notes)
+    assert not load_problems(task(jsonl(tmp_path / "other.jsonl", rows_of(20, "5", split="train"))), 0).notes
+
+
+def test_a_table_of_conversations_alone_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "chats.csv"
+    turns = [
+        f'"[{{""role"": ""user"", ""content"": ""Is {i}?""}}, {{""role"": ""assistant"", ""content"": ""5""}}]"'
+        for i in range(20)
+    ]
+    path.write_text("\n".join(["messages", *turns]), encoding="utf-8")
+    data = load_problems(task(path, form={"question": "messages", "answer": "messages"}), 0)
+    assert data.test[0].question.startswith("Is ") and data.test[0].answer == "5"
+
+
 @pytest.mark.parametrize(
     ("kind", "answer", "more", "form", "read"),
     [

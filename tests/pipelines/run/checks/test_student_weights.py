@@ -24,6 +24,12 @@ CASES: list[tuple[str, Callable[[Weights], Weights], str, str]] = [
     ("peft", lambda w: {f"base_model.model.{n}": t for n, t in w.items()}, "peft", "again"),
     ("compiled", lambda w: {f"_orig_mod.{n}": t for n, t in w.items()}, "torch.compile", "again"),
     ("wrapped", lambda w: {f"module.{n}": t for n, t in w.items()}, "data parallel", "again"),
+    (
+        "more",
+        lambda w: w | {n.replace(".1.", ".2."): t.clone() for n, t in w.items() if ".layers.1." in n},
+        "left out",
+        "belongs",
+    ),
     ("cut", lambda w: {n: t for n, t in w.items() if ".layers.1." not in n}, "no weights of layer 1", "again"),
 ]
 

@@ -23,6 +23,7 @@ def filled(folder: Path, *names: str) -> Path:
     [
         (("a.csv", "b.jsonl"), {"a.csv": None, "b.jsonl": None}),
         (("train.csv", "test.csv"), {"test.csv": "test", "train.csv": "train"}),
+        (("train.csv", "holdout.csv"), {"holdout.csv": "test", "train.csv": "train"}),
         (
             ("my_train_v2.jsonl.gz", "my_dev_v2.jsonl.gz"),
             {"my_dev_v2.jsonl.gz": "test", "my_train_v2.jsonl.gz": "train"},
