@@ -40,10 +40,11 @@ class StudentServing(EngineSection):
     the form it was trained on, with {question} in it; `frame` says more of that form than its text (a run's has one);
     `defaults` is what a request that does not say how to sample gets: `examined` as in an evaluation, `published` what
     the checkpoint's `generation_config.json` suggests, for other models; `replicas` are always there, and with
-    `most_replicas` up to so many when the load asks for them (0 replicas: none while nobody asks); `gpus` and `cpus`
-    are per replica; `door` says who and how much is let in, `answers` how `/v1/answer` asks and reads (None: there is
-    no such route); `reasoning_parser` (vLLM's, by name) parts thinking from an answer, and `chat_template_kwargs` are
-    arguments of the chat template; how the engine is set up are a recipe's keys."""
+    `most_replicas` up to so many when the load asks for them (0 replicas: none while nobody asks), one going after
+    `idle_s` seconds without work; `gpus` and `cpus` are per replica; `door` says who and how much is let in, `answers`
+    how `/v1/answer` asks and reads (None: there is no such route); `reasoning_parser` (vLLM's, by name) parts thinking
+    from an answer, and `chat_template_kwargs` are arguments of the chat template; how the engine is set up are a
+    recipe's keys."""
 
     checkpoint: str
     version: str = ""
@@ -54,6 +55,7 @@ class StudentServing(EngineSection):
     defaults: Literal["examined", "published"] = "examined"
     replicas: Annotated[int, Field(ge=0)] = 1
     most_replicas: PositiveInt | None = None
+    idle_s: Positive = 300.0
     gpus: NotNegative = 0.0
     cpus: Positive = 1.0
     reasoning_parser: str | None = None

@@ -33,7 +33,6 @@ from serve.weights import Weights
 
 HEALTH_S = 1.0  # how often Serve asks a replica how it is: a dead one is missed for at most so long
 START_S = 60.0  # how long a replica may be silent, as it is while it imports and loads
-DOWNSCALE_S = 300.0  # how long a replica idles before it goes
 
 
 class AlreadyServed(ValueError):
@@ -60,7 +59,7 @@ def application(serving: StudentServing, weights: Weights, environment: dict[str
                 "max_replicas": serving.most_replicas,
                 "target_ongoing_requests": max(1, serving.door.at_once // 4),
                 "upscale_delay_s": 5,
-                "downscale_delay_s": DOWNSCALE_S,
+                "downscale_delay_s": serving.idle_s,
             },
         }
     deployment = serve.deployment(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reasoning.files.user_error import UserError
+from tailor.arguments import check_least, check_share, one_of, run_of
 from tailor.loops import outside_any_loop
 from tailor.runs import Round, Run
 
@@ -71,6 +72,8 @@ def estimate(
     recipe: str | Path, *, data: str | Path | None = None, sample: int = 8, missed: float | None = None
 ) -> EstimateReport:
     """What a run has still to ask its teacher, and what that will cost (`tailor estimate`)."""
+    check_least(0, sample=sample)
+    check_share(missed=missed)
     from rich.console import Console
 
     from pipelines.estimate.command import estimate as find_out
@@ -101,13 +104,14 @@ def evaluate(
     prompt: str | None = None,
 ) -> ExamResult:
     """Lets a run's student, or a recipe's untaught one, sit an exam (`tailor eval`)."""
+    check_least(1, limit=limit, samples=samples)
     from rich.console import Console
 
     from pipelines.grading.exam import evaluate as examine
-    from pipelines.run.options import run_folder
     from reasoning.records import Split
 
-    who, which = run_folder(str(target)), Split(split)
+    which = one_of(Split, split=split)
+    who = run_of(target)
     return outside_any_loop(lambda: examine(who, _folder(data), which, limit, round, samples, None, prompt, Console()))
 
 
@@ -123,12 +127,15 @@ def harness(
     out: str | Path | None = None,
 ) -> HarnessResult:
     """Has lm-eval ask a run's student, or a recipe's untaught one, its tasks (`tailor eval --harness`)."""
+    check_least(1, limit=limit, tasks=len(tasks))
+    check_least(0, shots=shots)
     from rich.console import Console
 
     from pipelines.grading.harness import evaluate_by_harness
-    from pipelines.run.options import HarnessRoute, run_folder
+    from pipelines.run.options import HarnessRoute
 
-    who, way = run_folder(str(target)), HarnessRoute(route)
+    way = one_of(HarnessRoute, route=route)
+    who = run_of(target)
     kept = None if out is None else Path(out)
     return outside_any_loop(
         lambda: evaluate_by_harness(
@@ -166,11 +173,20 @@ def report(run: str | Path | Run) -> Path:
 
 def compare(*runs: str | Path | Run, out: str | Path = "comparison.html") -> Path:
     """Writes a page that compares runs with the first of them (`tailor report A B`), and returns its path."""
+    check_least(2, runs=len(runs))
     from pipelines.journal.view import spent_by
     from pipelines.report.command import compare as write
 
     write([(one if isinstance(one, Run) else Run(one)).path for one in runs], Path(out), spent_by)
     return Path(out)
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("tailor")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _folder(data: str | Path | None) -> Path | None:

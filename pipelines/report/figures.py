@@ -85,7 +85,7 @@ def _losses(axes: Axes, losses: Mapping[int, Sequence[Mapping[str, float]]]) -> 
         axes.axvline(start, color=GREY, linewidth=0.6)
         axes.text(start, 0.98, f" round {round}", transform=axes.get_xaxis_transform(), va="top", fontsize=8)
         start = steps[-1]
-    axes.set(xlabel="step", ylabel="loss", ylim=(0, None))
+    axes.set(xlabel="step", ylabel="loss", ylim=(0, 1.12 * axes.dataLim.y1 or None))  # rounds are named above the lines
     axes.grid(alpha=0.3)
 
 

@@ -55,6 +55,7 @@ def test_serving_arguments_are_checked_before_anything_starts(tmp_path: Path) ->
         ({"replicas": 0}, "replicas: 0 needs most_replicas"),
         ({"replicas": 3, "most_replicas": 2}, "2 is less than replicas, 3"),
         ({"replicas": -1}, "greater than or equal to 0"),
+        ({"replicas": 0, "most_replicas": 1, "idle_s": 0}, "greater than 0"),
         ({"most_replicas": 0}, "greater than or equal to 1"),
     ],
 )

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,31 @@ def test_what_a_command_would_say_is_raised(tmp_path: Path) -> None:
     ):
         with pytest.raises(tailor.UserError):
             call()
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: tailor.estimate("mine.yaml", sample=-1), "sample: -1 is less than 0"),
+        (lambda: tailor.estimate("mine.yaml", missed=1.5), "missed: 1.5 is no share"),
+        (lambda: tailor.evaluate("runs/mine", limit=0), "limit: 0 is less than 1"),
+        (lambda: tailor.evaluate("runs/mine", samples=0), "samples: 0 is less than 1"),
+        (lambda: tailor.evaluate("runs/mine", split="dev"), "split: 'dev' is none of train, validation, test"),
+        (lambda: tailor.evaluate("nosuch://bucket/mine"), "of one of these kinds"),
+        (lambda: tailor.harness("runs/mine"), "tasks: 0 is less than 1"),
+        (lambda: tailor.harness("runs/mine", "gsm8k", route="chats"), "route: 'chats' is none of chat, completions"),
+        (lambda: tailor.compare("runs/mine"), "runs: 1 is less than 2"),
+    ],
+)
+def test_an_argument_out_of_bounds_is_refused_as_the_commands_option_is(call: Callable[[], object], said: str) -> None:
+    with pytest.raises(tailor.UserError, match=said):
+        call()
+
+
+def test_it_says_which_version_it_is() -> None:
+    assert tailor.__version__[0].isdigit()
+    with pytest.raises(AttributeError, match="no attribute 'versions'"):
+        tailor.versions  # noqa: B018 - it is there to fail
 
 
 def test_a_call_with_a_loop_of_its_own_works_inside_a_running_one() -> None:
