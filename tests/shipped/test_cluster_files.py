@@ -7,10 +7,12 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from actors.ray_api.internals import cluster_file
@@ -103,6 +105,36 @@ def test_the_teachers_key_is_a_file_of_its_owner_and_a_node_without_one_is_set_u
         store.write_text("#!/bin/sh\nexit 1\n")
     done = subprocess.run(["bash", "-c", command], env=environment, check=True, capture_output=True, text=True)
     assert "this node has no key of its own" in done.stdout and kept.read_text() == ""
+
+
+def test_every_worker_waits_for_its_clouds_notice_and_only_once(
+    prepared: dict[str, Any], provider: str, tmp_path: Path
+) -> None:
+    _, start = prepared["worker_start_ray_commands"]
+    called, bin = tmp_path / "called", tmp_path / "venv/bin"
+    bin.mkdir(parents=True)
+    (bin / "ray").write_text("#!/bin/sh\n")
+    (bin / "python").write_text(f'#!/bin/sh\necho "$RAY_AUTH_MODE" "$@" >>{called}\nexec sleep 60\n')
+    for program in bin.iterdir():
+        program.chmod(0o755)
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "RAY_HEAD_IP": "10.0.0.1"}
+
+    def started() -> None:
+        subprocess.run(["bash", "-c", start], env=environment, check=True, timeout=30)
+
+    started()
+    try:
+        until = time.monotonic() + 10
+        while not called.exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        started()  # as `ray up` does again
+        time.sleep(0.3)
+        assert called.read_text() == f"token -m actors.ray_api.machines.notice {provider}\n"
+    finally:
+        for process in psutil.process_iter(["cwd", "environ"]):
+            if (process.info["environ"] or {}).get("HOME") == str(tmp_path):
+                process.kill()
+    assert all("notice" not in command for command in prepared["head_start_ray_commands"])  # a head is never spot
 
 
 def test_what_is_sent_to_nodes_is_no_run_and_no_environment(prepared: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ Owns: the nodes' processes, and their end. The head has no CPUs for work.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -14,11 +15,13 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
 
 from bench.chaos.machines import MARK, STARTED, kill_marked, tree
+from tests.actors.ray_api.machines.test_notice import metadata
 from tests.conftest import ROOT
 
 STARTS_S = 120
@@ -67,11 +70,12 @@ class Nodes:
         self._start(name, f"--address={self.address}", f"--num-cpus={cpus}", f"--labels=name={name},part={part}")
 
     def drain(self, name: str, seconds: int) -> None:
-        """Announces that a node will leave in so many seconds, as a spot machine's notice does."""
+        """Announces that a node will leave in so many seconds, as AWS does to what waits for it on a spot machine."""
         node = self._said(sys.executable, "-c", ID, name).split()[-1]
-        order = ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot", "--node-id", node]
-        deadline = ["--deadline-remaining-seconds", str(seconds)]
-        self._said(*RAY, "drain-node", "--address", self.address, *order, *deadline)
+        when = datetime.now(UTC) + timedelta(seconds=seconds)
+        action = {"action": "terminate", "time": when.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        with metadata(lambda path: (200, json.dumps(action))) as at:
+            self._said(sys.executable, "-m", "actors.ray_api.machines.notice", "aws", "--metadata", at, "--node", node)
 
     def lose(self, name: str) -> None:
         """Ends a node's processes at once, as the loss of its machine does."""
