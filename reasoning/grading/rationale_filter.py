@@ -3,9 +3,12 @@
 Owns: the filter of rationales. Invariants
 - Any text is a valid reply; its rationale is kept when it is complete and its answer is the gold one.
 - What the teacher thinks before it speaks is neither answer nor rationale, unless it is to be taught.
+- A frame around the whole of what it says is not taught.
 """
 
 from __future__ import annotations
+
+import re
 
 from reasoning.grading.answers import answers_problem, find_answer, found_in_reply, is_right_for
 from reasoning.grading.kinds import rules_for
@@ -14,6 +17,20 @@ from reasoning.prompts.headings import one_block, read_reply
 from reasoning.records import Problem, Rationale, RationaleSource, Verdict
 from reasoning.teacher.thinking import split_thinking, with_thinking
 from reasoning.teacher.turns import next_turn
+
+_BEGINS = re.compile(
+    r"\A\s*(?:<\|start_header_id\|>\s*assistant\s*<\|end_header_id\|>|<\|im_start\|>\s*assistant\b|<\|assistant\|>"
+    r"|<start_of_turn>model\b|<\|(?:begin|start)_of_solution\|>)\s*",
+    re.IGNORECASE,
+)
+_FRAMES = (
+    re.compile(
+        r"\s*<(?P<mark>response|output|answer|solution|final|final_answer|result|reply)>"
+        r"(?P<inside>.*)(?P<end></(?P=mark)>)\s*",
+        re.IGNORECASE | re.DOTALL,
+    ),
+    re.compile(r"\s*```\w*\n(?P<inside>.*)\n(?P<end>```)\s*", re.DOTALL),
+)
 
 
 def keep(
@@ -37,7 +54,8 @@ def keep(
     teacher thinks before it speaks; with `teach_thinking` that stands before it, between `<think>` and `</think>`.
     Thinking that does not end was cut off, whatever `complete` says."""
     thinking = split_thinking(reply_text)
-    said = thinking.said[: _own_end(thinking.said)]
+    whole = thinking.said[: _own_end(thinking.said)]
+    said = _unwrapped(whole)
     reply = read_reply(said)
     if reply.answer_text == said:  # no answer heading
         found = find_answer(reply.rationale, rules_for(problem), problem.choices)
@@ -50,7 +68,7 @@ def keep(
     text = reply.rationale
     if teach_thinking and thinking.thought and text:
         text = one_block(with_thinking(thinking.thought, text))
-    own = own_verdict(problem, said) is Verdict.CORRECT if problem.grader and thinking.closed else False
+    own = own_verdict(problem, whole) is Verdict.CORRECT if problem.grader and thinking.closed else False
     right = own if problem.grader else same
     return Rationale(
         problem_id=problem.id,
@@ -64,6 +82,17 @@ def keep(
         mistake_id=mistake_id,
         sample=sample,
     )
+
+
+def _unwrapped(said: str) -> str:
+    """What a reply says without a frame around the whole of it, which would be taught with it: a pair of marks, and the
+    mark that begins a turn or a solution."""
+    said = _BEGINS.sub("", said, count=1)
+    for frame in _FRAMES:
+        framed = frame.fullmatch(said)
+        if framed is not None and framed["end"] not in framed["inside"]:
+            return framed["inside"]
+    return said
 
 
 def _own_end(said: str) -> int:

@@ -42,24 +42,29 @@ _WORDS = {
             "end_turn",
         ),
         *("end_of_turn", "end", "complete", "completed", "finish", "finished", "done", "normal", UNSTATED),
+        *("stop_string", "stop_string_found", "stop_token", "stop_words", "word", "end_of_sequence", "natural"),
+        *("succeeded", "success"),
     ),
     Finish.CUT_OFF: (
         *("length", "max_tokens", "max_output_tokens", "max_new_tokens", "max_completion_tokens", "max_output"),
         *("token_limit", "max_length", "limit", "truncated", "incomplete", "not_finished"),
+        *("max_predicted_tokens_reached", "max_tokens_reached", "length_limit", "output_limit"),
     ),
     Finish.CONTEXT_FULL: (
         *("model_length", "context_length", "context_length_exceeded", "model_context_window_exceeded"),
-        "max_context_length",
+        *("max_context_length", "context_length_reached", "context_window_exceeded", "context_limit"),
     ),
     Finish.WITHHELD: (
         *("content_filter", "content_filtered", "safety", "recitation", "blocklist", "prohibited_content", "spii"),
         *("image_safety", "refusal", "sensitive", "guardrail", "guardrail_intervened", "moderation", "flagged"),
-        *("error_toxic", "language", "guardrails", "blocked", "jailbreak"),
+        *("error_toxic", "language", "guardrails", "blocked", "jailbreak", "model_armor", "policy_violation"),
+        *("moderated", "safety_block"),
     ),
     Finish.GIVEN_UP: (
         *("insufficient_system_resource", "abort", "aborted", "error", "network_error", "cancel", "cancelled"),
         *("canceled", "user_cancel", "failed", "timeout", "time_limit", "error_limit", "unload", "load"),
-        *("internal_error", "server_error", "interrupted", "malformed_response", "overloaded"),
+        *("internal_error", "server_error", "interrupted", "malformed_response", "overloaded", "user_stopped"),
+        *("internal_server_error", "engine_error", "model_unloaded", "preempted", "disconnected", "client_disconnect"),
     ),
 }
 _MEANING = {word: meaning for meaning, words in _WORDS.items() for word in words}

@@ -168,7 +168,7 @@ class YesNo(AnswerRules):
         word = str(value).strip(" .\n").lower() if isinstance(value, str | bool) else ""
         word = _WRITTEN.get(word, word)
         if word not in ("yes", "no"):
-            hint = "; write true and false for 1 and 0" if str(value).strip() in ("0", "1") else ""
+            hint = "; write true and false for 1 and 0" if str(value).strip() in ("0", "1", "0.0", "1.0") else ""
             raise ValueError(f"its answer {str(value)[:40]!r} is not yes or no{hint}")
         return word
 

@@ -143,6 +143,13 @@ def test_an_error_in_another_protocol_is_an_error(content: dict[str, object], ki
     assert failure(json.dumps(content).encode()).kind == kind
 
 
+@pytest.mark.parametrize(
+    ("word", "cut"), [({"type": "stop", "matched": 2}, False), ({"type": "length"}, True), ({}, True)]
+)
+def test_a_finish_reason_may_be_an_object(word: dict[str, object], cut: bool) -> None:
+    assert reply(body(finish_reason=word, usage=USAGE)).truncated is cut
+
+
 def test_what_was_refused_before_it_began_cost_nothing_and_what_broke_off_may_have() -> None:
     limited = {"error": {"code": 429, "message": "rate limit exceeded"}}
     assert failure(json.dumps(limited).encode()).usage == NOTHING_USED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +58,29 @@ def test_thinking_is_taught_on_wish() -> None:
     assert kept.text == "<think>\nIs it 17?\nAnswer: 17\nNo, 9 and 9.\n</think>\n9 and 9." and kept.kept
     assert kept_reply("Reasoning: 9 and 9.\nAnswer: 18", teach_thinking=True).text == "9 and 9."
     assert grade(default_form().completion(kept.text, "18"), True, PROBLEM) == ("18", Verdict.CORRECT)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "<response>\n{}\n</response>",
+        "<Answer>{}</Answer>",
+        "<output>{}</output>\n",
+        "<|begin_of_solution|>{}<|end_of_solution|>",
+        "```text\n{}\n```",
+        "<|start_header_id|>assistant<|end_header_id|>\n\n{}<|eot_id|>",
+        "<|im_start|>assistant\n{}<|im_end|>",
+    ],
+)
+@pytest.mark.parametrize("thought", ["", "<think>17?</think>\n"])
+def test_a_frame_around_the_whole_is_not_taught(frame: str, thought: str) -> None:
+    kept = kept_reply(thought + frame.format("9 and 9.\nThat is 18."))
+    assert (kept.text, kept.answer, kept.kept) == ("9 and 9.\nThat is 18.", "18", True)
+
+
+def test_marks_around_a_part_stay() -> None:
+    for text in ("9 and 9.\n<answer>18</answer>", "<answer>17?</answer> No.\n<answer>18</answer>"):
+        assert kept_reply(text).text == text
 
 
 def test_a_reply_ends_where_another_turn_begins() -> None:
