@@ -1,7 +1,7 @@
 """One replica as its pool sees it, and how it comes up: its machine, its engine, its weights.
 
 Owns: telling a replica that waits for a machine from one that is at work, and one whose machine was lost from one that
-crashed; how much it is asked at once.
+crashed; how much it is asked at once. How questions and answers travel is `actors.sampler.exchange`'s.
 
 Invariants
 - Waiting for a machine ends with `ReplicaLost` after the pool's patience; the time that an engine takes does not count.
@@ -24,6 +24,7 @@ from actors.ray_api.internals import ActorState, actor_state, asked_for, drainin
 from actors.ray_api.machines.capacity import Need
 from actors.ray_api.machines.waiting import gave_up
 from actors.ray_api.nodes import live_nodes
+from actors.sampler.exchange import Exchange
 from actors.sampler.replica import ReplicaHandle
 from reasoning.student.probe import Probe, ProbeReport
 
@@ -43,14 +44,21 @@ class ReplicaLost(RuntimeError):
 
 
 class Member:
-    """One replica. `lives` counts how often it came up, so that the many requests that one death loses bring it back
-    once. `lost` says why it is given up, "" while it is not."""
+    """One replica. `room_again` is told when a request has come back, `gone` when those that it had are lost. `lost`
+    says why it is given up, "" while it is not."""
 
-    def __init__(self, handle: ReplicaHandle, need: Need, patience_s: float) -> None:
+    def __init__(
+        self,
+        handle: ReplicaHandle,
+        need: Need,
+        patience_s: float,
+        room_again: Callable[[Member], None],
+        gone: Callable[[Member, Exception], None],
+    ) -> None:
         self.handle = handle
+        self.exchange = Exchange(handle, self._is_back, lambda error: gone(self, error))
         self.outstanding = 0  # requests
         self.making = 0  # completions, of all of them
-        self.lives = 0
         self.revivals = 0  # of its lives, those that followed a loss
         self.prefix_hits: float | None = None  # when it was last asked
         self.sync_s: float | None = None  # how long its last coming up took
@@ -65,6 +73,7 @@ class Member:
         self._room = 1
         self._need = need
         self._patience_s = patience_s
+        self._room_again = room_again
         self._machines_lost = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -86,6 +95,10 @@ class Member:
         self.making -= completions
         if not self.outstanding:
             self._idle.set()
+
+    def _is_back(self, completions: int) -> None:
+        self.give_back(completions)
+        self._room_again(self)
 
     @property
     def is_coming(self) -> bool:
@@ -111,7 +124,7 @@ class Member:
                 await self._look()  # notes the node that it is on now
                 if weights is wanted():  # no others are wanted meanwhile
                     self.up, self.sync_s = True, time.monotonic() - began
-                    self.lives += 1
+                    self.exchange.life += 1
                     return
             except RayActorError as error:
                 self.started = False

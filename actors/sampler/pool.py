@@ -5,6 +5,7 @@ process does meanwhile.
 
 Invariants
 - No request is lost by the death of a replica: the pool asks another, or waits for one to come back.
+- Requests travel in company (`actors.sampler.exchange`), and each is answered when its own answer comes.
 - A replica that was brought back is synced before it is asked.
 - A replica is asked for as many completions as keep its engine's queue full, and no more: what waits, waits here, and
   goes to whichever has room first.
@@ -24,6 +25,7 @@ from actors.ray_api.internals import asked_for, draining_nodes
 from actors.ray_api.machines.capacity import Need
 from actors.ray_api.machines.waiting import what_is_missing
 from actors.sampler.admission import Admission
+from actors.sampler.exchange import ReplicaGone
 from actors.sampler.member import Member, ReplicaLost
 from actors.sampler.replica import ReplicaHandle
 from actors.watching.run import SamplerLook
@@ -49,10 +51,13 @@ class SamplerPool:
         if not replicas:
             raise ValueError("a sampler pool needs at least one replica")
         self._need = need or Need("sampler", len(replicas), {"CPU": 1.0})
-        self._members = [Member(handle, self._need, patience_s) for handle in replicas]
+        self._admission = Admission[Member](self._take, Member.give_back)
+        self._members = [
+            Member(handle, self._need, patience_s, self._admission.serve, self._is_gone) for handle in replicas
+        ]
         self._synced: tuple[str, str, Probe] | None = None
         self._watching: asyncio.Task[None] | None = None
-        self._admission = Admission[Member](self._take, Member.give_back)
+        self._failure: BaseException | None = None  # what `_error` found last
 
     async def start(self) -> None:
         """Starts the engines; `sync` does so too. Returns when all that have a machine are up; the others follow when
@@ -72,27 +77,24 @@ class SamplerPool:
         """`SamplerReplica.answer` by the replica with the least to do. A request lost with its replica goes again.
 
         Raises `StaleWeights` when the pool itself was not synced to `version`, `SamplersLost`, `PromptRefused`."""
-        from ray.exceptions import RayActorError
-
         while True:
-            if (error := self._error()) is not None:
-                raise error
+            if self._failure is not None:
+                raise self._failure
             if not self._is_held(version):
                 raise StaleWeights(version, self._synced[0] if self._synced else "")
             member = await self._admission.admitted(sampling.samples)
-            lives = member.lives
-            try:
-                if self._is_held(version):  # it may have waited for long
-                    completions: list[Completion] = await member.handle.answer.remote(version, prompt, sampling)
-                    return completions
-            except (StaleWeights, RayActorError) as error:
-                if lives == member.lives and member.up:  # the first of many requests that one death loses
-                    logger.warning("lost a sampler (%s); bringing it back", type(error).__name__)
-                    member.revivals += 1
-                    self._bring_up(member)
-            finally:
+            if not self._is_held(version):  # it waited for long
                 member.give_back(sampling.samples)
-                self._admission.serve()
+                self._admission.serve(member)
+                continue
+            life = member.exchange.life
+            try:
+                return await member.exchange.ask(version, prompt, sampling)
+            except StaleWeights as error:
+                if life == member.exchange.life:
+                    self._is_gone(member, error)
+            except ReplicaGone:
+                continue  # what happened is logged, and its replica on its way back
 
     async def look_at_caches(self) -> None:
         """Asks each replica that is up how often its prefix cache helps. Raises `RayActorError`."""
@@ -131,20 +133,28 @@ class SamplerPool:
         waiting = min(waiting, asked_for(self._need.resources)) if waiting else 0
         return what_is_missing(self._need, waiting) if waiting else ""
 
+    def _is_gone(self, member: Member, error: Exception) -> None:
+        """A member has lost what it was asked: brings it back, once for all its requests."""
+        if member.up:
+            logger.warning("lost a sampler (%s); bringing it back", error)
+            member.revivals += 1
+            self._bring_up(member)
+
     def _bring_up(self, member: Member) -> None:
         """Has a member come up, unless it is on its way."""
         member.up = False
         if not member.is_coming:
             member.coming = asyncio.create_task(member.come(lambda: self._synced))
             member.coming.add_done_callback(self._has_come)
+            self._failure = self._error()
 
     def _has_come(self, coming: asyncio.Task[None]) -> None:
         """A member is up, and has room; or it cannot come up, which may leave nobody to wait for."""
         if coming.cancelled():
             return
-        error = self._error()
-        if error is not None:
-            self._admission.fail(error)
+        self._failure = self._error()
+        if self._failure is not None:
+            self._admission.fail(self._failure)
         self._admission.serve()
 
     async def _bring_up_all(self, ready: Callable[[Member], bool]) -> None:
@@ -161,9 +171,10 @@ class SamplerPool:
                 return
             await _first([member.coming for member in coming if member.coming is not None])
 
-    def _take(self, completions: int) -> Member | None:
-        """Asks the member with the least to do of those that are up and have room; None where none has."""
-        able = [member for member in self._members if member.up and member.has_room(completions)]
+    def _take(self, completions: int, at: Member | None) -> Member | None:
+        """Takes room at the member with the least to do of those (or of `at` alone) that are up and have room; None
+        where none has."""
+        able = [one for one in (self._members if at is None else (at,)) if one.up and one.has_room(completions)]
         if not able:
             return None
         member = min(able, key=lambda member: member.making)

@@ -9,6 +9,7 @@ Invariants
   restarted, or whose swap failed, is stale until synced.
 - Weights are never swapped under a running request.
 - A dead engine takes its actor with it, so that `max_restarts` gives a living one.
+- An answer that is made reaches whoever exchanges next; when it does is `actors.sampler.outbox`'s to say.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
 from actors.ray_api.handles import RemoteMethod
+from actors.sampler.outbox import Answer, Outbox, Question
 from actors.storage.places import student_here
 from reasoning.student.engine import EngineSettings
 from reasoning.student.probe import Probe, ProbeReport
-from reasoning.student.sampling import Completion, Sampling, StaleWeights, SyncFailed
+from reasoning.student.sampling import Completion, PromptRefused, Sampling, StaleWeights, SyncFailed
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +43,8 @@ class SamplerReplica(ABC):
         self._version = ""
         self._synced: tuple[str, str, ProbeReport] | None = None  # version, checkpoint, what the probe showed
         self._running = 0
+        self._outbox = Outbox()
+        self._answering: set[asyncio.Task[None]] = set()
         self._lifecycle = asyncio.Lock()
 
     async def start(self) -> int:
@@ -48,7 +54,8 @@ class SamplerReplica(ABC):
             if not self._started:
                 await self._start()
                 self._started = True
-            return self._at_once()
+            self._outbox.at_once = self._at_once()
+            return self._outbox.at_once
 
     async def version(self) -> str:
         """The version of the weights held, "" when stale."""
@@ -79,6 +86,30 @@ class SamplerReplica(ABC):
             self._version, self._synced = version, (version, checkpoint, report)
             logger.info("holds the weights %s, proven", version)
             return report
+
+    async def exchange(self, questions: Sequence[Question]) -> list[Answer]:
+        """Begins `questions`, and returns answers that are finished, to these or to those of earlier calls. None of
+        them when none is to come, or when later calls wait as well. Raises what the engine raises."""
+        for question in questions:
+            self._outbox.expect()
+            task = asyncio.create_task(self._work_on(question))
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
+        return await self._outbox.fetch()
+
+    async def _work_on(self, question: Question) -> None:
+        began = time.monotonic()
+        try:
+            said = await self.answer(question.version, question.prompt, question.sampling)
+        except (StaleWeights, PromptRefused) as refusal:
+            self._outbox.put(Answer(question.number, refusal=refusal), time.monotonic() - began)
+        except asyncio.CancelledError:
+            self._outbox.fail(RuntimeError("the engine was stopped while it answered"))
+            raise
+        except Exception as error:  # noqa: BLE001  (whatever an engine raises: the callers are told)
+            self._outbox.fail(error)
+        else:
+            self._outbox.put(Answer(question.number, said), time.monotonic() - began)
 
     async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
         """`sampling.samples` completions of `prompt` by weights `version`. Raises `StaleWeights`, `PromptRefused`."""
@@ -150,6 +181,7 @@ class ReplicaHandle(Protocol):
     version: RemoteMethod[[], str]
     sync: RemoteMethod[[str, str, Probe], ProbeReport]
     answer: RemoteMethod[[str, str, Sampling], list[Completion]]
+    exchange: RemoteMethod[[Sequence[Question]], list[Answer]]
     prefix_hits: RemoteMethod[[], float | None]
     shutdown: RemoteMethod[[], None]
 

@@ -22,7 +22,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,6 +33,7 @@ from actors.endpoint.wire import Response
 from actors.journal.actor import JournalHandle
 from actors.limits.actor import RateLimiterHandle
 from actors.ray_api.machines.capacity import Need
+from actors.sampler.outbox import Answer, Question
 from actors.sampler.pool import SamplerPool
 from actors.sampler.replica import ReplicaHandle
 from actors.starting import Limiters, close_journal, start_journal
@@ -79,9 +80,9 @@ class Students:
     async def sync(self, version: str, checkpoint: str, probe: Probe) -> ProbeReport:
         return ProbeReport(True, "")
 
-    async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
+    async def exchange(self, questions: Sequence[Question]) -> list[Answer]:
         await asyncio.sleep(STUDENT_S)
-        return [Completion(TEXT, True, 60)] * sampling.samples
+        return [Answer(one.number, [Completion(TEXT, True, 60)] * one.sampling.samples) for one in questions]
 
 
 class NoWire:

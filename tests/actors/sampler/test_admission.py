@@ -17,7 +17,7 @@ class Room:
     def __init__(self, seats: int) -> None:
         self.seats = seats
 
-    def take(self, size: int) -> str | None:
+    def take(self, size: int, at: str | None) -> str | None:
         if size > self.seats:
             return None
         self.seats -= size
@@ -80,6 +80,38 @@ def test_a_guest_who_leaves_holds_nobody_up_and_keeps_no_seat(when: str) -> None
         with pytest.raises(asyncio.CancelledError):
             await leaving
         assert room.seats == 1
+
+    run(scenario())
+
+
+class Tables:
+    """So many seats at each table; a party sits at one."""
+
+    def __init__(self, **seats: int) -> None:
+        self.seats = seats
+
+    def take(self, size: int, at: str | None) -> str | None:
+        free = (table for table in (self.seats if at is None else [at]) if self.seats[table] >= size)
+        table = next(free, None)
+        if table is not None:
+            self.seats[table] -= size
+        return table
+
+    def give_back(self, table: str, size: int) -> None:
+        self.seats[table] += size
+
+
+def test_room_at_one_place_is_looked_for_there_and_behind_a_large_request_everywhere() -> None:
+    async def scenario() -> None:
+        tables = Tables(a=2, b=4)
+        admission = Admission[str](tables.take, tables.give_back)
+        assert await admission.admitted(4) == "b"
+        waiting = [asyncio.create_task(admission.admitted(size)) for size in (3, 2, 1)]
+        await soon()
+        assert not any(task.done() for task in waiting)  # two would fit at a, but three are before them
+        tables.give_back("b", 4)
+        admission.serve("b")
+        assert await asyncio.gather(*waiting) == ["b", "a", "b"]
 
     run(scenario())
 

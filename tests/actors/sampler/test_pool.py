@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ import pytest
 from actors.ray_api.internals import actor_state
 from actors.ray_api.machines.capacity import Need
 from actors.sampler import member as member_module
+from actors.sampler.outbox import Answer, Question
 from actors.sampler.pool import SamplerPool
-from actors.sampler.replica import ReplicaHandle
+from actors.sampler.replica import ReplicaHandle, SamplerReplica
+from reasoning.student.engine import EngineSettings
 from reasoning.student.probe import Probe, ProbeReport
-from reasoning.student.sampling import Completion, SamplersLost, Sampling, StaleWeights
+from reasoning.student.sampling import Completion, PromptRefused, SamplersLost, Sampling, StaleWeights
 from tests.actors.in_process import in_process
 
 GREEDY = Sampling(max_new_tokens=24)
@@ -30,24 +32,31 @@ async def ask(pool: SamplerPool, version: str, prompts: list[str], sampling: Sam
     return list(await asyncio.gather(*(pool.answer(version, prompt, sampling) for prompt in prompts)))
 
 
-class Parrot:
-    """An actor with a sampler's methods and no engine: it answers with its process, and dies when told to."""
+class Parrot(SamplerReplica):
+    """A sampler without an engine: it answers with its process, and dies when told to."""
 
-    def __init__(self) -> None:
-        self.held = ""
+    def __init__(self, at_once: int = 100) -> None:
+        super().__init__(EngineSettings(model="none"))
+        self.at_once = at_once
 
-    async def start(self) -> int:
-        return 100
+    async def _start(self) -> None: ...
 
-    async def shutdown(self) -> None: ...
+    async def _stop(self) -> None: ...
 
-    async def sync(self, version: str, checkpoint: str, probe: Probe) -> ProbeReport:
-        self.held = version
+    async def _load(self, version: str, checkpoint: str) -> None: ...
+
+    async def _prove(self, probe: Probe) -> ProbeReport:
         return ProbeReport(True, "")
 
-    async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
-        if version != self.held:
-            raise StaleWeights(version, self.held)
+    def _at_once(self) -> int:
+        return self.at_once
+
+    def _is_death(self, error: Exception) -> bool:
+        return False
+
+    async def _complete(self, prompt: str, sampling: Sampling) -> list[Completion]:
+        if prompt == "too long":
+            raise PromptRefused("longer than the context")
         if prompt == "die" and not self.has_died_before(sampling.stop):
             os._exit(1)
         return [Completion(str(os.getpid()), True, 1)]
@@ -88,8 +97,12 @@ def test_pool_spreads_requests_and_repeats_those_of_a_dead_replica(
         assert sorted(map(pids.count, set(pids))) == [10, 10]
         with pytest.raises(StaleWeights, match="'v1'"):
             await pool.answer("v2", "hello", GREEDY)
-        await pool.answer("v1", "die", Sampling(stop=(str(tmp_path / "died"),)))
-        assert (tmp_path / "died").exists()
+        with pytest.raises(PromptRefused, match="longer than the context"):
+            await pool.answer("v1", "too long", GREEDY)
+        dying = Sampling(stop=(str(tmp_path / "died"),))
+        company = asyncio.gather(ask(pool, "v1", ["hello"] * 20, GREEDY), pool.answer("v1", "die", dying))
+        beside, _ = await company
+        assert (tmp_path / "died").exists() and len(beside) == 20
         assert len(await ask(pool, "v1", ["hello"] * 20, GREEDY)) == 20
         await pool.shutdown()
 
@@ -134,13 +147,12 @@ class Counting(Parrot):
     """A sampler whose engine makes eight completions at once; it knows the most that it was ever asked for."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(at_once=8)
         self.making = self.most = 0
 
-    async def start(self) -> int:
-        return 8
-
-    async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
+    async def _complete(self, prompt: str, sampling: Sampling) -> list[Completion]:
+        if prompt == "too long":
+            raise PromptRefused("longer than the context")
         self.making += sampling.samples
         self.most = max(self.most, self.making)
         await asyncio.sleep(0.001)
@@ -162,6 +174,51 @@ def test_a_sampler_is_asked_for_what_fills_its_queue_and_no_more() -> None:
         large = Sampling(samples=30, temperature=0.7)  # more than the queue holds: alone
         assert len(await pool.answer("v1", "large", large)) == 30
         assert sum(look.requests for look in pool.looks()) == 0
+
+    run(exam())
+
+
+def test_questions_travel_in_company_and_one_that_is_refused_harms_no_other() -> None:
+    sampler, calls = Counting(), []
+
+    class Counted:
+        """The handle of `sampler`, which writes down how many questions each call took."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(in_process(sampler), name)
+
+        @property
+        def exchange(self) -> Any:
+            return self
+
+        def remote(self, questions: Sequence[Question]) -> Awaitable[list[Answer]]:
+            calls.append(len(questions))
+            return asyncio.ensure_future(sampler.exchange(questions))
+
+    async def exam() -> None:
+        pool = SamplerPool([Counted()])
+        await pool.sync("v1", "", NOTHING)
+        prompts = [*map(str, range(40)), "too long", *map(str, range(41, 80))]
+        asking = (pool.answer("v1", prompt, Sampling(2, 0.7)) for prompt in prompts)
+        said = await asyncio.gather(*asking, return_exceptions=True)
+        assert isinstance(said.pop(40), PromptRefused)
+        assert [one[0].text for one in said] == [prompt for prompt in prompts if prompt != "too long"]
+        assert sum(calls) == 80 and calls[0] == 5 and len(calls) < 40
+
+    run(exam())
+
+
+def test_a_fault_of_the_engine_reaches_whoever_asked() -> None:
+    class Broken(Counting):
+        async def _complete(self, prompt: str, sampling: Sampling) -> list[Completion]:
+            raise ZeroDivisionError("in the engine")
+
+    async def exam() -> None:
+        pool = SamplerPool([in_process(Broken())])
+        await pool.sync("v1", "", NOTHING)
+        with pytest.raises(ZeroDivisionError, match="in the engine"):
+            await asyncio.wait_for(pool.answer("v1", "?", GREEDY), 5)
+        assert pool.looks()[0].requests == 0
 
     run(exam())
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from actors.sampler.outbox import Answer, Question
 from actors.sampler.pool import SamplerPool
 from actors.sampler.sync import PROBE_PROMPTS, bring_to, probe_prompts
 from reasoning.prompts.run_prompts import form_of
@@ -32,8 +34,8 @@ class Recorder:
         self.synced.append((version, checkpoint, probe))
         return ProbeReport(True, "")
 
-    async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
-        return [Completion(f"{version}: {prompt}", True, 1)]
+    async def exchange(self, questions: Sequence[Question]) -> list[Answer]:
+        return [Answer(one.number, [Completion(f"{one.version}: {one.prompt}", True, 1)]) for one in questions]
 
 
 def test_a_kept_probe_is_the_one_that_proves(tmp_path: Path) -> None:

@@ -1,0 +1,147 @@
+"""Questions go to a replica in company; what it loses, it loses once; and nothing keeps room that is over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import pytest
+from ray.exceptions import ActorDiedError, ObjectLostError
+
+from actors.sampler.exchange import Exchange, ReplicaGone
+from actors.sampler.outbox import Answer, Question
+from reasoning.student.sampling import Completion, PromptRefused, Sampling, StaleWeights
+
+pytestmark = pytest.mark.quick
+TWO = Sampling(samples=2, temperature=0.7)
+
+
+def run(scenario: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(scenario, 5))
+
+
+async def soon() -> None:
+    for _ in range(6):
+        await asyncio.sleep(0)
+
+
+class Replica:
+    """What stands for a replica's handle: calls that wait until they are told what to bring."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[list[Question], asyncio.Future[list[Answer]]]] = []
+        self.exchange = self
+
+    def remote(self, questions: Sequence[Question]) -> asyncio.Future[list[Answer]]:
+        call: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
+        self.calls.append((list(questions), call))
+        return call
+
+    def asked(self) -> list[list[str]]:
+        return [[question.prompt for question in questions] for questions, _ in self.calls]
+
+    def number(self, prompt: str) -> int:
+        return next(one.number for questions, _ in self.calls for one in questions if one.prompt == prompt)
+
+
+class Scene:
+    """An exchange with a replica, and what it told its owner."""
+
+    def __init__(self) -> None:
+        self.replica = Replica()
+        self.told: list[int | str] = []
+        handle: Any = self.replica
+        self.exchange = Exchange(handle, self.told.append, lambda error: self.told.append(str(error)[:14]))
+
+    def ask(self, *prompts: str) -> list[asyncio.Future[list[Completion]]]:
+        return [self.exchange.ask("v1", prompt, TWO) for prompt in prompts]
+
+    def bring(self, call: int, *prompts: str) -> None:
+        answers = [Answer(self.replica.number(one), [Completion(one, True, 1)] * 2) for one in prompts]
+        self.replica.calls[call][1].set_result(answers)
+
+    def die(self, call: int) -> None:
+        self.replica.calls[call][1].set_exception(ActorDiedError())
+
+
+def test_what_is_asked_at_once_goes_in_one_call_and_answers_come_as_they_are_ready() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        a, b, c = scene.ask("a", "b", "c")
+        await soon()
+        assert scene.replica.asked() == [["a", "b", "c"]]
+        scene.bring(0, "b")
+        assert (await b)[0].text == "b" and not a.done() and scene.told == [2]
+        scene.ask("d")
+        await soon()
+        assert scene.replica.asked()[1:] == [["d"]]
+        scene.bring(1, "a", "c")  # whichever call they went with
+        assert [(await one)[0].text for one in (a, c)] == ["a", "c"]
+        await asyncio.sleep(0.02)
+        assert scene.replica.asked()[2:] == [[]]  # one that waits for d
+        scene.bring(2, "d")
+        await asyncio.sleep(0.02)
+        assert len(scene.replica.calls) == 3 and scene.told == [2] * 4
+
+    run(scenario())
+
+
+def test_a_question_that_is_refused_is_refused_alone() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        long, stale, fine = scene.ask("long", "stale", "fine")
+        await soon()
+        refusals = Answer(0, refusal=PromptRefused("too long")), Answer(1, refusal=StaleWeights("v1", ""))
+        scene.replica.calls[0][1].set_result([*refusals, Answer(2, [Completion("said", True, 1)])])
+        assert (await fine)[0].text == "said"
+        for refused, error in ((long, PromptRefused), (stale, StaleWeights)):
+            with pytest.raises(error):
+                await refused
+        assert scene.told == [2, 2, 2]
+
+    run(scenario())
+
+
+def test_room_of_a_caller_who_is_gone_comes_back_with_the_answer() -> None:
+    """The engine is at it as long."""
+
+    async def scenario() -> None:
+        scene = Scene()
+        (gone,) = scene.ask("gone")
+        await soon()
+        gone.cancel()
+        await soon()
+        assert scene.told == []
+        scene.bring(0, "gone")
+        await soon()
+        assert scene.told == [2]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("make", [ActorDiedError, lambda: ObjectLostError("00", None, "")])
+def test_a_death_is_told_once_and_loses_what_was_given_before_it(make: Callable[[], Exception]) -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        (first,) = scene.ask("first")
+        await soon()
+        (second,) = scene.ask("second")
+        await soon()
+        waits_to_go = scene.exchange.ask("v1", "third", TWO)
+        scene.replica.calls[0][1].set_exception(make())
+        for lost in (first, second, waits_to_go):
+            with pytest.raises(ReplicaGone):
+                await lost
+        assert [one for one in scene.told if isinstance(one, str)] == scene.told[:1] and scene.told[1:] == [2] * 3
+        scene.exchange.life += 1  # it is up again
+        (later,) = scene.ask("later")
+        await soon()
+        scene.die(1)  # news of the same death
+        await soon()
+        assert not later.done() and len(scene.told) == 4
+        scene.replica.calls[-1][1].set_exception(make())
+        with pytest.raises(ReplicaGone):
+            await later
+
+    run(scenario())

@@ -1,0 +1,122 @@
+"""Finished answers go together, wait for one another for a moment only, and are handed out once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from actors.sampler.outbox import MOST_ANSWERS, MOST_CALLS, Answer, Outbox
+from reasoning.student.sampling import Completion
+
+pytestmark = pytest.mark.quick
+LONG = 4.0  # seconds that an answer took: it may wait for half a second
+
+
+def run(scenario: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(scenario, 5))
+
+
+def one(number: int, completions: int = 1) -> Answer:
+    return Answer(number, [Completion("said", True, 1)] * completions)
+
+
+def expecting(questions: int, at_once: int = 1000) -> Outbox:
+    outbox = Outbox(at_once)
+    for _ in range(questions):
+        outbox.expect()
+    return outbox
+
+
+async def seconds(call: Coroutine[Any, Any, list[Answer]]) -> tuple[float, list[int]]:
+    """How long a call waited, and the numbers of what it brought."""
+    began = asyncio.get_running_loop().time()
+    answers = await call
+    return asyncio.get_running_loop().time() - began, [answer.number for answer in answers]
+
+
+@pytest.mark.parametrize(
+    ("questions", "at_once", "took_s", "numbers", "least_s", "most_s"),
+    [
+        (3, 1000, LONG, [0, 1, 2], 0.0, 0.3),  # none is being made any more
+        (4, 1000, LONG, [0, 1, 2], 0.4, 2.0),  # one is, and might come along
+        (4, 1000, 0.4, [0, 1, 2], 0.04, 0.3),  # and would have done so in a moment, where answers are quick
+        (4, 20, LONG, [0, 1, 2], 0.0, 0.3),  # the engine has done an eighth of what it makes at once
+        (MOST_ANSWERS + 9, 10_000, LONG, list(range(MOST_ANSWERS)), 0.0, 0.3),  # no call brings more
+    ],
+)
+def test_an_answer_waits_for_company_while_the_engine_has_work(
+    questions: int, at_once: int, took_s: float, numbers: list[int], least_s: float, most_s: float
+) -> None:
+    async def scenario() -> None:
+        outbox = expecting(questions, at_once)
+        call = asyncio.create_task(seconds(outbox.fetch()))
+        for number in numbers:
+            outbox.put(one(number), took_s)
+        waited, came = await call
+        assert came == numbers
+        assert least_s <= waited <= most_s
+
+    run(scenario())
+
+
+def test_every_answer_is_handed_out_once_to_the_oldest_call_and_idle_calls_end() -> None:
+    async def scenario() -> None:
+        outbox = expecting(3, at_once=1)
+        calls = [asyncio.create_task(outbox.fetch()) for _ in range(4)]
+        await asyncio.sleep(0)
+        outbox.put(one(0), LONG)
+        assert [answer.number for answer in await calls[0]] == [0]
+        outbox.put(one(1), LONG)
+        assert [answer.number for answer in await calls[1]] == [1]
+        calls[2].cancel()
+        outbox.put(one(2), LONG)
+        assert [answer.number for answer in await calls[3]] == [2]
+        assert await outbox.fetch() == []
+
+    run(scenario())
+
+
+def test_no_more_than_so_many_calls_wait() -> None:
+    async def scenario() -> None:
+        outbox = expecting(100)
+        calls = [asyncio.create_task(outbox.fetch()) for _ in range(MOST_CALLS + 3)]
+        await asyncio.sleep(0.01)
+        assert [call.done() for call in calls] == [True] * 3 + [False] * MOST_CALLS
+        for call in calls:
+            call.cancel()
+
+    run(scenario())
+
+
+def test_what_is_made_while_nobody_calls_is_there_for_the_next_call() -> None:
+    async def scenario() -> None:
+        outbox = expecting(3)
+        outbox.put(one(0), 0.0)
+        outbox.put(one(1), 0.0)
+        await asyncio.sleep(0.01)
+        waited, came = await seconds(outbox.fetch())
+        assert came == [0, 1] and waited < 0.5
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("calls_first", [True, False])
+def test_an_error_is_raised_to_a_caller_once(calls_first: bool) -> None:
+    async def scenario() -> None:
+        outbox = expecting(2)
+        if calls_first:
+            call = asyncio.create_task(outbox.fetch())
+            await asyncio.sleep(0)
+            outbox.fail(ZeroDivisionError("in the engine"))
+        else:
+            outbox.fail(ZeroDivisionError("in the engine"))
+            call = asyncio.create_task(outbox.fetch())
+        with pytest.raises(ZeroDivisionError):
+            await call
+        outbox.put(one(0), 0.0)
+        assert len(await outbox.fetch()) == 1
+
+    run(scenario())
