@@ -27,6 +27,8 @@ class Admission(Generic[PlaceT]):
         self, take: Callable[[int, PlaceT | None], PlaceT | None], give_back: Callable[[PlaceT, int], None]
     ) -> None:
         self._take, self._give_back = take, give_back
+        self.waiting = 0  # the sizes of all that wait
+        self.enough = 0  # with so much waiting, `take` finds more room: it is asked again
         self._line: deque[tuple[int, asyncio.Future[PlaceT]]] = deque()
 
     async def admitted(self, size: int) -> PlaceT:
@@ -37,6 +39,9 @@ class Admission(Generic[PlaceT]):
                 return place
         turn: asyncio.Future[PlaceT] = asyncio.get_running_loop().create_future()
         self._line.append((size, turn))
+        self.waiting += size
+        if self.waiting - size < self.enough <= self.waiting:
+            self.serve()
         try:
             return await turn
         except asyncio.CancelledError:
@@ -59,10 +64,12 @@ class Admission(Generic[PlaceT]):
                     return
                 turn.set_result(place)
             self._line.popleft()
+            self.waiting -= size
 
     def fail(self, error: BaseException) -> None:
         """No room will come: raises `error` for all who wait."""
         while self._line:
-            _, turn = self._line.popleft()
+            size, turn = self._line.popleft()
+            self.waiting -= size
             if not turn.done():
                 turn.set_exception(error)

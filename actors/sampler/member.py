@@ -70,7 +70,7 @@ class Member:
         self.report: ProbeReport | None = None
         self.waiting = False  # for a machine
         self.coming: asyncio.Task[None] | None = None
-        self._room = 1
+        self.at_once = 1  # completions that its engine makes
         self._need = need
         self._patience_s = patience_s
         self._room_again = room_again
@@ -78,10 +78,16 @@ class Member:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def has_room(self, completions: int) -> bool:
-        """Whether a request for so many keeps its engine's queue full and no deeper. One that is larger than that is
-        taken when there is no other."""
-        return not self.making or self.making + completions <= self._room
+    def has_room(self, completions: int, ahead: bool) -> bool:
+        """Whether a request for so many keeps its engine at work, with `ahead` its queue full, and no deeper. One that
+        is larger than that is taken when there is no other."""
+        room = self.at_once + self.spare if ahead else self.at_once
+        return not self.making or self.making + completions <= room
+
+    @property
+    def spare(self) -> int:
+        """Completions that may wait at its engine."""
+        return math.ceil(self.at_once * (QUEUED - 1))
 
     def take(self, completions: int) -> None:
         """A request for so many completions is on its way to it."""
@@ -115,8 +121,8 @@ class Member:
             await self._leave()
         while True:
             try:
-                at_once = await self._patiently(self.handle.start.remote())
-                self.started, self._room = True, math.ceil(at_once * QUEUED)
+                self.at_once = await self._patiently(self.handle.start.remote())
+                self.started = True
                 weights = wanted()
                 if weights is None:
                     return

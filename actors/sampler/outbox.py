@@ -4,8 +4,8 @@ answer does.
 Owns: what travels between a pool and a replica, and how long a finished answer waits for others to go with it.
 
 Invariants
-- An answer waits for at most a part of the time that it took to be made, and for none that is not being made. It waits
-  no longer when so many completions are ready that the engine might run out of work.
+- An answer waits for at most a part of the time that it took to be made, and only while the engine has more to do than
+  it does at once: what it could begin meanwhile comes with the next call.
 - A call is answered as soon as answers may go, the oldest call first; with none when none is to come, or when too many
   calls wait.
 - Every answer is handed out once.
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from reasoning.student.sampling import Completion, PromptRefused, Sampling, StaleWeights
 
-WAIT = 1 / 8  # of the time that an answer took; as many completions as an engine ends meanwhile are enough
+WAIT = 1 / 8  # of the time that an answer took; an engine ends as large a part of what it makes at once meanwhile
 MOST_WAIT_S = 0.5
 TOGETHER_S = 0.002  # what one step of an engine ends comes within this time
 MOST_ANSWERS = 64  # in one call: larger results would go through Ray's object store
@@ -52,30 +52,28 @@ class Outbox:
 
     def __init__(self, at_once: int = 1) -> None:
         self.at_once = at_once
-        self._making = 0  # questions
+        self._making = 0  # completions, those that wait for the engine too
         self._ready: deque[Answer] = deque()
-        self._completions = 0  # of the answers that are ready
         self._due = math.inf  # when they go, at the latest
         self._calls: deque[asyncio.Future[list[Answer]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._error: Exception | None = None
 
-    def expect(self) -> None:
-        """A question is begun: `put` or `fail` ends it."""
-        self._making += 1
+    def expect(self, completions: int) -> None:
+        """A question for so many is begun: `put` or `fail` ends it."""
+        self._making += completions
 
-    def put(self, answer: Answer, took_s: float) -> None:
-        """An answer is finished, after `took_s` seconds."""
-        self._making -= 1
+    def put(self, answer: Answer, completions: int, took_s: float) -> None:
+        """The answer to such a question is finished, after `took_s` seconds."""
+        self._making -= completions
         self._ready.append(answer)
-        self._completions += len(answer.completions)
         wait = max(TOGETHER_S, min(MOST_WAIT_S, took_s * WAIT))
         self._due = min(self._due, asyncio.get_running_loop().time() + wait)
         self._look()
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: Exception, completions: int) -> None:
         """A question ended in an error that no answer tells: raises it for whoever waits, or who calls next."""
-        self._making -= 1
+        self._making -= completions
         self._error = error
         self._look()
 
@@ -107,7 +105,7 @@ class Outbox:
 
     def _set_time(self) -> None:
         loop = asyncio.get_running_loop()
-        if not self._making or self._completions >= self.at_once * WAIT or len(self._ready) >= MOST_ANSWERS:
+        if self._making <= self.at_once * (1 + WAIT) or len(self._ready) >= MOST_ANSWERS:
             self._due = min(self._due, loop.time() + TOGETHER_S)
         if self._timer is not None and self._timer.when() > self._due:
             self._timer.cancel()
@@ -127,7 +125,6 @@ class Outbox:
         if call.done():  # its caller is gone
             return
         answers = [self._ready.popleft() for _ in range(min(MOST_ANSWERS, len(self._ready)))]
-        self._completions -= sum(len(answer.completions) for answer in answers)
         if not self._ready:
             self._due = math.inf
         call.set_result(answers)

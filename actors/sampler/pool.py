@@ -8,7 +8,7 @@ Invariants
 - Requests travel in company (`actors.sampler.exchange`), and each is answered when its own answer comes.
 - A replica that was brought back is synced before it is asked.
 - A replica is asked for as many completions as keep its engine's queue full, and no more: what waits, waits here, and
-  goes to whichever has room first.
+  goes to whichever has room first. The last ones wait at no engine while another has nothing to do.
 - The samplers that are up work while others are waited for. A machine that is lost or late is waited for with
   patience; a fault that comes back every time is not.
 - A replica on a node that is about to leave gets no new requests, and moves when it has answered those that it has.
@@ -155,6 +155,8 @@ class SamplerPool:
         self._failure = self._error()
         if self._failure is not None:
             self._admission.fail(self._failure)
+        up = [member for member in self._members if member.up]
+        self._admission.enough = sum(member.at_once for member in up) if len(up) > 1 else 0
         self._admission.serve()
 
     async def _bring_up_all(self, ready: Callable[[Member], bool]) -> None:
@@ -174,7 +176,9 @@ class SamplerPool:
     def _take(self, completions: int, at: Member | None) -> Member | None:
         """Takes room at the member with the least to do of those (or of `at` alone) that are up and have room; None
         where none has."""
-        able = [one for one in (self._members if at is None else (at,)) if one.up and one.has_room(completions)]
+        ahead = self._admission.waiting >= self._admission.enough
+        asked = self._members if at is None else (at,)
+        able = [member for member in asked if member.up and member.has_room(completions, ahead)]
         if not able:
             return None
         member = min(able, key=lambda member: member.making)

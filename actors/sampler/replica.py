@@ -91,25 +91,25 @@ class SamplerReplica(ABC):
         """Begins `questions`, and returns answers that are finished, to these or to those of earlier calls. None of
         them when none is to come, or when later calls wait as well. Raises what the engine raises."""
         for question in questions:
-            self._outbox.expect()
+            self._outbox.expect(question.sampling.samples)
             task = asyncio.create_task(self._work_on(question))
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
         return await self._outbox.fetch()
 
     async def _work_on(self, question: Question) -> None:
-        began = time.monotonic()
+        began, completions = time.monotonic(), question.sampling.samples
         try:
             said = await self.answer(question.version, question.prompt, question.sampling)
         except (StaleWeights, PromptRefused) as refusal:
-            self._outbox.put(Answer(question.number, refusal=refusal), time.monotonic() - began)
+            self._outbox.put(Answer(question.number, refusal=refusal), completions, time.monotonic() - began)
         except asyncio.CancelledError:
-            self._outbox.fail(RuntimeError("the engine was stopped while it answered"))
+            self._outbox.fail(RuntimeError("the engine was stopped while it answered"), completions)
             raise
         except Exception as error:  # noqa: BLE001  (whatever an engine raises: the callers are told)
-            self._outbox.fail(error)
+            self._outbox.fail(error, completions)
         else:
-            self._outbox.put(Answer(question.number, said), time.monotonic() - began)
+            self._outbox.put(Answer(question.number, said), completions, time.monotonic() - began)
 
     async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
         """`sampling.samples` completions of `prompt` by weights `version`. Raises `StaleWeights`, `PromptRefused`."""

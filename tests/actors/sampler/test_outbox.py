@@ -19,14 +19,14 @@ def run(scenario: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(scenario, 5))
 
 
-def one(number: int, completions: int = 1) -> Answer:
-    return Answer(number, [Completion("said", True, 1)] * completions)
+def one(number: int) -> Answer:
+    return Answer(number, [Completion("said", True, 1)])
 
 
-def expecting(questions: int, at_once: int = 1000) -> Outbox:
+def expecting(questions: int, at_once: int = 1) -> Outbox:
     outbox = Outbox(at_once)
     for _ in range(questions):
-        outbox.expect()
+        outbox.expect(1)
     return outbox
 
 
@@ -40,11 +40,11 @@ async def seconds(call: Coroutine[Any, Any, list[Answer]]) -> tuple[float, list[
 @pytest.mark.parametrize(
     ("questions", "at_once", "took_s", "numbers", "least_s", "most_s"),
     [
-        (3, 1000, LONG, [0, 1, 2], 0.0, 0.3),  # none is being made any more
-        (4, 1000, LONG, [0, 1, 2], 0.4, 2.0),  # one is, and might come along
-        (4, 1000, 0.4, [0, 1, 2], 0.04, 0.3),  # and would have done so in a moment, where answers are quick
-        (4, 20, LONG, [0, 1, 2], 0.0, 0.3),  # the engine has done an eighth of what it makes at once
-        (MOST_ANSWERS + 9, 10_000, LONG, list(range(MOST_ANSWERS)), 0.0, 0.3),  # no call brings more
+        (3, 1, LONG, [0, 1, 2], 0.0, 0.3),  # none is being made any more
+        (9, 4, LONG, [0, 1, 2], 0.4, 2.0),  # six are, four of them at once: one may come along
+        (9, 4, 0.4, [0, 1, 2], 0.04, 0.3),  # and would have done so in a moment, where answers are quick
+        (9, 6, LONG, [0, 1, 2], 0.0, 0.3),  # the engine has nothing to begin with when it ends the next
+        (MOST_ANSWERS + 9, 1, LONG, list(range(MOST_ANSWERS)), 0.0, 0.3),  # no call brings more
     ],
 )
 def test_an_answer_waits_for_company_while_the_engine_has_work(
@@ -54,7 +54,7 @@ def test_an_answer_waits_for_company_while_the_engine_has_work(
         outbox = expecting(questions, at_once)
         call = asyncio.create_task(seconds(outbox.fetch()))
         for number in numbers:
-            outbox.put(one(number), took_s)
+            outbox.put(one(number), 1, took_s)
         waited, came = await call
         assert came == numbers
         assert least_s <= waited <= most_s
@@ -64,15 +64,15 @@ def test_an_answer_waits_for_company_while_the_engine_has_work(
 
 def test_every_answer_is_handed_out_once_to_the_oldest_call_and_idle_calls_end() -> None:
     async def scenario() -> None:
-        outbox = expecting(3, at_once=1)
+        outbox = expecting(3, at_once=1000)
         calls = [asyncio.create_task(outbox.fetch()) for _ in range(4)]
         await asyncio.sleep(0)
-        outbox.put(one(0), LONG)
+        outbox.put(one(0), 1, LONG)
         assert [answer.number for answer in await calls[0]] == [0]
-        outbox.put(one(1), LONG)
+        outbox.put(one(1), 1, LONG)
         assert [answer.number for answer in await calls[1]] == [1]
         calls[2].cancel()
-        outbox.put(one(2), LONG)
+        outbox.put(one(2), 1, LONG)
         assert [answer.number for answer in await calls[3]] == [2]
         assert await outbox.fetch() == []
 
@@ -94,8 +94,8 @@ def test_no_more_than_so_many_calls_wait() -> None:
 def test_what_is_made_while_nobody_calls_is_there_for_the_next_call() -> None:
     async def scenario() -> None:
         outbox = expecting(3)
-        outbox.put(one(0), 0.0)
-        outbox.put(one(1), 0.0)
+        outbox.put(one(0), 1, 0.0)
+        outbox.put(one(1), 1, 0.0)
         await asyncio.sleep(0.01)
         waited, came = await seconds(outbox.fetch())
         assert came == [0, 1] and waited < 0.5
@@ -110,13 +110,13 @@ def test_an_error_is_raised_to_a_caller_once(calls_first: bool) -> None:
         if calls_first:
             call = asyncio.create_task(outbox.fetch())
             await asyncio.sleep(0)
-            outbox.fail(ZeroDivisionError("in the engine"))
+            outbox.fail(ZeroDivisionError("in the engine"), 1)
         else:
-            outbox.fail(ZeroDivisionError("in the engine"))
+            outbox.fail(ZeroDivisionError("in the engine"), 1)
             call = asyncio.create_task(outbox.fetch())
         with pytest.raises(ZeroDivisionError):
             await call
-        outbox.put(one(0), 0.0)
+        outbox.put(one(0), 1, 0.0)
         assert len(await outbox.fetch()) == 1
 
     run(scenario())

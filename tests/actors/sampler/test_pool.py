@@ -149,6 +149,7 @@ class Counting(Parrot):
     def __init__(self) -> None:
         super().__init__(at_once=8)
         self.making = self.most = 0
+        self.free = asyncio.Semaphore(8)
 
     async def _complete(self, prompt: str, sampling: Sampling) -> list[Completion]:
         if prompt == "too long":
@@ -174,6 +175,29 @@ def test_a_sampler_is_asked_for_what_fills_its_queue_and_no_more() -> None:
         large = Sampling(samples=30, temperature=0.7)  # more than the queue holds: alone
         assert len(await pool.answer("v1", "large", large)) == 30
         assert sum(look.requests for look in pool.looks()) == 0
+
+    run(exam())
+
+
+def test_the_last_questions_wait_for_whichever_sampler_has_nothing_to_do() -> None:
+    """Four engines that make eight at a time, and questions for two turns of each: none is left without a second."""
+
+    class Timed(Counting):
+        answered = 0
+
+        async def _complete(self, prompt: str, sampling: Sampling) -> list[Completion]:
+            async with self.free:
+                await asyncio.sleep(0.05)
+            self.answered += 1
+            return [Completion(prompt, True, 1)]
+
+    samplers = [Timed() for _ in range(4)]
+
+    async def exam() -> None:
+        pool = SamplerPool([in_process(one) for one in samplers])
+        await pool.sync("v1", "", NOTHING)
+        await ask(pool, "v1", [str(number) for number in range(64)], GREEDY)
+        assert all(13 <= one.answered <= 19 for one in samplers), [one.answered for one in samplers]
 
     run(exam())
 
