@@ -19,7 +19,8 @@ def readable_by_pages(scope: Scope, send: Send) -> Send:
 
     async def put(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = [one for one in message.get("headers", ()) if one[0].lower() != _ORIGIN[0]]
+            ours = (_ORIGIN[0], _EXPOSED[0])
+            headers = [one for one in message.get("headers", ()) if one[0].lower() not in ours]
             message = {**message, "headers": [*headers, _ORIGIN, _EXPOSED]}
         await send(message)
 

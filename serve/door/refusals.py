@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serve.door.browsers import readable_by_pages
+
 RETRY_S = 1  # a client that waits doubles it itself
 
 
@@ -79,6 +81,7 @@ class ServeErrors:
         if scope["type"] != "http" or scope.get("path", "").startswith("/-/"):
             await self._app(scope, receive, send)
             return
+        send = readable_by_pages(scope, send)
         started, replaced = False, False
 
         async def put(message: Message) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from serve.door.browsers import readable_by_pages
+from serve.door.door import Door
+from serve.door.limits import DoorSection
 from serve.door.refusals import ServeErrors, serve_middlewares
 from tests.serve.door.asgi import asked
 
@@ -32,6 +36,25 @@ def test_words_of_serves_own_get_the_clients_shape(status: int, becomes: int, re
 def test_an_applications_answer_passes_as_it_is(status: int) -> None:
     reply = asked(ServeErrors(saying(status, "application/json", b'{"a": 1}')), "POST", "/v1/completions")
     assert (reply.status, reply.body) == (status, b'{"a": 1}')
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/json"])
+def test_a_page_can_read_what_serve_says(kind: str) -> None:
+    door = Door(saying(429, kind), DoorSection(), None, lambda: True)
+    for app in (ServeErrors(saying(429, kind)), ServeErrors(door)):  # alone, and with a door's own headers
+        reply = asked(app, "POST", "/v1/completions", b"{}", {"origin": "http://here"})
+        assert reply.headers["access-control-allow-origin"] == "*"
+        assert "retry-after" in reply.headers["access-control-expose-headers"]
+        assert reply.status == 429
+    headers: list[bytes] = []
+
+    async def send(message: Any) -> None:
+        headers.extend(name for name, _ in message.get("headers", ()))
+
+    start = {"type": "http.response.start", "status": 200, "headers": []}
+    scope = {"headers": [(b"origin", b"http://here")]}
+    asyncio.run(readable_by_pages(scope, readable_by_pages(scope, send))(start))  # type: ignore[arg-type]
+    assert sorted(headers) == [b"access-control-allow-origin", b"access-control-expose-headers"]  # once each
 
 
 def test_serves_own_routes_are_left_alone() -> None:
