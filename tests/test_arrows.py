@@ -76,6 +76,7 @@ ARROWS: dict[str, dict[str, set[str]]] = {
         "serving": {"answering", "door", "weights"},
         "student_server": {"answering", "door", "serving", "share", "weights"},
         "front": {"door", "internals"},
+        "deployed_front": {"front"},
         "proxy": {"door", "front", "internals"},
         "student": {"door", "front", "internals", "proxy", "serving", "student_server", "weights"},
         "offline_teacher": set(),

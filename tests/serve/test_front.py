@@ -204,3 +204,16 @@ def test_haproxys_own_words_are_json(tmp_path: Path) -> None:
     for one in words:
         quoted = one.partition("}}")[0] + "}}"
         assert set(json.loads(quoted.replace("\\", ""))["error"]) == {"message", "type", "param", "code"}
+
+
+def test_as_an_application_its_arguments_are_checked() -> None:
+    from pydantic import ValidationError
+    from ray.serve.schema import ServeApplicationSchema
+
+    from serve.deployed_front import FrontSection, build_front
+
+    assert build_front(FrontSection(port=9000, python=9002))
+    for wrong in ({"port": 0}, {"ports": 8000}, {"python": "here"}):
+        with pytest.raises(ValidationError):
+            FrontSection.model_validate(wrong)
+    ServeApplicationSchema(name="front", route_prefix=None, import_path="serve.deployed_front:build_front")
