@@ -44,9 +44,10 @@ _FENCE = re.compile(r"^[ \t>]*```[\w+-]{0,20}[ \t\r]*(?:\n|\Z)", re.MULTILINE)  
 _DRESS_TAG = re.compile(  # any but those that say what stands in them
     r"</?(?!(?:[a-z]{1,20}[_-])?answer\b|(?:s|del|strike|ans)>)[a-z][\w-]{0,30}(?:\s[^<>]{0,60})?>", re.IGNORECASE
 )
-_NEXT_BOX = re.compile(
-    r"\}[\s$]{0,9}(?:[,;]|,?\s{0,9}(?:and|or)\b)[\s$]{0,9}\\boxed\s{0,9}\{"
-)  # one answer in several boxes
+_BETWEEN_BOXES = r"(?:[\s$]{0,9}(?:[,;/]|,?\s{0,9}(?:\\text\{\s?)?(?:and|or|&)\b(?:\s?\})?)[\s$]{0,9}|[ \t$]{1,9})"
+_SAME_BOX = re.compile(rf"(\\boxed\s{{0,9}}\{{[^{{}}]{{0,80}}\}})(?:{_BETWEEN_BOXES}\1)+")
+_NEXT_BOX = re.compile(rf"\}}{_BETWEEN_BOXES}\\boxed\s{{0,9}}\{{")  # one answer in several boxes, or several
+_NUMBERED = re.compile(r"[0-9]{1,2}[.)]\s")  # a line of a list
 _WORD = re.compile(r"\w")
 _TAUGHT = re.compile(r"(?:^\s*|\nAnswer:\s*|-->\s*|\nTherefore, the answer is\s+|\sThe answer is\s+)\Z")
 
@@ -212,8 +213,11 @@ def _found(text: str, low: str, kind: Kind, choices: tuple[str, ...]) -> FoundAn
     if ("`" in text and "```" in text) or ("<" in text and "</" in text):
         text = _DRESS_TAG.sub(" ", _FENCE.sub("", text))
         low = lowered(text)
-    if rules.lists_are_answers and "boxed" in text:
-        text = _NEXT_BOX.sub(", ", text)
+    if "~~" in text or "cancel" in text or "</del>" in text or "</strike>" in text:
+        text = without_struck(text)
+        low = lowered(text)
+    if "boxed" in text and _NEXT_BOX.search(text):
+        text = _NEXT_BOX.sub(", ", _SAME_BOX.sub(r"\1", text))
         low = lowered(text)
     if not rules.settles and (rest := before_withdrawal(text)) is not None:  # it answers a yes-no question
         anchor = next(anchored(rest, lowered(rest)), None)
@@ -244,6 +248,9 @@ def _several_lines(text: str, rules: AnswerRules, choices: tuple[str, ...]) -> b
     if "\n" not in text or len(text) > _LONGEST_BARE * 2:
         return False
     lines = [bare for line in text.split("\n") if (bare := line.strip(" \t\r*-•"))]
+    numbered = [line.removeprefix(f"{place}").lstrip(".)") for place, line in enumerate(lines, 1)]
+    if all(_NUMBERED.match(line) and line.startswith(f"{place}") for place, line in enumerate(lines, 1)):
+        lines = [line.strip() for line in numbered]
     if len(lines) < 2 or not all(rules.is_bare(line, choices) for line in lines):
         return False
     found = (rules.first(line, choices, How.LEADING) for line in lines)

@@ -20,9 +20,16 @@ _NOT_THE_ANSWER = (
     r"|whose"
     r"|(?:student|pupil|friend|user|teacher|child|he|she|\w{2,12})['’]s|their|his|her|people['’]s"
 )
+_WHAT_TELLS = (
+    r"this|that|it|which|what|equation|calculation|computation|calculator|formula|problem|question|rule|text|table|sum"
+    r"|result|math|algebra|theorem|logic"
+)  # says so, and is right
 # Of a clause "the answer is 42": who says so, or on what condition.
 _SAID_BY_OTHERS = (
     r"\b(?:if|whether|unless|suppos(?:e|ing)|assum(?:e|ing)|imagine|although|doubt(?:s|ed)?|deny|hardly"
+    r"|unlikely|improbable|implausible|impossible"
+    rf"|(?!(?:i|we|{_WHAT_TELLS})\b)[a-z]\w{{1,20}} (?:claims"
+    r"|says|thinks|believes|guesses|insists|argues)"
     r"|(?:some|many|people|others|they|one|someone|you|he|she|students?|we|i) (?:(?:might|may|could|would|will|often"
     r"|first"
     r"|initially|wrongly|mistakenly|once|can) ){0,2}(?:say|says|said|think|thinks|thought|believe|believes|believed"
@@ -61,7 +68,8 @@ _DENIAL = re.compile(
     r"|\brule[sd]? out|\b(?:was|were) supposed to"
     r"|\breject(?:s|ed|ing)?|\beliminat(?:e|es|ed|ing)|\bexclud(?:e|es|ed|ing)|\bdiscard(?:s|ed|ing)?"
     r"|\bdismiss(?:es|ed|ing)?|\bused to|\bif (?:it|this|that) (?:were|was|had)"
-    r"|\b(?:all|any|anything|every|everyone|everything|any of (?:them|these|those)|any \w+) (?:but|except)|\bother than"
+    r"|\b(?:all|any|anything|every|everyone|everything|any of (?:them|these|those)|any \w+) (?:but|except)|(?<!\bnone )\bother than"
+    r"|\bunlikely(?: to| that)?"
     r"|\b(?:nicht|niet|pas|doubt(?:s|ed)?(?: that)?(?: it| this)?(?: is| was)?)"
     r"|\bno way(?: that)?|\bno longer|\bfar from|\bimpossible (?:to|for it to)|\bnone of (?:them|these|those)"
     r"|\b(?:beware of|avoid)"
@@ -77,6 +85,10 @@ _DENIAL = re.compile(
     r"(?:['’]s|\s+is)\s+[\"'“‘*_(\[$`]*\Z"
     r"|(?:不是|并非|並非|不为|不為|\b(?:no (?:es|son)|n[ãa]o (?:é|são)|non (?:è|sono)|n['’]est pas|is niet|bukan|не"
     r"|(?:ist|sind|beträgt|lautet) nicht))[\s\"'“‘*_(\[$`]*\Z"
+)
+_NOTHING_ELSE = re.compile(  # "It can't be anything but 42."
+    r"(?:\b(?:can|could)(?:not|\s+not|n['’]t|['’]t)|\bwon['’]t)\s+(?:possibly\s+)?be\s+any(?:thing|one|\s+\w+)\s+(?:else\s+)?"
+    r"(?:but|except|other\s+than|than)\s+(?:an?\s+|the\s+|option\s+)?[\s\"'“‘*_(\[$`]*\Z"
 )
 _TOLD = re.compile(
     rf"\b(?:(?:{_NOT_THE_ANSWER})\s+(?:(?!(?:the|my|our|an?)\b)\w+\s+)?answer|(?:{_SAID_BY_OTHERS})(?:the "
@@ -103,7 +115,7 @@ _CLAIMED = re.compile(
     rf"\s+{_SAY}\s+(?:that\s+|it\s+is\s+|it['’]s\s+|there\s+are\s+|the\s+answer\s+is\s+|for\s+)?[\s\"'“‘*_(\[$`]*\Z"
 )
 _CLAIMED_THAT = re.compile(
-    r"\b(?!(?:i|we|this|that|it|which|equation|calculation|formula|problem|question|rule|text|table|sum|result)\b)\w+\s+"
+    rf"\b(?!(?:i|we|{_WHAT_TELLS})\b)\w+\s+"
     r"(?:claims|says|thinks|believes|guesses|insists|argues|claimed|said|thought|believed|guessed)\s+(?:that\s+)?"
     r"(?:it(?:['’]s|\s+is)|there\s+(?:is|are)|they\s+are|the\s+answer\s+is)\s+[\s\"'“‘*_(\[$`]*\Z"
 )
@@ -117,7 +129,7 @@ _DENIED_AFTER = re.compile(
     r"[(\[\-–—:,]?\s*(?:(?:which|but|and)\s+)?(?:(?:that|this)\s+)?(?:wrong|incorrect|false|not\s+(?:correct|right)|❌|✗|✘)\s*"
     r"(?:[)\].,;!]|\Z|\n)"
     r"|(?:at\s+first\s*)?,?\s*(?:which\s+|(?:but|and)\s+(?:this|that|it)\s+)?(?:is|are|was|were|would\s+be|must\s+be|seems?|looks?)"
-    r"(?:n['’]t\b|\s+(?:(?:clearly|obviously|definitely|simply|all|both|also)\s+)?(?:not|wrong|incorrect|false|invalid"
+    r"(?:n['’]t\b(?!\s+(?:it|that|this|there|they|he|she)\s*\?)|\s+(?:(?:clearly|obviously|definitely|simply|all|both|also)\s+)?(?:not|wrong|incorrect|false|invalid"
     r"|impossible|too\s+\w+|out\b|eliminated|ruled\s+out|excluded|tempting|(?:right|correct|plausible|reasonable)(?=[^.\n]{0,40}\bbut\b)|rejected|extraneous|discarded|an?\s+(?:red\s+herring|error|distractor|trap|mistake)"
     r"|(?:my|the|a|an)\s+(?:first|initial|wrong|incorrect|earlier|common|typical|trap|tempting))\b)"
     r"|fails\b|can(?:not|['’]t|\s+not)\b|(?:could|would|does|must|should)(?:n['’]t|\s+not)\b"
@@ -147,6 +159,8 @@ def is_told(low: str, place: int) -> bool:
 def is_denied(text: str, place: int) -> bool:
     """Whether the candidate that begins at `place` is denied, or told as a wrong one or somebody else's answer."""
     before = text[max(0, place - _REACH) : place].lower()
+    if "be any" in before and _NOTHING_ELSE.search(before):
+        return False
     if _DENIAL.search(before) or ("answer" in before and _TOLD.search(before)):
         return True
     if _CLAIMED_THAT.search(before):

@@ -47,7 +47,7 @@ LONGEST_ANSWER = 400  # characters in which one answer is looked for
 
 _SECOND_THOUGHT = re.compile(
     r"(?:wait|actually|correction|scratch that|hold on|oops|i meant?|sorry|on (?:second thought|reflection)"
-    r"|(?<=[.?!] )no,"
+    r"|(?<=[.?!] )no,|(?<=[0-9], )no,|(?<=\b[a-j], )no,|(?<=[—–-] )no,"
     r"|let me (?:re(?:check|consider|think|do|calculate|compute|count|read|view|start|evaluate|work|try|examine"
     r"|-\w+))\w*"
     r"|edit(?=:)|i (?:made|was) (?:a mistake|an error|wrong)|that(?:['’]s| is| was) (?:wrong|not right|incorrect"

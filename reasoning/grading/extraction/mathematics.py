@@ -36,7 +36,7 @@ _DRESS = (
     (re.compile(r"\{([,.])\}"), r"\1"),
     (re.compile(r"(?<=[0-9])\s*\^\s*\{?\s*(?:st|nd|rd|th)\s*\}?"), ""),
     (re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\(?:degree|circ)\b"), "°"),
-    (re.compile(r"\\([$%#&_])"), r"\1"),
+    (re.compile(r"\\([$%#&_{}])"), r"\1"),
     (re.compile(r"\\[dtc]?frac(?![a-z])"), r"\\frac"),
     (re.compile(r"(?<=[0-9])\s*\\frac\s*\{\s*([0-9]{1,15})\s*\}\s*\{\s*([0-9]{1,15})\s*\}"), r" \1/\2"),
     (re.compile(r"(?<=[0-9])\s*\\frac\s*([0-9])\s*([0-9])"), r" \1/\2"),
@@ -63,14 +63,26 @@ _DRESS = (
     (re.compile(r"~|\\quad\b|\\qquad\b|\\ "), " "),
     (re.compile(r"(?<![\^_a-zA-Z}\]])\{([^{}\\]*)\}"), r"\1"),
 )
+_REPEATING = re.compile(  # 0.\overline{3}
+    r"(?<![0-9.])([0-9]{0,9})\.([0-9]{0,9})\\(?:overline|bar|dot|overbar)\s*(?:\{\s*([0-9]{1,9})\s*\}|([0-9]))"
+)
 _ARITHMETIC = re.compile(r"(?:\\(?:frac|sqrt|pi)\b|\\frac(?=[0-9{])|[0-9.+\-*/^(){}\s×÷])+")
 _LONG_DIGITS = re.compile(r"[0-9.]{16}")
 _EXPONENT = re.compile(r"\^(?:[0-9](?![0-9])|\{-?[0-9]{1,2}\}|[0-9]{1,2}(?![0-9]))")
 _MOST_EXPONENTS = 2
 
 
+def _as_fraction(found: re.Match[str]) -> str:
+    """A repeating decimal as "a/b": 0.1\\overline{6} is 1/6."""
+    whole, fixed, repeated = found[1] or "0", found[2], found[3] or found[4]
+    nines = (10 ** len(repeated) - 1) * 10 ** len(fixed)
+    value = Fraction(int(whole + fixed + repeated) - int(whole + fixed), nines)
+    return f"{value.numerator}/{value.denominator}"
+
+
 def plain(said: str) -> str:
     """`said` without the dress of LaTeX: text commands, spacing, escaped signs; fractions of integers become "a/b"."""
+    said = _REPEATING.sub(_as_fraction, said)
     for pattern, replacement in (_DRESS[0], *_DRESS):  # \boxed{\text{...}}
         said = pattern.sub(replacement, said)
     return said.strip()

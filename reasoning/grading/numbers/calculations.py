@@ -36,7 +36,8 @@ _TO_EQUALS = re.compile(
     r"(?:=>?|->|\b(?:equals|gives|makes|yields|is equal to)\b)"
 )
 _SLASHES = re.compile(r"[0-9]+(?:[ ]?/[ ]?[0-9]+){2,}")  # a date, or a list
-_VARIABLE = re.compile(r"[ ]?(?:[xyzn]\b(?![-'’.][a-z])|\\)")
+_VARIABLE = re.compile(r"[ ]?(?:[xyzni]\b(?![-'’.][a-z])|\\)")
+_BOUND = re.compile(r"[ ]?[<>≤≥≠][ =]*\$?[a-zA-Z]\b")  # "7 ≤ x"
 _TERM = re.compile(r"[ ]?[-+*/×][ ]?[b-hj-z]\b(?![-'’.])|[ab]\b(?!['’])")  # "5 + y", "no. 7b"
 _MONTH = (
     r"(?:January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Mar|Apr|Aug"
@@ -105,6 +106,7 @@ def _sum_or_number(line: str, start: int) -> Quantity:
         line[quantity.end : quantity.end + 1] == "^"
         or (_VARIABLE.match(line, quantity.end) and line[quantity.end] != " ")  # not "5 x 2 boxes", "5 n"
         or _TERM.match(line, quantity.end)
+        or _BOUND.match(line, quantity.end)
         or _DAY.match(line, quantity.end)
     ):
         return Quantity("", start, quantity.end)

@@ -32,11 +32,12 @@ _REST_OF_DIGITS = re.compile(r"[0-9.,]*(?<![.,])")
 _SPOKEN_OPERATOR = re.compile(r"(?<=[0-9])[ ]+(plus|minus|times|multiplied by|divided by)[ ]+(?=[$0-9])", re.IGNORECASE)
 _OPERATORS = {"plus": " + ", "minus": " - ", "times": " × ", "multiplied by": " × ", "divided by": " ÷ "}
 
+_FROM_TO = re.compile(r"(?<=[0-9])(?:[ ]+~[ ]*|[ ]*~[ ]+|~(?![0-9]{3}(?![0-9])))(?=[0-9])")  # not the 1~000 of LaTeX
 _SIGNED_APART = re.compile(r"[\s$(*:]*-[ ]+(?=[$.0-9])")
 _NEGATIVE = re.compile(r"(?:\bnegative|(?:\A|\b(?:is|was|be|to|get|at)[ ]+|=[ ]*)minus)[ ]+\Z", re.IGNORECASE)
 _SIGN_WORD = re.compile(r"\b(?:minus|negative)[ ]*\Z", re.IGNORECASE)
 _UPPER_END = re.compile(
-    r"[0-9](?:[ ]?-{1,2}|:|[ ]+(?:or|to)(?:[ ]+[a-z][ ]*=)?[ ]+)\Z"
+    r"[0-9](?:[ ]?-{1,2}|:|[ ]?\.{2,3}|[ ]?…[ ]?|[ ]+(?:or|to)(?:[ ]+[a-z][ ]*=)?[ ]+)\Z"
 )  # "5-7", "5 or 7" read from its end
 
 _PREPOSITION = re.compile(
@@ -73,6 +74,10 @@ _ASKED = re.compile(  # "Is it 48? No."
 _BELOW_ZERO = re.compile(
     r"[ ]*(?:°[ ]?[CF]?|degrees?)?(?:[ ]+(?:celsius|fahrenheit))?[ ]+below[ ]+(?:zero|0|freezing)\b", re.IGNORECASE
 )
+_BEYOND = re.compile(  # "over 10" is not 10
+    r"(?:\A|(?<=[\s*_:$(]))(?:over|under|above|below|beyond|exceeds|exceeding|nearer[ ]to|short[ ]of)[ ]+[\s*_$(]*\Z",
+    re.IGNORECASE,
+)
 _ROOT = re.compile(r"(?:√|\\sqrt)[ ]?[({]?\Z")
 _PART_OF = re.compile(r"[ ]+of[ ]+(?:which|whom|them|these|those)\b")
 _TAIL = 300
@@ -90,7 +95,7 @@ def is_plain(said: str) -> bool:
 def _plain(said: str) -> str:
     if is_plain(said):
         return said
-    said = plain_numerals(without_struck(said))
+    said = _FROM_TO.sub("-", plain_numerals(without_struck(said)))
     return plain(said) if "\\" in said or "{" in said or "~" in said or not said.isascii() else said
 
 
@@ -119,6 +124,8 @@ def stated_number(said: str, how: How) -> FoundAnswer | None:
         return _signed(_resolved(line, start, how))
     if told := told_within(line, start):
         return last_number(told, how)
+    if before and _BEYOND.search(before):
+        return NO_ANSWER
     start = what_comes_of(line, start)
     found = _resolved(line, start, how) if start != SEVERAL else NO_ANSWER
     if _SIGN_WORD.search(before):
@@ -236,7 +243,8 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
         return higher
     if _UPPER_END.search(line, max(0, begun - 20), begun) and (previous is None or previous.answer != chosen.answer):
         return NO_ANSWER
-    if not chosen.answer or (begun and COMPARED.search(line, max(0, begun - 8), begun)):
+    before = line[max(0, begun - 12) : begun]
+    if not chosen.answer or (before and (COMPARED.search(before) or _BEYOND.search(before))):
         return NO_ANSWER
     stated = FoundAnswer(chosen.answer, How.MATH_VERIFY if chosen.worked else how, chosen.also)
     negative = chosen.answer[0] != "-" and (

@@ -22,13 +22,16 @@ from reasoning.grading.numbers.units import known_unit
 _WORDS = r"(?:[ ]+(?!or\b|and\b)[A-Za-z%°][\w°%/'’-]*){0,3}?"
 _ALTERNATIVE = re.compile(
     rf"{_WORDS}[ ]*[,?]?[ ]*[(\[]?[ ]*(?:((?<![A-Za-z])(?:or|and/or|maybe|perhaps"
-    r"|possibly|alternatively|oder|ou|или|または|或者?))"
+    r"|possibly|alternatively|oder|ou|oppure|[oóu]|или|або|lub|albo|eller|veya|atau|hoặc|หรือ|또는|または|或者?))"
     r"|i\.e\.,?|that is,?|≈|(?<=[(])(?=[0-9]))[ ]*"
     r"(?:(?:maybe|perhaps|possibly|even|about|approximately|exactly|roughly|around|just|rather|else|also|equivalently"
     r"|it is|[a-z][ ]*=)[ ]+)*",
     re.IGNORECASE,
 )
-_RANGE = re.compile(r"[ ]*(?:-{1,2}|±|\+/-|to|through|:|/|vs\.?)[ ]*(?=[$]?[0-9])", re.IGNORECASE)
+_RANGE = re.compile(
+    r"[ ]*(?:-{1,2}|±|\+/-|to|up to|until|till|through|bis|hasta|до|到|至|から|:|/|\||\.{2,3}|…|vs\.?)[ ]*(?=[$]?[0-9])",
+    re.IGNORECASE,
+)
 _LIST = re.compile(
     r"[ ]*[,;][ ]*(?:and[ ]+|or[ ]+)?[-$]?[0-9][0-9.]*(?=[ ]*(?:[,;)\]}$]|\.?[ ]*(?:\Z|\n)|and\b|or\b))"
     r"|[ ]+(?:and|&)[ ]+[-$]?[0-9][0-9.,]*[ ]*(?:[.,;)\]}$]|\Z)",
