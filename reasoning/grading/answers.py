@@ -223,6 +223,10 @@ def _found(text: str, low: str, kind: Kind, choices: tuple[str, ...]) -> FoundAn
         anchor = next(anchored(rest, lowered(rest)), None)
         return _found(rest, lowered(rest), kind, choices) if anchor else NO_ANSWER
     for start, said, how in anchored(text, low):
+        if not rules.lists_are_answers and said.startswith("- ") and text[:start].rstrip(" \t").endswith("\n"):
+            said = said[2:]  # of a list, not of a number
+            if _several_lines(said, rules, choices):
+                return NO_ANSWER
         found = rules.first(said, choices, how)
         if found is not None:
             return found if found.answer or found.also else NO_ANSWER

@@ -64,6 +64,7 @@ _DENIED_BY_NAME = re.compile(  # "not the river (A)"
 )
 _JUDGEMENTS = ("no", "No", "wrong", "orrect", "alse", "✗", "❌", "✘")
 _REASON = re.compile(r",?\s+(?:because|since|though|although)\b|,\s+as\b", re.IGNORECASE)
+_PREMISE = re.compile(r"\A\W*(?:if|since|as|because|given(?:\s+that)?|when)\s[^,;]*,\s+(?=\w)", re.IGNORECASE)
 _CLAUSE = re.compile(r";\s")
 _CALLED_RIGHT = re.compile(  # "(A) fridge is correct, while (B) oven is not."
     r"\(([A-Z])\)\s+(?:[\w'’-]+\s+){1,6}?(?:is|was)\s+(?:the\s+)?(?:correct|right|best)\b", re.IGNORECASE
@@ -186,8 +187,8 @@ def _picked(sentence: str, choices: tuple[str, ...], patterns: _Patterns) -> Fou
         lone = _meant(_SO.split(bare)[-1], patterns.lone)
     if len(lone) == 1 and bare.rstrip(" .*!\"'”").endswith(next(iter(lone))):
         return FoundAnswer(lone.pop(), How.LAST_CANDIDATE)
-    concluded = _SO.split(sentence)[-1]
-    option = named_option(concluded, choices) if concluded is not sentence else ""
+    concluded = _PREMISE.sub("", _SO.split(sentence)[-1])
+    option = named_option(concluded, choices) if concluded != sentence else ""
     option = option or named_option(_CLAUSE.split(sentence)[-1], choices) or _counted(sentence, choices)
     return FoundAnswer(option, How.LAST_CANDIDATE) if option else None
 

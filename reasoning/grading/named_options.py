@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from reasoning.grading.extraction.dates import DAY_FIRST, MONTH_FIRST, dates_in
 from reasoning.grading.extraction.found_answer import FoundAnswer, How
 from reasoning.grading.extraction.mathematics import plain
 from reasoning.grading.extraction.numerals import plain_numerals
@@ -48,6 +49,8 @@ _OF_THE_ABOVE = re.compile(  # "none of these" is "None of the above"
     r"(none|all|both) of (?:the|these|those|them)"
     r"(?: (?:above|others?|options|choices|answers|listed|given|mentioned))*"
 )
+_BOTH_SIGNS = re.compile(r"±|\+/-|\\pm(?![a-z])")
+_MONTH_FIRST = re.compile(r"[0-9]{1,2}[-/.](?:1[3-9]|2[0-9]|3[01])[-/.][0-9]{2,4}")
 _EDGES = " \t\r\n.,;:!?*_\"'`“”‘’()[]"
 
 
@@ -55,7 +58,7 @@ _EDGES = " \t\r\n.,;:!?*_\"'`“”‘’()[]"
 class _Option:
     """One option as it is looked for: `exact` to the letter; `text`, its tokens between spaces; its `number` ("" for
     none or several); its `values` and `unit`, where it is a number (50 and 0.5 of "50%"); its `words`, each in one
-    form."""
+    form; the `date` that it is, read in the order of the options' own."""
 
     letter: str
     exact: str
@@ -64,6 +67,8 @@ class _Option:
     values: tuple[str, ...]
     unit: str
     words: frozenset[str]
+    date: str = ""
+    date_order: str = ""
 
 
 def named_option(said: str, choices: tuple[str, ...]) -> str:
@@ -74,6 +79,9 @@ def named_option(said: str, choices: tuple[str, ...]) -> str:
     if "\\" in said:
         said = plain(said)
     options = _options(choices)
+    if _BOTH_SIGNS.search(said) and not any(map(_BOTH_SIGNS.search, choices)):
+        return ""
+    said = _with_dates_as(options, said)
     exact = _exact(said)
     same = [option.letter for option in options if option.exact == exact]
     if len(same) == 1:
@@ -82,6 +90,20 @@ def named_option(said: str, choices: tuple[str, ...]) -> str:
     if _DENIED.search(said) and not (named and _DENIED.search(choices[LETTERS.index(named)])):
         return _named_in(_DENIED.sub("", said), options)
     return named
+
+
+def _with_dates_as(options: tuple[_Option, ...], said: str) -> str:
+    """`said` with each date that an option is in that option's own spelling: "May 1, 2021" as "05/01/2021"."""
+    if not all(option.date for option in options) or not _DIGIT.search(said):
+        return said
+    order = options[0].date_order
+    parts, end = [], 0
+    for found in dates_in(said, order):
+        same = [option.exact for option in options if option.date == found.normal]
+        if same:
+            parts += [said[end : found.start], same[0]]
+            end = found.end
+    return "".join((*parts, said[end:]))
 
 
 def is_option_text(said: str, choices: tuple[str, ...], index: int) -> bool:
@@ -105,6 +127,7 @@ def options_within(text: str, choices: tuple[str, ...]) -> Iterator[str]:
 @lru_cache(maxsize=4096)
 def _options(choices: tuple[str, ...]) -> tuple[_Option, ...]:
     rows = []
+    order = MONTH_FIRST if any(_MONTH_FIRST.search(choice) for choice in choices) else DAY_FIRST
     for letter, choice in zip(LETTERS, choices, strict=False):
         choice = choice[:_LONGEST_TEXT]
         tokens = _tokens(plain(choice) if "\\" in choice else choice)
@@ -119,6 +142,8 @@ def _options(choices: tuple[str, ...]) -> tuple[_Option, ...]:
                 values=tuple(filter(None, (valued.answer, valued.also))) if valued else (),
                 unit=_unit(choice),
                 words=frozenset(map(_one_form, tokens)),
+                date=_date(choice, order),
+                date_order=order,
             )
         )
     return tuple(rows)
@@ -159,6 +184,13 @@ def _of_words(tokens: list[str], options: tuple[_Option, ...]) -> str:
         return ""
     same = [option.letter for option in options if words <= option.words]
     return same[0] if len(same) == 1 else ""
+
+
+def _date(choice: str, order: str) -> str:
+    """The date that an option is, and nothing else; "" where it is none."""
+    found = list(dates_in(choice, order))
+    alone = len(found) == 1 and not f"{choice[: found[0].start]}{choice[found[0].end :]}".strip(_EDGES)
+    return found[0].normal if alone else ""
 
 
 def _value(text: str) -> FoundAnswer | None:

@@ -59,7 +59,7 @@ _FORMS = tuple(
     )
 )
 _YEAR_ALONE = re.compile(
-    r"[\s\"'*_$(]*(?:it\s+(?:is|was)\s+)?(?:in\s+)?(?:the\s+year\s+(?:(?:is|was)\s+)?)?(?P<year>[12][0-9]{3})[\s.\"'*_$)]*\Z",
+    r"[\s\"'*_$(]*(?:it\s+(?:is|was)\s+)?(?:in\s+)?(?:the\s+year\s+(?:(?:is|was)\s+)?)?(?P<year>[12][0-9]{3})(?:\s?(?:AD|CE|A\.D\.|C\.E\.))?[\s.\"'*_$)]*\Z",
     re.IGNORECASE,
 )
 _LATEX = re.compile(r"\\(?:text|mathrm|textbf)\s*\{([^{}]*)\}|[{}\\$]")

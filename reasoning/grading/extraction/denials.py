@@ -64,7 +64,7 @@ _PLAINLY = (
 )
 _DENIAL = re.compile(
     r"(?:\bnot|n['’]t|\bnever|\bcannot|\brather than|\binstead of|\bunlike|\bnor|\bexcept|\bwithout|\bneither"
-    r"|(?<!no more )(?<!no less )(?<!no fewer )\bthan"
+    r"|(?<!no more )(?<!no less )(?<!no fewer )(?<!none other )\bthan"
     r"|\brule[sd]? out|\b(?:was|were) supposed to"
     r"|\breject(?:s|ed|ing)?|\beliminat(?:e|es|ed|ing)|\bexclud(?:e|es|ed|ing)|\bdiscard(?:s|ed|ing)?"
     r"|\bdismiss(?:es|ed|ing)?|\bused to|\bif (?:it|this|that) (?:were|was|had)"

@@ -16,11 +16,13 @@ from contextlib import suppress
 from typing import Any
 
 MEMORY = 4 * 2**30
+CLOSE = 1e-6  # of the larger of two numbers
 
 
 def main() -> None:
     with suppress(OSError, ValueError):  # a limit that is lower already stays
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    from sympy import Expr
     from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
 
     logging.disable(logging.CRITICAL)
@@ -30,6 +32,13 @@ def main() -> None:
     def read(text: str) -> Any:
         return parse(f"${text}$", configs, parsing_timeout=None, extraction_mode="first_match")
 
+    def close(one: Any, other: Any) -> bool:
+        """Of two numbers, whether they are close for their size: Math-Verify rounds to six decimals."""
+        if not (isinstance(one, Expr) and isinstance(other, Expr) and one.is_number and other.is_number):
+            return True
+        size = max(abs(one.evalf()), abs(other.evalf()))
+        return bool(abs((one - other).evalf()) <= size * CLOSE)
+
     print("ready", flush=True)
     for line in sys.stdin:
         try:
@@ -38,6 +47,7 @@ def main() -> None:
                 for text in json.loads(line)
             )
             same = bool(left) and bool(right) and bool(verify(right, left, timeout_seconds=None))
+            same = same and close(left[0], right[0])
         except Exception:  # noqa: BLE001 - an expression may make the libraries raise anything; then it is not the same
             same = False
         print(json.dumps(same), flush=True)

@@ -20,6 +20,7 @@ from reasoning.grading.kinds.alternatives import written_list
 from reasoning.grading.kinds.number import Number
 from reasoning.grading.kinds.rules import AnswerRules
 from reasoning.grading.numbers.gold_numbers import gold_number, number_text
+from reasoning.grading.numbers.number_words import in_digits
 from reasoning.grading.options import NO_OPTIONS, RowOptions
 
 NOTHING = "none"
@@ -38,6 +39,7 @@ _BOTH = re.compile(r"\A(?:both|all\s+of|there\s+(?:is|are)|they\s+are|it\s+is)\s
 _BUT_NOT = re.compile(
     r"[,;]?\s+(?:but\s+)?(?:not|excluding|without|except)\s.*\Z|[,;]\s+but\s.*\Z", re.IGNORECASE | re.DOTALL
 )
+_ASIDE = re.compile(r"(?<=\w)\s+\([^()]{1,80}\)[\s.*]*\Z")
 _ARTICLE = re.compile(r"\A(?:an?|the)\s+(?=\w)")
 _NO_SUCH = re.compile(r"no\s+(?:such\s+|real\s+)?\w+(?:\s+exists?)?")
 _EMPTY = frozenset(
@@ -58,8 +60,10 @@ class AnswerSet(AnswerRules):
     separators: tuple[str, ...] = ()
 
     def first(self, said: str, choices: tuple[str, ...], how: How) -> FoundAnswer | None:
-        answer = self._normal(self._stated(settled(said)) or self._stated(said))
-        return FoundAnswer(answer, how) if answer else None
+        stated = self._stated(settled(said)) or self._stated(said)
+        answer = self._normal(stated)
+        bare = _ASIDE.sub("", stated)  # "2, 3, 5 (three of them)"
+        return FoundAnswer(answer, how, self._normal(bare) if bare != stated else "") if answer else None
 
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
         """Without an anchor: the last set in braces, or else the last line where it is a list; a text of one line may
@@ -185,5 +189,5 @@ def _text(value: Any) -> str:
 def _element(part: str) -> str:
     bare = " ".join(part.strip(_DRESS).removesuffix(".").strip(_DRESS).split()).casefold()
     bare = _ARTICLE.sub("", _NAMED.sub("", bare))
-    number = gold_number(bare)
+    number = gold_number(bare) or gold_number(in_digits(bare))
     return (Number().normal(number) or bare) if number else bare

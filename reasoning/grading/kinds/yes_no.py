@@ -76,7 +76,7 @@ _BEFORE_OTHER = re.compile(
     r"\b(?:yes|no|true|false|neither|either|both|between|whether)[\s\"'”’*)]*(?:[,/|&]|or|and|nor)?[\s\"'“‘*(]*\Z", re.I
 )
 _DENIED = re.compile(
-    r"(?:\bnot|n['’]t|\bcannot|\bhardly|\bscarcely|\brather than|\binstead of)\s+"
+    r"(?:\bnot|n['’]t|\bcannot|\bhardly|\bscarcely|\brather than|\binstead of|\banything but|\bfar from)\s+"
     r"(?P<said>(?:say|claim|call\s+it|answer)\s+)?(?:a\s+|an\s+|the\s+|simply\s+|be\s+)?[\"'“*]*\Z",
     re.IGNORECASE,
 )
@@ -92,6 +92,10 @@ _COMES_TO = re.compile(
     r"|(?:\A|[.!?;,\n]\s*|\b(?:so|thus|hence|therefore|and|but)\s+)(?:it|he|she|they|that|one|you|we|i|this)\s+"
     r"(?:could|can|would|will|wo|did|does|do|is|was|are|were|has|have|had|should|must|ca)(?P<denied>n['’]?t|not|\s+not)?)"
     r"[\s.!*\"'”’)]*\Z",
+    re.IGNORECASE,
+)
+_DEPENDS = re.compile(  # "Yes for large ones, no for small ones."
+    r"\b(?:(?P<yes>yes)|no)\s+(?:for|if|when|in|with|on)\s[^.\n]{1,80}?[,;.]\s*(?:(?:and|but)\s+)?(?(yes)no|yes)\s+(?:for|if|when|in|with|on)\s",
     re.IGNORECASE,
 )
 _WRITTEN = {"true": "yes", "t": "yes", "y": "yes", "false": "no", "f": "no", "n": "no"}  # as data writes it
@@ -110,6 +114,8 @@ class YesNo(AnswerRules):
         alone = _ALONE.match(said)
         if alone:
             return FoundAnswer(alone[1].lower(), how)
+        if _DEPENDS.match(said.lstrip()):
+            return NO_ANSWER
         corrected = settled(said)
         answer = _of_line(first_line(corrected))
         if not answer and corrected is not said:
@@ -119,6 +125,8 @@ class YesNo(AnswerRules):
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
         """The last "yes" or "no" that stands by itself; of a text that is one short sentence, what it comes to."""
         text = _ASKED.sub(" ", text)
+        if _DEPENDS.search(text[-LONGEST_ANSWER:]):
+            return NO_ANSWER
         low = text.lower()
         if len(low) != len(text):  # a few capitals grow when lowered
             low = text

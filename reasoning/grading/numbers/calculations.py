@@ -74,6 +74,8 @@ def calculation_at(line: str, start: int) -> Quantity:
     if quantity is None:
         return Quantity("", start, start)
     end = quantity.end
+    if _BOUND.match(line, end):
+        return Quantity("", start, end)
     if not _OPERATOR.match(line, end):
         return quantity
     stop = _statement_end(line, end)
@@ -106,7 +108,6 @@ def _sum_or_number(line: str, start: int) -> Quantity:
         line[quantity.end : quantity.end + 1] == "^"
         or (_VARIABLE.match(line, quantity.end) and line[quantity.end] != " ")  # not "5 x 2 boxes", "5 n"
         or _TERM.match(line, quantity.end)
-        or _BOUND.match(line, quantity.end)
         or _DAY.match(line, quantity.end)
     ):
         return Quantity("", start, quantity.end)

@@ -34,6 +34,7 @@ _PARTS = {
 _PARTS |= {f"{word}s": value for word, value in _PARTS.items() if not word.startswith("hal")}
 _WORD = re.compile(r"[a-z]+")
 _KNOWN = _SMALL.keys() | _TENS.keys() | _SCALES.keys() | {"hundred", "dozen"}
+_GROUPS = _SCALES.keys() | {"hundred"}
 _LARGE = _SCALES.keys() | {"dozen"}
 _SEPARATORS = re.compile(r"[\s\-–&]*")
 _PRONOUN = re.compile(r"\s+(?:of|that|who|which|can|could|has|by)\b")  # "one of them" counts nothing
@@ -150,9 +151,10 @@ def _run(low: str, words: list[re.Match[str]]) -> list[str]:
     run = [words[0][0]]
     end = words[0].end()
     for i, word in enumerate(words[1:], start=1):
-        if not _SEPARATORS.fullmatch(low, end, word.start()):
-            break
         following = words[i + 1][0] if i + 1 < len(words) else ""
+        grouped = run[-1] in _SCALES and following in _GROUPS and low[end : end + 1] == ","  # "one thousand, two hundred"
+        if not _SEPARATORS.fullmatch(low, end + grouped, word.start()):
+            break
         if word[0] == "and" and i + 2 < len(words) and words[i + 2][0] in _PARTS:
             break  # "two and three quarters"
         if word[0] == "and" and run[-1] not in ("hundred", "dozen", *_SCALES):

@@ -49,7 +49,9 @@ _PREPOSITION = re.compile(
 )
 _CLAUSE_BREAK = re.compile(r"[,;:=(]|\b(?:so|then|is|are|was|were|has|have|had|and|but)\b", re.IGNORECASE)
 _RELATIVE = re.compile(r"[^.;,\n]{0,40},[ ]+(?:which|who|whose|where)\b")
-_SENTENCE = re.compile(r"[.!?;](?=\s)|\n")
+_SENTENCE = re.compile(  # "Ann has 5; Bo has 7" are two of a kind
+    r"[.!?](?=\s)|\n|;(?=\s)(?![ ]+(?:(?:and|while|but)[ ]+)?[A-Z]\w*[ ]+(?:has|have|had|gets?|got|is|was|earns?|pays?|needs?)[ ]+[$]?[0-9])"
+)
 _REFUSED = re.compile(
     r"\b(?:(?:i|we) (?:can(?:not|['’]t)|could(?: not|n['’]t)|am unable to|am not able to|do(?: not|n['’]t)) (?:\w+ )?"
     r"(?:solve|answer|determine|know|tell|say|find|compute|calculate|help)"
@@ -61,6 +63,7 @@ _CONCLUDES = re.compile(r"\b(?:so|therefore|thus|hence|however|but|then)\b|=")
 _NOTHING_LEFT = re.compile(
     r"\b(?:none|nothing|no \w+) (?:is|are|was|were|will be|remains?) ?(?:left|remaining|over)?\b|\bnone (?:left"
     r"|remain)|\bno \w+ (?:left|remain)"
+    r"|\b(?:has|have|had|leaves?|left|leaving|ends? up)(?: \w+)?(?: with)? (?:none|nothing)(?: left| remaining)?[\s.!*]*\Z"
 )
 _ONE_ALONE = re.compile(  # "only one"; "one" alone counts nothing
     r"\b(?:(?:only|just|exactly|leaves|left\s+with|there\s+(?:is|was))\s+one|(?:is|only|just)\s+a\s+single|\Aa\s+single)\b(?!\s+(?:of|that|who|which|way|more))"
@@ -69,6 +72,11 @@ _ONE_ALONE = re.compile(  # "only one"; "one" alone counts nothing
 _ASIDE = re.compile(r"(?<=[\w%])[ ]+\((?!(?:wrong|incorrect|false|not|or)\b)[^()]{1,100}\)\W{0,3}\Z")
 _ASKED = re.compile(  # "Is it 48? No."
     r"[^\w?]{0,5}\?(?:\W{0,5}?\s(?:(?P<no>no|nope|not)|(?P<yes>yes|yep|correct|right|indeed|exactly|true))\b)?",
+    re.IGNORECASE,
+)
+_WONDERS = re.compile(
+    r"\W*(?:(?:so|but|and|or|then|hmm+|wait)\b,?\s+)*(?:is|are|was|were|isn['’]t|could|can|would|should|might|may|what if|do|does"
+    r"|did|how about|maybe)\b",
     re.IGNORECASE,
 )
 _BELOW_ZERO = re.compile(
@@ -198,8 +206,8 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
             return earlier
         if not asked["yes"] and earlier is not None and not is_number_alone(line):
             return earlier  # "Shall I explain step 3?"
-        if not asked["yes"] and text[:start].rstrip().endswith("?"):
-            return NO_ANSWER  # "5? 7?"
+        if not asked["yes"] and (text[:start].rstrip().endswith("?") or _WONDERS.match(line)):
+            return NO_ANSWER  # "5? 7?", "Could it be 5?"
     line = _plain(line)
     whole = ""
     if (aside := _ASIDE.search(line)) and CANDIDATE.search(line, 0, aside.start()):

@@ -73,6 +73,7 @@ _SUMS_UP = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_LABELLED = 160
+_MAY_BE = re.compile(r"\b(?:could|might|may|can)(?:[ ]+\w+)?[ ]+(?:be|have|equal)[ ]+(?:\w+[ ]+){0,2}?[$]?\Z", re.IGNORECASE)
 _NAMED = re.compile(r"\b[A-Za-z][ ]*=[ ]*\Z")
 _BETWEEN = re.compile(r"\bbetween[ ]+[$]?\Z", re.IGNORECASE)
 _WITHIN = re.compile(
@@ -119,6 +120,8 @@ def beside_another(line: str, start: int, before: tuple[int, int], first: FoundA
     other = quantity_at(line, start)
     if other is None or other.answer == first.answer:
         return None
+    if _MAY_BE.search(line, max(0, start - 40), start) and _MAY_BE.search(line, max(0, begun - 40), begun):
+        return NO_ANSWER
     if _BETWEEN.search(line, max(0, begun - 12), begun):
         return NO_ANSWER if _ENDS.match(line, other.end) else None
     beside = _BESIDE.match(line, end) or _SMALLER.match(line, end)
