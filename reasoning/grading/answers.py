@@ -161,7 +161,7 @@ def _judged(said: str, kind: Kind, choices: tuple[str, ...], question: str = "")
         said, low = said[:end], low[:end]
     found = _found(said, low, kind, choices)
     if found is NO_ANSWER and question:
-        return rules_of(kind).beside(question, said) or found
+        return rules_of(kind).beside(question, said, choices) or found
     return found
 
 

@@ -65,6 +65,10 @@ _DENIED_BY_NAME = re.compile(  # "not the river (A)"
 _JUDGEMENTS = ("no", "No", "wrong", "orrect", "alse", "✗", "❌", "✘")
 _REASON = re.compile(r",?\s+(?:because|since|though|although)\b|,\s+as\b", re.IGNORECASE)
 _PREMISE = re.compile(r"\A\W*(?:if|since|as|because|given(?:\s+that)?|when)\s[^,;]*,\s+(?=\w)", re.IGNORECASE)
+_ASKED_ABOUT = re.compile(r"[^.?!\n]+")
+_NAME = re.compile(r"(?<=[\s,])[A-Z][a-z]+\b")
+_NEXT_PERSON = re.compile(r"[,;]|\s(?:and|while|but)\s")
+_LONGEST_QUESTION = 300
 _CLAUSE = re.compile(r";\s")
 _CALLED_RIGHT = re.compile(  # "(A) fridge is correct, while (B) oven is not."
     r"\(([A-Z])\)\s+(?:[\w'’-]+\s+){1,6}?(?:is|was)\s+(?:the\s+)?(?:correct|right|best)\b", re.IGNORECASE
@@ -211,6 +215,18 @@ def option_of_text(text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
             return FoundAnswer(found[1].upper(), How.LAST_CANDIDATE)
     left = _left_over(text[-LONGEST_ANSWER:], choices, patterns)
     return FoundAnswer(left, How.LAST_CANDIDATE) if left else None
+
+
+def option_of_person(question: str, text: str, choices: tuple[str, ...]) -> str:
+    """The option that the last sentence of `text` names right behind the one person whom the question asks about ("Ann
+    has the ball, Bo the book"); "" where there is none such."""
+    asked = _ASKED_ABOUT.findall(question.partition("Answer Choices")[0].strip()[-_LONGEST_QUESTION:])
+    sentence = _last_sentence(text)
+    people = {name for name in set(_NAME.findall(asked[-1])) if re.search(rf"\b{name}\b", sentence)} if asked else set()
+    if len(people) != 1:
+        return ""
+    said = sentence.rpartition(people.pop())[2]
+    return named_option(_NEXT_PERSON.split(said, maxsplit=1)[0], choices)
 
 
 def leading_letter(line: str, count: int) -> tuple[str, str] | None:

@@ -132,7 +132,8 @@ _DENIED_AFTER = re.compile(
     r"(?:n['’]t\b(?!\s+(?:it|that|this|there|they|he|she)\s*\?)|\s+(?:(?:clearly|obviously|definitely|simply|all|both|also)\s+)?(?:not|wrong|incorrect|false|invalid"
     r"|impossible|too\s+\w+|out\b|eliminated|ruled\s+out|excluded|tempting|(?:right|correct|plausible|reasonable)(?=[^.\n]{0,40}\bbut\b)|rejected|extraneous|discarded|an?\s+(?:red\s+herring|error|distractor|trap|mistake)"
     r"|(?:my|the|a|an)\s+(?:first|initial|wrong|incorrect|earlier|common|typical|trap|tempting))\b)"
-    r"|fails\b|can(?:not|['’]t|\s+not)\b|(?:could|would|does|must|should)(?:n['’]t|\s+not)\b"
+    r"|fails\b|\?\s+(?:but\s+)?(?:(?:i['’]?m|i\s+am)\s+)?(?:not\s+(?:really\s+)?(?:sure|certain)|unsure)\b"
+    r"|can(?:not|['’]t|\s+not)\b|(?:could|would|does|must|should)(?:n['’]t|\s+not)\b"
     r"|do(?:n['’]t|\s+not)\s+(?:work|fit|satisfy|match|make\s+sense|apply|qualify|hold)\b|or\s+not\b|ではない|ではありません|değil\b)",
     re.IGNORECASE,
 )

@@ -40,6 +40,8 @@ _SAYS_NOTHING = frozenset(
     ("a", "an", "the", "still", "anymore", "any", "more", "be", "been", "to", "of", "ever", "really", "actually", "now")
 )
 _PRONOUNS = frozenset(("it", "he", "she", "they"))
+_SHOWS = frozenset(("is", "it's", "ends", "end", "shows", "show", "lands", "faces", "remains", "stays", "becomes"))
+_PAST = frozenset(("was", "were", "started", "starts", "initially", "begins", "began", "originally", "first", "had"))
 _OPPOSITE = {"heads": "tails", "tails": "heads"}
 
 
@@ -53,6 +55,8 @@ def answer_to(question: str, text: str) -> str:
     words = _words(sentence)
     if not words or not _UNSURE.isdisjoint(words):
         return ""
+    if answer := _of_a_side(about, words):
+        return answer
     if verb not in {_VERBS.get(word) for word in words}:
         return ""
     denied = sum(word in _NOT or word.endswith(("n't", "n’t")) for word in words)
@@ -62,6 +66,16 @@ def answer_to(question: str, text: str) -> str:
     if _says(said, about, words):
         return "no" if denied % 2 else "yes"
     return ("yes" if denied % 2 else "no") if turned != said and _says(turned, about, words) else ""
+
+
+def _of_a_side(about: tuple[str, ...], words: list[str]) -> str:
+    """What a sentence about the side that shows answers to a question about one: "After one flip it shows tails."."""
+    asked = [word for word in about if word in _OPPOSITE]
+    said = {word for word in words if word in _OPPOSITE}
+    if len(asked) != 1 or len(said) != 1 or _SHOWS.isdisjoint(words) or not _PAST.isdisjoint(words):
+        return ""
+    denied = any(word in _NOT or word.endswith("n't") for word in words)
+    return "yes" if (said == set(asked)) != denied else "no"
 
 
 def _says(said: list[str], about: tuple[str, ...], words: list[str]) -> bool:

@@ -23,6 +23,7 @@ from reasoning.grading.lettered_options import (
     leading_letter,
     letters_within,
     option_of_line,
+    option_of_person,
     option_of_text,
 )
 from reasoning.grading.named_options import is_option_text, options_within
@@ -59,6 +60,11 @@ class Choice(AnswerRules):
 
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
         return option_of_text(plain_numerals(text), choices)
+
+    def beside(self, question: str, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
+        """Of a last sentence that gives each of several people an option, that of the one who is asked about."""
+        option = option_of_person(question, text, choices)
+        return FoundAnswer(option, How.LAST_CANDIDATE) if option else None
 
     def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
         yield from letters_within(text, len(choices))

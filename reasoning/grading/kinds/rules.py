@@ -52,7 +52,7 @@ class AnswerRules(ABC):
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
         """The answer of a text without an anchor, read from its end."""
 
-    def beside(self, question: str, text: str) -> FoundAnswer | None:
+    def beside(self, question: str, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
         """The answer of a text that answers only with its question beside it ("A llama would not fit."); None where it
         does not. Usually none does."""
         return None

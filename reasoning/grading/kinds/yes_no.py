@@ -153,7 +153,7 @@ class YesNo(AnswerRules):
         answer = answer or _come_to(text)
         return FoundAnswer(answer, How.LAST_CANDIDATE) if answer else None
 
-    def beside(self, question: str, text: str) -> FoundAnswer | None:
+    def beside(self, question: str, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
         answer = answer_to(question, text)
         return FoundAnswer(answer, How.LAST_CANDIDATE) if answer else None
 

@@ -57,7 +57,7 @@ _REFUSED = re.compile(
     r"(?:solve|answer|determine|know|tell|say|find|compute|calculate|help)"
     r"|can(?:not|['’]t) be (?:\w+ )?(?:determined|answered|solved|known|found|calculated|computed|told)"
     r"|(?:not enough|insufficient|no) (?:information|data)|impossible to (?:say|tell|determine|know|answer|solve)"
-    r"|(?:is|are) (?:unknown|undetermined|indeterminate))\b"
+    r"|(?:is|are) (?:unknown|undetermined|indeterminate)|(?:has|have|there (?:is|are)) no (?:\w+ )?(?:solutions?|answers?))\b"
 )
 _CONCLUDES = re.compile(r"\b(?:so|therefore|thus|hence|however|but|then)\b|=")
 _NOTHING_LEFT = re.compile(
@@ -200,6 +200,8 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
     start, line = _sentence_around(text, place)
     if _refuses(text) or are_labelled(text):
         return NO_ANSWER
+    if line.rstrip().endswith("?") and _WONDERS.match(line):
+        return NO_ANSWER
     if asked := _ASKED.match(text, start + len(line)):
         earlier = last_number(text[:start], how, sentences - 1) if sentences and start > 0 else None
         if asked["no"]:
@@ -285,7 +287,7 @@ def _sentence_around(text: str, place: int) -> tuple[int, str]:
 def _refuses(text: str) -> bool:
     """Whether a text says that there is no answer, and does not come to one after all."""
     tail = text[-_TAIL:].lower()
-    if not any(word in tail for word in ("can", "could", "unable", "know", "inform", "data", "imposs", "determin")):
+    if not any(word in tail for word in ("can", "could", "unable", "know", "inform", "data", "imposs", "determin", "no ")):
         return False
     refused = _REFUSED.search(tail)
     return refused is not None and _CONCLUDES.search(tail, refused.end()) is None
