@@ -69,6 +69,7 @@ _ASKED_ABOUT = re.compile(r"[^.?!\n]+")
 _NAME = re.compile(r"(?<=[\s,])[A-Z][a-z]+\b")
 _NEXT_PERSON = re.compile(r"[,;]|\s(?:and|while|but)\s")
 _LONGEST_QUESTION = 300
+_PAUSES = (",", ";", "!", "–", "—")
 _CLAUSE = re.compile(r";\s")
 _CALLED_RIGHT = re.compile(  # "(A) fridge is correct, while (B) oven is not."
     r"\(([A-Z])\)\s+(?:[\w'’-]+\s+){1,6}?(?:is|was)\s+(?:the\s+)?(?:correct|right|best)\b", re.IGNORECASE
@@ -110,8 +111,8 @@ def _patterns(count: int) -> _Patterns:
         bracketed=re.compile(rf"[(\[]\s*([{either}])\s*[)\]]"),
         reversed=re.compile(rf"[)\]]\s*([{either}])\s*[(\[]"),
         several=re.compile(
-            rf"[)\]*]*\s*(?:,|or|and|/|&|\+)\s*(?:(?:or|and|maybe"
-            rf"|perhaps)\s+)?(?:option\s+)?[(\[*]*(?!A\s[a-z])[A-{last}]{wrong}"
+            rf"[)\]*\"']*\s*(?:,|or|and|/|&|\+)\s*(?:(?:or|and|maybe"
+            rf"|perhaps)\s+)?(?:option\s+)?[(\[*\"']*(?!A\s[a-z])[A-{last}]{wrong}"
             rf"|(?:\s+[A-{last}](?![\w'’.])){{1,25}}\W*\Z"
             rf"|[)\]*]*[\w\s'’-]{{1,60}}?,?\s+(?:or|and)\s+(?:option\s+)?[(\[]\s*[{either}]\s*[)\]]{wrong}"
         ),
@@ -191,6 +192,8 @@ def _picked(sentence: str, choices: tuple[str, ...], patterns: _Patterns) -> Fou
         lone = _meant(_SO.split(bare)[-1], patterns.lone)
     if len(lone) == 1 and bare.rstrip(" .*!\"'”").endswith(next(iter(lone))):
         return FoundAnswer(lone.pop(), How.LAST_CANDIDATE)
+    if len(lone) == 1 and (opening := patterns.leading.match(bare)) and bare[opening.end() :][:1] in _PAUSES:
+        return FoundAnswer(lone.pop(), How.LAST_CANDIDATE) if opening[1] in lone else None
     concluded = _PREMISE.sub("", _SO.split(sentence)[-1])
     option = named_option(concluded, choices) if concluded != sentence else ""
     option = option or named_option(_CLAUSE.split(sentence)[-1], choices) or _counted(sentence, choices)

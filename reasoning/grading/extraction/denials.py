@@ -27,7 +27,9 @@ _WHAT_TELLS = (
 # Of a clause "the answer is 42": who says so, or on what condition.
 _SAID_BY_OTHERS = (
     r"\b(?:if|whether|unless|suppos(?:e|ing)|assum(?:e|ing)|imagine|although|doubt(?:s|ed)?|deny|hardly"
-    r"|unlikely|improbable|implausible|impossible"
+    r"|unlikely|improbable|implausible|impossible|nothing (?:\w+ )?(?:suggests|says|shows|proves|implies|indicates)|refuses? to (?:believe"
+    r"|accept|say)|no (?:reason|evidence|proof|sign|indication)(?: to (?:think|believe|say|assume|claim))?"
+    r"|(?:false|wrong|incorrect|untrue|mistaken|a mistake|an error)(?: to (?:say|think|claim|believe|assume|conclude|answer))?"
     rf"|(?!(?:i|we|{_WHAT_TELLS})\b)[a-z]\w{{1,20}} (?:claims"
     r"|says|thinks|believes|guesses|insists|argues)"
     r"|(?:some|many|people|others|they|one|someone|you|he|she|students?|we|i) (?:(?:might|may|could|would|will|often"
@@ -69,13 +71,14 @@ _DENIAL = re.compile(
     r"|\breject(?:s|ed|ing)?|\beliminat(?:e|es|ed|ing)|\bexclud(?:e|es|ed|ing)|\bdiscard(?:s|ed|ing)?"
     r"|\bdismiss(?:es|ed|ing)?|\bused to|\bif (?:it|this|that) (?:were|was|had)"
     r"|\b(?:all|any|anything|every|everyone|everything|any of (?:them|these|those)|any \w+) (?:but|except)|(?<!\bnone )\bother than"
-    r"|\bunlikely(?: to| that)?"
+    r"|\bunlikely(?: to| that)?|\bby no means|\bin no way|\bhardly|\bscarcely|\bdiffer(?:s|ent)? from|\bunequal to|\bnowhere near"
+    r"|\bnothing like|\bas opposed to|\bcontrary to|(?:\A|[.!?;\n]\s{0,3})[*_]{0,2}(?:wrong|incorrect|false)(?: answers?)?[*_]{0,2}[:=]"
     r"|\b(?:nicht|niet|pas|doubt(?:s|ed)?(?: that)?(?: it| this)?(?: is| was)?)"
     r"|\bno way(?: that)?|\bno longer|\bfar from|\bimpossible (?:to|for it to)|\bnone of (?:them|these|those)"
     r"|\b(?:beware of|avoid)"
     r"|\bapart from|\bwhether\s+(?:\w+\s+){0,3}?(?:is|are|was|were))"
     r"\s+(?:be\s+|been\s+|have been\s+|equal(?:s| to)?\s+|exactly\s+|simply\s+|just\s+|quite\s+|really\s+"
-    r"|actually\s+|possibly\s+|even\s+|ever\s+|that\s+"
+    r"|actually\s+|possibly\s+|necessarily\s+|even\s+|ever\s+|that\s+"
     r"|(?:say|claim|write|put|choose|pick|select|enter|get|obtain|conclude|think|thinking|believe|assume|mean)\s+"
     r"|fooled into\s+"
     r"|(?:it|there|they)(?:['’]s|\s+(?:is|are|was|were))\s+|(?:saying|answering|writing)\s+|an?\s+|the\s+|option\s+"
@@ -117,7 +120,7 @@ _CLAIMED = re.compile(
 _CLAIMED_THAT = re.compile(
     rf"\b(?!(?:i|we|{_WHAT_TELLS})\b)\w+\s+"
     r"(?:claims|says|thinks|believes|guesses|insists|argues|claimed|said|thought|believed|guessed)\s+(?:that\s+)?"
-    r"(?:it(?:['’]s|\s+is)|there\s+(?:is|are)|they\s+are|the\s+answer\s+is)\s+[\s\"'“‘*_(\[$`]*\Z"
+    r"(?P<it>(?:it(?:['’]s|\s+is)|there\s+(?:is|are)|they\s+are|the\s+answer\s+is)\s+)?[\s\"'“‘*_(\[$`]*\Z"
 )
 _CLAIM_END = re.compile(
     r"[$€£]?[\w.,/%]*[\w%][\s\"'”’*_)\]`$]*(?:[.,;:!?]|\Z|\b(?:because|but|since|as|if|when|without|by|here|at|instead"
@@ -139,6 +142,9 @@ _DENIED_AFTER = re.compile(
 )
 # "It would be 42 if it were warmer": on a condition that does not hold.
 _WOULD_BE = re.compile(r"\bwould(?: have)?(?: been| be)?\s+(?:exactly |about |only )?[\s\"'“‘*_(\[$`]*\Z")
+_HAD_IT_BEEN = re.compile(  # "If she hadn't sold one, she would have 42."
+    r"\bif\b[^.;\n]{1,60}?(?:\b(?:had|were|did|was)\s+(?:not|never)\b|\b(?:had|were|did|was)n['’]t\b)[^.;\n]*,[^.;\n]*\bwould\b[^.,;\n]*\Z"
+)
 _ON_CONDITION = re.compile(r"[^.;\n]{0,60}?\b(?:if|unless)\s+(?!(?:i['’]?m|i am|my|so|any|not)\b)")
 _STRUCK = re.compile(
     r"~~[^~\n]{1,200}~~|<(s|del|strike)>[^<\n]{1,200}</\1>|\\(?:cancel|sout|st|xcancel|bcancel)\s*\{[^{}\n]{0,200}\}"
@@ -164,9 +170,12 @@ def is_denied(text: str, place: int) -> bool:
         return False
     if _DENIAL.search(before) or ("answer" in before and _TOLD.search(before)):
         return True
-    if _CLAIMED_THAT.search(before):
+    claimed = _CLAIMED_THAT.search(before)
+    if claimed and claimed["it"]:
         return True
-    if _CLAIMED.search(before) and _CLAIM_END.match(text[place : place + _REACH].lower()):
+    if (claimed or _CLAIMED.search(before)) and _CLAIM_END.match(text[place : place + _REACH].lower()):
+        return True
+    if "would" in before and _HAD_IT_BEEN.search(before):
         return True
     return "would" in before and _WOULD_BE.search(before) is not None and on_condition(text, place)
 

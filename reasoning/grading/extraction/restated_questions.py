@@ -37,7 +37,7 @@ _VERBS = {
     **dict.fromkeys(("has", "have", "had", "hasn't", "haven't", "hadn't"), "have"),
 }
 _SAYS_NOTHING = frozenset(
-    ("a", "an", "the", "still", "anymore", "any", "more", "be", "been", "to", "of", "ever", "really", "actually", "now")
+    ("a", "an", "the", "still", "anymore", "any", "more", "be", "been", "to", "of", "ever", "really", "actually", "now", "indeed")
 )
 _PRONOUNS = frozenset(("it", "he", "she", "they"))
 _SHOWS = frozenset(("is", "it's", "ends", "end", "shows", "show", "lands", "faces", "remains", "stays", "becomes"))

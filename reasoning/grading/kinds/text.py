@@ -20,7 +20,7 @@ from reasoning.grading.kinds.rules import AnswerRules
 from reasoning.grading.numbers.gold_numbers import number_text
 from reasoning.grading.options import NO_OPTIONS, RowOptions
 
-_ALONE = re.compile(r"[\s\"'“‘„«*`]*(\w+)[\s.!\"'”’“»*`]*(?:\([^()\n]{2,100}\)[\s.!*]*)?\Z")
+_ALONE = re.compile(r"[\s\"'“‘„«*`$]*(\w+)[\s.!\"'”’“»*`$✅✓✔☑]*(?:\([^()\n]{2,100}\)[\s.!*]*)?\Z")
 _LAST_OF_ALL = re.compile(r":\s*[\"'“*]*(\w{1,40})[\"'”*]*[.!]?\Z")
 # A dot or hyphen between digits, and the sign of a number, tell answers apart: 3.5 is not 35.
 _DROPPED = re.compile(r"[\s\"'“”„«»‘’‚‹›`*]+|\.(?![0-9])|(?<![0-9])\.(?!\Z)|(?<=[^\W\d_])-|-(?![0-9])")
@@ -34,6 +34,7 @@ _RESTATED = re.compile(  # "e" and "k", that is, "ek"
     rf"[\s,]+(?:that\s+is|i\.?e\.?|in\s+other\s+words|so|giving|which\s+(?:is|gives?|makes?|spells?)|together)[\s,:]+(?=[\"“„«`][^{_QUOTES}\n]{{1,90}}[{_QUOTES}])",
     re.IGNORECASE,
 )
+_OR_QUOTED = re.compile(rf"[\s,]*(?:or|/|vs\.?)\s*(?:maybe\s+|perhaps\s+)?[\"“„«`*][^{_QUOTES}\n]{{1,90}}[{_QUOTES}*]", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[,;]\s|\.\s|\s(?:because|since)\s|\s\(|<[/|]")
 _SPELLED = re.compile(r"[\s\"'“‘”’`*(]*\w(?!\w)(?:[\s\"'“‘”’`*,+\-]+(?:and\s+)?\w(?!\w))+(?=\W*\Z|\s*=)")
 _INTRODUCED = re.compile(
@@ -57,6 +58,7 @@ _NAMED = re.compile(  # "The capital of France is Paris."
 _LETTER = re.compile(r"\w")
 _DECORATION = " \t\r\n*_`\"'“”‘’„«»"
 _ENCLOSING = "$[]{}<> .!"
+_TICKS = " ✅✓✔☑\ufe0f"
 _MOST_WORDS = 4  # of what a conclusion without an anchor names
 _TAIL = 300
 _LONGEST = 2000  # characters of a text that is an answer as a whole
@@ -85,7 +87,7 @@ class Text(AnswerRules):
         if alone:
             return FoundAnswer(_normal(alone[1]), How.LAST_CANDIDATE)
         whole = _normal(text) if len(text) <= _LONGEST else ""
-        answer = _concluded(text) or _last_quoted(text)
+        answer = _concluded(text) or _last_quoted(text) or _last_line(text)
         return FoundAnswer(answer, How.LAST_CANDIDATE if answer else How.NONE, whole)
 
     def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
@@ -122,7 +124,7 @@ class Text(AnswerRules):
 def _of_line(line: str) -> str:
     if "\\" in line:
         line = plain(line)
-    line = line.strip(_ENCLOSING)
+    line = line.rstrip(_TICKS).strip(_ENCLOSING) or line
     if " = " in line:  # "y + a + j + o = yajo"
         line = line.rpartition(" = ")[2]
     spelled = _SPELLED.match(line)
@@ -131,6 +133,8 @@ def _of_line(line: str) -> str:
     quoted = _QUOTED.search(line)
     if quoted and (restated := _RESTATED.search(line, quoted.end())):
         quoted = _QUOTED.match(line, restated.end())
+    if quoted and _OR_QUOTED.match(line, quoted.end()):
+        return ""
     if quoted and not is_denied(line, quoted.start()):
         return _normal(quoted[1] or quoted[2])
     introduced = _INTRODUCED.match(line)
@@ -161,6 +165,13 @@ def _last_quoted(text: str) -> str:
         text = text[: found.start()]
         found = last_match(_QUOTED, text)
     return _normal(found[1] or found[2]) if found else ""
+
+
+def _last_line(text: str) -> str:
+    """The last line of several, where it is one word."""
+    before, _, line = text.rstrip().rpartition("\n")
+    alone = _ALONE.match(line) if before.strip() and len(line) < _TAIL else None
+    return _normal(alone[1]) if alone else ""
 
 
 def _normal(answer: str) -> str:

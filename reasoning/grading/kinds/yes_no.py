@@ -39,11 +39,11 @@ _LEADING = re.compile(
     r"|(?:that|this|it)\s+would\s+be|this\s+is|entirely|quite|certainly)\b[\s,:]*){0,3}[\"'“*_($\\{[]*"
     r"(?:(?P<no>(?:(?:absolutely|certainly|definitely|probably|surely|of\s+course|most\s+likely|clearly|obviously"
     r"|likely|decidedly|apparently|sadly|unfortunately)\s+)?not(?=\W*\Z|\s*[.,;!:])|not\s+(?:true|correct|yes)\b|not\s+possible(?=\W*\Z|\s*[.,;!])"
-    r"|not\s+(?:at\s+all|really|so)(?=\W*\Z|\s*[.,;!])"
+    r"|not\s+(?:at\s+all|really|so|in\s+the\s+(?:slightest|least)|by\s+(?:a\s+long\s+shot|any\s+means)|even\s+(?:close|remotely)|remotely)(?=\W*\Z|\s*[.,;!])"
     rf"|(?:there(?:['’]s|\s+is)\s+)?no\s+(?:way|chance|sir)\b(?!\s+to\b)|(?:nope|nah|nay|untrue|incorrect|never|negative|false)\b(?![\w-])"
     rf"|(?:hardly|scarcely|by\s+no\s+means|in\s+no\s+way|under\s+no\s+circumstances|i\s+(?:do\s+not|don['’]t)\s+(?:think"
     rf"|believe)\s+so|i\s+doubt\s+(?:it|that)|i\s+(?:would\s+not|wouldn['’]t)\s+(?:say|think)\s+so"
-    rf"|impossible|wrong|não|不(?=[，,。\s]|\Z)|不能|不可以|不会|i\s+(?:think|believe|guess)\s+not|nein|non|nee|нет|不是|否|いいえ|아니요|hayır){_END}"
+    rf"|impossible|wrong|não|不(?=[，,。\s]|\Z)|不能|不可以|不会|i(?:['’]d|\s+would)?\s+(?:think|believe|guess|say)\s+not|nein|non|nee|нет|不是|否|いいえ|아니요|hayır){_END}"
     rf"|no\b{_NOUN}{_SUPPOSED}(?=[\W_]|\Z)"
     r"|n(?=[\W_]*\Z|[.,)]\s))"
     rf"|(?P<yes>(?:yes|yeah|yep|yup|yea|aye|true|indeed|affirmative|correct)\b(?![\w-]){_SUPPOSED}"
@@ -65,23 +65,24 @@ _LONE = re.compile(
     rf"(?<![\w-])(?:(?P<yes>yes)(?![\w-]){_SUPPOSED}|(?P<no>no){_STOP})(?![\"'”’*]*\s*\?)", re.IGNORECASE
 )
 _JOINED = (
-    r"[\s\"'”’*)]*(?:[,/|&]|\(|(?:,\s*)?(?:or|and|nor)(?:\s+also)?\b|\.\s*(?:or|and)\b)[\s\"'“‘*(]*"
+    r"[\s\"'”’*)]*(?:[,/|&]|\(|(?:,\s*)?(?:or|and|nor)(?:\s+also)?\b|,?\s*but\s+also\b|\.\s*(?:or|and)\b)[\s\"'“‘*(]*"
     r"(?:(?:or|and|maybe|perhaps)\s+)?"
 )
 # After a mere comma a "no" that more words follow denies those: "yes, no further explanation is needed".
 _OTHER = re.compile(
-    rf"{_JOINED}(yes|no|true|false)(?![\w-]){_SUPPOSED}{_NOUN}(?:(?<!,\sno)|(?!\s[a-z])|{_REASON})", re.IGNORECASE
+    rf"{_JOINED}(yes|no|true|false)(?![\w-]){_SUPPOSED}{_NOUN}(?:(?<!,\sno)(?<!,\sand\sno)|(?!\s[a-z])|{_REASON})", re.IGNORECASE
 )
 _BEFORE_OTHER = re.compile(
-    r"\b(?:yes|no|true|false|neither|either|both|between|whether)[\s\"'”’*)]*(?:[,/|&]|or|and|nor)?[\s\"'“‘*(]*\Z", re.I
+    r"\b(?:yes|no|true|false|neither|either|both|between|whether)[\s\"'”’*)]*(?:[,/|&]|or|and|nor|,?\s*but\s+also)?[\s\"'“‘*(]*\Z", re.I
 )
 _DENIED = re.compile(
     r"(?:\bnot|n['’]t|\bcannot|\bhardly|\bscarcely|\brather than|\binstead of|\banything but|\bfar from)\s+"
     r"(?P<said>(?:say|claim|call\s+it|answer)\s+)?(?:a\s+|an\s+|the\s+|simply\s+|be\s+)?[\"'“*]*\Z",
     re.IGNORECASE,
 )
-_OPENED = re.compile(r"\W*(yes|no)\s*[.!,]\s", re.IGNORECASE)
+_OPENED = re.compile(r"\W*(yes|no)\s*[.!,][*_]*\s", re.IGNORECASE)
 _TURNS = re.compile(r"\b(?:so|thus|therefore|hence|but|wait|actually|however|answer|conclusion)\b|[?:=>]")
+_CONCEDED = re.compile(r"(?:yes|no),?\s+but\b")
 _WAIT = re.compile(r"\b(?:wait|hold\s+on|correction)\b")
 _DENIED_NOUN = re.compile(r"\W*no\s+(?!way|chance|sir)\w", re.IGNORECASE)
 # What a last sentence without "yes" or "no" comes to: "The statement is false." or "It could not."
@@ -137,6 +138,8 @@ class YesNo(AnswerRules):
             denied = _DENIED.search(before) if found else None
             if found and denied and not denied["said"] and "be" in denied[0].split():  # "The answer can't be yes."
                 return FoundAnswer("no" if found["yes"] else "yes", How.LAST_CANDIDATE)
+            if found and _CONCEDED.match(low, place) and before.endswith(", "):
+                found = None  # "Whales are large, yes, but"
             if found and not denied and not is_denied(text, place):
                 if _BEFORE_OTHER.search(before) or _OTHER.match(low, found.end()):
                     return NO_ANSWER

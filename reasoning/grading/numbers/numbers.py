@@ -23,7 +23,7 @@ from reasoning.grading.numbers.calculations import COMPARED, HIGHER, calculation
 from reasoning.grading.numbers.number_words import in_digits
 from reasoning.grading.numbers.quantities import CANDIDATE, Quantity, quantity_at
 from reasoning.grading.numbers.sentences import SEVERAL, told_within, what_comes_of
-from reasoning.grading.numbers.several_numbers import are_labelled, beside_another, unless_several
+from reasoning.grading.numbers.several_numbers import THAN, are_labelled, beside_another, unless_several
 
 _DIGIT = re.compile(r"[0-9]")
 _ANY_DIGIT = re.compile(r"\d|[¼-¾⅐-⅞]")
@@ -74,6 +74,10 @@ _ASKED = re.compile(  # "Is it 48? No."
     r"[^\w?]{0,5}\?(?:\W{0,5}?\s(?:(?P<no>no|nope|not)|(?P<yes>yes|yep|correct|right|indeed|exactly|true))\b)?",
     re.IGNORECASE,
 )
+_COURTESY = re.compile(
+    r"\W*(?:please\s+)?(?:let\s+me\s+know|feel\s+free|i\s+hope|hope\s+(?:this|that)|shall\s+i|would\s+you\s+like)\b", re.IGNORECASE
+)
+_STEP = re.compile(r"\W*(?:step|part|note|check|figure|table)\s+#?[0-9]{1,2}\s*[:.)-](?:[^0-9]|[.)]\s){0,200}\Z", re.IGNORECASE)
 _WONDERS = re.compile(
     r"\W*(?:(?:so|but|and|or|then|hmm+|wait)\b,?\s+)*(?:is|are|was|were|isn['’]t|could|can|would|should|might|may|what if|do|does"
     r"|did|how about|maybe)\b",
@@ -82,8 +86,10 @@ _WONDERS = re.compile(
 _BELOW_ZERO = re.compile(
     r"[ ]*(?:°[ ]?[CF]?|degrees?)?(?:[ ]+(?:celsius|fahrenheit))?[ ]+below[ ]+(?:zero|0|freezing)\b", re.IGNORECASE
 )
-_BEYOND = re.compile(  # "over 10" is not 10
-    r"(?:\A|(?<=[\s*_:$(]))(?:over|under|above|below|beyond|exceeds|exceeding|nearer[ ]to|short[ ]of)[ ]+[\s*_$(]*\Z",
+_BEYOND = re.compile(  # "over 10" is not 10, nor is "twice 10"
+    r"(?:\A|(?<=[\s*_:$(]))(?:over|under|above|below|beyond|exceeds|exceeding|short[ ]of"
+    r"|twice|thrice|double|triple|halve|half(?:[ ]of)?|(?:square|cube)(?:[ ]root)?[ ]of|root[ ]of|log(?:arithm[ ]of)?|ln|sin|cos|tan"
+    r"|(?:third|quarter|fifth|tenth|per[ ]?cent|percentage)s?[ ]of)[ ]+[\s*_$(]*\Z",
     re.IGNORECASE,
 )
 _ROOT = re.compile(r"(?:√|\\sqrt)[ ]?[({]?\Z")
@@ -132,9 +138,9 @@ def stated_number(said: str, how: How) -> FoundAnswer | None:
         return _signed(_resolved(line, start, how))
     if told := told_within(line, start):
         return last_number(told, how)
-    if before and _BEYOND.search(before):
+    first, start = start, what_comes_of(line, start)
+    if before and start == first and _BEYOND.search(before):
         return NO_ANSWER
-    start = what_comes_of(line, start)
     found = _resolved(line, start, how) if start != SEVERAL else NO_ANSWER
     if _SIGN_WORD.search(before):
         return NO_ANSWER if found.answer.startswith("-") else _signed(found)
@@ -200,6 +206,8 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
     start, line = _sentence_around(text, place)
     if _refuses(text) or are_labelled(text):
         return NO_ANSWER
+    if sentences and start > 0 and (_COURTESY.match(line) or _STEP.match(line)):
+        return last_number(text[:start], how, sentences - 1) or last_number(line, how, 0)
     if line.rstrip().endswith("?") and _WONDERS.match(line):
         return NO_ANSWER
     if asked := _ASKED.match(text, start + len(line)):
@@ -253,8 +261,8 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
         return higher
     if _UPPER_END.search(line, max(0, begun - 20), begun) and (previous is None or previous.answer != chosen.answer):
         return NO_ANSWER
-    before = line[max(0, begun - 12) : begun]
-    if not chosen.answer or (before and (COMPARED.search(before) or _BEYOND.search(before))):
+    before = line[max(0, begun - 24) : begun]
+    if not chosen.answer or THAN.match(line, chosen.end) or (before and (COMPARED.search(before) or _BEYOND.search(before))):
         return NO_ANSWER
     stated = FoundAnswer(chosen.answer, How.MATH_VERIFY if chosen.worked else how, chosen.also)
     negative = chosen.answer[0] != "-" and (

@@ -97,7 +97,8 @@ def _comes(line: str, gap: str, numbers: Sequence[Quantity], one: Quantity) -> b
     if len(numbers) > 1 and _GIVING.search(gap):
         return True
     if "," not in gap and _IS.search(gap) and not _NOT_WHAT_IS.match(line, one.end):
-        given = len(numbers) > 1 or line[: numbers[0].start].rstrip().lower().endswith(" of") or " of " in gap
+        begun = line[: numbers[0].start].rstrip().lower()
+        given = len(numbers) > 1 or begun.endswith((" of", "twice", "double", "triple", "half")) or " of " in gap
         return given and not one.per_cent
     if _SO.search(gap):
         return _comes_of(one, numbers)

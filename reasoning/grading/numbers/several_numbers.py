@@ -29,7 +29,10 @@ _ALTERNATIVE = re.compile(
     re.IGNORECASE,
 )
 _RANGE = re.compile(
-    r"[ ]*(?:-{1,2}|±|\+/-|to|up to|until|till|through|bis|hasta|до|到|至|から|:|/|\||\.{2,3}|…|vs\.?)[ ]*(?=[$]?[0-9])",
+    r"[ ]*(?:-{1,2}|±|\+/-|to|up to|until|till|through|bis|hasta|до|到|至|から|:|/|\||\.{2,3}|…|vs\.?)[ ]*(?=[$]?[0-9])", re.IGNORECASE
+)
+THAN = re.compile(  # "8 more than 10"
+    r"[ ]+(?:\w+[ ]+)?(?:more|less|fewer|greater|higher|lower|older|younger)[ ]+than[ ]+[$]?[0-9][0-9.,]*[^0-9]{0,30}\Z",
     re.IGNORECASE,
 )
 _LIST = re.compile(
@@ -105,7 +108,7 @@ def unless_several(line: str, found: FoundAnswer, end: int) -> FoundAnswer:
             return _restated(line, found, end, other, bool(alternative[1]))
     if (after := _RANGE.match(line, end)) and quantity_at(line, after.end()):
         return NO_ANSWER
-    if _LIST.match(line, end):
+    if _LIST.match(line, end) or THAN.match(line, end):
         return NO_ANSWER
     beside = _BESIDE.match(line, end) or _SMALLER.match(line, end)
     other = quantity_at(line, beside.end()) if beside else None
