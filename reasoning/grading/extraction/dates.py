@@ -38,7 +38,7 @@ _MONTHS = {name: number for number, names in enumerate(_NAMES, 1) for name in na
 _MONTH = rf"(?P<month>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})\b\.?"
 _DAY = r"(?P<day>[0-9]{1,2})(?:\s?(?:st|nd|rd|th|er|º|ª)\b|\.)?"
 _YEAR = r"(?P<year>[0-9]{4}|(?<=['’])[0-9]{2})(?![0-9]|[.,][0-9])"
-_OF = r"(?:[\s,/'’-]|\b(?:of|de|del|the)\b)+"
+_OF = r"(?:[\s,/'’-]|\b(?:of|in|de|del|the)\b)+"
 _START, _END = r"(?<![\w.,/-])", r"(?![\w/])"
 
 _FORMS = tuple(

@@ -120,7 +120,7 @@ _CLAIMED = re.compile(
 _CLAIMED_THAT = re.compile(
     rf"\b(?!(?:i|we|{_WHAT_TELLS})\b)\w+\s+"
     r"(?:claims|says|thinks|believes|guesses|insists|argues|claimed|said|thought|believed|guessed)\s+(?:that\s+)?"
-    r"(?P<it>(?:it(?:['’]s|\s+is)|there\s+(?:is|are)|they\s+are|the\s+answer\s+is)\s+)?[\s\"'“‘*_(\[$`]*\Z"
+    r"(?P<it>(?:it(?:['’]s|\s+is|\s+was)|there\s+(?:is|are|were)|they\s+are|the\s+answer\s+is)\s+)?[\s\"'“‘*_(\[$`]*\Z"
 )
 _CLAIM_END = re.compile(
     r"[$€£]?[\w.,/%]*[\w%][\s\"'”’*_)\]`$]*(?:[.,;:!?]|\Z|\b(?:because|but|since|as|if|when|without|by|here|at|instead"

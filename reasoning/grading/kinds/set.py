@@ -28,8 +28,11 @@ NOTHING = "none"
 _BRACED = re.compile(r"\\?\{([^{}]*?)\\?\}|\[([^\[\]]*)\]")
 _BULLET = re.compile(r"\s*(?:[-*•–]\s+|\(?[0-9]{1,2}[.)]\s+|\(?[a-z][.)]\s+)")
 _SENTENCE_END = re.compile(r"[.!?](?=\s+[A-Z\"“(])|\s(?:because|since)\s|,\s(?:as|so|which)\s")
-_WIDE = re.compile(r"\s*,\s+(?:and\s+|or\s+|&\s*)?|\s+(?:and|or|&|\|)\s+")
-_NARROW = re.compile(r"\s*,\s*|\s+(?:and|or|&|\|)\s+")
+_WIDE = re.compile(r"\s*,\s+(?:and\s+|or\s+|&\s*|as\s+well\s+as\s+)?|\s+(?:and|or|&|\||as\s+well\s+as)\s+")
+_NARROW = re.compile(r"\s*,\s*|\s+(?:and|or|&|\||as\s+well\s+as)\s+")
+_NO_GROUP = re.compile(r",(?![0-9]{3}(?![0-9]))|(?<![0-9]),")  # a comma that is not the one of 1,000
+_BOTH_SIGNS = re.compile(r"(?<![\w)])\s*±\s*([0-9]+(?:\.[0-9]+)?)")
+_NUMBERS_WITHIN = re.compile(r"\s+\(?[0-9]{1,2}[.)]\s+")  # "1) ink 2) milk"
 _NAMED = re.compile(r"\A[A-Za-z](?:_?\{?\w{1,2}\}?)?\s*=\s*|\A[A-Za-z]\w?\s*(?:∈|\\in)\s*")
 _INTRODUCED = re.compile(
     r"\A(?:(?:the|all|these)\s+(?:[\w-]+\s+){0,4}(?:are|is|were)\b\s*|(?:the\s+)?(?:set|elements?|values?|items?|members?|solutions?|roots?)\b[^:{\[]{0,30}(?::|=|\bare\b|\bis\b)\s*)",
@@ -151,7 +154,11 @@ class AnswerSet(AnswerRules):
             return (_BULLET.sub("", line, count=1) for line in lines)
         if ";" in said:
             return said.split(";")
-        return (_WIDE if re.search(r",\s", said) else _NARROW).split(_BULLET.sub("", said, count=1))
+        said = _BOTH_SIGNS.sub(r" \1, -\1", said)
+        if said.lstrip(" (").startswith("1") and _BULLET.match(said) and _NUMBERS_WITHIN.search(said):
+            return _NUMBERS_WITHIN.split(_BULLET.sub("", said, count=1))
+        wide = re.search(r",\s", said) or (" and " in said and not _NO_GROUP.search(said))
+        return (_WIDE if wide else _NARROW).split(_BULLET.sub("", said, count=1))
 
     def _normal(self, said: str) -> str:
         elements = self._elements(said[:LONGEST_ANSWER])

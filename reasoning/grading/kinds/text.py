@@ -34,6 +34,7 @@ _RESTATED = re.compile(  # "e" and "k", that is, "ek"
     rf"[\s,]+(?:that\s+is|i\.?e\.?|in\s+other\s+words|so|giving|which\s+(?:is|gives?|makes?|spells?)|together)[\s,:]+(?=[\"“„«`][^{_QUOTES}\n]{{1,90}}[{_QUOTES}])",
     re.IGNORECASE,
 )
+_NO = re.compile(r"\A[\s,:;.]*no\s*[:,.—-]+\s+(?=\w)", re.IGNORECASE)  # "wait, no: Ada"
 _OR_QUOTED = re.compile(rf"[\s,]*(?:or|/|vs\.?)\s*(?:maybe\s+|perhaps\s+)?[\"“„«`*][^{_QUOTES}\n]{{1,90}}[{_QUOTES}*]", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[,;]\s|\.\s|\s(?:because|since)\s|\s\(|<[/|]")
 _SPELLED = re.compile(r"[\s\"'“‘”’`*(]*\w(?!\w)(?:[\s\"'“‘”’`*,+\-]+(?:and\s+)?\w(?!\w))+(?=\W*\Z|\s*=)")
@@ -75,7 +76,10 @@ class Text(AnswerRules):
         alone = _ALONE.match(said)
         if alone:
             return FoundAnswer(_normal(alone[1]), how)
-        answer = _of_line(first_line(settled(said))) or _of_line(first_line(said))
+        corrected = settled(said)
+        if corrected is not said:
+            corrected = _NO.sub("", corrected)
+        answer = _of_line(first_line(corrected)) or _of_line(first_line(said))
         whole = _normal(said)
         return FoundAnswer(answer, how if answer else How.NONE, whole) if answer or whole else None
 
@@ -87,7 +91,7 @@ class Text(AnswerRules):
         if alone:
             return FoundAnswer(_normal(alone[1]), How.LAST_CANDIDATE)
         whole = _normal(text) if len(text) <= _LONGEST else ""
-        answer = _concluded(text) or _last_quoted(text) or _last_line(text)
+        answer = _concluded(text) or _last_quoted(text) or _last_line(text) or _corrected(text)
         return FoundAnswer(answer, How.LAST_CANDIDATE if answer else How.NONE, whole)
 
     def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
@@ -154,6 +158,8 @@ def _concluded(text: str) -> str:
     if found is None:
         last = _LAST_OF_ALL.search(sentence)
         return _normal(last[1]) if last else ""
+    if is_denied(sentence, found.end()):
+        return ""
     said = sentence[found.end() :]
     return _of_line(said) if 0 < len(said.split()) <= _MOST_WORDS or _SPELLED.match(said) else ""
 
@@ -172,6 +178,15 @@ def _last_line(text: str) -> str:
     before, _, line = text.rstrip().rpartition("\n")
     alone = _ALONE.match(line) if before.strip() and len(line) < _TAIL else None
     return _normal(alone[1]) if alone else ""
+
+
+def _corrected(text: str) -> str:
+    """What a text says on second thought in a few words: "Bob? No, Ada."."""
+    tail = text.strip()[-_TAIL:]
+    corrected = settled(tail)
+    if corrected is tail or "\n" in corrected or len(corrected.split()) > _MOST_WORDS:
+        return ""
+    return _of_line(corrected)
 
 
 def _normal(answer: str) -> str:

@@ -52,7 +52,7 @@ _KINDS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("1", "g", "gram gramme"),
         ("1/1000", "mg", "milligram"),
         ("1000", "kg", "kilogram kilo"),
-        ("1000000", "t", "tonne"),
+        ("1000000", "t", "tonne ton"),
         ("45359237/100000", "lb lbs", "pound"),
         ("45359237/1600000", "oz", "ounce"),
     ),
@@ -64,7 +64,7 @@ _KINDS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("86400", "d", "day"),
         ("604800", "wk", "week"),
     ),
-    "years": (("1", "yr yrs", "year"), ("1/12", "mo", "month")),
+    "years": (("1", "yr yrs", "year"), ("1/12", "mo", "month"), ("10", "", "decade"), ("100", "", "century centurie")),
     "speed": (
         ("1", "m/s m·s⁻¹", "meters_per_second metres_per_second"),
         ("5/18", "km/h kph kmh", "kilometers_per_hour kilometres_per_hour"),
@@ -91,7 +91,8 @@ _KINDS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("1", "B", "byte"),
         ("1000", "kB KB", "kilobyte"),
         ("1000000", "MB", "megabyte"),
-        ("1000000000", "GB", ""),
+        ("1000000000", "GB", "gigabyte"),
+        ("1000000000000", "TB", "terabyte"),
     ),
     "angle": (("1", "° deg", "degree"),),
     "celsius": (("1", "°C ℃", "degrees_celsius degree_celsius celsius"),),
@@ -116,7 +117,8 @@ _WORDS = {
 }
 _BEFORE = r"US\$|[$€£¥₹]|(?:USD|EUR|GBP|JPY|INR)\s"
 _NUMERAL = (
-    r"[0-9]+/[0-9]+|[0-9]+,[0-9]{1,2}(?![0-9]|,[0-9])|[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?"
+    r"[0-9]+/[0-9]+|[0-9]+,[0-9]{1,2}(?![0-9]|,[0-9])|[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?"
+    r"|[0-9]{1,3}(?:[ '’\u00a0\u202f][0-9]{3})+(?![0-9])(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?"
     r"|\.[0-9]+"
 )
 _POWER = r"(?:[eE]([-+]?[0-9]{1,2})(?![0-9])|\s?[×x*]\s?10\s?\^\s?\{?([-+−]?[0-9]{1,2})\}?)"
@@ -130,11 +132,15 @@ def _alternatives() -> str:
 
 _QUANTITY = re.compile(
     rf"(?P<before>{_BEFORE})?\s?(?<![\w.,])(?P<sign>[-−](?=[.0-9]))?(?P<number>{_NUMERAL}){_POWER}?"
-    rf"(?:\s{{0,3}}-?\s{{0,3}}(?P<unit>{_alternatives()})(?![\w²³^/’']))?"
+    rf"(?:\s{{0,3}}-?\s{{0,3}}(?P<unit>{_alternatives()})(?![\w²³^’']))?"
 )
+_RATE = re.compile(r"\s?(?:/|per\b)\s?[a-z]|\s+an?\s+(?:second|minute|hour|day|week|month|year)\b", re.IGNORECASE)
+_RATED = frozenset(("length", "area", "volume", "mass", "data", "energy"))  # "12 km per day" is no length
 _MATHEMATICS = re.compile(r"\$([^$\n]{1,80})\$(?![0-9.])")  # of LaTeX, not "$5 and $6"
 _DIGIT = re.compile(r"[0-9]")
 _AND_A_HALF = re.compile(r"\b(?:(?:an?|one)[ ]+)(\w+)[ ]+and[ ]+a[ ]+half\b", re.IGNORECASE)  # "an hour and a half"
+_MOST_SAID = 8  # numbers in the unit asked for that another may restate
+_ROUNDED = Fraction(1, 100)
 _JOINT = re.compile(r"\s{0,3}(?:,|and)?\s{0,3}")
 
 
@@ -159,14 +165,20 @@ def in_unit(text: str, unit: str) -> str:
     kind, size = target
     parts: list[str] = []
     end, sum_so_far, smallest = 0, None, Fraction(0)
-    for found in _QUANTITY.finditer(text):
+    quantities = list(_QUANTITY.finditer(text))
+    in_it = _said_in(quantities, target)
+    for found in quantities:
         name = found["unit"] or (found["before"] or "").strip()
         own = known_unit(name) if name else None
         if own is None:
             continue
         if own[0] == "angle" and kind in ("celsius", "fahrenheit"):
             own = (kind, Fraction(1))  # "37°"
+        if own[0] in _RATED and _RATE.match(text, found.end()):
+            own = ("a rate", Fraction(1))
         number = _value(found)
+        if number is not None and own[0] == kind:
+            number = _as_said(number * own[1] / size, in_it)
         gap = text[end : found.start()]
         joined = sum_so_far is not None and own[0] == kind and own[1] < smallest and _JOINT.fullmatch(gap)
         if not joined:
@@ -175,12 +187,23 @@ def in_unit(text: str, unit: str) -> str:
         if own[0] != kind or number is None:
             parts.append(" " + name if own[0] != kind else found[0])
         else:
-            sum_so_far, smallest = (sum_so_far or 0) + number * own[1] / size, own[1]
+            sum_so_far, smallest = (sum_so_far or 0) + number, own[1]
             if not joined and found[0][:1].isspace():
                 parts.append(" ")
         end = found.end()
     parts += [*([decimal(sum_so_far)] if sum_so_far is not None else []), text[end:]]
     return "".join(parts)
+
+
+def _said_in(quantities: list[re.Match[str]], target: tuple[str, Fraction]) -> tuple[Fraction, ...]:
+    """The numbers that a text gives in the very unit that is asked for."""
+    said = [_value(found) for found in quantities[:_MOST_SAID] if found["unit"] and known_unit(found["unit"]) == target]
+    return tuple(number for number in said if number is not None)
+
+
+def _as_said(number: Fraction, said: tuple[Fraction, ...]) -> Fraction:
+    """`number`, or the one of those `said` that it restates rounded: of "2 kg, which is 4.4 lb", 2."""
+    return next((one for one in said if abs(number - one) <= abs(one) * _ROUNDED), number)
 
 
 def _value(found: re.Match[str]) -> Fraction | None:
@@ -197,5 +220,5 @@ def _value(found: re.Match[str]) -> Fraction | None:
 
 def _digits(number: str) -> str:
     """Digits and a point. Behind a comma stand three digits of a group, or one or two decimals: "3,5 kg"."""
-    whole, comma, rest = number.partition(",")
-    return f"{whole}.{rest}" if comma and len(rest) < 3 else number.replace(",", "")
+    whole, comma, rest = re.sub(r"[ '’\u00a0\u202f]", "", number).partition(",")
+    return f"{whole}.{rest}" if comma and len(rest) < 3 else f"{whole}{rest}".replace(",", "")
