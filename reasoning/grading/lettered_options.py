@@ -20,7 +20,7 @@ from reasoning.grading.extraction.denials import is_denied, is_denied_after
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How
 from reasoning.grading.extraction.mathematics import plain
 from reasoning.grading.named_options import named_option
-from reasoning.grading.options import LETTERS
+from reasoning.grading.options import LETTERS, OPTIONS_HEADING
 
 NO_CHOICES_KNOWN = 10  # options that there may be
 _MOST_LETTERS = 40  # that are looked at in one statement
@@ -40,17 +40,22 @@ _LETTER = r"[(\[*\"']*+[A-Za-z][)\]*\"']*+(?![\w'’])"
 _AND = r"\s*+(?:,\s*+(?:(?:and|or|nor|&)\s*+)?|(?:and|or|nor|&)\s*+)"  # possessive: no list is tried in two ways
 _NOT_A_SUBJECT = r"(?!\s+(?:is|remains|it|must)\b)"  # "eliminating A and B, C is left"
 _LEFT_OUT = re.compile(
-    r"\b(?:eliminat|rul|discard|exclud|reject|dismiss|remov|cross|set|leav)(?:e|es|ed|ing|s)?(?:\s+(?:out|off|aside))*\s+"
-    rf"(?:options?\s+|choices?\s+|answers?\s+|letters?\s+|out\s+)*{_LETTER}(?:{_AND}{_LETTER}{_NOT_A_SUBJECT})++(?:\s+(?:out|off|aside)\b)?"
-    rf"|(?<![\w'’]){_LETTER}(?:{_AND}{_LETTER})*+\s+(?:(?:is|are|was|were|being|can\s+be|have\s+been|all|both|clearly)\s+)*+"
+    r"\b(?:eliminat|rul|discard|exclud|reject|dismiss|remov|cross|set|leav)(?:e|es|ed|ing|s)?(?:\s+(?:out|off"
+    r"|aside))*\s+"
+    rf"(?:options?\s+|choices?\s+|answers?\s+|letters?\s+"
+    rf"|out\s+)*{_LETTER}(?:{_AND}{_LETTER}{_NOT_A_SUBJECT})++(?:\s+(?:out|off|aside)\b)?"
+    rf"|(?<![\w'’]){_LETTER}(?:{_AND}{_LETTER})*+\s+(?:(?:is|are|was|were|being|can\s+be|have\s+been|all|both"
+    rf"|clearly)\s+)*+"
     r"(?:eliminated|ruled\s+out|excluded|discarded|crossed\s+out|rejected|wrong|incorrect|false|impossible)\b"
     rf"|(?:\b(?:not|neither|nor|none\s+of)|n['’]t)\s+(?:option\s+)?{_LETTER}(?:{_AND}{_LETTER})++",
     re.IGNORECASE,
 )
 _LETTER_ALONE = re.compile(r"(?<![\w'’])[A-Z](?![\w'’])")
 _ALL_BUT = re.compile(  # "All options except B are wrong.", "None but B fits."
-    r"\b(?i:(?:all|every|each|any)\b[^.;\n]{0,30}?\b(?:except|but|besides|other\s+than|apart\s+from)(?:\s+for)?)\s+(?i:option\s+)?"
-    r"[(\[*\"']*([A-Z])[)\]*\"']*\s+(?i:(?:is|are|can\s+be|have\s+been|has\s+been)\s+(?:clearly\s+|all\s+)?(?:wrong|incorrect|false"
+    r"\b(?i:(?:all|every|each|any)\b[^.;\n]{0,30}?\b(?:except|but|besides|other\s+than"
+    r"|apart\s+from)(?:\s+for)?)\s+(?i:option\s+)?"
+    r"[(\[*\"']*([A-Z])[)\]*\"']*\s+(?i:(?:is|are|can\s+be|have\s+been|has\s+been)\s+(?:clearly\s+|all\s+)?(?:wrong"
+    r"|incorrect|false"
     r"|impossible|eliminated|ruled\s+out|excluded|discarded|invalid))\b"
 )
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
@@ -67,6 +72,7 @@ _REASON = re.compile(r",?\s+(?:because|since|though|although)\b|,\s+as\b", re.IG
 _PREMISE = re.compile(r"\A\W*(?:if|since|as|because|given(?:\s+that)?|when)\s[^,;]*,\s+(?=\w)", re.IGNORECASE)
 _ASKED_ABOUT = re.compile(r"[^.?!\n]+")
 _NAME = re.compile(r"(?<=[\s,])[A-Z][a-z]+\b")
+_WORD = re.compile(r"\w+")
 _NEXT_PERSON = re.compile(r"[,;]|\s(?:and|while|but)\s")
 _LONGEST_QUESTION = 300
 _PAUSES = (",", ";", "!", "–", "—")
@@ -122,7 +128,8 @@ def _patterns(count: int) -> _Patterns:
         chosen=re.compile(
             rf"\b(?i:choose|chose|pick|picked|select|selected|go(?:ing)?\s+with|choice|option|letter"
             rf"|vote\s+for)\b[\s:*]*(?i:is\b[\s:*]*)?"
-            rf"(?:(?i:option|choice|letter)\s+)?[(\[*\"']*(?:([A-{last}])(?![\w'’])|([b-{max(small, 'b')}]|a(?=[\W_]*\Z"
+            rf"(?:(?i:option|choice|letter)\s+)?[(\[*\"']*(?:([A-{last}])(?![\w'’])|([b-{max(small, 'b')}]"
+            rf"|a(?=[\W_]*\Z"
             rf"|[.)*]))(?![\w'’]))"
             rf"|\b(?i:leav(?:es|ing)|left\s+with|remaining\s+is|only|just)\s+(?i:us\s+with\s+|me\s+with\s+)?"
             rf"(?i:(?:only\s+)?(?:option|choice|letter)?\s*)[(\[*\"']*([A-{last}])(?![\w'’])"
@@ -223,9 +230,9 @@ def option_of_text(text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
 def option_of_person(question: str, text: str, choices: tuple[str, ...]) -> str:
     """The option that the last sentence of `text` names right behind the one person whom the question asks about ("Ann
     has the ball, Bo the book"); "" where there is none such."""
-    asked = _ASKED_ABOUT.findall(question.partition("Answer Choices")[0].strip()[-_LONGEST_QUESTION:])
+    asked = _ASKED_ABOUT.findall(question.partition(OPTIONS_HEADING)[0].strip()[-_LONGEST_QUESTION:])
     sentence = _last_sentence(text)
-    people = {name for name in set(_NAME.findall(asked[-1])) if re.search(rf"\b{name}\b", sentence)} if asked else set()
+    people = set(_NAME.findall(asked[-1])) & set(_WORD.findall(sentence)) if asked else set()
     if len(people) != 1:
         return ""
     said = sentence.rpartition(people.pop())[2]

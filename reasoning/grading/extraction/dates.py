@@ -47,7 +47,8 @@ _FORMS = tuple(
         rf"{_START}(?P<year>[0-9]{{4}})(?P<sign>[-/.])(?P<number>[0-9]{{1,2}})(?P=sign)(?P<day>[0-9]{{1,2}})(?![0-9])",
         rf"{_START}(?P<year>[0-9]{{4}})(?P<number>[0-9]{{2}})(?P<day>[0-9]{{2}})(?!\w|[.,][0-9])",
         r"(?P<year>[0-9]{4})\s*[年년]\s*(?P<number>[0-9]{1,2})\s*[月월]\s*(?P<day>[0-9]{1,2})\s*[日일]",
-        rf"{_START}(?P<left>[0-9]{{1,2}})(?P<sign>[-/.])(?P<right>[0-9]{{1,2}})(?P=sign)(?P<year>[0-9]{{4}}|[0-9]{{2}}){_END}",
+        rf"{_START}(?P<left>[0-9]{{1,2}})(?P<sign>[-/.])(?P<right>[0-9]{{1,2}})(?P=sign)(?P<year>[0-9]{{4}}"
+        rf"|[0-9]{{2}}){_END}",
         rf"{_START}{_DAY}{_OF}{_MONTH}{_OF}{_YEAR}",
         rf"\b{_MONTH}\s*(?:the\s+)?{_DAY}{_OF}{_YEAR}",
         rf"{_START}(?P<year>[0-9]{{4}}){_OF}{_MONTH}{_OF}{_DAY}{_END}",
@@ -59,7 +60,8 @@ _FORMS = tuple(
     )
 )
 _YEAR_ALONE = re.compile(
-    r"[\s\"'*_$(]*(?:it\s+(?:is|was)\s+)?(?:in\s+)?(?:the\s+year\s+(?:(?:is|was)\s+)?)?(?P<year>[12][0-9]{3})(?:\s?(?:AD|CE|A\.D\.|C\.E\.))?[\s.\"'*_$)]*\Z",
+    r"[\s\"'*_$(]*(?:it\s+(?:is|was)\s+)?(?:in\s+)?(?:the\s+year\s+(?:(?:is"
+    r"|was)\s+)?)?(?P<year>[12][0-9]{3})(?:\s?(?:AD|CE|A\.D\.|C\.E\.))?[\s.\"'*_$)]*\Z",
     re.IGNORECASE,
 )
 _LATEX = re.compile(r"\\(?:text|mathrm|textbf)\s*\{([^{}]*)\}|[{}\\$]")

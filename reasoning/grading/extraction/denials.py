@@ -27,9 +27,11 @@ _WHAT_TELLS = (
 # Of a clause "the answer is 42": who says so, or on what condition.
 _SAID_BY_OTHERS = (
     r"\b(?:if|whether|unless|suppos(?:e|ing)|assum(?:e|ing)|imagine|although|doubt(?:s|ed)?|deny|hardly"
-    r"|unlikely|improbable|implausible|impossible|nothing (?:\w+ )?(?:suggests|says|shows|proves|implies|indicates)|refuses? to (?:believe"
+    r"|unlikely|improbable|implausible|impossible|nothing (?:\w+ )?(?:suggests|says|shows|proves|implies"
+    r"|indicates)|refuses? to (?:believe"
     r"|accept|say)|no (?:reason|evidence|proof|sign|indication)(?: to (?:think|believe|say|assume|claim))?"
-    r"|(?:false|wrong|incorrect|untrue|mistaken|a mistake|an error)(?: to (?:say|think|claim|believe|assume|conclude|answer))?"
+    r"|(?:false|wrong|incorrect|untrue|mistaken|a mistake|an error)(?: to (?:say|think|claim|believe|assume"
+    r"|conclude|answer))?"
     rf"|(?!(?:i|we|{_WHAT_TELLS})\b)[a-z]\w{{1,20}} (?:claims"
     r"|says|thinks|believes|guesses|insists|argues)"
     r"|(?:some|many|people|others|they|one|someone|you|he|she|students?|we|i) (?:(?:might|may|could|would|will|often"
@@ -70,9 +72,12 @@ _DENIAL = re.compile(
     r"|\brule[sd]? out|\b(?:was|were) supposed to"
     r"|\breject(?:s|ed|ing)?|\beliminat(?:e|es|ed|ing)|\bexclud(?:e|es|ed|ing)|\bdiscard(?:s|ed|ing)?"
     r"|\bdismiss(?:es|ed|ing)?|\bused to|\bif (?:it|this|that) (?:were|was|had)"
-    r"|\b(?:all|any|anything|every|everyone|everything|any of (?:them|these|those)|any \w+) (?:but|except)|(?<!\bnone )\bother than"
-    r"|\bunlikely(?: to| that)?|\bby no means|\bin no way|\bhardly|\bscarcely|\bdiffer(?:s|ent)? from|\bunequal to|\bnowhere near"
-    r"|\bnothing like|\bas opposed to|\bcontrary to|(?:\A|[.!?;\n]\s{0,3})[*_]{0,2}(?:wrong|incorrect|false)(?: answers?)?[*_]{0,2}[:=]"
+    r"|\b(?:all|any|anything|every|everyone|everything|any of (?:them|these|those)|any \w+) (?:but|except)"
+    r"|(?<!\bnone )\bother than"
+    r"|\bunlikely(?: to| that)?|\bby no means|\bin no way|\bhardly|\bscarcely|\bdiffer(?:s|ent)? from"
+    r"|\bunequal to|\bnowhere near"
+    r"|\bnothing like|\bas opposed to|\bcontrary to|(?:\A|[.!?;\n]\s{0,3})[*_]{0,2}(?:wrong|incorrect"
+    r"|false)(?: answers?)?[*_]{0,2}[:=]"
     r"|\b(?:nicht|niet|pas|doubt(?:s|ed)?(?: that)?(?: it| this)?(?: is| was)?)"
     r"|\bno way(?: that)?|\bno longer|\bfar from|\bimpossible (?:to|for it to)|\bnone of (?:them|these|those)"
     r"|\b(?:beware of|avoid)"
@@ -90,7 +95,8 @@ _DENIAL = re.compile(
     r"|(?:ist|sind|beträgt|lautet) nicht))[\s\"'“‘*_(\[$`]*\Z"
 )
 _NOTHING_ELSE = re.compile(  # "It can't be anything but 42."
-    r"(?:\b(?:can|could)(?:not|\s+not|n['’]t|['’]t)|\bwon['’]t)\s+(?:possibly\s+)?be\s+any(?:thing|one|\s+\w+)\s+(?:else\s+)?"
+    r"(?:\b(?:can|could)(?:not|\s+not|n['’]t|['’]t)|\bwon['’]t)\s+(?:possibly\s+)?be\s+any(?:thing|one"
+    r"|\s+\w+)\s+(?:else\s+)?"
     r"(?:but|except|other\s+than|than)\s+(?:an?\s+|the\s+|option\s+)?[\s\"'“‘*_(\[$`]*\Z"
 )
 _TOLD = re.compile(
@@ -113,37 +119,48 @@ _CLAIMED = re.compile(
     rf"(?:\b(?:{_OTHERS})(?:\s+(?:might|may|could|would|will|often|first|initially|wrongly|mistakenly|once|usually"
     r"|typically|simply|just|quickly|immediately|who|to|be|tempted|have)){0,4}"
     r"|\b(?:i|we)\s+(?:(?:had|have)\s+)?(?:first|initially|originally|wrongly|mistakenly|at\s+first)"
-    r"|\b(?:tempt(?:ed|ing|ation)|mistake|error|trap|wrong|incorrect|easy|natural|pitfall)\s+(?:(?:is|was|would\s+be|here"
+    r"|\b(?:tempt(?:ed|ing|ation)|mistake|error|trap|wrong|incorrect|easy|natural|pitfall)\s+(?:(?:is|was"
+    r"|would\s+be|here"
     r"|it\s+is)\s+){0,2}(?:to|of|by))"
     rf"\s+{_SAY}\s+(?:that\s+|it\s+is\s+|it['’]s\s+|there\s+are\s+|the\s+answer\s+is\s+|for\s+)?[\s\"'“‘*_(\[$`]*\Z"
 )
 _CLAIMED_THAT = re.compile(
     rf"\b(?!(?:i|we|{_WHAT_TELLS})\b)\w+\s+"
     r"(?:claims|says|thinks|believes|guesses|insists|argues|claimed|said|thought|believed|guessed)\s+(?:that\s+)?"
-    r"(?P<it>(?:it(?:['’]s|\s+is|\s+was)|there\s+(?:is|are|were)|they\s+are|the\s+answer\s+is)\s+)?[\s\"'“‘*_(\[$`]*\Z"
+    r"(?P<it>(?:it(?:['’]s|\s+is|\s+was)|there\s+(?:is|are|were)|they\s+are"
+    r"|the\s+answer\s+is)\s+)?[\s\"'“‘*_(\[$`]*\Z"
 )
 _CLAIM_END = re.compile(
-    r"[$€£]?[\w.,/%]*[\w%][\s\"'”’*_)\]`$]*(?:[.,;:!?]|\Z|\b(?:because|but|since|as|if|when|without|by|here|at|instead"
-    r"|for|has|have|had|is|are|was|would|forg\w+|miss\w+|overlook\w+|neglect\w+|ignor\w+|makes?|made|though|although)\b)"
+    r"[$€£]?[\w.,/%]*[\w%][\s\"'”’*_)\]`$]*(?:[.,;:!?]|\Z|\b(?:because|but|since|as|if|when|without|by|here|at"
+    r"|instead"
+    r"|for|has|have|had|is|are|was|would|forg\w+|miss\w+|overlook\w+|neglect\w+|ignor\w+|makes?|made|though"
+    r"|although)\b)"
 )
 # Behind a candidate: "42 is too large", "(A) can't be", "42 (incorrect)", "42 ❌".
 _DENIED_AFTER = re.compile(
     r"[)\]*\"'”’`$\s]*(?:\([^()\n]{0,40}\)\s*)?(?:"
-    r"[(\[\-–—:,]?\s*(?:(?:which|but|and)\s+)?(?:(?:that|this)\s+)?(?:wrong|incorrect|false|not\s+(?:correct|right)|❌|✗|✘)\s*"
+    r"[(\[\-–—:,]?\s*(?:(?:which|but|and)\s+)?(?:(?:that|this)\s+)?(?:wrong|incorrect|false|not\s+(?:correct"
+    r"|right)|❌|✗|✘)\s*"
     r"(?:[)\].,;!]|\Z|\n)"
-    r"|(?:at\s+first\s*)?,?\s*(?:which\s+|(?:but|and)\s+(?:this|that|it)\s+)?(?:is|are|was|were|would\s+be|must\s+be|seems?|looks?)"
-    r"(?:n['’]t\b(?!\s+(?:it|that|this|there|they|he|she)\s*\?)|\s+(?:(?:clearly|obviously|definitely|simply|all|both|also)\s+)?(?:not|wrong|incorrect|false|invalid"
-    r"|impossible|too\s+\w+|out\b|eliminated|ruled\s+out|excluded|tempting|(?:right|correct|plausible|reasonable)(?=[^.\n]{0,40}\bbut\b)|rejected|extraneous|discarded|an?\s+(?:red\s+herring|error|distractor|trap|mistake)"
+    r"|(?:at\s+first\s*)?,?\s*(?:which\s+|(?:but|and)\s+(?:this|that|it)\s+)?(?:is|are|was|were|would\s+be"
+    r"|must\s+be|seems?|looks?)"
+    r"(?:n['’]t\b(?!\s+(?:it|that|this|there|they|he|she)\s*\?)|\s+(?:(?:clearly|obviously|definitely|simply"
+    r"|all|both|also)\s+)?(?:not|wrong|incorrect|false|invalid"
+    r"|impossible|too\s+\w+|out\b|eliminated|ruled\s+out|excluded|tempting|(?:right|correct|plausible"
+    r"|reasonable)(?=[^.\n]{0,40}\bbut\b)|rejected|extraneous|discarded|an?\s+(?:red\s+herring|error|distractor"
+    r"|trap|mistake)"
     r"|(?:my|the|a|an)\s+(?:first|initial|wrong|incorrect|earlier|common|typical|trap|tempting))\b)"
     r"|fails\b|\?\s+(?:but\s+)?(?:(?:i['’]?m|i\s+am)\s+)?(?:not\s+(?:really\s+)?(?:sure|certain)|unsure)\b"
     r"|can(?:not|['’]t|\s+not)\b|(?:could|would|does|must|should)(?:n['’]t|\s+not)\b"
-    r"|do(?:n['’]t|\s+not)\s+(?:work|fit|satisfy|match|make\s+sense|apply|qualify|hold)\b|or\s+not\b|ではない|ではありません|değil\b)",
+    r"|do(?:n['’]t|\s+not)\s+(?:work|fit|satisfy|match|make\s+sense|apply|qualify|hold)\b|or\s+not\b|ではない"
+    r"|ではありません|değil\b)",
     re.IGNORECASE,
 )
 # "It would be 42 if it were warmer": on a condition that does not hold.
 _WOULD_BE = re.compile(r"\bwould(?: have)?(?: been| be)?\s+(?:exactly |about |only )?[\s\"'“‘*_(\[$`]*\Z")
 _HAD_IT_BEEN = re.compile(  # "If she hadn't sold one, she would have 42."
-    r"\bif\b[^.;\n]{1,60}?(?:\b(?:had|were|did|was)\s+(?:not|never)\b|\b(?:had|were|did|was)n['’]t\b)[^.;\n]*,[^.;\n]*\bwould\b[^.,;\n]*\Z"
+    r"\bif\b[^.;\n]{1,60}?(?:\b(?:had|were|did|was)\s+(?:not|never)\b|\b(?:had|were|did"
+    r"|was)n['’]t\b)[^.;\n]*,[^.;\n]*\bwould\b[^.,;\n]*\Z"
 )
 _ON_CONDITION = re.compile(r"[^.;\n]{0,60}?\b(?:if|unless)\s+(?!(?:i['’]?m|i am|my|so|any|not)\b)")
 _STRUCK = re.compile(

@@ -50,7 +50,8 @@ _SECOND_THOUGHT = re.compile(
     r"|(?<=[.?!] )no,|(?<=[0-9], )no,|(?<=\b[a-j], )no,|(?<=[—–-] )no,"
     r"|let me (?:re(?:check|consider|think|do|calculate|compute|count|read|view|start|evaluate|work|try|examine"
     r"|-\w+))\w*"
-    r"|edit(?=:)|i (?:forgot|missed|overlooked|miscounted|miscalculated|misread)|i (?:made|was) (?:a mistake|an error|wrong)|that(?:['’]s| is| was) (?:wrong|not right|incorrect"
+    r"|edit(?=:)|i (?:forgot|missed|overlooked|miscounted|miscalculated|misread)|i (?:made|was) (?:a mistake|an error"
+    r"|wrong)|that(?:['’]s| is| was) (?:wrong|not right|incorrect"
     r"|a mistake))(?!\w)"
 )
 _NOT_BUT = re.compile(r"\bnot\b[^.\n]{1,80}?\bbut\b", re.IGNORECASE)
@@ -75,8 +76,10 @@ def settled(said: str) -> str:
 
 
 _WITHDRAWN = re.compile(
-    r"[.!?\n][\s*]*(?:(?:but|no|wait|hmm+)\b,?\s+)*(?:that|this|it)(?:(?:['’]s|\s+is|\s+was|\s+must\s+be)\s+(?:clearly\s+)?"
-    r"(?:wrong|incorrect|not\s+right|not\s+correct|a\s+mistake|impossible)|\s+can(?:not|\s+not|['’]t)\s+be(?:\s+(?:right|correct|true|it))?"
+    r"[.!?\n][\s*]*(?:(?:but|no|wait|hmm+)\b,?\s+)*(?:that|this|it)(?:(?:['’]s|\s+is|\s+was"
+    r"|\s+must\s+be)\s+(?:clearly\s+)?"
+    r"(?:wrong|incorrect|not\s+right|not\s+correct|a\s+mistake|impossible)|\s+can(?:not|\s+not"
+    r"|['’]t)\s+be(?:\s+(?:right|correct|true|it))?"
     r"|\s+(?:is\s+not|isn['’]t)\s+(?:right|correct|it))[\s.!*]*\Z|[.!?]\s+(?-i:No)[.!]\s*\Z",
     re.IGNORECASE,
 )
@@ -87,7 +90,9 @@ _SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
 def before_withdrawal(text: str) -> str | None:
     """What stands before a sentence that `text` ends by calling wrong ("42. That is incorrect."); None where it does
     not."""
-    if not text.rstrip(" \n.!*").endswith(("wrong", "incorrect", "right", "correct", "mistake", "impossible", "be", "true", "it", "No")):
+    if not text.rstrip(" \n.!*").endswith(
+        ("wrong", "incorrect", "right", "correct", "mistake", "impossible", "be", "true", "it", "No")
+    ):
         return None
     found = _WITHDRAWN.search(text, max(0, len(text) - _LONGEST_WITHDRAWAL))
     if found is None:

@@ -22,8 +22,8 @@ CLOSE = 1e-6  # of the larger of two numbers
 def main() -> None:
     with suppress(OSError, ValueError):  # a limit that is lower already stays
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    from sympy import Expr
     from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
+    from sympy import Expr
 
     logging.disable(logging.CRITICAL)
     configs = (LatexExtractionConfig(), ExprExtractionConfig())

@@ -21,7 +21,8 @@ _LONGEST = 80
 _DRESS = (
     (
         re.compile(
-            r"\\(?:(?:text|math|operatorname|mbox|hbox|fbox|framebox|emph|underline|overline|ensuremath|textcolor|phantom|mathop)"
+            r"\\(?:(?:text|math|operatorname|mbox|hbox|fbox|framebox|emph|underline|overline|ensuremath"
+            r"|textcolor|phantom|mathop)"
             r"[a-z]*|boxed|bf|it|rm|tt)\s*\{([^{}]*)\}"
         ),
         r"\1",
@@ -50,7 +51,8 @@ _DRESS = (
     (re.compile(r"\\div(?![a-z])"), "÷"),
     (
         re.compile(
-            r"\\(?:approx|equiv|simeq|Rightarrow|Longrightarrow|implies|to|rightarrow|therefore|iff)(?![a-zA-Z])|[≈≡⇒→]"
+            r"\\(?:approx|equiv|simeq|Rightarrow|Longrightarrow|implies|to|rightarrow|therefore"
+            r"|iff)(?![a-zA-Z])|[≈≡⇒→]"
         ),
         "=",
     ),

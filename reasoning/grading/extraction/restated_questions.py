@@ -18,7 +18,8 @@ _WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)?")
 _REASON = re.compile(r",?\s+(?:because|since)\b|[,;]\s+(?:as|given|considering)\b")
 _SO = re.compile(r"[,;]\s+(?:and\s+)?(?:so|thus|hence|therefore)\b")
 _LEAD_IN = re.compile(
-    r"\W*(?:(?:so|thus|hence|therefore|then|finally|in\s+(?:conclusion|short|summary|fact)|clearly|indeed|now)\b[,:\s]*)*"
+    r"\W*(?:(?:so|thus|hence|therefore|then|finally|in\s+(?:conclusion|short|summary|fact)|clearly|indeed"
+    r"|now)\b[,:\s]*)*"
 )
 _UNSURE = frozenset(
     ("if", "whether", "unless", "or", "but", "although", "though", "may", "might", "maybe", "perhaps", "possibly")
@@ -37,7 +38,24 @@ _VERBS = {
     **dict.fromkeys(("has", "have", "had", "hasn't", "haven't", "hadn't"), "have"),
 }
 _SAYS_NOTHING = frozenset(
-    ("a", "an", "the", "still", "anymore", "any", "more", "be", "been", "to", "of", "ever", "really", "actually", "now", "indeed")
+    (
+        "a",
+        "an",
+        "the",
+        "still",
+        "anymore",
+        "any",
+        "more",
+        "be",
+        "been",
+        "to",
+        "of",
+        "ever",
+        "really",
+        "actually",
+        "now",
+        "indeed",
+    )
 )
 _PRONOUNS = frozenset(("it", "he", "she", "they"))
 _SHOWS = frozenset(("is", "it's", "ends", "end", "shows", "show", "lands", "faces", "remains", "stays", "becomes"))

@@ -25,7 +25,12 @@ _MATHEMATICS = re.compile(r"\$\$([^$]{1,400})\$\$|\$([^$]{1,400})\$|\\\((.{1,400
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{(.*)\}\Z", re.DOTALL)
 _CLAUSE_END = re.compile(r"[.!?](?=\s+[A-Z]|\s*\Z)|[,;]?\s+(?:because|since|which|where|so|as|for all|by)\b|,\s+as\b")
 _DRESS = (
-    (re.compile(r"\\(?:left|right|displaystyle|big|Big|bigg|Bigg)(?![a-zA-Z])|\\[,!;:]|(?<!\\)\\ |~|\\q?quad(?![a-z])"), ""),
+    (
+        re.compile(
+            r"\\(?:left|right|displaystyle|big|Big|bigg|Bigg)(?![a-zA-Z])|\\[,!;:]|(?<!\\)\\ |~|\\q?quad(?![a-z])"
+        ),
+        "",
+    ),
     (re.compile(r"\\[dt]frac(?![a-z])"), r"\\frac"),
     (re.compile(r"[−–]"), "-"),
     (re.compile(r"(?<![a-zA-Z\\])(sin|cos|tan|log|ln)(?![a-zA-Z])"), r"\\\1"),
@@ -39,7 +44,10 @@ _DRESS = (
 )
 _SUPERSCRIPT = re.compile(r"(?<=[\w)}])[⁰¹²³⁴-⁹]{1,9}")
 _SIGN = re.compile(r"[0-9=^\\+²³]")
-_VERB = re.compile(r"\b(?:is|equals|becomes|gives|get|(?:simplifies|reduces|comes|evaluates|expands|factors|amounts)\s+(?:to|as|into))\s+")
+_VERB = re.compile(
+    r"\b(?:is|equals|becomes|gives|get|(?:simplifies|reduces|comes|evaluates|expands|factors|amounts)\s+(?:to|as"
+    r"|into))\s+"
+)
 _UNIT_BEHIND = re.compile(r"\s+(?:[a-z]{1,2}|units?|degrees?|meters?|inches|feet)[²³]?[.\s]*\Z")
 _PROSE = re.compile(r"(?<![\\a-zA-Z])(?!sqrt|sin|cos|tan|log|exp)[A-Za-z]{3,}")
 _LONGEST_LINE = 60  # characters of a line that is nothing but mathematics

@@ -31,28 +31,37 @@ _DASHES = dict.fromkeys(map(ord, "−–‒‐‑—"), "-")
 _QUOTES = r"\"“”„«»`"
 _QUOTED = re.compile(rf"[\"“„«`]([^{_QUOTES}\n]{{1,90}})[{_QUOTES}]|\*\*([^*\n]{{1,90}})\*\*")
 _RESTATED = re.compile(  # "e" and "k", that is, "ek"
-    rf"[\s,]+(?:that\s+is|i\.?e\.?|in\s+other\s+words|so|giving|which\s+(?:is|gives?|makes?|spells?)|together)[\s,:]+(?=[\"“„«`][^{_QUOTES}\n]{{1,90}}[{_QUOTES}])",
+    rf"[\s,]+(?:that\s+is|i\.?e\.?|in\s+other\s+words|so|giving|which\s+(?:is|gives?|makes?|spells?)"
+    rf"|together)[\s,:]+(?=[\"“„«`][^{_QUOTES}\n]{{1,90}}[{_QUOTES}])",
     re.IGNORECASE,
 )
 _NO = re.compile(r"\A[\s,:;.]*no\s*[:,.—-]+\s+(?=\w)", re.IGNORECASE)  # "wait, no: Ada"
-_OR_QUOTED = re.compile(rf"[\s,]*(?:or|/|vs\.?)\s*(?:maybe\s+|perhaps\s+)?[\"“„«`*][^{_QUOTES}\n]{{1,90}}[{_QUOTES}*]", re.IGNORECASE)
+_OR_QUOTED = re.compile(
+    rf"[\s,]*(?:or|/|vs\.?)\s*(?:maybe\s+|perhaps\s+)?[\"“„«`*][^{_QUOTES}\n]{{1,90}}[{_QUOTES}*]", re.IGNORECASE
+)
 _CLAUSE_END = re.compile(r"[,;]\s|\.\s|\s(?:because|since)\s|\s\(|<[/|]")
 _SPELLED = re.compile(r"[\s\"'“‘”’`*(]*\w(?!\w)(?:[\s\"'“‘”’`*,+\-]+(?:and\s+)?\w(?!\w))+(?=\W*\Z|\s*=)")
 _INTRODUCED = re.compile(
-    r"(?:(?:simply|just|therefore|thus|clearly)\s+)*(?:the\s+)?(?:(?:final\s+)?(?:string|word|letters|result|concatenation)\b)\s*"
+    r"(?:(?:simply|just|therefore|thus|clearly)\s+)*(?:the\s+)?(?:(?:final\s+)?(?:string|word|letters|result"
+    r"|concatenation)\b)\s*"
     r"(?:is\b|are\b)?[:\s]*",
     re.I,
 )
 _CONCLUSION = re.compile(
-    r"(?:\b(?:(?:so|thus|therefore|hence|finally)\b(?:,?\s+(?:(?:we|you|i)\s+(?:get|have|obtain)|it\s+is|th(?:is|ey)\s+(?:gives?|is|makes?|spells?)))?"
-    r"|(?:we|you|i)\s+(?:get|obtain|have)|(?:result|concatenation|word|string|output|solution|conclusion)\s*(?:is\b|:|=)"
-    r"|concatenated\b|(?:i|we)\s+(?:choose|pick|select|say|go\s+with)|(?:gives?|makes?|spells?|forms?|yields?|becomes?|produces?)(?:\s+us)?\b"
-    r"|ans\b\s*(?:is\b|[:=])|it(?:['’]s|\s+is|\s+was)\b)|\b(?:together|combined|joined|altogether)\b(?:\s+(?:they|these|it))?"
+    r"(?:\b(?:(?:so|thus|therefore|hence|finally)\b(?:,?\s+(?:(?:we|you|i)\s+(?:get|have|obtain)|it\s+is|th(?:is"
+    r"|ey)\s+(?:gives?|is|makes?|spells?)))?"
+    r"|(?:we|you|i)\s+(?:get|obtain|have)|(?:result|concatenation|word|string|output|solution|conclusion)\s*(?:is\b|:"
+    r"|=)"
+    r"|concatenated\b|(?:i|we)\s+(?:choose|pick|select|say|go\s+with)|(?:gives?|makes?|spells?|forms?|yields?"
+    r"|becomes?|produces?)(?:\s+us)?\b"
+    r"|ans\b\s*(?:is\b|[:=])|it(?:['’]s|\s+is|\s+was)\b)|\b(?:together|combined|joined|altogether)\b(?:\s+(?:they"
+    r"|these|it))?"
     r"(?:\s+(?:are|is|makes?|gives?|forms?|spells?))?|[=-]>|(?<!\S)=(?=\s)|[→⇒∴])[\s:,]*",
     re.IGNORECASE,
 )
 _NAMED = re.compile(  # "The capital of France is Paris."
-    r"\s*(?:(?:so|thus|hence|therefore|then)\b,?\s+)?(?:the|its|his|her|their|this|that)\s+(?:[\w'’-]+\s+){1,8}?(?:is|are|was|were)\s+"
+    r"\s*(?:(?:so|thus|hence|therefore|then)\b,?\s+)?(?:the|its|his|her|their|this|that)\s+(?:[\w'’-]+\s+){1,8}?(?:is"
+    r"|are|was|were)\s+"
     r"(?!not\b|n['’]t|no\b|never\b)(?=\W*[\w])",
     re.IGNORECASE,
 )

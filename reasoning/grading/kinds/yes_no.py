@@ -35,20 +35,27 @@ _SUPPOSED = r"(?!\s+would\s+(?:be|have)\b|,?\s+(?:if|unless)\b|\s+(?:is|was)\s+(
 _END = r"(?=\W*\Z|\s*[.,;!:，。])"
 _LEADING = re.compile(
     r"[\W_]*(?:(?:well|so|oh|thus|therefore|hence|then|ok|okay|clearly|obviously|in\s+fact|in\s+short|simply|just"
-    r"|probably|most\s+likely|likely|a|an|definitely|it\s+is|it['’]s|that\s+is|that['’]s|i['’]m\s+afraid|i\s+am\s+afraid"
+    r"|probably|most\s+likely|likely|a|an|definitely|it\s+is|it['’]s|that\s+is|that['’]s|i['’]m\s+afraid"
+    r"|i\s+am\s+afraid"
     r"|(?:that|this|it)\s+would\s+be|this\s+is|entirely|quite|certainly)\b[\s,:]*){0,3}[\"'“*_($\\{[]*"
     r"(?:(?P<no>(?:(?:absolutely|certainly|definitely|probably|surely|of\s+course|most\s+likely|clearly|obviously"
-    r"|likely|decidedly|apparently|sadly|unfortunately)\s+)?not(?=\W*\Z|\s*[.,;!:])|not\s+(?:true|correct|yes)\b|not\s+possible(?=\W*\Z|\s*[.,;!])"
-    r"|not\s+(?:at\s+all|really|so|in\s+the\s+(?:slightest|least)|by\s+(?:a\s+long\s+shot|any\s+means)|even\s+(?:close|remotely)|remotely)(?=\W*\Z|\s*[.,;!])"
-    rf"|(?:there(?:['’]s|\s+is)\s+)?no\s+(?:way|chance|sir)\b(?!\s+to\b)|(?:nope|nah|nay|untrue|incorrect|never|negative|false)\b(?![\w-])"
-    rf"|(?:hardly|scarcely|by\s+no\s+means|in\s+no\s+way|under\s+no\s+circumstances|i\s+(?:do\s+not|don['’]t)\s+(?:think"
+    r"|likely|decidedly|apparently|sadly|unfortunately)\s+)?not(?=\W*\Z|\s*[.,;!:])|not\s+(?:true|correct|yes)\b"
+    r"|not\s+possible(?=\W*\Z|\s*[.,;!])"
+    r"|not\s+(?:at\s+all|really|so|in\s+the\s+(?:slightest|least)|by\s+(?:a\s+long\s+shot|any\s+means)"
+    r"|even\s+(?:close|remotely)|remotely)(?=\W*\Z|\s*[.,;!])"
+    rf"|(?:there(?:['’]s|\s+is)\s+)?no\s+(?:way|chance|sir)\b(?!\s+to\b)|(?:nope|nah|nay|untrue|incorrect|never"
+    rf"|negative|false)\b(?![\w-])"
+    rf"|(?:hardly|scarcely|by\s+no\s+means|in\s+no\s+way|under\s+no\s+circumstances|i\s+(?:do\s+not"
+    rf"|don['’]t)\s+(?:think"
     rf"|believe)\s+so|i\s+doubt\s+(?:it|that)|i\s+(?:would\s+not|wouldn['’]t)\s+(?:say|think)\s+so"
-    rf"|impossible|wrong|não|不(?=[，,。\s]|\Z)|不能|不可以|不会|i(?:['’]d|\s+would)?\s+(?:think|believe|guess|say)\s+not|nein|non|nee|нет|不是|否|いいえ|아니요|hayır){_END}"
+    rf"|impossible|wrong|não|不(?=[，,。\s]|\Z)|不能|不可以|不会|i(?:['’]d|\s+would)?\s+(?:think|believe|guess|say)\s+not|nein"
+    rf"|non|nee|нет|不是|否|いいえ|아니요|hayır){_END}"
     rf"|no\b{_NOUN}{_SUPPOSED}(?=[\W_]|\Z)"
     r"|n(?=[\W_]*\Z|[.,)]\s))"
     rf"|(?P<yes>(?:yes|yeah|yep|yup|yea|aye|true|indeed|affirmative|correct)\b(?![\w-]){_SUPPOSED}"
     rf"|(?:most\s+certainly|可以|i(?:['’]d)?\s+(?:think|believe|would\s+say|say|suppose|guess)\s+so"
-    rf"|(?:without\s+(?:a\s+|any\s+)?|beyond\s+(?:a\s+|any\s+)?)doubt|undoubtedly|by\s+all\s+means|naturally|ja|oui|s[íì]|sim|да|是的?|对|はい|예|네|evet){_END}"
+    rf"|(?:without\s+(?:a\s+|any\s+)?|beyond\s+(?:a\s+|any\s+)?)doubt|undoubtedly|by\s+all\s+means|naturally|ja|oui"
+    rf"|s[íì]|sim|да|是的?|对|はい|예|네|evet){_END}"
     r"|not\s+(?:false|untrue|incorrect|wrong|no)\b"
     r"|(?:absolutely|certainly|definitely|of\s+course|sure(?:ly)?|right|exactly)(?=\W*\Z|\s*[.,;!:])"
     r"|y(?=[\W_]*\Z|[.,)]\s)))",
@@ -58,7 +65,8 @@ _LEADING = re.compile(
 _WORD = re.compile(
     r"(?<![\w-])(?:(?P<denied>not\s+(?:true|false|correct|yes|no)\b(?!\s+(?:one|evidence))|n['’]t\s+(?:true|false"
     r"|correct)\b)"
-    rf"|(?P<yes>yes|true)(?![\w-]){_SUPPOSED}|(?P<false>false|untrue)(?![\w-])|(?P<no>no){_SUPPOSED}(?:{_STOP}|{_REASON}))",
+    rf"|(?P<yes>yes|true)(?![\w-]){_SUPPOSED}|(?P<false>false|untrue)(?![\w-])|(?P<no>no){_SUPPOSED}(?:{_STOP}"
+    rf"|{_REASON}))",
     re.IGNORECASE,
 )
 _LONE = re.compile(
@@ -70,10 +78,13 @@ _JOINED = (
 )
 # After a mere comma a "no" that more words follow denies those: "yes, no further explanation is needed".
 _OTHER = re.compile(
-    rf"{_JOINED}(yes|no|true|false)(?![\w-]){_SUPPOSED}{_NOUN}(?:(?<!,\sno)(?<!,\sand\sno)|(?!\s[a-z])|{_REASON})", re.IGNORECASE
+    rf"{_JOINED}(yes|no|true|false)(?![\w-]){_SUPPOSED}{_NOUN}(?:(?<!,\sno)(?<!,\sand\sno)|(?!\s[a-z])|{_REASON})",
+    re.IGNORECASE,
 )
 _BEFORE_OTHER = re.compile(
-    r"\b(?:yes|no|true|false|neither|either|both|between|whether)[\s\"'”’*)]*(?:[,/|&]|or|and|nor|,?\s*but\s+also)?[\s\"'“‘*(]*\Z", re.I
+    r"\b(?:yes|no|true|false|neither|either|both|between|whether)[\s\"'”’*)]*(?:[,/|&]|or|and|nor"
+    r"|,?\s*but\s+also)?[\s\"'“‘*(]*\Z",
+    re.I,
 )
 _DENIED = re.compile(
     r"(?:\bnot|n['’]t|\bcannot|\bhardly|\bscarcely|\brather than|\binstead of|\banything but|\bfar from)\s+"
@@ -87,16 +98,19 @@ _WAIT = re.compile(r"\b(?:wait|hold\s+on|correction)\b")
 _DENIED_NOUN = re.compile(r"\W*no\s+(?!way|chance|sir)\w", re.IGNORECASE)
 # What a last sentence without "yes" or "no" comes to: "The statement is false." or "It could not."
 _COMES_TO = re.compile(
-    r"(?:(?:\b(?:statement|claim|assertion|sentence|premise|proposition|it|that|this)(?:\s+is|\s+was|\s+must\s+be|['’]s))"
+    r"(?:(?:\b(?:statement|claim|assertion|sentence|premise|proposition|it|that|this)(?:\s+is|\s+was|\s+must\s+be"
+    r"|['’]s))"
     r"(?:\s+(?:therefore|thus|clearly|indeed|actually|definitely))?\s+"
     r"(?P<not>not\s+)?(?:(?P<true>true|correct|the\s+case)|(?P<false>false|untrue|incorrect))"
     r"|(?:\A|[.!?;,\n]\s*|\b(?:so|thus|hence|therefore|and|but)\s+)(?:it|he|she|they|that|one|you|we|i|this)\s+"
-    r"(?:could|can|would|will|wo|did|does|do|is|was|are|were|has|have|had|should|must|ca)(?P<denied>n['’]?t|not|\s+not)?)"
+    r"(?:could|can|would|will|wo|did|does|do|is|was|are|were|has|have|had|should|must|ca)(?P<denied>n['’]?t|not"
+    r"|\s+not)?)"
     r"[\s.!*\"'”’)]*\Z",
     re.IGNORECASE,
 )
 _DEPENDS = re.compile(  # "Yes for large ones, no for small ones."
-    r"\b(?:(?P<yes>yes)|no)\s+(?:for|if|when|in|with|on)\s[^.\n]{1,80}?[,;.]\s*(?:(?:and|but)\s+)?(?(yes)no|yes)\s+(?:for|if|when|in|with|on)\s",
+    r"\b(?:(?P<yes>yes)|no)\s+(?:for|if|when|in|with|on)\s[^.\n]{1,80}?[,;.]\s*(?:(?:and|but)\s+)?(?(yes)no"
+    r"|yes)\s+(?:for|if|when|in|with|on)\s",
     re.IGNORECASE,
 )
 _WRITTEN = {"true": "yes", "t": "yes", "y": "yes", "false": "no", "f": "no", "n": "no"}  # as data writes it

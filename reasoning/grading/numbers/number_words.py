@@ -152,7 +152,9 @@ def _run(low: str, words: list[re.Match[str]]) -> list[str]:
     end = words[0].end()
     for i, word in enumerate(words[1:], start=1):
         following = words[i + 1][0] if i + 1 < len(words) else ""
-        grouped = run[-1] in _SCALES and following in _GROUPS and low[end : end + 1] == ","  # "one thousand, two hundred"
+        grouped = (
+            run[-1] in _SCALES and following in _GROUPS and low[end : end + 1] == ","
+        )  # "one thousand, two hundred"
         if not _SEPARATORS.fullmatch(low, end + grouped, word.start()):
             break
         if word[0] == "and" and i + 2 < len(words) and words[i + 2][0] in _PARTS:

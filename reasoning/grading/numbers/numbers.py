@@ -50,23 +50,27 @@ _PREPOSITION = re.compile(
 _CLAUSE_BREAK = re.compile(r"[,;:=(]|\b(?:so|then|is|are|was|were|has|have|had|and|but)\b", re.IGNORECASE)
 _RELATIVE = re.compile(r"[^.;,\n]{0,40},[ ]+(?:which|who|whose|where)\b")
 _SENTENCE = re.compile(  # "Ann has 5; Bo has 7" are two of a kind
-    r"[.!?](?=\s)|\n|;(?=\s)(?![ ]+(?:(?:and|while|but)[ ]+)?[A-Z]\w*[ ]+(?:has|have|had|gets?|got|is|was|earns?|pays?|needs?)[ ]+[$]?[0-9])"
+    r"[.!?](?=\s)|\n|;(?=\s)(?![ ]+(?:(?:and|while|but)[ ]+)?[A-Z]\w*[ ]+(?:has|have|had|gets?|got|is|was|earns?"
+    r"|pays?|needs?)[ ]+[$]?[0-9])"
 )
 _REFUSED = re.compile(
     r"\b(?:(?:i|we) (?:can(?:not|['’]t)|could(?: not|n['’]t)|am unable to|am not able to|do(?: not|n['’]t)) (?:\w+ )?"
     r"(?:solve|answer|determine|know|tell|say|find|compute|calculate|help)"
     r"|can(?:not|['’]t) be (?:\w+ )?(?:determined|answered|solved|known|found|calculated|computed|told)"
     r"|(?:not enough|insufficient|no) (?:information|data)|impossible to (?:say|tell|determine|know|answer|solve)"
-    r"|(?:is|are) (?:unknown|undetermined|indeterminate)|(?:has|have|there (?:is|are)) no (?:\w+ )?(?:solutions?|answers?))\b"
+    r"|(?:is|are) (?:unknown|undetermined|indeterminate)|(?:has|have|there (?:is|are)) no (?:\w+ )?(?:solutions?"
+    r"|answers?))\b"
 )
 _CONCLUDES = re.compile(r"\b(?:so|therefore|thus|hence|however|but|then)\b|=")
 _NOTHING_LEFT = re.compile(
     r"\b(?:none|nothing|no \w+) (?:is|are|was|were|will be|remains?) ?(?:left|remaining|over)?\b|\bnone (?:left"
     r"|remain)|\bno \w+ (?:left|remain)"
-    r"|\b(?:has|have|had|leaves?|left|leaving|ends? up)(?: \w+)?(?: with)? (?:none|nothing)(?: left| remaining)?[\s.!*]*\Z"
+    r"|\b(?:has|have|had|leaves?|left|leaving|ends? up)(?: \w+)?(?: with)? (?:none|nothing)(?: left"
+    r"| remaining)?[\s.!*]*\Z"
 )
 _ONE_ALONE = re.compile(  # "only one"; "one" alone counts nothing
-    r"\b(?:(?:only|just|exactly|leaves|left\s+with|there\s+(?:is|was))\s+one|(?:is|only|just)\s+a\s+single|\Aa\s+single)\b(?!\s+(?:of|that|who|which|way|more))"
+    r"\b(?:(?:only|just|exactly|leaves|left\s+with|there\s+(?:is|was))\s+one|(?:is|only|just)\s+a\s+single"
+    r"|\Aa\s+single)\b(?!\s+(?:of|that|who|which|way|more))"
     r"(?:\s+(?!(?:and|plus|or)\b)\w+){0,4}[\s.!]*\Z"
 )
 _ASIDE = re.compile(r"(?<=[\w%])[ ]+\((?!(?:wrong|incorrect|false|not|or)\b)[^()]{1,100}\)\W{0,3}\Z")
@@ -75,11 +79,13 @@ _ASKED = re.compile(  # "Is it 48? No."
     re.IGNORECASE,
 )
 _COURTESY = re.compile(
-    r"\W*(?:please\s+)?(?:let\s+me\s+know|feel\s+free|i\s+hope|hope\s+(?:this|that)|shall\s+i|would\s+you\s+like)\b", re.IGNORECASE
+    r"\W*(?:please\s+)?(?:let\s+me\s+know|feel\s+free|i\s+hope|hope\s+(?:this|that)|shall\s+i|would\s+you\s+like)\b",
+    re.IGNORECASE,
 )
-_STEP = re.compile(r"\W*(?:step|part|note|check|figure|table)\s+#?[0-9]{1,2}\s*[:.)-](?:[^0-9]|[.)]\s){0,200}\Z", re.IGNORECASE)
+_STEP = re.compile(r"\W*(?:step|part|note|check|figure|table)\s+#?[0-9]{1,2}\s*[:.)-][^0-9]{0,200}\Z", re.IGNORECASE)
 _WONDERS = re.compile(
-    r"\W*(?:(?:so|but|and|or|then|hmm+|wait)\b,?\s+)*(?:is|are|was|were|isn['’]t|could|can|would|should|might|may|what if|do|does"
+    r"\W*(?:(?:so|but|and|or|then|hmm+|wait)\b,?\s+)*(?:is|are|was|were|isn['’]t|could|can|would|should|might|may"
+    r"|what if|do|does"
     r"|did|how about|maybe)\b",
     re.IGNORECASE,
 )
@@ -88,7 +94,8 @@ _BELOW_ZERO = re.compile(
 )
 _BEYOND = re.compile(  # "over 10" is not 10, nor is "twice 10"
     r"(?:\A|(?<=[\s*_:$(]))(?:over|under|above|below|beyond|exceeds|exceeding|short[ ]of"
-    r"|twice|thrice|double|triple|halve|half(?:[ ]of)?|(?:square|cube)(?:[ ]root)?[ ]of|root[ ]of|log(?:arithm[ ]of)?|ln|sin|cos|tan"
+    r"|twice|thrice|double|triple|halve|half(?:[ ]of)?|(?:square|cube)(?:[ ]root)?[ ]of|root[ ]of|log(?:arithm[ ]of)?"
+    r"|ln|sin|cos|tan"
     r"|(?:third|quarter|fifth|tenth|per[ ]?cent|percentage)s?[ ]of)[ ]+[\s*_$(]*\Z",
     re.IGNORECASE,
 )
@@ -262,7 +269,11 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
     if _UPPER_END.search(line, max(0, begun - 20), begun) and (previous is None or previous.answer != chosen.answer):
         return NO_ANSWER
     before = line[max(0, begun - 24) : begun]
-    if not chosen.answer or THAN.match(line, chosen.end) or (before and (COMPARED.search(before) or _BEYOND.search(before))):
+    if (
+        not chosen.answer
+        or THAN.match(line, chosen.end)
+        or (before and (COMPARED.search(before) or _BEYOND.search(before)))
+    ):
         return NO_ANSWER
     stated = FoundAnswer(chosen.answer, How.MATH_VERIFY if chosen.worked else how, chosen.also)
     negative = chosen.answer[0] != "-" and (
@@ -295,7 +306,9 @@ def _sentence_around(text: str, place: int) -> tuple[int, str]:
 def _refuses(text: str) -> bool:
     """Whether a text says that there is no answer, and does not come to one after all."""
     tail = text[-_TAIL:].lower()
-    if not any(word in tail for word in ("can", "could", "unable", "know", "inform", "data", "imposs", "determin", "no ")):
+    if not any(
+        word in tail for word in ("can", "could", "unable", "know", "inform", "data", "imposs", "determin", "no ")
+    ):
         return False
     refused = _REFUSED.search(tail)
     return refused is not None and _CONCLUDES.search(tail, refused.end()) is None

@@ -29,10 +29,13 @@ _ALTERNATIVE = re.compile(
     re.IGNORECASE,
 )
 _RANGE = re.compile(
-    r"[ ]*(?:-{1,2}|±|\+/-|to|up to|until|till|through|bis|hasta|до|到|至|から|:|/|\||\.{2,3}|…|vs\.?)[ ]*(?=[$]?[0-9])", re.IGNORECASE
+    r"[ ]*(?:-{1,2}|±|\+/-|to|up to|until|till|through|bis|hasta|до|到|至|から|:|/|\||\.{2,3}|…|vs\.?)[ ]*"
+    r"(?=[$]?[0-9])",
+    re.IGNORECASE,
 )
 THAN = re.compile(  # "8 more than 10"
-    r"[ ]+(?:\w+[ ]+)?(?:more|less|fewer|greater|higher|lower|older|younger)[ ]+than[ ]+[$]?[0-9][0-9.,]*[^0-9]{0,30}\Z",
+    r"[ ]+(?:\w+[ ]+)?(?:more|less|fewer|greater|higher|lower|older"
+    r"|younger)[ ]+than[ ]+[$]?[0-9][0-9.,]*[^0-9]{0,30}\Z",
     re.IGNORECASE,
 )
 _LIST = re.compile(
@@ -72,11 +75,14 @@ _LABELLED = re.compile(
     rf"(?:\A|[.!?\n(]|,)[\s*_-]*{_LABEL}(?:[,;][ ]*(?:and[ ]+)?|[ ]+and[ ]+)(?P<last>{_LABEL})[\s.!*)]*\Z"
 )
 _SUMS_UP = re.compile(
-    r"total|sum|answer|result|all|left|remain|differ|final|combined|together|overall|profit|average|mean|ratio|product|so\b",
+    r"total|sum|answer|result|all|left|remain|differ|final|combined|together|overall|profit|average|mean|ratio"
+    r"|product|so\b",
     re.IGNORECASE,
 )
 _LONGEST_LABELLED = 160
-_MAY_BE = re.compile(r"\b(?:could|might|may|can)(?:[ ]+\w+)?[ ]+(?:be|have|equal)[ ]+(?:\w+[ ]+){0,2}?[$]?\Z", re.IGNORECASE)
+_MAY_BE = re.compile(
+    r"\b(?:could|might|may|can)(?:[ ]+\w+)?[ ]+(?:be|have|equal)[ ]+(?:\w+[ ]+){0,2}?[$]?\Z", re.IGNORECASE
+)
 _NAMED = re.compile(r"\b[A-Za-z][ ]*=[ ]*\Z")
 _BETWEEN = re.compile(r"\bbetween[ ]+[$]?\Z", re.IGNORECASE)
 _WITHIN = re.compile(

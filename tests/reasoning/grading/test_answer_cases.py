@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bench.fuzz import GOLDS, PATTERNS, check, drawn
 from reasoning.grading import answers
 from reasoning.grading.answers import grade, is_answer, is_right, judged_answer, mentions
-from reasoning.grading.kinds import KINDS
+from reasoning.grading.kinds import KINDS, with_settings
 from reasoning.grading.options import stated_choices
 from reasoning.prompts.student_forms import StudentForm, student_form
 from reasoning.records import AnswerKind, Problem, Split, Verdict
@@ -34,6 +34,7 @@ from tests.reasoning.grading.answer_cases import (
     statements,
     words,
 )
+from tests.reasoning.grading.answer_cases.wordings import WORDINGS
 from tests.reasoning.grading.kinds.samples import SAMPLES
 
 Case = tuple[AnswerKind, tuple[str, ...], str, str]
@@ -74,6 +75,19 @@ def test_right_answers_are_found() -> None:
 def test_wrong_denied_and_several_answers_are_not_right() -> None:
     wrong = [(*case, judged_answer(case[3], case[0], case[1])) for case in WRONG if judged(case)]
     assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_wordings_are_judged_beside_their_question() -> None:
+    amiss = []
+    for kind, of_task, question, golds in WORDINGS:
+        rules = with_settings(kind, of_task)
+        options = stated_choices(question) if rules.has_options else ()
+        for gold, right, wrong in golds:
+            for text in (*right, *wrong):
+                found = judged_answer(text, rules, options, question)
+                if is_right(found, gold, rules) != (text in right):
+                    amiss.append((kind, gold, text, found))
+    assert not amiss, "\n".join(map(str, amiss))
 
 
 def test_what_is_read_at_once_is_what_a_closer_look_finds(monkeypatch: pytest.MonkeyPatch) -> None:

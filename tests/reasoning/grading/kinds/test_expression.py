@@ -46,6 +46,9 @@ def test_the_expression_meant(said: str, answer: str) -> None:
         ("Answer: $x^2+1$", "x^2-1", False),
         ("Answer: 2\\sqrt{2}", "2\\sqrt{3}", False),
         ("Answer: (1, 2)", "(1, 2]", False),
+        ("\\boxed{\\frac{1}{2^{98}}}", "\\frac{1}{2^{99}}", False),
+        ("\\boxed{10^{-7}}", "10^{-8}", False),
+        ("So it simplifies to 2x.", "2x", True),
     ],
 )
 def test_what_is_the_same(said: str, gold: str, right: bool) -> None:
