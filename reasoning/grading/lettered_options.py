@@ -34,6 +34,7 @@ _BETWEEN = re.compile(
     r"|\bor\b)\s*[(\[]?[A-Za-z][)\]]?",
     re.IGNORECASE,
 )
+_BOTH = re.compile(r"\b(?:both|either)\s+(?:options?\s+)?[(\[]?[A-Z][)\]]?\s+(?:and|or)\s", re.IGNORECASE)
 
 # "Eliminating A, B and D": what is named to be left out.
 _LETTER = r"[(\[*\"']*+[A-Za-z][)\]*\"']*+(?![\w'’])"
@@ -59,6 +60,11 @@ _ALL_BUT = re.compile(  # "All options except B are wrong.", "None but B fits."
     r"|impossible|eliminated|ruled\s+out|excluded|discarded|invalid))\b"
 )
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+_ENUMERATED = re.compile(  # "Out of A, B and C, B is best."
+    rf"\b(?:out\s+of|of|among|from|considering)\s+(?:options?\s+)?{_LETTER}(?:{_AND}{_LETTER}{_NOT_A_SUBJECT})++",
+    re.IGNORECASE,
+)
+_AFTER_COLON = re.compile(r":\s*(?:so\s+)?[(\[*]+([A-Z])[)\]*]+[\s.*]*\Z")
 _COUNTED = re.compile(
     rf"\b({'|'.join(_ORDINALS)}|last|[1-9](?=st|nd|rd|th))(?:st|nd|rd|th)?\s+(?:option|choice|alternative|answer|one)\b"
     r"|\b(?:option|choice)\s*(?:number\s*|no\.?\s*|\#)?([1-9])(?![\w.])",
@@ -174,10 +180,13 @@ def _picked(sentence: str, choices: tuple[str, ...], patterns: _Patterns) -> Fou
     """The option that a sentence without an anchor picks; `NO_ANSWER` for several, None for none."""
     if saved := _ALL_BUT.search(sentence):
         return FoundAnswer(saved[1], How.LAST_CANDIDATE)
-    bare = _LEFT_OUT.sub(" ", _BETWEEN.sub(" ", _DENIED_BY_NAME.sub(" ", sentence)))
+    bare = _ENUMERATED.sub(" ", sentence)
+    bare = _LEFT_OUT.sub(" ", _BETWEEN.sub(" ", _DENIED_BY_NAME.sub(" ", bare)))
     bracketed = _meant(bare, patterns.bracketed)
     if len(bracketed) > 1:  # "(A) and (B) are too cold, so (C)"
         bracketed = _meant(_SO.split(bare)[-1], patterns.bracketed)
+    if len(bracketed) > 1 and (told := _AFTER_COLON.search(bare)):
+        return FoundAnswer(told[1], How.LAST_CANDIDATE)
     if len(bracketed) == 1:
         return FoundAnswer(bracketed.pop(), How.LAST_CANDIDATE)
     if bracketed:
@@ -186,7 +195,9 @@ def _picked(sentence: str, choices: tuple[str, ...], patterns: _Patterns) -> Fou
     chosen = [
         found
         for found in patterns.chosen.finditer(bare)
-        if not is_denied(bare, found.start(found.lastindex or 0)) and not is_denied_after(bare, found.end())
+        if not is_denied(bare, found.start(found.lastindex or 0))
+        and not is_denied_after(bare, found.end())
+        and not is_denied_after(bare, found.end(found.lastindex or 0))
     ]
     letters = {found[found.lastindex or 1].upper() for found in chosen}
     if len(letters) == 1 and not patterns.several.match(bare, chosen[-1].end()):
@@ -218,6 +229,8 @@ def option_of_text(text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
     picked = _picked(_REASON.split(sentence, maxsplit=1)[0], choices, patterns) or _picked(sentence, choices, patterns)
     if picked is not None:
         return picked
+    if _BOTH.search(sentence):
+        return NO_ANSWER
     reversed_text = text[::-1]
     for found in islice(patterns.reversed.finditer(reversed_text), _MOST_LETTERS):
         start, end = len(text) - found.end(), len(text) - found.start()

@@ -38,7 +38,8 @@ _TO = re.compile(r"(?<=[0-9])\s{1,3}to\s{1,3}(?=[0-9])")  # of a ratio
 _ARTICLES = frozenset(("a", "an", "the"))
 _FILLERS = frozenset(("is", "it", "are", "be", "so", "would", "must", "of", "in", "to", "one", "s", "that", "this"))
 _DENIED = re.compile(
-    r"(?:[^,.;]{1,60}\b(?:is|are|was|were)(?:n['’]t|\s+not)|\b(?:not|rather than|instead of|unlike|other than))\b"
+    r"(?:[^,.;]{1,60}\b(?:is|are|was|were)(?:n['’]t|\s+not)|\b(?:not|rather than|instead of|unlike|other than"
+    r"|(?:any|every|all)\w*(?: \w+)? (?:but|except)))\b"
     r"(?:[^,.;]|[.,](?=[0-9]))*",
     re.IGNORECASE,
 )

@@ -142,6 +142,7 @@ _DENIED_AFTER = re.compile(
     r"[(\[\-–—:,]?\s*(?:(?:which|but|and)\s+)?(?:(?:that|this)\s+)?(?:wrong|incorrect|false|not\s+(?:correct"
     r"|right)|❌|✗|✘)\s*"
     r"(?:[)\].,;!]|\Z|\n)"
+    r"|is\s+what\s+(?:most|many|some|people|students?|you|others|everyone|a)\b[^.\n]{0,60}?\b(?:but|wrong|incorrect)\b"
     r"|(?:at\s+first\s*)?,?\s*(?:which\s+|(?:but|and)\s+(?:this|that|it)\s+)?(?:is|are|was|were|would\s+be"
     r"|must\s+be|seems?|looks?)"
     r"(?:n['’]t\b(?!\s+(?:it|that|this|there|they|he|she)\s*\?)|\s+(?:(?:clearly|obviously|definitely|simply"

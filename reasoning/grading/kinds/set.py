@@ -39,7 +39,7 @@ _INTRODUCED = re.compile(
     r"|items?|members?|solutions?|roots?)\b[^:{\[]{0,30}(?::|=|\bare\b|\bis\b)\s*)",
     re.I,
 )
-_BOTH = re.compile(r"\A(?:both|all\s+of|there\s+(?:is|are)|they\s+are|it\s+is)\s+", re.IGNORECASE)
+_BOTH = re.compile(r"\A(?:both|all\s+of|there\s+(?:is|are)|they\s+are|it\s+is):?\s+", re.IGNORECASE)
 _BUT_NOT = re.compile(
     r"[,;]?\s+(?:but\s+)?(?:not|excluding|without|except)\s.*\Z|[,;]\s+but\s.*\Z", re.IGNORECASE | re.DOTALL
 )

@@ -82,6 +82,7 @@ _COURTESY = re.compile(
     r"\W*(?:please\s+)?(?:let\s+me\s+know|feel\s+free|i\s+hope|hope\s+(?:this|that)|shall\s+i|would\s+you\s+like)\b",
     re.IGNORECASE,
 )
+_IN_BRACKETS = re.compile(r"\s*\((?:if|had|unless)\b[^()]{1,200}\)[\s.]*", re.IGNORECASE)
 _STEP = re.compile(r"\W*(?:step|part|note|check|figure|table)\s+#?[0-9]{1,2}\s*[:.)-][^0-9]{0,200}\Z", re.IGNORECASE)
 _WONDERS = re.compile(
     r"\W*(?:(?:so|but|and|or|then|hmm+|wait)\b,?\s+)*(?:is|are|was|were|isn['’]t|could|can|would|should|might|may"
@@ -92,12 +93,17 @@ _WONDERS = re.compile(
 _BELOW_ZERO = re.compile(
     r"[ ]*(?:°[ ]?[CF]?|degrees?)?(?:[ ]+(?:celsius|fahrenheit))?[ ]+below[ ]+(?:zero|0|freezing)\b", re.IGNORECASE
 )
-_BEYOND = re.compile(  # "over 10" is not 10, nor is "twice 10"
-    r"(?:\A|(?<=[\s*_:$(]))(?:over|under|above|below|beyond|exceeds|exceeding|short[ ]of"
-    r"|twice|thrice|double|triple|halve|half(?:[ ]of)?|(?:square|cube)(?:[ ]root)?[ ]of|root[ ]of|log(?:arithm[ ]of)?"
-    r"|ln|sin|cos|tan"
-    r"|(?:third|quarter|fifth|tenth|per[ ]?cent|percentage)s?[ ]of)[ ]+[\s*_$(]*\Z",
+_BEYOND = re.compile(  # "over 10" is not 10
+    r"(?:\A|(?<=[\s*_:$(]))(?:over|under|above|below|beyond|exceeds|exceeding|short[ ]of)[ ]+[\s*_$(]*\Z",
     re.IGNORECASE,
+)
+_OF_IT = re.compile(  # nor is "twice 10"
+    r"(?:\A|(?<=[\s*_:$(]))(?:twice|thrice|double|triple|halve|half(?:[ ]of)?|(?:square|cube)(?:[ ]root)?[ ]of"
+    r"|root[ ]of|log(?:arithm[ ]of)?|ln|sin|cos|tan|(?:third|quarter|fifth|tenth|per[ ]?cent|percentage)s?[ ]of)[ ]+[\s*_$(]*\Z",
+    re.IGNORECASE,
+)
+_COMPARISON = re.compile(  # "52, which is 4 more than 48"
+    r",[ ]+(?:which|that)[ ]+(?:is|was|are|makes)\b[^,;]{1,60}\bthan\b[^,;]{1,40}\Z", re.IGNORECASE
 )
 _ROOT = re.compile(r"(?:√|\\sqrt)[ ]?[({]?\Z")
 _PART_OF = re.compile(r"[ ]+of[ ]+(?:which|whom|them|these|those)\b")
@@ -146,7 +152,7 @@ def stated_number(said: str, how: How) -> FoundAnswer | None:
     if told := told_within(line, start):
         return last_number(told, how)
     first, start = start, what_comes_of(line, start)
-    if before and start == first and _BEYOND.search(before):
+    if before and start == first and (_BEYOND.search(before) or _OF_IT.search(before)):
         return NO_ANSWER
     found = _resolved(line, start, how) if start != SEVERAL else NO_ANSWER
     if _SIGN_WORD.search(before):
@@ -213,7 +219,7 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
     start, line = _sentence_around(text, place)
     if _refuses(text) or are_labelled(text):
         return NO_ANSWER
-    if sentences and start > 0 and (_COURTESY.match(line) or _STEP.match(line)):
+    if sentences and start > 0 and (_COURTESY.match(line) or _STEP.match(line) or _IN_BRACKETS.fullmatch(line)):
         return last_number(text[:start], how, sentences - 1) or last_number(line, how, 0)
     if line.rstrip().endswith("?") and _WONDERS.match(line):
         return NO_ANSWER
@@ -226,6 +232,8 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
         if not asked["yes"] and (text[:start].rstrip().endswith("?") or _WONDERS.match(line)):
             return NO_ANSWER  # "5? 7?", "Could it be 5?"
     line = _plain(line)
+    if "than" in line:
+        line = _COMPARISON.sub("", line)
     whole = ""
     if (aside := _ASIDE.search(line)) and CANDIDATE.search(line, 0, aside.start()):
         whole, line = line, line[: aside.start()]  # "12 (7 from Monday and 5 from Tuesday)"
@@ -243,8 +251,10 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
         position = max(one.end, found.end())
         if is_denied_after(line, one.end):
             continue
-        if chosen is not None and _PART_OF.match(line, one.end):
-            continue  # "14 loaves, 2 of which are burnt"
+        if chosen is not None and (
+            _PART_OF.match(line, one.end) or _OF_IT.search(line[max(0, found.start() - 24) : found.start()])
+        ):
+            continue  # "14 loaves, 2 of which are burnt"; "18, i.e. twice 9"
         within = _PREPOSITION.search(line, max(0, one.start - 40), one.start) and "=" not in line[one.start : one.end]
         if chosen is None or not within:
             counted = None
@@ -272,7 +282,7 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
     if (
         not chosen.answer
         or THAN.match(line, chosen.end)
-        or (before and (COMPARED.search(before) or _BEYOND.search(before)))
+        or (before and (COMPARED.search(before) or _BEYOND.search(before) or _OF_IT.search(before)))
     ):
         return NO_ANSWER
     stated = FoundAnswer(chosen.answer, How.MATH_VERIFY if chosen.worked else how, chosen.also)

@@ -14,6 +14,39 @@ WORDINGS: list[Wordings] = [
         "",
         "",
         [
+            (
+                "52",
+                [
+                    "**52** rolls remain. (If he had sold 30, 42 would remain.)",
+                    "So the final count is 52, which is 4 more than 48.",
+                ],
+                ["52 is what most students write, but that is wrong."],
+            ),
+            ("18", ["18, i.e. twice 9", "Twice 9 is 18."], []),
+        ],
+    ),
+    (
+        AnswerKind.CHOICE,
+        "",
+        "Where? Answer Choices: (A) store (B) ocean (C) hand (D) movie (E) tooth",
+        [
+            (
+                "B",
+                [
+                    "Out of A, B, C, D and E, B is the most sensible.",
+                    "(A) is a shop, (C) a body part, (D) a film, (E) a body part: (B).",
+                ],
+                ["Both (A) and (B) are possible.", "Anywhere but the ocean."],
+            ),
+            ("C", ["At first B seems right, but C is correct."], []),
+        ],
+    ),
+    (AnswerKind.SET, "", "", [("cat, dog", ["They are: cat, dog."], ["cat", "cat, dog, cow"])]),
+    (
+        AnswerKind.NUMBER,
+        "",
+        "",
+        [
             ("7", [], ["\\boxed{\\{7, 9\\}}", "\\boxed{7 \\le x \\le 9}", "\\boxed{7i}"]),
             ("0.333333", ["\\boxed{0.\\overline{3}}"], []),
             ("0.666667", ["\\boxed{0.\\dot{6}}"], []),
@@ -168,7 +201,7 @@ WORDINGS: list[Wordings] = [
     ),
     (
         AnswerKind.NUMBER,
-        '{"relative_tolerance": 0.01}',
+        '{"relative": 0.01}',
         "",
         [
             ("1000000", [], ["over 1,000,000"]),
