@@ -142,7 +142,7 @@ def _patterns(count: int) -> _Patterns:
             rf"|[选選][项項择擇]?\s*[:：]?\s*[(\[*\"']*([A-{last}])(?![\w'’])"
             rf"|(?<![\w'’])[(\[*]*([A-{last}])[)\]*]*\s+(?i:remains|is\s+left|is\s+what\s+(?:is\s+left|remains))\b"
             rf"|(?<![\w'’])[(\[*]*([A-{last}])[)\]*]*\s+(?i:is|it\s+is|seems|looks|must\s+be|would\s+be|fits|works)\b"
-            r"(?=\s*[.!]?\s*\Z|\s+(?i:right|correct|best|true|the\s+(?:right|correct|best|only|odd|answer)|better|fine"
+            r"(?=\s*[.!]?\s*\Z|\s+(?i:right|correct|best|true|the\s+(?:right|correct|best|most|only|odd|answer)|better|fine"
             r"|most)|\s*;|(?<=fits)|(?<=works))"
         ),
     )

@@ -83,6 +83,7 @@ _WITHDRAWN = re.compile(
     r"|\s+(?:is\s+not|isn['’]t)\s+(?:right|correct|it))[\s.!*]*\Z|[.!?]\s+(?-i:No)[.!]\s*\Z",
     re.IGNORECASE,
 )
+_WITHDRAWING = ("wrong", "right", "correct", "mistake", "impossible", "t be", "t true", "t it", ". No", "! No", "? No")
 _LONGEST_WITHDRAWAL = 60
 _SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
 
@@ -90,9 +91,7 @@ _SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
 def before_withdrawal(text: str) -> str | None:
     """What stands before a sentence that `text` ends by calling wrong ("42. That is incorrect."); None where it does
     not."""
-    if not text.rstrip(" \n.!*").endswith(
-        ("wrong", "incorrect", "right", "correct", "mistake", "impossible", "be", "true", "it", "No")
-    ):
+    if not text.rstrip(" \n.!*").endswith(_WITHDRAWING):
         return None
     found = _WITHDRAWN.search(text, max(0, len(text) - _LONGEST_WITHDRAWAL))
     if found is None:

@@ -99,7 +99,8 @@ _BEYOND = re.compile(  # "over 10" is not 10
 )
 _OF_IT = re.compile(  # nor is "twice 10"
     r"(?:\A|(?<=[\s*_:$(]))(?:twice|thrice|double|triple|halve|half(?:[ ]of)?|(?:square|cube)(?:[ ]root)?[ ]of"
-    r"|root[ ]of|log(?:arithm[ ]of)?|ln|sin|cos|tan|(?:third|quarter|fifth|tenth|per[ ]?cent|percentage)s?[ ]of)[ ]+[\s*_$(]*\Z",
+    r"|root[ ]of|log(?:arithm[ ]of)?|ln|sin|cos|tan"
+    r"|(?:third|quarter|fifth|tenth|per[ ]?cent|percentage)s?[ ]of)[ ]+[\s*_$(]*\Z",
     re.IGNORECASE,
 )
 _COMPARISON = re.compile(  # "52, which is 4 more than 48"

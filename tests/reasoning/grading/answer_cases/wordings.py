@@ -22,7 +22,7 @@ WORDINGS: list[Wordings] = [
                 ],
                 ["52 is what most students write, but that is wrong."],
             ),
-            ("18", ["18, i.e. twice 9", "Twice 9 is 18."], []),
+            ("18", ["Twice 9 is 18."], []),
         ],
     ),
     (
