@@ -61,13 +61,14 @@ async def texts(client: openai.AsyncOpenAI, file_id: str | None) -> list[str]:
 
 
 def test_a_batch_goes_round_at_half_the_price() -> None:
-    slow = ARGS.model_copy(update={"batch_seconds": 0.6})  # so that a late machine sees each status too
-    with Provider(slow) as provider:
+    with Provider(ARGS) as provider:
 
         async def work(client: openai.AsyncOpenAI) -> None:
             seen: set[str] = set()
             batch = await ended(client, await submit(client, lines(50)), seen)
-            assert seen == {"validating", "in_progress", "finalizing"} and batch.status == "completed"
+            assert seen <= {"validating", "in_progress", "finalizing"} and batch.status == "completed"
+            went = [batch.created_at, batch.in_progress_at, batch.finalizing_at, batch.completed_at]
+            assert None not in went and went == sorted(went)
             counts = batch.request_counts
             assert (counts.total, counts.completed, counts.failed, batch.error_file_id) == (50, 50, 0, None)
             assert batch.metadata == {"run": "r-1"} and batch.completed_at >= batch.in_progress_at >= batch.created_at
