@@ -101,6 +101,9 @@ def test_a_run_is_submitted_left_rejoined_stopped_and_goes_on(head: Head, tmp_pa
         there = ["--address", head.address]
 
         told = leave_when("feedback", head, submit, folder)
+        until = time.monotonic() + 60
+        while not provider.stats().answered and time.monotonic() < until:  # its teacher's workers are starting
+            time.sleep(0.1)
         assert "Left; submitted goes on" in told and "tailor logs submitted" in told
         assert "as submitted@1, with 5 files and the keys TEACHER_KEY" in told
         running = json.loads(tailor(head, ["status", "submitted", "--json", *there], folder).stdout)
