@@ -103,9 +103,8 @@ def _finish_reason(choice: Mapping[str, Any], request: TeacherRequest, usage: Us
     for name in ("finish_reason", "finishReason", "stop_reason", "done_reason"):
         if name in choice:
             word, own = choice[name], choice.get("native_finish_reason")
-            word = (
-                word.get("type") if isinstance(word, Mapping) else word
-            )  # SGLang's own: {"type": "stop", "matched": 2}
+            if isinstance(word, Mapping):  # SGLang's own: {"type": "stop", "matched": 2}
+                word = word.get("type")
             if isinstance(own, str) and finish_of(own) in _NOT_WHOLE:
                 word = own  # of the provider behind a router, which may have no word of its own for it
             return storable(word) if isinstance(word, str) and word.strip() else UNKNOWN

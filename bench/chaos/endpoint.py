@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from bench.chaos.own_ray import own_ray
 from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.records import AnswerKind
 
@@ -256,7 +256,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--patience-s", type=float, default=40.0, help="how long slow clients stay")
     options = parser.parse_args(arguments)
-    import ray
     from ray import serve
 
     from serve.answering import AnswerSection
@@ -269,10 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="endpoint-") as folder:
         keys = Path(folder) / "keys"
         keys.write_text(f"{KEY}\n", encoding="utf-8")
-        ray.init(
-            address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING
-        )
-        try:
+        with own_ray():
             serving = StudentServing(
                 checkpoint=str(EMBEDDED_STUDENT),
                 model_name=MODEL,
@@ -300,8 +296,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 seen.append(asyncio.run(asked_by(clients, base, memory, options.patience_s)))
                 print(json.dumps(asdict(seen[-1])), flush=True)
             alive, last = asyncio.run(answered_s(base)), memory.now()
-        finally:
-            ray.shutdown()
     print(f"{last >> 20} MiB at the end; a question is answered in {alive} s")
     faults = sum(n for one in seen for status, n in one.statuses.items() if is_fault(status))
     grown = max(one.most_mib for one in seen) > GROWTH * (first >> 20)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
 import os
 import shutil
 import subprocess
@@ -26,6 +25,7 @@ from pathlib import Path
 
 import aiohttp
 
+from bench.chaos.own_ray import own_ray
 from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.rounds.directory import RunDirectory
@@ -143,17 +143,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     with tempfile.TemporaryDirectory(prefix="promotions-") as folder:
         directory = run_with_rounds(Path(folder), options.promotions + 1)
-        ray.init(
-            address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING
-        )
-        try:
+        with own_ray():
             cluster = ray.get_runtime_context().gcs_address
             serving = serving_of(directory, graduate_of(directory, 0))
             address = deploy_student(serving, name=application_of(MODEL), direct=True)
             commands = changes(directory.path, options.promotions)
             outcome = asyncio.run(under_load(address, cluster, options.requests, options.at_once, commands))
-        finally:
-            ray.shutdown()
     print(json.dumps(asdict(outcome)))
     return 1 if outcome.failed else 0
 

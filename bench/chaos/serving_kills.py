@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import itertools
 import json
-import logging
 import os
 import signal
 import time
@@ -23,6 +22,7 @@ from dataclasses import asdict, dataclass
 import aiohttp
 import openai
 
+from bench.chaos.own_ray import own_ray
 from bench.serving import MODEL, QUESTION
 from reasoning.recipe.student import EMBEDDED_STUDENT
 
@@ -136,13 +136,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--replicas", type=int, default=1)
     parser.add_argument("--within-s", type=float, default=150.0)
     options = parser.parse_args(arguments)
-    import ray
-
     from serve.serving import StudentServing
     from serve.student import deploy_student
 
-    ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
-    try:
+    with own_ray():
         serving = StudentServing(
             checkpoint=str(EMBEDDED_STUDENT), model_name=MODEL, replicas=options.replicas, kv_cache_gib=0.25
         )
@@ -150,8 +147,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for part in options.parts:
             seen = asyncio.run(killed(part, address, options.within_s))
             print(json.dumps(asdict(seen)) if seen else f"{part}: there is none with this proxy", flush=True)
-    finally:
-        ray.shutdown()
 
 
 if __name__ == "__main__":

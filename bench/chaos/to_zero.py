@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import openai
 
+from bench.chaos.own_ray import own_ray
 from bench.chaos.serving_kills import processes
 from bench.serving import MODEL, QUESTION
 from reasoning.recipe.student import EMBEDDED_STUDENT
@@ -91,13 +91,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--times", type=int, default=2)
     parser.add_argument("--within-s", type=float, default=150.0)
     options = parser.parse_args(arguments)
-    import ray
-
     from serve.serving import StudentServing
     from serve.student import deploy_student
 
-    ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
-    try:
+    with own_ray():
         serving = StudentServing(
             checkpoint=str(EMBEDDED_STUDENT),
             model_name=MODEL,
@@ -113,8 +110,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for _ in range(options.times):
             slept.append(asyncio.run(one_time(address, _NAME, options.clients, options.within_s)))
             print(json.dumps(asdict(slept[-1])), flush=True)
-    finally:
-        ray.shutdown()
     return 1 if any(one.failures or not one.kept for one in slept) else 0
 
 

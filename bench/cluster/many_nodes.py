@@ -7,10 +7,9 @@ all that it starts, the training on a node of its own. Simulated: the student's 
 teacher (the offline one). The head has no CPUs for work; every other node has one, and a sampler, but for the
 trainer's.
 
-A node is about 250 MiB before anything runs on it, and a sampler as much again. Nodes are added one after the other
-until there are `--nodes` or the machine has less than `--keep-gib` and what the samplers will take left; how many that
-were is printed, with the seconds from the submission to the first answer, the nodes that had a sampler, what each phase
-took and the coordinator's processor time.
+Nodes are added one after the other until there are `--nodes`, or until the machine has less memory left than
+`--keep-gib` and `SAMPLER_GIB` for each. Printed: how many that were, the seconds from the submission to the first
+answer, the nodes that had a sampler, what each phase took, and the coordinator's processor time.
 """
 
 from __future__ import annotations

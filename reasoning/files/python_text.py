@@ -1,4 +1,4 @@
-"""Values that a table's cell holds as Python and NumPy print them: what `to_csv` of pandas makes of lists and objects.
+"""Values that a table's cell holds as text: JSON, or what Python and NumPy print, and so pandas' `to_csv` of objects.
 
 Owns: which of these texts are read, and as what. Nothing in them is run.
 
@@ -11,12 +11,21 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import tokenize
 import warnings
 from typing import Any
 
 _OPENS, _CLOSES = {"[": "]", "{": "}"}, {"]", "}"}
 _LAYOUT = {tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.COMMENT}
+
+
+def written_value(text: str) -> Any:
+    """What `text` writes out as JSON, or else as `python_value` reads it; None where it is neither."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return python_value(text)
 
 
 def python_value(text: str) -> list[Any] | dict[Any, Any] | None:

@@ -13,12 +13,11 @@ Invariants
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reasoning.files.python_text import python_value
+from reasoning.files.python_text import written_value
 from reasoning.teacher.thinking import split_thinking
 
 ROLES = ("user", "assistant", "system")
@@ -83,10 +82,7 @@ def _written(text: str) -> Any:
     """The conversation that a text holds; None where it holds none."""
     if not _WRITTEN.match(text.lstrip()):
         return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        found = python_value(text)
+    found = written_value(text)
     if found is None:
         raise ValueError(f"its conversation cannot be read: {text[:40]!r}; write it as JSON, whole")
     return found

@@ -6,13 +6,12 @@ options is refused with a `ValueError` that says why.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from reasoning.files.python_text import python_value
+from reasoning.files.python_text import written_value
 from reasoning.grading.kinds.alternatives import written_list
 from reasoning.grading.numbers.gold_numbers import number_text
 from reasoning.grading.options import LETTERS, given
@@ -98,10 +97,7 @@ def _written(text: str) -> Any:
     if listed is not None:
         return listed
     if text.lstrip().startswith(("{", "[{", "array(")):
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            printed = python_value(text)
+        printed = written_value(text)
         if printed is None:
             raise ValueError(f"its options are not JSON: {text[:40]!r}")
         return printed

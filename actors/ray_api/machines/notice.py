@@ -31,6 +31,7 @@ TIMEOUT_S = 2.0
 AWS = "http://169.254.169.254"
 AWS_NOTICE_S = 120.0
 TOKEN_S = 300
+DRAIN_S = 30.0
 GCP = "http://metadata.google.internal"
 GCP_NOTICE_S = 30.0
 GONE_FOR_GOOD = ("terminate", "stop", "hibernate")  # of AWS; the node leaves the cluster by any of them
@@ -60,7 +61,7 @@ def aws(at: str = AWS) -> float | None:
         return None
     try:
         when = datetime.fromisoformat(action["time"])
-    except (KeyError, ValueError):
+    except (KeyError, TypeError, ValueError):
         return AWS_NOTICE_S
     return (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
 
@@ -93,13 +94,13 @@ def wait_for_notice(remaining: Callable[[], float | None], say: Callable[[str], 
 
 
 def drain(seconds: float, node: str | None = None) -> None:
-    """Has Ray drain `node`, by default this machine's, which is there for `seconds` more. Raises `CalledProcessError`
-    where Ray does not accept it."""
+    """Has Ray drain `node`, by default this machine's, which is there for `seconds` more. Raises `SubprocessError`
+    where Ray does not accept it, or says nothing."""
     command = [sys.executable, "-m", "ray.scripts.scripts", "drain-node"]
     reason = ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "a spot machine's notice"]
     deadline = ["--deadline-remaining-seconds", str(math.floor(seconds))]
     which = ["--node-id", node] if node else []
-    subprocess.run([*command, *reason, *deadline, *which], check=True)
+    subprocess.run([*command, *reason, *deadline, *which], check=True, timeout=DRAIN_S)
 
 
 def main() -> None:
@@ -121,9 +122,9 @@ def main() -> None:
         say(f"this machine is taken away in {remain:.0f} s: Ray drains its node")
         try:
             return drain(remain, options.node)
-        except subprocess.CalledProcessError as error:
+        except subprocess.SubprocessError as error:
             if not remain:
-                sys.exit(error.returncode)
+                sys.exit(f"Ray did not drain the node: {error}")
             time.sleep(1.0)
 
 

@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reasoning.files.python_text import python_value
+from reasoning.files.python_text import written_value
 
 _INNER = ("text", "spans", "input_text", "value", "answer", "answers", "aliases")  # of an object, the first is taught
 
@@ -55,10 +55,7 @@ def _printed(text: str) -> list[Any] | Mapping[Any, Any] | None:
     """The object with answers, or NumPy's array of them, that a table's cell holds as JSON or as Python prints it."""
     if not text.lstrip().startswith(("{", "array(")):
         return None
-    try:
-        found: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        found = python_value(text)
+    found = written_value(text)
     return found if isinstance(found, list) or (isinstance(found, Mapping) and _inner_names(found)) else None
 
 

@@ -240,6 +240,21 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
         whole, line = line, line[: aside.start()]  # "12 (7 from Monday and 5 from Tuesday)"
     if apart := _SIGNED_APART.match(line) if "-" in line[:4] and not text[start:].lstrip().startswith("-") else None:
         line = f"-{line[apart.end() :]}"
+    chosen, previous, counted = _told_in(line)
+    if chosen is None:
+        # all its numbers are denied
+        return last_number(text[:start], how, sentences - 1) if sentences and 0 < start < len(text) else None
+    if previous is not None and counted is None and previous.answer:
+        first = FoundAnswer(previous.answer, how)
+        joined = beside_another(line, chosen.start, (previous.start, previous.end), first)
+        if joined is not None:
+            return joined
+    return _as_meant(line, counted or chosen, previous, how, whole)
+
+
+def _told_in(line: str) -> tuple[Quantity | None, Quantity | None, Quantity | None]:
+    """Of the numbers of `line` that are not denied the last, the one before it, and the one that it counts where the
+    last only says in what ("42 marbles in 3 bags")."""
     chosen: Quantity | None = None
     previous: Quantity | None = None
     counted: Quantity | None = None
@@ -264,15 +279,12 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
         ):
             counted = chosen
         previous, chosen = chosen, one
-    if chosen is None:
-        # all its numbers are denied
-        return last_number(text[:start], how, sentences - 1) if sentences and 0 < start < len(text) else None
-    if previous is not None and counted is None and previous.answer:
-        first = FoundAnswer(previous.answer, how)
-        joined = beside_another(line, chosen.start, (previous.start, previous.end), first)
-        if joined is not None:
-            return joined
-    chosen = counted or chosen
+    return chosen, previous, counted
+
+
+def _as_meant(line: str, chosen: Quantity, previous: Quantity | None, how: How, whole: str) -> FoundAnswer:
+    """What `chosen` comes to with what stands around it in `line`. `NO_ANSWER` where it is a bound, a part of another
+    number or one of several. `whole`: the line with what it says in brackets at its end, if it does."""
     root = _ROOT.search(line, max(0, chosen.start - 12), chosen.start)
     begun = root.start() if root else chosen.start
     if HIGHER.search(line, begun, chosen.end + 8) and (higher := higher_mathematics(line[begun:])):

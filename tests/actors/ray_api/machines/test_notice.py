@@ -59,13 +59,14 @@ def metadata(answer: Callable[[str], tuple[int, str]]) -> Iterator[str]:
         ({"action": "hibernate", "time": "%Y-%m-%dT%H:%M:%S+00:00"}, 600),
         ({"action": "terminate"}, AWS_NOTICE_S),
         ({"action": "terminate", "time": "soon"}, AWS_NOTICE_S),
+        ({"action": "terminate", "time": None}, AWS_NOTICE_S),
         ({"action": "none"}, None),
     ],
 )
-def test_what_aws_announces(action: dict[str, str], seconds: float | None) -> None:
+def test_what_aws_announces(action: dict[str, str | None], seconds: float | None) -> None:
     """A time is given by its form: it is ten minutes from now."""
     ends = datetime.now(UTC) + timedelta(minutes=10)
-    said = json.dumps({name: ends.strftime(value) for name, value in action.items()})
+    said = json.dumps({name: value and ends.strftime(value) for name, value in action.items()})
     with metadata(lambda path: (200, said if path.endswith("spot/instance-action") else "")) as at:
         assert aws(at) == (None if seconds is None else pytest.approx(seconds, abs=60))
 
@@ -105,7 +106,7 @@ def test_a_node_is_drained_until_ray_accepts_it(
     tries = iter([1, 0])
     given: list[list[str]] = []
 
-    def ran(command: list[str], check: bool) -> None:
+    def ran(command: list[str], check: bool, timeout: float) -> None:
         given.append(command)
         if status := next(tries):
             raise subprocess.CalledProcessError(status, command)
