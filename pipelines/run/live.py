@@ -1,12 +1,13 @@
 """The view of a run in progress: bars that are redrawn in place, and one permanent line per finished phase.
 
 Owns: where the view is shown, and the words of its lines; the bars are `pipelines.run.phase_bars`. Invariant: on a
-terminal, and in a notebook that can, the view is redrawn in place; elsewhere each change of phase, and a sign of life
-every half minute, is one plain line.
+terminal, and in a notebook that can, the view is redrawn in place; elsewhere each change of phase and of what is waited
+for, and a sign of life every half minute, is one plain line.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -20,6 +21,7 @@ from reasoning.rounds.phase_order import Phase, PhaseRecord
 from reasoning.rounds.progress import Snapshot, TeacherFigures
 
 SIGN_OF_LIFE_S = 30.0
+_NUMBER = re.compile(r"\d+")
 ASKING = (Phase.EXAM, Phase.FEEDBACK)  # the phases in which the teacher is asked
 
 
@@ -32,7 +34,7 @@ class LiveView:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True) if redraws(console) else None
         self._bars = PhaseBars(console)
-        self._last: tuple[int | str, str, bool] | None = None
+        self._last: tuple[int | str, str, str] | None = None
         self._last_line = 0.0
         self._told: dict[str, int] = {}
         self._ended: set[tuple[str, int, str]] = set()
@@ -61,7 +63,8 @@ class LiveView:
             self._live.update(self._bars.drawn(snapshot), refresh=True)
             return
         now = time.monotonic()
-        key = (snapshot.label or snapshot.round, snapshot.phase, bool(snapshot.waiting))
+        waiting = _NUMBER.sub("", snapshot.waiting)  # one machine more that came is not worth a line
+        key = (snapshot.label or snapshot.round, snapshot.phase, waiting)
         if key != self._last or now - self._last_line >= SIGN_OF_LIFE_S:
             self._last, self._last_line = key, now
             self._console.print(describe(snapshot), highlight=False, soft_wrap=True)

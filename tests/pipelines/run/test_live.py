@@ -95,6 +95,26 @@ def test_every_phase_has_its_line_and_a_log_holds_no_control_characters() -> Non
     assert "41 mistakes" in summarise(EXAM)
 
 
+def test_each_thing_that_is_waited_for_gets_a_line_where_lines_are_printed() -> None:
+    """The samplers of the next round and the trainer of this one may wait at once."""
+    out, progress = io.StringIO(), Progress()
+    with LiveView(Console(file=out, width=200)) as view:
+        for who, what in [
+            ("samplers", "nodes for 3 samplers (2 CPUs each)"),
+            ("samplers", "nodes for 2 samplers (2 CPUs each)"),
+            ("trainer", "nodes for 1 trainer (2 CPUs each)"),
+            ("samplers", ""),
+        ]:
+            progress.wait(who, what)
+            view.show(progress.snapshot)
+    waits = [line.split("waiting for ")[1].split(", 0 s")[0] for line in out.getvalue().splitlines()]
+    assert waits == [
+        "nodes for 3 samplers (2 CPUs each)",
+        "nodes for 2 samplers (2 CPUs each); nodes for 1 trainer (2 CPUs each)",
+        "nodes for 1 trainer (2 CPUs each)",
+    ]
+
+
 def test_a_phase_is_told_once_and_nothing_of_it_after_its_end() -> None:
     """A look at a phase that has ended by the time its end is told would stand below that line."""
     out = io.StringIO()
