@@ -15,6 +15,7 @@ Forms: server-sent events (WHATWG HTML, 9.2), with OpenAI's `data: [DONE]` at th
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,6 +24,10 @@ from actors.endpoint.other_streams import joined_elsewhere
 
 _EVENT_FIELDS = ("data:", "event:", "id:", "retry:")
 _DONE = "[DONE]"
+_PAGE = re.compile(  # atomic: of many comments none is tried twice
+    rb"(?:\xef\xbb\xbf)?\s*(?>(?:<\?xml[^>]*>|<!--.*?-->)\s*)*+<(?:!doctype\s+html|html|head|body)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _DECODER = json.JSONDecoder(strict=False)  # a tab within a text is no reason to lose what was paid for
 
 
@@ -37,6 +42,11 @@ def read_object(body: bytes) -> dict[str, Any]:
         raise ValueError("no JSON object")
     streamed = len(objects) > 1 or any("delta" in choice for choice in choices_of(objects[0]))
     return (joined_elsewhere(objects) or _joined(objects)) if streamed else objects[0]
+
+
+def is_page(body: bytes) -> bool:
+    """Whether `body` is a web page: what a sign-in, a proxy or a wrong address answers, whatever the status."""
+    return _PAGE.match(body) is not None
 
 
 def choices_of(content: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ import openai
 
 from actors.endpoint.address import files_root_of, headers_of, lists_models, query_of, root_of, secrets_of
 from actors.endpoint.api_keys import NO_KEY, AuthenticationRefused, EndpointError, read_api_key, scrub, shown_address
+from actors.endpoint.bodies import is_page
 from actors.endpoint.errors.kinds import failure_kind, own_words
 from actors.endpoint.errors.refused_settings import cure_of, is_about_the_bound, refused_parameter
 from actors.endpoint.errors.responses import read_error_response
@@ -140,7 +141,7 @@ class _Probe:
         except UnusableReply as error:
             if error.kind in _PASSES:
                 return None
-            if error.kind is FailureKind.MALFORMED:
+            if error.kind is FailureKind.MALFORMED or is_page(answer.content):
                 raise EndpointUnreachable(
                     f"{self._wanted} answers, but not in the OpenAI protocol. base_url usually ends in /v1"
                 ) from None

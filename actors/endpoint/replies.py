@@ -17,7 +17,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from actors.endpoint.bodies import choices_of, read_object
+from actors.endpoint.bodies import choices_of, is_page, read_object
 from actors.endpoint.errors.kinds import failure_kind
 from actors.endpoint.errors.responses import ErrorResponse, read_error_response
 from actors.endpoint.messages import Message, read_message
@@ -42,11 +42,7 @@ class UnusableReply(Exception):
 
 def read_completion(request: TeacherRequest, body: bytes) -> tuple[TeacherReply, Usage]:
     """The reply in a response's body, and what it used. Raises `UnusableReply`."""
-    try:
-        content = read_object(body)
-    except ValueError as error:
-        quote = " ".join(body[: 2 * _LONGEST_QUOTE].decode("utf-8", "replace").split())[:_LONGEST_QUOTE]
-        raise UnusableReply(FailureKind.MALFORMED, f"not a chat completion: {error}; it begins {quote!r}") from None
+    content = _object_in(body, "a chat completion")
     content = as_chat_completion(content) or content
     spoken = [(choice, _message_of(choice)) for choice in choices_of(content)]
     choice, message = next((pair for pair in spoken if pair[1].text.strip()), (spoken or [({}, _NO_MESSAGE)])[0])
@@ -73,10 +69,7 @@ def read_completion(request: TeacherRequest, body: bytes) -> tuple[TeacherReply,
 def read_scores(request: TeacherRequest, body: bytes) -> tuple[TeacherReply, Usage]:
     """The scores of `request`'s tokens in a response's body, as the text of a reply. Raises `UnusableReply`."""
     assert request.scoring is not None  # the caller asks for scores
-    try:
-        content = read_object(body)
-    except ValueError as error:
-        raise UnusableReply(FailureKind.MALFORMED, f"not a completion: {error}") from None
+    content = _object_in(body, "a completion")
     choice = next(iter(choices_of(content)), {})
     usage = read_usage(request, content, "")
     _raise_error_within(request, content, choice, _NO_MESSAGE, usage)
@@ -87,6 +80,18 @@ def read_scores(request: TeacherRequest, body: bytes) -> tuple[TeacherReply, Usa
     model = str(content.get("model") or request.model)
     reply = TeacherReply(request.key, text, "stop", usage.prompt_tokens, usage.completion_tokens, storable(model))
     return reply, usage
+
+
+def _object_in(body: bytes, what: str) -> dict[str, Any]:
+    """The JSON object in `body`. Raises `UnusableReply`: a web page is not the work of a model, and costs nothing."""
+    try:
+        return read_object(body)
+    except ValueError as error:
+        quote = " ".join(body[: 2 * _LONGEST_QUOTE].decode("utf-8", "replace").split())[:_LONGEST_QUOTE]
+        if is_page(body):
+            said = f"a web page instead of {what}: look at base_url, and at what stands before it; it begins {quote!r}"
+            raise UnusableReply(FailureKind.SERVER, said, NOTHING_USED) from None
+        raise UnusableReply(FailureKind.MALFORMED, f"not {what}: {error}; it begins {quote!r}") from None
 
 
 _NO_MESSAGE = Message("", "", "")

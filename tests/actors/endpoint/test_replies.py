@@ -46,7 +46,11 @@ def test_scores_of_tokens_are_a_reply_and_what_scores_none_is_refused_with_what_
     assert (read.key, read.text) == (SCORED.key, "[[[6],[-1.0]],[[7,9],[-0.5,-1.5]]]") and not read.truncated
     assert (usage.prompt_tokens, usage.completion_tokens, usage.certain) == (3, 1, True)
     unscored = json.dumps({"choices": [choice | {"prompt_logprobs": None}], "usage": counted}).encode()
-    for content, kind in [(unscored, FailureKind.BAD_REQUEST), (b"<html>", FailureKind.MALFORMED)]:
+    for content, kind in [
+        (unscored, FailureKind.BAD_REQUEST),
+        (b"<html>", FailureKind.SERVER),
+        (b"<", FailureKind.MALFORMED),
+    ]:
         with pytest.raises(UnusableReply) as caught:
             read_scores(SCORED, content)
         assert caught.value.kind is kind
@@ -186,7 +190,8 @@ def test_a_reply_with_impossible_tokens_is_kept_and_its_cost_is_unknown(usage: o
         (body(text="Half of", finish_reason="insufficient_system_resource"), FailureKind.SERVER),
         (body(text="", finish_reason="abort"), FailureKind.SERVER),
         (body(text="Half of", finish_reason="error"), FailureKind.SERVER),
-        (b"<html>", FailureKind.MALFORMED),
+        (b"<html>", FailureKind.SERVER),
+        (b"<answer>7</answer>", FailureKind.MALFORMED),
         (b"", FailureKind.MALFORMED),
         (b"{}", FailureKind.MALFORMED),
         (b'{"choices": null}', FailureKind.MALFORMED),
@@ -195,6 +200,23 @@ def test_a_reply_with_impossible_tokens_is_kept_and_its_cost_is_unknown(usage: o
 )
 def test_what_is_no_reply_is_a_typed_failure(content: bytes, kind: FailureKind) -> None:
     assert failure(content).kind is kind
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<!DOCTYPE html>\n<html lang='en'><head><title>Sign in</title></head></html>",
+        b"\xef\xbb\xbf\r\n<!doctype HTML PUBLIC '-//W3C//DTD XHTML 1.0 Strict//EN' 'x'><html></html>",
+        b"<?xml version='1.0'?>\n<!DOCTYPE html><html xmlns='http://www.w3.org/1999/xhtml'></html>",
+        b"<!-- proxy 7 -->\n<HTML><BODY>Your network asks you to agree first</BODY></HTML>",
+        b"<head><meta http-equiv='refresh' content='0; url=https://login.example'></head>",
+    ],
+)
+def test_a_web_page_is_an_endpoint_that_is_not_there_and_costs_nothing(page: bytes) -> None:
+    """A sign-in, a proxy's notice, a page of maintenance: with a status of success, as they come."""
+    found = failure(page)
+    assert (found.kind, found.usage) == (FailureKind.SERVER, NOTHING_USED)
+    assert "a web page instead of a chat completion: look at base_url" in str(found)
 
 
 @pytest.mark.parametrize(
