@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from serve.door.refusals import Refusal, unavailable
+from serve.door.refusals import NOT_SERVED, Refusal, unavailable
 from serve.internals import haproxy_program
 
 BUFFER = 65536  # bytes; a larger request is not asked again
@@ -40,8 +40,6 @@ _LOOK_S = 1.0  # how often the certificate's file is looked at
 _CALM_S = 0.5  # an HAProxy that lived shorter was not well; the next one waits so long
 _ACTOR, _NAMESPACE = "tailor-front", "serve"
 _PR_SET_PDEATHSIG = 1
-
-_UNKNOWN = Refusal(404, "nothing is served at this address; see GET /-/routes", code="not_found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ def _no_password() -> str:
 def configuration(address: FrontAddress, listener: int, folder: Path) -> str:
     """HAProxy's configuration. `listener` is the file descriptor of the socket; `folder` has the pages of errors."""
     tls = f" ssl crt {address.certificate} ssl-min-ver TLSv1.2 alpn h2,http/1.1" if address.certificate else ""
-    away, unknown = (_as_rule(refusal) for refusal in (unavailable(), _UNKNOWN))
+    away, unknown = (_as_rule(refusal) for refusal in (unavailable(), NOT_SERVED))
     plain = "{ res.hdr(content-type) -m beg text/plain } !{ path_beg /-/ }"
     return f"""global
     maxconn 4096

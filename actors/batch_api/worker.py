@@ -33,7 +33,7 @@ from actors.endpoint.usage import worst_tokens
 from actors.journal.actor import Ended, JournalHandle, OpenBatch, Sending, StartRefusal, sending_id
 from actors.teacher.retries import backoff
 from actors.teacher.wait_group import WaitGroup
-from actors.teacher.worker_base import WorkerBase
+from actors.teacher.worker_base import WorkerBase, no_money
 from reasoning.teacher.calls import FailureKind, Outcome, TeacherFailure, TeacherReply, TeacherRequest, TeacherSettings
 from reasoning.teacher.prices import NANO
 
@@ -126,7 +126,7 @@ class BatchWorker(WorkerBase):
                 wait_s = backoff(self._here.backoff_s, max(attempts, 1))
                 await (self._until_a_job_ends() if waits else asyncio.sleep(wait_s))
             elif came is StartRefusal.NO_MONEY:
-                return self._no_money(key, sends)
+                return no_money(self._settings, key, sends)
             elif came is StartRefusal.NO_MONEY_YET:
                 await self._until_a_job_ends()
             else:  # in flight in another living run: its outcome will be in the journal
@@ -156,13 +156,6 @@ class BatchWorker(WorkerBase):
             async with asyncio.timeout(grace_s):
                 await self._critical.wait()
         return sum(job.unrecorded for job in self._jobs.values())
-
-    def _no_money(self, key: str, sends: int) -> TeacherFailure:
-        why = (
-            f"the cap of ${self._settings.max_cost:g} could be exceeded: raise teacher.max_cost and run the same "
-            "command again; it continues from here"
-        )
-        return TeacherFailure(key, FailureKind.BUDGET, why, sends)
 
     # Announcing -------------------------------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ from actors.journal.database import (
     JournalError,
     JournalFile,
     JournalVersionMismatch,
+    damaged,
 )
 from actors.journal.failures import message_of, refusals_of, stays, with_refusal
 from actors.journal.reader import batch_of, parsed, reply_of, request_of
@@ -176,7 +177,7 @@ class Journal:
             try:
                 found = [(id, remote_id, batch_of(sends), at) for id, remote_id, sends, at in rows]
             except ValueError as error:
-                raise self._damaged(f"an open batch to {endpoint}: {error}") from error
+                raise damaged(self._file.path, f"an open batch to {endpoint}: {error}") from error
             return [OpenBatch(id, remote_id, self._open_sends(sends), at) for id, remote_id, sends, at in found]
 
     def requests(self, keys: Sequence[str]) -> dict[str, TeacherRequest]:
@@ -241,15 +242,10 @@ class Journal:
                 return None
             kind, refusals = FailureKind(row.failure_kind), refusals_of(row.failure_places)
         except ValueError as error:
-            raise self._damaged(f"request {row.key}: {error}") from error
+            raise damaged(self._file.path, f"request {row.key}: {error}") from error
         if not stays(kind, refusals, places):
             return None
         return TeacherFailure(row.key, kind, message_of(row.failure_message, refusals, places), row.failure_attempts)
-
-    def _damaged(self, what: str) -> JournalCorrupt:
-        return JournalCorrupt(
-            f"{self._file.path}: {what}. Check the whole journal with `tailor journal verify {self._file.path}`"
-        )
 
     def _in_flight_elsewhere(self, db: sqlite3.Connection, key: str) -> bool:
         """Whether another living process than this one sent `key` last. One's own that has not ended is lost: a worker

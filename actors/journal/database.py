@@ -117,6 +117,11 @@ def how_to_save(path: Path) -> str:
     )
 
 
+def damaged(path: Path, what: str) -> JournalCorrupt:
+    """The error for a row of the file at `path` that does not fit; `what` says which, and why."""
+    return JournalCorrupt(f"{path}: {what}. Check the whole journal with `tailor journal verify {path}`")
+
+
 def new_writer() -> str:
     """A name that no other writer has."""
     return uuid.uuid4().hex

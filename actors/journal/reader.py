@@ -37,12 +37,17 @@ _NOTHING_SENT = (
 )
 
 
+def check_is_there(path: Path) -> None:
+    """Raises `JournalError` where there is no file."""
+    if not path.is_file():
+        raise JournalError(f"{path}: no such journal. Give the journal's file, or the folder of a run")
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """One snapshot of the journal at `path`, of this version or of version 1. SQLite's errors in the block leave it as
     the journal's. Raises `JournalCorrupt`, `JournalVersionMismatch` or another `JournalError`."""
-    if not path.is_file():
-        raise JournalError(f"{path}: no such journal. Give the journal's file, or the folder of a run")
+    check_is_there(path)
     with _errors(path), contextlib.closing(_connected(path)) as db:
         db.execute("BEGIN")
         version = _version(db, path)  # the first reading takes the snapshot

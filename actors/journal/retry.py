@@ -15,9 +15,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.journal.database import JournalError, JournalFile
+from actors.journal.database import JournalFile
 from actors.journal.failures import CLEARED
-from actors.journal.reader import reading
+from actors.journal.reader import check_is_there, reading
 from reasoning.teacher.calls import FailureKind
 
 _FINAL = frozenset(str(kind) for kind in FailureKind if kind.final)
@@ -45,8 +45,7 @@ def clear_failures(
     journal: Path, kinds: Collection[FailureKind] = (), run: str | None = None
 ) -> tuple[FailureCount, ...]:
     """Clears the failures of these kinds (none: of all) and returns what there was of them. Raises `JournalError`."""
-    if not journal.is_file():  # which opening it to write would make
-        raise JournalError(f"{journal}: no such journal. Give the journal's file, or the folder of a run")
+    check_is_there(journal)  # opening it to write would make one
     wanted = _FINAL & {str(kind) for kind in kinds} if kinds else _FINAL
     with closing(JournalFile(journal)) as file, file.transaction(durable=True) as db:
         found = _counts(db, run)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from actors.journal.database import JournalCorrupt, JournalError, JournalFile
+from actors.journal.database import JournalError, JournalFile, damaged
 from actors.journal.failures import CLEARED
 from actors.journal.reader import failure_of, is_sqlite, parsed, reading, reply_of, request_of
 from actors.journal.records import reply_json
@@ -194,9 +194,7 @@ def _entries_of(db: sqlite3.Connection, journal: Path, failures: bool) -> Iterat
                 line["failure"] = {"kind": kind, "message": message, "attempts": attempts}
             yield _entry(line)
         except ValueError as error:
-            raise JournalCorrupt(
-                f"{journal}: request {key}: {error}. Check the whole journal with `tailor journal verify {journal}`"
-            ) from error
+            raise damaged(journal, f"request {key}: {error}") from error
 
 
 def _entries_in(source: Path) -> Iterator[Entry]:

@@ -34,7 +34,7 @@ from actors.teacher.metrics import TeacherMetrics
 from actors.teacher.retries import Retries
 from actors.teacher.routing import WeightedTurns
 from actors.teacher.wait_group import WaitGroup
-from actors.teacher.worker_base import WorkerBase
+from actors.teacher.worker_base import WorkerBase, no_money
 from reasoning.teacher.calls import FailureKind, Outcome, TeacherFailure, TeacherRequest, TeacherSettings
 from reasoning.teacher.prices import NANO
 from reasoning.teacher.refusals import joint_failure
@@ -190,11 +190,7 @@ class _Attempts:
         self._short_since = now if self._short_since is None else self._short_since
         settles_s = max(queue.endpoint.settings.timeout_s for queue in self._worker._queues) + _SETTLING_MARGIN_S
         if refusal is StartRefusal.NO_MONEY or now - self._short_since > settles_s:
-            return self._never_sent(
-                FailureKind.BUDGET,
-                f"the cap of ${self._settings.max_cost:g} could be exceeded: raise teacher.max_cost and run the same "
-                "command again; it continues from here",
-            )
+            return no_money(self._settings, self._key, self._sends)
         await asyncio.sleep(_ASK_AGAIN_S * random.uniform(0.5, 1.5))
         return None
 

@@ -21,7 +21,7 @@ from typing import Protocol
 from actors.journal.actor import JournalHandle
 from actors.ray_api.handles import RemoteMethod
 from actors.teacher.coalesced_calls import CoalescedCalls
-from reasoning.teacher.calls import Outcome, TeacherRequest, TeacherSettings
+from reasoning.teacher.calls import FailureKind, Outcome, TeacherFailure, TeacherRequest, TeacherSettings
 
 _MOST_AT_ONCE = 256  # outcomes per round trip
 
@@ -32,6 +32,15 @@ class Unrecorded:
 
     key: str
     error: Exception
+
+
+def no_money(settings: TeacherSettings, key: str, sends: int) -> TeacherFailure:
+    """The failure of the request `key`, sent `sends` times so far, for which too little of the cap is left."""
+    why = (
+        f"the cap of ${settings.max_cost:g} could be exceeded: raise teacher.max_cost and run the same command again; "
+        "it continues from here"
+    )
+    return TeacherFailure(key, FailureKind.BUDGET, why, sends)
 
 
 class WorkerBase(ABC):

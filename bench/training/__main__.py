@@ -26,14 +26,12 @@ import torch
 from bench.training.loops import our_step, plain_step
 from bench.training.reference_pattern import reference_step
 from bench.training.trl_peer import WHERE_TO_GET_IT, has_trl, trl_tokens_per_second
-from bench.training.workload import MODES, Step, Workload, coin_flips, make_student
+from bench.training.workload import MODES, SHOWN, Step, Workload, coin_flips, make_student
 from reasoning.records import Example
 from reasoning.training.samples import Sample, draw_pass, tokenize_examples
 
 PEERS = ("plain", "reference", "trl")
 COMPARED = {"reference": "both losses", "trl": "language model"}  # the one mode of a peer that has not all
-
-SHOWN = ("language model", "both losses")
 
 
 def tokens_per_second(step: Step, batches: Iterator[tuple[Sample, ...]], seconds: float, device: torch.device) -> float:

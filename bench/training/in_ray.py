@@ -27,14 +27,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.gpu.shapes import TINY, Shape, make_examples, make_model, make_tokenizer
-from bench.training.workload import MODES, coin_flips
+from bench.training.workload import MODES, SHOWN, coin_flips
 from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.recipe.training import TrainingSection
 from reasoning.training.report import LossPoint
 
 SHAPES = {"smollm2": Shape("SmolLM2-135M", 30, 576, 1536, 9, 3, 49_152, tied=True, family="llama"), "tiny": TINY}
 STUDENTS = ("embedded", *SHAPES)
-SHOWN = ("language model", "both losses")
 QUESTIONS = {"embedded": 256, "smollm2": 8, "tiny": 16}  # of a turn: some seconds
 BATCH = {"embedded": 16, "smollm2": 8, "tiny": 8}
 PASSES = 10_000  # more than anybody asks for

@@ -19,6 +19,7 @@ from reasoning.student.embedded.tokenizer import train_tokenizer
 from reasoning.training.samples import Sample
 
 LEARNING_RATE, WEIGHT_DECAY, MAX_GRAD_NORM = 1e-4, 0.01, 1.0
+SHOWN = ("language model", "both losses")  # of these modes, unless others are asked for
 MODES = {
     "language model": ObjectiveSection(contrastive_weight=0.0),
     "full": ObjectiveSection(loss="full", contrastive_weight=0.0),

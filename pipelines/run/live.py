@@ -16,7 +16,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.live import Live
 
-from pipelines.run.phase_bars import PhaseBars
+from pipelines.run.phase_bars import PhaseBars, failures_by_kind, tokens_in_all
 from reasoning.rounds.phase_order import Phase, PhaseRecord
 from reasoning.rounds.progress import Snapshot, TeacherFigures
 
@@ -107,15 +107,13 @@ def describe(snapshot: Snapshot) -> str:
     if snapshot.loss is not None:
         speed = f" at {snapshot.tokens_per_s:,.0f} tokens/s" if snapshot.tokens_per_s else ""
         parts.append(f"loss {snapshot.loss:.3f}{speed}")
-    tokens = f"{snapshot.student_tokens_total:,} student + {snapshot.teacher_tokens_total:,} teacher tokens"
-    return " · ".join([*parts, tokens])
+    return " · ".join([*parts, tokens_in_all(snapshot)])
 
 
 def _failed(snapshot: Snapshot) -> str:
     if not snapshot.teacher_failed:
         return ""
-    kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in snapshot.teacher_failed)
-    return f", {sum(count for _, count in snapshot.teacher_failed)} failed ({kinds})"
+    return f", {sum(count for _, count in snapshot.teacher_failed)} failed ({failures_by_kind(snapshot)})"
 
 
 def _teacher(figures: TeacherFigures, *, asks: bool) -> list[str]:

@@ -139,15 +139,24 @@ def _money(snapshot: Snapshot) -> list[RenderableType]:
     return [row]
 
 
+def failures_by_kind(snapshot: Snapshot) -> str:
+    """The requests that the teacher failed in this phase, by kind: `3 rate limited, 1 timeout`."""
+    return ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in snapshot.teacher_failed)
+
+
+def tokens_in_all(snapshot: Snapshot) -> str:
+    """The tokens of the whole run, the student's and the teacher's."""
+    return f"{snapshot.student_tokens_total:,} student + {snapshot.teacher_tokens_total:,} teacher tokens"
+
+
 def _foot(snapshot: Snapshot) -> str:
-    parts = [f"{snapshot.student_tokens_total:,} student + {snapshot.teacher_tokens_total:,} teacher tokens"]
+    parts = [tokens_in_all(snapshot)]
     if snapshot.prefix_hits is not None and snapshot.phase in (Phase.EXAM, Phase.EVALUATE):
         parts.append(f"prefix cache {100 * snapshot.prefix_hits:.0f} %")
     if snapshot.mistakes:
         parts.insert(0, f"{snapshot.mistakes:,} mistakes")
     if snapshot.teacher_failed:
-        kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in snapshot.teacher_failed)
-        parts.append(f"failed: {kinds}")
+        parts.append(f"failed: {failures_by_kind(snapshot)}")
     if snapshot.teacher.open_circuits:
         parts.append(f"paused endpoints: {', '.join(snapshot.teacher.open_circuits)}")
     return " · ".join(parts)

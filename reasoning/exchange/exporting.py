@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from reasoning.exchange.matching import stem_of
-from reasoning.exchange.paper_b_completions import CompletionTemplate, PublishedCompletion
+from reasoning.exchange.paper_b_completions import ANSWER_TRIGGER, CompletionTemplate, PublishedCompletion
 from reasoning.exchange.paper_b_finetune import FineTuningSample
 from reasoning.exchange.solutions import PublishedSolution
 from reasoning.grading.answers import answers_problem, extract
@@ -26,7 +26,6 @@ from reasoning.prompts.headings import ANSWER_HEADING
 from reasoning.records import Attempt, Mistake, Problem, Rationale
 
 _STEP_BY_STEP = "A: Let's think step by step."
-_TRIGGER = "Therefore, the answer is"
 
 Problems = Mapping[str, Problem]
 
@@ -85,7 +84,7 @@ def completions_of(
                 reasoning_prompt=asked,
                 reasoning_completion=one.rationale,
                 reasoning_finish_reason="stop" if one.complete else "length",
-                prompt=f"{asked}{one.rationale.strip()}\n{one.answer_trigger or _TRIGGER}",
+                prompt=f"{asked}{one.rationale.strip()}\n{one.answer_trigger or ANSWER_TRIGGER}",
                 completion=one.answer_text,
                 finish_reason="stop",
             )
@@ -164,7 +163,7 @@ def recorded_solutions(rationales: Iterable[Rationale], problems: Problems) -> l
                 question=problems[rationale.problem_id].question,
                 rationale=rationale.text,
                 answer_text=rationale.answer,
-                answer_trigger=_TRIGGER,
+                answer_trigger=ANSWER_TRIGGER,
                 model=rationale.model,
                 prompt=rationale.prompt,
             ),
@@ -190,7 +189,7 @@ def _stated(rationale: Rationale, problem: Problem) -> str:
     if answers_problem(found, problem):
         return rationale.text
     named = rules_for(problem).in_a_sentence(problem.answer, problem.choices)
-    return f"{_ended(rationale.text)} {_TRIGGER} {named}."
+    return f"{_ended(rationale.text)} {ANSWER_TRIGGER} {named}."
 
 
 def _own_mistake(mistake: Mistake, problem: Problem) -> str:
@@ -198,7 +197,7 @@ def _own_mistake(mistake: Mistake, problem: Problem) -> str:
     rules = rules_for(problem)
     if not heading or not rules.has_options:
         return mistake.text
-    return f"{_ended(text)} {_TRIGGER} {rules.in_a_sentence(mistake.prediction, problem.choices)}."
+    return f"{_ended(text)} {ANSWER_TRIGGER} {rules.in_a_sentence(mistake.prediction, problem.choices)}."
 
 
 def _ended(text: str) -> str:

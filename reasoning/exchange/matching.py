@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reasoning.exchange.solutions import excerpt
-from reasoning.records import Problem, Split
+from reasoning.records import Problem
 
 _CHOICES = re.compile(r"\banswer choices\s*:", re.IGNORECASE)
 _ASKS_CHOICE = re.compile(r"\s*which choice is true\s*\?\s*$", re.IGNORECASE)
@@ -82,11 +82,6 @@ def stem_of(question: str) -> str:
     """A multiple-choice question without its choices, any other unchanged: how paper A names CommonsenseQA's."""
     head, *_ = _CHOICES.split(question, maxsplit=1)
     return head.strip() if head.strip() else question
-
-
-def importable(problems: Iterable[Problem]) -> list[Problem]:
-    """Those that may be learnt from: all but the test questions."""
-    return [problem for problem in problems if problem.split is not Split.TEST]
 
 
 def _shape(question: str) -> _Shape:

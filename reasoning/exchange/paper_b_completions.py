@@ -31,7 +31,7 @@ from reasoning.files.durable import new_file
 _SHAPE = 'this format is {"metadata": {...}, "data": {"0": [{"question": ..., "completion": ...}]}}'
 _TEXTS = ("question", "answer", "prompt", "completion", "finish_reason")
 _REASONING_TEXTS = ("reasoning_prompt", "reasoning_completion", "reasoning_finish_reason")
-_TRIGGER = "Therefore, the answer is"
+ANSWER_TRIGGER = "Therefore, the answer is"
 
 
 class CompletionTemplate(StrEnum):
@@ -156,7 +156,7 @@ def _two_step(one: PublishedCompletion, model: str) -> PublishedSolution | Fault
     if what is not None:
         return Fault(one.place, f"{what} (sample {one.sample_index})")
     before, _, last = (one.prompt or "").rpartition("\n")
-    trigger = last if before and last.startswith("Therefore") else _TRIGGER
+    trigger = last if before and last.startswith("Therefore") else ANSWER_TRIGGER
     return _solution(one, model, "zs_cot", one.reasoning_completion, one.completion, trigger)
 
 

@@ -30,8 +30,9 @@ from reasoning.prompts.headings import (
 )
 from reasoning.prompts.parts import numbered, parts_of
 from reasoning.records import stable_id
-from reasoning.tasks.families import FAMILIES, Family
+from reasoning.tasks.families import Family
 from reasoning.tasks.families.family import Worked
+from reasoning.tasks.families.parted_steps import family_of
 
 CANNOT_SOLVE = "I cannot solve this kind of question."
 
@@ -72,11 +73,6 @@ def read_raw_prompt(prompt: str) -> RawPrompt | None:
     if found is None:
         return None
     return RawPrompt(found["question"].strip(), found["rationale"].strip(), found["trigger"] is not None)
-
-
-def family_of(question: str) -> Family[Any] | None:
-    """The generated family that can read this question."""
-    return next((family for family in FAMILIES.values() if family.parse(question) is not None), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+WEIGHTS_INDEX = "model.safetensors.index.json"  # which file has which weight, where there are several
+
 
 def config_file(source: str) -> Path:
     """The `config.json` of a local folder, or of a hub student (which it may fetch). Raises `OSError`, `ValueError`."""
@@ -42,7 +44,7 @@ def weights_files(folder: Path) -> list[str]:
     those of the index; [] where neither is there."""
     if (folder / "model.safetensors").is_file():
         return ["model.safetensors"]
-    shards = (read_config(folder / "model.safetensors.index.json") or {}).get("weight_map")
+    shards = (read_config(folder / WEIGHTS_INDEX) or {}).get("weight_map")
     return sorted({str(name) for name in shards.values()}) if isinstance(shards, dict) else []
 
 

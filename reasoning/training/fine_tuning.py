@@ -24,12 +24,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from reasoning.prompts.frame import Frame
+from reasoning.recipe.engine import Dtype
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example, ScoredAttempt, stable_id
 from reasoning.training.distributed import state
@@ -64,7 +65,6 @@ from reasoning.training.weights.preparing import prepare
 from reasoning.training.weights.schedule import learning_rate
 
 Own = TypeVar("Own")
-Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 MIN_PADDED_TOKENS = {"cpu": 1_024, "cuda": 16_384}  # fewer at once leave the device idle; padding is cheaper
 REPORT_SECONDS = 0.5  # reading a loss waits for the GPU, so a single worker reads them in bunches

@@ -116,6 +116,11 @@ class Sample:
         """Tokens of the pair, and of the prompt before each: what is read beside."""
         return 2 * len(self.prompt) + len(self.pair.right) + len(self.pair.wrong) if self.pair else 0
 
+    @property
+    def attempt_tokens(self) -> int:
+        """Tokens of the pair's wrong continuation that the student predicts: without a prompt, not the first."""
+        return len(self.pair.wrong) - (not self.prompt) if self.pair is not None else 0
+
 
 def tokenize_examples(
     examples: Sequence[Example],

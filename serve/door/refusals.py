@@ -61,8 +61,9 @@ def overloaded() -> Refusal:
     return Refusal(429, message, "rate_limit_error", "overloaded", headers={"retry-after": str(RETRY_S)})
 
 
+NOT_SERVED = Refusal(404, "nothing is served at this address; see GET /-/routes", code="not_found")
 _PLAIN = {
-    404: Refusal(404, "nothing is served at this address; see GET /-/routes", code="not_found"),
+    404: NOT_SERVED,
     408: Refusal(408, "the request took longer than is allowed", "server_error", "timeout"),
     429: overloaded(),
     500: unavailable(),  # a replica died with the request: no answer of the application's own is plain text

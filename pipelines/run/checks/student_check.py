@@ -37,63 +37,67 @@ _HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 
 def student_faults(recipe: Recipe, notes: list[str]) -> Iterator[PreflightFault]:
     """What keeps the recipe's student from being loaded, sampled and taught; what is merely odd is added to `notes`."""
-    unmade = list(gguf_faults(recipe.student, notes))
-    if unmade:
-        yield from unmade
-        return
+    faults = list(gguf_faults(recipe.student, notes))
+    found = _config_of(recipe) if not faults else None
+    if isinstance(found, list):
+        faults = found
+    elif found is not None:
+        config, source = text_config(found), recipe.student.source
+        faults = [*_quantization_faults(config, source), *_architecture_faults(found, source)]
+        faults = faults or [*_sampler_faults(config, recipe), *_length_faults(config, recipe)]
+        notes += _precision_notes(config, recipe)
+        faults = faults or _trial_faults(recipe, notes)
+    yield from faults
+
+
+def _config_of(recipe: Recipe) -> dict[str, Any] | list[PreflightFault] | None:
+    """The configuration of the recipe's student, or what keeps its files from being a student's. None where
+    nothing is wrong and no configuration is to be had."""
     source = recipe.student.source
     folder = Path(source).expanduser()
     if not source.strip():
-        yield PreflightFault("student.model", "it is empty", "Give a folder in Hugging Face format, or a hub id")
-        return
+        return [PreflightFault("student.model", "it is empty", "Give a folder in Hugging Face format, or a hub id")]
     if folder.is_dir():
         faults = list(folder_faults(folder))
         config = None if faults else read_config(folder / "config.json")
         if config is not None:
             faults = list(weights_faults(folder, text_config(config)))
-        if faults:
-            yield from faults
-            return
-    elif recipe.student.model == "embedded":
-        yield PreflightFault(
-            "student.model", f"the embedded student is not at {source}", "Restore it from the repository"
-        )
-        return
-    elif folder.is_file():
-        yield form_fault(folder.name, f"{source} is a file")
-        return
-    elif not _HUB_ID.fullmatch(source):
-        yield PreflightFault("student.model", f"no folder {source}", _meant(source))
-        return
-    else:
-        found = _hub_config(source)
-        if isinstance(found, PreflightFault):
-            yield found
-            return
-        config = read_config(found)
-        faults = list(hub_faults(source, text_config(config or {})))
-        if faults:
-            yield from faults
-            return
-    if config is None:
-        return
-    faults = [*_quantization_faults(text_config(config), source), *_architecture_faults(config, source)]
-    config = text_config(config)
-    faults = faults or [*_sampler_faults(config, recipe), *_length_faults(config, recipe)]
-    yield from faults
-    cluster, half = recipe.cluster, bfloat16_pays(parameters_at(source, config))
+        return faults or config
+    if recipe.student.model == "embedded":
+        what = f"the embedded student is not at {source}"
+        return [PreflightFault("student.model", what, "Restore it from the repository")]
+    if folder.is_file():
+        return [form_fault(folder.name, f"{source} is a file")]
+    if not _HUB_ID.fullmatch(source):
+        return [PreflightFault("student.model", f"no folder {source}", _meant(source))]
+    found = _hub_config(source)
+    if isinstance(found, PreflightFault):
+        return [found]
+    config = read_config(found)
+    return list(hub_faults(source, text_config(config or {}))) or config
+
+
+def _precision_notes(config: dict[str, Any], recipe: Recipe) -> Iterator[str]:
+    cluster = recipe.cluster
+    half = bfloat16_pays(parameters_at(recipe.student.source, config))
     if recipe.student.dtype == "auto" and half and not (cluster.sampler_gpus and cluster.trainer_gpus):
-        notes.append(
+        yield (
             "student.dtype: auto computes in bfloat16 on this processor, which has it in hardware; float32 is "
             "exact, and about half as fast."
         )
-    if not faults and recipe.student.model != "embedded":
-        try:
-            learning, grow = recipe.learning, recipe.student.grow_embeddings
-            note = try_student(source, learning.training, learning.objective, grow=grow)
-            notes += [f"student.model: {note}."] if note else []
-        except TrialFailed as error:
-            yield PreflightFault("student.model", error.what, error.cure)
+
+
+def _trial_faults(recipe: Recipe, notes: list[str]) -> list[PreflightFault]:
+    """What teaching a small copy of the student comes to."""
+    if recipe.student.model == "embedded":
+        return []
+    learning, grow = recipe.learning, recipe.student.grow_embeddings
+    try:
+        note = try_student(recipe.student.source, learning.training, learning.objective, grow=grow)
+    except TrialFailed as error:
+        return [PreflightFault("student.model", error.what, error.cure)]
+    notes += [f"student.model: {note}."] if note else []
+    return []
 
 
 def _meant(source: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from reasoning.student.config import read_config, weights_files
+from reasoning.student.config import WEIGHTS_INDEX, read_config, weights_files
 
 _TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model"),
@@ -21,9 +21,8 @@ _TOKENIZER_FILES = (
 )
 _SAVE = "with `AutoModelForCausalLM.from_pretrained(...).save_pretrained(folder)`"
 
-INDEX = "model.safetensors.index.json"
 _JSON = (
-    *("config.json", "generation_config.json", INDEX, "tokenizer.json", "tokenizer_config.json"),
+    *("config.json", "generation_config.json", WEIGHTS_INDEX, "tokenizer.json", "tokenizer_config.json"),
     *("special_tokens_map.json", "added_tokens.json"),
 )
 
@@ -141,7 +140,7 @@ def folder_faults(folder: Path) -> Iterator[PreflightFault]:
     if absent:
         cure = "Fetch the rest of the model, or save it there again with `save_pretrained`"
         yield PreflightFault("student.model", f"{folder} has no {absent[0]}", cure)
-    elif not weights and INDEX not in broken:
+    elif not weights and WEIGHTS_INDEX not in broken:
         yield _no_weights(folder, names)
 
 
@@ -150,7 +149,9 @@ def _no_weights(folder: Path, names: list[str]) -> PreflightFault:
     others = [name for name in names if name.endswith(".safetensors")]
     if any(re.search(r"-\d+-of-\d+\.safetensors$", name) for name in others):
         return PreflightFault(
-            "student.model", f"{folder} has parts of weights ({others[0]}) without {INDEX}", "Fetch that file too"
+            "student.model",
+            f"{folder} has parts of weights ({others[0]}) without {WEIGHTS_INDEX}",
+            "Fetch that file too",
         )
     if others:
         what = f"{folder} has its weights under other names ({', '.join(others[:3])}), which are not looked for"

@@ -46,7 +46,7 @@ class OnPolicy:
         return Needs(pairs=Pairs("attempt", "scored_tokens"))
 
     def count(self, sample: Sample, *, encoder_decoder: bool) -> int:
-        return len(sample.pair.wrong) - (not sample.prompt) if sample.pair is not None else 0
+        return sample.attempt_tokens
 
     def sum(self, output: StudentOutput) -> Tensor:
         if output.next_tokens is None or output.listed is None or output.teacher is None:

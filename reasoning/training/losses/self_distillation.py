@@ -36,7 +36,7 @@ class SelfDistillation:
         return Needs(pairs=Pairs("whole", "next_tokens"))
 
     def count(self, sample: Sample, *, encoder_decoder: bool) -> int:
-        return len(sample.pair.wrong) - (not sample.prompt) if sample.pair is not None else 0
+        return sample.attempt_tokens
 
     def sum(self, output: StudentOutput) -> Tensor:
         if output.next_tokens is None or output.shown_next_tokens is None:
