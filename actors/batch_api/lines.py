@@ -10,23 +10,24 @@ Invariants
 Forms: OpenAI's (`response` with `status_code` and `body`), which Azure, Groq, Mistral and vLLM's `run-batch` follow,
 the last with the error beside a response without a body; Together's error lines (an error alone); a body as JSON text,
 or without its `response`, or in its place; Anthropic's `result` with a message, Google's `response` with candidates
-(`actors.endpoint.other_protocols`). Files come plain or gzipped, with or without a byte order mark, as lines or as one
-array.
+(`actors.endpoint.other_protocols`). Files come plain or packed, with or without a byte order mark, as lines (several
+records to one, or one over several, with commas or without) or as one array, also within an object.
 """
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from actors.endpoint.bodies import unpacked
 from actors.endpoint.other_protocols import as_chat_completion
 
 _MOST_UNPACKED = 2**30  # bytes of a file: more than any that was handed over can be answered with
 _NAMES = ("custom_id", "customId", "custom-id", "key", "recordId")
+_LISTS = ("data", "results", "responses", "outputs")  # of lines, in the place of lines
+_DECODER = json.JSONDecoder()
 _NO_ERROR = frozenset({"", "null", "none"})
 _NOT_BEGUN = frozenset(
     {"batchexpired", "batchcancelled", "batchcanceled", "expired", "cancelled", "canceled", "requestexpired"}
@@ -66,8 +67,8 @@ class ResultLine:
 def lines_of(content: bytes) -> Iterator[ResultLine | None]:
     """The lines of a file in order, None for each that cannot be read."""
     try:
-        text = _unpacked(content)
-    except (OSError, EOFError, zlib.error, ValueError):
+        text = unpacked(content, _MOST_UNPACKED)
+    except ValueError:
         yield None
         return
     for value in _values(text):
@@ -102,30 +103,51 @@ def read_line(line: Mapping[str, Any]) -> ResultLine | None:
 # Bytes to values ------------------------------------------------------------------------------------------------------
 
 
-def _unpacked(content: bytes) -> bytes:
-    """Plain UTF-8 without a mark. Raises `OSError`, `EOFError`, `zlib.error`, `ValueError`."""
-    if content.startswith(b"\x1f\x8b"):
-        unpacking = zlib.decompressobj(wbits=31)
-        content = unpacking.decompress(content, _MOST_UNPACKED)
-        if unpacking.unconsumed_tail:
-            raise ValueError("the unpacked file is too large")
-        if unpacking.unused_data:  # several parts, one after the other
-            content += gzip.decompress(unpacking.unused_data)
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        content = content.decode("utf-16").encode()
-    return content.removeprefix(b"\xef\xbb\xbf")
-
-
 def _values(text: bytes) -> Iterator[Any]:
-    """The JSON values in a file; None for each line that is not JSON."""
-    whole = _loaded(text) if text.lstrip()[:1] == b"[" else None
-    if isinstance(whole, list):
-        yield from whole
-        return
+    """The JSON values in a file; None for each line, or rest of one, that is not JSON."""
+    text = text.strip()
+    first = _loaded(text.partition(b"\n")[0])
+    if first is None or not _is_line(first):  # one array, or values over several lines
+        whole = first if b"\n" not in text else _loaded(text) if text[:1] == b"[" or first is not None else None
+        listed = whole if isinstance(whole, list) else _listed(whole)
+        if listed is None and first is None and text[:1] == b"{":
+            listed = [one for value in _following(text) for one in (_listed(value) or [value])]
+            listed = listed if any(_is_line(one) for one in listed) else None
+        if listed is not None:
+            yield from listed
+            return
     for line in text.split(b"\n"):
         stripped = line.strip().rstrip(b"\x00")
         if stripped:
-            yield _loaded(stripped)
+            value = _loaded(stripped)
+            yield from [value] if value is not None else _following(stripped)
+
+
+def _is_line(value: Any) -> bool:
+    return isinstance(value, Mapping) and any(name in value for name in _NAMES)
+
+
+def _listed(value: Any) -> list[Any] | None:
+    """The lines that an object holds as one of its lists; None where it holds none."""
+    if not isinstance(value, Mapping) or _is_line(value):
+        return None
+    lists = (value.get(name) for name in _LISTS)
+    return next((found for found in lists if isinstance(found, list) and any(_is_line(one) for one in found)), None)
+
+
+def _following(text: bytes) -> Iterator[Any]:
+    """The JSON values that follow one another in `text`, with commas between them or without; None for what is none."""
+    rest = text.decode("utf-8", "replace").strip(", \t\r\n\x00")
+    at = 0
+    while at < len(rest):
+        try:
+            value, at = _DECODER.raw_decode(rest, at)
+        except (ValueError, RecursionError):
+            yield None
+            return
+        yield value
+        while at < len(rest) and rest[at] in ", \t\r\n\x00":
+            at += 1
 
 
 def _loaded(text: bytes | str) -> Any:
@@ -163,8 +185,8 @@ def _error(error: Any) -> tuple[str, str, int]:
     if not isinstance(error, Mapping):
         return "", "", 0
     code, kind = error.get("code"), error.get("type")
-    message = error.get("message") or error.get("detail") or ""
-    status = _status(code, error.get("status_code"))
+    message = error.get("message") or error.get("detail") or error.get("errorMessage") or ""  # Bedrock's, the last
+    status = _status(code, error.get("status_code"), error.get("errorCode"))
     named = code if isinstance(code, str) and not code.strip().isdigit() else kind
     status = status or _STATUS_OF_TYPE.get(kind if isinstance(kind, str) else "", 0)
     return named if isinstance(named, str) else "", message if isinstance(message, str) else json.dumps(message), status

@@ -4,7 +4,7 @@ Owns: what stands around the object, and the joining of a stream's pieces to one
 
 Invariants
 - Endpoints that keep a connection alive with empty lines or comments, send a byte order mark, put the object into a
-  list or a string, or stream although nobody asked, are read like those that do not.
+  list or a string, pack the body without saying so, or stream although nobody asked, are read like those that do not.
 - A stream that broke off has no finish reason, so that nothing takes it for a whole reply. What comes after a whole
   object and is none is left out.
 - Whatever the bytes are, the outcome is an object or a `ValueError` that says what is wrong.
@@ -14,14 +14,20 @@ Forms: server-sent events (WHATWG HTML, 9.2), with OpenAI's `data: [DONE]` at th
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import io
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from actors.endpoint.messages import THINKING_KEYS
 from actors.endpoint.other_streams import joined_elsewhere
 
+_GZIP, _ZLIB = b"\x1f\x8b", (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")  # zlib at its levels
+_MOST_UNPACKED = 2**28  # bytes: no reply is so long
 _EVENT_FIELDS = ("data:", "event:", "id:", "retry:")
 _DONE = "[DONE]"
 _PAGE = re.compile(  # atomic: of many comments none is tried twice
@@ -33,7 +39,7 @@ _DECODER = json.JSONDecoder(strict=False)  # a tab within a text is no reason to
 
 def read_object(body: bytes) -> dict[str, Any]:
     """The object that `body` holds. Raises `ValueError`."""
-    text = _without_comments(body.decode("utf-8-sig", "replace"))
+    text = _without_comments(unpacked(body, _MOST_UNPACKED).decode("utf-8", "replace"))
     if not text:
         raise ValueError("the body is empty")
     events = list(_events(text) if text.startswith(_EVENT_FIELDS) else _values(text))
@@ -42,6 +48,31 @@ def read_object(body: bytes) -> dict[str, Any]:
         raise ValueError("no JSON object")
     streamed = len(objects) > 1 or any("delta" in choice for choice in choices_of(objects[0]))
     return (joined_elsewhere(objects) or _joined(objects)) if streamed else objects[0]
+
+
+def unpacked(body: bytes, most: int) -> bytes:
+    """`body` as UTF-8 without a mark of its order: gzip and zlib are unpacked, to no more than `most` bytes, UTF-16
+    with its mark is read. Of what ends too early that is read which came. Raises `ValueError` for what is packed and
+    broken, or too large."""
+    if body.startswith((_GZIP, *_ZLIB)):
+        try:
+            body = _gunzipped(body, most) if body.startswith(_GZIP) else zlib.decompressobj().decompress(body, most + 1)
+        except (OSError, zlib.error) as error:
+            raise ValueError(f"packed, and broken: {error}") from None
+        if len(body) > most:
+            raise ValueError("it is too large unpacked")
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        body = body.decode("utf-16").encode()
+    return body.removeprefix(b"\xef\xbb\xbf")
+
+
+def _gunzipped(body: bytes, most: int) -> bytes:
+    """Up to `most` + 1 bytes of all parts of `body`."""
+    found = bytearray()
+    with gzip.GzipFile(fileobj=io.BytesIO(body)) as file, contextlib.suppress(EOFError):
+        while len(found) <= most and (piece := file.read1(most + 1 - len(found))):
+            found += piece
+    return bytes(found)
 
 
 def is_page(body: bytes) -> bool:
@@ -85,18 +116,24 @@ def _values(text: str) -> Iterator[Any]:
 
 def _events(text: str) -> Iterator[Any]:
     """What the events of a stream hold. One that was cut short, at its end, is passed over."""
-    waiting = ""
+    waiting, kind = "", ""
     for line in text.split("\n"):  # a text may have other marks of a line's end in it
         if not line.startswith("data:"):
+            kind = line.removeprefix("event:").strip() if line.startswith("event:") else kind if line.strip() else ""
             continue
         waiting += line.removeprefix("data:").strip()
         try:
-            yield json.loads(waiting, strict=False)
+            value = json.loads(waiting, strict=False)
+            yield {"error": value} if kind == "error" and not _tells_its_error(value) else value
         except (ValueError, RecursionError):
             if waiting != _DONE:
                 waiting += "\n"  # an event may have several lines
                 continue
         waiting = ""
+
+
+def _tells_its_error(value: Any) -> bool:
+    return isinstance(value, dict) and (bool(value.get("error")) or value.get("type") == "error")
 
 
 def _joined(events: list[dict[str, Any]]) -> dict[str, Any]:

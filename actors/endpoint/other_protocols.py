@@ -6,16 +6,24 @@ Owns: which forms are known, and what each calls the text, its end and its token
 Invariant: what is no answer (an error, an empty list of choices) stays what it is.
 
 Forms: choices as an object; a completion within `data` (routers), `result` (Cloudflare), `output` (DashScope),
-`response` or `body`; Anthropic's messages, Google's candidates, OpenAI's Responses, Bedrock's,
-Cohere's and Ollama's own replies.
+`response`, `body` (also as JSON text: Amazon's gateway) or the first of `results` (watsonx); Anthropic's messages,
+Google's candidates, OpenAI's Responses, Bedrock's and Cohere's own replies; one text with its end beside it, as of
+Ollama, TGI, llama.cpp, DashScope and Baidu.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-_WITHIN = ("data", "result", "output", "response", "body")
+_WITHIN = ("data", "result", "output", "response", "body", "results")
+_TEXTS = ("response", "generated_text", "result", "text", "content")
+_ENDS = ("finish_reason", "done_reason", "stop_type", "stop_reason")
+_COUNTS = (
+    *("prompt_eval_count", "eval_count", "tokens_evaluated", "tokens_predicted"),
+    *("input_token_count", "generated_token_count", "generated_tokens"),
+)
 _DEEPEST = 3
 _USAGES = ("usage", "usageMetadata", "usage_metadata")
 
@@ -34,10 +42,22 @@ def as_chat_completion(content: Any, depth: int = 0) -> dict[str, Any] | None:
         if (found := form(content)) is not None:
             return found
     for name in _WITHIN if depth < _DEEPEST else ():
-        if (inner := as_chat_completion(content.get(name), depth + 1)) is not None:
+        if (inner := as_chat_completion(_written(content.get(name)), depth + 1)) is not None:
             beside = {key: content[key] for key in _USAGES if key in content and not any(k in inner for k in _USAGES)}
             return {**inner, **beside}
     return None
+
+
+def _written(value: Any) -> Any:
+    """What a text of JSON holds, or the first of a list; anything else as it is."""
+    if isinstance(value, list):
+        return value[0] if value else None
+    if not isinstance(value, str) or not value.lstrip().startswith("{"):
+        return value
+    try:
+        return json.loads(value, strict=False)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _of_anthropic(body: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -86,17 +106,22 @@ def _of_bedrock(body: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _of_one_message(body: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Cohere's and Ollama's: one message, or one text, with its end beside it."""
-    message, end = body.get("message"), body.get("finish_reason", body.get("done_reason"))
-    if isinstance(message, Mapping) and "content" in message and ("done" in body or end is not None):
+    """One message, or one text, with its end beside it or in its `details`."""
+    details = body.get("details")
+    told = {**details, **body} if isinstance(details, Mapping) else body
+    message, end = body.get("message"), next((told[name] for name in _ENDS if isinstance(told.get(name), str)), None)
+    ended = "done" in body or end is not None
+    if isinstance(message, Mapping) and "content" in message and ended:
         said: Mapping[str, Any] = message
-    elif isinstance(text := body.get("response"), str) and ("done" in body or isinstance(body.get("usage"), Mapping)):
+    elif (text := next((body[name] for name in _TEXTS if isinstance(body.get(name), str)), None)) is not None and (
+        ended or isinstance(body.get("usage"), Mapping)
+    ):
         said = {"content": text}
     else:
         return None
     choice = {"message": said} | ({"finish_reason": end} if end is not None or body.get("done") is False else {})
-    counts = {name: body[name] for name in ("prompt_eval_count", "eval_count") if name in body}
-    return {**_shared(body), **({"usage": counts} if counts else {}), "choices": [choice]}
+    counts = {name: told[name] for name in _COUNTS if name in told}
+    return {**({"usage": counts} if counts else {}), **_shared(body), "choices": [choice]}
 
 
 def _completion(body: Mapping[str, Any], parts: Any, end: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ Invariants
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -110,7 +111,9 @@ def _finish_reason(choice: Mapping[str, Any], request: TeacherRequest, usage: Us
             word, own = choice[name], choice.get("native_finish_reason")
             if isinstance(word, Mapping):  # SGLang's own: {"type": "stop", "matched": 2}
                 word = word.get("type")
-            if isinstance(own, str) and finish_of(own) in _NOT_WHOLE:
+            if isinstance(word, list):
+                word = next(iter(word), None)
+            if isinstance(own, str) and (finish_of(own) in _NOT_WHOLE or not word):
                 word = own  # of the provider behind a router, which may have no word of its own for it
             return storable(word) if isinstance(word, str) and word.strip() else UNKNOWN
     return UNSTATED if usage.certain and usage.completion_tokens < request.max_tokens else UNKNOWN
@@ -176,6 +179,7 @@ _STATUS_OF_TYPE = {
     **dict.fromkeys(("timeout_error", "deadline_exceeded"), 504),
 }
 _UNSAID = 200
+_QUOTED_STATUS = re.compile(r"\b(?:error code|status(?: code)?|http(?: error)?):? ?([45]\d\d)\b", re.IGNORECASE)
 # What an endpoint says before it answers anything: where no choice and no count came, it cost nothing.
 _BEFORE_IT_BEGAN = frozenset(
     {FailureKind.RATE_LIMITED, FailureKind.QUOTA, FailureKind.AUTHENTICATION, FailureKind.NOT_FOUND}
@@ -205,4 +209,6 @@ def _status_within(said: Mapping[str, Any]) -> int:
         if isinstance(code, int | str) and str(code).isdecimal() and 400 <= int(code) < 600:
             return int(code)
     words = (str(error.get(name)).lower() for name in ("type", "code", "status"))
-    return next((_STATUS_OF_TYPE[word] for word in words if word in _STATUS_OF_TYPE), _UNSAID)
+    quoted = _QUOTED_STATUS.search(str(error.get("message")))
+    named = next((_STATUS_OF_TYPE[word] for word in words if word in _STATUS_OF_TYPE), _UNSAID)
+    return int(quoted[1]) if named == _UNSAID and quoted else named

@@ -13,15 +13,16 @@ Invariants
 Forms: OpenAI's (`prompt_tokens`, `completion_tokens`, `total_tokens` and their details), and beside them DeepSeek's
 `prompt_cache_hit_tokens`, Anthropic's `input_tokens`, `cache_read_input_tokens` and `cache_creation_input_tokens`,
 xAI's `reasoning_tokens` outside of the completion's and its `cost_in_usd_ticks`, OpenRouter's `cost` and
-`cost_details`, DeepInfra's `estimated_cost`, Google's `usageMetadata`, Cohere's `tokens`, Ollama's counts; names in any
-spelling (`completionTokens`). Of several reports the one that counts most is read.
+`cost_details`, DeepInfra's `estimated_cost`, Vercel's `provider_metadata`, Google's `usageMetadata`, Cohere's `tokens`,
+Ollama's and llama.cpp's counts; names in any spelling (`completionTokens`). Of several reports the one that counts most
+is read.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,12 +32,20 @@ from reasoning.teacher.prices import NANO, Price, Tokens, most_prompt_tokens
 _MOST_TOKENS = 10_000_000  # the largest window that a model is offered with
 _MOST_DOLLARS = 100_000.0
 _OVER, _OWN_WORDS = 4, 2_000  # an endpoint may put words of its own before a prompt, but not any number of them
-_PROMPT = ("prompt_tokens", "input_tokens", "prompt_token_count", "input_token_count", "prompt_eval_count")
+_PROMPT = (
+    *("prompt_tokens", "input_tokens", "prompt_token_count", "input_token_count"),
+    *("prompt_eval_count", "tokens_evaluated"),
+)
 _COMPLETION = (
     *("completion_tokens", "output_tokens", "generated_tokens"),
-    *("candidates_token_count", "output_token_count", "eval_count"),
+    *("candidates_token_count", "output_token_count", "eval_count", "tokens_predicted", "generated_token_count"),
 )
 _TOTAL = ("total_tokens", "total_token_count")
+_READ = (
+    *("prompt_cache_hit_tokens", "cache_read_input_tokens", "cache_read_input_token_count", "cached_tokens"),
+    *("num_cached_tokens", "cached_content_token_count"),
+)
+_WRITTEN = ("cache_creation_input_tokens", "cache_write_input_tokens", "cache_write_input_token_count")
 _COUNTS = (*_PROMPT, *_COMPLETION, *_TOTAL)
 _TICKS = 10**10  # in a dollar: xAI's
 _CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
@@ -94,7 +103,7 @@ def read_usage(request: TeacherRequest, content: Mapping[str, Any], text: str, t
     told = _told(content)
     size, thought_size = (len(one.encode("utf-8", "replace")) for one in (text, thought))
     sent, made = (
-        _first(told, *_PROMPT) or 0,
+        (_first(told, *_PROMPT) or 0) + (_first(told, "tool_use_prompt_token_count") or 0),
         _first(told, *_COMPLETION) or 0,
     )
     total, thinking = _first(told, *_TOTAL), _thinking(told)
@@ -119,8 +128,17 @@ def read_usage(request: TeacherRequest, content: Mapping[str, Any], text: str, t
     )
     counts = [told[name] for name in _COUNTS if told.get(name) is not None]
     certain = plausible and agrees and all(_count(count) is not None for count in counts)
-    cost = max(_dollars(told), _dollars(content), _dollars(_details(content, "_hidden_params")))
+    cost = max(_dollars(report) for report in (told, content, *_beside(content)))
     return Usage(prompt, completion, read, written, cost, _tier(content, told), certain)
+
+
+def _beside(content: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Where routers name a cost besides: LiteLLM's hidden parameters, Vercel's gateway."""
+    yield _details(content, "_hidden_params")
+    choices = content.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
+    for place in (content, first, _details(first, "message")):
+        yield _details(_details(place, "provider_metadata", "providerMetadata"), "gateway")
 
 
 def _told(content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -173,9 +191,9 @@ def _thinking(told: Mapping[str, Any]) -> int:
 def _cached(told: Mapping[str, Any], prompt: int) -> tuple[int, int, bool]:
     """Tokens read from a cache and written to one, and whether they come on top of the prompt's."""
     details = _details(told, "prompt_tokens_details", "input_tokens_details")
-    read = _first(told, "prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens") or 0
+    read = _first(told, *_READ) or 0
     read = max(read, _first(details, "cached_tokens", "cache_read_input_tokens") or 0)
-    written = _first(told, "cache_creation_input_tokens") or 0
+    written = _first(told, *_WRITTEN) or 0
     written = max(
         written, _first(details, "cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens") or 0
     )

@@ -2,14 +2,18 @@
 
 Owns: reading them; nothing is decided here. What cannot be read counts as not sent.
 
-When to come back: `retry-after-ms`, `Retry-After` in seconds, as a duration ("38s", "2 minutes", "0:00:38", "PT38S") or
-as a date (HTTP's or RFC 3339). A proxy may have joined several of them: the longest counts.
+When to come back: `retry-after-ms`, `Retry-After` in seconds, as a duration ("38s", "2 minutes", "0:00:38", .NET's
+"2.17:22:00", "PT38S") or as a date (HTTP's, RFC 3339 or JavaScript's). A proxy may have joined several of them: the
+longest counts.
 
-Limits, each with what is left of it and when it is whole again (a duration, seconds, a date, or Unix time in seconds or
-milliseconds):
+Limits, each with what is left of it and when it is whole again (a duration, seconds, a date, or Unix time in seconds
+down to nanoseconds). Of several windows the shortest counts, which is what the limiter paces by, unless a longer one is
+used up:
 
     x-ratelimit-{limit,remaining,reset}-{requests,tokens}            OpenAI, Azure, Groq, Anthropic's OpenAI API
     x-ratelimit-{limit,remaining,reset}-{req,requests,tokens}-WINDOW Mistral, Cerebras; second, minute, hour, day, month
+    x-ratelimit-{limit,remaining,reset}-{requests,tokens}-per-WINDOW DigitalOcean
+    llm_provider-x-ratelimit-*                                       LiteLLM, of the provider behind it
     x-ratelimitbysize-{limit,remaining}-WINDOW, ratelimitbysize-*    Mistral's older tokens
     anthropic-ratelimit-{requests,tokens}-{limit,remaining,reset}    Anthropic
     x-ratelimit-limit-tokens-{prompt,generated}                      Fireworks
@@ -30,18 +34,21 @@ from email.utils import parsedate_to_datetime
 
 _DURATION = re.compile(
     r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?"
+    r"(?:(\d+(?:\.\d+)?)[uµμ]s)?(?:(\d+(?:\.\d+)?)ns)?"  # Go's
 )
 _WORDED = re.compile(
-    r"(\d+(?:\.\d+)?)\s*(milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)\b",
+    r"(\d+(?:\.\d+)?)\s*((?:milliseconds?|msecs?|ms|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?)(?![a-z])|[smhd]\b)",
     re.IGNORECASE,
 )
 _WORD_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,2}):(\d{2}(?:\.\d+)?)")
+_CLOCK = re.compile(r"(?:(?:(\d{1,3})\.)?(\d{1,3}):)?(\d{1,2}):(\d{2}(?:\.\d+)?)")
 _ISO = re.compile(r"P(?:(\d+)D)?T?(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?", re.IGNORECASE)
 _ITEM = re.compile(r"\b(limit|remaining|reset|q|w|r|t)\s*=\s*(\d+(?:\.\d+)?)")  # of the IETF's drafts
-_WINDOWS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0, "month": 2_592_000.0}
+_WINDOWS = {"minute": 60.0, "second": 1.0, "5-minute": 300.0, "hour": 3600.0, "day": 86_400.0, "month": 2_592_000.0}
 _MINUTE_S = 61.0  # and what a clock is late
-_EPOCH_S, _EPOCH_MS = 1e8, 1e11  # numbers above are points in time: no limit is whole again after three years
+# Numbers above these are points in time, in nanoseconds and so on: no limit is whole again after three years.
+_EPOCHS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3), (1e8, 1.0))
+_JAVASCRIPT = re.compile(r"\s*\([^)]*\)\s*$|GMT(?=[+-])")  # "Tue Feb 16 2021 09:02:42 GMT+0100 (CET)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +107,21 @@ class _Spelling:
 
 
 def _by_window(*names: str) -> tuple[_Spelling, ...]:
-    """With a window in the name; those of a minute first, which is what the limiter paces by."""
-    order = ("minute", "second", "hour", "day", "month")
-    return tuple(_Spelling(f"{name}-{window}", _WINDOWS[window]) for window in order for name in names)
+    """With a window in the name; those of a minute first."""
+    return tuple(_Spelling(f"{name}-{window}", seconds) for window, seconds in _WINDOWS.items() for name in names)
 
 
-# The first one that a response has counts.
+# The first one that a response has counts, of those of a minute and of no window, and then of the longer ones.
 _REQUESTS = (
-    *_by_window("x-ratelimit-{}-requests", "x-ratelimit-{}-req"),
+    *_by_window("x-ratelimit-{}-requests", "x-ratelimit-{}-req", "x-ratelimit-{}-requests-per"),
     _Spelling("x-ratelimit-{}-requests"),
+    _Spelling("llm_provider-x-ratelimit-{}-requests"),
     _Spelling("anthropic-ratelimit-requests-{}", 60.0),
 )
 _TOKENS = (
-    *_by_window("x-ratelimit-{}-tokens", "x-ratelimitbysize-{}"),
+    *_by_window("x-ratelimit-{}-tokens", "x-ratelimitbysize-{}", "x-ratelimit-{}-tokens-per"),
     _Spelling("x-ratelimit-{}-tokens"),
+    _Spelling("llm_provider-x-ratelimit-{}-tokens"),
     _Spelling("anthropic-ratelimit-tokens-{}", 60.0),
     _Spelling("anthropic-ratelimit-input-tokens-{}", 60.0),
     _Spelling("ratelimitbysize-{}"),
@@ -139,14 +147,20 @@ def read_limits(headers: Mapping[str, str], now: float = 0.0) -> Observed:
 
 
 def _first(headers: Mapping[str, str], spellings: Iterable[_Spelling], now: float) -> Allowance | None:
+    longer: list[Allowance] = []
+    found: Allowance | None = None
     for one in spellings:
         limit = _number(_plain(headers.get(one.name.format("limit"))))
         remaining = _number(_plain(headers.get(one.name.format("remaining"))))
-        if limit is not None or remaining is not None:
-            return Allowance(
-                limit or None, remaining, wait_until(headers.get(one.name.format("reset")), now), one.window_s
-            )
-    return None
+        if limit is None and remaining is None:
+            continue
+        told = Allowance(limit or None, remaining, wait_until(headers.get(one.name.format("reset")), now), one.window_s)
+        if one.window_s is not None and one.window_s > _MINUTE_S:
+            longer.append(told)
+        else:
+            found = found or told
+    used_up = (told for told in longer if told.remaining is not None and told.remaining < 1)
+    return next(used_up, found or next(iter(longer), None))
 
 
 def _drafted(headers: Mapping[str, str]) -> Allowance | None:
@@ -165,17 +179,16 @@ def _plain(text: str | None) -> str | None:
 
 
 def wait_until(text: str | None, now: float) -> float | None:
-    """Seconds until `text`: a duration, a number of seconds, a date, or Unix time in seconds or milliseconds. `now` is
-    Unix time."""
+    """Seconds until `text`: a duration, a number of seconds, a date, or Unix time in seconds down to nanoseconds. `now`
+    is Unix time."""
     wait = read_duration(text)
     if text is None or wait is None:
         at = _date(text) if text is not None else None
         return None if at is None else max(0.0, at - now)
     if _number(text) is None:
         return wait
-    if wait > _EPOCH_MS:
-        return max(0.0, wait / 1000.0 - now)
-    return max(0.0, wait - now) if wait > _EPOCH_S else wait
+    unit = next((unit for least, unit in _EPOCHS if wait > least), None)
+    return wait if unit is None else max(0.0, wait * unit - now)
 
 
 def read_duration(text: str | None) -> float | None:
@@ -188,13 +201,17 @@ def read_duration(text: str | None) -> float | None:
     found = _DURATION.fullmatch(text.strip())
     if found is None:
         return _worded(text.strip())
-    days, hours, minutes, rest, milliseconds = (float(part) if part else 0.0 for part in found.groups())
-    total = ((days * 24 + hours) * 60 + minutes) * 60 + rest + milliseconds / 1000.0
+    days, hours, minutes, rest, *parts = (float(part) if part else 0.0 for part in found.groups())
+    small = sum(part * unit for part, unit in zip(parts, (1e-3, 1e-6, 1e-9), strict=True))
+    total = ((days * 24 + hours) * 60 + minutes) * 60 + rest + small
     return total if math.isfinite(total) else None
 
 
 def _worded(text: str) -> float | None:
-    """Seconds in "2 minutes", "1 hour and 5 minutes", "0:01:30", "PT1M30S"."""
+    """Seconds in "2 minutes", "in 1 hour and 5 minutes", "0:01:30", "2.17:22:00", "PT1M30S"."""
+    text = re.sub(r"^(?:in|after|about)\s+", "", text.strip(" \"'"), flags=re.IGNORECASE)
+    if (seconds := _number(text)) is not None:
+        return seconds
     for pattern in (_CLOCK, _ISO):
         if (found := pattern.fullmatch(text)) is not None and any(found.groups()):
             parts = [float(part or 0.0) for part in found.groups()]
@@ -211,12 +228,15 @@ def _unit(word: str) -> str:
     return "ms" if word.startswith(("ms", "milli")) else word[0]
 
 
+_RETRY_AFTER = ("retry-after", "x-retry-after", "x-ratelimit-retry-after", "llm_provider-retry-after")
+
+
 def read_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds an endpoint asks to wait, or None. `now` is Unix time."""
     for name in ("retry-after-ms", "x-ms-retry-after-ms"):
         if (milliseconds := _number((headers.get(name) or "").strip().removesuffix("ms"))) is not None:
             return milliseconds / 1000.0
-    told = headers.get("retry-after") or headers.get("x-retry-after")
+    told = next((said for name in _RETRY_AFTER if (said := headers.get(name))), None)
     if told is None or (wait := wait_until(told, now)) is not None:
         return wait if told is not None else None
     parts = (wait_until(part.partition(";")[0], now) for part in told.split(","))
@@ -224,7 +244,8 @@ def read_retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _date(text: str) -> float | None:
-    """Unix time of a date as HTTP or RFC 3339 writes it."""
+    """Unix time of a date as HTTP, RFC 3339 or JavaScript writes it."""
+    text = _JAVASCRIPT.sub("", text)
     try:
         return parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError, TypeError, IndexError):

@@ -18,7 +18,7 @@ from actors.endpoint.errors.repeated import own_words
 from actors.endpoint.errors.responses import ErrorResponse, code_of
 from actors.endpoint.errors.words import (
     ALLOCATED,
-    CERTAINLY_TOO_LONG,
+    CERTAIN,
     CUT_OFF,
     GOOGLE_DAILY,
     KIND_OF_CODE,
@@ -76,7 +76,7 @@ def _codes(error: ErrorResponse) -> Iterator[str]:
 def _by_words(said: str, status: int) -> FailureKind | None:
     """The kind that an error's words tell, where its status leaves that open."""
     if status >= 500:
-        return FailureKind.CONTEXT_TOO_LONG if CERTAINLY_TOO_LONG.search(said) else None
+        return next((kind for kind, words in CERTAIN if words.search(said)), None)
     if status not in WORDED and status >= 300:
         return None
     return next((kind for kind, words in _ordered(status) if words.search(said)), None)

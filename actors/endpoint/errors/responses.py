@@ -161,8 +161,9 @@ def _codes(error: Mapping[str, object]) -> Iterator[str]:
 
 
 def code_of(text: str) -> str:
-    """A code as it is compared: `InvalidApiKey`, `invalid-api-key` and `INVALID_API_KEY` are `invalid_api_key`."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text.strip())
+    """A code as it is compared: `InvalidApiKey`, `invalid-api-key` and `INVALID_API_KEY` are `invalid_api_key`, and
+    so is `com.example#InvalidApiKey` (Amazon's)."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text.strip().rpartition("#")[2])
     return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
 
 

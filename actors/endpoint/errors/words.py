@@ -72,6 +72,7 @@ LIMITED_CODES = frozenset(
         *("too_many_requests", "too_many_requests_exception", "too_many_requests_error", "request_limit_exceeded"),
         *("throttling", "throttled", "throttling_exception", "throttling_rate_quota", "throttling_allocation_quota"),
         *("limit_requests", "limit_burst_rate", "resource_exhausted", "slow_down"),
+        *("service_quota_exceeded", "service_quota_exceeded_exception"),
     }
 )
 MAY_BE_LIMITED = frozenset({400, 401, 403, 503})
@@ -120,6 +121,7 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
                 r"(?:insufficient|not enough|no remaining|out of|ran out of|run out of) (?:\w+ )?(?:credits?|balance|"
                 r"funds|quota)\b"
             ),
+            r"out of (?:call|request|token|usage)s?(?: volume)? quota|quota will be (?:replenished|renewed|restored)",
             r"(?:have|has|having|with) no (?:\w+ )?credits",
             r"doesn'?t have any credits",
             r"used all (?:available|your|of your) credits",
@@ -222,6 +224,7 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"not allowed to (?:sample|access)",
             r"must be verified to use the model",
             r"no available channel",
+            r"llm provider not provided",
             r"no endpoints? found",
             r"no allowed providers",
             r"not a chat model",
@@ -245,6 +248,7 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"input token count .{0,40}exceeds",
             r"request too large",
             r"range of input length",
+            r"max(?:imum)? input (?:characters|tokens|length|size)",
             r"input length .{0,40}exceed",
             r"exceeds? (?:the )?(?:model'?s )?max(?:imum)? (?:\w+ )?tokens",
             r"`?inputs`? tokens \+ `?max_new_tokens",
@@ -299,6 +303,7 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"(?:busy|overloaded|restarting|starting)",
             r"(?:is|still|currently) (?:being loaded|loading|warming up|starting)\b",
             r"degraded function|no healthy upstream|upstream (?:connect )?(?:error|failure|timed? ?out)",
+            r"\b(?:model|process|worker|runner|engine|backend)\b.{0,20}\b(?:unloaded|crashed|died|terminated)\b",
             r"internal (?:server )?error|internal failure|unexpected error|something went wrong",
             r"(?:try|retry) (?:again|your request|the request) (?:\w+ )?(?:later|shortly|soon|in a (?:moment|while))",
             r"\btimed? ?out\b|deadline exceeded",
@@ -306,10 +311,21 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
         ),
     ),
 )
-# Too long in words that mean it beside any status: servers on one's own machine say so with 500.
-CERTAINLY_TOO_LONG = _any(
-    r"maximum context|context (?:length|window|size)\b.{0,80}exceed|exceed\w*\b.{0,60}context (?:length|window|size)",
-    r"(?:prompt|input) (?:is )?too long|too (?:long|large) for (?:the )?(?:model|context)",
+# Words that mean what they say beside any status: servers on one's own machine, and routers, say so with 500.
+CERTAIN: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
+    (
+        _TOO_LONG,
+        _any(
+            r"maximum context",
+            r"context (?:length|window|size)\b.{0,80}exceed|exceed\w*\b.{0,60}context (?:length|window|size)",
+            r"(?:prompt|input) (?:is )?too long|too (?:long|large) for (?:the )?(?:model|context)",
+        ),
+    ),
+    (_NOT_FOUND, _any(r"\bmodel ['\"`\\]+[\w./:\-]+['\"`\\]+ (?:was )?not found")),
+    (
+        FailureKind.BAD_REQUEST,  # the chat template's: it takes no such messages, however often they are sent
+        _any(r"\bjinja\b|raise_exception", r"conversation roles must alternate|system role (?:is )?not supported"),
+    ),
 )
 CUT_OFF = _any(r"could not finish the message because max_tokens")  # OpenAI's, of thinking that took all
 ALLOCATED = _any(r"allocated quota exceeded")  # DashScope's, of a minute's tokens, under the code of a spent quota

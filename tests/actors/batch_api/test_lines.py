@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -120,6 +121,7 @@ FAILURES: list[tuple[dict[str, Any], int, str, str]] = [
         *(400, "invalid_request_error", "credit is too low"),
     ),
     ({"response": None, "error": {"code": 503, "message": "busy", "status": "UNAVAILABLE"}}, 503, "", "busy"),
+    ({"modelInput": {}, "error": {"errorCode": 400, "errorMessage": "too long"}}, 400, "", "too long"),
 ]
 
 
@@ -179,6 +181,13 @@ FILES: dict[str, Callable[[bytes], bytes]] = {
     "gzip in two parts": lambda jsonl: gzip.compress(jsonl[:40]) + gzip.compress(jsonl[40:]),
     "UTF-16": lambda jsonl: jsonl.decode().encode("utf-16"),
     "one array": lambda _: json.dumps(LINES, indent=1).encode(),
+    "one array in one line": lambda _: json.dumps(LINES).encode(),
+    "zlib": zlib.compress,
+    "commas behind lines": lambda jsonl: jsonl.replace(b"\n", b",\n"),
+    "several to a line": lambda jsonl: jsonl.replace(b"\n", b"", 1),
+    "one over several lines": lambda _: "\n".join(json.dumps(line, indent=2) for line in LINES).encode(),
+    "an array in an object": lambda _: json.dumps({"object": "list", "data": LINES}).encode(),
+    "an array in an object over several lines": lambda _: json.dumps({"results": LINES}, indent=2).encode(),
 }
 
 

@@ -1,13 +1,15 @@
 """The object in a body, whatever stands around it."""
 
+import gzip
 import json
+import zlib
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.endpoint.bodies import read_object
+from actors.endpoint.bodies import read_object, unpacked
 
 WHOLE = {"choices": [{"message": {"content": "It is 4\u2028."}, "finish_reason": "stop"}], "model": "m"}
 TEXT = json.dumps(WHOLE, ensure_ascii=False)
@@ -23,6 +25,29 @@ def piece(delta: dict[str, object], finish_reason: str | None = None, **more: ob
         "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}],
         **more,
     }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        gzip.compress(TEXT.encode()),
+        zlib.compress(TEXT.encode()),
+        TEXT.encode("utf-16"),
+        b"\xef\xbb\xbf" + TEXT.encode(),
+    ],
+)
+def test_what_is_packed_without_a_word_is_read(body: bytes) -> None:
+    assert read_object(body) == WHOLE
+
+
+def test_what_unpacks_to_too_much_or_is_broken_says_so() -> None:
+    assert unpacked(gzip.compress(b"x" * 9), 9) == unpacked(zlib.compress(b"x" * 9), 9) == b"x" * 9
+    for body in (gzip.compress(b"x" * 10), zlib.compress(b"x" * 10)):
+        with pytest.raises(ValueError, match="too large"):
+            unpacked(body, 9)
+    for body in (b"\x1f\x8bnot gzip at all", b"\x78\x9cno zlib at all"):
+        with pytest.raises(ValueError, match="packed, and broken"):
+            unpacked(body, 9)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +150,9 @@ def test_an_error_in_a_stream_is_kept() -> None:
     read = read_object("".join(map(event, [*STREAM[:3], broken])).encode())
     assert read["error"]["message"] == "Provider disconnected" and read["choices"][0]["finish_reason"] == "error"
     assert read_object(event({"error": {"message": "no"}}).encode()) == {"error": {"message": "no"}}
+    for told in ({"message": "no"}, "no"):  # its event alone says what it is
+        named = "".join(map(event, STREAM[:3])) + "event: error\n" + event(told)
+        assert read_object(named.encode())["error"] == told
 
 
 def test_parts_of_a_stream_are_joined() -> None:

@@ -104,6 +104,35 @@ PROTOCOLS: dict[str, tuple[dict[str, object], bool]] = {
     ),
     "ollama's text": ({"response": SAID, "done": True, "prompt_eval_count": 8, "eval_count": 4}, False),
     "cloudflare": ({"result": {"response": SAID, "usage": USAGE}, "success": True}, False),
+    "amazon's gateway": ({"statusCode": 200, "body": json.dumps(CHAT)}, False),
+    "tgi": (
+        {"generated_text": SAID, "details": {"finish_reason": "eos_token", "generated_tokens": 4}, "usage": USAGE},
+        False,
+    ),
+    "llama.cpp": (
+        {"content": SAID, "stop": True, "stop_type": "eos", "tokens_evaluated": 8, "tokens_predicted": 4},
+        False,
+    ),
+    "dashscope's text": ({"output": {"text": SAID, "finish_reason": "stop"}, "usage": COUNTED}, False),
+    "baidu": ({"result": SAID, "is_truncated": False, "finish_reason": "normal", "usage": USAGE}, False),
+    "watsonx": (
+        {
+            "results": [
+                {
+                    "generated_text": SAID,
+                    "stop_reason": "eos_token",
+                    "input_token_count": 8,
+                    "generated_token_count": 4,
+                }
+            ]
+        },
+        False,
+    ),
+    "an end in a list": ({"choices": [CHOICE | {"finish_reason": ["stop"]}], "usage": USAGE}, False),
+    "the provider's end alone": (
+        {"choices": [CHOICE | {"finish_reason": None, "native_finish_reason": "STOP"}], "usage": USAGE},
+        False,
+    ),
 }
 
 
@@ -231,6 +260,7 @@ def test_a_web_page_is_an_endpoint_that_is_not_there_and_costs_nothing(page: byt
         ({"code": 502, "message": "slow down", "metadata": {"provider_name": "x"}}, FailureKind.SERVER),
         ({"message": "slow down"}, FailureKind.SERVER),
         ({"message": "slow down: insufficient credits"}, FailureKind.QUOTA),
+        ({"code": "rate_limit_daily", "message": "Error code: 429 - slow down"}, FailureKind.RATE_LIMITED),
         ("slow down", FailureKind.SERVER),
     ],
 )

@@ -118,6 +118,19 @@ COUNTS: list[tuple[dict[str, object], int, int]] = [
     ),
     ({"tokens": {"input_tokens": 14, "output_tokens": 9}, "billed_units": {"input_tokens": 3}}, 14, 9),
     ({"prompt_eval_count": 14, "eval_count": 9}, 14, 9),
+    ({"tokens_evaluated": 14, "tokens_predicted": 9}, 14, 9),
+    # A cache in Bedrock's words, and what a tool put before the prompt in Google's.
+    (
+        {"inputTokens": 4, "outputTokens": 9, "totalTokens": 33}
+        | {"cacheReadInputTokens": 12, "cacheWriteInputTokens": 8},
+        24,
+        9,
+    ),
+    (
+        {"promptTokenCount": 14, "toolUsePromptTokenCount": 5, "candidatesTokenCount": 9, "totalTokenCount": 28},
+        19,
+        9,
+    ),
 ]
 
 
@@ -275,6 +288,25 @@ def test_of_several_reports_the_one_that_counts_most_is_booked() -> None:
     for content in ({"x_groq": {"usage": more}}, {"usageMetadata": more}, {"choices": [{"usage": more}]}):
         assert used(OPENAI, **content).completion_tokens == 4200
     assert used([OPENAI, more]).completion_tokens == 4200
+
+
+@pytest.mark.parametrize(
+    ("usage", "cached"),
+    [
+        ({"prompt_tokens": 14, "completion_tokens": 9, "num_cached_tokens": 12}, 12),
+        ({"promptTokenCount": 14, "cachedContentTokenCount": 12, "candidatesTokenCount": 9, "totalTokenCount": 23}, 12),
+        ({"inputTokens": 2, "outputTokens": 9, "totalTokens": 23, "cacheReadInputTokenCount": 12}, 12),
+    ],
+)
+def test_what_came_from_a_cache_is_known_in_other_spellings(usage: dict[str, object], cached: int) -> None:
+    found = used(usage)
+    assert (found.prompt_tokens, found.completion_tokens, found.cached, found.certain) == (14, 9, cached, True)
+
+
+def test_a_cost_that_vercels_gateway_names_is_booked() -> None:
+    told = {"provider_metadata": {"gateway": {"cost": "0.0012"}}}
+    for content in (told, {"choices": [told]}, {"choices": [{"message": told}]}):
+        assert used(OPENAI, **content).cost == 1_200_000
 
 
 def test_a_cost_in_xais_ticks_is_booked() -> None:

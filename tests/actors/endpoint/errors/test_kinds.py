@@ -212,6 +212,17 @@ CASES = [
     (400, openai("The request was rejected because it was considered high risk"), FILTER),
     (400, openai("Your request was blocked by our safety system"), FILTER),
     (400, openai("内容审核不通过"), FILTER),
+    # beside a status that says something else, as of routers and of servers on one's own machine
+    (500, openai('litellm.APIConnectionError: OllamaException - {"error":"model \'qwen3\' not found"}'), NOT_FOUND),
+    (400, openai("litellm.BadRequestError: LLM Provider NOT provided. You passed model=foo", "400"), NOT_FOUND),
+    (500, openai("Error: Jinja Exception: After the optional system message, conversation roles must alternate"), BAD),
+    (500, openai("System role not supported"), BAD),
+    (400, {"error": "The model has crashed without additional information. (Exit code: 6)"}, SERVER),
+    (400, {"error": "Model has unloaded or crashed."}, SERVER),
+    (403, {"statusCode": 403, "message": "Out of call volume quota. Quota will be replenished in 2.17:22:00."}, QUOTA),
+    (400, {"__type": "com.amazon.coral.service#ServiceQuotaExceededException", "message": "No."}, LIMITED),
+    (400, {"__type": "com.amazonaws.bedrock#ThrottlingException", "message": "No."}, LIMITED),
+    (200, {"error_code": 336003, "error_msg": "the max input characters is 4800"}, LONG),
 ]  # fmt: skip
 
 
