@@ -12,6 +12,7 @@ import gc
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator, Sequence
@@ -30,6 +31,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Tiny models: a second thread only waits for the first, and spins while other processes need the core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["COLUMNS"] = "160"  # of the tables that tests read, whatever terminal they run in
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so what they start, which some press it for.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Collecting imports libraries and makes thousands of tests, none of which ever becomes garbage; and so large a heap is
 # dear to walk through as often as Python would by itself: a tenth of all processor time of the quick tests.
