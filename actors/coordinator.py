@@ -55,9 +55,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-AHEAD_S = (
-    120.0  # before the teacher's last answer: an engine with CUDA graphs is up after as long, a trainer much sooner
-)
+# Before the teacher's last answer: an engine with CUDA graphs takes as long to come up, a trainer much less.
+AHEAD_S = 120.0
 _LOOK_S = 1.0
 
 

@@ -47,7 +47,8 @@ app = CommandLine(
     help="Teach a small language model to reason by asking a teacher only what it still gets wrong.",
     epilog="Begin with: [bold]tailor init my-run.yaml --data questions.jsonl[/bold]\n\n"
     "Every command has --help with an example, and --json for programs (docs/command_line.md).\n\n"
-    "Exit codes: 0 done, 1 stopped (resumable) or a no, 2 bad input (nothing was started), 130 interrupted.",
+    "Exit codes: 0 done, 1 stopped (resumable), or a check that failed, 2 bad input (nothing was "
+    "started), 130 interrupted.",
 )
 console = Console()
 

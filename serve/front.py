@@ -60,7 +60,7 @@ def check_certificate(file: str) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file, password=_no_password)
     except (OSError, ValueError) as error:  # an SSLError is an OSError
         raise ValueError(
-            f"{file}: no certificate with its key can be read there ({getattr(error, 'strerror', None) or error}): "
+            f"{file}: no certificate and key can be read from it ({getattr(error, 'strerror', None) or error}): "
             "give one PEM file with the certificate, the chain and the key, which has no password"
         ) from error
 

@@ -58,14 +58,12 @@ def start_serve(
     if running is not None:
         if port not in (None, running):
             raise PortRefused(
-                f"Ray Serve of this cluster listens on port {running} already, for all that it serves: "
+                f"Ray Serve of this cluster already listens on port {running}, for everything it serves: "
                 f"leave the port out, or give {running}"
             )
         front = running_front()
         if certificate is not None and certificate != (front and front[1]):
-            raise PortRefused(
-                "Ray Serve of this cluster was started without this certificate, for all that it serves: leave it out"
-            )
+            raise PortRefused("Ray Serve of this cluster was started without this certificate: leave it out")
         return running
     if certificate is not None and on_head():
         check_certificate(certificate)

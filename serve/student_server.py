@@ -202,9 +202,7 @@ class StudentServer:
     def _grading(self, how: AnswerSection) -> Callable[[Feedback], Graded]:
         def grading(feedback: Feedback) -> Graded:
             if feedback.version not in self._known:
-                message = (
-                    f"no student of the version {feedback.version} answers here; {', '.join(self._known)} do or did"
-                )
+                message = f"no student of version {feedback.version} has answered here, only {', '.join(self._known)}"
                 raise Refusal(404, message, code="not_found", param="version")
             verdict = grade_feedback(how, feedback)
             self._count(feedback.version, verdict)

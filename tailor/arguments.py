@@ -19,17 +19,17 @@ class ArgumentRefused(UserError, ValueError):
 
 
 def check_least(least: int, **numbers: int | None) -> None:
-    """Raises `ArgumentRefused` for a number that is less; None is no number."""
+    """Raises `ArgumentRefused` for a number below `least`; None is accepted."""
     for name, number in numbers.items():
         if number is not None and number < least:
             raise ArgumentRefused(f"{name}: {number} is less than {least}")
 
 
 def check_share(**shares: float | None) -> None:
-    """Raises `ArgumentRefused` for what is no share; None is none."""
+    """Raises `ArgumentRefused` unless it is from 0 to 1, or None."""
     for name, share in shares.items():
         if share is not None and not 0.0 <= share <= 1.0:
-            raise ArgumentRefused(f"{name}: {share} is no share; it is from 0 to 1")
+            raise ArgumentRefused(f"{name}: {share} is not a share: give a number from 0 to 1")
 
 
 def one_of(kind: type[ChoiceT], **names: str) -> ChoiceT:

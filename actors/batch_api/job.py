@@ -160,7 +160,7 @@ class BatchJob:
 
         found = await self._poll(look)
         if found is None:
-            await self._give_up("the provider shows no list in which this batch could be found", None)
+            await self._give_up("the provider does not list its batches, so this one cannot be found", None)
         elif not found:
             await self._give_up("the batch was never handed over", Usage())
 
@@ -186,7 +186,7 @@ class BatchJob:
                     return found
                 failing_since, failures = None, 0
                 if self._is_history():
-                    late = f"nothing has come of the batch by now (its status: {self._status})"
+                    late = f"the batch has no results yet (its status: {self._status})"
                     self._resolve_failed(CallFailed(FailureKind.TIMEOUT, late, refused=False))
             except CallFailed as failed:
                 if failed.kind is FailureKind.NOT_FOUND and self._is_history():

@@ -52,9 +52,8 @@ _JOB_SERVER_S = (10.0, 60.0)  # to connect, and between two bytes
 DATASETS_CALLBACK = "DatasetsCallback"  # starts a process that manages Ray Data sets
 AUTOSCALER_STATUS = "__autoscaling_status"  # the key of what the autoscaler's first version last reported
 CONTROLLER = "TrainController"  # the class of Ray Train's controllers
-CLEANER_CALLBACK = (
-    "PlacementGroupCleanerCallback"  # starts an actor that frees workers' resources when the controller dies
-)
+# Starts an actor that frees workers' resources when the controller dies.
+CLEANER_CALLBACK = "PlacementGroupCleanerCallback"
 
 
 class ClusterStore(Protocol):

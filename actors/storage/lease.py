@@ -164,7 +164,7 @@ class Lease:
 
     def _told(self, held: Holder | None) -> str:
         if held is None:
-            return f"{self._run.address}: {LEASE} is gone, which says who runs there. Start the same command again"
+            return f"{self._run.address}: {LEASE}, which says who runs there, is gone. Start the same command again"
         who = f"process {held.pid} on {held.host}"
         return (
             f"{self._run.address} is being run by {who}. Only one run at a time can use an address: wait until it has "

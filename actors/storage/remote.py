@@ -186,7 +186,7 @@ class RemoteFolder:
         trial = self.folder(f".tailor-check-{uuid.uuid4().hex[:12]}")
         trial.write("file", b"tried")
         if trial.read("file") != b"tried" or [one.name for one in trial.files()] != ["file"]:
-            raise StorageError(f"{self.address}: what was written there is not there when it is read")
+            raise StorageError(f"{self.address}: a file that was just written there cannot be read back")
         trial.delete_folder("")
 
     # ------------------------------------------------------------------------------------------------------------------

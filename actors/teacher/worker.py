@@ -41,9 +41,8 @@ from reasoning.teacher.refusals import joint_failure
 
 _LOOK_AGAIN_S = 0.05
 _ASK_AGAIN_S = 0.25
-_SETTLING_MARGIN_S = (
-    60.0  # what is in flight has settled its cost after its timeout, and this for journal and scheduling
-)
+# What is in flight has settled its cost after its timeout and this, which is for the journal and scheduling.
+_SETTLING_MARGIN_S = 60.0
 
 
 class TeacherWorker(WorkerBase):

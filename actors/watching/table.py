@@ -54,15 +54,18 @@ def _histogram(name: str, meaning: str, tags: tuple[str, ...], buckets: tuple[fl
 
 
 # The run
-ROUND = _gauge("round", "", "The round that is worked on, from 0")
-PHASE = _gauge("phase", "", "1 for the phase that is worked on, 0 for the others", ("run", "phase"))
-PHASE_DONE = _gauge("phase_done", "", "What is done of the phase: questions, or a training's steps")
-PHASE_WORK = _gauge("phase_work", "", "What the phase has to do in all; 0 where that is not known")
+ROUND = _gauge("round", "", "The round under way, from 0")
+PHASE = _gauge("phase", "", "1 for the phase under way, 0 for the others", ("run", "phase"))
+PHASE_DONE = _gauge("phase_done", "", "How much of the phase is done: questions, or training steps")
+PHASE_WORK = _gauge("phase_work", "", "How much the phase has to do in all; 0 where that is not known")
 PHASE_SECONDS = _histogram("phase", "How long a phase took", ("run", "phase"), _LONG)
 WAITING_SECONDS = _gauge("waiting_seconds", "seconds", "How long the run has waited for machines; 0 when it does not")
 LOOP_LAG = _gauge("coordinator_lag_seconds", "seconds", "How late the coordinator's loop was at its last look")
 TRACKER_FAILED = _gauge(
-    "tracker_failed", "", "1 for a tracker (tensorboard, wandb, mlflow) that failed and is told no more", _TRACKER
+    "tracker_failed",
+    "",
+    "1 for a tracker (tensorboard, wandb, mlflow) that failed and is switched off",
+    _TRACKER,
 )
 
 # The student

@@ -105,7 +105,7 @@ def write_adapter(folder: Path, out: Path, round: int | None, notes: list[str]) 
     except AdapterError as error:
         cure = "Only rounds that were trained with `lora` have one; --format model writes the whole student"
         raise Refused(f"{error}. {cure}") from error
-    notes.append(f"It goes on {base} as the run began with it: its rounds' adapters together, of rank {rank}.")
+    notes.append(f"It belongs to {base} as the run began with it: its rounds' adapters in one, of rank {rank}.")
     return {"files": sum(file.is_file() for file in out.rglob("*"))}
 
 

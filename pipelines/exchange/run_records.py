@@ -81,8 +81,8 @@ class RunRecords:
         unknown = sum(record.problem_id not in self.problems for record in records)
         if unknown:
             raise RunDirectoryError(
-                f"{self.directory.path}: {unknown} of its {len(records)} records are of questions that its data has no "
-                "more; put the data back that it ran with, or name its folder with --data"
+                f"{self.directory.path}: {unknown} of its {len(records)} records are of questions that are no longer "
+                "in its data; put back the data that it ran with, or name its folder with --data"
             )
         return records
 

@@ -121,8 +121,8 @@ def _going_along(keys: Iterable[str]) -> dict[str, str]:
 
 
 def _check_reachable(address: str) -> None:
-    """Refuses what is no address of a cluster's control process, or where nobody answers: Ray itself waits for a minute
-    and a half."""
+    """Refuses an address that is not of a cluster's control process, or where nobody answers: Ray itself waits for a
+    minute and a half."""
     scheme, _, place = address.rpartition("://")
     if scheme in ("http", "https"):
         raise ClusterError(
@@ -143,7 +143,7 @@ def _check_reachable(address: str) -> None:
         host = None
     if not host:
         raise ClusterError(
-            f"{address} is no address of a Ray cluster: give HOST:6379, or leave it out to start one here"
+            f"{address} is not the address of a Ray cluster: give HOST:6379, or leave it out to start one here"
         )
     cluster_token()  # Ray would end this process where one is wanted and not there
     failure = _no_answer(host, port)
@@ -165,7 +165,7 @@ def _no_answer(host: str, port: int) -> str:
         except ray.exceptions.AuthenticationError:
             said[:] = [f"it does not take this machine's token. {CURE}"]
         except ray.exceptions.RayError as error:
-            said[:] = [f"what answers there is no Ray cluster's control process ({str(error).splitlines()[0]})"]
+            said[:] = [f"what answers there is not a Ray cluster's control process ({str(error).splitlines()[0]})"]
         else:
             said.clear()
 

@@ -64,37 +64,50 @@ def coordinate(
     _wait_until_ended(name, home.shown)
     if teachers is not None:
         _refuse_to_pay_twice(teachers, home)
-    try:
-        serving: AbstractContextManager[dict[str, str]] = (
-            deployed(teachers) if teachers is not None else nullcontext({})
+
+    def start(base_urls: Mapping[str, str]) -> CoordinatorHandle[OutcomeT]:
+        actor: Any = ray.remote(logged(kind, "coordinator", recipe.name)).options(
+            # Ray keeps the name of one that died for as long as somebody has its handle.
+            name=f"{name}#{secrets.token_hex(4)}",
+            namespace="tailor",
+            num_cpus=0,
+            max_concurrency=1000,
+            scheduling_strategy=this_node(),
         )
+        started = actor.remote(recipe, directory, checked.data, checked.prompts, base_urls, home)
+        return cast(CoordinatorHandle[OutcomeT], started)
+
+    serving: AbstractContextManager[dict[str, str]] = deployed(teachers) if teachers is not None else nullcontext({})
+    try:
         with told_when_stopped(), serving as base_urls:
-            lost = 0
-            while True:
-                actor: Any = ray.remote(logged(kind, "coordinator", recipe.name)).options(
-                    # Ray keeps the name of one that died for as long as somebody has its handle.
-                    name=f"{name}#{secrets.token_hex(4)}",
-                    namespace="tailor",
-                    num_cpus=0,
-                    max_concurrency=1000,
-                    scheduling_strategy=this_node(),
-                )
-                coordinator = actor.remote(recipe, directory, checked.data, checked.prompts, base_urls, home)
-                try:
-                    return watch(cast(CoordinatorHandle[OutcomeT], coordinator), home.shown, finished, console)
-                except CoordinatorLost as error:
-                    lost += 1
-                    if lost > RESTARTS:
-                        raise
-                    console.print(
-                        f"The coordinator was lost ({_first_line(error.__cause__)}). It is started again and goes on "
-                        f"from the last finished phase (restart {lost} of {RESTARTS}).",
-                        soft_wrap=True,
-                        markup=False,
-                    )
-                    _wait_until_ended(name, home.shown)
+            return _watch_to_the_end(lambda: start(base_urls), name, home.shown, finished, console)
     except NotDeployed as error:
         raise RunFailed(f"{home.shown}: {error}\nNo request was sent; the same command continues from here.") from error
+
+
+def _watch_to_the_end(
+    start: Callable[[], CoordinatorHandle[OutcomeT]],
+    name: str,
+    place: str,
+    finished: Callable[[], Mapping[str, Sequence[PhaseRecord]]],
+    console: Console,
+) -> OutcomeT:
+    """Watches a coordinator, and starts another one in the place of each that is lost, `RESTARTS` times."""
+    lost = 0
+    while True:
+        try:
+            return watch(start(), place, finished, console)
+        except CoordinatorLost as error:
+            lost += 1
+            if lost > RESTARTS:
+                raise
+            console.print(
+                f"The coordinator was lost ({_first_line(error.__cause__)}). It is started again and goes on from the "
+                f"last finished phase (restart {lost} of {RESTARTS}).",
+                soft_wrap=True,
+                markup=False,
+            )
+            _wait_until_ended(name, place)
 
 
 def _wait_until_ended(name: str, place: str) -> None:

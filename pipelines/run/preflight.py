@@ -139,7 +139,7 @@ def _chat_key_faults(recipe: Recipe) -> Iterator[PreflightFault]:
     except PromptError:
         return  # told where the prompts are read
     for key in student.set_chat_keys():
-        what = f"it is for a form of messages, and {student.prompt} is plain text, which goes through no chat template"
+        what = f"it is for a chat template, and the form {student.prompt} is plain text, which uses none"
         yield PreflightFault(f"student.{key}", what, "Set student.prompt: chat, or leave this key out")
 
 

@@ -173,7 +173,7 @@ class ChatTemplate:
             raise self._error(f"student.thinking and template_arguments both set {twice[0]}", "Leave one out")
         if not switches and not _mentions_thinking(self._template):
             cure = "Leave student.thinking out; a model that is told by its system message gets student.system"
-            raise self._error("its chat template knows no thinking to switch", cure)
+            raise self._error("its chat template has no thinking to switch", cure)
         return switches
 
     # Rendering

@@ -165,9 +165,11 @@ class TrackingSection(Section):
         default=True, description="Write TensorBoard's event files into the run's folder (`tensorboard/`)."
     )
     wandb: WandbSection | None = Field(
-        default=None, description="Tell Weights & Biases (`pip install wandb`). Default: not."
+        default=None, description="Log to Weights & Biases (`pip install wandb`). Default: off."
     )
-    mlflow: MlflowSection | None = Field(default=None, description="Tell MLflow (`pip install mlflow`). Default: not.")
+    mlflow: MlflowSection | None = Field(
+        default=None, description="Log to MLflow (`pip install mlflow`). Default: off."
+    )
 
     def secret_names(self) -> set[str]:
         """The names of the secrets that telling takes, where they are set."""

@@ -77,7 +77,7 @@ class ServeSection(EngineSection):
     reasoning_parser: str | None = Field(
         default=None,
         description=(
-            "The parser of vLLM that parts the model's thinking from its answer, such as `qwen3` or `deepseek_r1`. "
+            "The parser of vLLM that separates the model's thinking from its answer, such as `qwen3` or `deepseek_r1`. "
             "Default: none; marks such as `<think>` are read all the same."
         ),
     )

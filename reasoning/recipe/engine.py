@@ -27,7 +27,7 @@ class PrecisionSection(Section):
     dtype: Dtype = Field(
         default="auto",
         description=(
-            "The number format that is computed in. `auto` is the checkpoint's own, and bfloat16 for a student of 50 "
+            "The number format to compute in. `auto` is the checkpoint's own, and bfloat16 for a student of 50 "
             "million parameters and more on a CPU that has it in hardware (AVX512_BF16, AMX)."
         ),
     )

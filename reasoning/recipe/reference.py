@@ -138,9 +138,10 @@ def _row(page: _Page, model: type[BaseModel], name: str) -> _Row:
 def _default(info: FieldInfo) -> str:
     if info.is_required():
         return "required"
-    value = list(info.default) if isinstance(info.default, tuple) else info.default
-    if value == "":
+    value = info.get_default(call_default_factory=True)
+    if value == "" or value == {}:
         return "empty"
+    value = list(value) if isinstance(value, tuple) else value
     text = yaml.safe_dump(
         value if isinstance(value, float | int | list | dict | None) else str(value), default_flow_style=True
     )

@@ -241,7 +241,7 @@ class TaskSection(Section):
             keys = ("path", "test_path", "splits", "form", "shots", "split", "repeated", "near_test")
             given = [key for key in keys if getattr(self, key) != TaskSection.model_fields[key].default]
             if given:
-                raise ValueError(f"source: generated takes no {given[0]}; use source: file for published data")
+                raise ValueError(f"source: generated does not take {given[0]}; use source: file for published data")
         if self.source != "file" and self.test_path is not None:
             raise ValueError("test_path needs source: file")
         if self.source != "hub" and (self.hub_id is not None or self.hub_config is not None):

@@ -119,7 +119,7 @@ def require_ends(source: str, decoding: Any) -> None:
     for end in named if isinstance(named, list | tuple) else [named]:
         if end is not None and not isinstance(end, int):
             raise StudentError(
-                f"{source}: its generation_config.json has the eos_token_id {end!r}, which is no token's number. "
+                f"{source}: its generation_config.json has the eos_token_id {end!r}, which is not a token's number. "
                 "Remove that value there, or give the number"
             )
 
@@ -147,7 +147,7 @@ def require_rows(source: str, rows: int, tokenizer: Any) -> None:
 
 
 def reading_fault(source: str, tokenizer: Any) -> str:
-    """How the class of `tokenizer` reads text otherwise than the student's tokenizer.json does; "" where it does not.
+    """How the class of `tokenizer` reads text differently than the student's tokenizer.json does; "" where it does not.
 
     Some classes (`LlamaTokenizer`) rebuild the steps before the vocabulary as their family has them; a tokenizer of
     another kind that names one (DeepSeek's distilled Llamas) then reads other tokens than the model was trained on.
@@ -166,7 +166,7 @@ def reading_fault(source: str, tokenizer: Any) -> str:
     if read == as_trained:
         return ""
     what = (
-        f"its tokenizer_config.json names the class {type(tokenizer).__name__}, which reads text otherwise than its "
+        f"its tokenizer_config.json names the class {type(tokenizer).__name__}, which reads text differently from its "
         "tokenizer.json"
     )
     cure = "Write tokenizer_class: PreTrainedTokenizerFast into tokenizer_config.json, in a local copy"

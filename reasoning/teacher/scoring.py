@@ -75,11 +75,11 @@ def _row(scoring: Scoring, place: int, told: object) -> tuple[list[int], list[fl
         value: object = said.get("logprob") if isinstance(said, dict) else said
         number = float(value) if isinstance(value, int | float) else math.nan
         if not token.isdecimal() or math.isnan(number) or number > _ROUNDED:
-            raise ValueError(f"token {place}: {token!r} is no id with a log-probability")
+            raise ValueError(f"token {place}: {token!r} is not an id with a log-probability")
         known[int(token)] = round(max(min(number, 0.0), _LEAST), _DECIMALS)
     own = scoring.tokens[place]
     if own not in known:
-        raise ValueError(f"token {place}: it is not among those that are told of")
+        raise ValueError(f"token {place}: it is not among those that came with log-probabilities")
     ordered = sorted(known, key=lambda token: (-known[token], token))
     listed = ordered[: scoring.top]
     listed += [own] if own not in listed else []

@@ -29,7 +29,7 @@ def read_body(content: bytes, encoding: str) -> Body:
     if encoding.strip().lower() not in ("", "identity"):
         raise Refusal(
             415,
-            "a body is read as it is sent: send it without the header Content-Encoding",
+            "compressed bodies are not accepted: send it as it is, without the header Content-Encoding",
             code="unsupported_media_type",
         )
     if not content.strip():
@@ -39,9 +39,7 @@ def read_body(content: bytes, encoding: str) -> Body:
         if b"\\ud" in content.lower() or b"\xed" in content:  # as JSON writes such a half, and as UTF-8 would
             json.dumps(body, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise Refusal(
-            400, "the body's text has half of a surrogate pair, which is no character", code="invalid_json"
-        ) from None
+        raise Refusal(400, "the body has an unpaired surrogate, which is not valid text", code="invalid_json") from None
     except json.JSONDecodeError as error:
         raise Refusal(400, f"the body is not JSON: {error}", code="invalid_json") from None
     except UnicodeDecodeError as error:
@@ -63,11 +61,13 @@ def check_body(path: str, body: Body, model: str, limits: DoorSection) -> None:
     count = len(prompts) if several and isinstance(prompts, list) else 1
     wanted, key = max(((n, name) for name in _COUNTS if isinstance(n := body.get(name), int)), default=(1, "n"))
     if count * max(wanted, 1) > limits.samples:
-        raise Refusal(400, f"{path}: a request gets at most {limits.samples} answers here", code="too_many", param=key)
+        raise Refusal(
+            400, f"{path}: a request may ask for at most {limits.samples} answers", code="too_many", param=key
+        )
     if path == CHAT and body.get("tools") and body.get("tool_choice") != "none":
         raise Refusal(
             400,
-            'tools are not called here, questions are answered: leave `tools` out, or send `"tool_choice": "none"`',
+            'tool calls are not supported: leave `tools` out, or send `"tool_choice": "none"`',
             code="unsupported_parameter",
             param="tools",
         )

@@ -40,7 +40,9 @@ class Keys:
             try:
                 self._digests = (*self._fixed, *_digests(_in_file(file)))
             except (OSError, UnicodeDecodeError) as error:
-                raise NoKeys(f"{file}: the file of keys cannot be read ({type(error).__name__}): make it so") from None
+                raise NoKeys(
+                    f"{file}: the key file cannot be read ({type(error).__name__}): check its path and permissions"
+                ) from None
         if not self._digests:
             where = " or ".join([*([str(file)] if file else []), *([f"the variable {variable}"] if variable else [])])
             raise NoKeys(f"there is no key in {where}: write one a line, such as $(openssl rand -hex 32)")

@@ -39,7 +39,7 @@ def route_of(path: str, model: str) -> tuple[str, str]:
     if name and not described:
         check_model(name, model)
         return plain, "GET"
-    raise Refusal(404, f"there is no {path} here; there are {', '.join(ROUTES)}", code="not_found")
+    raise Refusal(404, f"there is no {path} here, only {', '.join(ROUTES)}", code="not_found")
 
 
 def check_model(name: str, model: str) -> None:

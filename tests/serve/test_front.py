@@ -193,7 +193,7 @@ def test_what_is_no_certificate_is_refused(tmp_path: Path) -> None:
     for file, content in {"none.pem": None, "torn.pem": "x", "no_key.pem": (tmp_path / "made.pem").read_text()}.items():
         if content is not None:
             (tmp_path / file).write_text(content, encoding="utf-8")
-        with pytest.raises(ValueError, match=f"{file}: no certificate with its key can be read"):
+        with pytest.raises(ValueError, match=f"{file}: no certificate and key can be read from it"):
             check_certificate(str(tmp_path / file))
 
 

@@ -61,7 +61,7 @@ def test_what_a_command_would_say_is_raised(tmp_path: Path) -> None:
     ("call", "said"),
     [
         (lambda: tailor.estimate("mine.yaml", sample=-1), "sample: -1 is less than 0"),
-        (lambda: tailor.estimate("mine.yaml", missed=1.5), "missed: 1.5 is no share"),
+        (lambda: tailor.estimate("mine.yaml", missed=1.5), "missed: 1.5 is not a share"),
         (lambda: tailor.evaluate("runs/mine", limit=0), "limit: 0 is less than 1"),
         (lambda: tailor.evaluate("runs/mine", samples=0), "samples: 0 is less than 1"),
         (lambda: tailor.evaluate("runs/mine", split="dev"), "split: 'dev' is none of train, validation, test"),

@@ -84,7 +84,7 @@ def wait_for_notice(remaining: Callable[[], float | None], say: Callable[[str], 
             seconds = remaining()
         except (OSError, HTTPException, ValueError) as error:
             if (words := f"{type(error).__name__}: {error}") != told:
-                say(f"the notices of this machine cannot be read, and are asked for again: {words}")
+                say(f"cannot read the notices for this machine, and keeps trying: {words}")
                 told = words
         else:
             told = None
@@ -114,12 +114,12 @@ def main() -> None:
     def say(text: str) -> None:
         print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {text}", flush=True)
 
-    say(f"waiting for a notice of {options.cloud} that this machine is taken away")
+    say(f"waiting for notice from {options.cloud} that this machine will be taken away")
     seconds = wait_for_notice(lambda: read((options.metadata or usual).rstrip("/")), say)
     ends = time.monotonic() + seconds
     while True:
         remain = max(0.0, ends - time.monotonic())
-        say(f"this machine is taken away in {remain:.0f} s: Ray drains its node")
+        say(f"this machine will be taken away in {remain:.0f} s: Ray drains its node")
         try:
             return drain(remain, options.node)
         except subprocess.SubprocessError as error:

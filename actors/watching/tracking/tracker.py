@@ -75,7 +75,7 @@ class Tracker:
         self._count(record, label)
 
     def failed(self) -> dict[str, bool]:
-        """Of each tracker, by name, whether it failed and is told no more."""
+        """Of each tracker, by name, whether it failed and is switched off."""
         return {name: name in self._failed for name in self._openers}
 
     def close(self) -> None:
@@ -118,7 +118,7 @@ class Tracker:
             said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             for secret in self._secrets:
                 said = said.replace(secret, "***")
-            logger.warning("tracking.%s is told no more of this run, which goes on: %s", name, said)
+            logger.warning("tracking.%s is switched off for the rest of this run, which goes on: %s", name, said)
 
 
 def tracker_of(recipe: RunRecipe, folder: Path) -> Tracker:

@@ -147,7 +147,7 @@ def _try(source: str, folder: Path, training: TrainingSection, objective: Object
 
 
 def _size(source: str, config: Any) -> int:
-    """How many parameters the student has. Raises `TrialFailed` when its configuration is no model's."""
+    """How many parameters the student has. Raises `TrialFailed` when no model can be made of its configuration."""
     from reasoning.student.small_copy import parameters
 
     try:
@@ -206,10 +206,8 @@ def _teach(
     except StudentError as error:
         raise StudentError(str(error).replace(str(folder / "new"), source)) from error
     if not student.is_encoder_decoder and _looks_ahead(student):
-        what = (
-            f"{source}: a {kind} as its config.json has it is an encoder: what it says of a token depends on later ones"
-        )
-        raise TrialFailed(what, "Take a decoder, which is trained to go on with a text")
+        what = f"{source}: by its config.json this {kind} is an encoder: what it says of a token depends on later ones"
+        raise TrialFailed(what, "Take a decoder, which is trained to continue a text")
     _one_step(source, student, training, objective)
     try:
         save_student(student.model, student.tokenizer, folder / "taught")
@@ -221,7 +219,7 @@ def _teach(
     _sample(source, again, folder / "taught")
     lost = _changed(student, again)
     if lost:
-        what = f"{source}: of a taught {kind}, {len(lost)} weights ({', '.join(lost[:3])}) are not saved as they are"
+        what = f"{source}: saving a taught {kind} changes {len(lost)} of its weights ({', '.join(lost[:3])})"
         raise TrialFailed(what, cure)
 
 
@@ -260,7 +258,7 @@ def _one_step(source: str, student: Student, training: TrainingSection, objectiv
         fine_tune(student.model, student.tokenizer, [EXAMPLE], once, objective, 0, dtype="float32")
     except TrainingError as error:
         if "not a number" in str(error):  # at random weights and a small rate, so of its own doing
-            what = f"{source}: with random weights it computes no numbers"
+            what = f"{source}: with random weights its outputs are not finite numbers"
             raise TrialFailed(what, "Look in its config.json for a value that is NaN, zero or far too large") from error
         what, _, cure = str(error).rpartition(": ")
         raise TrialFailed(f"{source}: {what or cure}", cure[:1].upper() + cure[1:]) from error

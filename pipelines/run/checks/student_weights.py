@@ -86,13 +86,13 @@ def hub_faults(source: str, config: Mapping[str, Any]) -> Iterator[PreflightFaul
         from huggingface_hub.constants import HF_HUB_OFFLINE
 
         if HF_HUB_OFFLINE:
-            what = f"the weights of {source} are not in the cache, and HF_HUB_OFFLINE forbids to fetch them"
-            yield PreflightFault("student.model", what, f"Fetch them before (`hf download {source}`), or unset it")
+            what = f"the weights of {source} are not in the cache, and HF_HUB_OFFLINE forbids fetching them"
+            yield PreflightFault("student.model", what, f"Fetch them first (`hf download {source}`), or unset it")
         return
     if not any(name == "model.safetensors" or name.startswith("model.safetensors.index") for name in listed):
         form = other_form(listed)
         what = f"{source} {form[0]}" if form else f"{source} has no model.safetensors on the hub"
-        yield PreflightFault("student.model", what, form[1] if form else "Take a model that has its weights so")
+        yield PreflightFault("student.model", what, form[1] if form else "Take a model that has its weights there")
 
 
 def _listed(source: str) -> list[str] | None:

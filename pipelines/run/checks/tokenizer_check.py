@@ -66,5 +66,5 @@ def difference(student: Any, teacher: Any, texts: Sequence[str] = _TEXTS) -> str
     for text in texts:
         ids = [one(text, add_special_tokens=False)["input_ids"] for one in (student, teacher)]
         if list(ids[0]) != list(ids[1]):
-            return f"they part {text[:60]!r} into other tokens"
+            return f"they split {text[:60]!r} into different tokens"
     return ""

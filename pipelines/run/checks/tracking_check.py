@@ -21,4 +21,4 @@ def tracking_faults(tracking: TrackingSection) -> Iterator[PreflightFault]:
             yield PreflightFault(f"tracking.{name}", f"the library {name} is not installed", cure)
     if tracking.wandb is not None and tracking.wandb.mode == "online" and not secret("WANDB_API_KEY"):
         cure = "Set it in the environment, or tracking.wandb.mode: offline"
-        yield PreflightFault("tracking.wandb", "WANDB_API_KEY is not set, and nobody can be asked for it", cure)
+        yield PreflightFault("tracking.wandb", "WANDB_API_KEY is not set, and a run cannot ask for it", cure)

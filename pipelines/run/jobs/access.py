@@ -70,9 +70,11 @@ def job_address(given: str | None) -> str:
         parts = urlsplit(f"//{place}")
         port = parts.port
     except ValueError:
-        raise ClusterError(f"{source} {named}: this is no address; {cure}") from None
+        raise ClusterError(f"{source} {named}: this is not an address; {cure}") from None
     if not parts.hostname or parts.username is not None or parts.query:
-        raise ClusterError(f"{source}: this is no address of a job server; {cure}, without user, password or query")
+        raise ClusterError(
+            f"{source}: this is not the address of a job server; {cure}, without user, password or query"
+        )
     if not separator and (port is None or port == 6379):
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         return f"http://{host}:{_PORT}"  # the cluster's own address: its job server is beside it
@@ -105,8 +107,8 @@ def access(given: str | None) -> Access:
     version = body.get("ray_version") if status == 200 and isinstance(body, dict) else None
     if not isinstance(version, str):
         raise ClusterError(
-            f"what answers at {address} is no job server of Ray (status {status} for /api/version). Give the address "
-            f"of the head node's dashboard, mostly http://HOST:{_PORT}"
+            f"what answers at {address} is not a job server of Ray (status {status} for /api/version). Give the "
+            f"address of the head node's dashboard, mostly http://HOST:{_PORT}"
         )
     return Access(address, headers, version)
 
@@ -128,7 +130,7 @@ def _version(address: str, headers: Mapping[str, str]) -> tuple[int, object]:
         ) from None
     except (OSError, http.client.HTTPException) as error:
         raise ClusterError(
-            f"what answers at {address} is no job server of Ray, or a tunnel that leads to none "
+            f"what answers at {address} is not a job server of Ray, or a tunnel that leads to none "
             f"({type(error).__name__}). {_TUNNEL}"
         ) from None
     try:

@@ -25,8 +25,8 @@ _FETCH = "Fetch the file again"
 _NO_MODELS = {
     "adapter": ("an adapter (LoRA)", "Merge it into its model (`llama-export-lora`), and give that"),
     "imatrix": ("a matrix of importances, with which others are quantized", "Give the model's own file"),
-    "mmproj": ("the part of a model that sees", "Give the file of its text part"),
-    "clip": ("the part of a model that sees", "Give the file of its text part"),
+    "mmproj": ("the vision part of a model", "Give the file of its text part"),
+    "clip": ("the vision part of a model", "Give the file of its text part"),
 }
 # Positions, not weights: their factors are what `transformers` does not read.
 POSITIONS = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight")
@@ -94,7 +94,7 @@ def _require_format(file: Path) -> None:
     if not begins:
         raise GgufError(file, "is empty", _FETCH)
     if begins[: len(MAGIC)] != MAGIC:
-        kind = "a page of the web" if begins.lstrip().startswith(b"<") else "another kind of file"
+        kind = "a web page" if begins.lstrip().startswith(b"<") else "another kind of file"
         raise GgufError(file, f"is not GGUF but {kind}", _FETCH)
     version = int.from_bytes(begins[4:8], "little")
     if len(begins) >= 8 and version not in (2, 3):

@@ -111,7 +111,7 @@ def test_json_may_come_first_and_the_version_has_a_document() -> None:
     [
         ("report {run}/round-000", "it is in the run {run}: give that"),
         ("report {run} {run} --out {run}", "{run}: is a directory: check this path"),
-        ("export {run} --format recorded --out x.jsonl", "records are of questions that its data has no more"),
+        ("export {run} --format recorded --out x.jsonl", "records are of questions that are no longer in its data"),
         ("init {run}/recipe.yaml/x.yaml --data recipes/own_task.jsonl", "check this path"),
         ("run README.md --storage {run}/recipe.yaml", "README.md"),
         ("run recipes/fine_tune_cot.yaml", "tailor fine-tune-cot recipes/fine_tune_cot.yaml"),

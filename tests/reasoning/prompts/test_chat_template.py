@@ -181,7 +181,7 @@ _BROKEN = {
         ("chatml", "draws", {}, r"something else each time"),
         ("chatml", "counts on", {}, r"refuses the messages: Range too big"),
         ("deepseek-v3.1", None, {"system": SYSTEM}, r"leaves out or rewrites the system message"),
-        ("chatml", None, {"thinking": "off"}, r"knows no thinking to switch.*student\.system"),
+        ("chatml", None, {"thinking": "off"}, r"has no thinking to switch.*student\.system"),
         (
             "qwen3",
             None,

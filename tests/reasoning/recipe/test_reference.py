@@ -36,6 +36,7 @@ def test_bounds_choices_and_defaults_are_on_the_page() -> None:
     assert "| `placement` | `dedicated` or `shared` | `dedicated` |" in page
     assert "| `kind` | `number`, `yes_no`, `choice`, `text`, `date`, `set` or `expression` | required |" in page
     assert "| `patience` | whole number, at least 1, or null | `null` |" in page
+    assert "| `headers` | mapping | empty |" in page  # which a factory makes
     assert "| `learning_rate` | number, more than 0 and at most 1 | `0.0003` |" in page  # Fine-tune-CoT's own
 
 

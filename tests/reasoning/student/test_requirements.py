@@ -52,7 +52,7 @@ def test_a_class_that_parts_text_otherwise_is_noted(tmp_path: Path) -> None:
     source = _named(tmp_path)
     other = byte_tokenizer()
     other.add_tokens(["12345"])
-    assert "reads text otherwise" in reading_fault(source, other)
+    assert "reads text differently" in reading_fault(source, other)
 
 
 def test_a_tokenizer_that_gives_back_tokens_instead_of_text_is_refused() -> None:

@@ -47,9 +47,9 @@ def test_the_likeliest_tokens_are_kept_and_the_one_that_was_taken() -> None:
         (told(None, {"6": -1.0}, {"7": -1.0}), "for 4 tokens"),
         (told(None, {"6": -1.0}, None, {"8": -1.0}), "token 2 has no log-probabilities"),
         (told(None, {"6": -1.0}, {"9": -1.0}, {"8": -1.0}), "token 2: it is not among those"),
-        (told(None, {"6": -1.0}, {"seven": -1.0}, {"8": -1.0}), "'seven' is no id"),
-        (told(None, {"6": -1.0}, {"7": float("nan")}, {"8": -1.0}), "'7' is no id with a log-probability"),
-        (told(None, {"6": -1.0}, {"7": 2.0}, {"8": -1.0}), "'7' is no id with a log-probability"),
+        (told(None, {"6": -1.0}, {"seven": -1.0}, {"8": -1.0}), "'seven' is not an id"),
+        (told(None, {"6": -1.0}, {"7": float("nan")}, {"8": -1.0}), "'7' is not an id with a log-probability"),
+        (told(None, {"6": -1.0}, {"7": 2.0}, {"8": -1.0}), "'7' is not an id with a log-probability"),
     ],
 )
 def test_an_answer_that_lacks_something_is_refused(choice: dict[str, Any], wrong: str) -> None:

@@ -87,7 +87,7 @@ def test_a_door_that_is_to_have_keys_does_not_stand_open(tmp_path: Path, monkeyp
         Keys(written(tmp_path / "keys", "# none yet"))
     with pytest.raises(NoKeys, match="the variable STUDENT_KEYS"):
         Keys(variable="STUDENT_KEYS")
-    with pytest.raises(NoKeys, match=r"nowhere: the file of keys cannot be read \(FileNotFoundError\)"):
+    with pytest.raises(NoKeys, match=r"nowhere: the key file cannot be read \(FileNotFoundError\)"):
         Keys(tmp_path / "nowhere")
 
 

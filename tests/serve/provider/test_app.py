@@ -139,7 +139,7 @@ def test_a_fault_that_is_a_reply(kind: FaultKind) -> None:
         reply = with_client(provider, question("one two three four"))
         choice = reply.choices[0]
         assert (choice.message.content, choice.finish_reason, reply.usage.completion_tokens) == expected[kind]
-        assert (time.monotonic() - started > 0.6) == (kind is FaultKind.TRICKLING)
+        assert kind is not FaultKind.TRICKLING or time.monotonic() - started > 0.6
         stats = provider.stats()
         assert (stats.billed, stats.completion_tokens) == (1, expected[kind][2])
         assert stats.answered == int(kind is FaultKind.TRICKLING)

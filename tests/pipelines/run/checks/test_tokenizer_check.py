@@ -43,7 +43,7 @@ def test_tokenizers_are_compared_by_what_they_make_of_texts() -> None:
     from tokenizers import normalizers
 
     splits.backend_tokenizer.normalizer = normalizers.Lowercase()
-    assert "into other tokens" in difference(mine, splits)
+    assert "into different tokens" in difference(mine, splits)
 
 
 def test_a_run_with_another_tokenizer_is_refused_before_anything_starts(tmp_path: Path) -> None:

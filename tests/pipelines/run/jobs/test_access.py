@@ -58,8 +58,8 @@ def test_an_address_is_taken_as_it_is_meant(given: str | None, address: str) -> 
     [
         ("ray://head:10001", "--address ray://head:10001: runs are submitted to a cluster's job server; give"),
         ("anyscale://x", "give the job server's, mostly --address http://HOST:8265"),
-        ("http://", "this is no address"),
-        ("http://head:port", "this is no address"),
+        ("http://", "this is not the address of a job server"),
+        ("http://head:port", "this is not an address"),
         ("http://me:password@head:8265", "without user, password or query"),
         ("http://head:8265?token=password", "without user, password or query"),
     ],
@@ -143,7 +143,7 @@ def test_a_missing_or_wrong_token_is_told_and_not_shown(
     [(200, "<html>a router</html>"), (200, "[]"), (200, "{}"), (404, "")],
 )
 def test_what_is_no_job_server_is_told(status: int, body: str) -> None:
-    with server(status=status, body=body) as address, pytest.raises(ClusterError, match="is no job server of Ray"):
+    with server(status=status, body=body) as address, pytest.raises(ClusterError, match="is not a job server of Ray"):
         access(address)
 
 

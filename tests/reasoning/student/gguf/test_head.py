@@ -39,7 +39,7 @@ def turned(content: bytes) -> bytes:
         ("four.gguf", lambda content: content[:4], "cut off or damaged", "Fetch the file again"),
         ("none.gguf", lambda content: b"", "is empty", "Fetch the file again"),
         ("lfs.gguf", lambda content: b"version https://git-lfs.github.com/spec/v1\n", "Git LFS", "git lfs pull"),
-        ("page.gguf", lambda content: b"<!doctype html><title>404", "a page of the web", "Fetch the file again"),
+        ("page.gguf", lambda content: b"<!doctype html><title>404", "a web page", "Fetch the file again"),
         ("zip.gguf", lambda content: b"PK\x03\x04" + content, "another kind of file", "Fetch the file again"),
         ("old.gguf", lambda content: content[:4] + b"\x01\0\0\0" + content[8:], "version 1", "Convert"),
         ("big.gguf", turned, "byte order", "little-endian"),
@@ -69,7 +69,7 @@ def refused(file: Path) -> GgufError:
     ("fields", "without", "what", "cure"),
     [
         ({"general.type": "adapter"}, (), "an adapter (LoRA)", "Merge"),
-        ({"general.type": "mmproj"}, (), "the part of a model that sees", "text part"),
+        ({"general.type": "mmproj"}, (), "the vision part of a model", "text part"),
         ({"general.type": "imatrix"}, (), "importances", "own file"),
         ({}, VOCABULARY, "a vocabulary alone", "model's own file"),
         ({}, ("tokenizer",), "no tokenizer", "with its tokenizer"),
