@@ -41,11 +41,12 @@ class JsonLine:
     cure: str
 
     def value(self, strict: bool = False) -> Any:
-        """The JSON value. `strict` refuses NaN and Infinity, which Python reads and JSON does not have. Raises
-        `DataError`."""
+        """The JSON value. `strict` marks repeated keys, and takes NaN and Infinity, which Python writes and JSON does
+        not have, for null. Raises `DataError`."""
         if len(self.raw) > self.most_bytes:
             raise DataError(self.place, f"a line of more than {_size(self.most_bytes)}", self.cure)
-        return _value(decoded(self.raw, self.place, self.cure, whole=False), self.place, self.cure, strict, whole=False)
+        text = decoded(self.raw, self.place, self.cure, whole=False)
+        return _value(text, self.place, self.cure, _ROWS if strict else _LAX, whole=False)
 
 
 def json_lines(path: Path, most_bytes: int = MAX_LINE, cure: str = _MEND) -> Iterator[JsonLine]:
@@ -67,28 +68,27 @@ def lines_of(file: BinaryIO, name: str, most_bytes: int = MAX_LINE, cure: str = 
         while len(rest) > most_bytes and not rest.endswith(b"\n"):
             rest = file.readline(most_bytes + 1)
         content = raw.removesuffix(b"\n")
-        content = content.removeprefix(_BYTE_ORDER_MARK) if number == 1 else content
+        content = content.removeprefix(_BYTE_ORDER_MARK)  # also where files were put one behind the other
         if content.strip():
             yield JsonLine(number, f"{name}, line {number}", content, most_bytes, cure)
 
 
 def json_values(data: bytes, name: str) -> list[tuple[int, Any]]:
-    """The JSON values that follow one another in `data`, at least one, each with the line where it begins; strictly, as
-    `read_json`. `name` is what places call it. Raises `DataError`."""
+    """The JSON values that follow one another in `data`, at least one, each with the line where it begins, as
+    `JsonLine.value` reads them strictly. `name` is what places call it. Raises `DataError`."""
     text = decoded(data, name, "fix that line")
     found: list[tuple[int, Any]] = []
     at, line, counted = _skip(text, 0), 1, 0
     try:
         while at < len(text) or not found:
             line, counted = line + text.count("\n", counted, at), at
-            value, end = _STRICT.raw_decode(text, at)
+            value, end = _ROWS.raw_decode(text, at)
             found.append((line, value))
             at = _skip(text, end)
             if at < len(text) and text[at] not in "{[":
                 raise json.JSONDecodeError("Extra data", text, at)
     except json.JSONDecodeError as error:
-        what = f"malformed JSON: {error.msg} (column {error.colno})"
-        raise DataError(f"{name}, line {error.lineno}", what, _MEND) from error
+        raise _malformed(error, f"{name}, line {error.lineno}", _MEND) from error
     except (RecursionError, ValueError) as error:
         raise DataError(name, f"JSON that cannot be read: {str(error)[:100]}", _MEND) from error
     return found
@@ -102,7 +102,7 @@ def _skip(text: str, at: int) -> int:
 def read_json(path: Path) -> Any:
     """The value of the JSON file at `path`, strictly: NaN and Infinity are refused. Raises `DataError`."""
     text = read_text(path)
-    return _value(text, str(path), "fix or remove that line", strict=True)
+    return _value(text, str(path), "fix or remove that line", _STRICT)
 
 
 def read_text(path: Path) -> str:
@@ -147,14 +147,20 @@ def decoded(data: bytes, place: str, cure: str, whole: bool = True) -> str:
         raise DataError(at, what, f"save the file as UTF-8, or {cure}") from error
 
 
-def _value(text: str, place: str, cure: str, strict: bool, whole: bool = True) -> Any:
+def _value(text: str, place: str, cure: str, decoder: json.JSONDecoder, whole: bool = True) -> Any:
     try:
-        return _STRICT.decode(text) if strict else json.loads(text)
+        return decoder.decode(text)
     except json.JSONDecodeError as error:
         at = f"{place}, line {error.lineno}" if whole else place
-        raise DataError(at, f"malformed JSON: {error.msg} (column {error.colno})", cure) from error
+        raise _malformed(error, at, cure) from error
     except (RecursionError, ValueError) as error:  # brackets without end, a number of thousands of digits, NaN
         raise DataError(place, f"JSON that cannot be read: {str(error)[:100]}", cure) from error
+
+
+def _malformed(error: json.JSONDecodeError, place: str, cure: str) -> DataError:
+    if error.doc[error.pos : error.pos + 1] in ("]", "}") and error.doc[: error.pos].rstrip().endswith(","):
+        return DataError(place, "malformed JSON: a comma before a closing bracket", "remove that comma")
+    return DataError(place, f"malformed JSON: {error.msg} (column {error.colno})", cure)
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
@@ -192,4 +198,10 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a valid number")
 
 
+def _nothing(name: str) -> None:
+    """What NaN and Infinity are in a row: pandas and Python write them for a cell that is empty."""
+
+
+_LAX = json.JSONDecoder()
 _STRICT = json.JSONDecoder(parse_constant=_no_number, object_pairs_hook=_object)
+_ROWS = json.JSONDecoder(parse_constant=_nothing, object_pairs_hook=_object)

@@ -20,6 +20,7 @@ from reasoning.grading.options import AnswerAs
 from reasoning.records import AnswerKind
 from reasoning.tasks.conversations import turns_of
 from reasoning.tasks.data_files.source_row import DataRow, SourceRow
+from reasoning.tasks.row_options import right_options
 from reasoning.tasks.rows import Fields, read_row
 
 LOOKED_AT = 1000  # rows, from the first
@@ -29,12 +30,16 @@ SHORT = 60  # characters of an answer that is compared as it stands
 
 _QUESTIONS = ("question", "problem", "query", "prompt", "input", "instruction", "text", "sentence", "stem")
 _ANSWERS = (
-    *("answer", "gold", "target", "label", "correct", "solution", "output", "response", "result", "category"),
-    *("completion", "cop"),
+    *("answer", "gold", "target", "label", "correct", "truth", "solution", "output", "response", "result", "category"),
+    *("completion", "cop", "gt", "chosen"),
 )
+_QUALIFIERS = ("correct", "right", "final", "expected", "true", "best", "short")  # of an answer: it is one all the same
 _CHOICES = ("choices", "options", "candidates", "endings")
 _BEFORE_A_QUESTION = ("context", "passage", "body", "story", "premise", "background", "paragraph", "facts")
-_NOT_ASKED = ("id", "idx", "index", "key", "source", "split", "explanation", "rationale", "reasoning", "url")
+_NOT_ASKED = (
+    *("id", "idx", "index", "key", "source", "split", "explanation", "rationale", "reasoning", "url", "system"),
+    *(_WRONG := ("incorrect", "wrong", "rejected", "distractor")),
+)
 _MARKS = ("####", "Answer:", "answer is")
 _ANSWER_AS: tuple[AnswerAs | None, ...] = (None, "letter", "text", "index", "position")
 _ALPHABETS = ("abcdefghij", "0123456789", "123456789")
@@ -59,11 +64,14 @@ def guess_form(rows: Sequence[SourceRow]) -> Guess | None:
     looked_at = rows[:LOOKED_AT]
     contents = [row.content for row in looked_at]
     conversations = [n for n in field_names(contents) if _all_of(contents, n, lambda v: turns_of(v) is not None)]
-    pairs = [
+    marked = [n for n in field_names(contents) if _all_of(contents, n, lambda v: right_options(v) is not None)]
+    pairs = [(name, question) for name in marked for question in _questions(contents, name)]
+    pairs += [
         (answer, question)
         for answer in _ranked(contents, _ANSWERS, long=False)
-        if not _score(answer.partition(".")[0], _CHOICES)
+        if not _lists_options(contents, answer)
         for question in _questions(contents, answer)
+        if answer not in conversations or question == (answer,) or any(_score(name, _QUESTIONS) for name in question)
     ]
     for answer, question in [*pairs, *((name, (name,)) for name in conversations)]:
         tried = (_tried(looked_at, fields, kind) for fields, kind in _ways(contents, question, answer))
@@ -72,6 +80,13 @@ def guess_form(rows: Sequence[SourceRow]) -> Guess | None:
             best = max(good, key=lambda guess: (guess.kind is not AnswerKind.TEXT, guess.read))
             return replace(best, unsure=tuple(_doubts(contents, best)))
     return None
+
+
+def _lists_options(rows: Sequence[DataRow], name: str) -> bool:
+    """Whether a field lists options, and is no answer by its name alone: `correct_option` is one."""
+    head = name.partition(".")[0]
+    plain = _all_of(rows, name, lambda value: not isinstance(value, list | Mapping))
+    return bool(_score(head, _CHOICES)) and not (plain and _score(name, _ANSWERS))
 
 
 def field_names(rows: Sequence[DataRow]) -> list[str]:
@@ -101,7 +116,11 @@ def _questions(rows: Sequence[DataRow], answer: str) -> Iterator[tuple[str, ...]
 
 def _ranked(rows: Sequence[DataRow], wanted: Sequence[str], long: bool) -> list[str]:
     """Fields, the likeliest first: by their names, then by the length of what they hold."""
-    names = [name for name in field_names(rows) if not _score(name, _NOT_ASKED) or _score(name, wanted)]
+    names = [
+        name
+        for name in field_names(rows)
+        if not (_score(name, _NOT_ASKED) and (_is_wrong(name) or not _score(name, wanted)))
+    ]
     lengths = {name: sum(len(str(_value(row, name))) for row in rows) for name in names}
     return sorted(names, key=lambda n: (-_score(n, wanted), -lengths[n] if long else lengths[n]))
 
@@ -109,13 +128,23 @@ def _ranked(rows: Sequence[DataRow], wanted: Sequence[str], long: bool) -> list[
 def _score(name: str, wanted: Sequence[str]) -> int:
     """How well a field's name fits: the whole of it, or one of its words; earlier words of `wanted` fit better."""
     last = name.rpartition(".")[2]
-    words = [word.lower().removesuffix("s") for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+", last)]
+    words = _words(last)
+    alone = words[1:] if len(words) == 2 and words[0] in _QUALIFIERS else words
     for place, word in enumerate(wanted):
-        if last.lower() in (word, f"{word}s"):
+        if last.lower() in (word, f"{word}s") or alone == [word.removesuffix("s")]:
             return 2 * len(wanted) - place
         if word.removesuffix("s") in words:
             return len(wanted) - place
     return 0
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower().removesuffix("s") for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+", name)]
+
+
+def _is_wrong(name: str) -> bool:
+    """Whether a field is called one of wrong answers, whatever else its name says."""
+    return any(word in _WRONG for word in _words(name.rpartition(".")[2]))
 
 
 def _value(row: DataRow, name: str) -> Any:
@@ -142,8 +171,10 @@ def _all_of(rows: Sequence[DataRow], name: str, holds: Callable[[Any], bool]) ->
 def _ways(rows: Sequence[DataRow], question: tuple[str, ...], answer: str) -> Iterator[tuple[Fields, AnswerKind]]:
     """The ways to read an answer, those that fit the fewest rows by chance first."""
     fields = Fields(question, answer)
+    if _all_of(rows, answer, lambda value: right_options(value) is not None):
+        yield replace(fields, choices=answer, answer_as="text"), AnswerKind.CHOICE
     for choices in _ranked(rows, _CHOICES, long=True):
-        if choices not in (*question, answer) and any(
+        if choices not in (*question, answer, answer.partition(".")[0]) and any(
             isinstance(_value(row, choices), list | Mapping | str) for row in rows
         ):
             for answer_as in _ANSWER_AS:

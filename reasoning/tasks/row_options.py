@@ -16,7 +16,8 @@ from reasoning.grading.kinds.alternatives import written_list
 from reasoning.grading.numbers.gold_numbers import number_text
 from reasoning.grading.options import LETTERS, given
 
-_LABELS, _TEXTS = ("label", "key", "letter", "id"), ("text", "value", "content", "option")
+_LABELS, _TEXTS = ("label", "key", "letter", "id"), ("text", "value", "content", "option", "answer")
+_RIGHT = ("is_correct", "iscorrect", "correct", "is_right", "is_answer", "is_true")
 _MARK = re.compile(r"(?:(?<=\s)|(?<=,)|\A)\(?([A-Za-z])\s*[).:]\s")
 _BETWEEN = ("\n", "|", ";")
 
@@ -25,6 +26,17 @@ def options_in(value: Any) -> tuple[Any, tuple[str, ...]]:
     """The labels and the texts of the options that `value` lists. Raises `ValueError`."""
     labels, texts = _labels_and_texts(_written(value) if isinstance(value, str) else value)
     return checked(labels, texts)
+
+
+def right_options(value: Any) -> list[Any] | None:
+    """Of options that say each whether it is right ({text, is_correct}), those that are; None of any others."""
+    if not isinstance(value, list) or not value or not all(isinstance(option, Mapping) for option in value):
+        return None
+    mark = next((name for name in value[0] if str(name).lower() in _RIGHT), None)
+    if mark is None or not all(option.get(mark) in (True, False, 0, 1) for option in value):
+        return None
+    texts = [next((option[name] for name in _TEXTS if name in option), None) for option in value]
+    return [text for option, text in zip(value, texts, strict=True) if option[mark] and text is not None]
 
 
 def options_of_fields(names: Sequence[str], values: Sequence[Any]) -> tuple[Any, tuple[str, ...]]:
@@ -64,6 +76,8 @@ def _labels_and_texts(value: Any) -> tuple[Any, Sequence[Any]]:
         names = _names(value)
         if names:
             return [option[names[0]] for option in value], [option[names[1]] for option in value]
+        if right_options(value) is not None:
+            return LETTERS, [next((option[name] for name in _TEXTS if name in option), None) for option in value]
         return LETTERS, list(value)
     raise ValueError(f"its options are not a list but {type(value).__name__}")
 

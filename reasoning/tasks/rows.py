@@ -23,7 +23,7 @@ from reasoning.grading.kinds import AnswerRules, Kind, rules_of
 from reasoning.grading.options import LETTERS, NO_OPTIONS, OPTIONS_HEADING, AnswerAs, RowOptions
 from reasoning.tasks.conversations import ROLES, answered, asked, said_by, turns_of
 from reasoning.tasks.data_files.source_row import DataRow
-from reasoning.tasks.row_options import option_text, options_in, options_of_fields
+from reasoning.tasks.row_options import option_text, options_in, options_of_fields, right_options
 
 SHUFFLES = 3  # Kojima et al. shuffle a row's options three times over
 
@@ -98,6 +98,7 @@ class Fields:
     def _after(self, value: Any) -> Any:
         if self.answer_after and isinstance(value, str):
             _, found, value = value.rpartition(self.answer_after)
+            value = value.lstrip(" :")
             if not found:
                 raise ValueError(f"its answer has no {self.answer_after!r} before the final answer")
         if isinstance(value, str) and not value.strip():
@@ -183,9 +184,12 @@ def _question(value: Any, name: str) -> str:
 
 
 def _answer(value: Any) -> tuple[Any, bool]:
-    """A row's answer, and whether it is what an assistant said."""
+    """A row's answer, and whether it may be a whole solution: what an assistant said, or a text with its box."""
     turns = turns_of(value)
-    return (value, False) if turns is None else (answered(turns), True)
+    if turns is not None:
+        return answered(turns), True
+    right = right_options(value)
+    return (value, isinstance(value, str) and "\\boxed{" in value) if right is None else (right, False)
 
 
 def _golds(answer: Any, rules: AnswerRules, options: RowOptions, said: bool) -> tuple[str, ...]:

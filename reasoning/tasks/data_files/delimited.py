@@ -26,6 +26,8 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SAMPLE = 50  # rows that say which separator it is
 _RULE = re.compile(r":?-{3,}:?|:?-+:|:-+")  # of a Markdown table, below the names
 _MOST_ABOVE = 10  # lines above a table
+_LONG = 20  # characters of what ends like a question and is no name
+_SINGLE = re.compile(r"'[^'\n]*'(?:\s*[,;\t|]\s*'[^'\n]*')+\s*")
 
 Cells = list[str]
 
@@ -90,6 +92,10 @@ def delimited_rows(text: str, path: Path) -> Iterator[tuple[dict[str, str], str]
 
 def _names(cells: Cells, path: Path) -> list[str]:
     names = [cell.strip() for cell in cells]
+    asked = next((name for name in names if name.endswith(("?", "？")) and len(name) > _LONG), None)
+    if asked is not None:
+        what = f"its first row, which names the columns, has a question in it: {asked[:40]!r}"
+        raise DataError(f"{path}, row 1", what, "add a first row with a name for each column")
     twice = next((name for name in names if name and names.count(name) > 1), None)
     if twice is not None:
         what = f"two cells of its first row, which names the columns, are {twice[:40]!r}"
@@ -118,9 +124,11 @@ def _rows(text: str, separator: str, path: Path) -> Iterator[tuple[Cells, str]]:
 
 
 def _quoting(text: str, separator: str) -> dict[str, Any]:
-    """How quotes are meant: doubled inside quoted cells; or else, where the whole table can be read so, after a
-    backslash, or, between tabs, as text like any other."""
+    """How quotes are meant: single ones, where all names are in them; doubled inside quoted cells; or else, where the
+    whole table can be read so, after a backslash, or, between tabs, as text like any other."""
     usual: dict[str, Any] = {"delimiter": separator, "skipinitialspace": True, "strict": True}
+    if _SINGLE.fullmatch(text.lstrip().partition("\n")[0]):
+        return usual | {"quotechar": "'"}
     if '"' not in text:
         return usual
     ways = [usual]

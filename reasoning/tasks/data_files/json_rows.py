@@ -140,6 +140,9 @@ def _rows_of(value: Any, path: Path) -> Iterator[Row]:
         said = next(value[key] for key in _ERRORS if key in value)
         what = f"a server's error, not data: {str(said)[:100]!r}"
         raise DataError(str(path), what, "sign in where it comes from, and download it again")
+    elif len(value) > 1 and all(map(_is_rows, value.values())):
+        what = f"it has {len(value)} lists of rows, {', '.join(map(repr, value))[:100]}, and none is a split"
+        raise DataError(str(path), what, "give each list a file of its own, or call them train and test")
     elif _are_pairs(value):
         what = f"an object of {len(value)} values by their names, and not a list of rows"
         raise DataError(str(path), what, 'write each pair as a row, {"question": ..., "answer": ...}')
@@ -193,6 +196,8 @@ def _from_columns(value: Mapping[str, Any]) -> list[Any] | None:
     columns = list(value.values())
     if len(columns) < 2:
         return None
+    if all(map(_is_rows, columns)):
+        return None  # each is a list of rows
     if all(isinstance(column, list) for column in columns) and len({len(column) for column in columns}) == 1:
         return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
     if all(isinstance(column, dict) and column for column in columns):

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reasoning.files.data_error import DataError
-from reasoning.files.json_files import json_lines, kind_of_value, read_json, read_text
+from reasoning.files.json_files import json_lines, json_values, kind_of_value, read_json, read_text
 
 
 def file(tmp_path: Path, content: str | bytes) -> Path:
@@ -65,13 +65,19 @@ def test_lines_are_read_as_they_are_asked_for(tmp_path: Path) -> None:
     assert sum(1 for _ in lines) < 99_999
 
 
-def test_not_a_number_is_read_as_python_writes_it_and_refused_strictly(tmp_path: Path) -> None:
-    path = file(tmp_path, "NaN")
+def test_not_a_number_is_read_as_python_writes_it_is_nothing_in_a_row_and_refused_elsewhere(tmp_path: Path) -> None:
+    path = file(tmp_path, '{"a": NaN, "b": -Infinity}')
     (line,) = json_lines(path)
-    assert str(line.value()) == "nan"
-    for read in (lambda: line.value(strict=True), lambda: read_json(path)):
-        with pytest.raises(DataError, match="NaN is not a valid number"):
-            read()
+    assert str(line.value()["a"]) == "nan"
+    assert line.value(strict=True) == json_values(path.read_bytes(), "")[0][1] == {"a": None, "b": None}
+    with pytest.raises(DataError, match="NaN is not a valid number"):
+        read_json(path)
+
+
+@pytest.mark.parametrize("text", ["[1,\n]", '{"a": 1 ,\n }'])
+def test_a_comma_too_many_is_told(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DataError, match="line 2: malformed JSON: a comma before a closing bracket; remove that comma"):
+        read_json(file(tmp_path, text))
 
 
 def test_a_whole_file_is_refused_with_the_line_at_fault(tmp_path: Path) -> None:

@@ -158,3 +158,53 @@ def test_labels_of_options_are_no_answer() -> None:
 def test_dates_are_told_from_texts() -> None:
     rows = [{"question": f"When was {n}?", "answer": f"May {n}, 2021"} for n in range(1, 20)]
     assert shape(guess(*rows)) == (("question",), "answer", "date")
+
+
+CHAT = [{"role": "user", "content": "How many?"}, {"role": "assistant", "content": "7"}]
+# A row as published sets have it, the fields that are meant, and its answer.
+PUBLISHED: dict[str, tuple[dict[str, Any], tuple[str, ...], str, str]] = {
+    "pairs for preferences": ({"prompt": "Sum?", "chosen": "12", "rejected": "0"}, ("prompt",), "chosen", "12"),
+    "a task in an object": (
+        {"id": 1, "data": {"question": "Sum?", "answer": "7"}},
+        ("data.question",),
+        "data.answer",
+        "7",
+    ),
+    "a rule's ground truth": (
+        {"data_source": "x", "prompt": CHAT[:1], "reward_model": {"style": "rule", "ground_truth": "7"}},
+        ("prompt",),
+        *("reward_model.ground_truth", "7"),
+    ),
+    "a system prompt beside a chat": ({"system": "Be brief.", "messages": CHAT}, ("messages",), "messages", "7"),
+    "wrong answers beside the right one": (
+        {"category": "x", "question": "Who?", "correct_answer": "Ann", "incorrect_answers": ["Bo", "Cy"]},
+        *(("question",), "correct_answer", "Ann"),
+    ),
+    "a box in a solution": (
+        {"problem": "Sum?", "solution": "Adding gives $\\boxed{7}$.", "level": "Level 1"},
+        *(("problem",), "solution", "7"),
+    ),
+    "a mark and once more": (
+        {"query": "Sum?", "response": "So.\n#### 7\nThe answer is: 7", "type": "x"},
+        *(("query",), "response", "7"),
+    ),
+    "which option is correct": (
+        {"context": "Long ago.", "query": "Who?", "options": ["Ann", "Bo"], "correct_option": 1},
+        *(("context", "query"), "correct_option", "B"),
+    ),
+    "options that say if they are": (
+        {"question": "Who?", "options": [{"text": "Ann", "is_correct": False}, {"text": "Bo", "is_correct": True}]},
+        *(("question",), "options", "B"),
+    ),
+    "answers that say if they are": (
+        {"question": "Who?", "answers": [{"answer": "Ann", "correct": 0}, {"answer": "Bo", "correct": 1}]},
+        *(("question",), "answers", "B"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("row", "question", "answer", "gold"), PUBLISHED.values(), ids=list(PUBLISHED))
+def test_rows_of_published_sets(row: dict[str, Any], question: tuple[str, ...], answer: str, gold: str) -> None:
+    found = guess(*[row] * 5)
+    assert (found.fields.question, found.fields.answer) == (question, answer)
+    assert found.fields.read(row, found.kind).answer == gold
