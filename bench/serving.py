@@ -31,6 +31,7 @@ import aiohttp
 from reasoning.recipe.student import EMBEDDED_STUDENT
 
 MODEL, NEW_TOKENS = "student", 48
+UP_WITHIN_S = 240.0
 QUESTION = "Question: Ann has {first} apples and buys {second}. How many has she now?\nReasoning:"
 
 
@@ -167,8 +168,8 @@ def bare_server(checkpoint: str, port: int) -> None:
     asyncio.run(run_bare_server(arguments))
 
 
-async def _until_up(address: str, within_s: float = 240.0) -> None:
-    deadline = time.monotonic() + within_s
+async def _until_up(address: str) -> None:
+    deadline = time.monotonic() + UP_WITHIN_S
     async with aiohttp.ClientSession() as session:
         while True:
             try:
@@ -178,7 +179,7 @@ async def _until_up(address: str, within_s: float = 240.0) -> None:
             except aiohttp.ClientError:
                 pass
             if time.monotonic() > deadline:
-                raise SystemExit(f"{address} did not come up within {within_s:.0f} s")
+                raise SystemExit(f"{address} did not come up within {UP_WITHIN_S:.0f} s")
             await asyncio.sleep(0.5)
 
 

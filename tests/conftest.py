@@ -32,7 +32,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["COLUMNS"] = "160"  # of the tables that tests read, whatever terminal they run in
 
-# A shell that starts the tests in the background has them ignore Ctrl-C, and so what they start, which some press it for.
+# A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C, which some press.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Collecting imports libraries and makes thousands of tests, none of which ever becomes garbage; and so large a heap is

@@ -51,8 +51,8 @@ def _now(metric: Metric, by: str = "run") -> str:
     return f'max by ({by}) ({exported(metric)}{{run=~"$run"}})'
 
 
-def _rate(metric: Metric, by: str = "run", window: str = "$__rate_interval") -> str:
-    return f'sum by ({by}) (rate({exported(metric)}{{run=~"$run"}}[{window}]))'
+def _rate(metric: Metric, by: str = "run") -> str:
+    return f'sum by ({by}) (rate({exported(metric)}{{run=~"$run"}}[$__rate_interval]))'
 
 
 def _sum(metric: Metric, by: str = "run") -> str:

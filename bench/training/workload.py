@@ -45,9 +45,9 @@ class Workload:
     dtype: Literal["float32", "bfloat16"]
 
 
-def coin_flips(questions: int, seed: int = 0) -> list[Example]:
+def coin_flips(questions: int) -> list[Example]:
     """Coin-flip questions with two right rationales and a wrong one each; lengths vary as in the published set."""
-    draw = random.Random(seed)
+    draw = random.Random(0)
     names = ["Ann", "Bartholomew", "Chi", "Deandra", "Emilio", "Fay", "Guadalupe", "Hal", "Ines", "Jo"]
     examples = []
     for i in range(questions):

@@ -18,11 +18,9 @@ class RepositoryKind(StrEnum):
     DATASET = "dataset"
 
 
-def push_folder(
-    folder: Path, name: str, kind: RepositoryKind, *, private: bool = True, endpoint: str | None = None
-) -> str:
-    """Uploads all of `folder` to the repository `name` ("owner/name"), which is made where it does not exist; its
-    address. `endpoint`: another hub than the library's (HF_ENDPOINT). Raises `Refused`."""
+def push_folder(folder: Path, name: str, kind: RepositoryKind, *, private: bool = True) -> str:
+    """Uploads all of `folder` to the repository `name` ("owner/name") of the library's hub (HF_ENDPOINT names another
+    one), which is made where it does not exist; its address. Raises `Refused`."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import (
         HfHubHTTPError,
@@ -32,7 +30,7 @@ def push_folder(
         OfflineModeIsEnabled,
     )
 
-    api = HfApi(endpoint=endpoint)
+    api = HfApi()
     try:
         api.create_repo(name, repo_type=kind, private=private, exist_ok=True)
         api.upload_folder(folder_path=folder, repo_id=name, repo_type=kind, commit_message="Exported by tailor export")

@@ -91,13 +91,7 @@ def match_solutions(file: SolutionFile, problems: Iterable[Problem], keep_trunca
     return Matched(tuple(pairs), tuple(tally.faults), (*file.notes, *tally.notes()))
 
 
-def rationales_of(
-    matched: Matched,
-    round: int = 0,
-    source: RationaleSource = RationaleSource.PLAIN,
-    model: str = "",
-    prompt: str = "",
-) -> Imported:
+def rationales_of(matched: Matched, round: int = 0, model: str = "", prompt: str = "") -> Imported:
     """The rationales in `matched`, kept or not by the live filter. `model` and `prompt` are named where the file does
     not say who wrote them and what asked for them."""
     found: list[Rationale] = []
@@ -107,7 +101,7 @@ def rationales_of(
             joined_reply(one.rationale, one.answer_text) if one.answer_text else one.rationale,
             problem,
             round=round,
-            source=source,
+            source=RationaleSource.PLAIN,
             prompt=one.prompt or prompt,
             model=one.model or model or UNKNOWN_MODEL,
             sample=samples[problem.id],

@@ -79,9 +79,7 @@ def read_imported(
     return rationales_of(matched, round, model=model, prompt=prompt or _PROMPT.get(format, ""))
 
 
-def imported_records(
-    rationales: Path | None, mistakes: Path | None, problems: Sequence[Problem], round: int = 0
-) -> Imported:
+def imported_records(rationales: Path | None, mistakes: Path | None, problems: Sequence[Problem]) -> Imported:
     """What a run begins with: the rationales and mistakes of two files, each a table that `tailor import` wrote or a
     published file itself. Records of questions that are not among `problems` are left out and counted. Raises
     `DataError`, also when nothing is left of a file."""
@@ -93,7 +91,7 @@ def imported_records(
         found = (
             _table(path, wanted)
             if path.suffix == ".parquet"
-            else read_imported(path, problems, detect(path, of_paper_a), round=round)
+            else read_imported(path, problems, detect(path, of_paper_a))
         )
         parts.append(_of_problems(found, wanted, {problem.id for problem in problems}, path))
     return joined(parts)

@@ -19,6 +19,7 @@ from reasoning.files.data_error import Fault
 
 T = TypeVar("T")
 
+_LONGEST_EXCERPT = 60
 LONGEST_TEXT = 100_000  # characters; a longer "solution" is a damaged file or another kind of data
 
 
@@ -76,7 +77,7 @@ def text_fault(value: Any, name: str) -> str | None:
     return None
 
 
-def excerpt(text: str, length: int = 60) -> str:
+def excerpt(text: str) -> str:
     """`text` on one line and short enough for a message."""
-    line = " ".join(text[: 4 * length].split())
-    return line if len(line) <= length else f"{line[: length - 1]}…"
+    line = " ".join(text[: 4 * _LONGEST_EXCERPT].split())
+    return line if len(line) <= _LONGEST_EXCERPT else f"{line[: _LONGEST_EXCERPT - 1]}…"

@@ -54,10 +54,10 @@ class PromptFile:
     keys: Mapping[str, Any]
 
 
-def read_prompt(name_or_path: str, kind: Kind, base: Path | None = None) -> PromptFile:
-    """The prompt that a recipe names: one of `library/<kind>/`, by its name, or a file by its path (relative to
-    `base`, by default the working directory). Raises `PromptError`."""
-    path = _find(name_or_path, kind, base)
+def read_prompt(name_or_path: str, kind: Kind) -> PromptFile:
+    """The prompt that a recipe names: one of `library/<kind>/`, by its name, or a file by its path. Raises
+    `PromptError`."""
+    path = _find(name_or_path, kind)
     try:
         content = _content(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -96,11 +96,11 @@ def fill(template: str, **values: str) -> str:
     return _PLACE.sub(lambda found: values.get(found[1], found[0]), template)
 
 
-def _find(name_or_path: str, kind: Kind, base: Path | None) -> Path:
+def _find(name_or_path: str, kind: Kind) -> Path:
     built_in = PROMPTS / kind / f"{name_or_path}.yaml"
     if "/" not in name_or_path and built_in.is_file():
         return built_in
-    path = (base or Path()) / Path(name_or_path).expanduser()
+    path = Path(name_or_path).expanduser()
     if path.is_file():
         return path.resolve()
     raise PromptError(

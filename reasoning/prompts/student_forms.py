@@ -126,11 +126,11 @@ class StudentForm:
 
 
 def student_form(
-    name: str = DEFAULT_FORM, demonstrations: Path | None = None, chat: FrameOf | None = None, base: Path | None = None
+    name: str = DEFAULT_FORM, demonstrations: Path | None = None, chat: FrameOf | None = None
 ) -> StudentForm:
     """The form of the prompt file `name` (of `library/student`, or a path). `chat` makes a frame of messages by the
     student's chat template (see `chat_frame`); a form of messages needs it. Raises `PromptError`."""
-    file = read_prompt(name, "student", base)
+    file = read_prompt(name, "student")
     keys: _Keys = checked(file, _Keys)
     if keys.few_shot and demonstrations is None:
         raise PromptError(f"{file.path}: it shows demonstrations: name their file with student.demonstrations")
@@ -156,9 +156,9 @@ def student_form(
     )
 
 
-def is_chat(name: str, base: Path | None = None) -> bool:
+def is_chat(name: str) -> bool:
     """Whether the prompt file `name` goes through a chat template. Raises `PromptError`."""
-    keys: _Keys = checked(read_prompt(name, "student", base), _Keys)
+    keys: _Keys = checked(read_prompt(name, "student"), _Keys)
     return keys.messages is not None
 
 

@@ -152,11 +152,9 @@ def joined_reply(rationale: str, answer: str) -> str:
     return with_thinking(first.thought, said) if first.thought else said
 
 
-def teacher_prompt(
-    name: str, demonstrations: Path | None = None, base: Path | None = None, *, count: int = 1
-) -> TeacherPrompt:
+def teacher_prompt(name: str, demonstrations: Path | None = None, *, count: int = 1) -> TeacherPrompt:
     """The prompt file `name` (of `library/teacher`, or a path). Raises `PromptError`."""
-    file = read_prompt(name, "teacher", base)
+    file = read_prompt(name, "teacher")
     keys: _Keys = checked(file, _Keys)
     text = "".join(message.content for message in (*keys.messages, *(keys.then or ()), *(keys.several or ())))
     if "{demonstrations}" in text and demonstrations is None:

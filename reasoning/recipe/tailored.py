@@ -214,9 +214,9 @@ def parse_as(kind: type[RecipeT], text: str, origin: str, data_folder: Path | No
         raise RecipeError(explain(error, origin, kind)) from error
 
 
-def load_recipe(path: Path, data_folder: Path | None = None) -> Recipe:
+def load_recipe(path: Path) -> Recipe:
     """Reads the recipe file at `path`; see `parse_as`."""
-    return parse_recipe(recipe_text(path), str(path), data_folder)
+    return parse_recipe(recipe_text(path), str(path))
 
 
 def recipe_text(path: Path) -> str:

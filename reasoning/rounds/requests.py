@@ -68,15 +68,6 @@ class RequestBuilder:
     train: Sequence[Problem]
     train_by_id: Mapping[str, Problem]
 
-    def requests_of(
-        self, round: int, mistakes: Sequence[Mistake] = (), new_problems: Iterable[Problem] = ()
-    ) -> list[TeacherRequest]:
-        """All first requests of `round`, given the `mistakes` of its exam that are shown and the `new_problems` that
-        were admitted. Of Fine-tune-CoT, round 0 is the collection. The second request of a prompt with two steps
-        follows from the reply to the first (`second`)."""
-        queries = [*self.queries_of(round, mistakes), *(q for one in new_problems for q in self.answers_to(one))]
-        return list({request.key: request for request in map(self.of_group, self.groups(queries))}.values())
-
     def queries_of(self, round: int, mistakes: Sequence[Mistake] = ()) -> list[Query]:
         """What `round` asks before any new question is known: plain rationales in round 0; later, feedback on
         `mistakes`, and new questions for them when the recipe wants such."""

@@ -50,8 +50,9 @@ class Refusal(Exception):
             await send(message)
 
 
-def unavailable(message: str = "the student is being started again; try again soon") -> Refusal:
+def unavailable() -> Refusal:
     """503: nobody can answer now, and soon somebody will."""
+    message = "the student is being started again; try again soon"
     return Refusal(503, message, "server_error", "unavailable", headers={"retry-after": str(RETRY_S)})
 
 

@@ -44,10 +44,11 @@ class Tracker:
         if self._thread is not None:
             self._thread.start()
 
-    def resumed(self, records: Iterable[PhaseRecord], label: str = "") -> None:
-        """The run goes on after `records`, which were told when they were made."""
+    def resumed(self, records: Iterable[PhaseRecord]) -> None:
+        """The run goes on after `records`, which were told when they were made. (A degree of Fine-tune-CoT trains once,
+        so nothing has to be counted under its label.)"""
         for record in records:
-            self._count(record, label)
+            self._count(record, "")
 
     def trained(self, point: LossPoint, label: str = "") -> None:
         """Takes one step of a training."""

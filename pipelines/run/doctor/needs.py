@@ -18,6 +18,7 @@ from reasoning.recipe.training import TrainingSection
 
 IN_FLIGHT_FILES = 2  # of each request: its connection, and one that is being made
 OTHER_FILES = 512  # libraries, logs, Ray's own connections
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def _share(gpus: float, samplers: int, utilization: float) -> float:
     return together * utilization
 
 
-def names_of(places: Sequence[str], most: int = 3) -> str:
+def names_of(places: Sequence[str]) -> str:
     """Some of `places`, and how many more there are."""
-    rest = len(places) - most
-    return ", ".join(places[:most]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(places) - _MOST_NAMED
+    return ", ".join(places[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")

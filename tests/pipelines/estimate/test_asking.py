@@ -15,6 +15,7 @@ from reasoning.rounds.phases import exam, select_examples
 from reasoning.rounds.progress import Progress
 from tests.reasoning.rounds.feedback.test_helping import Uneven
 from tests.reasoning.rounds.test_phases import Teacher, classroom_at, run
+from tests.reasoning.rounds.test_requests import requests_of
 
 RECIPE = """
 task: {name: coin_flip, train: 40, validation: 5, test: 5}
@@ -43,7 +44,7 @@ def test_after_an_exam_the_calls_are_those_that_the_feedback_makes(keys: str, tm
     sampler = TeacherSampler(recipe, classroom.directory, classroom.data, classroom.prompts, Progress())
     planned = run_plan(recipe.learning, classroom.prompts, 40, done, missed(recipe.learning, done))
     requests = [sampler.requests.of_group(group) for one in planned for group in sampler.groups(one)]
-    asked = {request.key for request in teacher.asked} - {r.key for r in sampler.requests.requests_of(0)}
+    asked = {request.key for request in teacher.asked} - {r.key for r in requests_of(sampler.requests, 0)}
     assert {request.key for request in requests} == asked and len(requests) == len(asked)
     sure = [one for one in planned if not one.again]
     assert all(one.calls.exact for one in sure) and sum(one.calls.most for one in sure) == len(asked)

@@ -19,6 +19,7 @@ from reasoning.rounds.phases import exam
 from reasoning.rounds.requests import shown_mistakes
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 from tests.reasoning.rounds.test_phases import RECIPE, Student, Teacher, classroom_at, rounds, run
+from tests.reasoning.rounds.test_requests import requests_of
 
 TEACHER = "\nteacher: {feedback_prompt: tailored_shared, first_prompt: plain_shared}\n"
 SHARED = RECIPE.replace("{first_q", "{per_request: 4, first_q") + TEACHER
@@ -44,7 +45,7 @@ def test_questions_share_requests_and_each_gets_its_own_rationale(tmp_path: Path
     assert all(request.max_tokens == 512 * several(request) for request in teacher.asked)
     assert kept(shared) == kept(single) and len(kept(shared)) == 10
     mistakes = shown_mistakes(read_table(shared.files(1).exam, Attempt), 2)
-    said = [*shared.requests.requests_of(0), *shared.requests.requests_of(1, mistakes)]
+    said = [*requests_of(shared.requests, 0), *requests_of(shared.requests, 1, mistakes)]
     assert [request.key for request in said] == [request.key for request in teacher.asked]
 
 
