@@ -112,7 +112,7 @@ def test_a_run_that_another_has_taken_over_records_nothing(bucket: Path, tmp_pat
     keeper._files.store_claim()  # type: ignore[attr-defined]
     keeper.open()
     (bucket / "run.lease.json").unlink()
-    with pytest.raises(RunInProgress, match=r"run.lease.json is gone"):
+    with pytest.raises(RunInProgress, match=r"run.lease.json, which says who runs there, is gone"):
         keeper.record(directory, RECORD)
     assert directory.finished() == [] and not (bucket / "rounds.jsonl").exists()
     keeper.close()
