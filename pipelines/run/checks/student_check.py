@@ -8,6 +8,7 @@ Invariant: the embedded student, which is known, costs no import of torch.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ from reasoning.training.weights.half_precision import bfloat16_pays
 CPU_EXPERT_WIDTH = 32
 CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 
+_DTYPES = ("bfloat16", "float16", "float32", "float64", "half", "float", "double")
 _DECODER = re.compile(r"(?:ForCausalLM|LMHeadModel)$")
 _ENCODER_DECODER = re.compile(r"^(?:(?:M|UM|Long)?T5|M?Bart|Pegasus)ForConditionalGeneration$")  # there are others
 _HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
@@ -43,7 +45,11 @@ def student_faults(recipe: Recipe, notes: list[str]) -> Iterator[PreflightFault]
         faults = found
     elif found is not None:
         config, source = text_config(found), recipe.student.source
-        faults = [*_quantization_faults(config, source), *_architecture_faults(found, source)]
+        faults = [
+            *_quantization_faults(config, source),
+            *_dtype_faults(config, source),
+            *_architecture_faults(found, source),
+        ]
         faults = faults or [*_sampler_faults(config, recipe), *_length_faults(config, recipe)]
         notes += _precision_notes(config, recipe)
         faults = faults or _trial_faults(recipe, notes)
@@ -140,6 +146,15 @@ def _quantization_faults(config: dict[str, Any], source: str) -> Iterator[Prefli
             what = f"the config.json of {source} has an empty {key}, with which it does not load"
             yield PreflightFault("student.model", what, "Remove it there")
             return
+
+
+def _dtype_faults(config: dict[str, Any], source: str) -> Iterator[PreflightFault]:
+    """Names that `transformers` does not find among torch's: `bf16`, `auto`, `torch.bfloat16`."""
+    for key in ("dtype", "torch_dtype"):
+        said = config.get(key)
+        if said is not None and said not in _DTYPES:
+            what = f"the config.json of {source} has the {key} {json.dumps(said)}, which is none of torch's names"
+            yield PreflightFault("student.model", what, f"Write {', '.join(_DTYPES[:2])} or {_DTYPES[2]} there")
 
 
 def _architecture_faults(config: dict[str, Any], source: str) -> Iterator[PreflightFault]:

@@ -47,11 +47,11 @@ def weights_faults(folder: Path, config: Mapping[str, Any]) -> Iterator[Prefligh
             what = f"{folder} names its weights {prefix}..., as they were saved by {by}"
             yield PreflightFault("student.model", what, "Save the model itself again")
             return
-    depth = next((config[name] for name in LAYERS if isinstance(config.get(name), int)), 0)
+    depth = next((config[name] for name in LAYERS if isinstance(config.get(name), int)), None)
     there = {int(found[1]) for found in map(_LAYER.search, kinds) if found}
-    absent = [layer for layer in range(depth) if layer not in there]
-    beyond = sorted({int(found[1]) for found in map(_OF_TEXT.match, kinds) if found and int(found[1]) >= depth})
-    if depth and beyond and not any("nextn" in name or "mtp" in name for name in config):
+    absent = [layer for layer in range(depth or 0) if layer not in there]
+    beyond = sorted({int(found[1]) for found in map(_OF_TEXT.match, kinds) if found and int(found[1]) >= (depth or 0)})
+    if depth is not None and beyond and not any("nextn" in name or "mtp" in name for name in config):
         what = f"{folder} has weights of layer {beyond[-1]}, which would be left out: config.json has {depth} layers"
         yield PreflightFault("student.model", what, "Take the config.json that belongs to these weights")
         return

@@ -53,6 +53,18 @@ def test_what_is_no_student(tmp_path: Path, student: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("key", ["dtype", "torch_dtype"])
+@pytest.mark.parametrize("said", ["bf16", "auto", "torch.bfloat16", {"": "float32"}, 16])
+def test_a_dtype_that_torch_does_not_call_so(tmp_path: Path, student: Path, key: str, said: object) -> None:
+    fault = only(SMALL, changed(student, tmp_path, **{"dtype": None, key: said}))
+    assert f"the {key} {json.dumps(said)}" in fault.what and "Write bfloat16, float16 or float32" in fault.cure
+
+
+def test_no_layers_are_not_what_the_weights_have(tmp_path: Path, student: Path) -> None:
+    fault = only(SMALL, changed(student, tmp_path, num_hidden_layers=0))
+    assert "would be left out: config.json has 0 layers" in fault.what
+
+
 def test_an_encoder_decoder_is_sampled_with_transformers_alone(tmp_path: Path) -> None:
     """Its heads may have any size, its positions need not end, and it must name the token its answers start from."""
     made = tiny_t5_student(d_kv=16)
