@@ -27,6 +27,7 @@ _OF_ITS_VALUE = re.compile(
 _REFUSING = frozenset({400, 405, 415, 422, 501})
 _BOUNDS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _BOUND_REACHED = re.compile(r"(?:max_tokens|output limit).{0,40}(?:was|is|has been) reached", re.IGNORECASE)
+_NO_WORD = 8  # letters of a name that means itself in any spelling: `n`, `stop` and `user` are words, too
 _NEVER = frozenset({"model", "messages"})
 
 
@@ -41,9 +42,9 @@ def refused_parameter(error: ErrorResponse, body: Mapping[str, object], said: st
             return part
     if not _refuses(said) and not any("unsupported" in code or "unknown_parameter" in code for code in error.codes):
         return None
-    asked = [name for name in names if re.search(rf"(?<![\w]){re.escape(name)}(?![\w])", said)]
+    asked = {name: found.start() for name in names if (found := _spelled(name).search(said))}
     # Of several, the one that is refused comes first ("'max_tokens' is not supported. Use 'max_completion_tokens'").
-    first = min(asked, key=lambda name: said.find(name), default=None)
+    first = min(asked, key=lambda name: asked[name], default=None)
     if first is None and re.search(r"\benable_thinking\b", said):
         return "enable_thinking"
     return first
@@ -83,6 +84,13 @@ def cure_of(parameter: str, said: str) -> str:
 
 def _refuses(said: str) -> bool:
     return _UNTAKEN.search(said) is not None or _OF_ITS_VALUE.search(said) is not None
+
+
+def _spelled(name: str) -> re.Pattern[str]:
+    """A parameter's name as providers write it: `reasoning_effort`, `reasoningEffort`, "Reasoning effort"."""
+    if "_" not in name and len(name) < _NO_WORD:
+        return re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+    return re.compile(rf"(?<!\w){re.escape(name).replace('_', '[_ ]?')}(?!\w)", re.IGNORECASE)
 
 
 def _renamed(said: str) -> bool:

@@ -46,6 +46,10 @@ CASES = [
     ("max_tokens is too large: 50000. This model supports at most 16384 completion tokens", "max_tokens", "teacher.max_tokens"),
     ("parameter.enable_thinking must be set to false for non-streaming calls", "enable_thinking", "enable_thinking: false"),
     ("Invalid value for messages: too many images", None, ""),
+    ("Model grok-4 does not support parameter reasoningEffort.", "reasoning_effort", "Leave out reasoning_effort"),
+    ("Temperature should be in [0.0, 2.0)", "temperature", "teacher.temperature"),
+    ("Invalid parameter: topP is not supported by this model", "top_p", "Leave out top_p"),
+    ("Seed values are not supported", None, ""),
     ("Something went wrong", None, ""),
 ]  # fmt: skip
 
