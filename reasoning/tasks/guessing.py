@@ -64,7 +64,7 @@ def guess_form(rows: Sequence[SourceRow]) -> Guess | None:
     looked_at = rows[:LOOKED_AT]
     contents = [row.content for row in looked_at]
     conversations = [n for n in field_names(contents) if _all_of(contents, n, lambda v: turns_of(v) is not None)]
-    marked = [n for n in field_names(contents) if _all_of(contents, n, lambda v: right_options(v) is not None)]
+    marked = [n for n in field_names(contents) if _all_of(contents, n, _say_which)]
     pairs = [(name, question) for name in marked for question in _questions(contents, name)]
     pairs += [
         (answer, question)
@@ -161,6 +161,12 @@ def _is_asked(value: Any) -> bool:
     return isinstance(value, str) if turns is None else all(role in ("user", "system") for role, _ in turns)
 
 
+def _say_which(value: Any) -> bool:
+    """Whether these are options that say themselves which is right: each by a mark, or {text: score}."""
+    scored = isinstance(value, Mapping) and len(value) > 1 and all(score in (0, 1) for score in value.values())
+    return (scored and 1 in value.values()) or right_options(value) is not None
+
+
 def _all_of(rows: Sequence[DataRow], name: str, holds: Callable[[Any], bool]) -> bool:
     return sum(holds(_value(row, name)) for row in rows) >= MOST * len(rows)
 
@@ -171,8 +177,9 @@ def _all_of(rows: Sequence[DataRow], name: str, holds: Callable[[Any], bool]) ->
 def _ways(rows: Sequence[DataRow], question: tuple[str, ...], answer: str) -> Iterator[tuple[Fields, AnswerKind]]:
     """The ways to read an answer, those that fit the fewest rows by chance first."""
     fields = Fields(question, answer)
-    if _all_of(rows, answer, lambda value: right_options(value) is not None):
-        yield replace(fields, choices=answer, answer_as="text"), AnswerKind.CHOICE
+    if _all_of(rows, answer, _say_which):
+        for answer_as in _ANSWER_AS[:3]:
+            yield replace(fields, choices=answer, answer_as=answer_as), AnswerKind.CHOICE
     for choices in _ranked(rows, _CHOICES, long=True):
         if choices not in (*question, answer, answer.partition(".")[0]) and any(
             isinstance(_value(row, choices), list | Mapping | str) for row in rows

@@ -196,6 +196,12 @@ PUBLISHED: dict[str, tuple[dict[str, Any], tuple[str, ...], str, str]] = {
         {"question": "Who?", "options": [{"text": "Ann", "is_correct": False}, {"text": "Bo", "is_correct": True}]},
         *(("question",), "options", "B"),
     ),
+    "options with their scores": (
+        {"input": "Who?", "target_scores": {"Ann": 0, "Bo": 1}},
+        ("input",),
+        "target_scores",
+        "B",
+    ),
     "answers that say if they are": (
         {"question": "Who?", "answers": [{"answer": "Ann", "correct": 0}, {"answer": "Bo", "correct": 1}]},
         *(("question",), "answers", "B"),
