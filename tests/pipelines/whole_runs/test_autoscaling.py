@@ -31,8 +31,8 @@ def run_on(cluster: FakeCluster, recipe: Path, storage: Path) -> subprocess.Comp
 
 def test_a_run_asks_for_machines_that_are_not_there_and_finishes(tmp_path: Path) -> None:
     """In cluster.yaml's shape: a head without CPUs for work, up to two workers, none of which is there. Two minutes on
-    two cores, half of it the starts of Ray's nodes. What could never be there is refused before. Whether a wait is shown
-    depends on how fast they are, and is the subject of the tests of `actors.ray_api.machines.waiting`."""
+    two cores, half of it the starts of Ray's nodes. What could never be there is refused before. Whether a wait is
+    shown depends on how fast they are, and is the subject of the tests of `actors.ray_api.machines.waiting`."""
     recipe = write_recipe(tmp_path)
     plain = recipe.read_text(encoding="utf-8")
     with autoscaling_cluster(tmp_path, {"CPU": 2}, most=2) as cluster:
