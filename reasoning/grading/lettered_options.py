@@ -75,13 +75,18 @@ _DENIED_BY_NAME = re.compile(  # "not the river (A)"
 )
 _JUDGEMENTS = ("no", "No", "wrong", "orrect", "alse", "✗", "❌", "✘")
 _REASON = re.compile(r",?\s+(?:because|since|though|although)\b|,\s+as\b", re.IGNORECASE)
-_PREMISE = re.compile(r"\A\W*(?:if|since|as|because|given(?:\s+that)?|when)\s[^,;]*,\s+(?=\w)", re.IGNORECASE)
+_PREMISE = re.compile(  # what a sentence begins with and does not come to: "While (A) is near,", "A zoo may do, but"
+    r"\A\W*(?:(?:if|since|as|because|given(?:\s+that)?|when|while|although|though|whereas)\s[^,;]*,\s+"
+    r"|[^.;]{1,200}?\b(?:possible|plausible|tempting|reasonable|conceivable|likely|close|common|an\s+option"
+    r"|seems?\s+right)\b[^.,;]{0,60},?\s+(?:but|yet)\s+)(?=[\w(\[*\"'])",
+    re.IGNORECASE,
+)
 _ASKED_ABOUT = re.compile(r"[^.?!\n]+")
 _NAME = re.compile(r"(?<=[\s,])[A-Z][a-z]+\b")
 _WORD = re.compile(r"\w+")
 _NEXT_PERSON = re.compile(r"[,;]|\s(?:and|while|but)\s")
 _LONGEST_QUESTION = 300
-_PAUSES = (",", ";", "!", "–", "—")
+_PAUSE = re.compile(r"[*_]*(?:[,;!]|[ ]-+[ ])")
 _CLAUSE = re.compile(r";\s")
 _CALLED_RIGHT = re.compile(  # "(A) fridge is correct, while (B) oven is not."
     r"\(([A-Z])\)\s+(?:[\w'’-]+\s+){1,6}?(?:is|was)\s+(?:the\s+)?(?:correct|right|best)\b", re.IGNORECASE
@@ -139,7 +144,7 @@ def _patterns(count: int) -> _Patterns:
             rf"|[.)*]))(?![\w'’]))"
             rf"|\b(?i:leav(?:es|ing)|left\s+with|remaining\s+is|only|just)\s+(?i:us\s+with\s+|me\s+with\s+)?"
             rf"(?i:(?:only\s+)?(?:option|choice|letter)?\s*)[(\[*\"']*([A-{last}])(?![\w'’])"
-            rf"|[选選][项項择擇]?\s*[:：]?\s*[(\[*\"']*([A-{last}])(?![\w'’])"
+            rf"|[选選][项項择擇択]?肢?\s*[:：]?\s*[(\[*\"']*([A-{last}])(?![a-zA-Z0-9_'’])"
             rf"|(?<![\w'’])[(\[*]*([A-{last}])[)\]*]*\s+(?i:remains|is\s+left|is\s+what\s+(?:is\s+left|remains))\b"
             rf"|(?<![\w'’])[(\[*]*([A-{last}])[)\]*]*\s+(?i:is|it\s+is|seems|looks|must\s+be|would\s+be|fits|works)\b"
             r"(?=\s*[.!]?\s*\Z|\s+(?i:right|correct|best|true|the\s+(?:right|correct|best|most|only|odd|answer)|better|fine"
@@ -184,7 +189,7 @@ def _picked(sentence: str, choices: tuple[str, ...], patterns: _Patterns) -> Fou
     bare = _LEFT_OUT.sub(" ", _BETWEEN.sub(" ", _DENIED_BY_NAME.sub(" ", bare)))
     bracketed = _meant(bare, patterns.bracketed)
     if len(bracketed) > 1:  # "(A) and (B) are too cold, so (C)"
-        bracketed = _meant(_SO.split(bare)[-1], patterns.bracketed)
+        bracketed = _meant(_conclusion(bare), patterns.bracketed)
     if len(bracketed) > 1 and (told := _AFTER_COLON.search(bare)):
         return FoundAnswer(told[1], How.LAST_CANDIDATE)
     if len(bracketed) == 1:
@@ -207,15 +212,20 @@ def _picked(sentence: str, choices: tuple[str, ...], patterns: _Patterns) -> Fou
         return FoundAnswer(option, How.LAST_CANDIDATE)
     lone = _meant(bare, patterns.lone)
     if len(lone) > 1:  # "A and C are mammals, so B"
-        lone = _meant(_SO.split(bare)[-1], patterns.lone)
+        lone = _meant(_conclusion(bare), patterns.lone)
     if len(lone) == 1 and bare.rstrip(" .*!\"'”").endswith(next(iter(lone))):
         return FoundAnswer(lone.pop(), How.LAST_CANDIDATE)
-    if len(lone) == 1 and (opening := patterns.leading.match(bare)) and bare[opening.end() :][:1] in _PAUSES:
+    if len(lone) == 1 and (opening := patterns.leading.match(bare)) and _PAUSE.match(bare, opening.end()):
         return FoundAnswer(lone.pop(), How.LAST_CANDIDATE) if opening[1] in lone else None
-    concluded = _PREMISE.sub("", _SO.split(sentence)[-1])
+    concluded = _conclusion(sentence)
     option = named_option(concluded, choices) if concluded != sentence else ""
     option = option or named_option(_CLAUSE.split(sentence)[-1], choices) or _counted(sentence, choices)
     return FoundAnswer(option, How.LAST_CANDIDATE) if option else None
+
+
+def _conclusion(sentence: str) -> str:
+    """What a sentence comes to, without what it follows from or concedes."""
+    return _PREMISE.sub("", _SO.split(sentence)[-1])
 
 
 def option_of_text(text: str, choices: tuple[str, ...]) -> FoundAnswer | None:

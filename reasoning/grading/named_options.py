@@ -88,6 +88,8 @@ def named_option(said: str, choices: tuple[str, ...]) -> str:
     if len(same) == 1:
         return same[0]
     named = _named_in(said, options) or ("=" in said and _named_in(said.rpartition("=")[2], options)) or ""
+    if not named and not _DIGIT.search(said) and all(option.values for option in options):
+        named = _named_in(in_digits(said), options)  # "five twelfths are left"
     if _DENIED.search(said) and not (named and _DENIED.search(choices[LETTERS.index(named)])):
         return _named_in(_DENIED.sub("", said), options)
     return named

@@ -65,6 +65,10 @@ _NAMED = re.compile(  # "The capital of France is Paris."
     r"(?!not\b|n['’]t|no\b|never\b)(?=\W*[\w])",
     re.IGNORECASE,
 )
+_ASIDE = re.compile(  # "Ada Lovelace (1815-1852)", "Ada Lovelace, not Lord Byron"
+    r"(?<=\w)[\"'”’*_`]*(?:\s+\([^()\n]{2,100}\)|(?:,\s+(?:and\s+)?not|,?\s+(?:rather\s+than|instead\s+of))\s[^,;:.\n]{1,60})"
+    r"[\s.!*]*\Z"
+)
 _LETTER = re.compile(r"\w")
 _DECORATION = " \t\r\n*_`\"'“”‘’„«»"
 _ENCLOSING = "$[]{}<> .!"
@@ -100,6 +104,10 @@ class Text(AnswerRules):
         if alone:
             return FoundAnswer(_normal(alone[1]), How.LAST_CANDIDATE)
         whole = _normal(text) if len(text) <= _LONGEST else ""
+        if aside := _ASIDE.search(text, max(0, len(text) - _TAIL)):
+            text = text[: aside.start()]
+            if len(text.split()) <= _MOST_WORDS and not _CONCLUSION.search(text):
+                return FoundAnswer(_normal(text), How.LAST_CANDIDATE, whole)
         answer = _concluded(text) or _last_quoted(text) or _last_line(text) or _corrected(text)
         return FoundAnswer(answer, How.LAST_CANDIDATE if answer else How.NONE, whole)
 

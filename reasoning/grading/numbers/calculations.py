@@ -31,7 +31,7 @@ _COMMAND = re.compile(
 _OPERATOR = re.compile(r"[ ]*[-+×*/÷xX=(\w]")
 # From a number to the sign of equality that its calculation leads to: units and operators, but no other clause.
 _TO_EQUALS = re.compile(
-    r"(?:(?!\b(?:since|because|as|where|for|from|with|when|if|but)\b)(?:[^=,;(\n]|,(?=[0-9])"
+    r"(?:(?!\b(?:since|because|as|or|where|for|from|with|when|if|but)\b)(?:[^=,;(\n]|,(?=[0-9])"
     r"|\([^()=\n]{0,60}\))){0,160}?"
     r"(?:=>?|->|\b(?:equals|gives|makes|yields|is equal to)\b)"
 )

@@ -28,8 +28,16 @@ _PARTS = {
     "fourth": 4,
     "fifth": 5,
     "sixth": 6,
+    "seventh": 7,
     "eighth": 8,
+    "ninth": 9,
     "tenth": 10,
+    "eleventh": 11,
+    "twelfth": 12,
+    "fifteenth": 15,
+    "sixteenth": 16,
+    "twentieth": 20,
+    "hundredth": 100,
 }
 _PARTS |= {f"{word}s": value for word, value in _PARTS.items() if not word.startswith("hal")}
 _WORD = re.compile(r"[a-z]+")
@@ -62,6 +70,12 @@ _HAN_NUMBER = re.compile(  # what counts things or ends a clause; not the 一 of
     r"(?<![第一])([零〇一二两兩三四五六七八九十百千万萬亿億]+)"
     r"(?=\W|\Z|[个個只隻本人天岁歲年块塊米条條张張件辆輛元次杯瓶盒箱袋页頁支枝头頭匹棵朵颗顆枚名位台斤分小公です])"
 )
+_HALF_MORE = re.compile(  # "an hour and a half"; a dozen and a half is another matter
+    r"\b(an?|one|two|three|four|five|six|seven|eight|nine|ten)[ ](?!dozen|hundred|thousand|million|billion|score)"
+    r"(\w{2,20})[ ]and[ ]a[ ]half\b",
+    re.IGNORECASE,
+)
+_ONE = {"a": "one", "an": "one"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +97,8 @@ def in_digits(text: str) -> str:
     """`text` with digits in the place of the numbers that are written out in it."""
     parts: list[str] = []
     end = 0
+    if "half" in text:
+        text = _HALF_MORE.sub(lambda found: f"{_ONE.get(found[1].lower(), found[1])} and a half {found[2]}", text)
     for found in _spoken_in(text):
         parts += [text[end : found.start], _digits(found.value)]
         end = found.end

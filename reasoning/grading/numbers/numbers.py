@@ -19,6 +19,7 @@ from reasoning.grading.extraction.denials import is_denied, is_denied_after, wit
 from reasoning.grading.extraction.found_answer import NO_ANSWER, FoundAnswer, How, concluded, first_line
 from reasoning.grading.extraction.mathematics import plain
 from reasoning.grading.extraction.numerals import plain_numerals
+from reasoning.grading.numbers.asides import is_said_besides, without_aside
 from reasoning.grading.numbers.calculations import COMPARED, HIGHER, calculation_at, higher_mathematics
 from reasoning.grading.numbers.number_words import in_digits
 from reasoning.grading.numbers.quantities import CANDIDATE, Quantity, quantity_at
@@ -73,17 +74,10 @@ _ONE_ALONE = re.compile(  # "only one"; "one" alone counts nothing
     r"|\Aa\s+single)\b(?!\s+(?:of|that|who|which|way|more))"
     r"(?:\s+(?!(?:and|plus|or)\b)\w+){0,4}[\s.!]*\Z"
 )
-_ASIDE = re.compile(r"(?<=[\w%])[ ]+\((?!(?:wrong|incorrect|false|not|or)\b)[^()]{1,100}\)\W{0,3}\Z")
 _ASKED = re.compile(  # "Is it 48? No."
     r"[^\w?]{0,5}\?(?:\W{0,5}?\s(?:(?P<no>no|nope|not)|(?P<yes>yes|yep|correct|right|indeed|exactly|true))\b)?",
     re.IGNORECASE,
 )
-_COURTESY = re.compile(
-    r"\W*(?:please\s+)?(?:let\s+me\s+know|feel\s+free|i\s+hope|hope\s+(?:this|that)|shall\s+i|would\s+you\s+like)\b",
-    re.IGNORECASE,
-)
-_IN_BRACKETS = re.compile(r"\s*\((?:if|had|unless)\b[^()]{1,200}\)[\s.]*", re.IGNORECASE)
-_STEP = re.compile(r"\W*(?:step|part|note|check|figure|table)\s+#?[0-9]{1,2}\s*[:.)-][^0-9]{0,200}\Z", re.IGNORECASE)
 _WONDERS = re.compile(
     r"\W*(?:(?:so|but|and|or|then|hmm+|wait)\b,?\s+)*(?:is|are|was|were|isn['’]t|could|can|would|should|might|may"
     r"|what if|do|does"
@@ -98,16 +92,13 @@ _BEYOND = re.compile(  # "over 10" is not 10
     re.IGNORECASE,
 )
 _OF_IT = re.compile(  # nor is "twice 10"
-    r"(?:\A|(?<=[\s*_:$(]))(?:twice|thrice|double|triple|halve|half(?:[ ]of)?|(?:square|cube)(?:[ ]root)?[ ]of"
-    r"|root[ ]of|log(?:arithm[ ]of)?|ln|sin|cos|tan"
+    r"(?:\A|(?<=[\s*_:$(]))(?:twice|thrice|double|triple|halve|(?<!\ba[ ])half(?:[ ]of)?"
+    r"|(?:square|cube)(?:[ ]root)?[ ]of|root[ ]of|log(?:arithm[ ]of)?|ln|sin|cos|tan"
     r"|(?:third|quarter|fifth|tenth|per[ ]?cent|percentage)s?[ ]of)[ ]+[\s*_$(]*\Z",
     re.IGNORECASE,
 )
-_COMPARISON = re.compile(  # "52, which is 4 more than 48"
-    r",[ ]+(?:which|that)[ ]+(?:is|was|are|makes)\b[^,;]{1,60}\bthan\b[^,;]{1,40}\Z", re.IGNORECASE
-)
 _ROOT = re.compile(r"(?:√|\\sqrt)[ ]?[({]?\Z")
-_PART_OF = re.compile(r"[ ]+of[ ]+(?:which|whom|them|these|those)\b")
+_PART_OF = re.compile(r"[ ]+of[ ]+(?:which|whom|them|these|those)\b|(?<=[0-9])(?:st|nd|rd|th)\b")
 _TAIL = 300
 _MOST_SENTENCES = 3  # looked at before the last one that holds a number, where all of its numbers are denied
 _AFTER = 100
@@ -220,7 +211,7 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
     start, line = _sentence_around(text, place)
     if _refuses(text) or are_labelled(text):
         return NO_ANSWER
-    if sentences and start > 0 and (_COURTESY.match(line) or _STEP.match(line) or _IN_BRACKETS.fullmatch(line)):
+    if sentences and start > 0 and is_said_besides(line):
         return last_number(text[:start], how, sentences - 1) or last_number(line, how, 0)
     if line.rstrip().endswith("?") and _WONDERS.match(line):
         return NO_ANSWER
@@ -233,11 +224,7 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
         if not asked["yes"] and (text[:start].rstrip().endswith("?") or _WONDERS.match(line)):
             return NO_ANSWER  # "5? 7?", "Could it be 5?"
     line = _plain(line)
-    if "than" in line:
-        line = _COMPARISON.sub("", line)
-    whole = ""
-    if (aside := _ASIDE.search(line)) and CANDIDATE.search(line, 0, aside.start()):
-        whole, line = line, line[: aside.start()]  # "12 (7 from Monday and 5 from Tuesday)"
+    whole, line = without_aside(line)
     if apart := _SIGNED_APART.match(line) if "-" in line[:4] and not text[start:].lstrip().startswith("-") else None:
         line = f"-{line[apart.end() :]}"
     chosen, previous, counted = _told_in(line)
@@ -270,7 +257,7 @@ def _told_in(line: str) -> tuple[Quantity | None, Quantity | None, Quantity | No
         if chosen is not None and (
             _PART_OF.match(line, one.end) or _OF_IT.search(line[max(0, found.start() - 24) : found.start()])
         ):
-            continue  # "14 loaves, 2 of which are burnt"; "18, i.e. twice 9"
+            continue  # "14 loaves, 2 of which are burnt"; "7 days to the 15th"; "18, i.e. twice 9"
         within = _PREPOSITION.search(line, max(0, one.start - 40), one.start) and "=" not in line[one.start : one.end]
         if chosen is None or not within:
             counted = None

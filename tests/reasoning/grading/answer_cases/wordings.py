@@ -268,4 +268,58 @@ WORDINGS: list[Wordings] = [
             ("2", ["It weighs 2 kg, which is 4.4 lb."], ["2 tons"]),
         ],
     ),
+    (
+        AnswerKind.NUMBER,
+        "",
+        "",
+        [
+            ("7", ["There are 7 days left until the 15th.", "The remainder is 7, as 47 = 4 * 10 + 7."], []),
+            (
+                "8",
+                ["He has 8 left because he ate 4 of 12.", "**8** (confidence: 90%)"],
+                ["It is because 8 of 12 left."],
+            ),
+            ("18", ["The total is 18.\n\n(Note: there are 16 eggs a day.)"], []),
+            ("17", ["He has 12 because he bought 5, so now there are 17."], []),
+            ("1.5", ["It takes an hour and a half."], []),
+            ("90", ["It takes an hour and a half (90 minutes)."], ["The answer is 90 hours, no, 9 hours."]),
+            ("-3", [], ["x = 3 or x = -3"]),
+            ("0.416667", ["The answer is five twelfths."], []),
+        ],
+    ),
+    (
+        AnswerKind.CHOICE,
+        "",
+        "Where is a seal? Answer Choices: (A) zoo (B) desert (C) envelope (D) Arctic Ocean (E) airport",
+        [
+            (
+                "D",
+                [
+                    "A zoo is possible, but the most natural place is the Arctic Ocean.",
+                    "While zoo (A) is plausible, the wild seal lives in the Arctic Ocean (D).",
+                    "**D** — the ocean.",
+                    "選択肢Dが正しい。",
+                ],
+                ["The Arctic Ocean is possible, but the most natural place is a zoo."],
+            ),
+        ],
+    ),
+    (
+        AnswerKind.CHOICE,
+        "",
+        "What is left? Answer Choices: (A) 1/3 (B) 3/8 (C) 2/5 (D) 5/12",
+        [("D", ["The fraction left is five twelfths."], ["The fraction left is two fifths."])],
+    ),
+    (
+        AnswerKind.TEXT,
+        "",
+        "",
+        [
+            (
+                "Marie Curie",
+                ["Marie Curie (1867-1934)", "The scientist was Marie Curie, not Lise Meitner."],
+                ["Lise Meitner, not Marie Curie", "It was not Marie Curie, not at all."],
+            ),
+        ],
+    ),
 ]
