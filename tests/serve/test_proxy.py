@@ -13,7 +13,7 @@ from serve.proxy import LOOPBACK, PortRefused, free_port, is_free, running_port,
 def test_a_serve_that_runs_keeps_its_port_and_tells_it(serve_port: int) -> None:
     assert running_port() == serve_port
     assert start_serve() == start_serve(port=serve_port) == serve_port
-    with pytest.raises(PortRefused, match=f"listens on port {serve_port} already.*leave the port out"):
+    with pytest.raises(PortRefused, match=f"already listens on port {serve_port}.*leave the port out"):
         start_serve(port=free_port())
     with pytest.raises(PortRefused, match="started without this certificate"):
         start_serve(certificate="/etc/tls.pem")

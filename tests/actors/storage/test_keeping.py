@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from actors.journal.actor import Journal
-from actors.storage import keeping, network_disks, remote
+from actors.storage import keeping, network_disks
 from actors.storage.keeping import Home, RunKeeper, RunOnNetworkDisk, StoredRun, unless_ended
 from actors.storage.remote import StorageError
 from actors.storage.run_lock import RunInProgress, RunLock
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.phase_order import Phase, PhaseRecord
+from tests.actors.storage.folder_buckets import buckets_in
 
 RECORD = PhaseRecord(0, Phase.FEEDBACK, 1.0, {"kept": 3})
 ADDRESS = "s3://bucket/runs/mine"
@@ -25,17 +26,8 @@ ADDRESS = "s3://bucket/runs/mine"
 
 @pytest.fixture
 def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder that stands for a bucket, behind pyarrow's own local file system."""
-    from pyarrow.fs import LocalFileSystem
-
-    real = remote.open_file_system
-
-    def opened(address: str) -> tuple[object, str]:
-        if address.startswith("s3://"):
-            return LocalFileSystem(), str(tmp_path / "there" / address.removeprefix("s3://"))
-        return real(address)
-
-    monkeypatch.setattr(remote, "open_file_system", opened)
+    """A folder that stands for a bucket."""
+    buckets_in(tmp_path / "there", monkeypatch)
     monkeypatch.setenv("TAILOR_LOCAL", str(tmp_path / "disk"))
     monkeypatch.setattr(keeping.StoredRun, "settle_s", 0.0)
     yield tmp_path / "there" / "bucket" / "runs" / "mine"

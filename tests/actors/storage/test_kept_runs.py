@@ -16,13 +16,13 @@ from actors import coordinator as module
 from actors.coordinator import AnyCoordinator
 from actors.journal.actor import Journal
 from actors.journal.sums import JournalSums, sums_of
-from actors.storage import remote
 from actors.storage.keeping import Home, StoredRun
 from actors.storage.remote import StorageError
 from actors.storage.run_lock import RunInProgress, RunLock
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.phase_order import Finished, Phase, PhaseRecord
+from tests.actors.storage.folder_buckets import buckets_in
 
 RECORD = PhaseRecord(0, Phase.FEEDBACK, 1.0, {})
 
@@ -57,7 +57,6 @@ class _OnePhase(AnyCoordinator[Phase, str]):
 @pytest.fixture(autouse=True)
 def without_ray(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """The journal in this process, no pools, and a folder that stands for a bucket."""
-    from pyarrow.fs import LocalFileSystem
 
     async def close(journal: Path, run: str) -> JournalSums:
         return sums_of(journal, run)
@@ -69,16 +68,13 @@ def without_ray(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     async def nothing(self: Any) -> None:
         return None
 
-    def opened(address: str) -> tuple[LocalFileSystem, str]:
-        return LocalFileSystem(), str(tmp_path / "there" / address.removeprefix("s3://"))
-
     monkeypatch.setattr(module, "start_journal", start)
     monkeypatch.setattr(module, "close_journal", close)
     monkeypatch.setattr(module, "RunMetrics", Mock())
     monkeypatch.setattr(AnyCoordinator, "_open_classroom", lambda self, journal: None)
     monkeypatch.setattr(AnyCoordinator, "_watch", nothing)
     monkeypatch.setattr(AnyCoordinator, "_stop", nothing)
-    monkeypatch.setattr(remote, "open_file_system", opened)
+    buckets_in(tmp_path / "there", monkeypatch)
     monkeypatch.setattr(StoredRun, "settle_s", 0.0)
     yield
 

@@ -6,21 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from actors.storage import places, remote
+from actors.storage import places
 from actors.storage.places import file_here, hand_over, landing, read_in_folder, remove_folder, student_here
+from tests.actors.storage.folder_buckets import buckets_in
 
 ADDRESS = "s3://bucket/runs/mine"
 
 
 @pytest.fixture(autouse=True)
 def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that stands for a bucket, behind pyarrow's own local file system."""
-    from pyarrow.fs import LocalFileSystem
-
-    def opened(address: str) -> tuple[LocalFileSystem, str]:
-        return LocalFileSystem(), str(tmp_path / "there" / address.removeprefix("s3://"))
-
-    monkeypatch.setattr(remote, "open_file_system", opened)
+    """A folder that stands for a bucket."""
+    buckets_in(tmp_path / "there", monkeypatch)
     monkeypatch.setenv("TAILOR_LOCAL", str(tmp_path / "node"))
     return tmp_path / "there" / "bucket" / "runs" / "mine"
 

@@ -5,23 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from actors.ray_api.machines.capacity import Capacity
-from pipelines.cli import app
 from pipelines.run.fine_tune_cot import check_cot, fitted
 from pipelines.run.preflight import PreflightError
 from reasoning.recipe.fine_tune_cot import parse_cot_recipe
 from reasoning.recipe.student import EMBEDDED_STUDENT
+from tests.pipelines.test_cli import said
 from tests.tiny_students import tiny_student
 
 THERE = Capacity.of_one({"CPU": 2.0, "GPU": 0.0})
-RUNNER = CliRunner()
-
-
-def said(*arguments: str) -> tuple[int, str]:
-    result = RUNNER.invoke(app, list(arguments))
-    return result.exit_code, " ".join(result.output.split())
 
 
 @pytest.mark.parametrize(

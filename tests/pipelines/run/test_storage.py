@@ -17,6 +17,7 @@ from pipelines.run.storage import claim, home_of, storage_faults, store_again, s
 from reasoning.recipe.tailored import Recipe, parse_recipe
 from reasoning.rounds.directory import RunDirectory, RunDirectoryError
 from reasoning.rounds.phase_order import Phase, PhaseRecord
+from tests.actors.storage.folder_buckets import buckets_in
 
 ADDRESS = "s3://bucket/runs"
 RECORD = PhaseRecord(0, Phase.FEEDBACK, 1.0, {"asked": 3, "kept": 3, "failed": 0, "filtered_out": 0})
@@ -24,13 +25,8 @@ RECORD = PhaseRecord(0, Phase.FEEDBACK, 1.0, {"asked": 3, "kept": 3, "failed": 0
 
 @pytest.fixture(autouse=True)
 def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that stands for a bucket, behind pyarrow's own local file system."""
-    from pyarrow.fs import LocalFileSystem
-
-    def opened(address: str) -> tuple[LocalFileSystem, str]:
-        return LocalFileSystem(), str(tmp_path / "there" / address.removeprefix("s3://"))
-
-    monkeypatch.setattr(remote, "open_file_system", opened)
+    """A folder that stands for a bucket."""
+    buckets_in(tmp_path / "there", monkeypatch)
     monkeypatch.setattr(remote, "PAUSES_S", (10.0,))
     monkeypatch.setenv("TAILOR_LOCAL", str(tmp_path / "disk"))
     monkeypatch.setenv("COLUMNS", "300")

@@ -122,7 +122,7 @@ REFUSED: list[tuple[str, str, Keys, str, str]] = [
     ("unknown activation", "config", {"hidden_act": "mine"}, "'mine'", "Correct"),
     ("an unknown type of numbers", "config", {"dtype": "bf16"}, "bf16", "folder"),
     ("padding beyond the table", "config", {"pad_token_id": 32000}, "cannot be made", "Correct"),
-    ("values that are no numbers", "config", {"rms_norm_eps": float("nan")}, "computes no numbers", "config.json"),
+    ("values that are no numbers", "config", {"rms_norm_eps": float("nan")}, "not finite numbers", "config.json"),
     ("more layers than weights", "config", {"num_hidden_layers": 3}, "no weights of layer 2", "again"),
     ("tied as told, untied in the files", "config", {"tie_word_embeddings": True}, "tie_word_embeddings", "false"),
     ("no type of model", "config", {"model_type": None}, "model_type", "Name it"),
