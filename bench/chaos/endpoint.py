@@ -90,7 +90,8 @@ def fuzzed(schema: Path, base: str, minutes: float, seed: int) -> tuple[int, Cou
     """Has schemathesis ask for so many minutes; the number of its cases, and the statuses."""
     report = schema.with_name("report.ndjson")
     command = [
-        *("uv", "run", "--quiet", "--no-project", "--with", SCHEMATHESIS, "schemathesis", "run", str(schema)),
+        *(str(Path(sys.executable).with_name("uv")), "run", "--quiet", "--no-project", "--with", SCHEMATHESIS),
+        *("schemathesis", "run", str(schema)),
         *(
             "--url",
             base,

@@ -28,7 +28,7 @@ from actors.ray_api.nodes import live_nodes
 from pipelines.run.doctor.node import Look, NodeFacts, look_around
 from reasoning.files.addresses import is_address
 
-PATIENCE_S = 60.0  # for a node's first worker process
+PATIENCE_S = 60.0  # for a node's first worker process, after the last node that answered
 
 
 def facts_of_nodes(storage: str | None = None, needed: Sequence[str] = (), *, torch: bool = True) -> list[NodeFacts]:
@@ -46,7 +46,7 @@ def facts_of_nodes(storage: str | None = None, needed: Sequence[str] = (), *, to
     with _mark_in(storage) as mark, _listener(ray.util.get_node_ip_address()) as listener:
         told = dataclasses.replace(look, mark=mark, listener=listener)
         asked = {node["NodeID"]: _ask(node, told) for node in others}
-        ray.wait(list(asked.values()), num_returns=len(asked), timeout=PATIENCE_S)
+        _wait_for(list(asked.values()))
         return here + [_answer(node, asked[node["NodeID"]]) for node in others]
 
 
@@ -57,6 +57,15 @@ def _ask(node: dict[str, Any], look: Look) -> ray.ObjectRef[NodeFacts]:
         node["NodeManagerAddress"], look
     )
     return asked
+
+
+def _wait_for(asked: Sequence[ray.ObjectRef[NodeFacts]]) -> None:
+    """Until all have answered, or none has for `PATIENCE_S`: of very many nodes the last may take longer."""
+    left = list(asked)
+    while left:
+        done, left = ray.wait(left, timeout=PATIENCE_S)
+        if not done:
+            return
 
 
 def _answer(node: dict[str, Any], asked: ray.ObjectRef[NodeFacts]) -> NodeFacts:
