@@ -35,7 +35,7 @@ def test_a_folder_of_such_files_says_to_name_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "what", "cure"),
-    [(b"GGUF", "cut off or damaged", "Fetch"), (b"", "empty", "Fetch"), (b"<html>", "page of the web", "Fetch")],
+    [(b"GGUF", "cut off or damaged", "Fetch"), (b"", "empty", "Fetch"), (b"<html>", "web page", "Fetch")],
 )
 def test_a_broken_file_is_the_only_fault(tmp_path: Path, content: bytes, what: str, cure: str) -> None:
     (tmp_path / "broken.gguf").write_bytes(content)
