@@ -46,7 +46,8 @@ NO_ANSWER = FoundAnswer("", How.NONE)
 LONGEST_ANSWER = 400  # characters in which one answer is looked for
 
 _SECOND_THOUGHT = re.compile(
-    r"(?:wait|actually|correction|scratch that|hold on|oops|i meant?|sorry|on (?:second thought|reflection)"
+    r"(?:wait|actually|correction|scratch that|hold on|hmm+, no(?=[,:.])|oops"
+    r"|i meant?|sorry|on (?:second thought|reflection)"
     r"|(?<=[.?!] )no,|(?<=[0-9], )no,|(?<=\b[a-j], )no,|(?<=[—–-] )no,"
     r"|(?<=, )no,(?= (?:(?:it['’]s|it is|make that|rather|only|that['’]s) )?[$€£(]?[0-9])"
     r"|let me (?:re(?:check|consider|think|do|calculate|compute|count|read|view|start|evaluate|work|try|examine"

@@ -43,6 +43,7 @@ _UPPER_END = re.compile(
 
 _PREPOSITION = re.compile(
     r"\b(?:in|after|within|during|per|every|over|across|for|from|on|among|between|out of"
+    r"|to[ ]+(?:fill|feed|serve|cover|seat|carry|hold|last)"
     r"|of(?=[ ]+(?:the|these|those|all|his|her|their)\b))[ ]+(?:\w+ing[ ]+)?"
     r"(?:(?:the|each|of|all|these|those|their|her|his|its|every|next|last|first|about|just|only"
     r"|days?|weeks?|months?|years?|steps?|rounds?|pages?|rooms?|questions?|problems?|chapters?|grades?|no\.)[ ]+)*\Z",
@@ -55,7 +56,8 @@ _SENTENCE = re.compile(  # "Ann has 5; Bo has 7" are two of a kind
     r"|pays?|needs?)[ ]+[$]?[0-9])"
 )
 _REFUSED = re.compile(
-    r"\b(?:(?:i|we) (?:can(?:not|['’]t)|could(?: not|n['’]t)|am unable to|am not able to|do(?: not|n['’]t)) (?:\w+ )?"
+    r"\b(?:(?:i|we) (?:(?:really|just|simply|honestly|still) )?"
+    r"(?:can(?:not|['’]t)|could(?: not|n['’]t)|am unable to|am not able to|do(?: not|n['’]t)) (?:\w+ )?"
     r"(?:solve|answer|determine|know|tell|say|find|compute|calculate|help)"
     r"|can(?:not|['’]t) be (?:\w+ )?(?:determined|answered|solved|known|found|calculated|computed|told)"
     r"|(?:not enough|insufficient|no) (?:information|data)|impossible to (?:say|tell|determine|know|answer|solve)"

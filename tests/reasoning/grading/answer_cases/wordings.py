@@ -279,6 +279,11 @@ WORDINGS: list[Wordings] = [
                 ["He has 8 left because he ate 4 of 12.", "**8** (confidence: 90%)"],
                 ["It is because 8 of 12 left."],
             ),
+            (
+                "24",
+                ["So Mr. Lee will have to buy 24 pens to fill 8 boxes.", "We need 24, which we can check: 24 / 3 = 8."],
+                ["The answer is 24%... hmm, no: 12%.", "I'd guess 24, but I really can't determine it from this."],
+            ),
             ("18", ["The total is 18.\n\n(Note: there are 16 eggs a day.)"], []),
             ("17", ["He has 12 because he bought 5, so now there are 17."], []),
             ("1.5", ["It takes an hour and a half."], []),
