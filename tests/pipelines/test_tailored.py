@@ -14,6 +14,7 @@ import pytest
 from reasoning.files.tables import read_table
 from reasoning.records import Attempt, Example, Rationale, RationaleSource
 from reasoning.rounds.directory import RunDirectory
+from reasoning.rounds.feedback.ahead import QUESTIONS_AHEAD
 from reasoning.rounds.phase_order import Phase, phases_of
 from tests.pipelines.whole_runs.micro_run import start_run, write_recipe
 
@@ -86,7 +87,7 @@ def in_training(directory: RunDirectory) -> bool:
 @pytest.mark.parametrize(
     ("moment", "sizes", "delay_s"),
     [
-        (in_exam, {"questions": 60}, 0.0),
+        (in_exam, {"questions": QUESTIONS_AHEAD + 100}, 0.0),  # more than are asked before their phase begins
         (in_feedback, {"latency": 2.0, "in_flight": 3, "questions": 40}, 1.0),
         (in_training, {"epochs": 60}, 12.0),
     ],

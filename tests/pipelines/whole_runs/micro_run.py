@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 RECIPE = """
 name: micro
 seed: 3
-task: {name: coin_flip, source: generated, train: 60, validation: 10, test: 10}
+task: {name: coin_flip, source: generated, train: %(train)d, validation: 10, test: 10}
 student: {max_new_tokens: 96}
 teacher: {kind: offline, error_rate: 0.2, latency_s: %(latency)s, max_in_flight: %(in_flight)d}
 learning:
@@ -28,6 +28,7 @@ learning:
 def write_recipe(folder: Path, latency: float = 0.0, in_flight: int = 32, questions: int = 12, epochs: int = 2) -> Path:
     """A micro recipe in `folder`; its parameters make one phase or another last."""
     values = {"latency": latency, "in_flight": in_flight, "questions": questions, "epochs": epochs}
+    values["train"] = max(60, questions)
     path = folder / "micro.yaml"
     path.write_text(RECIPE % values, encoding="utf-8")
     return path
