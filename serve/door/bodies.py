@@ -11,6 +11,7 @@ Invariants
 from __future__ import annotations
 
 import json
+from types import UnionType
 from typing import Any
 
 from serve.door.limits import DoorSection
@@ -21,6 +22,10 @@ Body = dict[str, Any]
 Headers = list[tuple[bytes, bytes]]
 
 _ABOUT_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
+_KINDS: dict[str, tuple[UnionType | type, str]] = {
+    "messages": (list, "a list of messages"),
+    "structured_outputs": (dict | None, "an object"),
+}
 _COUNTS = ("n", "best_of", "samples")  # keys that ask for several answers
 
 
@@ -52,7 +57,8 @@ def read_body(content: bytes, encoding: str) -> Body:
 
 
 def check_body(path: str, body: Body, model: str, limits: DoorSection) -> None:
-    """Raises `Refusal` for what is not served here: another model, too many answers, a call of tools."""
+    """Raises `Refusal` for what is not served here: another model, too many answers, a call of tools; and for a value
+    whose kind vLLM's server takes for granted, so that it would answer 500."""
     asked = body.get("model")
     if isinstance(asked, str):
         check_model(asked, model)
@@ -64,6 +70,9 @@ def check_body(path: str, body: Body, model: str, limits: DoorSection) -> None:
         raise Refusal(
             400, f"{path}: a request may ask for at most {limits.samples} answers", code="too_many", param=key
         )
+    for name, (kind, said) in _KINDS.items():
+        if name in body and not isinstance(body[name], kind):
+            raise Refusal(400, f"`{name}` must be {said}", code="invalid_type", param=name)
     if path == CHAT and body.get("tools") and body.get("tool_choice") != "none":
         raise Refusal(
             400,

@@ -98,6 +98,18 @@ def test_whoever_wants_tools_called_is_told_that_none_are(choice: dict[str, Any]
     assert (reply.status, reply.error["param"]) == (400, "tools") and '"none"' in reply.error["message"]
 
 
+@pytest.mark.parametrize("path", [CHAT, COMPLETIONS])
+@pytest.mark.parametrize("value", [0, 0.5, True, "x"])
+@pytest.mark.parametrize("name", ["messages", "structured_outputs"])
+def test_a_value_of_another_kind_than_the_engines_server_expects_is_refused(
+    name: str, value: object, path: str
+) -> None:
+    """Found by fuzzing: it reads these two before it looks at what they are, and answers 500."""
+    reply = sent(Echo(), path, json.dumps({name: value}).encode())
+    assert (reply.status, reply.error["param"]) == (400, name) and f"`{name}` must be" in reply.error["message"]
+    assert sent(Echo(), path, json.dumps({"messages": [], "structured_outputs": None}).encode()).status == 200
+
+
 @pytest.mark.parametrize(
     "empty", [{"tools": []}, {"tools": None}, {"tool_choice": "auto"}, {"tools": [], "parallel_tool_calls": True}]
 )
