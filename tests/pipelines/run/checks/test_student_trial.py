@@ -120,7 +120,7 @@ REFUSED: list[tuple[str, str, Keys, str, str]] = [
     ("positions as text", "config", {"max_position_embeddings": "512"}, "max_position_embeddings", "folder"),
     ("no positions", "config", {"max_position_embeddings": 0}, "0 positions", "Correct"),
     ("unknown activation", "config", {"hidden_act": "mine"}, "'mine'", "Correct"),
-    ("an unknown type of numbers", "config", {"dtype": "bf16"}, "bf16", "folder"),
+    ("an unknown type of numbers", "config", {"dtype": "bf16"}, "bf16", "Write bfloat16"),
     ("padding beyond the table", "config", {"pad_token_id": 32000}, "cannot be made", "Correct"),
     ("values that are no numbers", "config", {"rms_norm_eps": float("nan")}, "not finite numbers", "config.json"),
     ("more layers than weights", "config", {"num_hidden_layers": 3}, "no weights of layer 2", "again"),
