@@ -107,20 +107,26 @@ def _values(text: bytes) -> Iterator[Any]:
     """The JSON values in a file; None for each line, or rest of one, that is not JSON."""
     text = text.strip()
     first = _loaded(text.partition(b"\n")[0])
-    if first is None or not _is_line(first):  # one array, or values over several lines
-        whole = first if b"\n" not in text else _loaded(text) if text[:1] == b"[" or first is not None else None
-        listed = whole if isinstance(whole, list) else _listed(whole)
-        if listed is None and first is None and text[:1] == b"{":
-            listed = [one for value in _following(text) for one in (_listed(value) or [value])]
-            listed = listed if any(_is_line(one) for one in listed) else None
-        if listed is not None:
-            yield from listed
-            return
+    records = None if _is_line(first) else _not_by_line(text, begins_within=first is None)
+    if records is not None:
+        yield from records
+        return
     for line in text.split(b"\n"):
         stripped = line.strip().rstrip(b"\x00")
         if stripped:
             value = _loaded(stripped)
             yield from [value] if value is not None else _following(stripped)
+
+
+def _not_by_line(text: bytes, *, begins_within: bool) -> list[Any] | None:
+    """The records of a file that is one array, an object with a list of them, or, where its first line is no value
+    (`begins_within`), a record over several lines after the other. None where it is none of these."""
+    whole = _loaded(text)
+    listed = whole if isinstance(whole, list) else _listed(whole)
+    if listed is not None or not begins_within or not text.startswith(b"{"):
+        return listed
+    found = [one for value in _following(text) for one in (_listed(value) or [value])]
+    return found if any(map(_is_line, found)) else None
 
 
 def _is_line(value: Any) -> bool:

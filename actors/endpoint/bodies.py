@@ -51,9 +51,9 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def unpacked(body: bytes, most: int) -> bytes:
-    """`body` as UTF-8 without a mark of its order: gzip and zlib are unpacked, to no more than `most` bytes, UTF-16
-    with its mark is read. Of what ends too early that is read which came. Raises `ValueError` for what is packed and
-    broken, or too large."""
+    """`body` as UTF-8 without a byte order mark: gzip and zlib are unpacked, to no more than `most` bytes, and UTF-16
+    that has its mark is converted. Where packed bytes end too early, what came is kept. Raises `ValueError` where they
+    are broken, or unpack to more."""
     if body.startswith((_GZIP, *_ZLIB)):
         try:
             body = _gunzipped(body, most) if body.startswith(_GZIP) else zlib.decompressobj().decompress(body, most + 1)

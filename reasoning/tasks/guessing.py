@@ -36,9 +36,10 @@ _ANSWERS = (
 _QUALIFIERS = ("correct", "right", "final", "expected", "true", "best", "short")  # of an answer: it is one all the same
 _CHOICES = ("choices", "options", "candidates", "endings")
 _BEFORE_A_QUESTION = ("context", "passage", "body", "story", "premise", "background", "paragraph", "facts")
+_WRONG = ("incorrect", "wrong", "rejected", "distractor")
 _NOT_ASKED = (
     *("id", "idx", "index", "key", "source", "split", "explanation", "rationale", "reasoning", "url", "system"),
-    *(_WRONG := ("incorrect", "wrong", "rejected", "distractor")),
+    *_WRONG,
 )
 _MARKS = ("####", "Answer:", "answer is")
 _ANSWER_AS: tuple[AnswerAs | None, ...] = (None, "letter", "text", "index", "position")

@@ -273,7 +273,7 @@ def _told_in(line: str) -> tuple[Quantity | None, Quantity | None, Quantity | No
 
 def _as_meant(line: str, chosen: Quantity, previous: Quantity | None, how: How, whole: str) -> FoundAnswer:
     """What `chosen` comes to with what stands around it in `line`. `NO_ANSWER` where it is a bound, a part of another
-    number or one of several. `whole`: the line with what it says in brackets at its end, if it does."""
+    number or one of several. `whole`: the line with the aside at its end, if it has one."""
     root = _ROOT.search(line, max(0, chosen.start - 12), chosen.start)
     begun = root.start() if root else chosen.start
     if HIGHER.search(line, begun, chosen.end + 8) and (higher := higher_mathematics(line[begun:])):

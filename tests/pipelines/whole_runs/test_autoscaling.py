@@ -16,6 +16,12 @@ from tests.pipelines.whole_runs.micro_run import write_recipe
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
+NODES = """
+import ray
+ray.init(log_to_driver=False, logging_level="ERROR")
+print(sum(node["Alive"] for node in ray.nodes()))
+"""
+
 
 def run_on(cluster: FakeCluster, recipe: Path, storage: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -27,6 +33,13 @@ def run_on(cluster: FakeCluster, recipe: Path, storage: Path) -> subprocess.Comp
         timeout=500,
         check=False,
     )
+
+
+def workers(cluster: FakeCluster) -> int:
+    """How many nodes the cluster has besides its head."""
+    command = [sys.executable, "-c", NODES]
+    done = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=120, check=True)
+    return int(done.stdout.split()[-1]) - 1
 
 
 def test_a_run_asks_for_machines_that_are_not_there_and_finishes(tmp_path: Path) -> None:
@@ -44,7 +57,10 @@ def test_a_run_asks_for_machines_that_are_not_there_and_finishes(tmp_path: Path)
         assert not (tmp_path / "runs").exists()
 
         recipe.write_text(plain + "cluster: {sampler: transformers, sampler_cpus: 2, trainer_cpus: 2}\n", "utf-8")
+        before = workers(cluster)
         finished = run_on(cluster, recipe, tmp_path / "runs")
+        after = workers(cluster)
+    assert (before, after) == (0, 2)
     assert finished.returncode == 0, finished.stdout[-4000:] + finished.stderr[-4000:]
     assert "are not there yet. The cluster's autoscaler is asked for them" in finished.stdout
     records = RunDirectory(tmp_path / "runs" / "micro").finished()
