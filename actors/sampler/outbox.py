@@ -56,7 +56,8 @@ class Outbox:
         self._ready: deque[Answer] = deque()
         self._due = math.inf  # when they go, at the latest
         self._calls: deque[asyncio.Future[list[Answer]]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None  # uvloop's has no `when`, where the time was past already
+        self._timer_due = math.inf
         self._error: Exception | None = None
 
     def expect(self, completions: int) -> None:
@@ -107,11 +108,11 @@ class Outbox:
         loop = asyncio.get_running_loop()
         if self._making <= self.at_once * (1 + WAIT) or len(self._ready) >= MOST_ANSWERS:
             self._due = min(self._due, loop.time() + TOGETHER_S)
-        if self._timer is not None and self._timer.when() > self._due:
+        if self._timer is not None and self._timer_due > self._due:
             self._timer.cancel()
             self._timer = None
         if self._timer is None:
-            self._timer = loop.call_at(self._due, self._time_is_up)
+            self._timer, self._timer_due = loop.call_at(self._due, self._time_is_up), self._due
 
     def _time_is_up(self) -> None:
         self._timer = None

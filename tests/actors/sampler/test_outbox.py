@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+import uvloop
 
 from actors.sampler.outbox import MOST_ANSWERS, MOST_CALLS, Answer, Outbox
 from reasoning.student.sampling import Completion
@@ -15,8 +17,13 @@ pytestmark = pytest.mark.quick
 LONG = 4.0  # seconds that an answer took: it may wait for half a second
 
 
-def run(scenario: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(scenario, 5))
+Loop = Callable[[], asyncio.AbstractEventLoop]
+
+
+def run(scenario: Coroutine[Any, Any, None], loop: Loop = uvloop.new_event_loop) -> None:
+    """On the event loop of Ray's actors, unless another is given."""
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(asyncio.wait_for(scenario, 5))
 
 
 def one(number: int) -> Answer:
@@ -120,3 +127,18 @@ def test_an_error_is_raised_to_a_caller_once(calls_first: bool) -> None:
         assert len(await outbox.fetch()) == 1
 
     run(scenario())
+
+
+@pytest.mark.parametrize("loop", [uvloop.new_event_loop, asyncio.new_event_loop])
+def test_answers_that_should_have_gone_already_go_at_once(loop: Loop) -> None:
+    async def scenario() -> None:
+        outbox = expecting(100)
+        outbox.put(one(0), 1, 0.0)
+        time.sleep(0.05)  # a process that had no turn of the machine
+        calls = [asyncio.create_task(outbox.fetch()) for _ in range(2)]
+        await asyncio.sleep(0)
+        outbox.put(one(1), 1, LONG)
+        assert [answer.number for answer in await calls[0]] == [0, 1]
+        calls[1].cancel()
+
+    run(scenario(), loop)
