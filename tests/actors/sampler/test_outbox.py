@@ -37,6 +37,11 @@ def expecting(questions: int, at_once: int = 1) -> Outbox:
     return outbox
 
 
+def have_no_turn() -> None:
+    """What happens to a process on a busy machine."""
+    time.sleep(0.05)
+
+
 async def seconds(call: Coroutine[Any, Any, list[Answer]]) -> tuple[float, list[int]]:
     """How long a call waited, and the numbers of what it brought."""
     began = asyncio.get_running_loop().time()
@@ -134,7 +139,7 @@ def test_answers_that_should_have_gone_already_go_at_once(loop: Loop) -> None:
     async def scenario() -> None:
         outbox = expecting(100)
         outbox.put(one(0), 1, 0.0)
-        time.sleep(0.05)  # a process that had no turn of the machine
+        have_no_turn()
         calls = [asyncio.create_task(outbox.fetch()) for _ in range(2)]
         await asyncio.sleep(0)
         outbox.put(one(1), 1, LONG)
