@@ -46,7 +46,8 @@ class Exchange:
         self._numbers = itertools.count()
         self._going: list[Question] = []
         self._given: dict[int, _Given] = {}
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls: set[asyncio.Task[None]] = set()  # kept, or they would be collected
+        self._waiting = 0  # calls at the replica
 
     def ask(self, version: str, prompt: str, sampling: Sampling) -> asyncio.Future[list[Completion]]:
         """The answer to come. It raises `StaleWeights`, `PromptRefused`, `ReplicaGone`, and what the engine raises."""
@@ -61,8 +62,9 @@ class Exchange:
     def _send(self) -> None:
         """Calls with what is to go, or with nothing where answers are to come and no call waits for them."""
         going, self._going = self._going, []
-        if not going and (self._calls or not self._given):
+        if not going and (self._waiting or not self._given):
             return
+        self._waiting += 1
         call = asyncio.create_task(self._call(going, self.life))
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
@@ -78,6 +80,8 @@ class Exchange:
             self._end(life, error)
         else:
             self._take(answers)
+        finally:
+            self._waiting -= 1  # not by the task's end: a loop that had no turn for a while may call `_send` before it
             asyncio.get_running_loop().call_later(CALL_AGAIN_S, self._send)
 
     def _take(self, answers: list[Answer]) -> None:

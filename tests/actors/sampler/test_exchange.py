@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
+import uvloop
 from ray.exceptions import ActorDiedError, ObjectLostError
 
-from actors.sampler.exchange import Exchange, ReplicaGone
+from actors.sampler.exchange import CALL_AGAIN_S, Exchange, ReplicaGone
 from actors.sampler.outbox import Answer, Question
 from reasoning.student.sampling import Completion, PromptRefused, Sampling, StaleWeights
 
@@ -17,8 +19,13 @@ pytestmark = pytest.mark.quick
 TWO = Sampling(samples=2, temperature=0.7)
 
 
-def run(scenario: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(scenario, 5))
+Loop = Callable[[], asyncio.AbstractEventLoop]
+
+
+def run(scenario: Coroutine[Any, Any, None], loop: Loop = uvloop.new_event_loop) -> None:
+    """On the event loop of Ray's actors, unless another is given."""
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(asyncio.wait_for(scenario, 5))
 
 
 async def soon() -> None:
@@ -143,5 +150,42 @@ def test_a_death_is_told_once_and_loses_what_was_given_before_it(make: Callable[
         scene.replica.calls[-1][1].set_exception(make())
         with pytest.raises(ReplicaGone):
             await later
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("loop", [uvloop.new_event_loop, asyncio.new_event_loop])
+def test_what_is_left_is_asked_for_by_a_process_that_had_no_turn(loop: Loop) -> None:
+    """Time that is up comes before a task's end, then: uvloop looks at its timers first."""
+
+    async def scenario() -> None:
+        scene = Scene()
+        scene.ask("a", "b")
+        await soon()
+        scene.bring(0, "a")
+        asyncio.get_running_loop().call_soon(time.sleep, 10 * CALL_AGAIN_S)  # just after the answer was taken
+        await asyncio.sleep(0.1)
+        assert scene.replica.asked() == [["a", "b"], []]
+        scene.bring(1, "b")
+        await soon()
+
+    run(scenario(), loop)
+
+
+def test_a_call_of_a_life_before_keeps_none_from_being_made() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        scene.ask("old")
+        await soon()
+        scene.exchange.life += 1
+        scene.ask("a", "b")
+        await soon()
+        scene.bring(1, "a")
+        await asyncio.sleep(0.02)
+        scene.die(0)
+        await asyncio.sleep(0.02)
+        assert scene.replica.asked() == [["old"], ["a", "b"], []]
+        scene.bring(2, "b")
+        await soon()
 
     run(scenario())
