@@ -22,6 +22,7 @@ import re
 from functools import lru_cache
 
 from reasoning.grading.extraction.anchors import anchored, judged_end, lowered, plainly_stated, weakly_anchored
+from reasoning.grading.extraction.courtesies import without_courtesy
 from reasoning.grading.extraction.denials import without_struck
 from reasoning.grading.extraction.found_answer import (
     LONGEST_ANSWER,
@@ -233,7 +234,7 @@ def _found(text: str, low: str, kind: Kind, choices: tuple[str, ...]) -> FoundAn
         if rules.settles and how is How.ANCHORED and _WORD.search(said):
             text = text[start:]  # only what comes after can still say otherwise
             break
-    text = without_struck(text)
+    text = without_courtesy(without_struck(text))
     checked = before_verification(text)
     before = _unannounced(checked, rules, choices) if checked is not None else NO_ANSWER
     return before if before is not NO_ANSWER else _unannounced(text, rules, choices)

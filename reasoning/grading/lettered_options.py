@@ -92,7 +92,7 @@ _CALLED_RIGHT = re.compile(  # "(A) fridge is correct, while (B) oven is not."
     r"\(([A-Z])\)\s+(?:[\w'’-]+\s+){1,6}?(?:is|was)\s+(?:the\s+)?(?:correct|right|best)\b", re.IGNORECASE
 )
 _JUDGED = re.compile(  # "(A) no (B) yes (C) no"
-    r"(?<![\w'’])\(?([A-Z])[):.?]{0,2}\s*(?:[\w '’]{1,40}?\s(?=[-–—:=]))?(?:[-–—:=]\s*)?(?:is\s+)?"
+    r"(?<![\w'’])\(?([A-Z])[):.?]{0,2}\s*(?:[\w '’]{1,40}?\s(?=[-–—:=|]))?(?:[-–—:=|]\s*)?(?:is\s+)?"
     r"(?:(no|false|wrong|incorrect|not\s+correct|✗|❌|✘)|(yes|true|right|correct|✓|✔|✅))(?![\w'’])",
     re.IGNORECASE,
 )
@@ -146,9 +146,9 @@ def _patterns(count: int) -> _Patterns:
             rf"(?i:(?:only\s+)?(?:option|choice|letter)?\s*)[(\[*\"']*([A-{last}])(?![\w'’])"
             rf"|[选選][项項择擇択]?肢?\s*[:：]?\s*[(\[*\"']*([A-{last}])(?![a-zA-Z0-9_'’])"
             rf"|(?<![\w'’])[(\[*]*([A-{last}])[)\]*]*\s+(?i:remains|is\s+left|is\s+what\s+(?:is\s+left|remains))\b"
-            rf"|(?<![\w'’])[(\[*]*([A-{last}])[)\]*]*\s+(?i:is|it\s+is|seems|looks|must\s+be|would\s+be|fits|works)\b"
-            r"(?=\s*[.!]?\s*\Z|\s+(?i:right|correct|best|true|the\s+(?:right|correct|best|most|only|odd|answer)|better|fine"
-            r"|most)|\s*;|(?<=fits)|(?<=works))"
+            rf"|(?<![\w'’])[(\[*]*([A-{last}])[)\]*]*\s+(?i:is|it\s+is|seems|looks|must\s+be|would\s+be|fits|works|comes\s+closest)\b"
+            r"(?=\s*[.!]?\s*\Z|\s+(?i:right|correct|best|true|the\s+(?:right|correct|best|better|most|only|odd|closest|answer)|better|closest|fine"
+            r"|most)|\s*;|(?<=fits)|(?<=works)|(?<=closest))"
         ),
     )
 

@@ -58,6 +58,9 @@ _LINE = re.compile(  # begins with its newline, so that a search skips from line
     r"|\n[ \t*]*(?P<next>[2-9][.)][ \t][^\n?]{4,200}\?)"
     r")"
 )
+_RULE = re.compile(r"\n[ \t]*(?:-{3,}|\*{3,}|_{3,})\s*\Z")  # a horizontal line between two problems
+_LONGEST_RULE = 80
+_OF_SERIES = re.compile(rf"({_NUMBERED})[ \t]*(?:no\.?[ \t]*)?\#?(?:[2-9]|[1-9][0-9])(?![0-9])")  # "Problem 2"
 _WORD = re.compile(r"\S")
 _ANSWERED = re.compile(r"answer|boxed|####|-->")
 _ANSWERED_THERE = re.compile(r"answer (?:is|=)|answer\W{0,4}:|boxed|####|-->")
@@ -111,6 +114,16 @@ def _next_line(low: str, start: int, end: int) -> int:
         else:
             named = found["speaker"] or found["title"]
             begins = bool(named) or (answered is not None and answered.start() < found.start())
+            begins = begins or _is_next_of_series(low, begun, found)
         if begins:
             return found.start()
     return end
+
+
+def _is_next_of_series(low: str, begun: int, found: re.Match[str]) -> bool:
+    """Whether a heading, behind a horizontal line, is the second or later of a series whose first is not there."""
+    place = found.start()
+    if _RULE.search(low, max(begun, place - _LONGEST_RULE), place) is None:
+        return False
+    series = _OF_SERIES.search(low, place, found.end())
+    return series is not None and f"{series[1]} 1" not in low[begun:place]

@@ -13,12 +13,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from reasoning.grading.extraction.conditions import is_supposed
 from reasoning.grading.extraction.denials import is_told, on_condition
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, How, first_line
 from reasoning.teacher.thinking import BARE_CHANNELS
 from reasoning.teacher.turns import next_turn
 
 _STOP_WORD = " END"  # of paper B's completions
+_IF_CLAUSE_END = 20  # characters before "answer" in which a condition ends: "If so, then the answer would be"
 _MAX_ANCHORS = 16  # a text that repeats "the answer is" for ever is read from its end, so far
 
 _ANCHOR = re.compile(
@@ -121,7 +123,7 @@ def plainly_stated(text: str) -> str:
         return ""
     stated = _STATED.match(text, place)
     said = text[stated.end() :].rstrip() if stated else ""
-    if not stated or not said:
+    if not stated or not said or (". " in said and text[place - 6] == "," and is_supposed(text.lower(), place)):
         return ""
     if "\n" in said:
         may_end = True
@@ -225,8 +227,13 @@ def _after_phrase(low: str, place: int) -> int:
         begun = max(low.rfind("\n", 0, place), low.rfind(". ", 0, place))
         if found is None or low[begun + 1 : place].strip(_MARKUP) not in _BEFORE_HEADING:
             return -1
-    elif found[1] and (_DENIED.search(found[1]) or ("would" in found[1] and on_condition(low, found.end()))):
-        return -1
+    else:
+        phrase = found[1] or ""
+        would = "would" in phrase
+        if phrase and (_DENIED.search(phrase) or (would and on_condition(low, found.end()))):
+            return -1
+        if low.find(",", max(0, place - _IF_CLAUSE_END), place) >= 0 and is_supposed(low, place, would=would):
+            return -1
     end = found.end()
     return -1 if (low[end : end + 1].isalpha() and _HOW_FOUND.match(low, end)) or is_told(low, place) else end
 

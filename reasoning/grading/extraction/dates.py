@@ -20,19 +20,19 @@ from datetime import date
 DAY_FIRST, MONTH_FIRST = "day_first", "month_first"
 UNKNOWN = "?"  # a date whose day and month could be the other way round
 
-_NAMES = (  # of the months, in English, German, French, Spanish, Italian, Portuguese and Dutch
-    "january jan januar janv janvier enero ene gennaio gen janeiro januari",
-    "february feb februar février fevrier févr febrero febbraio fevereiro fev februari",
-    "march mar märz maerz mars marzo março marco maart mrt",
-    "april apr avril avr abril abr aprile",
-    "may mai mayo maggio mag maio mei",
-    "june jun juni juin junio giugno giu junho",
-    "july jul juli juillet juil julio luglio lug julho",
-    "august aug août aout agosto ago augustus",
-    "september sep sept septembre septiembre settembre set setembro",
-    "october oct oktober okt octobre octubre ottobre ott outubro out",
-    "november nov novembre noviembre novembro",
-    "december dec dezember dez décembre decembre déc diciembre dic dicembre dezembro",
+_NAMES = (  # of the months, in English, German, French, Spanish, Italian, Portuguese, Dutch and Russian
+    "january jan januar janv janvier enero ene gennaio gen janeiro januari январь января",
+    "february feb februar février fevrier févr febrero febbraio fevereiro fev februari февраль февраля",
+    "march mar märz maerz mars marzo março marco maart mrt март марта",
+    "april apr avril avr abril abr aprile апрель апреля",
+    "may mai mayo maggio mag maio mei май мая",
+    "june jun juni juin junio giugno giu junho июнь июня",
+    "july jul juli juillet juil julio luglio lug julho июль июля",
+    "august aug août aout agosto ago augustus август августа",
+    "september sep sept septembre septiembre settembre set setembro сентябрь сентября",
+    "october oct oktober okt octobre octubre ottobre ott outubro out октябрь октября",
+    "november nov novembre noviembre novembro ноябрь ноября",
+    "december dec dezember dez décembre decembre déc diciembre dic dicembre dezembro декабрь декабря",
 )
 _MONTHS = {name: number for number, names in enumerate(_NAMES, 1) for name in names.split()}
 _MONTH = rf"(?P<month>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})\b\.?"
@@ -54,6 +54,7 @@ _FORMS = tuple(
         rf"{_START}(?P<year>[0-9]{{4}}){_OF}{_MONTH}{_OF}{_DAY}{_END}",
         rf"\b{_MONTH}{_OF}{_YEAR}",
         rf"{_START}(?P<year>[0-9]{{4}})-(?P<number>[0-9]{{2}})(?![-0-9])",
+        rf"{_START}(?P<number>0?[1-9]|1[0-2])/(?P<year>[12][0-9]{{3}}){_END}",
         rf"{_START}{_DAY}{_OF}{_MONTH}(?!\w)",
         rf"\b{_MONTH}\s*(?:the\s+)?{_DAY}{_END}",
         r"(?<![\w-])--(?P<number>[0-9]{2})-(?P<day>[0-9]{2})(?![0-9])",

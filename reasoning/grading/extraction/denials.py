@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 
+from reasoning.grading.extraction.conditions import was_not_so
+
 _REACH = 80  # characters before a candidate that can deny it
 
 # Of "answer" alone: whose it is, or of what kind.
@@ -116,13 +118,14 @@ _SAY = (
     r"|choosing|saying|answering|picking)"
 )
 _CLAIMED = re.compile(
-    rf"(?:\b(?:{_OTHERS})(?:\s+(?:might|may|could|would|will|often|first|initially|wrongly|mistakenly|once|usually"
+    rf"(?:(?:\b(?:{_OTHERS})(?:\s+(?:might|may|could|would|will|often|first|initially|wrongly|mistakenly|once|usually"
     r"|typically|simply|just|quickly|immediately|who|to|be|tempted|have)){0,4}"
     r"|\b(?:i|we)\s+(?:(?:had|have)\s+)?(?:first|initially|originally|wrongly|mistakenly|at\s+first)"
     r"|\b(?:tempt(?:ed|ing|ation)|mistake|error|trap|wrong|incorrect|easy|natural|pitfall)\s+(?:(?:is|was"
     r"|would\s+be|here"
     r"|it\s+is)\s+){0,2}(?:to|of|by))"
-    rf"\s+{_SAY}\s+(?:that\s+|it\s+is\s+|it['’]s\s+|there\s+are\s+|the\s+answer\s+is\s+|for\s+)?[\s\"'“‘*_(\[$`]*\Z"
+    rf"\s+{_SAY}\s+|\b(?:some|many|most|careless|other)\s+(?:students|pupils|people|learners|readers|models)\s+"
+    r"(?:get|got|obtain|obtained|write|wrote|put)\s+)(?:that\s+|it\s+is\s+|it['’]s\s+|there\s+are\s+|the\s+answer\s+is\s+|for\s+)?[\s\"'“‘*_(\[$`]*\Z"
 )
 _CLAIMED_THAT = re.compile(
     rf"\b(?!(?:i|we|{_WHAT_TELLS})\b)\w+\s+"
@@ -131,7 +134,7 @@ _CLAIMED_THAT = re.compile(
     r"|the\s+answer\s+is)\s+)?[\s\"'“‘*_(\[$`]*\Z"
 )
 _CLAIM_END = re.compile(
-    r"[$€£]?[\w.,/%]*[\w%][\s\"'”’*_)\]`$]*(?:[.,;:!?]|\Z|\b(?:because|but|since|as|if|when|without|by|here|at"
+    r"[(\[]?[$€£]?[\w.,/%]*[\w%][\s\"'”’*_)\]`$]*(?:[.,;:!?]|\Z|\b(?:because|but|since|as|if|when|without|by|here|at"
     r"|instead"
     r"|for|has|have|had|is|are|was|would|forg\w+|miss\w+|overlook\w+|neglect\w+|ignor\w+|makes?|made|though"
     r"|although)\b)"
@@ -159,10 +162,6 @@ _DENIED_AFTER = re.compile(
 )
 # "It would be 42 if it were warmer": on a condition that does not hold.
 _WOULD_BE = re.compile(r"\bwould(?: have)?(?: been| be)?\s+(?:exactly |about |only )?[\s\"'“‘*_(\[$`]*\Z")
-_HAD_IT_BEEN = re.compile(  # "If she hadn't sold one, she would have 42."
-    r"\bif\b[^.;\n]{1,60}?(?:\b(?:had|were|did|was)\s+(?:not|never)\b|\b(?:had|were|did"
-    r"|was)n['’]t\b)[^.;\n]*,[^.;\n]*\bwould\b[^.,;\n]*\Z"
-)
 _ON_CONDITION = re.compile(r"[^.;\n]{0,60}?\b(?:if|unless)\s+(?!(?:i['’]?m|i am|my|so|any|not)\b)")
 _STRUCK = re.compile(
     r"~~[^~\n]{1,200}~~|<(s|del|strike)>[^<\n]{1,200}</\1>|\\(?:cancel|sout|st|xcancel|bcancel)\s*\{[^{}\n]{0,200}\}"
@@ -193,7 +192,7 @@ def is_denied(text: str, place: int) -> bool:
         return True
     if (claimed or _CLAIMED.search(before)) and _CLAIM_END.match(text[place : place + _REACH].lower()):
         return True
-    if "would" in before and _HAD_IT_BEEN.search(before):
+    if was_not_so(before):
         return True
     return "would" in before and _WOULD_BE.search(before) is not None and on_condition(text, place)
 

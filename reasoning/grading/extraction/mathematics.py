@@ -18,6 +18,10 @@ from fractions import Fraction
 from functools import lru_cache
 
 _LONGEST = 80
+_BELOW_ZERO = re.compile(  # its sign within: \frac{-1}{2}
+    r"(?<![-−0-9.)}\]])(?<![-−0-9.)}\]] )\\frac\s*(?:\{\s*[-−]\s*([0-9]{1,15})\s*\}\s*\{\s*([0-9]{1,15})\s*\}"
+    r"|\{\s*([0-9]{1,15})\s*\}\s*\{\s*[-−]\s*([0-9]{1,15})\s*\})"
+)
 _DRESS = (
     (
         re.compile(
@@ -39,6 +43,7 @@ _DRESS = (
     (re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\(?:degree|circ)\b"), "°"),
     (re.compile(r"\\([$%#&_{}])"), r"\1"),
     (re.compile(r"\\[dtc]?frac(?![a-z])"), r"\\frac"),
+    (_BELOW_ZERO, r"-\1\3/\2\4"),
     (re.compile(r"(?<=[0-9])\s*\\frac\s*\{\s*([0-9]{1,15})\s*\}\s*\{\s*([0-9]{1,15})\s*\}"), r" \1/\2"),
     (re.compile(r"(?<=[0-9])\s*\\frac\s*([0-9])\s*([0-9])"), r" \1/\2"),
     (re.compile(r"\\frac\s*\{\s*([0-9]{1,15})\s*\}\s*\{\s*([0-9]{1,15})\s*\}"), r"\1/\2"),

@@ -90,7 +90,8 @@ def _of_a_side(about: tuple[str, ...], words: list[str]) -> str:
     """What a sentence about the side that shows answers to a question about one: "After one flip it shows tails."."""
     asked = [word for word in about if word in _OPPOSITE]
     said = {word for word in words if word in _OPPOSITE}
-    if len(asked) != 1 or len(said) != 1 or _SHOWS.isdisjoint(words) or not _PAST.isdisjoint(words):
+    alone = (len(said) == 1 and said.issuperset(words)) or words[1:] == ["up"]
+    if len(asked) != 1 or len(said) != 1 or not (alone or not _SHOWS.isdisjoint(words)) or not _PAST.isdisjoint(words):
         return ""
     denied = any(word in _NOT or word.endswith("n't") for word in words)
     return "yes" if (said == set(asked)) != denied else "no"

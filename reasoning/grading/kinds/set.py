@@ -74,7 +74,11 @@ class AnswerSet(AnswerRules):
         also be a set as a whole."""
         tail = text[-LONGEST_ANSWER:].strip()
         braced = [found for found in _BRACED.finditer(tail) if (found[1] or found[2] or "").strip()]
-        said = braced[-1][0] if braced else _last_bullets(tail) or _BUT_NOT.sub("", tail.rpartition("\n")[2])
+        said = braced[-1][0] if braced else _last_bullets(tail)
+        if not said:
+            line = _ASIDE.sub("", _BUT_NOT.sub("", tail.rpartition("\n")[2]))
+            paragraph = tail.rpartition("\n\n")[0] if len(self._elements(line)) == 1 else ""
+            said = _last_bullets(paragraph) or line  # bullets, and a paragraph about them
         answer = self._normal(said) if braced or len(self._elements(said)) > 1 else ""
         whole = self._normal(tail) if len(text) <= LONGEST_ANSWER else ""
         return FoundAnswer(answer, How.LAST_CANDIDATE if answer else How.NONE, whole) if answer or whole else None

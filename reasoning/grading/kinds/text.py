@@ -51,7 +51,7 @@ _CONCLUSION = re.compile(
     r"(?:\b(?:(?:so|thus|therefore|hence|finally)\b(?:,?\s+(?:(?:we|you|i)\s+(?:get|have|obtain)|it\s+is|th(?:is"
     r"|ey)\s+(?:gives?|is|makes?|spells?)))?"
     r"|(?:we|you|i)\s+(?:get|obtain|have)|(?:result|concatenation|word|string|output|solution|conclusion)\s*(?:is\b|:"
-    r"|=)"
+    r"|=|(?:would|will|must)\s+be\b)"
     r"|concatenated\b|(?:i|we)\s+(?:choose|pick|select|say|go\s+with)|(?:gives?|makes?|spells?|forms?|yields?"
     r"|becomes?|produces?)(?:\s+us)?\b"
     r"|ans\b\s*(?:is\b|[:=])|it(?:['’]s|\s+is|\s+was)\b)|\b(?:together|combined|joined|altogether)\b(?:\s+(?:they"
@@ -69,6 +69,7 @@ _ASIDE = re.compile(  # "Ada Lovelace (1815-1852)", "Ada Lovelace, not Lord Byro
     r"(?<=\w)[\"'”’*_`]*(?:\s+\([^()\n]{2,100}\)|(?:,\s+(?:and\s+)?not|,?\s+(?:rather\s+than|instead\s+of))\s[^,;:.\n]{1,60})"
     r"[\s.!*]*\Z"
 )
+_WHO = re.compile(r"\s(?:who|that|which)\s")  # "It was Ada Lovelace who wrote it."
 _LETTER = re.compile(r"\w")
 _DECORATION = " \t\r\n*_`\"'“”‘’„«»"
 _ENCLOSING = "$[]{}<> .!"
@@ -108,6 +109,8 @@ class Text(AnswerRules):
             text = text[: aside.start()]
             if len(text.split()) <= _MOST_WORDS and not _CONCLUSION.search(text):
                 return FoundAnswer(_normal(text), How.LAST_CANDIDATE, whole)
+        if _SPELLED.match(text):
+            return FoundAnswer(_of_line(text), How.LAST_CANDIDATE, whole)
         answer = _concluded(text) or _last_quoted(text) or _last_line(text) or _corrected(text)
         return FoundAnswer(answer, How.LAST_CANDIDATE if answer else How.NONE, whole)
 
@@ -177,7 +180,7 @@ def _concluded(text: str) -> str:
         return _normal(last[1]) if last else ""
     if is_denied(sentence, found.end()):
         return ""
-    said = sentence[found.end() :]
+    said = _WHO.split(sentence[found.end() :], maxsplit=1)[0]
     return _of_line(said) if 0 < len(said.split()) <= _MOST_WORDS or _SPELLED.match(said) else ""
 
 

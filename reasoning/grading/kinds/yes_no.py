@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reasoning.grading.extraction.conditions import is_left_open
 from reasoning.grading.extraction.denials import is_denied
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How, first_line, settled
 from reasoning.grading.extraction.mathematics import plain
@@ -157,7 +158,7 @@ class YesNo(AnswerRules):
             if found and not denied and not is_denied(text, place):
                 if _BEFORE_OTHER.search(before) or _OTHER.match(low, found.end()):
                     return NO_ANSWER
-                if _opened_otherwise(low, place, found):
+                if _opened_otherwise(low, place, found) or is_left_open(low, place):
                     return NO_ANSWER
                 return FoundAnswer("yes" if found["yes"] else "no", How.LAST_CANDIDATE)
             if place == yes:

@@ -45,6 +45,19 @@ _MONTH = (
 )
 _DAY = re.compile(rf"(?:st|nd|rd|th)?[ ]+(?:of[ ]+)?{_MONTH}\b")
 
+_ENCLOSES = re.compile(r"\\(?:frac|sqrt|[dt]?binom)(?![a-z])")
+_SEGMENT = re.compile(r"=|\$|:|(?<![\\A-Za-z])[A-Za-z]{2,}[ ]|[,;.][ ]")  # before which other mathematics ends
+_FURTHEST = 120  # characters before a number in which a command may begin that encloses it
+
+
+def enclosing(line: str, place: int) -> int:
+    """Where the mathematics begins in whose LaTeX braces `place` stands; -1 where it stands in none."""
+    for found in _ENCLOSES.finditer(line, max(0, place - _FURTHEST), place):
+        if line.count("{", found.end(), place) > line.count("}", found.end(), place):
+            begun = max(0, found.start() - _FURTHEST)
+            return max((one.end() for one in _SEGMENT.finditer(line, begun, found.start())), default=begun)
+    return -1
+
 
 def higher_mathematics(line: str) -> FoundAnswer | None:
     """What mathematics beyond arithmetic is worth; `NO_ANSWER` where it is not understood, None where there is none."""
@@ -76,7 +89,8 @@ def calculation_at(line: str, start: int) -> Quantity:
     end = quantity.end
     if _BOUND.match(line, end):
         return Quantity("", start, end)
-    if not _OPERATOR.match(line, end):
+    closed = start > 0 and line[start - 1] == "(" and line.startswith(")", end)  # "(-3)/4"
+    if not _OPERATOR.match(line, end + 1 if closed else end):
         return quantity
     stop = _statement_end(line, end)
     place = end

@@ -19,12 +19,13 @@ from reasoning.grading.extraction.denials import is_denied, is_denied_after, wit
 from reasoning.grading.extraction.found_answer import NO_ANSWER, FoundAnswer, How, concluded, first_line
 from reasoning.grading.extraction.mathematics import plain
 from reasoning.grading.extraction.numerals import plain_numerals
+from reasoning.grading.numbers.absolute_values import without_bars
 from reasoning.grading.numbers.asides import is_said_besides, without_aside
-from reasoning.grading.numbers.calculations import COMPARED, HIGHER, calculation_at, higher_mathematics
+from reasoning.grading.numbers.calculations import COMPARED, HIGHER, calculation_at, enclosing, higher_mathematics
 from reasoning.grading.numbers.number_words import in_digits
 from reasoning.grading.numbers.quantities import CANDIDATE, Quantity, quantity_at
 from reasoning.grading.numbers.sentences import SEVERAL, told_within, what_comes_of
-from reasoning.grading.numbers.several_numbers import THAN, are_labelled, beside_another, unless_several
+from reasoning.grading.numbers.several_numbers import THAN, are_labelled, beside_another, ends_list, unless_several
 
 _DIGIT = re.compile(r"[0-9]")
 _ANY_DIGIT = re.compile(r"\d|[¼-¾⅐-⅞]")
@@ -68,6 +69,7 @@ _CONCLUDES = re.compile(r"\b(?:so|therefore|thus|hence|however|but|then)\b|=")
 _NOTHING_LEFT = re.compile(
     r"\b(?:none|nothing|no \w+) (?:is|are|was|were|will be|remains?) ?(?:left|remaining|over)?\b|\bnone (?:left"
     r"|remain)|\bno \w+ (?:left|remain)"
+    r"|\bnone of (?:\w+ ){1,3}(?:is|are|was|were|will be|remains?)(?: left| remaining)\b"
     r"|\b(?:has|have|had|leaves?|left|leaving|ends? up)(?: \w+)?(?: with)? (?:none|nothing)(?: left"
     r"| remaining)?[\s.!*]*\Z"
 )
@@ -110,12 +112,14 @@ _MOST_REMEMBERED = 10_000
 
 def is_plain(said: str) -> bool:
     """Whether `said` has nothing that must be made plain before numbers are read in it."""
-    return "\\" not in said and "{" not in said and "~" not in said and said.isascii()
+    return "\\" not in said and "{" not in said and "~" not in said and "|" not in said and said.isascii()
 
 
 def _plain(said: str) -> str:
     if is_plain(said):
         return said
+    if "|" in said or "vert" in said:
+        said = "\n".join(map(without_bars, said.split("\n")))
     said = _FROM_TO.sub("-", plain_numerals(without_struck(said)))
     return plain(said) if "\\" in said or "{" in said or "~" in said or not said.isascii() else said
 
@@ -274,11 +278,17 @@ def _told_in(line: str) -> tuple[Quantity | None, Quantity | None, Quantity | No
 def _as_meant(line: str, chosen: Quantity, previous: Quantity | None, how: How, whole: str) -> FoundAnswer:
     """What `chosen` comes to with what stands around it in `line`. `NO_ANSWER` where it is a bound, a part of another
     number or one of several. `whole`: the line with the aside at its end, if it has one."""
+    if "\\" in line and (within := enclosing(line, chosen.end)) >= 0:
+        return higher_mathematics(line[within:]) or NO_ANSWER
     root = _ROOT.search(line, max(0, chosen.start - 12), chosen.start)
     begun = root.start() if root else chosen.start
     if HIGHER.search(line, begun, chosen.end + 8) and (higher := higher_mathematics(line[begun:])):
         return higher
-    if _UPPER_END.search(line, max(0, begun - 20), begun) and (previous is None or previous.answer != chosen.answer):
+    if ends_list(line, begun, chosen.end):
+        return NO_ANSWER
+    if _UPPER_END.search(line, max(0, begun - 20), begun) and (
+        previous is None or previous.answer not in (chosen.answer, chosen.also)
+    ):
         return NO_ANSWER
     before = line[max(0, begun - 24) : begun]
     if (

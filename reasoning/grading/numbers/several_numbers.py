@@ -43,6 +43,8 @@ _LIST = re.compile(
     r"|[ ]+(?:and|&)[ ]+[-$]?[0-9][0-9.,]*[ ]*(?:[.,;)\]}$]|\Z)",
     re.IGNORECASE,
 )
+_LISTED_BEFORE = re.compile(r"(?:[-$]?[0-9][0-9.]*[ ]*[,;][ ]*){1,40}\Z")  # "5, 4, " of "5, 4, 3"
+_LIST_ENDS = re.compile(r"[\s.!*_)\]}$]*\Z")
 _UNIT = re.compile(r"[ ]*([$%¢]|[A-Za-z°][\w°%/]*)")
 _CONVERSIONS = frozenset(
     (2, 3, 4, 7, 10, 12, 14, 16, 24, 28, 30, 31, 36, 52, 60, 100, 365, 1000, 1440, 1760, 3600, 5280)
@@ -119,6 +121,19 @@ def unless_several(line: str, found: FoundAnswer, end: int) -> FoundAnswer:
     beside = _BESIDE.match(line, end) or _SMALLER.match(line, end)
     other = quantity_at(line, beside.end()) if beside else None
     return found if beside is None or other is None else _counted_beside(line, found, beside, other)
+
+
+def ends_list(line: str, start: int, end: int) -> bool:
+    """Whether the number from `start` to `end` is the last of a list with nothing but numbers, of three or more or of
+    the whole line; not of one that counts: "1, 2, 3, 4"."""
+    if "," not in line and ";" not in line:
+        return False
+    before = _LISTED_BEFORE.search(line, max(0, start - _LONGEST_LABELLED), start)
+    if before is None or not _LIST_ENDS.match(line, end):
+        return False
+    listed = [number.strip(" $") for number in re.split("[,;]", before[0])][:-1]
+    counts = [*listed, line[start:end].strip(" $")] == [str(place) for place in range(1, len(listed) + 2)]
+    return not counts and (len(listed) > 1 or not line[: before.start()].strip(" \n.*_([{$"))
 
 
 def beside_another(line: str, start: int, before: tuple[int, int], first: FoundAnswer) -> FoundAnswer | None:

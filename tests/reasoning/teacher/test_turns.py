@@ -116,3 +116,13 @@ def test_what_is_its_own(text: str) -> None:
 def test_the_marks_of_its_own_beginning_are_not_its_words(text: str) -> None:
     assert text[own_start(text) :] == "42"
     assert next_turn(text) == len(text)
+
+
+def test_the_second_problem_of_a_series_without_a_first_is_somebody_elses() -> None:
+    assert next_turn("35 rolls.\n\n---\n\n**Problem 2.** What is 7 × 7?\n\n49") == len("35 rolls.\n\n---\n")
+    for own in (
+        "It has 2 parts.\n\n---\n\nProblem: 7 × 7",
+        "Problem 1 is 35.\n\n---\n\nProblem 2. 7 × 7",
+        "a\n\nTask 2. b",
+    ):
+        assert next_turn(own) == len(own)

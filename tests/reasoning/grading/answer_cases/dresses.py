@@ -225,9 +225,17 @@ RIGHT: Table = [
             *('The answer is 81."', "<think>\n9*9=80?\n</think>\nThe answer is **81**."),
         ],
     ),
+    ("-0.75", [r"\frac{-3}{4}", r"So x = $\frac{3}{-4}$.", r"\boxed{\frac{-3}{4}}", "(-3)/4", "The answer is (-3)/4."]),
+    ("0.75", [r"\boxed{-\frac{-3}{4}}", r"So x is $\frac{\sqrt{9}}{4}$.", r"It is $\frac{1.5}{2}$", "(-3)/(-4)"]),
+    ("2.5", [r"2 - \frac{-1}{2}", r"It is $\frac{5 \times 2}{4} = 2.5$."]),
+    ("9.81", [r"9.81\ \mathrm{m\,s^{-2}}", "9.81 m s^-2", r"The answer is $9.81\,\mathrm{m\,s^{-2}}$."]),
+    ("10", ["🔟"]),
 ]
 WRONG: Table = [
     ("90", ["1:30"]),
+    ("4", [r"\frac{-3}{4}", r"So x is $\frac{-3}{4}$.", r"It is \frac{\pi}{4}", r"$\frac{5+7}{4}$", r"$\frac{a}{4}$"]),
+    ("8", [r"So $x = \frac{\sqrt{16}}{8}$.", r"\frac{3.5}{8}", r"$\frac{1,000}{8}$", r"$\binom{3}{8}$"]),
+    ("-2", [r"9.81\ \mathrm{m\,s^{-2}}", "9.81 m s^-2", "9.81 m s⁻²"]),
     (
         "42",
         [

@@ -7,6 +7,20 @@ from tests.reasoning.grading.answer_cases.numbers import Table
 
 RIGHT: list[tuple[tuple[str, ...], Table]] = [
     (
+        ("garage", "bedroom", "river", "oven", "roof"),
+        [
+            (
+                "B",
+                [
+                    *("One might pick (A), but (B) is better.", "Some would choose (C), yet (B) is right."),
+                    *("Between A and B, B is the better choice.", "None of them fits well, but B comes closest."),
+                    *("B is closest.", "| A | no |\n| B | yes |\n| C | no |\n| D | no |\n| E | no |"),
+                    *("B. Hope this helps!", "B\n\nWould you like me to explain why A is wrong?"),
+                ],
+            ),
+        ],
+    ),
+    (
         ("apple pie", "a knife", "the kitchen drawer", "Paris", "none of these"),
         [
             (
@@ -151,6 +165,15 @@ RIGHT: list[tuple[tuple[str, ...], Table]] = [
     ),
 ]
 WRONG: list[tuple[tuple[str, ...], Table]] = [
+    (
+        ("garage", "bedroom", "river", "oven", "roof"),
+        [
+            (
+                "A",
+                ["One might pick (A), but (B) is better.", "| A | no |\n| B | yes |\n| C | no |", "One may say (A)."],
+            ),
+        ],
+    ),
     (
         ("apple pie", "a knife", "the kitchen drawer", "Paris", "none of these"),
         [

@@ -27,7 +27,8 @@ DATE_RIGHT: Table = [
             *("Yesterday was 2020-02-28, so today is 2020-02-29.",),
         ],
     ),
-    ("1999-12", ["December 1999"]),
+    ("1999-12", ["December 1999", "12/1999", "It was in 12/1999.", "декабрь 1999"]),
+    ("2021-05-13", ["13 мая 2021 г.", "13 мая 2021"]),
     ("1999", ["1999", "It was 1999.", "The year was 1999."]),
     (
         "2023-07-04",
@@ -87,6 +88,7 @@ SET_RIGHT: Table = [
         [
             *("bee, wasp, ant", "The answer is ant, bee, and wasp.", "* Ant\n* Bee\n* Wasp"),
             *("the ant, the bee and the wasp", '{"ant", "bee", "wasp"}', "ant | bee | wasp", "ant\nbee\nwasp"),
+            *("- ant\n- bee\n- wasp\n\nThese are all insects.", "ant, bee, wasp (three in all)"),
             *("Answer: [ant, bee, wasp]", "The three insects are ant, bee and wasp."),
         ],
     ),
@@ -117,6 +119,7 @@ SET_WRONG: Table = [
     (
         "ant, bee, wasp",
         [
+            *("- ant\n- bee\n\nBoth are insects.", "ant, bee, wasp, fly (all insects)"),
             *("ant and bee", "ant, bee, wasp, fly", "not ant, bee and wasp", "ant, bee, but not wasp"),
         ],
     ),

@@ -6,6 +6,10 @@ from __future__ import annotations
 from tests.reasoning.grading.answer_cases.numbers import Table
 
 RIGHT: Table = [
+    ("0.5", ["1/2, i.e. 0.5 or 50%", "It is 0.5 or 50%.", "It is 1/2, or 50%."]),
+    ("0", ["None of them are left.", "So none of the rolls is left.", "None of the old rolls will be left."]),
+    ("6", ["Let me count: 1, 2, 3, 4, 5, 6.", "1, 2, 3, 4, 5, 6", "2 rows, 3 columns: 6"]),
+    ("38", ["Some students get 38 stickers.", "The students get 38."]),
     (
         "48",
         [
@@ -187,6 +191,10 @@ RIGHT: Table = [
 ]
 
 WRONG: Table = [
+    ("3", ["5, 4, 3", "It is 5, 4, 3.", "$5,4,3$"]),
+    ("7", ["5, 7", "[5, 7]", "3, 5, 7"]),
+    ("3000", ["1,000, 2,000, 3,000"]),
+    ("38", ["Some students get 38.", "Careless people write 38.", "Most students would put 38, but it is 35."]),
     (
         "48",
         [

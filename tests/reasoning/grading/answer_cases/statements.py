@@ -123,6 +123,7 @@ TEXT_RIGHT: Table = [
     (
         "Marie Curie",
         [
+            *("It was Marie Curie who found it.", "It is Marie Curie that they mean."),
             *("It was Marie Curie.", "The scientist was Marie Curie.", "The answer is: Marie Curie (1867-1934)."),
             *("The answer is marie curie",),
         ],
@@ -140,6 +141,7 @@ TEXT_RIGHT: Table = [
     (
         "ose",
         [
+            *("o, s, e", "The final result would be ose", "The word will be ose."),
             *("ose", "The answer is ose.", 'Taking the last letters gives "ose".', "o, s, e -> ose"),
             *("'o' + 's' + 'e' = 'ose'", "= ose", "ose (o from Pablo, s from James, e from Kate)", "Result: ose"),
             *('The concatenated string would be "ose".', "Thus, 'ose' is the answer."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reasoning.grading.numbers.calculations import calculation_at, higher_mathematics
+from reasoning.grading.numbers.calculations import calculation_at, enclosing, higher_mathematics
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,9 @@ def test_roots_and_powers_of_sums_are_worked_out_or_not_understood(line: str, an
 
 def test_plain_arithmetic_is_not_higher_mathematics() -> None:
     assert higher_mathematics("3 + 4 = 7") is None
+
+
+def test_a_number_within_latex_is_a_part_of_it() -> None:
+    line = r"So x = \frac{5+3}{4}, 7."
+    assert enclosing(line, line.index("4")) == line.index("=") + 1
+    assert enclosing(line, line.index("7")) == -1
