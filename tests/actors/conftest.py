@@ -1,14 +1,25 @@
-"""The scripted server, a journal and what is logged, for every test that asks for them."""
+"""The event loop of Ray's actors; the scripted server, a journal and what is logged, for tests that ask for them."""
 
+import asyncio
 import io
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from actors.journal.actor import Journal
 from tests.actors.scripted_server import Server
+
+
+@pytest.fixture(autouse=True)
+def loop_of_actors() -> Iterator[None]:
+    """Ray runs asynchronous actors on uvloop, whose timers and callbacks come in another order than asyncio's."""
+    before = asyncio.get_event_loop_policy()
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    yield
+    asyncio.set_event_loop_policy(before)
 
 
 @pytest.fixture

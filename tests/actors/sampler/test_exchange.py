@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -13,7 +14,9 @@ from ray.exceptions import ActorDiedError, ObjectLostError
 
 from actors.sampler.exchange import CALL_AGAIN_S, Exchange, ReplicaGone
 from actors.sampler.outbox import Answer, Question
+from bench.scaling.simulated import PROBE, VERSION, SimulatedReplica
 from reasoning.student.sampling import Completion, PromptRefused, Sampling, StaleWeights
+from tests.actors.in_process import in_process
 
 pytestmark = pytest.mark.quick
 TWO = Sampling(samples=2, temperature=0.7)
@@ -22,8 +25,7 @@ TWO = Sampling(samples=2, temperature=0.7)
 Loop = Callable[[], asyncio.AbstractEventLoop]
 
 
-def run(scenario: Coroutine[Any, Any, None], loop: Loop = uvloop.new_event_loop) -> None:
-    """On the event loop of Ray's actors, unless another is given."""
+def run(scenario: Coroutine[Any, Any, None], loop: Loop | None = None) -> None:
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(asyncio.wait_for(scenario, 5))
 
@@ -187,5 +189,28 @@ def test_a_call_of_a_life_before_keeps_none_from_being_made() -> None:
         assert scene.replica.asked() == [["old"], ["a", "b"], []]
         scene.bring(2, "b")
         await soon()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_question_is_answered_whenever_the_process_has_no_turn(seed: int) -> None:
+    chance = random.Random(seed)
+
+    async def have_no_turn_now_and_then() -> None:
+        for _ in range(40):
+            await asyncio.sleep(chance.uniform(0, 3 * CALL_AGAIN_S))
+            time.sleep(chance.uniform(0, 3 * CALL_AGAIN_S))  # noqa: ASYNC251  (what is tested)
+
+    async def scenario() -> None:
+        replica = SimulatedReplica(16, CALL_AGAIN_S)
+        await replica.start()
+        await replica.sync(VERSION, VERSION, PROBE)
+        pool = Exchange(in_process(replica), lambda _: None, lambda _: None)
+        stalls = asyncio.create_task(have_no_turn_now_and_then())
+        for number in range(20):
+            asked = [pool.ask(VERSION, f"{number} {one}", TWO) for one in range(chance.randint(1, 40))]
+            assert len(await asyncio.gather(*asked)) == len(asked)
+        await stalls
 
     run(scenario())

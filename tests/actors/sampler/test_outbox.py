@@ -20,8 +20,7 @@ LONG = 4.0  # seconds that an answer took: it may wait for half a second
 Loop = Callable[[], asyncio.AbstractEventLoop]
 
 
-def run(scenario: Coroutine[Any, Any, None], loop: Loop = uvloop.new_event_loop) -> None:
-    """On the event loop of Ray's actors, unless another is given."""
+def run(scenario: Coroutine[Any, Any, None], loop: Loop | None = None) -> None:
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(asyncio.wait_for(scenario, 5))
 
