@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.door.bodies import Body, check_body, described_as, read_body, without_empty_tools
 from serve.door.browsers import readable_by_pages
+from serve.door.joining import Joined
 from serve.door.keys import Keys
 from serve.door.limits import DoorSection
 from serve.door.refusals import Refusal, unavailable
@@ -221,6 +222,7 @@ class Door:
             await unavailable().answer(send)
             return
         started, dead = False, False
+        joined = Joined(send, self._limits.piece_s)
         version = (VERSION, self.version.encode("ascii", "replace"))
 
         async def put(message: Message) -> None:
@@ -230,12 +232,12 @@ class Door:
                 message = {**message, "headers": [*message.get("headers", ()), version]}
             if not dead:
                 started = True
-                await send(message)
+                await joined(message)
 
         async def tell(message: Message) -> None:
             nonlocal started
             started = True
-            await send(message)
+            await joined(message)
 
         self.ongoing += 1
         self._quiet.clear()
@@ -253,6 +255,7 @@ class Door:
                 return
             raise
         finally:
+            joined.close()
             if dead:
                 await unavailable().answer(send)
             self.ongoing -= 1

@@ -19,7 +19,7 @@ class DoorSection(Section):
     let in. `at_once` requests are answered at a time by a replica and `waiting` more wait for one (None: any number);
     others get 429. A body has at most `body_bytes` and arrives within `body_s`; an answer has at most `max_tokens`
     tokens (None: what the model takes), a request asks for at most `samples` answers, and is given up after
-    `answer_s`."""
+    `answer_s`. Of a streamed answer a piece goes every `piece_s` at most (0: each token as it comes)."""
 
     keys_file: str | None = None
     keys_variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
@@ -30,3 +30,4 @@ class DoorSection(Section):
     max_tokens: PositiveInt | None = None
     samples: PositiveInt = 128
     answer_s: Positive = 600.0
+    piece_s: Annotated[float, Field(ge=0, le=1)] = 0.04
