@@ -23,7 +23,7 @@ from actors.endpoint.address import headers_of, query_of, root_of, secrets_of
 from actors.endpoint.api_keys import read_api_key, scrub
 from actors.endpoint.errors.kinds import failure_kind, outcome_of, own_words
 from actors.endpoint.errors.refused_settings import cure_of, refused_parameter
-from actors.endpoint.errors.responses import ErrorResponse, read_error_response
+from actors.endpoint.errors.responses import read_error_response
 from actors.endpoint.replies import UnusableReply, read_completion, read_scores
 from actors.endpoint.request_body import request_body
 from actors.endpoint.usage import NOTHING_USED, Usage
@@ -97,7 +97,12 @@ class Endpoint:
             return self._failed(request, FailureKind.TRANSPORT, str(error), None)
         if not 200 <= response.status < 300:
             return self._refused(request, response)
-        return self.read(request, response.content, read_limits(response.headers, time.time()))
+        observed = read_limits(response.headers, time.time())
+        sent = self.read(request, response.content, observed)
+        if sent.outcome is LeaseOutcome.RATE_LIMITED:
+            wait = _retry_after(response, sent.retry_after_s, observed)
+            return dataclasses.replace(sent, retry_after_s=wait)
+        return sent
 
     def read(self, request: TeacherRequest, body: bytes, observed: Observed = NOTHING) -> Sent:
         """What a body that came with a status of success says."""
@@ -105,7 +110,7 @@ class Endpoint:
             reply, usage = (read_completion if request.scoring is None else read_scores)(request, body)
         except UnusableReply as error:
             failed = self._failed(request, error.kind, str(error), error.usage)
-            return dataclasses.replace(failed, observed=observed)
+            return dataclasses.replace(failed, observed=observed, retry_after_s=error.retry_after_s)
         return Sent(reply, LeaseOutcome.DONE, usage, observed=observed)
 
     def body(self, request: TeacherRequest) -> dict[str, Any]:
@@ -132,7 +137,7 @@ class Endpoint:
         observed = read_limits(response.headers, time.time())
         return dataclasses.replace(
             failed,
-            retry_after_s=_retry_after(response, error_response, observed),
+            retry_after_s=_retry_after(response, error_response.retry_after_s, observed),
             observed=observed,
         )
 
@@ -148,10 +153,10 @@ class Endpoint:
         return Sent(TeacherFailure(request.key, kind, message, attempts=1), outcome or outcome_of(kind), usage)
 
 
-def _retry_after(response: Response, error: ErrorResponse, observed: Observed) -> float | None:
+def _retry_after(response: Response, in_body: float | None, observed: Observed) -> float | None:
     """Seconds that the endpoint asks to wait: by its header, else by its body, else until its limit of a day is whole
     again."""
     told = read_retry_after(response.headers, time.time())
     if told is None:
-        told = error.retry_after_s
+        told = in_body
     return observed.used_up_for_s if told is None else told

@@ -33,12 +33,16 @@ _LONGEST_QUOTE = 200
 
 
 class UnusableReply(Exception):
-    """The endpoint served the request, but what it sent is not a reply. `usage` None: its cost is not known."""
+    """The endpoint served the request, but what it sent is not a reply. `usage` None: its cost is not known.
+    `retry_after_s` is the wait that it asks for in its body."""
 
-    def __init__(self, kind: FailureKind, message: str, usage: Usage | None = None) -> None:
+    def __init__(
+        self, kind: FailureKind, message: str, usage: Usage | None = None, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.usage = usage
+        self.retry_after_s = retry_after_s
 
 
 def read_completion(request: TeacherRequest, body: bytes) -> tuple[TeacherReply, Usage]:
@@ -151,7 +155,8 @@ def _raise_error_within(
     error = content.get("error") or choice.get("error")
     if choice and (not error or (message.text.strip() and is_whole(str(choice.get("finish_reason"))))):
         return
-    said = {"error": error} if error else {name: content[name] for name in _ERROR_WORDS if content.get(name)}
+    beside = {name: content[name] for name in _ERROR_WORDS if content.get(name)}
+    said = {"error": error} if error and (isinstance(error, Mapping | list | str) or not beside) else beside
     if not said:
         raise UnusableReply(FailureKind.MALFORMED, "not a chat completion: it has no choices")
     found = read_error_response(Response(_status_within(said), {}, json.dumps(said).encode()))
@@ -163,7 +168,7 @@ def _raise_error_within(
     known = usage if usage.tokens or usage.cost else None
     if known is None and not choice and kind in _BEFORE_IT_BEGAN:
         known = NOTHING_USED
-    raise UnusableReply(kind, f"a status of success with an error: {_named(found)}", known)
+    raise UnusableReply(kind, f"a status of success with an error: {_named(found)}", known, found.retry_after_s)
 
 
 # What an error is called where no status says it: OpenAI's types, Anthropic's, Google's.

@@ -212,7 +212,8 @@ def _dollars(told: Mapping[str, Any]) -> int:
     if byok is False or (byok is not True and upstream <= _money(cost)):
         upstream = 0.0  # it is in the cost already; with a key of one's own it comes on top
     ticks = _money(told.get("cost_in_usd_ticks"), _MOST_DOLLARS * _TICKS) / _TICKS
-    others = (_money(told.get(name)) for name in ("estimated_cost", "total_cost", "response_cost"))
+    others = [_money(told.get(name)) for name in ("estimated_cost", "total_cost", "response_cost")]
+    others += [_money(details.get(name)) for name in ("total_cost", "total")]
     return math.ceil(max(ticks, _money(cost) + upstream, *others) * NANO)
 
 

@@ -4,6 +4,7 @@ Owns: the words that providers and servers publish, each with its meaning.
 
 Invariants
 - A reply is whole only by a word that says so. A word that is not known, and none at all, say nothing of the kind.
+- A mark that ends a text, given as the word (`<|eot_id|>`, `</s>`), says that it is whole.
 - Case, hyphens, prefixes of an enumeration and a remark after a colon make no difference: `MAX_TOKENS`, `maxTokens`,
   `FinishReason.MAX_TOKENS` and `max-tokens` are one word.
 """
@@ -69,6 +70,7 @@ _WORDS = {
 }
 _MEANING = {word: meaning for meaning, words in _WORDS.items() for word in words}
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_MARK = re.compile(r"</s>|<\|?(?!unk|pad)[a-z_\u2581]*(?:end|eo[stmd]|return)[a-z_\u2581]*\|?>|<｜end▁of▁sentence｜>")
 _PREFIX = re.compile(r"^(?:finish|stop|done)_?reason[._]")
 
 
@@ -79,6 +81,8 @@ def is_whole(word: str) -> bool:
 
 def finish_of(word: str) -> Finish:
     """What `word` means; `UNCLEAR` for one that nobody has published, and for the calls of tools."""
+    if _MARK.fullmatch(word.strip().lower()):
+        return Finish.WHOLE
     head = word.partition(":")[0].strip()  # "content_filter: RECITATION"
     plain = re.sub(r"[\s\-]+", "_", _CAMEL.sub("_", head)).lower()
     return _MEANING.get(_PREFIX.sub("", plain), Finish.UNCLEAR)

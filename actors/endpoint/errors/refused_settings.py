@@ -15,17 +15,19 @@ from actors.endpoint.errors.responses import ErrorResponse
 
 _UNTAKEN = re.compile(
     r"unsupported|not support|isn'?t support|unrecogni[sz]ed|unknown|deprecated|unexpected|no longer"
-    r"|not (?:permitted|allowed|accepted|available)|extra (?:inputs|fields)",
+    r"|not (?:permitted|allowed|accepted|available|known|a known)|extra (?:inputs|fields)",
     re.IGNORECASE,
 )
 _OF_ITS_VALUE = re.compile(
     r"invalid|not a valid|disallowed|incompatible|remove|instead|is required|expected|must be|must not|should be"
     r"|only .{0,40}(?:support|allow|valid)|cannot (?:both )?be|can'?t be|too (?:large|small|high|low)|out of range"
-    r"|at most|at least|(?:greater|less) than|exceeds|minimum|maximum",
+    r"|at most|at least|(?:greater|less) than|exceed|minimum|maximum|\brange\b|ha(?:s|ve) to be|needs? to be|between",
     re.IGNORECASE,
 )
 _REFUSING = frozenset({400, 405, 415, 422, 501})
-_BOUNDS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_BOUNDS = ("max_tokens", "max_completion_tokens")
+# How the API behind a router calls the bound, which was sent to it under another name.
+_BOUND_ELSEWHERE = ("max_output_tokens", "max_new_tokens", "max_tokens_to_sample", "num_predict", "max_gen_len")
 _BOUND_REACHED = re.compile(r"(?:max_tokens|output limit).{0,40}(?:was|is|has been) reached", re.IGNORECASE)
 _NO_WORD = 8  # letters of a name that means itself in any spelling: `n`, `stop` and `user` are words, too
 _NEVER = frozenset({"model", "messages"})
@@ -37,6 +39,9 @@ def refused_parameter(error: ErrorResponse, body: Mapping[str, object], said: st
         return None
     names = [name for name in _names(body) if name not in _NEVER]
     named = error.param.removeprefix("body.").split(".")
+    bound = next((name for name in names if name in _BOUNDS), None)
+    if bound is not None and any(part in _BOUND_ELSEWHERE for part in named):
+        named.append(bound)
     for part in named:
         if part in names and (_refuses(said) or error.code or not said):
             return part
@@ -47,6 +52,8 @@ def refused_parameter(error: ErrorResponse, body: Mapping[str, object], said: st
     first = min(asked, key=lambda name: asked[name], default=None)
     if first is None and re.search(r"\benable_thinking\b", said):
         return "enable_thinking"
+    if first is None and any(_spelled(name).search(said) for name in _BOUND_ELSEWHERE):
+        return bound
     return first
 
 

@@ -91,6 +91,7 @@ KIND_OF_STATUS = {
     413: _TOO_LONG,
     424: FailureKind.SERVER,
     425: FailureKind.SERVER,
+    446: _FILTER,  # Portkey: a guardrail's
     429: FailureKind.RATE_LIMITED,
     451: _AUTHENTICATION,  # a region's
     498: FailureKind.SERVER,  # Groq: no capacity left
@@ -210,6 +211,9 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
                 r"decommissioned|retired|discontinued|removed|shut down)|is (?:deprecated|retired|no longer))"
             ),
             r"models?[/\w.:\-]* is not (?:found|supported)",
+            r"\bnot (?:in|among|one of) (?:the )?(?:list of )?(?:available|supported|served|loaded|known) models",
+            r"does not support (?:the )?chat[ _-]?completions?\b",
+            r"\bhttp request (?:was )?(?:sent )?to (?:an? )?https\b",  # of a server that wants another address
             r"\bmodel:? ['\"`]?[\w./:\-]+['\"`]? is not supported",
             r"(?:unknown|invalid|no such|unavailable|unrecognized) model\b(?! parameter)",
             r"invalid model (?:name|id)",
@@ -255,6 +259,8 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             # What was sent, beyond a limit. A sentence about the bound on the answer alone is none of these.
             rf"{_SENT}\b{_NEAR}\b(?:exceed\w*|too (?:long|large|big)|longer than|larger than|over)\b{_NEAR}{_MEASURE}",
             rf"{_MEASURE}{_NEAR}\b(?:exceed\w*|longer than|larger than)\b{_NEAR}\b(?:limit|max\w*|context|window)",
+            rf"\b(?:prompt|input)s?\b{_NEAR}{_MEASURE}{_NEAR}\b(?:exceed\w*|(?:long|larg|great)er than|more than)\b"
+            rf"{_NEAR}\b\d",
             r"\b(?:prompt|inputs?|input_tokens|query|messages?) (?:(?:is|are|was|were) )?too (?:long|large|big)",
             rf"(?:{_SENT}|\blength)\b{_NEAR}\b(?:must|should|can|may|cannot)(?: not| only)?(?: be| have)? "
             rf"(?:<=?|less than|fewer than|at most|under|below|exceed|more than)\b{_NEAR}{_MEASURE}",
@@ -279,6 +285,7 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"(?:blocked|rejected|refused|filtered) (?:by|due to|because of|for) .{0,40}(?:safety|polic|guardrail)",
             r"(?:usage|content|acceptable use) polic",
             r"safety[ _]check",
+            r"guardrails?\b[^.!?]{0,60}\b(?:failed|triggered|blocked|violated|intervened|rejected|denied)",
             "(?:敏感词|敏感信息|内容(?:审核|安全|违规)|风险)",
         ),
     ),
@@ -321,7 +328,7 @@ CERTAIN: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"(?:prompt|input) (?:is )?too long|too (?:long|large) for (?:the )?(?:model|context)",
         ),
     ),
-    (_NOT_FOUND, _any(r"\bmodel ['\"`\\]+[\w./:\-]+['\"`\\]+ (?:was )?not found")),
+    (_NOT_FOUND, _any(r"\bmodel (?:['\"`\\]+[\w./:\-]+['\"`\\]+ )?(?:was )?not found")),
     (
         FailureKind.BAD_REQUEST,  # the chat template's: it takes no such messages, however often they are sent
         _any(r"\bjinja\b|raise_exception", r"conversation roles must alternate|system role (?:is )?not supported"),

@@ -133,6 +133,7 @@ def test_what_says_nothing_of_the_requests_to_come_is_a_warning(server: Server, 
         "Could not finish the message because max_tokens or model output limit was reached. Please try again",
         "Invalid 'max_tokens': integer below minimum value. Expected a value >= 16, but got 1 instead.",
         "max_tokens must be at least 16",
+        "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16, but got 1 instead.",
     ],
 )
 def test_a_model_that_refuses_one_token_is_asked_for_more(server: Server, words: str) -> None:

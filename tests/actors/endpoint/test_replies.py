@@ -279,6 +279,8 @@ def test_an_error_beside_no_choices_keeps_its_words_and_its_type(
     [
         {"detail": "the queue is full"},
         {"object": "error", "message": "the queue is full", "code": 503},
+        {"error": True, "message": "the queue is full"},
+        {"error": 1, "msg": "the queue is full"},
         {"choices": None, "base_resp": {"status_code": 1002, "status_msg": "the queue is full"}},
         {
             "choices": [

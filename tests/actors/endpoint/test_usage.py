@@ -219,6 +219,7 @@ def test_a_refusal_costs_nothing_and_what_is_unknown_the_worst_case() -> None:
         ({"cost": {"input_tokens_cost": 0.0003, "request_cost": 0.042, "total_cost": 0.0423}}, 0.0423),  # Perplexity
         ({"estimated_cost": 0.0423}, 0.0423),  # DeepInfra
         ({"response_cost": "$0.0423"}, 0.0423),
+        ({"cost_details": {"total_cost": 0.0423}}, 0.0423),
         ({"cost": None}, 0.000104),
         ({"cost": 0}, 0.000104),
         ({"cost": -1}, 0.000104),

@@ -7,7 +7,8 @@ from reasoning.teacher.finish_reasons import Finish, finish_of
 
 WORDS = {
     Finish.WHOLE: "stop STOP end_turn stop_sequence eos eos_token EOS COMPLETE eosFound FinishReason.STOP endoftext"
-    " stopStringFound stop-string word stop_token succeeded",
+    " stopStringFound stop-string word stop_token succeeded </s> <|eot_id|> <|im_end|> <|endoftext|> <end_of_turn>"
+    " <eos> <|return|> <｜end▁of▁sentence｜>",
     Finish.CUT_OFF: "length MAX_TOKENS max_tokens maxTokens FINISH_REASON_MAX_TOKENS max_output_tokens Length"
     " maxPredictedTokensReached length_limit",
     Finish.CONTEXT_FULL: "model_length model_context_window_exceeded contextLengthReached",
@@ -15,7 +16,8 @@ WORDS = {
     " MODEL_ARMOR policy_violation",
     Finish.GIVEN_UP: "insufficient_system_resource abort error ERROR network_error USER_CANCEL TIMEOUT"
     " userStopped modelUnloaded preempted internal_server_error",
-    Finish.UNCLEAR: "tool_calls function_call tool_use OTHER null unknown pause_turn MALFORMED_FUNCTION_CALL zzz",
+    Finish.UNCLEAR: "tool_calls function_call tool_use OTHER null unknown pause_turn MALFORMED_FUNCTION_CALL zzz"
+    " <unk> <|call|> 128009",
 }
 
 

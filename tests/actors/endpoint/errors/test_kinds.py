@@ -223,6 +223,15 @@ CASES = [
     (400, {"__type": "com.amazon.coral.service#ServiceQuotaExceededException", "message": "No."}, LIMITED),
     (400, {"__type": "com.amazonaws.bedrock#ThrottlingException", "message": "No."}, LIMITED),
     (200, {"error_code": 336003, "error_msg": "the max input characters is 4800"}, LONG),
+    (500, {"detail": "Model not found in the model list, uid: qwen"}, NOT_FOUND),
+    (400, openai("Model 'x' not in available models: ['y']"), NOT_FOUND),
+    (400, openai("The model `m` does not support Chat Completions API"), NOT_FOUND),
+    (400, "Client sent an HTTP request to an HTTPS server.", NOT_FOUND),
+    (400, "<html>The plain HTTP request was sent to HTTPS port</html>", NOT_FOUND),
+    (400, {"message": "Bad request: rpc error: desc = prompt token count (9000) cannot exceed 8192."}, LONG),
+    (400, {"message": "Bad request: max_tokens (10000) cannot exceed 8192."}, BAD),
+    (446, openai("The guardrail checks defined in the config failed.", None, "hooks_failed"), FILTER),
+    (400, openai("A guardrail of your organization was triggered"), FILTER),
 ]  # fmt: skip
 
 

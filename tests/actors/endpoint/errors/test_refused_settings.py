@@ -33,7 +33,11 @@ def read(message: str, code: str | None = None, param: str | None = None, status
 CASES = [
     ("Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.", "max_tokens", "max_tokens_key: max_completion_tokens"),
     ("Unsupported value: 'temperature' does not support 0.7 with this model. Only the default (1) value is supported.", "temperature", "send_temperature: false"),
-    ("temperature: range: 0..1", None, ""),
+    ("temperature: range: 0..1", "temperature", "teacher.temperature"),
+    ("top_p has to be between 0 and 1", "top_p", "Leave out top_p"),
+    ("Json document validation error: 'seed' is not a known property", "seed", "send_seed: false"),
+    ("Invalid 'max_output_tokens': Expected a value >= 16, but got 9 instead.", "max_tokens", "teacher.max_tokens"),
+    ("Bad request: max_new_tokens cannot exceed 8192", "max_tokens", "teacher.max_tokens"),
     ("`temperature` must be less than or equal to 1", "temperature", "teacher.temperature"),
     ("`temperature` and `top_p` cannot both be specified for this model. Please use only one.", "temperature", "Leave out top_p"),
     ("body.seed: Extra inputs are not permitted", "seed", "send_seed: false"),
