@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -119,7 +120,7 @@ def _wrong(where: tuple[str, ...], problem: ErrorDetails, problems: list[ErrorDe
         choices = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
         near = nearest(got, choices) if isinstance(got, str) else None
         return f"{said}{_shown(got)}{f'; did you mean {near}?' if near else ''}"
-    if problem["type"] == "string_type" and isinstance(got, bool | int | float):
+    if problem["type"] == "string_type" and isinstance(got, bool | int | float | date):
         return f"{said}{_shown(got)}; put it in quotes"
     return f"{said}{_shown(got, of_any_type=problem['type'] in _WORDS)}"
 
@@ -136,6 +137,8 @@ def _shown(got: Any, of_any_type: bool = True) -> str:
         return f" (got {'nothing' if got is None else str(got).lower()})"
     if isinstance(got, str | int | float):
         return f" (got {got!r})"
+    if isinstance(got, date):
+        return " (got a date)"
     if not of_any_type:  # the message of a section's own check, which names what it is about
         return ""
     return f" (got {'keys' if isinstance(got, Mapping) else 'a list'})"

@@ -36,6 +36,11 @@ _OWN_BODY = {
     "max_tokens": "teacher.max_tokens",
     "max_completion_tokens": "teacher.max_tokens (and max_tokens_key)",
 }
+# Other APIs' names for the bound on a reply and for several replies to a request: both raise what a request may cost.
+_BOUND = frozenset(
+    "maxtokens maxcompletiontokens maxoutputtokens maxnewtokens maxgenlen maxtokenstosample numpredict npredict".split()
+)
+_SEVERAL = frozenset("n bestof candidatecount numreturnsequences numcompletions numgenerations numoutputs".split())
 _AZURE = ("azure.com", "azure.us", "azure.cn")
 
 
@@ -135,8 +140,14 @@ class PlaceSection(Section):
                 raise ValueError(f"{name} has a key of its own: set {key}")
         if body.get("stream"):
             raise ValueError("stream: replies are read whole; leave it out")
-        if body.get("n", 1) != 1:
-            raise ValueError("n: one reply is read of each request; leave it out and ask for more samples in learning")
+        for name, value in _leaves(body):
+            plain = name.lower().replace("_", "")
+            if plain in _BOUND and value is not None:
+                raise ValueError(f"{name} would pass the bound on a reply by which its cost is: set teacher.max_tokens")
+            if plain in _SEVERAL and value not in (1, None):
+                raise ValueError(
+                    f"{name}: one reply is read of each request; leave it out and ask for more samples in learning"
+                )
         for name, value in _texts(body):
             if _SECRET_NAME.search(name) or _KEY_SHAPED.search(value):
                 raise ValueError(f"{name} looks like a secret, which is never written down: use headers with ${{NAME}}")
@@ -148,8 +159,9 @@ class PlaceSection(Section):
 
     @model_validator(mode="after")
     def _parameters_are_given_once(self) -> PlaceSection:
+        within = {name for name, _ in _leaves(self.extra_body)}
         for name in ("top_p", "reasoning_effort", "enable_thinking"):
-            if name in self.extra_body and getattr(self, name) is not None:
+            if name in within and getattr(self, name) is not None:
                 raise ValueError(f"{name} is given twice: as a key and in extra_body")
         return self
 
@@ -184,6 +196,9 @@ class PlaceSection(Section):
         )
 
 
+_CALLS = ("/chat/completions", "/completions", "/models", "/responses", "/messages", "/batches", "/embeddings")
+
+
 def is_azure(base_url: str) -> bool:
     """Whether `base_url` is a resource of Azure's."""
     host = urlsplit(base_url).hostname or ""
@@ -207,9 +222,13 @@ def address(base_url: str) -> str:
             "an address must not contain a user, password or query; name the key's variable in api_key_env"
         )
     path = parts.path.rstrip("/")
-    if path.endswith(("/chat/completions", "/completions", "/models", "/responses")) and not is_azure(base_url):
+    called = next((call for call in _CALLS if path.endswith(call)), None)
+    if called is not None and not is_azure(base_url):
+        raise ValueError(f"give the address without {called}, which each call adds: it usually ends in /v1")
+    if ":" in path.rpartition("/")[2]:
         raise ValueError(
-            f"give the address without {'/' + path.rpartition('/')[2]}, which each call adds: it usually ends in /v1"
+            "this is one call of another protocol: give the address of the OpenAI-compatible API, such as "
+            "https://generativelanguage.googleapis.com/v1beta/openai"
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     default = {"http": 80, "https": 443}[parts.scheme]
@@ -218,9 +237,14 @@ def address(base_url: str) -> str:
 
 def _texts(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The texts in `content`, each with the name it has."""
+    return ((name, value) for name, value in _leaves(content) if isinstance(value, str))
+
+
+def _leaves(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The values in `content` that hold no others, each with the name it has."""
     for name, value in content.items():
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, Mapping):
-                yield from _texts(one)
-            elif isinstance(one, str):
+                yield from _leaves(one)
+            elif not isinstance(one, list):
                 yield name, one

@@ -73,6 +73,8 @@ def test_a_choice_that_is_like_none_is_told_without_a_guess() -> None:
         ("cluster: {sampler_gpus: .inf}", "must be a finite number"),
         ("name: 12", "name: must be text (got 12); put it in quotes"),
         ("task: {form: {question: q, answer: no, kind: text}}", "must be text (got false); put it in quotes"),
+        ("teacher: {api_version: 2024-10-21}", "teacher.api_version: must be text (got a date); put it in quotes"),
+        ("teacher: {headers: {anthropic-version: 2023-06-01}}", "must be text (got a date); put it in quotes"),
         ("teacher: offline", "teacher: must be a section with keys of its own (got 'offline')"),
         ("teacher: [offline]", "teacher: must be a section with keys of its own (got a list)"),
         ("teacher: {temperature: 3}", "must be at most 2"),
