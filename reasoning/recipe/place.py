@@ -38,9 +38,12 @@ _OWN_BODY = {
 }
 # Other APIs' names for the bound on a reply and for several replies to a request: both raise what a request may cost.
 _BOUND = frozenset(
-    "maxtokens maxcompletiontokens maxoutputtokens maxnewtokens maxgenlen maxtokenstosample numpredict npredict".split()
+    {
+        *("maxtokens", "maxcompletiontokens", "maxoutputtokens", "maxnewtokens", "maxgenlen", "maxtokenstosample"),
+        *("numpredict", "npredict"),
+    }
 )
-_SEVERAL = frozenset("n bestof candidatecount numreturnsequences numcompletions numgenerations numoutputs".split())
+_SEVERAL = frozenset({"n", "bestof", "candidatecount", "numreturnsequences", "numcompletions", "numgenerations"})
 _AZURE = ("azure.com", "azure.us", "azure.cn")
 
 

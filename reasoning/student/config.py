@@ -52,7 +52,7 @@ def read_config(file: Path) -> dict[str, Any] | None:
     """The configuration in `file`; None when it is not there or no JSON object."""
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return config if isinstance(config, dict) else None
 

@@ -6,12 +6,13 @@ elsewhere (`reasoning.student.loading`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from reasoning.student.config import read_config
+from reasoning.student.config import folder_of, read_config
 
 # How byte-level, SentencePiece and older BPE vocabularies write a space or the end of a word.
 _STORED = ("\u0120", "\u2581", "</w>")
@@ -44,10 +45,35 @@ def _reason(source: str, error: Exception) -> str:
         )
     if _decoding_is_invalid(source):
         return f"its generation_config.json is invalid: {text.rstrip('.')}. Remove that value there"
+    if (file := _unreadable(source)) is not None:
+        return f"its {file} cannot be read: {text[:300].rstrip('.')}. Correct that there, or fetch the file again"
     return (
         f"{text[:300].rstrip('.')}. It must be a folder in Hugging Face format, or the id of a hub model this machine "
         "can reach, with a tokenizer and safetensors weights"
     )
+
+
+def _unreadable(source: str) -> str | None:
+    """The name of the file at `source` that is no text, or not what its kind has to be; None where each is."""
+    from tokenizers import Tokenizer
+    from transformers import AutoConfig
+
+    folder = folder_of(source)
+    for file in sorted(folder.iterdir()) if folder is not None else ():
+        try:
+            if file.suffix in (".json", ".jinja", ".txt"):
+                content = file.read_text(encoding="utf-8")
+                if file.suffix == ".json":
+                    json.loads(content)
+            if file.name == "tokenizer.json":
+                Tokenizer.from_file(str(file))
+            elif file.name == "config.json":
+                AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        except OSError:
+            continue
+        except Exception:  # tokenizers raise `Exception` itself, validated configurations a class of their own
+            return file.name
+    return None
 
 
 def _decoding_is_invalid(source: str) -> bool:
@@ -176,7 +202,8 @@ def reading_fault(source: str, tokenizer: Any) -> str:
 
 
 def require_decoder(source: str, tokenizer: Any) -> None:
-    """Raises `StudentError` when what the tokenizer gives back is the tokens as they are stored, and not the text."""
+    """Raises `StudentError` when what the tokenizer gives back is the tokens as they are stored, and not the text, or
+    its words without the spaces between them."""
     text = "The answer is 42."
     tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
     back = tokenizer.decode(tokens, skip_special_tokens=True)
@@ -184,6 +211,11 @@ def require_decoder(source: str, tokenizer: Any) -> None:
         raise StudentError(
             f"{source}: its tokenizer gives back {back[:40]!r} for {text!r}, so no answer could be read. Give its "
             "tokenizer.json the decoder that belongs to it (ByteLevel, Metaspace or BPEDecoder)"
+        )
+    if len(back.split()) == 1:
+        raise StudentError(
+            f"{source}: its tokenizer gives back {back[:40]!r} for {text!r}: the spaces are lost, and 4 2 becomes 42. "
+            "Give its tokenizer.json the pre-tokenizer that belongs to it (ByteLevel, Metaspace)"
         )
 
 

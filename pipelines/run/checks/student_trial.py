@@ -205,7 +205,11 @@ def _teach(
         student = load_student(str(folder / "new"))
     except StudentError as error:
         raise StudentError(str(error).replace(str(folder / "new"), source)) from error
-    if not student.is_encoder_decoder and _looks_ahead(student):
+    try:
+        ahead = not student.is_encoder_decoder and _looks_ahead(student)
+    except _FAILURES as error:
+        raise TrialFailed(f"{source}: a {kind} cannot be asked here: {_said(error)}", cure) from error
+    if ahead:
         what = f"{source}: by its config.json this {kind} is an encoder: what it says of a token depends on later ones"
         raise TrialFailed(what, "Take a decoder, which is trained to continue a text")
     _one_step(source, student, training, objective)

@@ -117,7 +117,12 @@ REFUSED: list[tuple[str, str, Keys, str, str]] = [
     ("rope without factor", "config", {"rope_parameters": {"rope_type": "linear", "rope_theta": 1e4}}, "factor", ""),
     ("rope of another head size", "config",
      {"rope_parameters": _LONG | {"short_factor": [1.0] * 3, "long_factor": [1.0] * 3}}, "config.json", "Correct"),
-    ("positions as text", "config", {"max_position_embeddings": "512"}, "max_position_embeddings", "folder"),
+    ("positions as text", "config", {"max_position_embeddings": "512"}, "its config.json", "Correct that"),
+    ("a truth as text", "config", {"tie_word_embeddings": "true"}, "its config.json", "Correct that"),
+    ("types of fewer layers", "config", {"layer_types": ["full_attention"]}, "its config.json", "Correct that"),
+    ("a tokenizer of another version", "tokenizer", {"version": "2.0"}, "its tokenizer.json", "fetch the file again"),
+    ("no vocabulary", "tokenizer", {"model": {}}, "its tokenizer.json", "fetch the file again"),
+    ("spaces that are lost", "tokenizer", {"pre_tokenizer": {"type": "Whitespace"}}, "the spaces are lost", "ByteLevel"),
     ("no positions", "config", {"max_position_embeddings": 0}, "0 positions", "Correct"),
     ("unknown activation", "config", {"hidden_act": "mine"}, "'mine'", "Correct"),
     ("an unknown type of numbers", "config", {"dtype": "bf16"}, "bf16", "Write bfloat16"),
@@ -152,6 +157,32 @@ def test_an_encoder_is_no_student(tmp_path: Path) -> None:
     byte_tokenizer().save_pretrained(tmp_path / "bert")
     fault = only(f"{SMALL}cluster: {{sampler: transformers}}", tmp_path / "bert")
     assert "encoder" in fault.what and "decoder" in fault.cure
+
+
+@pytest.mark.training
+def test_a_family_that_cannot_be_asked_is_refused(tmp_path: Path) -> None:
+    """RoBERTa, even as a decoder, counts its positions by a token for padding."""
+    from transformers import RobertaConfig, RobertaForCausalLM
+
+    sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 96}
+    config = RobertaConfig(vocab_size=258, pad_token_id=None, is_decoder=True, **sizes)
+    student = tiny_student()
+    save_student(RobertaForCausalLM(config), student.tokenizer, tmp_path / "roberta")
+    fault = only(f"{SMALL}cluster: {{sampler: transformers}}", tmp_path / "roberta")
+    assert "cannot be asked here" in fault.what and "another family" in fault.cure
+
+
+@pytest.mark.parametrize(("name", "content"), [
+    ("generation_config.json", b'{"a":' * 3000 + b"1" + b"}" * 3000),
+    ("generation_config.json", b"[]"),
+    ("special_tokens_map.json", b"\xff\xfe"),
+    ("chat_template.jinja", b"{{ messages }}\xff\xfe"),
+])  # fmt: skip
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes) -> None:
+    folder = _with(tmp_path / "student")
+    (folder / name).write_bytes(content)
+    fault = only(SMALL, folder)
+    assert name in fault.what and "again" in fault.cure, fault
 
 
 @pytest.mark.training
