@@ -59,7 +59,9 @@ def _unreadable(source: str) -> str | None:
     from transformers import AutoConfig
 
     folder = folder_of(source)
-    for file in sorted(folder.iterdir()) if folder is not None else ():
+    if folder is None:
+        return None
+    for file in sorted(folder.iterdir()):
         try:
             if file.suffix in (".json", ".jinja", ".txt"):
                 content = file.read_text(encoding="utf-8")
@@ -71,7 +73,7 @@ def _unreadable(source: str) -> str | None:
                 AutoConfig.from_pretrained(folder, trust_remote_code=False)
         except OSError:
             continue
-        except Exception:  # tokenizers raise `Exception` itself, validated configurations a class of their own
+        except Exception:  # noqa: BLE001 (tokenizers raise `Exception` itself, configurations a class of their own)
             return file.name
     return None
 

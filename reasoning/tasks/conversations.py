@@ -22,8 +22,9 @@ from reasoning.teacher.thinking import split_thinking
 
 ROLES = ("user", "assistant", "system")
 _NAMES = {
-    **dict.fromkeys(("user", "human", "prompter", "question"), "user"),
+    **dict.fromkeys(("user", "human", "prompter", "question", "prompt", "instruction", "input", "customer"), "user"),
     **dict.fromkeys(("assistant", "gpt", "chatgpt", "bot", "model", "bard", "bing", "answer", "ai"), "assistant"),
+    **dict.fromkeys(("chatbot", "agent", "gpt-4", "gpt4", "claude", "llm", "response", "output"), "assistant"),
     **dict.fromkeys(("system", "developer"), "system"),
 }
 _WHO, _WHAT = ("role", "from", "speaker", "author"), ("content", "value", "text", "parts")
@@ -57,7 +58,7 @@ def answered(turns: Turns) -> str:
     said = [text for role, text in turns[question + 1 :] if role == "assistant"]
     if not said:
         raise ValueError("its conversation has no answer of an assistant")
-    thinking = split_thinking(said[-1])
+    thinking = split_thinking(next((text for text in reversed(said) if text.strip()), ""))
     if not thinking.closed:
         raise ValueError("the thinking of its answer does not end")
     return thinking.said.strip()

@@ -33,6 +33,8 @@ _ANSWERS = (
     *("answer", "gold", "target", "label", "correct", "truth", "solution", "output", "response", "result", "category"),
     *("completion", "cop", "gt", "chosen"),
 )
+# The others are often a remark on a row: a conversation beside them answers.
+_SURE_ANSWERS = tuple(word for word in _ANSWERS if word not in ("label", "result", "category"))
 _QUALIFIERS = ("correct", "right", "final", "expected", "true", "best", "short")  # of an answer: it is one all the same
 _CHOICES = ("choices", "options", "candidates", "endings")
 _BEFORE_A_QUESTION = ("context", "passage", "body", "story", "premise", "background", "paragraph", "facts")
@@ -67,14 +69,16 @@ def guess_form(rows: Sequence[SourceRow]) -> Guess | None:
     conversations = [n for n in field_names(contents) if _all_of(contents, n, lambda v: turns_of(v) is not None)]
     marked = [n for n in field_names(contents) if _all_of(contents, n, _say_which)]
     pairs = [(name, question) for name in marked for question in _questions(contents, name)]
-    pairs += [
+    named = [
         (answer, question)
         for answer in _ranked(contents, _ANSWERS, long=False)
         if not _lists_options(contents, answer)
         for question in _questions(contents, answer)
         if answer not in conversations or question == (answer,) or any(_score(name, _QUESTIONS) for name in question)
     ]
-    for answer, question in [*pairs, *((name, (name,)) for name in conversations)]:
+    remarks = [pair for pair in named if conversations and not _score(pair[0], _SURE_ANSWERS)]
+    pairs += [pair for pair in named if pair not in remarks]
+    for answer, question in [*pairs, *((name, (name,)) for name in conversations), *remarks]:
         tried = (_tried(looked_at, fields, kind) for fields, kind in _ways(contents, question, answer))
         good = [guess for guess in tried if guess.read >= MOST * len(looked_at)]
         if good:  # of those that read most, the first; anything can be read as text, so that comes last
@@ -84,10 +88,31 @@ def guess_form(rows: Sequence[SourceRow]) -> Guess | None:
 
 
 def _lists_options(rows: Sequence[DataRow], name: str) -> bool:
-    """Whether a field lists options, and is no answer by its name alone: `correct_option` is one."""
+    """Whether a field lists options, and is no answer by its name alone: `correct_option` is one. `answers` are options
+    where another field says which of them is right."""
+    if any(_points_into(rows, other, name) for other in field_names(rows) if _score(other, _ANSWERS)):
+        return True
     head = name.partition(".")[0]
     plain = _all_of(rows, name, lambda value: not isinstance(value, list | Mapping))
     return bool(_score(head, _CHOICES)) and not (plain and _score(name, _ANSWERS))
+
+
+def _points_into(rows: Sequence[DataRow], name: str, listing: str) -> bool:
+    """Whether a field says of a list in each row which one of it is right: by number, letter or text."""
+    said = [(_value(row, name), _value(row, listing)) for row in rows]
+    places = {_place(one, several) for one, several in said if isinstance(several, list) and len(several) > 1}
+    pointing = sum(isinstance(many, list) and _place(one, many) is not None for one, many in said)
+    return pointing >= MOST * len(rows) and len(places - {None}) > 1
+
+
+def _place(one: Any, several: Sequence[Any]) -> int | None:
+    if isinstance(one, str) and one in several:
+        return several.index(one)
+    sign = str(one).strip().lower()
+    if isinstance(one, bool) or len(sign) != 1:
+        return None
+    place = next((alphabet.find(sign) for alphabet in _ALPHABETS[:2] if sign in alphabet), -1)
+    return place if 0 <= place <= len(several) else None
 
 
 def field_names(rows: Sequence[DataRow]) -> list[str]:
@@ -201,6 +226,9 @@ def _ways(rows: Sequence[DataRow], question: tuple[str, ...], answer: str) -> It
     yield fields, AnswerKind.CHOICE  # the options stand in the question
     if options := _same_options(rows, answer):
         yield replace(fields, same_choices=options), AnswerKind.CHOICE
+    for mark in _MARKS:
+        if _all_of(rows, answer, lambda value, mark=mark: isinstance(value, str) and mark in value):  # type: ignore[misc]
+            yield replace(fields, answer_after=mark), AnswerKind.TEXT
     if all(isinstance(_value(row, answer), str | int | float | list | Mapping) for row in rows):
         yield fields, AnswerKind.TEXT
 

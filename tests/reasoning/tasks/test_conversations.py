@@ -41,6 +41,9 @@ def sharegpt(question: str, answer: str) -> list[dict[str, str]]:
         ([{"type": "human", "content": "How many?"}, {"type": "ai", "content": "5"}], NUMBER, "5"),
         (openai("How many?", [{"type": "thinking", "thinking": "6?"}, {"type": "text", "text": "5"}]), NUMBER, "5"),
         ([{"role": "assistant", "content": "Ask me."}, *openai("How many?", "5")], NUMBER, "5"),
+        ([*openai("How many?", "5"), {"role": "assistant", "content": ""}], NUMBER, "5"),
+        ([{"role": "User", "content": "How many?"}, {"role": "Chatbot", "content": "5"}], NUMBER, "5"),
+        ([{"from": "instruction", "value": "How many?"}, {"from": "output", "value": "5"}], NUMBER, "5"),
     ],
 )
 def test_a_conversation_is_a_question_and_its_answer(turns: Any, kind: AnswerKind, answer: str) -> None:

@@ -155,6 +155,20 @@ def test_labels_of_options_are_no_answer() -> None:
     assert (found.fields.answer, found.fields.choices, found.kind) == ("answerKey", "choices", AnswerKind.CHOICE)
 
 
+@pytest.mark.parametrize("right", [[1, 0, 2], ["B", "A", "C"], ["1", "0", "2"], ["Bo", "Ann", "Cy"]])
+@pytest.mark.parametrize("name", ["label", "correct", "gold", "correct_index"])
+def test_answers_that_another_field_points_into_are_options(name: str, right: list[Any]) -> None:
+    rows = [{"question": f"Who is {n}?", "answers": ["Ann", "Bo", "Cy"], name: right[n % 3]} for n in range(9)]
+    found = guess(*rows)
+    assert (found.fields.answer, found.fields.choices, found.kind) == (name, "answers", AnswerKind.CHOICE)
+    assert [found.fields.read(row, found.kind).answer for row in rows[:3]] == ["B", "A", "C"]
+
+
+def test_right_answers_beside_a_number_of_another_thing_stay_answers() -> None:
+    rows = [{"question": f"Who is {n}?", "answers": [f"Ada {n}", "she"], "label": 7 * n} for n in range(9)]
+    assert shape(guess(*rows)) == (("question",), "answers", "text")
+
+
 def test_dates_are_told_from_texts() -> None:
     rows = [{"question": f"When was {n}?", "answer": f"May {n}, 2021"} for n in range(1, 20)]
     assert shape(guess(*rows)) == (("question",), "answer", "date")
@@ -202,6 +216,15 @@ PUBLISHED: dict[str, tuple[dict[str, Any], tuple[str, ...], str, str]] = {
         "target_scores",
         "B",
     ),
+    "a chat and remarks on it": (
+        {"prompt": "How many?", "prompt_id": "x", "messages": CHAT, "category": "sums", "label": "good"},
+        *(("messages",), "messages", "7"),
+    ),
+    "a chat and its instruction": (
+        {"systemInstruction": {"role": "system", "parts": [{"text": "Be brief."}]}, "contents": CHAT},
+        *(("contents",), "contents", "7"),
+    ),
+    "a mark before a text": ({"question": "Who?", "answer": "Long ago.\n#### Ann"}, ("question",), "answer", "Ann"),
     "answers that say if they are": (
         {"question": "Who?", "answers": [{"answer": "Ann", "correct": 0}, {"answer": "Bo", "correct": 1}]},
         *(("question",), "answers", "B"),

@@ -122,7 +122,7 @@ REFUSED: list[tuple[str, str, Keys, str, str]] = [
     ("types of fewer layers", "config", {"layer_types": ["full_attention"]}, "its config.json", "Correct that"),
     ("a tokenizer of another version", "tokenizer", {"version": "2.0"}, "its tokenizer.json", "fetch the file again"),
     ("no vocabulary", "tokenizer", {"model": {}}, "its tokenizer.json", "fetch the file again"),
-    ("spaces that are lost", "tokenizer", {"pre_tokenizer": {"type": "Whitespace"}}, "the spaces are lost", "ByteLevel"),
+    ("lost spaces", "tokenizer", {"pre_tokenizer": {"type": "Whitespace"}}, "the spaces are lost", "ByteLevel"),
     ("no positions", "config", {"max_position_embeddings": 0}, "0 positions", "Correct"),
     ("unknown activation", "config", {"hidden_act": "mine"}, "'mine'", "Correct"),
     ("an unknown type of numbers", "config", {"dtype": "bf16"}, "bf16", "Write bfloat16"),
