@@ -229,6 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--checkpoint", default=str(EMBEDDED_STUDENT))
     parser.add_argument("--proxy", choices=["direct", "python"], default="direct", help="what stands before replicas")
+    parser.add_argument("--piece", type=float, help="the door's `piece_s`, where it is not its default (0: each token)")
     parser.add_argument("--bare", type=int, help=argparse.SUPPRESS)  # the port of a bare server, to be this process
     options = parser.parse_args(arguments)
     if options.bare is not None:
@@ -236,6 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     import ray
 
+    from serve.door.limits import DoorSection
     from serve.proxy import LOOPBACK, free_port
     from serve.serving import StudentServing
     from serve.student import deploy_student
@@ -248,7 +250,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bare = subprocess.Popen(["nice", "-n", "15", *command], cwd=root, env=as_replicas)
     try:
         ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
-        serving = StudentServing(checkpoint=options.checkpoint, model_name=MODEL)
+        door = DoorSection() if options.piece is None else DoorSection(piece_s=options.piece)
+        serving = StudentServing(checkpoint=options.checkpoint, model_name=MODEL, door=door)
         ours = deploy_student(serving, direct=options.proxy == "direct")
         addresses = {"tailor": ours, "vllm": f"http://{LOOPBACK}:{port}/v1"}
         me = os.getpid()
