@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from types import TracebackType
 
@@ -21,6 +21,7 @@ from reasoning.rounds.phase_order import Phase, PhaseRecord
 from reasoning.rounds.progress import Snapshot, TeacherFigures
 
 SIGN_OF_LIFE_S = 30.0
+STILL_S = 120.0  # without any news of a phase, before it is said
 _NUMBER = re.compile(r"\d+")
 ASKING = (Phase.EXAM, Phase.FEEDBACK)  # the phases in which the teacher is asked
 
@@ -28,12 +29,18 @@ ASKING = (Phase.EXAM, Phase.FEEDBACK)  # the phases in which the teacher is aske
 class LiveView:
     """Shows snapshots as they come. Use as a context manager."""
 
-    def __init__(self, console: Console, before: Mapping[str, Sequence[PhaseRecord]] | None = None) -> None:
+    def __init__(
+        self,
+        console: Console,
+        before: Mapping[str, Sequence[PhaseRecord]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`before`: the phases that had finished earlier, under what each is called ("" for rounds, which name
-        themselves)."""
+        themselves). `clock` is for tests."""
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True) if redraws(console) else None
-        self._bars = PhaseBars(console)
+        self._bars, self._clock = PhaseBars(console, clock), clock
+        self._still = _Still()
         self._last: tuple[int | str, str, str] | None = None
         self._last_line = 0.0
         self._told: dict[str, int] = {}
@@ -59,15 +66,16 @@ class LiveView:
         end has been told is late, and not shown."""
         if (snapshot.label, snapshot.round, snapshot.phase) in self._ended:
             return
+        now = self._clock()
+        still = self._still.told(snapshot, now)
         if self._live:
-            self._live.update(self._bars.drawn(snapshot), refresh=True)
+            self._live.update(self._bars.drawn(snapshot, still), refresh=True)
             return
-        now = time.monotonic()
         waiting = _NUMBER.sub("", snapshot.waiting)  # one machine more that came is not worth a line
         key = (snapshot.label or snapshot.round, snapshot.phase, waiting)
         if key != self._last or now - self._last_line >= SIGN_OF_LIFE_S:
             self._last, self._last_line = key, now
-            self._console.print(describe(snapshot), highlight=False, soft_wrap=True)
+            self._console.print(describe(snapshot, still), highlight=False, soft_wrap=True)
 
     def tell(self, finished: Mapping[str, Sequence[PhaseRecord]]) -> None:
         """One lasting line for each finished phase that has none yet."""
@@ -89,9 +97,26 @@ def redraws(console: Console) -> bool:
     return console.is_terminal and not console.is_dumb_terminal
 
 
-def describe(snapshot: Snapshot) -> str:
-    """One line: round, phase, questions done, mistakes, teacher calls, tokens, loss."""
-    parts = [f"{snapshot.label or f'round {snapshot.round}'} · {snapshot.phase}"]
+class _Still:
+    """For how long a phase has brought nothing new."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[object, ...] = ()
+        self._since = 0.0
+
+    def told(self, snapshot: Snapshot, now: float) -> str:
+        """In words, when it is long; "" otherwise, and where it is said what is waited for."""
+        phase = snapshot.label, snapshot.round, snapshot.phase, snapshot.waiting
+        news = snapshot.done, snapshot.graded, snapshot.teacher_answered, snapshot.teacher_failed, snapshot.loss
+        if (phase, news) != self._seen:
+            self._seen, self._since = (phase, news), now
+        still = now - self._since
+        return f"nothing new for {_duration(still)}" if still >= STILL_S and not snapshot.waiting else ""
+
+
+def describe(snapshot: Snapshot, still: str = "") -> str:
+    """One line: round, phase, for how long it stands still, questions done, mistakes, teacher calls, tokens, loss."""
+    parts = [f"{snapshot.label or f'round {snapshot.round}'} · {snapshot.phase}", *([still] if still else ())]
     if snapshot.waiting:
         parts.append(f"waiting for {snapshot.waiting}, {_duration(time.time() - snapshot.waiting_since)}")
     if snapshot.total:

@@ -50,13 +50,15 @@ class PhaseBars:
         if record.phase is Phase.EVALUATE:
             self._accuracies[label or f"round {record.round}"] = float(record.metrics["test_accuracy"])
 
-    def drawn(self, snapshot: Snapshot) -> RenderableType:
-        """The picture of this moment."""
+    def drawn(self, snapshot: Snapshot, still: str = "") -> RenderableType:
+        """The picture of this moment; `still` says for how long it has been the same, where that is long."""
         self._follow(snapshot)
         parts: list[RenderableType] = [Text(_headline(snapshot, self._accuracies), style="bold", overflow="fold")]
         if snapshot.waiting:
             since = timedelta(seconds=round(time.time() - snapshot.waiting_since))
             parts.append(Text(f"waiting for {snapshot.waiting} ({since})", style="yellow"))
+        if still:
+            parts.append(Text(still, style="yellow"))
         if self._tasks:
             parts.append(self._progress.make_tasks_table(self._progress.tasks))
         return Group(*parts, *_money(snapshot), Text(_foot(snapshot), style="dim", overflow="fold"))

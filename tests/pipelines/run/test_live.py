@@ -164,6 +164,30 @@ def test_what_a_run_waits_for_is_shown_with_its_time() -> None:
     assert "waiting" not in describe(progress.snapshot)
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_phase_that_brings_nothing_new_for_long_is_said_to(terminal: bool) -> None:
+    out, clock, progress = io.StringIO(), Clock(), Progress()
+    with LiveView(Console(file=out, force_terminal=terminal, width=120), clock=clock) as view:
+
+        def minutes(count: int) -> str:
+            said = out.tell()
+            for _ in range(2 * count):
+                clock.now += 31
+                view.show(progress.snapshot)
+            return out.getvalue()[said:]
+
+        progress.begin(1, "exam", 100)
+        view.show(progress.snapshot)
+        assert "nothing new" not in minutes(1)
+        assert "nothing new for 3 min 6 s" in minutes(2)
+        progress.add(done=1, graded=4)
+        assert "nothing new" not in minutes(1)
+        progress.wait("samplers", "nodes for 1 sampler")  # said already
+        assert "nothing new" not in minutes(4)
+        progress.wait("samplers", "")
+        assert "nothing new for 4 min 39 s" in minutes(5)
+
+
 # The bars -------------------------------------------------------------------------------------------------------------
 
 
