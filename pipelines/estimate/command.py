@@ -38,6 +38,7 @@ from reasoning.estimate.call_plan import Planned, collection_plan, missed, run_p
 from reasoning.estimate.call_sizes import call_size
 from reasoning.estimate.report import EstimateReport, GpuMemory
 from reasoning.estimate.samples import TeacherSample
+from reasoning.estimate.scoring import scoring_note
 from reasoning.estimate.sums import CallEstimate, Estimate, Pace, Use, rates_of
 from reasoning.estimate.teachers import endpoints_of, pace_of, unpriced_keys
 from reasoning.fine_tune_cot.directory import CotDirectory
@@ -114,7 +115,8 @@ def _tailored(recipe: Recipe, origin: str, sample: int, share: float | None, pro
     done = directory.finished()
     found = missed(recipe.learning, done, share)
     planned = run_plan(recipe.learning, checked.prompts, len(checked.data.train), done, found)
-    return _Subject(sampler, planned, home, lambda: claim(directory, recipe, home), checked.notes)
+    notes = (*checked.notes, *scoring_note(recipe.learning, len(checked.data.train), done))
+    return _Subject(sampler, planned, home, lambda: claim(directory, recipe, home), notes)
 
 
 def _cot(recipe: FineTuneCotRecipe, origin: str, sample: int, probe: bool) -> _Subject:
