@@ -18,8 +18,8 @@ told beside it: the tokens it samples in exams, the tokens and steps it trains. 
 arm, so that one with more examples (its own, which cost no teacher) trains more.
 
 Every finished cell (an arm at a seed and a budget on a ground) is a file in the folder; the same command again does the
-rest. No Ray: phases, prompts, filters, batches and objectives are those of every run, see
-`reasoning.rounds.in_process`.
+rest. No Ray and no vLLM: phases, prompts, filters, batches and objectives are those of every run, see
+`reasoning.rounds.in_process`. `--device cuda` has students learn and answer on a GPU, in larger batches.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ def run_all(
     folder: Path,
     at_most: int | None = None,
     ground: Ground = GROUNDS["coin-flips"],
+    device: str = "cpu",
 ) -> None:
-    """Runs what is not finished (`at_most` so many cells), seed by seed, `workers` at a time."""
+    """Runs what is not finished (`at_most` so many cells), seed by seed, `workers` at a time on `device`."""
     done = {budget: finished(folder, budget, ground) for budget in budgets}
     todo = [
         (arm, seed, budget)
@@ -58,13 +59,24 @@ def run_all(
     ][:at_most]
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(run_cell, *one, folder, ground): one[2] for one in todo}
+        futures = {pool.submit(run_cell, *one, folder, ground, device): one[2] for one in todo}
         for number, future in enumerate(as_completed(futures), 1):
             cell, budget = future.result(), futures[future]
             keep(cell, folder, budget, ground)
             by_round = " -> ".join(f"{100 * accuracy:.1f}" for accuracy in cell.accuracy)
             what = f"{cell.arm}, seed {cell.seed}, {budget.name}"
             print(f"{number}/{len(todo)}  {what}: {by_round} %  ({cell.seconds:.0f} s)", flush=True)
+
+
+def no_device(device: str) -> str:
+    """Why students cannot be on `device`; "" where they can."""
+    import torch
+
+    try:
+        torch.empty(1, device=torch.device(device))
+    except (RuntimeError, AssertionError) as error:
+        return f"--device {device}: {str(error).splitlines()[0]}"
+    return "" if torch.device(device).type != "meta" else "--device meta: nothing is computed there"
 
 
 def main() -> None:
@@ -76,6 +88,7 @@ def main() -> None:
     parser.add_argument("--price", type=float, nargs=3, default=(1.0, 0.5, 4.0), metavar=("INPUT", "CACHED", "OUTPUT"))
     parser.add_argument("--teacher-tokens", type=int, nargs="+", default=None, help="budgets in tokens, not dollars")
     parser.add_argument("--workers", type=int, default=2, help="cells at a time, one thread each")
+    parser.add_argument("--device", default="cpu", help="where students learn and answer: cpu, cuda, cuda:1")
     parser.add_argument("--at-most", type=int, default=None, help="stop after so many cells")
     parser.add_argument("--folder", type=Path, default=Path("runs/ablation"))
     parser.add_argument("--arms", nargs="*", choices=[arm.name for arm in ARMS], default=[arm.name for arm in ARMS])
@@ -95,7 +108,9 @@ def main() -> None:
         Budget(one, None, price) for one in asked.dollars or ground.dollars
     ]
     if not asked.table_only:
-        run_all(arms, asked.seeds, budgets, asked.workers, asked.folder, asked.at_most, ground)
+        if problem := no_device(asked.device):
+            parser.error(problem)
+        run_all(arms, asked.seeds, budgets, asked.workers, asked.folder, asked.at_most, ground, asked.device)
     found = {budget: list(finished(asked.folder, budget, ground).values()) for budget in budgets}
     for budget, cells in found.items():
         print(f"\n{budget.name}\n\n{table(arms, cells, budget)}")

@@ -65,8 +65,10 @@ class Cell:
     seconds: float
 
 
-def run_cell(arm: Arm, seed: int, budget: Budget, folder: Path, ground: Ground = GROUNDS["coin-flips"]) -> Cell:
-    """Runs one cell from its beginning; its run directory is removed when it is done."""
+def run_cell(
+    arm: Arm, seed: int, budget: Budget, folder: Path, ground: Ground = GROUNDS["coin-flips"], device: str = "cpu"
+) -> Cell:
+    """Runs one cell from its beginning, its student on `device`; its run directory is removed when it is done."""
     import torch
 
     from reasoning.rounds.in_process import Allowance, InProcessClassroom, run_in_process
@@ -87,7 +89,7 @@ def run_cell(arm: Arm, seed: int, budget: Budget, folder: Path, ground: Ground =
     price = per_million if budget.dollars is not None else None
     allowance = Allowance(budget.tokens, budget.dollars, price, arm.first_share)
     kind = RandomQuestions if arm.random_questions else InProcessClassroom
-    records, classroom = run_in_process(arm.recipe(seed, ground), run, allowance, kind)
+    records, classroom = run_in_process(arm.recipe(seed, ground), run, allowance, kind, device)
     shutil.rmtree(run)
 
     def total(name: str, phase: Phase | None = None) -> int:

@@ -79,15 +79,16 @@ def run_in_process(
     folder: Path,
     allowance: Allowance | None = None,
     kind: type[InProcessClassroom] | None = None,
+    device: str = "cpu",
 ) -> tuple[list[PhaseRecord], InProcessClassroom]:
-    """Runs `recipe` to its end in the new `folder`, with an `allowance` for its teacher. Returns the finished phases
-    and the classroom (of this `kind`), which knows what was spent."""
+    """Runs `recipe` to its end in the new `folder`, with an `allowance` for its teacher and the student on `device`.
+    Returns the finished phases and the classroom (of this `kind`), which knows what was spent."""
     disable_progress_bar()
     torch.manual_seed(recipe.seed)
     directory = RunDirectory(folder)
     directory.claim(recipe)
     data = load_problems(recipe.task, recipe.seed)
-    classroom = (kind or InProcessClassroom)(recipe, directory, data, allowance)
+    classroom = (kind or InProcessClassroom)(recipe, directory, data, allowance, torch.device(device))
     return asyncio.run(run_phases(classroom)), classroom
 
 
@@ -112,9 +113,15 @@ class InProcessClassroom(Classroom):
     `current_round`."""
 
     def __init__(
-        self, recipe: Recipe, directory: RunDirectory, data: TaskData, allowance: Allowance | None = None
+        self,
+        recipe: Recipe,
+        directory: RunDirectory,
+        data: TaskData,
+        allowance: Allowance | None = None,
+        device: torch.device | None = None,
     ) -> None:
         super().__init__(recipe, directory, data, run_prompts(recipe), Progress())
+        self._device = device or torch.device("cpu")
         self._teacher: Teacher = OfflineTeacher(recipe.teacher.error_rate, recipe.seed)
         self._allowance = allowance or Allowance()
         self._student: tuple[str, _PromptBatcher] | None = None
@@ -155,7 +162,7 @@ class InProcessClassroom(Classroom):
         if self._student is None or self._student[0] != checkpoint:
             asked = self.recipe.student.dtype
             student = load_student(checkpoint, torch.float32 if asked == "auto" else getattr(torch, asked))
-            student.model.eval()
+            student.model.to(self._device).eval()
             self._student = (checkpoint, _PromptBatcher(Generator(student)))
         return self._student[1].answer
 
@@ -183,6 +190,7 @@ class InProcessClassroom(Classroom):
             dtype=self.recipe.student.dtype,
             on_pass=keep,
             resume=state if state.exists() else None,
+            device=self._device,
             frame=self.prompts.form.frame,
             scored=scored,
         )

@@ -6,6 +6,7 @@ import pickle
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench.ablation.arms import ARMS
 from bench.ablation.cells import Budget, Cell, finished, keep
@@ -31,15 +32,20 @@ learning:
 """
 
 
+ON_GPU = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))
+
+
 @pytest.mark.training
-def test_a_loop_in_one_process_spends_its_budget_round_by_round(tmp_path: Path) -> None:
-    records, classroom = run_in_process(parse_recipe(SMALL, "small"), tmp_path / "run", Allowance(4_000))
+@pytest.mark.parametrize("device", ["cpu", ON_GPU])
+def test_a_loop_in_one_process_spends_its_budget_round_by_round(tmp_path: Path, device: str) -> None:
+    recipe = parse_recipe(SMALL, "small")
+    records, classroom = run_in_process(recipe, tmp_path / "run", Allowance(4_000), device=device)
     spent = classroom.spent
     assert [record.phase for record in records][:4] == ["feedback", "select", "train", "evaluate"] and len(records) == 9
     first = next(record.metrics for record in records if record.phase == "feedback" and record.round == 0)
     assert 1_800 < float(first["teacher_tokens_total"]) <= 2_000 < spent <= 4_000
     assert first["failed"] == 40 - len(read_table(tmp_path / "run" / "round-000" / "rationales.parquet", Rationale))
-    again, other = run_in_process(parse_recipe(SMALL, "small"), tmp_path / "again", Allowance(4_000))
+    again, other = run_in_process(recipe, tmp_path / "again", Allowance(4_000), device=device)
     assert other.spent == spent and [r.metrics.get("lm_loss_last") for r in again] == [
         record.metrics.get("lm_loss_last") for record in records
     ]
