@@ -5,7 +5,7 @@
 With: as on a cluster whose runs are on a network's disk. The journal lies elsewhere and is copied at every phase and
 every minute, a lease is renewed, training leaves a checkpoint after each pass, the samplers and their nodes are looked
 at. Without: none of this, in a folder on a local disk. The runs take turns. Printed for each: wall-clock, and the CPU
-time of all its processes, which other work on the machine changes less.
+time of all its processes, which other work on the machine changes less; at the end, in which processes it differs.
 
 Without `--recipe` a smaller run than the quickstart is measured, whose fixed costs weigh more.
 """
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -104,7 +105,7 @@ class CpuTime(threading.Thread):
         super().__init__(daemon=True)
         self._root = psutil.Process(pid)
         self._done = threading.Event()
-        self._spent: dict[tuple[int, float], float] = {}
+        self._spent: dict[tuple[int, float], tuple[str, float]] = {}
 
     def run(self) -> None:
         while not self._done.wait(LOOK_S):
@@ -114,21 +115,26 @@ class CpuTime(threading.Thread):
             except psutil.NoSuchProcess:
                 return
 
-    def stop(self) -> float:
+    def stop(self) -> dict[str, float]:
+        """By what the processes were called when they were last seen."""
         self._done.set()
         self.join()
-        return sum(self._spent.values())
+        by_name: dict[str, float] = {}
+        for name, seconds in self._spent.values():
+            by_name[name] = by_name.get(name, 0.0) + seconds
+        return by_name
 
     def _look(self, process: psutil.Process) -> None:
         try:
-            times = process.cpu_times()
-            self._spent[process.pid, process.create_time()] = times.user + times.system
+            times, command = process.cpu_times(), process.cmdline()
+            name = command[0].split("(")[0] if command and command[0].startswith("ray::") else process.name()
+            self._spent[process.pid, process.create_time()] = name, times.user + times.system
         except psutil.Error:
             return
 
 
-def measured(kind: str, recipe: Path) -> tuple[float, float]:
-    """Wall-clock and CPU seconds of one run in a process of its own."""
+def measured(kind: str, recipe: Path) -> tuple[float, dict[str, float]]:
+    """Wall-clock and CPU seconds (by process) of one run in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="survival-") as folder:
         command = [
             sys.executable,
@@ -172,15 +178,34 @@ def main() -> None:
             recipe = Path(folder) / "survival.yaml"
             recipe.write_text(RECIPE, encoding="utf-8")
         found: dict[str, list[tuple[float, float]]] = {kind: [] for kind in HOOKS}
+        by_process: dict[str, list[dict[str, float]]] = {kind: [] for kind in HOOKS}
         for pair in range(options.pairs):
             for kind in HOOKS if pair % 2 == 0 else reversed(HOOKS):
-                found[kind].append(measured(kind, recipe))
+                wall, cpu = measured(kind, recipe)
+                found[kind].append((wall, sum(cpu.values())))
+                by_process[kind].append(cpu)
                 print(f"{kind} survival: {found[kind][-1][0]:.1f} s, {found[kind][-1][1]:.1f} s of CPU", flush=True)
     for number, what in enumerate(("wall-clock", "CPU time")):
         each = {kind: [one[number] for one in values] for kind, values in found.items()}
         ratio = statistics.median(each["with"]) / statistics.median(each["without"])
         pairs = ", ".join(f"{a / b:.3f}" for a, b in zip(each["with"], each["without"], strict=True))
         print(f"{what}: with / without {ratio:.3f} (medians; each pair: {pairs})")
+    print(f"CPU seconds, with less without: {told(differences(by_process))}")
+
+
+def differences(by_process: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, float]:
+    """What the medians of each kind of process differ by, the largest first."""
+    names = {name for runs in by_process.values() for run in runs for name in run}
+    middle = {
+        kind: {name: statistics.median(run.get(name, 0.0) for run in runs) for name in names}
+        for kind, runs in by_process.items()
+    }
+    found = {name: middle["with"][name] - middle["without"][name] for name in names}
+    return dict(sorted(found.items(), key=lambda one: -abs(one[1])))
+
+
+def told(found: Mapping[str, float], most: int = 8) -> str:
+    return ", ".join(f"{name} {seconds:+.1f}" for name, seconds in list(found.items())[:most])
 
 
 if __name__ == "__main__":
