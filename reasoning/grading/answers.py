@@ -42,6 +42,7 @@ from reasoning.teacher.turns import own_start
 _LONGEST_BARE = 40  # characters of a line that is an answer and nothing else
 _PLAIN_LINE = re.compile(r"[\w .,:$%()'\"/-]+", re.ASCII)
 _FENCE = re.compile(r"^[ \t>]*```[\w+-]{0,20}[ \t\r]*(?:\n|\Z)", re.MULTILINE)  # a line that opens or closes code
+_QUOTE = re.compile(r"\n[ \t]{0,3}>[ \t]+(?=\S)")  # a line that Markdown quotes
 _DRESS_TAG = re.compile(  # any but those that say what stands in them
     r"</?(?!(?:[a-z]{1,20}[_-])?answer\b|(?:s|del|strike|ans)>)[a-z][\w-]{0,30}(?:\s[^<>]{0,60})?>", re.IGNORECASE
 )
@@ -213,6 +214,9 @@ def _found(text: str, low: str, kind: Kind, choices: tuple[str, ...]) -> FoundAn
     rules = rules_of(kind)
     if ("`" in text and "```" in text) or ("<" in text and "</" in text):
         text = _DRESS_TAG.sub(" ", _FENCE.sub("", text))
+        low = lowered(text)
+    if "\n>" in text:
+        text = _QUOTE.sub("\n", text)
         low = lowered(text)
     if "~~" in text or "cancel" in text or "</del>" in text or "</strike>" in text:
         text = without_struck(text)

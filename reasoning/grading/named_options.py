@@ -35,12 +35,13 @@ _NUMERIC = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"\A([0-9]+),([0-9]{1,2})\Z")
 _DATE = re.compile(r"(?<![0-9/-])([0-9]{1,4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,4})(?![0-9/-])")
 _TO = re.compile(r"(?<=[0-9])\s{1,3}to\s{1,3}(?=[0-9])")  # of a ratio
+_PER_CENT = re.compile(r"(?<=[0-9])\s?per\s?cent\b", re.IGNORECASE)
 _ARTICLES = frozenset(("a", "an", "the"))
 _FILLERS = frozenset(("is", "it", "are", "be", "so", "would", "must", "of", "in", "to", "one", "s", "that", "this"))
 _DENIED = re.compile(
     r"(?:[^,.;]{1,60}\b(?:is|are|was|were)(?:n['’]t|\s+not)|\b(?:not|rather than|instead of|unlike|other than"
     r"|(?:any|every|all)\w*(?: \w+)? (?:but|except)))\b"
-    r"(?:[^,.;]|[.,](?=[0-9]))*",
+    r"(?:(?!\s+but\b)(?:[^,.;]|[.,](?=[0-9])))*",
     re.IGNORECASE,
 )
 _VALUED = re.compile(r"[\s$€£(]*-?[\s$€£]*[0-9.\\]")
@@ -97,7 +98,7 @@ def named_option(said: str, choices: tuple[str, ...]) -> str:
 
 def _with_dates_as(options: tuple[_Option, ...], said: str) -> str:
     """`said` with each date that an option is in that option's own spelling: "May 1, 2021" as "05/01/2021"."""
-    if not all(option.date for option in options) or not _DIGIT.search(said):
+    if not all(option.date or _DATE.fullmatch(option.exact) for option in options) or not _DIGIT.search(said):
         return said
     order = options[0].date_order
     parts, end = [], 0
@@ -244,6 +245,8 @@ def _one_form(token: str) -> str:
 def _tokens(text: str) -> list[str]:
     """Words in lower case without articles, numbers without commas and zeros that say nothing, and signs that are no
     dress."""
+    if "er" in text:
+        text = _PER_CENT.sub("%", text)
     text = _DATE.sub(r"\1 / \2 / \3", _TO.sub(":", plain_numerals(text)))
     return [_token(token) for token in _TOKEN.findall(text) if token.lower() not in _ARTICLES]
 

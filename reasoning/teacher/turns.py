@@ -38,7 +38,7 @@ _OPENING = re.compile(
 # At a line's beginning. The first group begins a question in whatever text; the words of the second may be a heading of
 # an answer's own, and begin another question only where an answer stands before them.
 _SPEAKERS = (
-    r"question|q|human|user|customer|student\s+question|instruction|input|new\s+question|next\s+question|prompt|用户|问题"
+    r"question|q|human|user|customer|student\s+question|instruction|input|(?:new|next|related|similar|bonus|follow-?up)\s+question|prompt|用户|问题"
     r"|вопрос|frage|pregunta|domanda|utilisateur|usuario"
 )
 _HEADINGS = (
@@ -49,7 +49,8 @@ _NUMBERED = (
     r"question|q|problem|exercise|task|example|puzzle|quiz|test"  # "Exercise 2." and "Problem 2" on a line of its own
 )
 _LINE = re.compile(  # begins with its newline, so that a search skips from line to line
-    r"\n[ \t\r*#>]*(?=[q用问в\[]|\n[ \t*]*[2-9]|h[ue]|u[st]|cu|st|in[ps]|ne|p[ru]|t(?:[ae]|he next)|ex|fr|do|a[ n])(?:"
+    r"\n[ \t\r*#>]*(?=[q用问в\[]|\n[ \t*]*[2-9]|h[ue]|u[st]|cu|s[it]|in[ps]|ne|p[ru]|t(?:[ae]|he next)"
+    r"|ex|f[ro]|do|a[ n]|re|bo)(?:"
     rf"(?:(?P<speaker>{_SPEAKERS})|{_HEADINGS})[ \t]*\#?[0-9]*[ \t]*(?:[*_]*[:：]|[*_]+[ \t]*(?=\n))"
     r"|(?P<title>(?:(?:(?<=\#)|(?<=\#[ \t]))(?:question|user|human|instruction)[ \t]*[0-9]*"
     r"|\[(?:question|user|human|instruction|input)\]))[ \t]*(?=\n)"

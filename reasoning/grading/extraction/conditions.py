@@ -19,6 +19,7 @@ _WAS_NOT_SO = re.compile(  # "If she had sold none, she would have 42.", "If she
     r"\bif\b[^.;\n]{1,60}?\b(?:(?:had|were|did|was)(?:\s+(?:not|never)|n['’]t)\b|had\s+(?:(?:only|also|all|both|instead)\s+)?"
     r"(?:been|had|sold|bought|paid|lost|won|left|spent|kept|made|gone|given|taken|eaten|gotten|found|brought|sent|told"
     r"|begun|put|\w{2,}[^e\W]ed)\b)[^.;\n]*,[^.;\n]*\bwould\b[^.,;\n]*\Z"
+    r"|(?:\A|[.;\n])\W*(?:but\s+)?had\s+(?:i|he|she|it|they|we|the|there|[a-z]+)\s[^.;\n]{1,60},[^.;\n]*\bwould\b[^.,;\n]*\Z"
 )
 _END = re.compile(r"[.!?](?=[\s*_\"”)]|\Z)|[;\n]")
 _LEFT_OPEN = re.compile(

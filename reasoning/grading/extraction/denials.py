@@ -19,7 +19,7 @@ _NOT_THE_ANSWER = (
     r"wrong|incorrect|false|mistaken|erroneous|bad|tempting|naive|other|another|alternative|first|initial|previous"
     r"|earlier"
     r"|original|old|common|popular|typical|trap|distractor|invalid|rejected|this|that|each|every|any|no|which|what"
-    r"|whose"
+    r"|whose|long|longer"
     r"|(?:student|pupil|friend|user|teacher|child|he|she|\w{2,12})['’]s|their|his|her|people['’]s"
 )
 _WHAT_TELLS = (

@@ -57,6 +57,7 @@ _SAYS_NOTHING = frozenset(
         "indeed",
     )
 )
+_POSSIBLE = re.compile(r"\A(?:it\s+is|it['’]s)\s+(not\s+|im)?possible\s+for\b")
 _PRONOUNS = frozenset(("it", "he", "she", "they"))
 _SHOWS = frozenset(("is", "it's", "ends", "end", "shows", "show", "lands", "faces", "remains", "stays", "becomes"))
 _PAST = frozenset(("was", "were", "started", "starts", "initially", "begins", "began", "originally", "first", "had"))
@@ -70,7 +71,7 @@ def answer_to(question: str, text: str) -> str:
     if asked is None or not sentence:
         return ""
     verb, about = asked
-    words = _words(sentence)
+    words = _words(_POSSIBLE.sub(_as_can, sentence.lower().lstrip()))
     if not words or not _UNSURE.isdisjoint(words):
         return ""
     if answer := _of_a_side(about, words):
@@ -134,3 +135,7 @@ def _about(words: list[str]) -> list[str]:
     """What a sentence is about: its words in one form, without verbs that only carry it and words that say nothing."""
     kept = (word for word in words if word not in _VERBS and word not in _NOT and word not in _SAYS_NOTHING | _PRONOUNS)
     return [word[:-1] if len(word) > 3 and word.endswith("s") and word not in _OPPOSITE else word for word in kept]
+
+
+def _as_can(found: re.Match[str]) -> str:
+    return "can not" if found[1] else "can"  # "it is impossible for a llama to fit"

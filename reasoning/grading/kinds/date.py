@@ -21,6 +21,10 @@ from reasoning.grading.kinds.rules import AnswerRules
 from reasoning.grading.options import NO_OPTIONS, RowOptions
 
 _OR = re.compile(r"[\s,]*(?:or|and|/|to|through|until|till|[-–—])\s+(?:maybe\s+|perhaps\s+|on\s+)?")
+_DAY_BEFORE = re.compile(  # "between 20 and 24 December"
+    r"(?<![\w.,/:-])[0-9]{1,2}(?:st|nd|rd|th|\.)?\s*(?:or|and|to|until|till|through|&|[-–—/])\s*(?:the\s+)?\Z",
+    re.IGNORECASE,
+)
 _BESIDE = re.compile(r"\b(?:after|before|since|until|till|by)\s+\Z", re.IGNORECASE)  # not that day itself
 _BARE = " \t\r\n.*_\"'$()"
 
@@ -44,7 +48,11 @@ class Date(AnswerRules):
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
         tail = text[-LONGEST_ANSWER:]
         found = [one for one in dates_in(tail, self.order) if not is_denied(tail, one.start)]
-        if found and (_BESIDE.search(tail[: found[-1].start]) or (len(found) > 1 and _apart(tail, *found[-2:]))):
+        if found and (
+            _begins_otherwise(tail, found[-1])
+            or _BESIDE.search(tail[: found[-1].start])
+            or (len(found) > 1 and _apart(tail, *found[-2:]))
+        ):
             return NO_ANSWER
         return FoundAnswer(found[-1].normal, How.LAST_CANDIDATE) if found and found[-1].normal != UNKNOWN else None
 
@@ -90,7 +98,7 @@ class Date(AnswerRules):
 
     def _of(self, found: list[FoundDate], line: str, how: How) -> FoundAnswer:
         first, *others = found
-        if _BESIDE.fullmatch(line[: first.start].lstrip(_BARE)):
+        if _begins_otherwise(line, first) or _BESIDE.fullmatch(line[: first.start].lstrip(_BARE)):
             return NO_ANSWER
         several = any(_apart(line, first, other) for other in others[:1])
         return NO_ANSWER if several or first.normal == UNKNOWN else FoundAnswer(first.normal, how)
@@ -99,3 +107,8 @@ class Date(AnswerRules):
 def _apart(line: str, one: FoundDate, other: FoundDate) -> bool:
     """Whether two dates are alternatives, or the ends of a time."""
     return _OR.fullmatch(line, one.end, other.start) is not None and one.normal != other.normal
+
+
+def _begins_otherwise(line: str, one: FoundDate) -> bool:
+    """Whether another day stands before a date that shares its month: "24 or 25 December"."""
+    return _DAY_BEFORE.search(line, max(0, one.start - 24), one.start) is not None

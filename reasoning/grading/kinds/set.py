@@ -44,6 +44,7 @@ _BUT_NOT = re.compile(
     r"[,;]?\s+(?:but\s+)?(?:not|excluding|without|except)\s.*\Z|[,;]\s+but\s.*\Z", re.IGNORECASE | re.DOTALL
 )
 _ASIDE = re.compile(r"(?<=\w)\s+\([^()]{1,80}\)[\s.*]*\Z")
+_ASIDES = re.compile(r"(?<=\w)[*_]*\s+\([^()\n]{1,80}\)")
 _ARTICLE = re.compile(r"\A(?:an?|the)\s+(?=\w)")
 _NO_SUCH = re.compile(r"no\s+(?:such\s+|real\s+)?\w+(?:\s+exists?)?")
 _EMPTY = frozenset(
@@ -66,7 +67,7 @@ class AnswerSet(AnswerRules):
     def first(self, said: str, choices: tuple[str, ...], how: How) -> FoundAnswer | None:
         stated = self._stated(settled(said)) or self._stated(said)
         answer = self._normal(stated)
-        bare = _ASIDE.sub("", stated)  # "2, 3, 5 (three of them)"
+        bare = _ASIDES.sub("", stated)  # "2, 3, 5 (three of them)", "neon (Ne), argon (Ar)"
         return FoundAnswer(answer, how, self._normal(bare) if bare != stated else "") if answer else None
 
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
@@ -76,9 +77,11 @@ class AnswerSet(AnswerRules):
         braced = [found for found in _BRACED.finditer(tail) if (found[1] or found[2] or "").strip()]
         said = braced[-1][0] if braced else _last_bullets(tail)
         if not said:
-            line = _ASIDE.sub("", _BUT_NOT.sub("", tail.rpartition("\n")[2]))
+            line = _BUT_NOT.sub("", _ASIDE.sub("", tail.rpartition("\n")[2]))
             paragraph = tail.rpartition("\n\n")[0] if len(self._elements(line)) == 1 else ""
             said = _last_bullets(paragraph) or line  # bullets, and a paragraph about them
+        if (bare := _ASIDES.sub("", said)) != said and len(self._elements(bare)) > 1:
+            return FoundAnswer(self._normal(bare), How.LAST_CANDIDATE, self._normal(said))
         answer = self._normal(said) if braced or len(self._elements(said)) > 1 else ""
         whole = self._normal(tail) if len(text) <= LONGEST_ANSWER else ""
         return FoundAnswer(answer, How.LAST_CANDIDATE if answer else How.NONE, whole) if answer or whole else None

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from reasoning.grading.extraction.denials import is_denied
+from reasoning.grading.extraction.denials import is_denied, is_denied_after
 from reasoning.grading.extraction.found_answer import FoundAnswer, How, first_line, last_match, settled
 from reasoning.grading.extraction.mathematics import plain
 from reasoning.grading.kinds.alternatives import alternatives
@@ -52,7 +52,8 @@ _CONCLUSION = re.compile(
     r"|ey)\s+(?:gives?|is|makes?|spells?)))?"
     r"|(?:we|you|i)\s+(?:get|obtain|have)|(?:result|concatenation|word|string|output|solution|conclusion)\s*(?:is\b|:"
     r"|=|(?:would|will|must)\s+be\b)"
-    r"|concatenated\b|(?:i|we)\s+(?:choose|pick|select|say|go\s+with)|(?:gives?|makes?|spells?|forms?|yields?"
+    r"|concatenated\b|(?:i|we)\s+(?:choose|pick|select|say|go\s+with)"
+    r"|\b(?:label|classify|categori[sz]e|tag|mark)(?:ed)?\s+(?:(?:this|it|the|that)\s+)?(?:\w+\s+)?as\b|(?:gives?|makes?|spells?|forms?|yields?"
     r"|becomes?|produces?)(?:\s+us)?\b"
     r"|ans\b\s*(?:is\b|[:=])|it(?:['’]s|\s+is|\s+was)\b)|\b(?:together|combined|joined|altogether)\b(?:\s+(?:they"
     r"|these|it))?"
@@ -61,7 +62,7 @@ _CONCLUSION = re.compile(
 )
 _NAMED = re.compile(  # "The capital of France is Paris."
     r"\s*(?:(?:so|thus|hence|therefore|then)\b,?\s+)?(?:the|its|his|her|their|this|that)\s+(?:[\w'’-]+\s+){1,8}?(?:is"
-    r"|are|was|were)\s+"
+    r"|are|was|were)\s+(?:called\s+|named\s+)?"
     r"(?!not\b|n['’]t|no\b|never\b)(?=\W*[\w])",
     re.IGNORECASE,
 )
@@ -70,9 +71,14 @@ _ASIDE = re.compile(  # "Ada Lovelace (1815-1852)", "Ada Lovelace, not Lord Byro
     r"[\s.!*]*\Z"
 )
 _WHO = re.compile(r"\s(?:who|that|which)\s")  # "It was Ada Lovelace who wrote it."
+_SUBJECT = re.compile(  # of a text of one sentence
+    r"(?:(?:so|thus|hence|therefore)\b,?\s+)?([A-ZÀ-Þ0-9][\w.'’-]*(?:\s(?:of|the|de|la|von|van|[A-ZÀ-Þ0-9][\w.'’-]*)){0,4})"
+    r"(?:,\s+(?:who|which|whose)|\s+(?:is|was)\s+(?:the|a|an|one)\s)[^.!?\n]+[.!]?\s*\Z"
+)
 _LETTER = re.compile(r"\w")
 _DECORATION = " \t\r\n*_`\"'“”‘’„«»"
 _ENCLOSING = "$[]{}<> .!"
+_PICTURES = re.compile(r"\s*[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\u200d]+\s*\Z")  # emoji at the end
 _TICKS = " ✅✓✔☑\ufe0f"
 _MOST_WORDS = 4  # of what a conclusion without an anchor names
 _TAIL = 300
@@ -101,17 +107,21 @@ class Text(AnswerRules):
         """What the last sentence concludes, or the last text in quotes; and the whole, which may be an answer alone."""
         if "\\" in text[:_TAIL]:
             text = plain(text[-_LONGEST:])
+        whole = _normal(text) if len(text) <= _LONGEST else ""
+        bare = text if text.isascii() else _PICTURES.sub("", text) or text
+        if bare is not text and len(bare.split()) <= _MOST_WORDS and not _CONCLUSION.search(bare):
+            return FoundAnswer(_of_line(bare), How.LAST_CANDIDATE, whole)
+        text = bare
         alone = _ALONE.match(text) if len(text) < _TAIL else None
         if alone:
             return FoundAnswer(_normal(alone[1]), How.LAST_CANDIDATE)
-        whole = _normal(text) if len(text) <= _LONGEST else ""
         if aside := _ASIDE.search(text, max(0, len(text) - _TAIL)):
             text = text[: aside.start()]
             if len(text.split()) <= _MOST_WORDS and not _CONCLUSION.search(text):
                 return FoundAnswer(_normal(text), How.LAST_CANDIDATE, whole)
         if _SPELLED.match(text):
             return FoundAnswer(_of_line(text), How.LAST_CANDIDATE, whole)
-        answer = _concluded(text) or _last_quoted(text) or _last_line(text) or _corrected(text)
+        answer = _concluded(text) or _last_quoted(text) or _last_line(text) or _corrected(text) or _opening(text)
         return FoundAnswer(answer, How.LAST_CANDIDATE if answer else How.NONE, whole)
 
     def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
@@ -148,7 +158,7 @@ class Text(AnswerRules):
 def _of_line(line: str) -> str:
     if "\\" in line:
         line = plain(line)
-    line = line.rstrip(_TICKS).strip(_ENCLOSING) or line
+    line = (line if line.isascii() else _PICTURES.sub("", line)).rstrip(_TICKS).strip(_ENCLOSING) or line
     if " = " in line:  # "y + a + j + o = yajo"
         line = line.rpartition(" = ")[2]
     spelled = _SPELLED.match(line)
@@ -198,6 +208,16 @@ def _last_line(text: str) -> str:
     before, _, line = text.rstrip().rpartition("\n")
     alone = _ALONE.match(line) if before.strip() and len(line) < _TAIL else None
     return _normal(alone[1]) if alone else ""
+
+
+def _opening(text: str) -> str:
+    """The first line of a text, a few words that a paragraph explains, or that the last sentence tells something of:
+    "Oslo is the capital of Norway."."""
+    line, _, rest = text.strip()[:_LONGEST].partition("\n")
+    if rest.startswith("\n") and len(line.split()) <= _MOST_WORDS and not line.rstrip().endswith((":", "?", ",", "!")):
+        return _of_line(line)
+    told = _SUBJECT.match(text.strip()) if not rest else None
+    return "" if told is None or is_denied_after(text.strip(), told.end(1)) else _normal(told[1])
 
 
 def _corrected(text: str) -> str:

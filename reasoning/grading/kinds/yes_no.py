@@ -44,7 +44,7 @@ _LEADING = re.compile(
     r"|not\s+possible(?=\W*\Z|\s*[.,;!])"
     r"|not\s+(?:at\s+all|really|so|in\s+the\s+(?:slightest|least)|by\s+(?:a\s+long\s+shot|any\s+means)"
     r"|even\s+(?:close|remotely)|remotely)(?=\W*\Z|\s*[.,;!])"
-    rf"|(?:there(?:['’]s|\s+is)\s+)?no\s+(?:way|chance|sir)\b(?!\s+to\b)|(?:nope|nah|nay|untrue|incorrect|never"
+    rf"|(?:there(?:['’]s|\s+is)\s+)?no\s+(?:way|chance|sir)\b(?!\s+to\b)|not\s+a\s+chance\b|(?:nope|nah|nay|untrue|incorrect|never"
     rf"|negative|false)\b(?![\w-])"
     rf"|(?:hardly|scarcely|by\s+no\s+means|in\s+no\s+way|under\s+no\s+circumstances|i\s+(?:do\s+not"
     rf"|don['’]t)\s+(?:think"
@@ -55,7 +55,7 @@ _LEADING = re.compile(
     r"|n(?=[\W_]*\Z|[.,)]\s))"
     rf"|(?P<yes>(?:yes|yeah|yep|yup|yea|aye|true|indeed|affirmative|correct)\b(?![\w-]){_SUPPOSED}"
     rf"|(?:most\s+certainly|可以|i(?:['’]d)?\s+(?:think|believe|would\s+say|say|suppose|guess)\s+so"
-    rf"|(?:without\s+(?:a\s+|any\s+)?|beyond\s+(?:a\s+|any\s+)?)doubt|undoubtedly|by\s+all\s+means|naturally|ja|oui"
+    rf"|(?:without\s+(?:a\s+|any\s+)?|beyond\s+(?:a\s+|any\s+)?)doubt|undoubtedly|by\s+all\s+means|naturally|obviously|clearly|ja|oui"
     rf"|s[íì]|sim|да|是的?|对|はい|예|네|evet){_END}"
     r"|not\s+(?:false|untrue|incorrect|wrong|no)\b"
     r"|(?:absolutely|certainly|definitely|of\s+course|sure(?:ly)?|right|exactly)(?=\W*\Z|\s*[.,;!:])"
@@ -103,7 +103,8 @@ _COMES_TO = re.compile(
     r"|['’]s))"
     r"(?:\s+(?:therefore|thus|clearly|indeed|actually|definitely))?\s+"
     r"(?P<not>not\s+)?(?:(?P<true>true|correct|the\s+case)|(?P<false>false|untrue|incorrect))"
-    r"|(?:\A|[.!?;,\n]\s*|\b(?:so|thus|hence|therefore|and|but)\s+)(?:it|he|she|they|that|one|you|we|i|this)\s+"
+    r"|(?:\A|[.!?;,\n]\s*|\b(?:so|thus|hence|therefore|and|but)\s+)(?:of\s+course,?\s+)?(?:(?:it|he|she|they|that|one|you|we|i|this)\s+|(?=sure\s))"
+    r"(?:(?:certainly|definitely|surely|sure|indeed|absolutely|clearly|really|most\s+certainly|obviously)\s+)?"
     r"(?:could|can|would|will|wo|did|does|do|is|was|are|were|has|have|had|should|must|ca)(?P<denied>n['’]?t|not"
     r"|\s+not)?)"
     r"[\s.!*\"'”’)]*\Z",
@@ -156,7 +157,8 @@ class YesNo(AnswerRules):
             if found and _CONCEDED.match(low, place) and before.endswith(", "):
                 found = None  # "Whales are large, yes, but"
             if found and not denied and not is_denied(text, place):
-                if _BEFORE_OTHER.search(before) or _OTHER.match(low, found.end()):
+                other = _OTHER.match(low, found.end())
+                if _BEFORE_OTHER.search(before) or (other and _WRITTEN.get(other[1], other[1]) != found[0]):
                     return NO_ANSWER
                 if _opened_otherwise(low, place, found) or is_left_open(low, place):
                     return NO_ANSWER
@@ -168,7 +170,7 @@ class YesNo(AnswerRules):
         sentence = text.strip()
         noun = _DENIED_NOUN.match(sentence)  # "No coin was flipped." denies a noun
         answer = _leading(sentence) if len(sentence) <= _SHORT and noun is None else ""
-        answer = answer or _come_to(text)
+        answer = answer or _said_last(sentence) or _come_to(text)
         return FoundAnswer(answer, How.LAST_CANDIDATE) if answer else None
 
     def beside(self, question: str, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
@@ -248,6 +250,15 @@ def _leading(line: str) -> str | None:
     answer = "yes" if found["yes"] else "no"
     other = _OTHER.match(line, found.end())
     return "" if other and _WRITTEN.get(other[1].lower(), other[1].lower()) != answer else answer
+
+
+def _said_last(text: str) -> str:
+    """What the last sentence says, where it says nothing else: "A whale, in a bath? No way."."""
+    sentence = text[max(text.rfind(end) for end in (". ", "! ", "? ", "\n")) + 1 :][:_SHORT].strip()
+    found = _LEADING.match(sentence)
+    if found is None or sentence[found.end() :].strip(" .!*\"'”’)"):
+        return ""
+    return "yes" if found["yes"] else "no"
 
 
 def _come_to(text: str) -> str:

@@ -36,7 +36,11 @@ _OPERATORS = {"plus": " + ", "minus": " - ", "times": " × ", "multiplied by": "
 
 _FROM_TO = re.compile(r"(?<=[0-9])(?:[ ]+~[ ]*|[ ]*~[ ]+|~(?![0-9]{3}(?![0-9])))(?=[0-9])")  # not the 1~000 of LaTeX
 _SIGNED_APART = re.compile(r"[\s$(*:]*-[ ]+(?=[$.0-9])")
-_NEGATIVE = re.compile(r"(?:\bnegative|(?:\A|\b(?:is|was|be|to|get|at)[ ]+|=[ ]*)minus)[ ]+\Z", re.IGNORECASE)
+_NEGATIVE = re.compile(
+    r"(?:\bnegative|(?:\A|\b(?:is|was|be|to|get|at|of|equals|becomes|reads)[ ]+|=[ ]*)"
+    r"(?:(?:\w+ly|now|then|about|just|only)[ ]+){0,2}minus)[ ]+\Z",
+    re.IGNORECASE,
+)
 _SIGN_WORD = re.compile(r"\b(?:minus|negative)[ ]*\Z", re.IGNORECASE)
 _UPPER_END = re.compile(
     r"[0-9](?:[ ]?-{1,2}|:|[ ]?\.{2,3}|[ ]?…[ ]?|[ ]+(?:or|to)(?:[ ]+[a-z][ ]*=)?[ ]+)\Z"
@@ -102,6 +106,8 @@ _OF_IT = re.compile(  # nor is "twice 10"
     re.IGNORECASE,
 )
 _ROOT = re.compile(r"(?:√|\\sqrt)[ ]?[({]?\Z")
+_SUPPOSES = re.compile(r"\W*(?:so\s+|now\s+)?(?:suppose|assume|imagine)\b[^,;]*\Z", re.IGNORECASE)  # "Suppose it is 5"
+_AND_MORE = re.compile(r"\+(?=\s*(?:[.,;:!)*]|\Z)|[ ]+[a-z])", re.IGNORECASE)  # "200+ pages"
 _PART_OF = re.compile(r"[ ]+of[ ]+(?:which|whom|them|these|those)\b|(?<=[0-9])(?:st|nd|rd|th)\b")
 _TAIL = 300
 _MOST_SENTENCES = 3  # looked at before the last one that holds a number, where all of its numbers are denied
@@ -284,6 +290,8 @@ def _as_meant(line: str, chosen: Quantity, previous: Quantity | None, how: How, 
     begun = root.start() if root else chosen.start
     if HIGHER.search(line, begun, chosen.end + 8) and (higher := higher_mathematics(line[begun:])):
         return higher
+    if _AND_MORE.match(line, chosen.end) or _SUPPOSES.match(line):
+        return NO_ANSWER
     if ends_list(line, begun, chosen.end):
         return NO_ANSWER
     if _UPPER_END.search(line, max(0, begun - 20), begun) and (
@@ -299,7 +307,7 @@ def _as_meant(line: str, chosen: Quantity, previous: Quantity | None, how: How, 
         return NO_ANSWER
     stated = FoundAnswer(chosen.answer, How.MATH_VERIFY if chosen.worked else how, chosen.also)
     negative = chosen.answer[0] != "-" and (
-        _NEGATIVE.search(line, max(0, begun - 20), begun) or _BELOW_ZERO.match(line, chosen.end)
+        _NEGATIVE.search(line, max(0, begun - 40), begun) or _BELOW_ZERO.match(line, chosen.end)
     )
     if whole:  # "1.5 hours (90 minutes)"
         restated = unless_several(whole, stated, chosen.end)

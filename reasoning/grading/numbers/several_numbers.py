@@ -98,6 +98,14 @@ _CLAUSE = re.compile(
 _VERB_BEFORE = re.compile(r"\b(?:[A-Z]\w*|she|he|they|(?i:one)(?:[ ]\w+)?|the[ ](?:first|former))[ ]+(\w+)[ ]+\Z")
 
 
+_SAME_VERB = re.compile(  # "35% are taken and 65% are free"
+    r"[ ]*%?(?:[ ]\w+){0,2}?[ ](are|is|were|was)[ ]\w+(?:[ ]\w+){0,2}?,?[ ]+(?:and|while|but)[ ]+\Z", re.IGNORECASE
+)
+_VERB_AFTER = re.compile(
+    r"[ ]*%?(?:[ ]\w+){0,2}?[ ](?:are|is|were|was)[ ](?!left|remaining|the)\w+[\s.!]*\Z", re.IGNORECASE
+)
+
+
 def are_labelled(text: str) -> bool:
     """Whether a text ends in several numbers, each with a name of its own: "Ducks: 17, geese: 9"."""
     tail = text[-_LONGEST_LABELLED:]
@@ -154,6 +162,8 @@ def beside_another(line: str, start: int, before: tuple[int, int], first: FoundA
             return None  # "With 5 trays, 60 loaves."
         joined = _counted_beside(line, first, beside, other, named=bool(_NAMED.search(line, max(0, begun - 8), begun)))
         return None if joined is first else joined
+    if (alike := _SAME_VERB.match(line[:start], end)) and _VERB_AFTER.match(line, other.end, other.end + 40):
+        return NO_ANSWER if f" {alike[1].lower()} " in line[other.end : other.end + 40].lower() else None
     if (clause := _CLAUSE.match(line[:start], end)) and (verb := _VERB_BEFORE.search(line[max(0, begun - 40) : begun])):
         return NO_ANSWER if clause[1] == verb[1] and _ENDS.match(line, other.end) else None
     return None

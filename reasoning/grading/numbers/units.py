@@ -137,6 +137,9 @@ _QUANTITY = re.compile(
 _RATE = re.compile(r"\s?(?:/|per\b)\s?[a-z]|\s+an?\s+(?:second|minute|hour|day|week|month|year)\b", re.IGNORECASE)
 _RATED = frozenset(("length", "area", "volume", "mass", "data", "energy"))  # "12 km per day" is no length
 _MATHEMATICS = re.compile(r"\$([^$\n]{1,80})\$(?![0-9.])")  # of LaTeX, not "$5 and $6"
+_TO_THE_MINUS_ONE = re.compile(
+    r"(?<=[A-Za-z])(?:\\[,;: ]|[ ·⋅])?(s|h|hr|min|day)\s?\^\s?\{?\s?[-−]1\s?\}?"
+)  # "m s^{-1}"
 _DIGIT = re.compile(r"[0-9]")
 _AND_A_HALF = re.compile(r"\b(?:(?:an?|one)[ ]+)(\w+)[ ]+and[ ]+a[ ]+half\b", re.IGNORECASE)  # "an hour and a half"
 _MOST_SAID = 8  # numbers in the unit asked for that another may restate
@@ -153,6 +156,8 @@ def known_unit(unit: str) -> tuple[str, Fraction] | None:
 
 def in_unit(text: str, unit: str) -> str:
     """`text` with each quantity as a bare number of `unit`. Quantities of another kind lose their number."""
+    if "-1" in text or "−1" in text or "⁻¹" in text:
+        text = _TO_THE_MINUS_ONE.sub(r"/\1", text.replace("⁻¹", "^-1"))
     if "\\" in text:
         text = plain(text)
     if text.count("$") > 1:

@@ -36,6 +36,8 @@ def test_the_marks_of_chat_templates_end_a_turn(mark: str) -> None:
             "Human:",
             "User:",
             "Question:",
+            "Related question:",
+            "Follow-up question:",
             "Q:",
             "Q2:",
             "### Question:",

@@ -7,6 +7,24 @@ from tests.reasoning.grading.answer_cases.numbers import Table
 
 RIGHT: list[tuple[tuple[str, ...], Table]] = [
     (
+        ("20%", "25%", "10%", "12.5%", "125%"),
+        [("B", ["50/40 = 1.25, which is an increase of 25 percent.", "25 per cent", "a rise of 25%"])],
+    ),
+    (
+        ("02/28/2020", "02/29/2020", "03/02/2020", "02/30/2020"),  # the last is no date
+        [
+            (
+                "B",
+                [
+                    "February 29, 2020",
+                    "2020-02-29",
+                    "Not 02/28/2020 but 02/29/2020.",
+                    "It was Feb 29th 2020 (a leap day).",
+                ],
+            )
+        ],
+    ),
+    (
         ("garage", "bedroom", "river", "oven", "roof"),
         [
             (
@@ -14,6 +32,7 @@ RIGHT: list[tuple[tuple[str, ...], Table]] = [
                 [
                     *("One might pick (A), but (B) is better.", "Some would choose (C), yet (B) is right."),
                     *("Between A and B, B is the better choice.", "None of them fits well, but B comes closest."),
+                    *("Not the garage but the bedroom.", "It is not the river but the bedroom"),
                     *("B is closest.", "| A | no |\n| B | yes |\n| C | no |\n| D | no |\n| E | no |"),
                     *("B. Hope this helps!", "B\n\nWould you like me to explain why A is wrong?"),
                 ],
@@ -165,12 +184,19 @@ RIGHT: list[tuple[tuple[str, ...], Table]] = [
     ),
 ]
 WRONG: list[tuple[tuple[str, ...], Table]] = [
+    (("20%", "25%", "125%"), [("C", ["50/40 = 1.25, which is an increase of 25 percent."])]),
+    (("02/28/2020", "02/29/2020", "02/30/2020"), [("C", ["February 30, 2019", "2020-02-29"])]),
     (
         ("garage", "bedroom", "river", "oven", "roof"),
         [
             (
                 "A",
-                ["One might pick (A), but (B) is better.", "| A | no |\n| B | yes |\n| C | no |", "One may say (A)."],
+                [
+                    "Not the garage but the bedroom.",
+                    "One might pick (A), but (B) is better.",
+                    "| A | no |\n| B | yes |\n| C | no |",
+                    "One may say (A).",
+                ],
             ),
         ],
     ),

@@ -49,6 +49,7 @@ DATE_WRONG: Table = [
     (
         "2020-02-29",
         [
+            *("between 20 and 29 February 2020", "28 or 29 February 2020", "from 27 to 29 February 2020"),
             *("Feb 28 or Feb 29, 2020", "It can't be Feb 29, 2020.", "It isn't February 29, 2020."),
             *("the day before February 29, 2020", "Feb 27, 2020 - Feb 29, 2020", "03/01/2020"),
         ],
@@ -88,6 +89,7 @@ SET_RIGHT: Table = [
         [
             *("bee, wasp, ant", "The answer is ant, bee, and wasp.", "* Ant\n* Bee\n* Wasp"),
             *("the ant, the bee and the wasp", '{"ant", "bee", "wasp"}', "ant | bee | wasp", "ant\nbee\nwasp"),
+            *("ant (A), bee (B), wasp (W)", "ant, bee, wasp (but not fly)"),
             *("- ant\n- bee\n- wasp\n\nThese are all insects.", "ant, bee, wasp (three in all)"),
             *("Answer: [ant, bee, wasp]", "The three insects are ant, bee and wasp."),
         ],

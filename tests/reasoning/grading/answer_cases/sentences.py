@@ -9,6 +9,9 @@ RIGHT: Table = [
     ("0.5", ["1/2, i.e. 0.5 or 50%", "It is 0.5 or 50%.", "It is 1/2, or 50%."]),
     ("0", ["None of them are left.", "So none of the rolls is left.", "None of the old rolls will be left."]),
     ("6", ["Let me count: 1, 2, 3, 4, 5, 6.", "1, 2, 3, 4, 5, 6", "2 rows, 3 columns: 6"]),
+    ("-5", ["It is now minus 5 degrees.", "So it was then minus 5."]),
+    ("5", ["12 minus 7 is 5.", "Suppose there are 7, then 12 - 7 = 5.", "12 + 7 is 19, minus 14 gives 5."]),
+    ("200", ["### Answer:\n\n> 200 pages", "It has 35 + 165 = 200.", "35 are sold and 200 are left."]),
     ("38", ["Some students get 38 stickers.", "The students get 38."]),
     (
         "48",
@@ -194,6 +197,18 @@ WRONG: Table = [
     ("3", ["5, 4, 3", "It is 5, 4, 3.", "$5,4,3$"]),
     ("7", ["5, 7", "[5, 7]", "3, 5, 7"]),
     ("3000", ["1,000, 2,000, 3,000"]),
+    (
+        "200",
+        [
+            "200+",
+            "200+ pages",
+            "Suppose the book had 200 pages.",
+            "Assume it is 200",
+            "Had she read on, it would be 200.",
+        ],
+    ),
+    ("65", ["35% are taken and 65% are free.", "35 are red and 65 are blue."]),
+    ("5", ["It is now minus 5 degrees.", "It was then about minus 5."]),
     ("38", ["Some students get 38.", "Careless people write 38.", "Most students would put 38, but it is 35."]),
     (
         "48",

@@ -8,6 +8,7 @@ YES_NO_RIGHT: Table = [
     (
         "yes",
         [
+            *("Of course it is.", "It certainly is!", "Sure is!", "Obviously.", "Yes (true)"),
             *("The answer is yes, no further explanation is needed.", "Yes, no other reading fits.", "I'd say so."),
             *("I'd think so.", "Without a doubt.", "Undoubtedly!"),
             *("<think>no?</think>Yes", "Yes.", "Yep!", "Yeah, it could.", "Certainly.", "Of course.", "It is true."),
@@ -52,6 +53,8 @@ YES_NO_RIGHT: Table = [
                 "Final Answer: **No**, it could not.",
             ),
             *("It's a no.", "That's a no from me.", "So my answer is no.", "Yes? No.", "It's hard to say, but no."),
+            *("Not a chance.", "A llama? In a phone box? No way.", "Short answer: no. Long answer: it is too tall."),
+            *("No (false).", "It is tall. Never!"),
             *("There is no evidence that it could. So no.", "That's not the case.", "This claim is untrue."),
             *("FALSE.", "```\nno\n```", "Yes or No: No", "A: No", "No\n\nQ: Is it red?\nA: Yes"),
             *("Unfortunately, no.", "In practice, no.", "Nope, it's impossible"),
@@ -59,6 +62,7 @@ YES_NO_RIGHT: Table = [
     ),
 ]
 YES_NO_WRONG: Table = [
+    ("no", ["The short answer? Not known. The long one? Nobody knows."]),
     (
         "yes",
         [
@@ -123,6 +127,8 @@ TEXT_RIGHT: Table = [
     (
         "Marie Curie",
         [
+            *("Marie Curie, who won two prizes", "Marie Curie was the winner.", "Marie Curie\n\nShe found radium."),
+            *("Marie Curie 🎉", "I would label this as Marie Curie.", "The scientist is called Marie Curie."),
             *("It was Marie Curie who found it.", "It is Marie Curie that they mean."),
             *("It was Marie Curie.", "The scientist was Marie Curie.", "The answer is: Marie Curie (1867-1934)."),
             *("The answer is marie curie",),
@@ -169,6 +175,15 @@ TEXT_WRONG: Table = [
         [
             *("kyn", "It isn't nyk.", 'Not "nyk" but "nyl".', '"nyk" or "nyl"', 'A wrong answer would be "nyk".'),
             *("nyk is incorrect.", "The answer is nykk.", "The answer cannot be nyk."),
+        ],
+    ),
+    (
+        "Marie Curie",
+        [
+            "Marie Curie is not the one.",
+            "Marie Curie is a wrong guess.",
+            "Is Marie Curie the one?",
+            "Marie Curie:\n\nno",
         ],
     ),
     ("Marie Curie", ["The answer is Pierre Curie.", "Curie"]),
