@@ -20,6 +20,21 @@ from reasoning.grading.options import AnswerAs
 from reasoning.records import AnswerKind
 from reasoning.tasks.conversations import turns_of
 from reasoning.tasks.data_files.source_row import DataRow, SourceRow
+from reasoning.tasks.field_words import (
+    ANSWERS,
+    BEFORE_A_QUESTION,
+    CHOICES,
+    JUDGEMENTS,
+    NOT_ASKED,
+    QUALIFIERS,
+    QUESTIONS,
+    SURE_ANSWERS,
+    is_about_an_answer,
+    is_attempted,
+    is_wrong,
+    score,
+    words_of,
+)
 from reasoning.tasks.row_options import right_options
 from reasoning.tasks.rows import Fields, read_row
 
@@ -28,21 +43,6 @@ MOST = 0.8  # of the rows must be read
 OFTEN = 3  # times that each answer is given at least, on average, where all answers together are the options
 SHORT = 60  # characters of an answer that is compared as it stands
 
-_QUESTIONS = ("question", "problem", "query", "prompt", "input", "instruction", "text", "sentence", "stem")
-_ANSWERS = (
-    *("answer", "gold", "target", "label", "correct", "truth", "solution", "output", "response", "result", "category"),
-    *("completion", "cop", "gt", "chosen"),
-)
-# The others are often a remark on a row: a conversation beside them answers.
-_SURE_ANSWERS = tuple(word for word in _ANSWERS if word not in ("label", "result", "category"))
-_QUALIFIERS = ("correct", "right", "final", "expected", "true", "best", "short")  # of an answer: it is one all the same
-_CHOICES = ("choices", "options", "candidates", "endings")
-_BEFORE_A_QUESTION = ("context", "passage", "body", "story", "premise", "background", "paragraph", "facts")
-_WRONG = ("incorrect", "wrong", "rejected", "distractor")
-_NOT_ASKED = (
-    *("id", "idx", "index", "key", "source", "split", "explanation", "rationale", "reasoning", "url", "system"),
-    *_WRONG,
-)
 _MARKS = ("####", "Answer:", "answer is")
 _ANSWER_AS: tuple[AnswerAs | None, ...] = (None, "letter", "text", "index", "position")
 _ALPHABETS = ("abcdefghij", "0123456789", "123456789")
@@ -66,17 +66,21 @@ def guess_form(rows: Sequence[SourceRow]) -> Guess | None:
     """The likeliest way to read `rows`; None where no two of their fields are a question and its answer."""
     looked_at = rows[:LOOKED_AT]
     contents = [row.content for row in looked_at]
-    conversations = [n for n in field_names(contents) if _all_of(contents, n, lambda v: turns_of(v) is not None)]
+    conversations = [
+        name
+        for name in field_names(contents)
+        if not is_wrong(name) and _all_of(contents, name, lambda value: _roles(value) is not None)
+    ]
     marked = [n for n in field_names(contents) if _all_of(contents, n, _say_which)]
     pairs = [(name, question) for name in marked for question in _questions(contents, name)]
     named = [
         (answer, question)
-        for answer in _ranked(contents, _ANSWERS, long=False)
-        if not _lists_options(contents, answer)
+        for answer in _ranked(contents, ANSWERS, long=False)
+        if not _lists_options(contents, answer) and not _is_judged(contents, answer)
         for question in _questions(contents, answer)
-        if answer not in conversations or question == (answer,) or any(_score(name, _QUESTIONS) for name in question)
+        if answer not in conversations or question == (answer,) or any(score(name, QUESTIONS) for name in question)
     ]
-    remarks = [pair for pair in named if conversations and not _score(pair[0], _SURE_ANSWERS)]
+    remarks = [pair for pair in named if conversations and not score(pair[0], SURE_ANSWERS)]
     pairs += [pair for pair in named if pair not in remarks]
     for answer, question in [*pairs, *((name, (name,)) for name in conversations), *remarks]:
         tried = (_tried(looked_at, fields, kind) for fields, kind in _ways(contents, question, answer))
@@ -90,19 +94,38 @@ def guess_form(rows: Sequence[SourceRow]) -> Guess | None:
 def _lists_options(rows: Sequence[DataRow], name: str) -> bool:
     """Whether a field lists options, and is no answer by its name alone: `correct_option` is one. `answers` are options
     where another field says which of them is right."""
-    if any(_points_into(rows, other, name) for other in field_names(rows) if _score(other, _ANSWERS)):
+    if any(_points_into(rows, other, name) for other in field_names(rows) if score(other, ANSWERS)):
         return True
     head = name.partition(".")[0]
     plain = _all_of(rows, name, lambda value: not isinstance(value, list | Mapping))
-    return bool(_score(head, _CHOICES)) and not (plain and _score(name, _ANSWERS))
+    return bool(score(head, CHOICES)) and not (plain and score(name, ANSWERS))
+
+
+def _is_judged(rows: Sequence[DataRow], name: str) -> bool:
+    """Whether a list holds attempts, with a list of as many judgements in another field."""
+
+    def judges(other: str) -> bool:
+        pairs = [(_texts(_value(row, name)), _numbers(_value(row, other))) for row in rows]
+        return sum(texts == numbers is not None for texts, numbers in pairs) >= MOST * len(rows)
+
+    return any(judges(other) for other in field_names(rows) if other != name and score(other, JUDGEMENTS))
+
+
+def _texts(value: Any) -> int | None:
+    """How many texts a list holds; None of anything else."""
+    return len(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else None
+
+
+def _numbers(value: Any) -> int | None:
+    return len(value) if isinstance(value, list) and all(isinstance(one, int | float) for one in value) else None
 
 
 def _points_into(rows: Sequence[DataRow], name: str, listing: str) -> bool:
     """Whether a field says of a list in each row which one of it is right: by number, letter or text."""
     said = [(_value(row, name), _value(row, listing)) for row in rows]
-    places = {_place(one, several) for one, several in said if isinstance(several, list) and len(several) > 1}
-    pointing = sum(isinstance(many, list) and _place(one, many) is not None for one, many in said)
-    return pointing >= MOST * len(rows) and len(places - {None}) > 1
+    found = [_place(one, many) for one, many in said if isinstance(many, list) and len(many) > 1]
+    places = [place for place in found if place is not None]
+    return len(places) >= MOST * len(rows) and len(set(places)) > 1
 
 
 def _place(one: Any, several: Sequence[Any]) -> int | None:
@@ -132,45 +155,35 @@ def _names(row: DataRow) -> Iterator[str]:
 
 
 def _questions(rows: Sequence[DataRow], answer: str) -> Iterator[tuple[str, ...]]:
-    texts = [n for n in _ranked(rows, _QUESTIONS, long=True) if n != answer and _all_of(rows, n, _is_asked)]
-    before = [n for n in texts if _score(n, _BEFORE_A_QUESTION)]
+    texts = [n for n in _ranked(rows, QUESTIONS, long=True) if n != answer and _all_of(rows, n, _is_asked)]
+    before = [n for n in texts if score(n, BEFORE_A_QUESTION)]
     for name in texts:
         if before and name not in before:
             yield (before[0], name)
         yield (name,)
+    for name in field_names(rows):  # of a whole conversation, when the answer stands elsewhere
+        if name != answer and not is_wrong(name) and _all_of(rows, name, _is_conversation):
+            yield (f"{name}.user",)
 
 
 def _ranked(rows: Sequence[DataRow], wanted: Sequence[str], long: bool) -> list[str]:
-    """Fields, the likeliest first: by their names, then by the length of what they hold."""
+    """Fields, the likeliest first: by their names, then by the length of what they hold. What somebody answered comes
+    after all that may be right."""
     names = [
         name
         for name in field_names(rows)
-        if not (_score(name, _NOT_ASKED) and (_is_wrong(name) or not _score(name, wanted)))
+        if not (score(name, NOT_ASKED) and (is_wrong(name) or not score(name, wanted))) and not is_about_an_answer(name)
     ]
     lengths = {name: sum(len(str(_value(row, name))) for row in rows) for name in names}
-    return sorted(names, key=lambda n: (-_score(n, wanted), -lengths[n] if long else lengths[n]))
 
+    def place(name: str) -> tuple[float, bool, int]:
+        fit = float(score(name, wanted))
+        if fit and not long and is_attempted(name):
+            fit = 0.5
+        plain = not (fit and words_of(name)[0] in QUALIFIERS)
+        return -fit, plain, -lengths[name] if long else lengths[name]
 
-def _score(name: str, wanted: Sequence[str]) -> int:
-    """How well a field's name fits: the whole of it, or one of its words; earlier words of `wanted` fit better."""
-    last = name.rpartition(".")[2]
-    words = _words(last)
-    alone = words[1:] if len(words) == 2 and words[0] in _QUALIFIERS else words
-    for place, word in enumerate(wanted):
-        if last.lower() in (word, f"{word}s") or alone == [word.removesuffix("s")]:
-            return 2 * len(wanted) - place
-        if word.removesuffix("s") in words:
-            return len(wanted) - place
-    return 0
-
-
-def _words(name: str) -> list[str]:
-    return [word.lower().removesuffix("s") for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+", name)]
-
-
-def _is_wrong(name: str) -> bool:
-    """Whether a field is called one of wrong answers, whatever else its name says."""
-    return any(word in _WRONG for word in _words(name.rpartition(".")[2]))
+    return sorted(names, key=place)
 
 
 def _value(row: DataRow, name: str) -> Any:
@@ -182,14 +195,27 @@ def _value(row: DataRow, name: str) -> Any:
     return inner.get(rest) if isinstance(inner, Mapping) else None
 
 
+def _roles(value: Any) -> set[str] | None:
+    """Who speaks in a conversation; None of anything else, and of one that cannot be read."""
+    try:
+        turns = turns_of(value)
+    except ValueError:
+        return None
+    return None if turns is None else {role for role, _ in turns}
+
+
+def _is_conversation(value: Any) -> bool:
+    return {"user", "assistant"} <= (_roles(value) or set())
+
+
 def _is_asked(value: Any) -> bool:
-    turns = turns_of(value)
-    return isinstance(value, str) if turns is None else all(role in ("user", "system") for role, _ in turns)
+    roles = _roles(value)
+    return isinstance(value, str) if roles is None else roles <= {"user", "system"}
 
 
 def _say_which(value: Any) -> bool:
     """Whether these are options that say themselves which is right: each by a mark, or {text: score}."""
-    scored = isinstance(value, Mapping) and len(value) > 1 and all(score in (0, 1) for score in value.values())
+    scored = isinstance(value, Mapping) and len(value) > 1 and all(one in (0, 1) for one in value.values())
     return (scored and 1 in value.values()) or right_options(value) is not None
 
 
@@ -206,7 +232,7 @@ def _ways(rows: Sequence[DataRow], question: tuple[str, ...], answer: str) -> It
     if _all_of(rows, answer, _say_which):
         for answer_as in _ANSWER_AS[:3]:
             yield replace(fields, choices=answer, answer_as=answer_as), AnswerKind.CHOICE
-    for choices in _ranked(rows, _CHOICES, long=True):
+    for choices in _ranked(rows, CHOICES, long=True):
         if choices not in (*question, answer, answer.partition(".")[0]) and any(
             isinstance(_value(row, choices), list | Mapping | str) for row in rows
         ):
@@ -273,10 +299,12 @@ def _tried(rows: Sequence[SourceRow], fields: Fields, kind: AnswerKind) -> Guess
 def _doubts(rows: Sequence[DataRow], guess: Guess) -> Iterator[str]:
     fields = guess.fields
     chat = fields.question == (fields.answer,)
-    if not _score(fields.question[-1], _QUESTIONS) and not chat:
+    if not score(fields.question[-1], QUESTIONS) and not chat:
         yield f"The question is taken from {fields.question[-1]!r}, because it is the longest text."
-    if not _score(fields.answer, _ANSWERS) and not chat:
+    if not score(fields.answer, ANSWERS) and not chat:
         yield f"The answer is taken from {fields.answer!r}; no field has a usual name for an answer."
+    if is_attempted(fields.answer):
+        yield f"The answer is taken from {fields.answer!r}, which may be somebody's attempt and not the right answer."
     if fields.same_choices:
         yield f"The rows have only {len(fields.same_choices)} different answers, which are taken as the choices."
     if guess.kind is AnswerKind.TEXT:

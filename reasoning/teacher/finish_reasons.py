@@ -70,7 +70,9 @@ _WORDS = {
 }
 _MEANING = {word: meaning for meaning, words in _WORDS.items() for word in words}
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_MARK = re.compile(r"</s>|<\|?(?!unk|pad)[a-z_\u2581]*(?:end|eo[stmd]|return)[a-z_\u2581]*\|?>|<｜end▁of▁sentence｜>")
+_MARK = re.compile(
+    r"</s>|\[(?:eos|end)\]|<\|?(?!unk|pad)[a-z_\u2581]*(?:end|eo[stmd]|return)[a-z_\u2581]*\|?>|<｜end▁of▁sentence｜>"
+)
 _PREFIX = re.compile(r"^(?:finish|stop|done)_?reason[._]")
 
 

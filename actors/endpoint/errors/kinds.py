@@ -28,6 +28,7 @@ from actors.endpoint.errors.words import (
     MAY_BE_LIMITED,
     NO_ROUTE_YET,
     NOTHING_LEFT,
+    SOON,
     VAGUE,
     WHATEVER_THE_STATUS,
     WORDED,
@@ -104,7 +105,7 @@ def _refused_for_now(error: ErrorResponse, said: str) -> FailureKind:
         return FailureKind.RATE_LIMITED
     if re.search(r"request too large", said, re.IGNORECASE):
         return FailureKind.BAD_REQUEST  # larger than a whole minute's tokens
-    if WORDS[0][1].search(said) or LATER.search(said):
+    if LATER.search(said) or (WORDS[0][1].search(said) and not SOON.search(said)):
         return FailureKind.QUOTA
     deactivated = FailureKind.AUTHENTICATION in [KIND_OF_CODE.get(code) for code in _codes(error) if code not in VAGUE]
     return FailureKind.AUTHENTICATION if deactivated else FailureKind.RATE_LIMITED

@@ -19,7 +19,8 @@ _UNTAKEN = re.compile(
     re.IGNORECASE,
 )
 _OF_ITS_VALUE = re.compile(
-    r"invalid|not a valid|disallowed|incompatible|remove|instead|is required|expected|must be|must not|should be"
+    r"invalid|not a valid|disallowed|incompatible|remove|instead|is required|expected|must (?:be|not|fit|equal|lie)"
+    r"|should be|only one of"
     r"|only .{0,40}(?:support|allow|valid)|cannot (?:both )?be|can'?t be|too (?:large|small|high|low)|out of range"
     r"|at most|at least|(?:greater|less) than|exceed|minimum|maximum|\brange\b|ha(?:s|ve) to be|needs? to be|between",
     re.IGNORECASE,

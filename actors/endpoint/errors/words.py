@@ -48,6 +48,7 @@ _CODES: Mapping[FailureKind, str] = {
     _FILTER: """
         content_filter content_policy_violation responsible_aipolicy_violation responsible_ai_policy_violation
         data_inspection_failed moderation_blocked invalid_prompt content_filtered safety content_moderation
+        content_blocked prompt_blocked
         sensitive_content_detected input_text_sensitive_content_detected output_text_sensitive_content_detected
         input_text_risk_detection output_text_risk_detection content_policy_violation_error prohibited_content""",
     # A parameter, whatever the words say of the model; and a question that a recorded teacher does not have.
@@ -108,7 +109,7 @@ _SENT = (
 )
 _MEASURE = r"\b(?:tokens?|characters|length|context|window|max_(?:seq|model|position|context|input)\w*)\b"
 _NEAR = r"(?:(?!\bmax_(?:new_|completion_|output_)?tokens|\brate\b|\bper\b|budget|quota|balance)[^.!?]){0,80}?"
-_MODEL = r"model\b[^.!?]{0,100}"
+_MODEL = r"(?:model|engine)\b[^.!?]{0,100}"
 WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
     (
         _QUOTA,
@@ -122,6 +123,9 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
                 r"(?:insufficient|not enough|no remaining|out of|ran out of|run out of) (?:\w+ )?(?:credits?|balance|"
                 r"funds|quota)\b"
             ),
+            r"(?:budget|allowance|quota)\b[^.!?]{0,40}\b(?:used up|exhausted|depleted|spent)\b",
+            r"\bquota\b[^.!?]{0,60}\b(?:is|of) (?:0|zero)\b",
+            r"\b(?:add|deposit|top up)\b[^.!?]{0,20}\b(?:funds|money|to your (?:balance|account|wallet))\b",
             r"out of (?:call|request|token|usage)s?(?: volume)? quota|quota will be (?:replenished|renewed|restored)",
             r"(?:have|has|having|with) no (?:\w+ )?credits",
             r"doesn'?t have any credits",
@@ -178,7 +182,10 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"not authenticated",
             r"credentials (?:were )?not provided",
             r"security token .{0,30}invalid",
-            r"access token (?:is )?(?:missing|invalid|expired|no longer)",
+            (
+                r"(?:access|oauth|bearer|auth|api|session|id) token (?:is |was |has )?(?:missing|invalid|expired|"
+                r"no longer)"
+            ),
             r"account\b.{0,60}\b(?:deactivated|terminated|banned|disabled|suspended|locked)",
             r"access (?:was|has been) terminated",
             r"(?:organization|project|workspace|team)\b.{0,40}\b(?:disabled|deactivated|archived|suspended)",
@@ -228,6 +235,7 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"not allowed to (?:sample|access)",
             r"must be verified to use the model",
             r"no available channel",
+            r"\bno (?:\w+ )?(?:providers?|channels?|backends?|deployments?) (?:is |are )?(?:available|found) for\b",
             r"llm provider not provided",
             r"no endpoints? found",
             r"no allowed providers",
@@ -246,7 +254,9 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"context (?:length|window|size)",
             r"maximum.{0,20} length",
             r"prompt is too long",
-            r"too many tokens(?! per)",
+            r"too many (?:\w+ ){0,3}(?:tokens|characters|bytes)(?! per)",
+            r"\bmessages\.[\w.]*content: [^.!?]{0,60}\bat most \d+ (?:characters|tokens|bytes)",
+            rf"\b(?:prompt|input)(?: |_)?tokens\b[^.!?]{{0,60}}>=? (?:the )?{_MEASURE}",
             r"input (?:is )?too long",
             r"reduce the length",
             r"input token count .{0,40}exceeds",
@@ -285,6 +295,7 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"(?:blocked|rejected|refused|filtered) (?:by|due to|because of|for) .{0,40}(?:safety|polic|guardrail)",
             r"(?:usage|content|acceptable use) polic",
             r"safety[ _]check",
+            r"\b(?:prompt|content|input|message|response|output)s?\b[^.!?]{0,60}\b(?:was|were|is|been) blocked\b",
             r"guardrails?\b[^.!?]{0,60}\b(?:failed|triggered|blocked|violated|intervened|rejected|denied)",
             "(?:敏感词|敏感信息|内容(?:审核|安全|违规)|风险)",
         ),
@@ -338,8 +349,9 @@ CUT_OFF = _any(r"could not finish the message because max_tokens")  # OpenAI's, 
 ALLOCATED = _any(r"allocated quota exceeded")  # DashScope's, of a minute's tokens, under the code of a spent quota
 LATER = _any(
     r"per[ -](?:day|week|month)\b|\b(?:rpd|tpd)\b|/ ?(?:day|month)\b",
-    r"(?:daily|weekly|monthly) (?:\w+ )?(?:limit|quota|cap)",
+    r"(?:daily|weekly|monthly) (?:\w+ )?(?:limit|quota|cap|budget|allowance)",
 )
+SOON = _any(r"per[ -](?:second|minute)\b", r"/ ?(?:sec|min|minute)\b", r"\b(?:rpm|tpm|rps|qps)\b")
 GOOGLE_DAILY = re.compile(r"_per_day")
 NO_ROUTE_YET = "/-/routes for available routes"  # Ray Serve's words when its proxy has just started
 # Where words are read: elsewhere the status says it all. 412 is Fireworks' for a suspended account.

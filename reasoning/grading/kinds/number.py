@@ -32,6 +32,7 @@ CLOSE = 1e-6  # what paper B allows between two floats
 _ALONE = re.compile(r"[\s:*$]*(-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?)[\s.*$]*\Z")
 _NORMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?")
 _DECIMAL_COMMA = re.compile(r"-?[0-9]+,[0-9]+")
+_WITH_UNIT = re.compile(r"[^\w\s]?\d[\d.,/]*\s*[^\W\d]+(?: [^\W\d]+){0,2}\.?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,4 +120,6 @@ class Number(AnswerRules):
 def _hint(text: str) -> str:
     if _DECIMAL_COMMA.fullmatch(text):
         return " (decimals stand after a point)"
+    if _WITH_UNIT.fullmatch(text):
+        return " (name its unit with form.unit, or keep the number alone)"
     return " (name the mark before the number with form.answer_after)" if " " in text else ""

@@ -15,9 +15,12 @@ import math
 import re
 from decimal import Decimal, InvalidOperation
 
+from reasoning.grading.extraction.numerals import plain_numerals
+
 _LONGEST = 400
 _DIGIT = re.compile(r"[0-9]")
 _MINUS = re.compile(r"[−–‐‑﹣－](?=\s*[$€£¥₹]?\s*[.0-9])")
+_OTHER_DASH = re.compile(r"[—―‒]")  # may begin an item of a list
 _BOX = re.compile(r"\\boxed\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}\Z")
 _LATEX_FRACTION = re.compile(r"\\[dt]?frac\s*\{?\s*([0-9]+)\s*\}?\s*\{?\s*([0-9]+)\s*\}?")
 _MARKS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'", "％": "%"})
@@ -43,6 +46,8 @@ def gold_number(text: str) -> str:
         said = boxed[1].strip(_DRESS)
     said = _LATEX_FRACTION.sub(r" \1/\2", said).replace("{,}", ",").replace("\\$", "$")
     said = _MINUS.sub("-", said).strip(_DRESS).removesuffix(".").strip(_DRESS)
+    if not _OTHER_DASH.search(said):
+        said = plain_numerals(said)
     if said.startswith("- "):
         said = f"-{said[2:]}"
     if not 0 < len(said) <= _LONGEST:

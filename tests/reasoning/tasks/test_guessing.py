@@ -169,6 +169,29 @@ def test_right_answers_beside_a_number_of_another_thing_stay_answers() -> None:
     assert shape(guess(*rows)) == (("question",), "answers", "text")
 
 
+def test_of_attempts_that_are_judged_only_the_right_one_is_an_answer() -> None:
+    rows = [{"prompt": f"Who is {n}?", "completions": ["Bo", "Ann"], "rewards": [0.0, 1.0]} for n in range(9)]
+    found = guess(*rows)
+    assert found.fields.read(rows[0], found.kind).answer == "B" and found.fields.choices == "completions"
+    rows = [row | {"rewards": [0.2, 0.7], "answer": "Ann"} for row in rows]
+    assert guess(*rows).fields.answer == "answer"
+
+
+def test_a_conversation_that_cannot_be_read_is_no_field_of_text() -> None:
+    seen = [
+        {"role": "user", "content": [{"type": "image_url", "image_url": {}}]},
+        {"role": "assistant", "content": "7"},
+    ]
+    assert guess_form([SourceRow({"messages": seen}, "here")] * 5) is None
+    found = guess(*[{"messages": seen, "question": "Sum?", "answer": "7"}] * 5)
+    assert shape(found) == (("question",), "answer", "number")
+
+
+def test_an_attempt_without_anything_better_is_told() -> None:
+    found = guess(*({"question": f"How many are {n}?", "model_answer": str(n)} for n in range(9)))
+    assert found.fields.answer == "model_answer" and "somebody's attempt" in found.unsure[0]
+
+
 def test_dates_are_told_from_texts() -> None:
     rows = [{"question": f"When was {n}?", "answer": f"May {n}, 2021"} for n in range(1, 20)]
     assert shape(guess(*rows)) == (("question",), "answer", "date")
@@ -223,6 +246,42 @@ PUBLISHED: dict[str, tuple[dict[str, Any], tuple[str, ...], str, str]] = {
     "a chat and its instruction": (
         {"systemInstruction": {"role": "system", "parts": [{"text": "Be brief."}]}, "contents": CHAT},
         *(("contents",), "contents", "7"),
+    ),
+    "what a student answered beside it": (
+        {"question": "Sum?", "student_answer": "0", "correct_answer": "7", "is_correct": 0},
+        *(("question",), "correct_answer", "7"),
+    ),
+    "what a model answered beside it": (
+        {"problem": "Sum?", "ground_truth_answer": "7", "pre_generated_answer": "0"},
+        *(("problem",), "ground_truth_answer", "7"),
+    ),
+    "a response and what was expected": (
+        {"query": "Sum?", "response": "0", "expected": "7", "score": 0.0},
+        *(("query",), "expected", "7"),
+    ),
+    "a prediction and its reference": (
+        {"input": "Sum?", "prediction": "0", "reference": "7"},
+        ("input",),
+        "reference",
+        "7",
+    ),
+    "people's answers and a model's": (
+        {"question": "Sum?", "chatgpt_answers": ["0"], "human_answers": ["7"]},
+        *(("question",), "human_answers", "7"),
+    ),
+    "a unit beside an answer": (
+        {"question": "Sum?", "solution": "7", "answer_unit": "cm"},
+        ("question",),
+        "solution",
+        "7",
+    ),
+    "a rejected chat first": (
+        {"rejected": [CHAT[0], {"role": "assistant", "content": "0"}], "chosen": CHAT, "score_chosen": 9},
+        *(("chosen",), "chosen", "7"),
+    ),
+    "a chat with the truth beside it": (
+        {"conversations": [CHAT[0], {"role": "assistant", "content": "I think 0."}], "ground_truth": "7"},
+        *(("conversations.user",), "ground_truth", "7"),
     ),
     "a mark before a text": ({"question": "Who?", "answer": "Long ago.\n#### Ann"}, ("question",), "answer", "Ann"),
     "answers that say if they are": (

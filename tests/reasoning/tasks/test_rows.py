@@ -275,6 +275,9 @@ def test_what_cannot_be_several_answers_says_so() -> None:
         (TEXT, {"text": [], "answer_start": []}, "its list of answers is empty"),
         (NUMBER, "3,5", "decimals stand after a point"),
         (NUMBER, "so it is 5", r"form\.answer_after"),
+        (NUMBER, "5 cm", r"form\.unit"),
+        (NUMBER, "$1.5 million", r"form\.unit"),
+        (NUMBER, "3/4 cups", r"form\.unit"),
     ):
         with pytest.raises(ValueError, match=what):
             answer(kind, value)

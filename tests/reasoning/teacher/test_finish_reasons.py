@@ -8,7 +8,7 @@ from reasoning.teacher.finish_reasons import Finish, finish_of
 WORDS = {
     Finish.WHOLE: "stop STOP end_turn stop_sequence eos eos_token EOS COMPLETE eosFound FinishReason.STOP endoftext"
     " stopStringFound stop-string word stop_token succeeded </s> <|eot_id|> <|im_end|> <|endoftext|> <end_of_turn>"
-    " <eos> <|return|> <｜end▁of▁sentence｜>",
+    " <eos> [EOS] <|return|> <｜end▁of▁sentence｜>",
     Finish.CUT_OFF: "length MAX_TOKENS max_tokens maxTokens FINISH_REASON_MAX_TOKENS max_output_tokens Length"
     " maxPredictedTokensReached length_limit",
     Finish.CONTEXT_FULL: "model_length model_context_window_exceeded contextLengthReached",

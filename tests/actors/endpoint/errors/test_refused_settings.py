@@ -34,6 +34,8 @@ CASES = [
     ("Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.", "max_tokens", "max_tokens_key: max_completion_tokens"),
     ("Unsupported value: 'temperature' does not support 0.7 with this model. Only the default (1) value is supported.", "temperature", "send_temperature: false"),
     ("temperature: range: 0..1", "temperature", "teacher.temperature"),
+    ("Only one of temperature and top_p may be set", "temperature", "Leave out top_p"),
+    ("seed must fit in 32 bits", "seed", "send_seed: false"),
     ("top_p has to be between 0 and 1", "top_p", "Leave out top_p"),
     ("Json document validation error: 'seed' is not a known property", "seed", "send_seed: false"),
     ("Invalid 'max_output_tokens': Expected a value >= 16, but got 9 instead.", "max_tokens", "teacher.max_tokens"),

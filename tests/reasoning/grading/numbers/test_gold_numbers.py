@@ -49,6 +49,12 @@ GOLDS = {
     "$\\boxed{\\frac{3}{4}}$": "3/4",
     "**42**": "42",
     "$42$": "42",
+    "７２": "72",
+    "７．５％": "7.5%",
+    "٧": "7",
+    "½": "1/2",
+    "2½": "2 1/2",
+    "\u200b7\ufeff": "7",
 }
 
 
@@ -69,7 +75,23 @@ def test_a_percentage_is_right_as_its_hundredth() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "many", "3 apples", "10,80", "1 08", "1/0", "1/2/2021", "5 or 7", "--5", "5-7", "1e999", "٣x", "####"],
+    [
+        "",
+        "many",
+        "3 apples",
+        "10,80",
+        "1 08",
+        "1/0",
+        "1/2/2021",
+        "5 or 7",
+        "--5",
+        "5-7",
+        "1e999",
+        "٣x",
+        "####",
+        "— 7",
+        "10³",
+    ],
 )
 def test_what_is_no_number_or_two(text: str) -> None:
     assert gold_number(text) == ""
