@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import subprocess
 import sys
 
@@ -37,6 +39,23 @@ def test_what_is_not_part_of_an_id() -> None:
 @given(st.lists(st.text(max_size=5)), st.lists(st.text(max_size=5)))
 def test_different_parts_have_different_ids(left: list[str], right: list[str]) -> None:
     assert (stable_id(*left) == stable_id(*right)) == (left == right)
+
+
+_SIMPLE = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.sampled_from(AnswerKind),
+    st.characters(categories=["Cs", "Cc"]),
+)  # fmt: skip
+_PART = st.recursive(
+    _SIMPLE, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+)
+
+
+@given(st.lists(_PART, max_size=4))
+def test_an_id_is_that_of_the_canonical_json(parts: list[object]) -> None:
+    """Journals and runs of before are found by it."""
+    canonical = json.dumps(parts, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    known = hashlib.blake2b(canonical.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    assert stable_id(*parts) == known
 
 
 def test_records_are_frozen() -> None:
