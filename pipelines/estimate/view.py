@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -43,11 +44,13 @@ def show(report: EstimateReport, console: Console) -> None:
 
 
 def _table(report: EstimateReport) -> Table:
-    table = Table(title=f"What {escape(report.name)} has to ask its teacher", title_justify="left")
+    title = f"What {escape(report.name)} has to ask its teacher"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("phase", "calls are"):
-        table.add_column(heading)
-    for heading in ("calls", "prompt tokens", "completion tokens", "$ expected", "$ at most"):
-        table.add_column(heading, justify="right", no_wrap=heading != "completion tokens")
+        table.add_column(heading, overflow="fold")
+    table.add_column("calls", justify="right", min_width=11)
+    for heading in ("prompt\ntokens", "completion\ntokens", "$\nexpected", "$\nat most"):  # numbers are never cut
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in report.estimate.rows:
         planned = row.planned
         numbers = (_count(row.prompt_tokens), _count(row.completion_tokens), _money(row.expected), _money(row.most))
@@ -141,7 +144,7 @@ def _tokens(row: CallEstimate) -> str:
 
 
 def _calls(calls: Calls) -> str:
-    return _count(calls.expected) + ("" if calls.exact else f" ({calls.least:,} – {calls.most:,})")
+    return _count(calls.expected) + ("" if calls.exact else f"\n({calls.least:,} – {calls.most:,})")
 
 
 def _count(number: float) -> str:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ray
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from pipelines.command_line.answer import Answer, plain
@@ -78,7 +78,8 @@ class HarnessResult:
     def _show(self, console: Console) -> None:
         table = Table(title=f"lm-eval {self.harness}, by {self.route}", title_justify="left")
         for heading in ("task", "metric", "filter", "n", "shots", "value", "standard error"):
-            table.add_column(heading, justify="left" if heading in ("task", "metric", "filter") else "right")
+            justify: JustifyMethod = "left" if heading in ("task", "metric", "filter") else "right"
+            table.add_column(heading, justify=justify, overflow="fold")
         for one in self.metrics:
             counts = ["" if count is None else str(count) for count in (one.n, one.shots)]
             stderr = "" if one.stderr is None else f"{one.stderr:.4f}"

@@ -197,7 +197,7 @@ def _requests_table(requests: RequestCounts) -> Table:
 
 def _sendings_table(sums: JournalSums) -> Table:
     table = Table(title="Sendings", title_justify="left")
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for heading in ("sendings", "open", "tokens in", "tokens out", "settled", "reserved"):
         table.add_column(heading, justify="right", no_wrap=True)
     _add(table, "in all", sums.all)

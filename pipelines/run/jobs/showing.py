@@ -8,17 +8,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from rich import box
 from rich.table import Table
 
 from pipelines.run.jobs.server import SubmittedRun
 
 
 def table(runs: Sequence[SubmittedRun]) -> Table:
-    """One line for each submission."""
-    shown = Table("run", "submission", "state", "started (UTC)", "ended (UTC)", "storage")
+    """One row for each submission, which is called after its run. What may be copied from it is never cut."""
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    shown.add_column("submission", no_wrap=True)
+    for heading in ("state", "started (UTC)", "ended (UTC)"):
+        shown.add_column(heading, min_width=10)
+    shown.add_column("storage", overflow="fold")
     for run in runs:
         code = f" (exit code {run.exit_code})" if run.exit_code else ""
-        shown.add_row(run.run, run.id, run.state + code, _minute(run.started), _minute(run.ended), run.storage)
+        shown.add_row(run.id, run.state + code, _minute(run.started), _minute(run.ended), run.storage)
     return shown
 
 

@@ -31,9 +31,9 @@ def report(rates: Rates | None = RATES, **values: Any) -> EstimateReport:
     return replace(plain, **values)
 
 
-def shown(one: EstimateReport) -> str:
+def shown(one: EstimateReport, width: int = 160) -> str:
     out = io.StringIO()
-    show(one, Console(file=out, width=160))
+    show(one, Console(file=out, width=width))
     return " ".join(out.getvalue().split())
 
 
@@ -48,6 +48,13 @@ def test_the_table_and_the_lines_say_what_is_expected_and_at_most() -> None:
         "mean of 2, 95 % interval",
     ):
         assert part in words, words
+
+
+def test_no_number_is_cut_in_a_narrow_terminal() -> None:
+    words = shown(report(), width=80)
+    for part in ("1,000", "100,000", "50,000", "$0.2000", "$0.4000", "rationales"):
+        assert part in words, words
+    assert "…" not in words
 
 
 def test_a_cap_is_compared_with_what_is_expected() -> None:

@@ -1,6 +1,7 @@
 """Submitted runs as a table and as JSON."""
 
 import io
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -17,6 +18,17 @@ def test_a_table_has_a_line_for_each_submission() -> None:
     lines = shown.getvalue().splitlines()
     assert any("mine@2" in line and "failed (exit code 2)" in line and "2025-11-28 11:00" in line for line in lines)
     assert any("other@1" in line and "pending" in line and "–" in line for line in lines)
+
+
+def test_nothing_that_may_be_copied_is_cut_in_a_narrow_terminal() -> None:
+    shown = io.StringIO()
+    name, storage = "gsm8k-in-three-rounds", "s3://bucket-of-teaching/experiments/november/runs"
+    run = replace(ENDED, run=name, id=f"{name}@2", storage=storage)
+    Console(file=shown, width=80).print(table([run]))
+    lines = shown.getvalue().splitlines()
+    at = next(line.index("storage") for line in lines if "storage" in line)
+    assert f" {name}@2 " in shown.getvalue()
+    assert "".join(line[at:].strip() for line in lines[3:]) == storage
 
 
 def test_json_has_every_field_of_each() -> None:
