@@ -28,7 +28,8 @@ def test_nothing_that_may_be_copied_is_cut_in_a_narrow_terminal() -> None:
     lines = shown.getvalue().splitlines()
     at = next(line.index("storage") for line in lines if "storage" in line)
     assert f" {name}@2 " in shown.getvalue()
-    assert "".join(line[at:].strip() for line in lines[3:]) == storage
+    below = lines[next(n for n, line in enumerate(lines) if "──" in line) + 1 :]
+    assert "".join(line[at:].strip() for line in below) == storage
 
 
 def test_json_has_every_field_of_each() -> None:
