@@ -73,10 +73,11 @@ def guess_form(rows: Sequence[SourceRow]) -> Guess | None:
     ]
     marked = [n for n in field_names(contents) if _all_of(contents, n, _say_which)]
     pairs = [(name, question) for name in marked for question in _questions(contents, name)]
+    several = {name for group in _choice_fields(contents, ()) for name in group if score(name, ANSWERS)}
     named = [
         (answer, question)
         for answer in _ranked(contents, ANSWERS, long=False)
-        if not _lists_options(contents, answer) and not _is_judged(contents, answer)
+        if answer not in several and not _lists_options(contents, answer) and not _is_judged(contents, answer)
         for question in _questions(contents, answer)
         if answer not in conversations or question == (answer,) or any(score(name, QUESTIONS) for name in question)
     ]

@@ -40,7 +40,7 @@ _CODES: Mapping[FailureKind, str] = {
         model_not_found model_not_available model_not_supported model_not_exist invalid_model unknown_model
         unavailable_model model_decommissioned model_deprecated deployment_not_found resource_not_found_error
         not_found_error no_such_model model_not_loaded operation_not_supported unsupported_api_version
-        missing_api_version_parameter 20012""",
+        missing_api_version_parameter model_terms_required 20012""",
     _TOO_LONG: """
         context_length_exceeded string_above_max_length exceed_context_size_error context_window_exceeded
         prompt_too_long request_too_large context_window_exceeded_error model_max_prompt_tokens_exceeded
@@ -152,6 +152,7 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"free (?:tier|trial|quota)\b.{0,40}(?:exhausted|expired|ended|used up)",
             r"trial (?:has )?(?:expired|ended)",
             r"key (?:\w+ )?limit (?:exceeded|reached)",
+            r"\b\d+ free (?:requests|calls|messages|tokens)|(?:subscribe|upgrade|recharge|pay) to continue",
             r"over (?:the )?budget|exceeded ?budget",
             r"set (?:inference|usage|consumption) limit",
             r"quota for .{0,40}(?:reached|exhausted|used up)",
@@ -200,6 +201,7 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"(?:unsupported|wrong|incorrect) (?:country|region)",
             r"unregistered callers",
             r"permission denied",
+            r"\btenant\b[^.!?]{0,60}\b(?:not match|not found|mismatch|disabled)",
             r"does not have (?:the )?(?:required )?permissions?",
             r"insufficient permissions",
             r"invalid api token",
@@ -219,7 +221,10 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             ),
             r"models?[/\w.:\-]* is not (?:found|supported)",
             r"\bnot (?:in|among|one of) (?:the )?(?:list of )?(?:available|supported|served|loaded|known) models",
-            r"does not support (?:the )?chat[ _-]?completions?\b",
+            r"does not support (?:the )?chat\b",
+            rf"{_MODEL}(?:cannot|can'?t|can not|may not) be used with\b",
+            r"\b(?:requires? (?:terms )?acceptance|accept (?:the|its) (?:terms|licen[cs]e))\b",
+            r"\bversion\b[^.!?]{0,40}\b(?:does not exist|not found|not permitted)",
             r"\bhttp request (?:was )?(?:sent )?to (?:an? )?https\b",  # of a server that wants another address
             r"\bmodel:? ['\"`]?[\w./:\-]+['\"`]? is not supported",
             r"(?:unknown|invalid|no such|unavailable|unrecognized) model\b(?! parameter)",
@@ -286,7 +291,7 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"responsible ai",
             r"inappropriate content",
             r"safety (?:system|policy|reasons|filter)",
-            r"violat\w+ .{0,40}(?:polic|guideline)",
+            r"violat\w+ .{0,40}(?:polic|guideline|terms)",
             "(?:不安全|敏感|违规|不当)(?:或\\w+)?内容",
             r"sensitive (?:information|content|words?|material|topics?)",
             r"_sensitive\b",  # MiniMax: "input new_sensitive"
@@ -319,6 +324,7 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"(?:temporarily|currently|momentarily) (?:unavailable|overloaded|busy|loading|at capacity|not available)",
             r"(?:server|service|system|engine|model|cluster|backend|upstream|worker) (?:is |was )?(?:too |currently )?"
             r"(?:busy|overloaded|restarting|starting)",
+            r"under maintenance|maintenance mode",
             r"(?:is|still|currently) (?:being loaded|loading|warming up|starting)\b",
             r"degraded function|no healthy upstream|upstream (?:connect )?(?:error|failure|timed? ?out)",
             r"\b(?:model|process|worker|runner|engine|backend)\b.{0,20}\b(?:unloaded|crashed|died|terminated)\b",

@@ -283,6 +283,10 @@ PUBLISHED: dict[str, tuple[dict[str, Any], tuple[str, ...], str, str]] = {
         {"conversations": [CHAT[0], {"role": "assistant", "content": "I think 0."}], "ground_truth": "7"},
         *(("conversations.user",), "ground_truth", "7"),
     ),
+    "two answers that were compared": (
+        {"question": "Sum?", "answer_a": "7", "answer_b": "0", "preferred": "a"},
+        *(("question",), "preferred", "A"),
+    ),
     "a mark before a text": ({"question": "Who?", "answer": "Long ago.\n#### Ann"}, ("question",), "answer", "Ann"),
     "answers that say if they are": (
         {"question": "Who?", "answers": [{"answer": "Ann", "correct": 0}, {"answer": "Bo", "correct": 1}]},
