@@ -111,7 +111,7 @@ def _table_text(data: bytes, path: Path) -> str | None:
     """`data` as the text of a table; None where it is none."""
     if separator_of(data[: 2**16].decode("utf-8", "replace")) is None and not _CONVERSATIONS.match(data):
         return None
-    return decoded(data, str(path), _ENCODED)
+    return decoded(data, str(path), _ENCODED).replace("\n\ufeff", "\n")  # of files that were put together
 
 
 def _is_written_twice(data: bytes) -> bool:

@@ -216,6 +216,7 @@ SAME = {
     "a.jsonl.zst": packed(LINES.encode(), "zstd"),
     "zst without its name.jsonl": packed(LINES.encode(), "zstd"),
     "in parallel.zst": b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd" + packed(LINES.encode(), "zstd"),
+    "put together.csv": "\r\n\ufeff".join(text_table(",", csv.QUOTE_ALL).split("\r\n", 2)).encode("utf-8-sig"),
     "dos.csv": text_table(",").encode() + b"\x1a",
     "a.bz2": packed(LINES.encode(), "bz2"),
     "a.json.xz": lzma.compress(json.dumps(ROWS).encode()),
