@@ -53,7 +53,7 @@ _LEFT_OUT = re.compile(
 )
 _LETTER_ALONE = re.compile(r"(?<![\w'’])[A-Z](?![\w'’])")
 _ALL_BUT = re.compile(  # "All options except B are wrong.", "None but B fits."
-    r"\b(?i:(?:all|every|each|any)\b[^.;\n]{0,30}?\b(?:except|but|besides|other\s+than"
+    r"\b(?i:(?:all|every(?:thing)?|each|any)\b[^.;\n]{0,30}?\b(?:except|but|besides|other\s+than"
     r"|apart\s+from)(?:\s+for)?)\s+(?i:option\s+)?"
     r"[(\[*\"']*([A-Z])[)\]*\"']*\s+(?i:(?:is|are|can\s+be|have\s+been|has\s+been)\s+(?:clearly\s+|all\s+)?(?:wrong"
     r"|incorrect|false"
@@ -146,9 +146,11 @@ def _patterns(count: int) -> _Patterns:
             rf"(?i:(?:only\s+)?(?:option|choice|letter)?\s*)[(\[*\"']*([A-{last}])(?![\w'’])"
             rf"|[选選][项項择擇択]?肢?\s*[:：]?\s*[(\[*\"']*([A-{last}])(?![a-zA-Z0-9_'’])"
             rf"|(?<![\w'’])[(\[*]*([A-{last}])[)\]*]*\s+(?i:remains|is\s+left|is\s+what\s+(?:is\s+left|remains))\b"
-            rf"|(?<![\w'’])[(\[*]*([A-{last}])[)\]*]*\s+(?i:is|it\s+is|seems|looks|must\s+be|would\s+be|fits|works|comes\s+closest)\b"
+            rf"|(?<![\w'’])[(\[*]*([A-{last}])[)\]*]*\s+(?i:is|it\s+is|seems|looks|must\s+be|would\s+be|fits|works"
+            rf"|wins|comes\s+closest|makes(?=\s+(?:the\s+)?(?:most|more|best|better|perfect)\s+sense)"
+            rf"|for\s+sure|rather\s+than|(?:most\s+|very\s+)likely|probably|definitely|of\s+course|by\s+far)\b"
             r"(?=\s*[.!]?\s*\Z|\s+(?i:right|correct|best|true|the\s+(?:right|correct|best|better|most|only|odd|closest|answer)|better|closest|fine"
-            r"|most)|\s*;|(?<=fits)|(?<=works)|(?<=closest))"
+            r"|most)|\s*;|(?<=fits)|(?<=works)|(?<=closest)|(?<=wins)|\s+(?:the\s+)?\w+\s+sense|(?<=than))"
         ),
     )
 

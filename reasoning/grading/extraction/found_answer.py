@@ -47,6 +47,9 @@ LONGEST_ANSWER = 400  # characters in which one answer is looked for
 
 _SECOND_THOUGHT = re.compile(
     r"(?:wait|actually|correction|scratch that|hold on|hmm+, no(?=[,:.])|oops"
+    r"|(?:but|however,?) (?:i|we) (?:get|got|obtain|calculated?)(?= [$€£]?[0-9][0-9.,]*[\s.!*]*\Z)"
+    r"|(?:that|this|it)(?: does not|(?: doesn|doesn)['’]t| can['’]t| cannot)"
+    r" (?:(?:look|seem|sound|feel|be) (?:right|correct)|add up|make sense)|something(?: is|['’]s) (?:wrong|off)"
     r"|i meant?|sorry|on (?:second thought|reflection)"
     r"|(?<=[.?!] )no,|(?<=[0-9], )no,|(?<=\b[a-j], )no,|(?<=[—–-] )no,"
     r"|(?<=, )no,(?= (?:(?:it['’]s|it is|make that|rather|only|that['’]s) )?[$€£(]?[0-9])"

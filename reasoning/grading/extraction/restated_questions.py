@@ -134,7 +134,14 @@ def _words(sentence: str) -> list[str]:
 def _about(words: list[str]) -> list[str]:
     """What a sentence is about: its words in one form, without verbs that only carry it and words that say nothing."""
     kept = (word for word in words if word not in _VERBS and word not in _NOT and word not in _SAYS_NOTHING | _PRONOUNS)
-    return [word[:-1] if len(word) > 3 and word.endswith("s") and word not in _OPPOSITE else word for word in kept]
+    return [_one_form(word) for word in kept]
+
+
+def _one_form(word: str) -> str:
+    """A word without the ending of its plural."""
+    if len(word) < 4 or not word.endswith("s") or word in _OPPOSITE:
+        return word
+    return word[:-2] if word.endswith(("ses", "xes", "zes", "ches", "shes")) else word[:-1]
 
 
 def _as_can(found: re.Match[str]) -> str:

@@ -35,7 +35,7 @@ _BOTH_SIGNS = re.compile(r"(?<![\w)])\s*±\s*([0-9]+(?:\.[0-9]+)?)")
 _NUMBERS_WITHIN = re.compile(r"\s+\(?[0-9]{1,2}[.)]\s+")  # "1) ink 2) milk"
 _NAMED = re.compile(r"\A[A-Za-z](?:_?\{?\w{1,2}\}?)?\s*=\s*|\A[A-Za-z]\w?\s*(?:∈|\\in)\s*")
 _INTRODUCED = re.compile(
-    r"\A(?:(?:the|all|these)\s+(?:[\w-]+\s+){0,4}(?:are|is|were)\b\s*|(?:the\s+)?(?:set|elements?|values?"
+    r"\A(?:(?:the|all|these)\s+(?:[\w-]+\s+){0,4}(?:(?:are|is|were)\b|[\w-]+:(?=\s))\s*|(?:the\s+)?(?:set|elements?|values?"
     r"|items?|members?|solutions?|roots?)\b[^:{\[]{0,30}(?::|=|\bare\b|\bis\b)\s*)",
     re.I,
 )

@@ -21,7 +21,7 @@ from reasoning.grading.numbers.gold_numbers import number_text
 from reasoning.grading.options import NO_OPTIONS, RowOptions
 
 _ALONE = re.compile(r"[\s\"'“‘„«*`$]*(\w+)[\s.!\"'”’“»*`$✅✓✔☑]*(?:\([^()\n]{2,100}\)[\s.!*]*)?\Z")
-_LAST_OF_ALL = re.compile(r":\s*[\"'“*]*(\w{1,40})[\"'”*]*[.!]?\Z")
+_LAST_OF_ALL = re.compile(r"[:=]\s*[\"'“*]*(\w{1,40})[\"'”*]*[.!]?\Z")
 # A dot or hyphen between digits, and the sign of a number, tell answers apart: 3.5 is not 35.
 _DROPPED = re.compile(r"[\s\"'“”„«»‘’‚‹›`*]+|\.(?![0-9])|(?<![0-9])\.(?!\Z)|(?<=[^\W\d_])-|-(?![0-9])")
 _ARTICLE = re.compile(
@@ -53,7 +53,7 @@ _CONCLUSION = re.compile(
     r"|(?:we|you|i)\s+(?:get|obtain|have)|(?:result|concatenation|word|string|output|solution|conclusion)\s*(?:is\b|:"
     r"|=|(?:would|will|must)\s+be\b)"
     r"|concatenated\b|(?:i|we)\s+(?:choose|pick|select|say|go\s+with)"
-    r"|\b(?:label|classify|categori[sz]e|tag|mark)(?:ed)?\s+(?:(?:this|it|the|that)\s+)?(?:\w+\s+)?as\b|(?:gives?|makes?|spells?|forms?|yields?"
+    r"|\b(?:(?:label|classify|categori[sz]e|tag|mark)(?:ed)?\s+(?:(?:this|it|the|that)\s+)?(?:\w+\s+)?|reads\s+|counts\s+)as\b|(?:gives?|makes?|spells?|forms?|yields?"
     r"|becomes?|produces?)(?:\s+us)?\b"
     r"|ans\b\s*(?:is\b|[:=])|it(?:['’]s|\s+is|\s+was)\b)|\b(?:together|combined|joined|altogether)\b(?:\s+(?:they"
     r"|these|it))?"
@@ -70,6 +70,13 @@ _ASIDE = re.compile(  # "Ada Lovelace (1815-1852)", "Ada Lovelace, not Lord Byro
     r"(?<=\w)[\"'”’*_`]*(?:\s+\([^()\n]{2,100}\)|(?:,\s+(?:and\s+)?not|,?\s+(?:rather\s+than|instead\s+of))\s[^,;:.\n]{1,60})"
     r"[\s.!*]*\Z"
 )
+_SURELY = re.compile(
+    r"\A(?:(?:most\s+)?(?:clearly|definitely|probably|likely|certainly|surely|obviously|simply|just)\s+)+"
+)
+_OPENING = re.compile(  # "positive, because it is praise", "positive. It is praise."
+    r"[\s*_\"'“`]*((?:[\w'’-]+[ ]){0,3}[\w'’-]+)[*_\"'”`]*"
+    r"(?:[ \t]*\n|[ ]+[-–—][ ]|,[ ]+(?:because|since|as)\b|[.!][ ]+(?=\S))"
+)
 _WHO = re.compile(r"\s(?:who|that|which)\s")  # "It was Ada Lovelace who wrote it."
 _SUBJECT = re.compile(  # of a text of one sentence
     r"(?:(?:so|thus|hence|therefore)\b,?\s+)?([A-ZÀ-Þ0-9][\w.'’-]*(?:\s(?:of|the|de|la|von|van|[A-ZÀ-Þ0-9][\w.'’-]*)){0,4})"
@@ -78,7 +85,8 @@ _SUBJECT = re.compile(  # of a text of one sentence
 _LETTER = re.compile(r"\w")
 _DECORATION = " \t\r\n*_`\"'“”‘’„«»"
 _ENCLOSING = "$[]{}<> .!"
-_PICTURES = re.compile(r"\s*[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\u200d]+\s*\Z")  # emoji at the end
+_PICTURES = re.compile(r"[\s\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\u200d]+\Z")  # emoji at the end
+_MOST_PICTURES = 40
 _TICKS = " ✅✓✔☑\ufe0f"
 _MOST_WORDS = 4  # of what a conclusion without an anchor names
 _TAIL = 300
@@ -108,8 +116,8 @@ class Text(AnswerRules):
         if "\\" in text[:_TAIL]:
             text = plain(text[-_LONGEST:])
         whole = _normal(text) if len(text) <= _LONGEST else ""
-        bare = text if text.isascii() else _PICTURES.sub("", text) or text
-        if bare is not text and len(bare.split()) <= _MOST_WORDS and not _CONCLUSION.search(bare):
+        bare = _without_pictures(text)
+        if len(bare) < len(text.rstrip()) and len(bare.split()) <= _MOST_WORDS and not _CONCLUSION.search(bare):
             return FoundAnswer(_of_line(bare), How.LAST_CANDIDATE, whole)
         text = bare
         alone = _ALONE.match(text) if len(text) < _TAIL else None
@@ -158,7 +166,7 @@ class Text(AnswerRules):
 def _of_line(line: str) -> str:
     if "\\" in line:
         line = plain(line)
-    line = (line if line.isascii() else _PICTURES.sub("", line)).rstrip(_TICKS).strip(_ENCLOSING) or line
+    line = _without_pictures(line).rstrip(_TICKS).strip(_ENCLOSING) or line
     if " = " in line:  # "y + a + j + o = yajo"
         line = line.rpartition(" = ")[2]
     spelled = _SPELLED.match(line)
@@ -176,6 +184,15 @@ def _of_line(line: str) -> str:
     return _normal(clause.strip(_ENCLOSING))
 
 
+def _without_pictures(text: str) -> str:
+    """`text` without the emoji at its end, if it is anything else."""
+    if text.isascii():
+        return text
+    tail = text[-_MOST_PICTURES:]
+    bare = text[: len(text) - len(tail)] + _PICTURES.sub("", tail)
+    return bare or text
+
+
 def _concluded(text: str) -> str:
     """What the last sentence comes to in a few words: "So we get le.", "=> le"."""
     tail = text[-_TAIL:].rstrip()
@@ -190,7 +207,7 @@ def _concluded(text: str) -> str:
         return _normal(last[1]) if last else ""
     if is_denied(sentence, found.end()):
         return ""
-    said = _WHO.split(sentence[found.end() :], maxsplit=1)[0]
+    said = _SURELY.sub("", _WHO.split(sentence[found.end() :], maxsplit=1)[0])
     return _of_line(said) if 0 < len(said.split()) <= _MOST_WORDS or _SPELLED.match(said) else ""
 
 
@@ -211,13 +228,15 @@ def _last_line(text: str) -> str:
 
 
 def _opening(text: str) -> str:
-    """The first line of a text, a few words that a paragraph explains, or that the last sentence tells something of:
-    "Oslo is the capital of Norway."."""
-    line, _, rest = text.strip()[:_LONGEST].partition("\n")
-    if rest.startswith("\n") and len(line.split()) <= _MOST_WORDS and not line.rstrip().endswith((":", "?", ",", "!")):
-        return _of_line(line)
-    told = _SUBJECT.match(text.strip()) if not rest else None
-    return "" if told is None or is_denied_after(text.strip(), told.end(1)) else _normal(told[1])
+    """What a text opens with, a few words that the rest explains, or what its only sentence tells something of: "Oslo
+    is the capital of Norway."."""
+    text = text.strip()[:_LONGEST]
+    if (opening := _OPENING.match(text)) and not (
+        is_denied(text, opening.start(1)) or is_denied_after(text, opening.end(1))
+    ):
+        return _normal(opening[1])
+    told = _SUBJECT.match(text) if "\n" not in text else None
+    return "" if told is None or is_denied_after(text, told.end(1)) else _normal(told[1])
 
 
 def _corrected(text: str) -> str:

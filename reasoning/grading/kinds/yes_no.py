@@ -32,7 +32,10 @@ _NOUN = (
     r"|change|record|proof|doubt|reason|need|point|problem|body|where|question|wonder|rule)\b)"
 )
 # "yes would be wrong", "yes, if it rains"
-_SUPPOSED = r"(?!\s+would\s+(?:be|have)\b|,?\s+(?:if|unless)\b|\s+(?:is|was)\s+(?:not|wrong|incorrect)\b)"
+_SUPPOSED = (
+    r"(?!\s+would\s+(?:be|have)\b|,?\s+(?:if|unless)\b"
+    r"|[\"'”’*]{0,3}\s+(?:is|was)\s+(?:not|(?:simply\s+|clearly\s+)?(?:wrong|incorrect|false))\b)"
+)
 _END = r"(?=\W*\Z|\s*[.,;!:，。])"
 _LEADING = re.compile(
     r"[\W_]*(?:(?:well|so|oh|thus|therefore|hence|then|ok|okay|clearly|obviously|in\s+fact|in\s+short|simply|just"
@@ -48,7 +51,7 @@ _LEADING = re.compile(
     rf"|negative|false)\b(?![\w-])"
     rf"|(?:hardly|scarcely|by\s+no\s+means|in\s+no\s+way|under\s+no\s+circumstances|i\s+(?:do\s+not"
     rf"|don['’]t)\s+(?:think"
-    rf"|believe)\s+so|i\s+doubt\s+(?:it|that)|i\s+(?:would\s+not|wouldn['’]t)\s+(?:say|think)\s+so"
+    rf"|believe)\s+so|i\s+doubt\s+(?:it|that)|(?:i['’]m\s+)?afraid\s+not|i\s+(?:would\s+not|wouldn['’]t)\s+(?:say|think)\s+so"
     rf"|impossible|wrong|não|不(?=[，,。\s]|\Z)|不能|不可以|不会|i(?:['’]d|\s+would)?\s+(?:think|believe|guess|say)\s+not|nein"
     rf"|non|nee|нет|不是|否|いいえ|아니요|hayır){_END}"
     rf"|no\b{_NOUN}{_SUPPOSED}(?=[\W_]|\Z)"
@@ -83,13 +86,13 @@ _OTHER = re.compile(
     re.IGNORECASE,
 )
 _BEFORE_OTHER = re.compile(
-    r"\b(?:yes|no|true|false|neither|either|both|between|whether)[\s\"'”’*)]*(?:[,/|&]|or|and|nor"
+    r"\b(?:(?P<other>yes|no)|true|false|neither|either|both|between|whether)[\s\"'”’*)]*(?:[,/|&]|or|and|nor"
     r"|,?\s*but\s+also)?[\s\"'“‘*(]*\Z",
     re.I,
 )
 _DENIED = re.compile(
     r"(?:\bnot|n['’]t|\bcannot|\bhardly|\bscarcely|\brather than|\binstead of|\banything but|\bfar from)\s+"
-    r"(?P<said>(?:say|claim|call\s+it|answer)\s+)?(?:a\s+|an\s+|the\s+|simply\s+|be\s+)?[\"'“*]*\Z",
+    r"(?P<said>(?:say|claim|call\s+it|answer|bet\s+on|go\s+(?:with|for)|vote)\s+)?(?:a\s+|an\s+|the\s+|simply\s+|be\s+)?[\"'“*]*\Z",
     re.IGNORECASE,
 )
 _OPENED = re.compile(r"\W*(yes|no)\s*[.!,][*_]*\s", re.IGNORECASE)
@@ -158,7 +161,8 @@ class YesNo(AnswerRules):
                 found = None  # "Whales are large, yes, but"
             if found and not denied and not is_denied(text, place):
                 other = _OTHER.match(low, found.end())
-                if _BEFORE_OTHER.search(before) or (other and _WRITTEN.get(other[1], other[1]) != found[0]):
+                joined = _BEFORE_OTHER.search(before)
+                if (joined and joined["other"] != found[0]) or (other and _WRITTEN.get(other[1], other[1]) != found[0]):
                     return NO_ANSWER
                 if _opened_otherwise(low, place, found) or is_left_open(low, place):
                     return NO_ANSWER

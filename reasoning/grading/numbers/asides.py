@@ -14,7 +14,8 @@ from reasoning.grading.numbers.quantities import CANDIDATE
 _ASIDE = re.compile(  # "12 (7 + 5)", "12, as 7 and 5 make 12", "12 because he had 7"
     r"(?<=[\w%*$])[ ]+\((?!(?:wrong|incorrect|false|not|or)\b)[^()]{1,100}\)\W{0,3}\Z"
     r"|,[ ]+which[ ]+(?:we|you|i|one)[ ]+can[ ]+(?:verify|check|confirm)\b[^;]{1,120}\Z"
-    r"|(?:,[ ]+(?:as|since|given[ ]+that)|,?[ ]+because)[ ](?:(?!\b(?:so|thus|hence|therefore|then)\b)[^,;]){1,120}\Z",
+    r"|(?:,[ ]+(?:as|since|given[ ]+that|having(?=[ ]+(?!now|just|only)[a-z]))|,?[ ]+because)[ ]"
+    r"(?:(?!\b(?:so|thus|hence|therefore|then)\b)[^,;]){1,120}\Z",
     re.IGNORECASE,
 )
 _COMPARISON = re.compile(  # "52, which is 4 more than 48"

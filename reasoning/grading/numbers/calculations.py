@@ -21,7 +21,7 @@ from reasoning.grading.numbers.quantities import CANDIDATE, Quantity, quantity_a
 _STATEMENT_END = re.compile(r"[.;,?!](?:\s|\Z)|\n|\Z")
 HIGHER = re.compile(r"[\\√π]|\^\s*[{(]|\)\s*\^")  # mathematics beyond arithmetic
 COMPARED = re.compile(
-    r"(?<![=\-<>])[<>≤≥≠±][ =]*[$(]*\Z|\+/-[ ]*\Z"
+    r"(?<![=\-<>])[<>≤≥≠±][ =]*[$(]*\Z|(?:\+/-|!=)[ ]*\Z"
 )  # what stands before is compared with what follows
 _VALUE = re.compile(r"[0-9]|pi")
 _EXPRESSION = re.compile(r"\s*\$?((?:\\(?:frac|sqrt|pi)(?![a-z])|[0-9.+\-*/^(){}\s×÷])+)")

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from reasoning.grading.extraction.conditions import was_not_so
 from reasoning.grading.extraction.denials import is_denied, is_denied_after, without_struck
 from reasoning.grading.extraction.found_answer import NO_ANSWER, FoundAnswer, How, concluded, first_line
 from reasoning.grading.extraction.mathematics import plain
@@ -225,6 +226,8 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
         return NO_ANSWER
     if sentences and start > 0 and is_said_besides(line):
         return last_number(text[:start], how, sentences - 1) or last_number(line, how, 0)
+    if "would" in line and was_not_so(line.lower().rstrip(" .!")):
+        return last_number(text[:start], how, sentences - 1) if sentences and start > 0 else NO_ANSWER
     if line.rstrip().endswith("?") and _WONDERS.match(line):
         return NO_ANSWER
     if asked := _ASKED.match(text, start + len(line)):

@@ -7,6 +7,24 @@ from tests.reasoning.grading.answer_cases.numbers import Table
 
 RIGHT: list[tuple[tuple[str, ...], Table]] = [
     (
+        ("bathroom", "garage", "office", "stable"),
+        [
+            (
+                "A",
+                [
+                    *(
+                        "A makes the most sense.",
+                        "Everything but A is wrong.",
+                        "A wins.",
+                        "A for sure.",
+                        "Most likely A.",
+                    ),
+                    *("A rather than C.", "A most likely.", "A, probably.", "Only A makes sense.", "B loses, A wins."),
+                ],
+            ),
+        ],
+    ),
+    (
         ("20%", "25%", "10%", "12.5%", "125%"),
         [("B", ["50/40 = 1.25, which is an increase of 25 percent.", "25 per cent", "a rise of 25%"])],
     ),
@@ -184,6 +202,10 @@ RIGHT: list[tuple[tuple[str, ...], Table]] = [
     ),
 ]
 WRONG: list[tuple[tuple[str, ...], Table]] = [
+    (
+        ("bathroom", "garage", "office"),
+        [("A", ["A rather nice place.", "A likely place is here.", "A winner!", "Not A for sure."])],
+    ),
     (("20%", "25%", "125%"), [("C", ["50/40 = 1.25, which is an increase of 25 percent."])]),
     (("02/28/2020", "02/29/2020", "02/30/2020"), [("C", ["February 30, 2019", "2020-02-29"])]),
     (

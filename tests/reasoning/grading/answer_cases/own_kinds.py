@@ -89,6 +89,7 @@ SET_RIGHT: Table = [
         [
             *("bee, wasp, ant", "The answer is ant, bee, and wasp.", "* Ant\n* Bee\n* Wasp"),
             *("the ant, the bee and the wasp", '{"ant", "bee", "wasp"}', "ant | bee | wasp", "ant\nbee\nwasp"),
+            *("The three insects: ant, bee and wasp", "All of these: ant, bee, wasp"),
             *("ant (A), bee (B), wasp (W)", "ant, bee, wasp (but not fly)"),
             *("- ant\n- bee\n- wasp\n\nThese are all insects.", "ant, bee, wasp (three in all)"),
             *("Answer: [ant, bee, wasp]", "The three insects are ant, bee and wasp."),

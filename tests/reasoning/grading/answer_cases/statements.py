@@ -53,6 +53,7 @@ YES_NO_RIGHT: Table = [
                 "Final Answer: **No**, it could not.",
             ),
             *("It's a no.", "That's a no from me.", "So my answer is no.", "Yes? No.", "It's hard to say, but no."),
+            *("no no no", "Afraid not.", "I'm afraid not."),
             *("Not a chance.", "A llama? In a phone box? No way.", "Short answer: no. Long answer: it is too tall."),
             *("No (false).", "It is tall. Never!"),
             *("There is no evidence that it could. So no.", "That's not the case.", "This claim is untrue."),
@@ -62,6 +63,7 @@ YES_NO_RIGHT: Table = [
     ),
 ]
 YES_NO_WRONG: Table = [
+    ("yes", ['"Yes" is wrong.', "I wouldn't bet on yes.", "I would not go with yes.", "**Yes** is clearly false."]),
     ("no", ["The short answer? Not known. The long one? Nobody knows."]),
     (
         "yes",
@@ -127,6 +129,13 @@ TEXT_RIGHT: Table = [
     (
         "Marie Curie",
         [
+            *("Marie Curie - she found radium", "Marie Curie, because she found it", "Marie Curie. She found it."),
+            *(
+                "Marie Curie\nShe found it.",
+                "It's clearly Marie Curie.",
+                "name = Marie Curie",
+                "It reads as Marie Curie.",
+            ),
             *("Marie Curie, who won two prizes", "Marie Curie was the winner.", "Marie Curie\n\nShe found radium."),
             *("Marie Curie 🎉", "I would label this as Marie Curie.", "The scientist is called Marie Curie."),
             *("It was Marie Curie who found it.", "It is Marie Curie that they mean."),
@@ -180,6 +189,10 @@ TEXT_WRONG: Table = [
     (
         "Marie Curie",
         [
+            "Marie Curie - wrong.",
+            "Marie Curie. No, Ada.",
+            "Not Marie Curie.",
+            "Marie Curie. That is wrong.",
             "Marie Curie is not the one.",
             "Marie Curie is a wrong guess.",
             "Is Marie Curie the one?",

@@ -20,6 +20,8 @@ FIT = "Would a llama fit in a phone box?"
         (OUTLIVE, "Hamsters live for 3 years. So, a hamster couldn't outlive an elephant.", "no"),
         (OUTLIVE, "Therefore, a hamster cannot outlive an elephant because it dies early.", "no"),
         (OUTLIVE, "Hamsters cannot outlive elephants.", "no"),
+        ("Could a cat drive a bus?", "Cats can't drive buses.", "no"),
+        (FIT, "Llamas would fit in phone boxes.", "yes"),
         (FIT, "It is impossible for a llama to fit in a phone box.", "no"),
         (FIT, "It's possible for a llama to fit in a phone box.", "yes"),
         (FIT, "It is not possible for a llama to fit in a phone box.", "no"),
