@@ -11,7 +11,7 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
@@ -172,7 +172,7 @@ def _rationale(text: str, completion: str) -> str:
 
 
 def answer_routes(
-    answering: Callable[[Question], Awaitable[Answered]], grading: Callable[[Feedback], Graded], model: str
+    answering: Callable[[Question], Awaitable[Answered]], grading: Callable[[Feedback], Graded], models: Collection[str]
 ) -> APIRouter:
     """The routes. What `answering` and `grading` refuse by a `Refusal` is their response."""
     router = APIRouter()
@@ -180,7 +180,7 @@ def answer_routes(
     @router.post("/v1/answer", response_model=Answered)
     async def take_question(question: Question) -> Answered | Response:
         try:
-            check_model(question.model or "", model)
+            check_model(question.model or "", models)
             return await answering(question)
         except Refusal as refusal:
             return refusal.response()
@@ -188,7 +188,7 @@ def answer_routes(
     @router.post("/v1/feedback", response_model=Graded)
     async def take_feedback(feedback: Feedback) -> Graded | Response:
         try:
-            check_model(feedback.model or "", model)
+            check_model(feedback.model or "", models)
             return grading(feedback)
         except Refusal as refusal:
             return refusal.response()

@@ -24,14 +24,33 @@ from reasoning.recipe.base import NotNegative, Positive, PositiveInt
 from reasoning.recipe.engine import EngineSection
 from reasoning.student.config import is_encoder_decoder
 from reasoning.student.engine import EngineSettings
+from reasoning.training.weights.combining import adapter_rank
 from serve.answering import AnswerSection
 from serve.door.limits import DoorSection
-from serve.weights import Weights
+from serve.weights import Checkpoint, Weights
 
 QUESTION = "{question}"
 
 EXAMINED = {"generation_config": "vllm", "override_generation_config": {"temperature": 0.0}}
 PUBLISHED = {"generation_config": "auto"}
+
+
+class AdapterSection(Checkpoint):
+    """A student that is an adapter (LoRA) of the weights that the engine has: `checkpoint` is its folder in PEFT's
+    format, which `probe` proves before it answers; `answers` is how `/v1/answer` asks and reads."""
+
+    probe: str
+    answers: AnswerSection
+
+    @field_validator("checkpoint")
+    @classmethod
+    def _adapter_is_there(cls, checkpoint: str) -> str:
+        folder = Path(checkpoint).expanduser()
+        adapter_rank(folder)
+        return str(folder.resolve())
+
+    def weights(self) -> Weights:
+        return Weights(version=self.version, checkpoint=self.checkpoint, probe=self.probe)
 
 
 class StudentServing(EngineSection):
@@ -44,7 +63,9 @@ class StudentServing(EngineSection):
     `idle_s` seconds without work; `gpus` and `cpus` are per replica; `door` says who and how much is let in, `answers`
     how `/v1/answer` asks and reads (None: there is no such route); `reasoning_parser` (vLLM's, by name) parts thinking
     from an answer, and `chat_template_kwargs` are arguments of the chat template; how the engine is set up are a
-    recipe's keys."""
+    recipe's keys. With `adapters` the students are these, by the names of their requests, `checkpoint` is the model
+    that they are adapters of and is not served itself, and there is room for adapters of rank `adapter_rank` (None:
+    those that are there)."""
 
     checkpoint: str
     version: str = ""
@@ -62,6 +83,8 @@ class StudentServing(EngineSection):
     chat_template_kwargs: dict[str, JsonValue] = Field(default_factory=dict)
     door: DoorSection = DoorSection()
     answers: AnswerSection | None = None
+    adapters: dict[str, AdapterSection] = Field(default_factory=dict)
+    adapter_rank: PositiveInt | None = None
 
     @field_validator("checkpoint")
     @classmethod
@@ -92,6 +115,22 @@ class StudentServing(EngineSection):
             raise ValueError(f"most_replicas: {self.most_replicas} is less than replicas, {self.replicas}")
         return self
 
+    @model_validator(mode="after")
+    def _adapters_have_their_names(self) -> Self:
+        if self.model_name in self.adapters:
+            raise ValueError(f"adapters: {self.model_name} is the name of the model that they are adapters of")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What requests call the students that are served."""
+        return tuple(self.adapters) or (self.model_name,)
+
+    @property
+    def most_rank(self) -> int:
+        """The rank that there is room for."""
+        return self.adapter_rank or max(adapter_rank(Path(one.checkpoint)) for one in self.adapters.values())
+
     def frame_for(self, tokenizer: Any) -> Frame | None:
         """The frame of the form that the student is asked in; None where its tokenizer's own template is."""
         if self.frame is not None:
@@ -110,7 +149,12 @@ class StudentServing(EngineSection):
 
     def weights(self) -> Weights:
         """The weights that the deployment begins with."""
-        return Weights(version=self.version or self.checkpoint, checkpoint=self.checkpoint, probe=self.probe)
+        return Weights(
+            version=self.version or self.checkpoint,
+            checkpoint=self.checkpoint,
+            probe=self.probe,
+            adapters={name: one.weights() for name, one in self.adapters.items()},
+        )
 
     def engine(self) -> EngineSettings:
         return EngineSettings(model=self.checkpoint, gpus=self.gpus, **self.engine_keys())

@@ -39,6 +39,10 @@ class AlreadyServed(ValueError):
     """A name or a route that another application of this Serve has. The message says what to do."""
 
 
+class NotStarted(RuntimeError):
+    """A student whose replicas do not come up. The message says what they ended with."""
+
+
 def build_app(serving: StudentServing) -> Application:
     """The Serve application, for `serve run`, a Serve config file, or `serve.run`. Raises `NoKeys` where this machine
     has the file of keys and it holds none."""
@@ -95,8 +99,8 @@ def deploy_student(
     Returns the base URL for an OpenAI client. `port` None takes that of a Serve that runs already, else a free one;
     `direct` and `certificate`: see `start_serve`; `began` is called when there is something to take down.
     `serve.delete(name)` removes the student, `serve.shutdown()` ends Serve. Raises `AlreadyServed`, `PortRefused`,
-    `NoKeys`, and `RuntimeError` where it does not come up."""
-    keys_of(serving)
+    `NoKeys`, `NotStarted`."""
+    keys_of(serving.door)
     port = start_serve(host, port, direct=direct, certificate=certificate)
     for route, other in routes().items():
         if other == name or route == route_prefix:
@@ -104,7 +108,17 @@ def deploy_student(
             raise AlreadyServed(f"{what} is taken by the application {other} of this cluster's Ray Serve")
     began()
     environment = dict(ray.get_runtime_context().runtime_env)
-    serve.run(application(serving, serving.weights(), environment), name=name, route_prefix=route_prefix)
+    try:
+        serve.run(application(serving, serving.weights(), environment), name=name, route_prefix=route_prefix)
+    except RuntimeError as error:
+        raise NotStarted(f"{', '.join(serving.names)} did not come up: {_ended_with(name) or error}") from error
     front = running_front()
     scheme = "https" if front is not None and front[1] is not None else "http"
     return f"{scheme}://{LOOPBACK if host == '0.0.0.0' else host}:{port}{route_prefix.rstrip('/')}/v1"
+
+
+def _ended_with(name: str) -> str:
+    """The last line of what a replica of the application ended with; "" where Serve does not say."""
+    there = serve.status().applications.get(name)
+    lines = [one.message.strip() for one in there.deployments.values()] if there is not None else []
+    return "".join(lines).rpartition("\n")[2].strip()

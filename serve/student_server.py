@@ -1,4 +1,5 @@
-"""One replica of a served student: an engine, vLLM's server application over it, and the door before that.
+"""One replica of a served student: an engine, vLLM's server application over it, and the door before that. Students
+that are adapters of one model share a replica.
 
 Owns: the replica's life: its start, the weights it answers with, its health and its end.
 
@@ -9,6 +10,7 @@ Invariants
 - Weights are swapped in place while no request is answered: those that come wait, none fails and none is answered by
   two. New weights answer only when the probe has shown that the engine computes with them; otherwise the old ones do.
 - A replica answers with the weights of its `Weights`, also one that is started later.
+- An adapter answers only when the probe has shown that the engine computes with it, from the start on.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +34,8 @@ from reasoning.student.engine import engine_options, prepare_process
 from reasoning.student.probe import Probe, load_probe
 from reasoning.student.vllm_engine import StudentEngine
 from reasoning.student.vllm_internals import (
+    ServedAdapter,
+    adapter_options,
     end_with_this_process,
     is_engine_death,
     metrics_of_ray,
@@ -52,6 +57,7 @@ from serve.answering import (
 from serve.door.bodies import Body
 from serve.door.door import Door
 from serve.door.keys import Keys
+from serve.door.limits import DoorSection
 from serve.door.refusals import Refusal, unavailable
 from serve.door.routes import MODELS, ROUTES
 from serve.serving import StudentServing, chat_template
@@ -65,6 +71,14 @@ _LAST_WORDS_S = 1.0  # how long a replica with a dead engine tells its clients s
 QUIET_S = 60.0  # how long a swap of weights waits for the requests that are being answered
 
 
+@dataclass(slots=True)
+class Named:
+    """A student as requests name it: how its engine is asked, and how `/v1/answer` asks it (None: not)."""
+
+    engine: StudentEngine
+    how: AnswerSection | None
+
+
 class StudentServer:
     """One replica. Deployed by `serve.student.build_app`."""
 
@@ -72,15 +86,17 @@ class StudentServer:
         self._serving, self._environment = serving, environment
         self._weights = serving.weights()
         self._swapping = asyncio.Lock()
-        self._keys = keys_of(serving)
+        self._keys = keys_of(serving.door)
         self._verdicts = Counter(VERDICTS, "Answers to questions whose gold is known", tag_keys=_TAGS)
-        self._verdicts.set_default_tags({"model": serving.model_name})
         self._tally = Tally()
         settings = serving.engine()
         prepare_process(settings)
         from vllm import AsyncEngineArgs, AsyncLLMEngine
 
         options = engine_options(settings) | serving.decoding()
+        if serving.adapters:
+            folders = {name: one.checkpoint for name, one in serving.adapters.items()}
+            options |= adapter_options(folders, serving.most_rank)
         self._arguments = server_arguments(
             options, serving.model_name, serving.reasoning_parser, serving.chat_template_kwargs
         )
@@ -90,21 +106,27 @@ class StudentServer:
 
     async def __serve_build_asgi_app__(self) -> Any:
         await end_with_this_process(self._engine)
-        self._student = StudentEngine(self._engine)
+        serving, self._student = self._serving, StudentEngine(self._engine)
         tokenizer = self._engine.get_tokenizer()
-        frame = self._serving.frame_for(tokenizer)
+        frame = serving.frame_for(tokenizer)
         if frame is not None:
             self._arguments.chat_template = chat_template(frame)
             read_prompts_by(self._engine, reading(tokenizer, frame))
         app = await server_application(self._engine, self._arguments)
         app.state.server = SimpleNamespace(should_exit=False)  # what vLLM tells of a death; `_end_when_dead` sees it
-        name, how = self._serving.model_name, self._serving.answers
+        self._students = {
+            name: Named(StudentEngine(self._engine, ServedAdapter(app, name)), one.answers)
+            for name, one in serving.adapters.items()
+        } or {serving.model_name: Named(self._student, serving.answers)}
         app.add_api_route(f"{MODELS}/{{name:path}}", served_model(app), methods=["GET"])
-        if frame is not None and how is not None:
-            app.include_router(answer_routes(self._answering(frame, how), self._grading(how), name))
+        if frame is not None and all(one.how is not None for one in self._students.values()):
+            app.include_router(answer_routes(self._answering(frame), self._grading, serving.names))
         self._app = app
-        chats, version = chat_by(self._serving, frame), self._weights.version
-        self._door = Door(app, self._serving.door, self._keys, self._alive, chats, version, name)
+        chats, versions = chat_by(serving, frame), {name: one.version for name, one in self._answering_now().items()}
+        self._door = Door(app, serving.door, self._keys, self._alive, chats, versions, named=bool(serving.adapters))
+        for name, one in self._weights.adapters.items():
+            if reason := await self._unproven(name, one, _probe_of(one)):
+                raise NotProven(reason)
         self._share_with(self._weights.candidate)
         self._watch = asyncio.create_task(self._end_when_dead())
         return self._door
@@ -118,20 +140,20 @@ class StudentServer:
         having the old ones again, and `TimeoutError` where requests do not end."""
         weights = Weights.model_validate(config)
         async with self._swapping:
-            before = self._weights
-            if weights.version == before.version:
-                self._weights = weights
-                self._share_with(weights.candidate)
-                return before.version
-            probe = load_probe(Path(weights.probe)) if weights.probe else None
-            async with self._door.closed(QUIET_S):
-                reason = await self._swap(weights, probe)
-                if reason:
-                    await self._swap(before, None)
-            if reason:
-                raise NotProven(f"{self._serving.model_name} stays at {before.version}: {reason}")
+            before, old = self._weights, self._answering_now()
+            weights = weights.instead_of(before)
+            new = weights.by_name(self._serving.model_name)
+            changed = [name for name, one in new.items() if one.version != old[name].version]
+            probes = {name: _probe_of(new[name]) for name in changed}
+            if changed:
+                async with self._door.closed(QUIET_S):
+                    for number, name in enumerate(changed, start=1):
+                        if reason := await self._swap(name, new[name], probes[name]):
+                            for taken in changed[:number]:
+                                await self._load(taken, old[taken])
+                            raise NotProven(f"{name} stays at {old[name].version}: {reason}")
             self._weights = weights
-            self._door.version = weights.version
+            self._door.versions |= {name: one.version for name, one in new.items()}
             self._share_with(weights.candidate)
             return before.version
 
@@ -177,20 +199,35 @@ class StudentServer:
             "environment": self._environment,
         }
 
-    async def _swap(self, weights: Checkpoint, probe: Probe | None) -> str:
-        """Why these weights do not answer; "" when they do."""
-        if not await self._student.take(weights.checkpoint):
-            return "the engine keeps what it computed with the old weights"
-        report = await self._student.prove(probe) if probe is not None else None
+    def _answering_now(self) -> dict[str, Weights]:
+        return self._weights.by_name(self._serving.model_name)
+
+    async def _swap(self, name: str, weights: Checkpoint, probe: Probe | None) -> str:
+        """Why these weights do not answer as `name`; "" when they do."""
+        return await self._load(name, weights) or await self._unproven(name, weights, probe)
+
+    async def _load(self, name: str, weights: Checkpoint) -> str:
+        """Why the engine does not have these weights; "" when it does."""
+        try:
+            fresh = await self._students[name].engine.take(weights.checkpoint)
+        except ValueError as error:
+            return f"{weights.version} cannot be loaded: {error}"
+        return "" if fresh else "the engine keeps what it computed with the old weights"
+
+    async def _unproven(self, name: str, weights: Checkpoint, probe: Probe | None) -> str:
+        """Why the engine does not compute with these weights; "" when it does, or no probe says what that is."""
+        report = await self._students[name].engine.prove(probe) if probe is not None else None
         return "" if report is None or report.ok else f"{weights.version} is not proven: {report.reason}"
 
-    def _answering(self, frame: Frame, how: AnswerSection) -> Callable[[Question], Any]:
+    def _answering(self, frame: Frame) -> Callable[[Question], Any]:
         async def answering(question: Question) -> Answered:
-            name, version = self._serving.model_name, self._weights.version
+            name = question.model or next(iter(self._students))
+            student, version = self._students[name], self._answering_now()[name].version
+            assert student.how is not None
             try:
-                answered = await answer(self._student.complete, how, frame, name, version, question)
+                answered = await answer(student.engine.complete, student.how, frame, name, version, question)
                 if answered.verdict is not None:
-                    self._count(version, answered.verdict)
+                    self._count(name, version, answered.verdict)
                 return answered
             except Exception as error:
                 if is_engine_death(error):
@@ -199,26 +236,27 @@ class StudentServer:
 
         return answering
 
-    def _grading(self, how: AnswerSection) -> Callable[[Feedback], Graded]:
-        def grading(feedback: Feedback) -> Graded:
-            if feedback.version not in self._known:
-                message = f"no student of version {feedback.version} has answered here, only {', '.join(self._known)}"
-                raise Refusal(404, message, code="not_found", param="version")
-            verdict = grade_feedback(how, feedback)
-            self._count(feedback.version, verdict)
-            return Graded(version=feedback.version, verdict=verdict)
+    def _grading(self, feedback: Feedback) -> Graded:
+        known = self._known()
+        name = known.get(feedback.version)
+        if name is None or feedback.model not in (None, "", name):
+            message = f"no student of version {feedback.version} has answered here, only {', '.join(known)}"
+            raise Refusal(404, message, code="not_found", param="version")
+        how = self._students[name].how
+        assert how is not None
+        verdict = grade_feedback(how, feedback)
+        self._count(name, feedback.version, verdict)
+        return Graded(version=feedback.version, verdict=verdict)
 
-        return grading
+    def _known(self) -> dict[str, str]:
+        """The versions of which answers may be told right or wrong, those that answer first, each with its student."""
+        now, candidate = self._answering_now(), self._weights.candidate
+        found = {one.version: name for name, one in now.items()}
+        found |= {candidate.version: self._serving.model_name} if candidate else {}
+        return found | {each.version: name for name, one in now.items() for each in reversed(one.earlier)}
 
-    @property
-    def _known(self) -> list[str]:
-        """The versions of which answers may be told right or wrong, the one that answers first."""
-        weights = self._weights
-        candidate = [weights.candidate] if weights.candidate else []
-        return [one.version for one in (weights, *candidate, *reversed(weights.earlier))]
-
-    def _count(self, version: str, verdict: Verdict) -> None:
-        self._verdicts.inc(tags={"version": version, "verdict": verdict})
+    def _count(self, name: str, version: str, verdict: Verdict) -> None:
+        self._verdicts.inc(tags={"model": name, "version": version, "verdict": verdict})
         self._tally.add(version, verdict)
 
     def _alive(self) -> bool:
@@ -245,9 +283,14 @@ class NotProven(RuntimeError):
     """New weights that the probe does not find in the engine. The message says what answers instead."""
 
 
-def keys_of(serving: StudentServing) -> Keys | None:
+def _probe_of(weights: Checkpoint) -> Probe | None:
+    """What proves these weights, if anything does. Raises `ProbeUnreadable`."""
+    return load_probe(Path(weights.probe)) if weights.probe else None
+
+
+def keys_of(door: DoorSection) -> Keys | None:
     """The keys of the door; None where it has none. Raises `NoKeys`."""
-    file, variable = serving.door.keys_file, serving.door.keys_variable
+    file, variable = door.keys_file, door.keys_variable
     if file is None and variable is None:
         return None
     return Keys(Path(file).expanduser() if file else None, variable)

@@ -1,7 +1,7 @@
 """Which weights a served student answers with, which it had before, and which candidate has a share of its requests.
 
-Owns: the `user_config` of its deployment. Ray Serve keeps it, so that a replica that is started later answers with the
-weights that were promoted last.
+Owns: the `user_config` of its deployment, which may be that of several students that are adapters of one model. Ray
+Serve keeps it, so that a replica that is started later answers with the weights that were promoted last.
 """
 
 from __future__ import annotations
@@ -33,10 +33,26 @@ class Candidate(Checkpoint):
 
 class Weights(Checkpoint):
     """The weights that answer; `earlier` are those that did before, the last ones last; `candidate` is tried beside
-    them."""
+    them. Where the students are adapters of them, these answer, by their names: `checkpoint` is an adapter's folder."""
 
     earlier: tuple[Checkpoint, ...] = ()
     candidate: Candidate | None = None
+    adapters: dict[str, Weights] = Field(default_factory=dict)
+
+    def by_name(self, model: str) -> dict[str, Weights]:
+        """What answers by each name: these weights as `model`, or their adapters."""
+        return self.adapters or {model: self}
+
+    def instead_of(self, before: Weights) -> Self:
+        """These, with the adapters of `before` that are not named here. Raises `ValueError` for one that is new."""
+        unknown = set(self.adapters) - set(before.adapters)
+        if unknown:
+            raise ValueError(f"adapters: {', '.join(sorted(unknown))} cannot be added to an engine that is there")
+        return self.model_copy(update={"adapters": before.adapters | self.adapters})
+
+    def with_adapter(self, name: str, weights: Weights) -> Self:
+        """The same with another adapter as `name`."""
+        return self.model_copy(update={"adapters": {**self.adapters, name: weights}})
 
     def beside(self, candidate: Candidate | None) -> Self:
         """The same weights with another candidate, or none."""

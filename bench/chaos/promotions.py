@@ -137,8 +137,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     import ray
 
-    from pipelines.serving.command import application_of
     from pipelines.serving.graduate import graduate_of, serving_of
+    from pipelines.serving.names import application_of
     from serve.student import deploy_student
 
     with tempfile.TemporaryDirectory(prefix="promotions-") as folder:

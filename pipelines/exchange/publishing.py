@@ -20,6 +20,7 @@ import yaml
 
 from pipelines.errors import Refused
 from pipelines.exchange.run_records import RunRecords
+from pipelines.serving.adapters import adapters_of_rounds
 from pipelines.serving.graduate import graduate_of
 from reasoning.files.durable import new_file
 from reasoning.files.resources import resource
@@ -99,9 +100,8 @@ def write_adapter(folder: Path, out: Path, round: int | None, notes: list[str]) 
     recipe = directory.recipe()
     _refuse_full(out)
     base = recipe.student.model if recipe.student.model != "embedded" else recipe.student.source
-    students = [graduate_of(directory, number).checkpoint for number in range(graduate.round)]
     try:
-        rank = combine([one / ADAPTER_FOLDER for one in (*students, graduate.checkpoint)], base, out)
+        rank = combine(adapters_of_rounds(directory, graduate), base, out)
     except AdapterError as error:
         cure = "Only rounds that were trained with `lora` have one; --format model writes the whole student"
         raise Refused(f"{error}. {cure}") from error

@@ -65,6 +65,12 @@ def serve(
             help="Serve https: PEM file with certificate, chain and key, read again when it changes.", metavar="PEM"
         ),
     ] = None,
+    adapters: Annotated[
+        bool,
+        typer.Option(
+            "--adapters", help="Students that lora taught share one engine, as adapters of the model they began as."
+        ),
+    ] = False,
     print_only: Annotated[
         bool, typer.Option("--print-config", help="Print the file for `serve deploy` instead of serving.")
     ] = False,
@@ -73,7 +79,7 @@ def serve(
     from pipelines.serving.command import ServeOptions, serve_config, serve_run
 
     least, most = replica_range(replicas)
-    options = ServeOptions(host, port, least, most, gpus, keys, keys_variable, certificate)
+    options = ServeOptions(host, port, least, most, gpus, keys, keys_variable, certificate, adapters)
     if print_only:
         config = serve_config(runs, round, options, name, route)
         return Answer(config, lambda _: typer.echo(_yaml(config), nl=False))

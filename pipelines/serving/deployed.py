@@ -16,7 +16,7 @@ from typing import Any
 
 from pipelines.errors import Refused, RunFailed
 from pipelines.run.cluster import wanted_address
-from pipelines.serving.command import application_of, candidate_of
+from pipelines.serving.names import applications, candidate_of, in_address
 from serve.serving import StudentServing
 from serve.share.tally import Count, LiveAccuracy, live_accuracy
 from serve.weights import Weights
@@ -25,13 +25,28 @@ TAKEN_S = 300.0  # within which every replica has taken weights on
 
 
 @dataclass(frozen=True, slots=True)
+class SharedEngine:
+    """What is deployed of an engine that several students share as adapters."""
+
+    serving: StudentServing
+    weights: Weights
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
-    """A student as it is served now."""
+    """A student as it is served now; `engine`: the one that it is an adapter on, None where it has its own."""
 
     application: str
     serving: StudentServing
     weights: Weights
     environment: dict[str, Any] | None = None
+    engine: SharedEngine | None = None
+
+    def deployed(self, weights: Weights) -> tuple[StudentServing, Weights]:
+        """What is deployed where this student answers with `weights`."""
+        if self.engine is None:
+            return self.serving, weights
+        return self.engine.serving, self.engine.weights.with_adapter(self.serving.model_name, weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,43 +65,45 @@ def cluster_here() -> str | None:
     return None if wanted_address(None) else "auto"
 
 
-def applications() -> dict[str, str]:
-    """The applications of served students, by the name of their model in addresses."""
-    from serve.internals import routes
-
-    names = sorted(routes().values())
-    return {name.removeprefix("student-"): name for name in names if name.startswith("student-")}
-
-
 def served_as(model: str) -> Served:
     """The student that is served as `model`. Raises `Refused`."""
-    there, application = applications(), application_of(model)
-    if application not in there.values():
+    there, name = applications(), in_address(model)
+    if name not in there:
         raise Refused(f"no student is served as {model} on this cluster; served are: {', '.join(there) or 'none'}")
-    return served_by(application)
+    return next(one for one in served_by(there[name]) if in_address(one.serving.model_name) == name)
 
 
-def served_by(application: str) -> Served:
-    """The student of an application."""
+def served_by(application: str) -> list[Served]:
+    """The students of an application."""
     from ray import serve as ray_serve
 
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     found = ray_serve.get_app_handle(application).described.remote().result(timeout_s=TAKEN_S)
-    return Served(
-        application,
-        StudentServing.model_validate(found["serving"]),
-        Weights.model_validate(found["weights"]),
-        found["environment"],
-    )
+    serving = StudentServing.model_validate(found["serving"])
+    weights, environment = Weights.model_validate(found["weights"]), found["environment"]
+    if not serving.adapters:
+        return [Served(application, serving, weights, environment)]
+    engine = SharedEngine(serving, weights)
+    return [
+        Served(
+            application,
+            serving.model_copy(update={"model_name": name, "answers": one.answers, "adapters": {}}),
+            weights.adapters[name],
+            environment,
+            engine,
+        )
+        for name, one in serving.adapters.items()
+    ]
 
 
 def check_changeable(served: Served) -> None:
     """Refuses a student whose weights another holds: what is put here would be undone."""
     if served.environment is None:
+        name = served.serving.model_name
+        where = "" if served.engine is None else f" under adapters, {name}"
         raise Refused(
-            f"{served.serving.model_name} was deployed by a configuration file, which would undo a promotion: set "
-            "version, checkpoint and probe in the user_config of its deployment StudentServer there, and `serve "
-            "deploy` it"
+            f"{name} was deployed by a configuration file, which would undo a promotion: set version, checkpoint and "
+            f"probe in the user_config of its deployment StudentServer there{where}, and `serve deploy` it"
         )
 
 
@@ -106,6 +123,9 @@ def live(served: Served) -> Live:
                 counts += found[0]
                 passed, returned = passed + found[1], returned + found[2]
     versions = [served.weights.version, *([candidate.version] if candidate else [])]
+    if served.engine is not None:  # the replicas have counted for the others, too
+        own = {*versions, *(one.version for one in served.weights.earlier)}
+        counts = [one for one in counts if one.version in own]
     return Live(live_accuracy(counts, versions), passed, returned)
 
 
@@ -119,13 +139,14 @@ def put(served: Served, weights: Weights) -> None:
     from serve.student import application
 
     handle = ray_serve.get_app_handle(served.application)
+    (serving, new), (_, old) = served.deployed(weights), served.deployed(served.weights)
     try:
-        handle.broadcast("take", weights.model_dump()).results(timeout_s=TAKEN_S)
+        handle.broadcast("take", new.model_dump()).results(timeout_s=TAKEN_S)
     except (RayError, RayServeException, TimeoutError) as error:
-        handle.broadcast("take", served.weights.model_dump()).results(timeout_s=TAKEN_S)
+        handle.broadcast("take", old.model_dump()).results(timeout_s=TAKEN_S)
         raise RunFailed(f"nothing was changed: {cause(error)}") from error
     route = next(route for route, name in routes().items() if name == served.application)
-    again = application(served.serving, weights, served.environment)
+    again = application(serving, new, served.environment)
     ray_serve.run(again, name=served.application, route_prefix=route)
 
 

@@ -1,6 +1,7 @@
 """A run's student as it is served: which checkpoint, under what name, and how it is set up.
 
-Owns: the choice of the round, and the arguments of its deployment. The application itself is `serve.student`.
+Owns: the choice of the round, the probe that proves its weights, and the arguments of its deployment. The application
+itself is `serve.student`.
 
 Invariant: a student is served as it was sampled, with the engine's keys of its run's recipe.
 """
@@ -11,6 +12,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
 
 from actors.storage.places import student_here
 from actors.storage.working_copy import address_of
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from serve.answering import AnswerSection
     from serve.door.limits import DoorSection
     from serve.serving import StudentServing
+
+_PROBED = 4  # prompts of a probe that is made here
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,20 @@ def version_of(graduate: Graduate) -> str:
     weights = sorted(graduate.checkpoint.glob("*.safetensors"))
     made = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in weights]
     return f"{graduate.name}/round-{graduate.round:03d}/{stable_id(str(graduate.checkpoint), *made)[:8]}"
+
+
+def probe_of(directory: RunDirectory, graduate: Graduate, version: str, console: Console) -> Path:
+    """The file that proves the graduate's weights: the run's own, otherwise one that is made now."""
+    from reasoning.student.probe import load_probe, make_probe, save_probe
+    from reasoning.tasks.loading import load_problems
+
+    kept = directory.round(graduate.round).probe
+    if not kept.is_file() or not load_probe(kept).is_complete:
+        console.print("Making the probe that proves these weights ...", soft_wrap=True)
+        recipe, form = directory.recipe(), directory.form()
+        problems = load_problems(recipe.task, recipe.seed).test[:_PROBED]
+        save_probe(make_probe(str(graduate.checkpoint), version, [form.prompt(one.question) for one in problems]), kept)
+    return kept
 
 
 def serving_of(
@@ -131,9 +150,11 @@ def curl_line(base_url: str, model: str, prompt: str) -> str:
     return _curl(f"{base_url}/completions", body)
 
 
-def question_line(base_url: str, keyed: bool) -> str:
-    """A `curl` command that asks the served student a question; `keyed`: with a key, which is in no line."""
-    return _curl(f"{base_url}/answer", {"question": "..."}, '-H "Authorization: Bearer $KEY" ' if keyed else "")
+def question_line(base_url: str, keyed: bool, model: str | None = None) -> str:
+    """A `curl` command that asks the served student a question, by its name where there are several; `keyed`: with a
+    key, which is in no line."""
+    body: dict[str, object] = {"question": "..."} if model is None else {"model": model, "question": "..."}
+    return _curl(f"{base_url}/answer", body, '-H "Authorization: Bearer $KEY" ' if keyed else "")
 
 
 def _curl(address: str, body: dict[str, object], header: str = "") -> str:

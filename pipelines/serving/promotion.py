@@ -29,8 +29,8 @@ from pipelines.serving.deployed import (
     served_as,
     take_down_candidate,
 )
-from pipelines.serving.graduate import version_of
-from pipelines.serving.proof import probe_of, successor
+from pipelines.serving.graduate import probe_of, version_of
+from pipelines.serving.proof import checkpoint_for, successor
 from pipelines.serving.sharing import show_live
 from serve.weights import Checkpoint
 
@@ -69,10 +69,8 @@ def promote(path: Path, round: int | None, name: str | None, address: str | None
     version, now = version_of(graduate), served.weights
     probe = probe_of(directory, graduate, version, console)
     counted = live(served) if now.candidate else None
-    put(
-        served,
-        now.followed_by(Checkpoint(version=version, checkpoint=str(graduate.checkpoint), probe=str(probe))),
-    )
+    checkpoint = str(checkpoint_for(served, directory, graduate))
+    put(served, now.followed_by(Checkpoint(version=version, checkpoint=checkpoint, probe=str(probe))))
     if now.candidate is not None:
         take_down_candidate(served)
     candidate = now.candidate.version if now.candidate else None

@@ -1,6 +1,6 @@
 """What must be so before another round answers in the place of a served student, or beside it.
 
-Owns: which student can take the place, and the probe that proves its weights.
+Owns: which student can take the place.
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from rich.console import Console
-
 from pipelines.errors import Refused
 from pipelines.run.cluster import connect
-from pipelines.serving.deployed import Served, check_changeable, cluster_here, served_as
-from pipelines.serving.graduate import Graduate, graduate_of, serving_of, version_of
+from pipelines.serving.adapters import adapter_of, base_of
+from pipelines.serving.deployed import Served, SharedEngine, check_changeable, cluster_here, served_as
+from pipelines.serving.graduate import Graduate, answers_of, graduate_of, version_of
 from reasoning.fine_tune_cot.directory import student_directory
 from reasoning.rounds.directory import RunDirectory
 from reasoning.student.config import is_encoder_decoder
+from reasoning.training.weights.combining import adapter_rank
 
-_PROBED = 4  # prompts of a probe that is made here
 _SAME_SHAPES = ("model_type", "architectures", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
 
 
@@ -45,6 +44,12 @@ def successor(
 def check_place(served: Served, directory: RunDirectory, graduate: Graduate) -> None:
     """Refuses a student that needs another engine, or is asked otherwise."""
     cure = f"serve it beside: tailor serve {directory.path} --round {graduate.round} --name ANOTHER"
+    wanted = answers_of(directory.recipe(), directory.form())
+    if (directory.form().frame, wanted) != (served.serving.frame, served.serving.answers):
+        raise Refused(f"the student of {directory.path} is asked in another form than the one served; {cure}")
+    if served.engine is not None:
+        _check_engine(served.engine, directory, graduate, cure)
+        return
     if is_encoder_decoder(str(graduate.checkpoint)):
         raise Refused(f"{graduate.checkpoint}: an encoder-decoder, which vLLM does not serve")
     now, new = (_shapes(Path(one)) for one in (served.weights.checkpoint, str(graduate.checkpoint)))
@@ -53,13 +58,31 @@ def check_place(served: Served, directory: RunDirectory, graduate: Graduate) -> 
         raise Refused(
             f"{graduate.checkpoint} is another model than the one served ({', '.join(differing)} differ); {cure}"
         )
-    wanted = serving_of(directory, graduate)
-    if (wanted.frame, wanted.answers) != (served.serving.frame, served.serving.answers):
-        raise Refused(f"the student of {directory.path} is asked in another form than the one served; {cure}")
     from reasoning.student.vllm_internals import has_experts
 
     if not served.serving.gpus and has_experts(SimpleNamespace(**{**new, **new.get("text_config", {})})):
         raise Refused(f"on a CPU the weights of a mixture of experts cannot be taken on in place; {cure}")
+
+
+def _check_engine(engine: SharedEngine, directory: RunDirectory, graduate: Graduate, cure: str) -> None:
+    """Refuses a student that is no adapter on this engine, or of a rank that it has no room for."""
+    base = base_of(directory)
+    if base != engine.serving.checkpoint:
+        raise Refused(
+            f"the run of {directory.path} began with {base}, and the engine has adapters of "
+            f"{engine.serving.checkpoint}; {cure}"
+        )
+    rank, most = adapter_rank(adapter_of(directory, graduate)), engine.serving.most_rank
+    if rank > most:
+        raise Refused(
+            f"the adapter of round {graduate.round} of {directory.path} has rank {rank}, and its engine was started "
+            f"with room for {most}: serve its students again, with --adapters"
+        )
+
+
+def checkpoint_for(served: Served, directory: RunDirectory, graduate: Graduate) -> Path:
+    """What the engine takes on: the graduate's weights, or its adapter."""
+    return graduate.checkpoint if served.engine is None else adapter_of(directory, graduate)
 
 
 def _shapes(checkpoint: Path) -> dict[str, Any]:
@@ -68,17 +91,3 @@ def _shapes(checkpoint: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def probe_of(directory: RunDirectory, graduate: Graduate, version: str, console: Console) -> Path:
-    """The file that proves the graduate's weights: the run's own, otherwise one that is made now."""
-    from reasoning.student.probe import load_probe, make_probe, save_probe
-    from reasoning.tasks.loading import load_problems
-
-    kept = directory.round(graduate.round).probe
-    if not kept.is_file() or not load_probe(kept).is_complete:
-        console.print("Making the probe that proves these weights ...", soft_wrap=True)
-        recipe, form = directory.recipe(), directory.form()
-        problems = load_problems(recipe.task, recipe.seed).test[:_PROBED]
-        save_probe(make_probe(str(graduate.checkpoint), version, [form.prompt(one.question) for one in problems]), kept)
-    return kept

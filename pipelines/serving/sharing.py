@@ -17,7 +17,6 @@ from rich.console import Console
 
 from pipelines.command_line.answer import Answer
 from pipelines.errors import Refused, RunFailed
-from pipelines.serving.command import candidate_of
 from pipelines.serving.deployed import (
     TAKEN_S,
     Live,
@@ -28,8 +27,9 @@ from pipelines.serving.deployed import (
     served_as,
     take_down_candidate,
 )
-from pipelines.serving.graduate import Graduate, serving_of, version_of
-from pipelines.serving.proof import probe_of, successor
+from pipelines.serving.graduate import Graduate, probe_of, serving_of, version_of
+from pipelines.serving.names import candidate_of
+from pipelines.serving.proof import successor
 from reasoning.rounds.directory import RunDirectory
 from serve.share.tally import LiveAccuracy
 from serve.weights import Candidate
@@ -65,6 +65,11 @@ def share(
     `name`, by default the run's name. Raises `Refused`, `RunFailed`, `RunDirectoryError`."""
     directory, graduate, served = successor(path, round, name, address)
     version, now = version_of(graduate), served.weights
+    if served.engine is not None:
+        raise Refused(
+            f"{served.serving.model_name} is an adapter on an engine that students share, where no candidate can stand "
+            "beside it: promote the round without --share (tailor rollback takes it back)"
+        )
     if now.candidate is not None and now.candidate.version == version:
         candidate = now.candidate.model_copy(update={"share": part})
     else:

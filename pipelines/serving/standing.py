@@ -12,7 +12,8 @@ from rich.console import Console
 
 from pipelines.command_line.answer import Answer
 from pipelines.run.cluster import connect
-from pipelines.serving.deployed import Live, applications, cluster_here, live, served_as, served_by
+from pipelines.serving.deployed import Live, cluster_here, live, served_as, served_by
+from pipelines.serving.names import applications
 from pipelines.serving.sharing import show_live
 
 
@@ -33,7 +34,10 @@ def standing(name: str | None, address: str | None) -> list[Standing]:
     from serve.internals import routes
 
     connect(address or cluster_here())
-    chosen = [served_as(name)] if name is not None else [served_by(one) for one in applications().values()]
+    if name is not None:
+        chosen = [served_as(name)]
+    else:
+        chosen = [student for one in dict.fromkeys(applications().values()) for student in served_by(one)]
     by_application = {application: route for route, application in routes().items()}
     found = []
     for one in chosen:

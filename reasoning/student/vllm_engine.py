@@ -21,14 +21,17 @@ from reasoning.student.vllm_internals import take_weights
 if TYPE_CHECKING:
     from vllm import AsyncLLMEngine, CompletionOutput, RequestOutput, SamplingParams
 
+    from reasoning.student.vllm_internals import ServedAdapter
+
 RESET_S = 5.0  # how long the prefix cache may refuse to be reset: a finished request's blocks are freed a step later
 
 
 class StudentEngine:
-    """A started engine, asked as a student is."""
+    """A started engine, asked as a student is: the one whose weights it has, or the one that `adapter` makes of it."""
 
-    def __init__(self, engine: AsyncLLMEngine) -> None:
+    def __init__(self, engine: AsyncLLMEngine, adapter: ServedAdapter | None = None) -> None:
         tokenizer = engine.get_tokenizer()
+        self._adapter = adapter
         self._engine, self._encoder, self._decoder = engine, Encoder(tokenizer), Decoder(tokenizer)
         self._request_ids = itertools.count()
         self._read = self._found = 0  # tokens of prompts, and those of them that the prefix cache had
@@ -49,9 +52,13 @@ class StudentEngine:
         ]
 
     async def take(self, checkpoint: str) -> bool:
-        """Takes on the weights in `checkpoint`, of the same shapes, in place; whether the prefix cache, which holds
-        the old ones', could be emptied within `RESET_S`."""
-        await take_weights(self._engine, checkpoint)
+        """Takes on the weights in `checkpoint`, of the same shapes, or the adapter there, in place; whether the prefix
+        cache, which holds the old ones', could be emptied within `RESET_S`. Raises `ValueError` where an adapter cannot
+        be loaded, and the old one answers on."""
+        if self._adapter is not None:
+            await self._adapter.load(checkpoint)
+        else:
+            await take_weights(self._engine, checkpoint)
         return await self.forget()
 
     @property
@@ -135,7 +142,9 @@ class StudentEngine:
         )
 
     async def _generate(self, prompt: Any, parameters: SamplingParams) -> RequestOutput:
+        adapter = None if self._adapter is None else self._adapter.request
+        name = f"student-{next(self._request_ids)}" if adapter is None else f"{adapter.name}-{next(self._request_ids)}"
         outputs: list[RequestOutput] = [
-            output async for output in self._engine.generate(prompt, parameters, f"student-{next(self._request_ids)}")
+            output async for output in self._engine.generate(prompt, parameters, name, lora_request=adapter)
         ]
         return outputs[-1]

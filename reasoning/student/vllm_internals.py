@@ -85,6 +85,48 @@ def server_arguments(
     return arguments
 
 
+MOST_RANK = 512  # of an adapter
+
+
+def adapter_options(folders: Mapping[str, str], rank: int) -> dict[str, Any]:
+    """The engine's options, and its server's, for adapters by the names of their requests, up to `rank`, all of them at
+    once in memory. vLLM takes some ranks only: the next larger one. Raises `ValueError` above `MOST_RANK`."""
+    from typing import get_args
+
+    from vllm.config.lora import MaxLoRARanks
+    from vllm.entrypoints.openai.models.protocol import LoRAModulePath
+
+    fitting = [one for one in sorted(get_args(MaxLoRARanks)) if one >= rank]
+    if not fitting:
+        raise ValueError(f"an adapter of rank {rank}: vLLM takes {MOST_RANK} at most")
+    modules = [LoRAModulePath(name, folder) for name, folder in folders.items()]
+    return {"enable_lora": True, "max_loras": len(modules), "max_lora_rank": fitting[0], "lora_modules": modules}
+
+
+class ServedAdapter:
+    """The adapter that the application of `server_application` answers with under `name`."""
+
+    def __init__(self, app: Any, name: str) -> None:
+        self._models, self._name = app.state.openai_serving_models, name
+
+    @property
+    def request(self) -> Any:
+        """What makes a request to the engine one to the adapter."""
+        return self._models.lora_requests[self._name]
+
+    async def load(self, folder: str) -> None:
+        """Takes the adapter in `folder` in the place of the one that is there, which stays where it cannot be loaded.
+        Raises `ValueError`."""
+        from vllm.entrypoints.serve.engine.protocol import ErrorResponse
+        from vllm.entrypoints.serve.lora.protocol import LoadLoRAAdapterRequest
+
+        wanted = LoadLoRAAdapterRequest(lora_name=self._name, lora_path=folder, load_inplace=True)
+        said = await self._models.load_lora_adapter(wanted)
+        if isinstance(said, ErrorResponse):
+            raise ValueError(said.error.message)
+        self.request.load_inplace = False  # with it each request would load it again
+
+
 def read_prompts_by(engine: AsyncLLMEngine, read: Callable[[str], list[int] | None]) -> None:
     """Has the engine's server take the token ids of a text from `read`, where that gives any: its requests can say
     whether special tokens are added, not whether those that a text spells are read as such."""
@@ -119,18 +161,34 @@ async def server_application(engine: AsyncLLMEngine, arguments: Namespace) -> An
     tasks = await engine.get_supported_tasks()
     app = build_app(arguments, tasks, engine.model_config)
     await init_app_state(engine, app.state, arguments, tasks)
-    for served in app.state.openai_serving_models.base_model_paths:
+    models = app.state.openai_serving_models
+    for served in models.base_model_paths:
         served.model_path = served.name  # what clients are told of it is a folder of this machine
+    if arguments.lora_modules:
+        models.show_available_models = _adapters_alone(models.show_available_models)
     return app
 
 
-def served_model(app: Any) -> Callable[[], Awaitable[Any]]:
-    """What answers with the one model of `server_application`, as its list describes it: the list has a route there,
-    and a model of its own none."""
+def _adapters_alone(available: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any]]:
+    """A list of models without the one that the adapters are of, which is not served, and without their folders."""
 
-    async def described() -> Any:
-        (model,) = (await app.state.openai_serving_models.show_available_models()).data
-        return model.model_dump()
+    async def listed() -> Any:
+        found = await available()
+        base, found.data = found.data[0], found.data[1:]
+        for card in found.data:
+            card.root, card.max_model_len = card.id, base.max_model_len
+        return found
+
+    return listed
+
+
+def served_model(app: Any) -> Callable[[str], Awaitable[Any]]:
+    """What answers with one model of `server_application`, by its name, as its list describes it: the list has a route
+    there, and a model of its own none."""
+
+    async def described(name: str) -> Any:
+        models = (await app.state.openai_serving_models.show_available_models()).data
+        return next(model for model in models if model.id == name).model_dump()
 
     return described
 

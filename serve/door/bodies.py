@@ -11,6 +11,7 @@ Invariants
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from types import UnionType
 from typing import Any
 
@@ -56,12 +57,12 @@ def read_body(content: bytes, encoding: str) -> Body:
     return body
 
 
-def check_body(path: str, body: Body, model: str, limits: DoorSection) -> None:
+def check_body(path: str, body: Body, models: Collection[str], limits: DoorSection) -> None:
     """Raises `Refusal` for what is not served here: another model, too many answers, a call of tools; and for a value
     whose kind vLLM's server takes for granted, so that it would answer 500."""
     asked = body.get("model")
     if isinstance(asked, str):
-        check_model(asked, model)
+        check_model(asked, models)
     prompts = body.get("prompt")
     several = isinstance(prompts, list) and bool(prompts) and not isinstance(prompts[0], int)
     count = len(prompts) if several and isinstance(prompts, list) else 1

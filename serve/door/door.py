@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -26,10 +26,10 @@ from serve.door.joining import Joined
 from serve.door.keys import Keys
 from serve.door.limits import DoorSection
 from serve.door.refusals import Refusal, unavailable
-from serve.door.routes import ANSWER, CHAT, COMPLETIONS, OPEN, allowed, route_of
+from serve.door.routes import ANSWER, CHAT, COMPLETIONS, OPEN, allowed, route_of, which_model
 from serve.share.passing import Passing, is_passed_on
 
-_SHARED = {CHAT, COMPLETIONS, ANSWER}  # what a candidate answers its share of
+_QUESTIONS = {CHAT, COMPLETIONS, ANSWER}  # what a candidate answers its share of
 VERSION = b"x-student-version"
 
 
@@ -44,8 +44,9 @@ class _Read:
 
 class Door:
     """`app` behind its door. `alive` says whether the engine is; `ask_again` rewrites the body of a chat (raising
-    `ValueError` with what is wrong with it), None leaves chats as they are; `model` is the name that is served, ""
-    leaves names to the application."""
+    `ValueError` with what is wrong with it), None leaves chats as they are; `versions` are the names that are served,
+    each with the version of the weights that answer by it, without any names are left to the application; `named`: a
+    question must say which of them it is for."""
 
     def __init__(
         self,
@@ -54,12 +55,12 @@ class Door:
         keys: Keys | None,
         alive: Callable[[], bool],
         ask_again: Callable[[Body], Body] | None = None,
-        version: str = "",
-        model: str = "",
+        versions: Mapping[str, str] | None = None,
+        named: bool = False,
     ) -> None:
         self._app, self._limits, self._keys, self._alive, self._ask_again = app, limits, keys, alive, ask_again
-        self._model = model
-        self.version = version  # of the weights, told with each answer
+        self.versions = dict(versions or {})  # told with each answer
+        self._named = named
         self.passing: Passing | None = None  # while a candidate has a share of the requests
         self.ongoing = 0  # requests that the application has and has not answered
         self._open, self._quiet = asyncio.Event(), asyncio.Event()
@@ -145,7 +146,7 @@ class Door:
     def _let_in(self, scope: Scope) -> tuple[str, Scope]:
         """The route of a request that may come in, and the request as the application gets it. Raises `Refusal`."""
         root = scope.get("root_path", "")
-        path, method = route_of(scope["path"].removeprefix(root), self._model)
+        path, method = route_of(scope["path"].removeprefix(root), self.versions)
         headers = Headers(scope=scope)
         asked = scope["method"]
         whole = root + path
@@ -179,7 +180,9 @@ class Door:
         headers = Headers(scope=scope)
         came = content = await self._read(headers.get("content-length", ""), receive)
         body = read_body(came, headers.get("content-encoding", ""))
-        check_body(path, body, self._model, self._limits)
+        check_body(path, body, self.versions, self._limits)
+        if self._named and path in _QUESTIONS and not body.get("model"):
+            raise which_model(self.versions)
         usable = without_empty_tools(path, body)
         if path == CHAT and self._ask_again is not None:
             usable = _asked_again(self._ask_again, usable)
@@ -223,13 +226,13 @@ class Door:
             return
         started, dead = False, False
         joined = Joined(send, self._limits.piece_s)
-        version = (VERSION, self.version.encode("ascii", "replace"))
+        version = [(VERSION, said.encode("ascii", "replace")) for said in self._versions_of(read)]
 
         async def put(message: Message) -> None:
             nonlocal started, dead
             if message["type"] == "http.response.start":
                 dead = message["status"] >= 500 and not self._alive()
-                message = {**message, "headers": [*message.get("headers", ()), version]}
+                message = {**message, "headers": [*message.get("headers", ()), *version]}
             if not dead:
                 started = True
                 await joined(message)
@@ -262,10 +265,17 @@ class Door:
             if not self.ongoing:
                 self._quiet.set()
 
+    def _versions_of(self, read: _Read | None) -> list[str]:
+        """The version that answers a request; none where several might."""
+        asked = read.body.get("model") if read is not None and read.body is not None else None
+        if isinstance(asked, str) and asked in self.versions:
+            return [self.versions[asked]]
+        return list(self.versions.values()) if len(self.versions) == 1 else []
+
     async def _passed_on(self, scope: Scope, receive: Receive, send: Send, read: _Read) -> bool:
         """Whether a candidate has answered."""
         path, passing = scope["path"].removeprefix(scope.get("root_path", "")), self.passing
-        if passing is None or path not in _SHARED or not is_passed_on(passing.candidate, read.body, read.came):
+        if passing is None or path not in _QUESTIONS or not is_passed_on(passing.candidate, read.body, read.came):
             return False
         return await passing.answered(path, list(scope["headers"]), read.content, receive, send)
 

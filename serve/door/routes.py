@@ -9,6 +9,7 @@ Clients join a base address and a path in every way: a slash too many, at the en
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from serve.door.refusals import Refusal
 
@@ -27,8 +28,8 @@ OPEN = {"/health", "/ready"}  # without a key: load balancers have none
 _SLASHES = re.compile(r"/{2,}")
 
 
-def route_of(path: str, model: str) -> tuple[str, str]:
-    """The route that `path` names, and its method; `/v1/models/NAME` is one where `model` is served by that name.
+def route_of(path: str, models: Collection[str]) -> tuple[str, str]:
+    """The route that `path` names, and its method; `/v1/models/NAME` is one where a student is served by that name.
     Raises `Refusal`."""
     plain = _SLASHES.sub("/", path)
     plain = plain.rstrip("/") or plain
@@ -37,17 +38,22 @@ def route_of(path: str, model: str) -> tuple[str, str]:
         return plain, method
     described, _, name = plain.partition(f"{MODELS}/")
     if name and not described:
-        check_model(name, model)
+        check_model(name, models)
         return plain, "GET"
     raise Refusal(404, f"there is no {path} here, only {', '.join(ROUTES)}", code="not_found")
 
 
-def check_model(name: str, model: str) -> None:
-    """Raises `Refusal` where another model than `model` is asked for; "" is any."""
-    if model and name not in ("", model):
-        raise Refusal(
-            404, f"The model `{name}` does not exist here; `{model}` does.", code="model_not_found", param="model"
-        )
+def check_model(name: str, models: Collection[str]) -> None:
+    """Raises `Refusal` where another model than `models` is asked for; "" is any, and none of them is all."""
+    if models and name and name not in models:
+        there = f"`{'`, `'.join(models)}` {'does' if len(models) == 1 else 'do'}"
+        raise Refusal(404, f"The model `{name}` does not exist here; {there}.", code="model_not_found", param="model")
+
+
+def which_model(models: Collection[str]) -> Refusal:
+    """What a request is told that must say which of `models` answers it, and does not."""
+    said = f"say which student is asked, as `model`: {', '.join(models)}"
+    return Refusal(400, said, code="missing_required_parameter", param="model")
 
 
 def allowed(method: str) -> str:

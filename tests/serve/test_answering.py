@@ -159,14 +159,14 @@ def test_an_answer_that_was_given_before_is_told_right_or_wrong(
 )
 def test_feedback_says_what_was_said_and_what_is_right(body: dict[str, Any]) -> None:
     app = FastAPI()
-    app.include_router(answer_routes(too_long, graded, "mine"))
+    app.include_router(answer_routes(too_long, graded, ["mine"]))
     sent = json.dumps(body).encode()
     assert asked(app, "POST", "/v1/feedback", sent, {"content-type": "application/json"}).status == 422
 
 
 def test_feedback_is_graded() -> None:
     app = FastAPI()
-    app.include_router(answer_routes(too_long, graded, "mine"))
+    app.include_router(answer_routes(too_long, graded, ["mine"]))
     sent = json.dumps({"version": "v", "answer": "Answer: 3", "gold": "2"}).encode()
     reply = asked(app, "POST", "/v1/feedback", sent, {"content-type": "application/json"})
     assert json.loads(reply.body) == {"object": "feedback", "version": "v", "verdict": "wrong"}
@@ -174,7 +174,7 @@ def test_feedback_is_graded() -> None:
 
 def test_the_routes_are_in_the_applications_schema() -> None:
     app = FastAPI()
-    app.include_router(answer_routes(too_long, graded, "mine"))
+    app.include_router(answer_routes(too_long, graded, ["mine"]))
     assert set(app.openapi()["paths"]) == {"/v1/answer", "/v1/feedback"}
     assert set(app.openapi()["components"]["schemas"]["Question"]["properties"]) == set(Question.model_fields)
 
@@ -189,6 +189,6 @@ def test_the_routes_are_in_the_applications_schema() -> None:
 )
 def test_a_refusal_is_the_routes_response(body: dict[str, Any], status: int, code: str) -> None:
     app = FastAPI()
-    app.include_router(answer_routes(too_long, graded, "mine"))
+    app.include_router(answer_routes(too_long, graded, ["mine"]))
     reply = asked(app, "POST", "/v1/answer", json.dumps(body).encode(), {"content-type": "application/json"})
     assert reply.status == status and reply.error["code"] == code

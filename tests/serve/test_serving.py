@@ -92,3 +92,28 @@ def test_the_shipped_configuration_is_one_that_serve_and_the_student_take(tmp_pa
     commented = yaml.safe_load(shipped.replace("# keys_file", "keys_file"))["applications"][0]["args"]["door"]
     assert DoorSection.model_validate(commented).keys_file == "/etc/tailor/keys"
     assert config.http_options.host == "127.0.0.1"  # nobody else reaches it before it has keys
+
+
+def adapter(folder: Path, rank: int) -> dict[str, Any]:
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text(f'{{"r": {rank}}}', encoding="utf-8")
+    answers = {"task": "fruit", "kind": "number"}
+    return {"checkpoint": str(folder), "version": f"{folder.name}/1", "probe": "/there.json", "answers": answers}
+
+
+def test_adapters_are_served_by_their_names_in_the_place_of_their_model(tmp_path: Path) -> None:
+    adapters = {name: adapter(tmp_path / name, rank) for name, rank in (("a", 4), ("b", 24))}
+    serving = StudentServing.model_validate({"checkpoint": "org/name", "model_name": "base", "adapters": adapters})
+    assert (serving.names, serving.most_rank) == (("a", "b"), 24)
+    assert serving.model_copy(update={"adapter_rank": 64}).most_rank == 64
+    weights = serving.weights().by_name("base")
+    assert {name: one.version for name, one in weights.items()} == {"a": "a/1", "b": "b/1"}
+    assert StudentServing(checkpoint="org/name").names == ("student",)
+    with pytest.raises(ValidationError, match="b is the name of the model that they are adapters of"):
+        StudentServing.model_validate({"checkpoint": "org/name", "model_name": "b", "adapters": adapters})
+    with pytest.raises(ValidationError, match="no adapter can be read there"):
+        adapters["a"]["checkpoint"] = str(tmp_path)
+        StudentServing.model_validate({"checkpoint": "org/name", "model_name": "base", "adapters": adapters})
+    del adapters["a"]["probe"]
+    with pytest.raises(ValidationError, match=r"a\.probe"):
+        StudentServing.model_validate({"checkpoint": "org/name", "model_name": "base", "adapters": adapters})

@@ -22,6 +22,14 @@ class AdapterError(ValueError):
     """An adapter that is missing, or cannot be put together with others. The message names its folder."""
 
 
+def adapter_rank(folder: Path) -> int:
+    """The rank of the adapter in `folder`. Raises `AdapterError`."""
+    try:
+        return int(json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))["r"])
+    except (OSError, ValueError, KeyError) as error:
+        raise AdapterError(f"{folder}: no adapter can be read there ({error})") from error
+
+
 def combine(folders: Sequence[Path], base: str, out: Path) -> int:
     """Writes to `out` the one adapter that does to the student `base` what those in `folders` did one after another,
     and returns its rank. Raises `AdapterError` where one is missing or reads otherwise, `OSError`."""

@@ -12,25 +12,12 @@ from ray.serve.schema import ServeDeploySchema
 from rich.console import Console
 
 from pipelines.errors import Refused
-from pipelines.serving.command import ServeOptions, application_of, serve_config, serve_run
+from pipelines.serving.command import ServeOptions, _check_names, serve_config, serve_run
 from pipelines.serving.graduate import graduate_of, question_line, serving_of
+from pipelines.serving.names import application_of_adapters
 from reasoning.rounds.directory import RunDirectoryError
 from serve.serving import StudentServing
 from tests.pipelines.serving.test_graduate import finished_run
-
-
-@pytest.mark.parametrize(
-    ("model", "application"),
-    [
-        ("mine", "student-mine"),
-        ("my run/2", "student-my-run-2"),
-        ("Qwen/Qwen3-0.6B", "student-Qwen-Qwen3-0.6B"),
-        ("日本", "student-student"),
-        ("a#b?c", "student-a-b-c"),
-    ],
-)
-def test_an_application_is_called_after_its_model(model: str, application: str) -> None:
-    assert application_of(model) == application
 
 
 def refused(
@@ -91,3 +78,10 @@ def test_the_printed_configuration_serves_the_same_student(tmp_path: Path) -> No
 def test_no_key_is_in_the_line_that_a_user_is_shown() -> None:
     assert "Authorization: Bearer $KEY" in question_line("http://127.0.0.1:8000/v1", keyed=True)
     assert "Authorization" not in question_line("http://127.0.0.1:8000/v1", keyed=False)
+
+
+def test_a_name_by_which_a_student_is_served_already_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serve.internals.routes", lambda: {"/": application_of_adapters(["a", "b"])})
+    _check_names(["c"])
+    with pytest.raises(Refused, match=r"the name b is taken by the application adapters-a\+b .*another --name"):
+        _check_names(["c", "b"])

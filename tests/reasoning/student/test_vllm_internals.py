@@ -45,6 +45,9 @@ def test_a_name_inside_vllm_is_where_it_was(module: str, name: str) -> None:
         ("vllm", "AsyncLLMEngine", "get_supported_tasks", set()),
         ("vllm", "AsyncLLMEngine", "get_tokenizer", set()),
         ("vllm", "AsyncLLMEngine", "check_health", set()),
+        ("vllm", "AsyncLLMEngine", "generate", {"lora_request"}),
+        ("vllm.entrypoints.openai.models.serving", "OpenAIServingModels", "load_lora_adapter", {"request"}),
+        ("vllm.entrypoints.openai.models.serving", "OpenAIServingModels", "show_available_models", set()),
         ("vllm", "AsyncLLMEngine", "shutdown", set()),
         ("vllm.v1.worker.gpu_worker", "Worker", "reload_weights", set()),
         ("vllm.v1.worker.gpu_model_runner", "GPUModelRunner", "reload_weights", {"weights_path"}),
@@ -92,3 +95,17 @@ def test_a_server_s_arguments_hold_a_parser_of_thinking_and_the_template_s_argum
     assert thinking.reasoning_parser == thinking.structured_outputs_config.reasoning_parser == "qwen3"
     assert thinking.default_chat_template_kwargs == {"enable_thinking": True}
     assert {"deepseek_r1", "mistral", "qwen3"} < set(vllm_internals.reasoning_parsers())
+
+
+def test_adapters_get_the_next_rank_that_vllm_has() -> None:
+    from typing import get_args
+
+    from vllm.config.lora import MaxLoRARanks
+
+    assert max(get_args(MaxLoRARanks)) == vllm_internals.MOST_RANK
+    options = vllm_internals.adapter_options({"a": "/a", "b": "/b"}, 48)
+    assert (options["max_lora_rank"], options["max_loras"]) == (64, 2)
+    arguments = vllm_internals.server_arguments({"model": "m", **options}, "base")
+    assert [(one.name, one.path) for one in arguments.lora_modules] == [("a", "/a"), ("b", "/b")]
+    with pytest.raises(ValueError, match="rank 600: vLLM takes 512 at most"):
+        vllm_internals.adapter_options({"a": "/a"}, 600)

@@ -17,7 +17,7 @@ TOOL = {"type": "function", "function": {"name": "flip"}}
 
 
 def sent(app: Echo, path: str, body: bytes, **headers: str) -> Reply:
-    door = Door(app, DoorSection(samples=8), None, lambda: True, model="mine")
+    door = Door(app, DoorSection(samples=8), None, lambda: True, versions={"mine": "first"})
     return asked(door, "POST", path, body, {name.replace("_", "-"): value for name, value in headers.items()})
 
 

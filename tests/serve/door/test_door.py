@@ -14,7 +14,7 @@ from reasoning.prompts.frame import Frame
 from serve.door.door import Door
 from serve.door.keys import Keys
 from serve.door.limits import DoorSection
-from serve.door.routes import CHAT, COMPLETIONS, ROUTES
+from serve.door.routes import ANSWER, CHAT, COMPLETIONS, FEEDBACK, MODELS, ROUTES
 from serve.serving import StudentServing
 from serve.student_server import chat_by
 from tests.serve.door.asgi import Echo, ask, asked
@@ -26,7 +26,9 @@ def door(
     app: Any = None, keys: Keys | None = None, alive: bool = True, frame: Frame | None = None, **limits: Any
 ) -> Door:
     serving = StudentServing(checkpoint="org/name")
-    return Door(app or Echo(), DoorSection(**limits), keys, lambda: alive, chat_by(serving, frame), model="mine")
+    return Door(
+        app or Echo(), DoorSection(**limits), keys, lambda: alive, chat_by(serving, frame), versions={"mine": "first"}
+    )
 
 
 @pytest.fixture
@@ -249,3 +251,22 @@ def test_a_door_that_cannot_close_in_time_opens_again() -> None:
         return [await first, await ask(closing, "POST", COMPLETIONS, b"{}")]
 
     assert [reply.status for reply in asyncio.run(both())] == [200, 200]
+
+
+def test_where_students_share_an_engine_a_question_says_which_it_is_for() -> None:
+    app = Echo()
+    door = Door(app, DoorSection(), None, lambda: True, versions={"a": "a/1", "b": "b/1"}, named=True)
+    for path in (CHAT, COMPLETIONS, ANSWER):
+        for body in ({}, {"model": ""}, {"model": None}):
+            reply = asked(door, "POST", path, json.dumps({"messages": [], **body}).encode())
+            assert (reply.status, reply.error["param"]) == (400, "model")
+            assert reply.error["message"] == "say which student is asked, as `model`: a, b"
+        for name in ("a", "b"):
+            reply = asked(door, "POST", path, json.dumps({"messages": [], "model": name}).encode())
+            assert (reply.status, reply.headers["x-student-version"]) == (200, f"{name}/1")
+        reply = asked(door, "POST", path, b'{"messages": [], "model": "c"}')
+        assert (reply.status, reply.error["message"]) == (404, "The model `c` does not exist here; `a`, `b` do.")
+    for method, path, body in (("POST", FEEDBACK, b"{}"), ("GET", MODELS, b""), ("GET", f"{MODELS}/b", b"")):
+        reply = asked(door, method, path, body)
+        assert reply.status == 200 and "x-student-version" not in reply.headers
+    assert asked(door, "GET", f"{MODELS}/c").status == 404

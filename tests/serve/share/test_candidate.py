@@ -35,7 +35,7 @@ class Replica:
 
     def __init__(self, version: str, candidate: Candidate | None) -> None:
         app = Starlette(routes=[Route(ANSWER, _nothing, methods=["POST"])])
-        self._door = Door(app, DoorSection(), None, lambda: True, version=version)
+        self._door = Door(app, DoorSection(), None, lambda: True, versions={"mine": version})
         if candidate is not None:
             self._door.passing = Passing(candidate, asking(candidate.application))
 
@@ -100,8 +100,8 @@ def test_a_round_is_tried_then_put_in_the_place_and_taken_back(serve_port: int, 
 
     from bench.chaos.promotions import MODEL, QUESTION, run_with_rounds
     from pipelines.errors import Refused
-    from pipelines.serving.command import application_of, candidate_of
     from pipelines.serving.graduate import graduate_of, serving_of
+    from pipelines.serving.names import application_of, candidate_of
     from pipelines.serving.promotion import promote, roll_back
     from pipelines.serving.sharing import share
     from pipelines.serving.standing import standing

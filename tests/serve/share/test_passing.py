@@ -80,7 +80,7 @@ def response(status: int = 200) -> tuple[Message, Message]:
 
 
 def shared(other: Other, share: float = 1.0 - 1e-9) -> Door:
-    door = Door(Echo(), DoorSection(), None, lambda: True, version="first")
+    door = Door(Echo(), DoorSection(), None, lambda: True, versions={"mine": "first"})
     door.passing = Passing(candidate(share), other)
     return door
 
@@ -157,7 +157,7 @@ def test_a_client_that_leaves_takes_its_request_along() -> None:
 
 def test_a_door_answers_what_another_has_let_in() -> None:
     app = Echo()
-    door = Door(app, DoorSection(keys_file="/none"), None, lambda: True, version="second")
+    door = Door(app, DoorSection(keys_file="/none"), None, lambda: True, versions={"mine": "second"})
 
     async def all() -> list[Message]:
         return [message async for message in door.passed(ANSWER, [(b"host", b"x")], b'{"question": "1"}')]
