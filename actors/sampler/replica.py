@@ -49,10 +49,16 @@ class SamplerReplica(ABC):
 
     async def start(self) -> int:
         """Starts the engine; the replica is stale until its first sync. Returns how many completions it makes at once.
-        Idempotent."""
+        Idempotent. Raises what the engine says that does not start; of one that is killed while it starts, the actor
+        ends as of one that is killed later."""
         async with self._lifecycle:
             if not self._started:
-                await self._start()
+                try:
+                    await self._start()
+                except Exception as error:
+                    if self._is_death(error):
+                        _exit(error)
+                    raise
                 self._started = True
             self._outbox.at_once = self._at_once()
             return self._outbox.at_once

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from actors.sampler.engine_start import Printed, cause_in, was_killed
 from actors.sampler.replica import SamplerReplica
 from reasoning.student.engine import EngineSettings, engine_options, prepare_process
 from reasoning.student.loading import load_config
@@ -33,7 +34,15 @@ class VllmSampler(SamplerReplica):
         prepare_process(settings)
         from vllm import AsyncEngineArgs, AsyncLLMEngine
 
-        engine = AsyncLLMEngine.from_engine_args(AsyncEngineArgs(disable_log_stats=True, **engine_options(settings)))
+        printed = Printed()
+        try:
+            engine = AsyncLLMEngine.from_engine_args(
+                AsyncEngineArgs(disable_log_stats=True, **engine_options(settings))
+            )
+        except RuntimeError as error:
+            if cause := cause_in(printed.text()):  # which a process that is killed has no time to say
+                raise RuntimeError(f"the student's engine did not start: {cause}") from error
+            raise
         await end_with_this_process(engine)
         self._engine, self._student = engine, StudentEngine(engine)
 
@@ -50,7 +59,7 @@ class VllmSampler(SamplerReplica):
         self._engine.shutdown()
 
     def _is_death(self, error: Exception) -> bool:
-        return is_engine_death(error)
+        return is_engine_death(error) or was_killed(error)
 
     async def _load(self, version: str, checkpoint: str) -> None:
         await self._take_weights(checkpoint)

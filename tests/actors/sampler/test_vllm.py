@@ -42,6 +42,9 @@ class Switchable(VllmSampler):
         else:
             await self._engine.collective_rpc("reload_weights", kwargs={"weights_path": checkpoint})
 
+    async def process(self) -> int:
+        return os.getpid()
+
     async def engine_processes(self) -> list[int]:
         return [
             child.pid for child in psutil.Process().children() if "resource_tracker" not in " ".join(child.cmdline())
@@ -295,6 +298,48 @@ def test_killed_engine_comes_back_synced_and_no_request_is_lost(
     expected, answers = run(exam())
     assert answers == expected
     assert ray.get(replica.version.remote()) == "B"
+
+
+@pytest.mark.slow
+@pytest.mark.engine
+def test_an_engine_that_is_killed_while_it_starts_is_started_again(
+    ray_cluster: None, checkpoints: dict[str, str], probes: dict[str, Probe]
+) -> None:
+    import ray
+
+    settings = EngineSettings(model=checkpoints["A"], max_model_len=512, kv_cache_gib=0.25)
+    handle: Any = ray.remote(Switchable).options(num_cpus=1, max_restarts=3, max_concurrency=1000).remote(settings)
+
+    async def kill_the_first() -> None:
+        actor = psutil.Process(await handle.process.remote())
+        while True:
+            for child in actor.children():
+                if "EngineCore" in " ".join(child.cmdline()):
+                    child.kill()
+                    return
+            await asyncio.sleep(0.05)
+
+    async def scenario() -> None:
+        pool = SamplerPool([handle])
+        killing = asyncio.create_task(kill_the_first())
+        (report,) = await pool.sync("A", checkpoints["A"], probes["A"])
+        await asyncio.wait_for(killing, 1)
+        assert report.ok and len(await ask(pool, "A", PROMPTS, GREEDY)) == len(PROMPTS)
+        await pool.shutdown()
+
+    run(asyncio.wait_for(scenario(), 300))
+
+
+@pytest.mark.slow
+@pytest.mark.engine
+def test_an_engine_that_cannot_start_says_why(ray_cluster: None, checkpoints: dict[str, str]) -> None:
+    import ray
+
+    settings = EngineSettings(model=checkpoints["A"], max_model_len=512, kv_cache_gib=1e-6)
+    handle: Any = ray.remote(Switchable).options(num_cpus=1, max_restarts=3, max_concurrency=1000).remote(settings)
+    with pytest.raises(RuntimeError, match="the student's engine did not start: ValueError: "):
+        ray.get(handle.start.remote())
+    ray.kill(handle)
 
 
 @pytest.mark.engine
