@@ -119,7 +119,8 @@ def simulated_classroom(folder: Path, questions: int, pool: SamplerPool) -> Exam
 
 
 def exam_recipe() -> Recipe:
-    """The quickstart recipe with an exam of all questions."""
+    """The quickstart recipe with an exam of all questions, of which each mistake is shown to the teacher."""
     recipe = load_recipe(resource("recipes", "quickstart.yaml"))
     exam = recipe.learning.exam.model_copy(update={"questions": None})
-    return recipe.model_copy(update={"learning": recipe.learning.model_copy(update={"exam": exam})})
+    learning = recipe.learning.model_copy(update={"exam": exam, "help": "tailored", "ladder": None})
+    return recipe.model_copy(update={"learning": learning})

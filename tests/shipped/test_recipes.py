@@ -32,7 +32,7 @@ FINGERPRINTS = {
     "gsm8k": "71aa382d8ff052bc",
     "gsm8k_file": "d61abfe0c57c67c1",
     "own_task": "78df24ebf9e7ae35",
-    "quickstart": "d7d01adabe1dd5f8",
+    "quickstart": "abd6cc8a075b31d4",
     "smollm2": "bf2fec4ddd7d4fa0",
 }
 
