@@ -12,6 +12,7 @@ Owns: these uses. A test fails and names the part when an upgrade moves it.
 - `cluster_file`: what `ray up` accepts of a cluster file. Ray checks it only on the way to a cloud.
 - `asks_for_a_token`: whether this process's cluster does; the variable RAY_AUTH_MODE does not say what Ray's defaults
   made of it.
+- `address_of_auto`: where Ray will look for the cluster "of this machine", which may have been gone for days.
 - `cluster_store`: what a submitted run's keys wait in. Ray's own packages lie there, too; its public ways to it need a
   connected driver, which the process that starts the driver is not.
 - `leave_environments_alone`: whether a driver's environment goes along to the nodes is decided when Ray is imported.
@@ -73,6 +74,16 @@ def cluster_store(address: str) -> ClusterStore:
     client: Any = raylet
     store: ClusterStore = client.GcsClient(address=address)
     return store
+
+
+def address_of_auto() -> str | None:
+    """HOST:PORT of the cluster that `address="auto"` is; None where Ray says at once that there is none, or several."""
+    from ray._private.services import canonicalize_bootstrap_address
+
+    try:
+        return canonicalize_bootstrap_address("auto")
+    except (ConnectionError, ValueError):
+        return None
 
 
 def job_client(address: str, headers: Mapping[str, str], *, direct: bool = False) -> Any:

@@ -26,6 +26,7 @@ from actors.endpoint.network import CERTIFICATE_VARIABLES, PROXY_VARIABLES
 from actors.ray_api import job_keys
 from actors.ray_api.internals import (
     AUTHENTICATION_LOGGER,
+    address_of_auto,
     cluster_store,
     leave_environments_alone,
     machine_resources,
@@ -134,8 +135,12 @@ def _check_reachable(address: str) -> None:
             f"{address}: a run's driver must be inside the cluster, which {scheme}:// is not. Submit the run: tailor "
             "submit RECIPE --address http://HOST:8265"
         )
-    if address in ("auto", "local"):
+    if address == "local":
         return
+    if address == "auto":
+        place = address_of_auto() or ""
+        if not place:
+            return
     try:
         parts = urlsplit(f"//{place}")
         host, port = parts.hostname, parts.port or 6379
@@ -147,6 +152,11 @@ def _check_reachable(address: str) -> None:
         )
     cluster_token()  # Ray would end this process where one is wanted and not there
     failure = _no_answer(host, port)
+    if failure and address == "auto":
+        raise ClusterError(
+            f"no Ray cluster runs on this machine; the last one was at {place}: {failure}. Start one (ray start "
+            "--head), or say which one is meant: RAY_ADDRESS=HOST:6379"
+        )
     if failure:
         raise ClusterError(
             f"cannot connect to a Ray cluster at {address}: {failure}. Check the address and that the cluster is up "

@@ -52,6 +52,7 @@ def test_a_ray_that_does_not_come_up_is_one_message(
         raise raised
 
     monkeypatch.setattr(ray, "init", fails)
+    monkeypatch.setattr(cluster, "address_of_auto", lambda: None)
     with pytest.raises(ClusterError, match=expected):
         connect(address)
 
@@ -78,6 +79,19 @@ def test_an_address_that_is_none_is_told_at_once(
     with pytest.raises(ClusterError) as refused:
         connect(address if given == "address" else None)
     assert said in str(refused.value)
+
+
+@pytest.mark.usefixtures("not_connected")
+def test_the_cluster_of_this_machine_that_is_gone_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that lost its power, or a head that was killed, leaves the note of its address behind."""
+    monkeypatch.setattr(ray, "init", lambda **_: pytest.fail("Ray was asked, which takes a minute and a half"))
+    monkeypatch.setattr("ray._private.services.find_gcs_addresses", set)
+    monkeypatch.setattr("ray._private.services.find_bootstrap_address", lambda _: "127.0.0.1:1")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(
+        ClusterError, match=r"no Ray cluster runs on this machine; the last one was at .*:1: nobody answers"
+    ):
+        connect("auto")
 
 
 @pytest.mark.usefixtures("not_connected")
