@@ -19,6 +19,9 @@ RETRIES = {
     "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response 503",
     "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "65536",
 }
+# A replica's own: its server and what it serves share one event loop, as in vLLM's own server, so that no message of an
+# answer goes from thread to thread. What is served must not block, and does not.
+ONE_LOOP = {"RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0"}
 FALLBACK_PORT = "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"
 METRICS_PORT = "RAY_SERVE_HAPROXY_METRICS_PORT"
 STATS_PORT = "RAY_SERVE_HAPROXY_STATS_PORT"

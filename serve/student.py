@@ -25,7 +25,7 @@ from ray.serve import Application
 
 from serve.door.refusals import RETRY_S
 from serve.front import running_front
-from serve.internals import routes, same_code
+from serve.internals import ONE_LOOP, routes, same_code
 from serve.proxy import LOOPBACK, start_serve
 from serve.serving import StudentServing
 from serve.student_server import StudentServer, keys_of
@@ -66,13 +66,15 @@ def application(serving: StudentServing, weights: Weights, environment: dict[str
                 "downscale_delay_s": serving.idle_s,
             },
         }
+    own = dict(environment or {})
+    own["env_vars"] = {**own.get("env_vars", {}), **ONE_LOOP}
     deployment = serve.deployment(
         **options,
         user_config=weights.model_dump(),
         ray_actor_options={
             "num_cpus": serving.cpus,
             "num_gpus": serving.gpus,
-            **({} if environment is None else {"runtime_env": environment}),
+            "runtime_env": own,
         },
         max_ongoing_requests=serving.door.at_once,  # the engine batches; Serve's default of 5 would starve it
         max_queued_requests=-1 if serving.door.waiting is None else serving.door.waiting,

@@ -35,7 +35,7 @@ def test_nobody_else_reaches_into_ray_serve() -> None:
 
 def test_every_variable_that_serve_is_given_is_one_that_it_reads() -> None:
     source = inspect.getsource(constants)
-    given = [*internals.DIRECT, *internals.RETRIES]
+    given = [*internals.DIRECT, *internals.RETRIES, *internals.ONE_LOOP]
     given += [internals.FALLBACK_PORT, internals.METRICS_PORT, internals.STATS_PORT, internals.MIDDLEWARES]
     given += [internals.DEPARTURE_S, internals.PROXY_HEALTH_S]
     assert not [name for name in given if f'"{name}"' not in source]
