@@ -32,7 +32,7 @@ from actors.journal.actor import Journal, JournalHandle
 from actors.journal.sums import JournalSums
 from actors.ray_api.handles import RemoteMethod
 from actors.ray_api.nodes import this_node
-from actors.starting import Limiters, close_journal, start_journal, start_pool
+from actors.starting import Limiters, close_journal, collect_seldom, start_journal, start_pool
 from actors.storage.keeping import Home, unless_ended
 from actors.teacher.pool import WorkersLost, permitted_per_second
 from actors.training.trainer import Trainer, TrainerHandle
@@ -159,6 +159,7 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
 
     async def finish(self) -> tuple[str, JournalSums]:
         """Does all that is left. Returns why nothing is left, and the journal's account."""
+        collect_seldom()
         watching = asyncio.create_task(self._watch())
         try:
             await asyncio.to_thread(self._keeper.open)

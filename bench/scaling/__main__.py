@@ -26,6 +26,7 @@ from typing import Any, cast
 
 from actors.sampler.pool import SamplerPool
 from actors.sampler.replica import ReplicaHandle
+from actors.starting import collect_seldom
 from bench.scaling.simulated import PROBE, VERSION, SimulatedReplica, simulated_classroom
 from reasoning.rounds.phases import exam
 
@@ -122,6 +123,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--right", type=float, default=0.7, help="the share of right completions")
     parser.add_argument("--attempts", type=int, default=1_000_000, help="of the exam in this process; 0: none")
     options = parser.parse_args(arguments)
+    collect_seldom()
     found: dict[str, Any] = {"scaling": scaling(options) if options.replicas else []}
     if options.attempts:
         found["exam"] = one = asyncio.run(in_this_process(options.attempts, options.right))
