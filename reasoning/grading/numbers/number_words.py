@@ -182,6 +182,8 @@ def _run(low: str, words: list[re.Match[str]]) -> list[str]:
             break
         run.append(word[0])
         end = word.end()
+    while len(run) > 1 and run[-1] in ("and", "point"):  # "two point. Five more"
+        run.pop()
     return run
 
 

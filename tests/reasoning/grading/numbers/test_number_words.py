@@ -5,6 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reasoning.grading.numbers.number_words import in_digits, words_to_number
 
@@ -50,7 +52,33 @@ def test_numbers_in_words(words: str, value: Fraction | None) -> None:
         ("答案是四十五个。", "答案是45个。"),
         ("nobody, no one", "nobody, no one"),
         ("two km 五十八, three", "2 km 58, 3"),
+        ("worth two point. Five more", "worth 2 point. 5 more"),
+        ("one hundred and. Two", "100 and. 2"),
     ],
 )
 def test_digits_in_the_place_of_words(text: str, digits: str) -> None:
     assert in_digits(text) == digits
+
+
+_WORDS = [
+    "point",
+    "and",
+    "half",
+    "a",
+    "quarter",
+    "thirds",
+    "five",
+    "twenty",
+    "hundred",
+    "dozen",
+    "million",
+    "minus",
+    "no",
+]
+
+
+@given(st.lists(st.tuples(st.sampled_from(_WORDS), st.sampled_from([" ", "-", ". ", ", ", ""])), max_size=9))
+def test_number_words_in_any_order_are_read_or_left(said: list[tuple[str, str]]) -> None:
+    text = "".join(word + end for word, end in said)
+    assert isinstance(in_digits(text), str)
+    words_to_number(text)
