@@ -70,7 +70,7 @@ def recipe_for(name: str, task: str, data: Path, guess: Guess, rows: int) -> str
             "learning:",
             "  rounds: 2                     # after round 0, each learns from the mistakes of an exam",
             "  patience: 1                   # stop when validation accuracy no longer improves",
-            "  help: ladder                  # a plain rationale first, then feedback on the mistake that is still made;",
+            "  help: ladder                  # a plain rationale, then feedback on the mistake that is still made;",
             "  #                             # tailored: feedback on every mistake, as in the paper",
             f"  first_questions: {first:<12} # answered by the teacher for round 0",
             f"  first_training: {{batch_size: {batch}}}",
