@@ -132,7 +132,7 @@ def test_feedback_is_sampled_on_stand_ins_and_bounded_by_every_question_missed(
         assert report["minutes_at_least"] == pytest.approx((24 - 4 + 6) / 6000)
         code, output, _ = estimate(recipe, "--sample", "4")
         assert code == 0 and provider.stats().billed == 8  # the very same requests
-        for part in ("12 (0 – 24)", "50% missed", "(assumed)", "4 questions, 8 replies (8 from the journal)"):
+        for part in ("(0 – 24)", "50% missed", "(assumed)", "4 questions, 8 replies (8 from the journal)"):
             assert part in output, output
         for part in ("stand-ins", "teacher.max_cost $1 is above", "above the most", "mean of 4, 95 % interval"):
             assert part in output, output
