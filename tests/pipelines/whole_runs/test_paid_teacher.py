@@ -13,7 +13,7 @@ from reasoning.rounds.directory import RunDirectory
 from serve.provider.args import ProviderArgs
 from serve.provider.server import Provider
 from tests.conftest import ROOT
-from tests.pipelines.whole_runs.micro_run import RECIPE
+from tests.pipelines.whole_runs.micro_run import write_recipe
 
 SECRET = "tk-4b8d0e6f91aa"
 PAID = """teacher:
@@ -46,8 +46,8 @@ def run(recipe: Path, storage: Path) -> tuple[int, str]:
 @pytest.mark.timeout(1800)
 def test_a_run_stops_before_its_cap_goes_on_when_it_is_raised_and_keeps_its_key_to_itself(tmp_path: Path) -> None:
     """About two minutes: a run that is stopped in round 0 by its cap, and the same run with a higher one."""
-    lines = (RECIPE % {"latency": 0.0, "in_flight": 8, "questions": 12, "epochs": 2}).splitlines(keepends=True)
-    recipe, storage = tmp_path / "micro.yaml", tmp_path / "runs"
+    recipe, storage = write_recipe(tmp_path, in_flight=8), tmp_path / "runs"
+    lines = recipe.read_text(encoding="utf-8").splitlines(keepends=True)
 
     def write(base_url: str, max_cost: float) -> None:
         paid = PAID % {"base_url": base_url, "max_cost": max_cost}
