@@ -1,6 +1,6 @@
 """What a teacher with logits will read of the student's own attempts, for the loss `on_policy`.
 
-Owns: this number, and how it is told. Nothing is written for it and nothing paid: such a teacher is served by the run.
+Owns: this number, and how it is told. Nothing is paid for it: such a teacher is served by the run.
 """
 
 from __future__ import annotations
@@ -28,6 +28,6 @@ def scoring_note(learning: LearningSection, train: int, done: Sequence[PhaseReco
     rounds = f"round {left[0]}" if len(left) == 1 else f"rounds {left[0]} to {left[-1]}"
     return (
         f"In {rounds} the teacher also reads the student's own attempts for loss: on_policy, {most:,} requests at most "
-        f"(each whole attempt once, {learning.training.max_tokens:,} tokens at most each). They write nothing and cost "
-        "no money, and are not in the table.",
+        f"(each whole attempt once, {learning.training.max_tokens:,} tokens at most each). They cost no money, and "
+        "are not in the table.",
     )
