@@ -5,6 +5,7 @@ Owns: the data that flows between phases, and nothing that acts on it.
 Invariants
 - A record's id is a hash of what makes it itself, so the same content has the same id in every process and every run.
 - Records hold plain text, numbers and enumerations only: they travel between processes and into Parquet as they are.
+- A field that came after tables had been written is marked `LATER`, and has a default: a table without it is read.
 - A truncated attempt is its own verdict. It is never a mistake, never a negative and never shown to the teacher.
 """
 
@@ -14,6 +15,8 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+LATER = {"later": True}
 
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)  # made once: every record asks
 _quoted = json.encoder.encode_basestring  # the encoder's own, which asks less
@@ -170,6 +173,7 @@ class Rationale:
     `text` is the reasoning alone and `answer` what it ends in; `prompt` names the prompt that asked for it, `model`
     who wrote it; `mistake_id` is the mistake it answers ("" for plain ones); `kept` says whether it passed the
     filter (its answer is the gold one); `sample` is its number (from 0) among the answers to the same question.
+    `wrong_step` is the step of the mistake that the teacher called the first wrong one, in the student's own words.
     """
 
     problem_id: str
@@ -182,6 +186,7 @@ class Rationale:
     kept: bool
     mistake_id: str = ""
     sample: int = 0
+    wrong_step: str = field(default="", metadata=LATER)
     id: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -193,14 +198,18 @@ class Example:
     """Everything a question teaches in one round: completions to imitate, and the student's own to move away from.
 
     `prompt` is what the student sees; each positive and negative is a whole completion (rationale, answer line)
-    without the end-of-sequence token. A question is one example, however many rationales it has.
+    without the end-of-sequence token. A question is one example, however many rationales it has. `wrong_steps`, where
+    any is known and compared, has one for each negative: its first wrong step in the teacher's eyes, or "".
     """
 
     problem_id: str
     prompt: str
     positives: tuple[str, ...]
     negatives: tuple[str, ...] = ()
+    wrong_steps: tuple[str, ...] = field(default=(), metadata=LATER)
     id: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "id", stable_id(self.problem_id, self.prompt, self.positives, self.negatives))
+        steps = (self.wrong_steps,) if self.wrong_steps else ()
+        content = (self.problem_id, self.prompt, self.positives, self.negatives, *steps)
+        object.__setattr__(self, "id", stable_id(*content))

@@ -54,8 +54,9 @@ def tokens_a_rationale(sizes: Sequence[int] = (1, 2, 4, 8), count: int = 240) ->
         "|---|---|---|---|---|---|",
     ]
     asked = _mistakes(count)
-    for name, k in [(kind, k) for kind in ("plain", "tailored") for k in (0, *sizes)]:
-        words = teacher_prompt(f"{name}_shared" if k else name)
+    rows = [(kind if not k else f"{kind}_shared", k) for kind in ("plain", "tailored") for k in (0, *sizes)]
+    for name, k in [*rows, *((kind, k) for kind in ("first_wrong_step", "continuing") for k in sizes)]:
+        words = teacher_prompt(name)
         prompts = completions = 0
         for start in range(0, count, max(k, 1)):
             group = asked[start : start + max(k, 1)]
@@ -70,7 +71,7 @@ def tokens_a_rationale(sizes: Sequence[int] = (1, 2, 4, 8), count: int = 240) ->
             (prompts + 4 * completions) / count,
         ]
         told = " | ".join(f"{tokens:.0f}" for tokens in each)
-        lines.append(f"| `{name}{'_shared' if k else ''}` | {k or 1} | {told} |")
+        lines.append(f"| `{name}` | {k or 1} | {told} |")
     return "\n".join(lines)
 
 

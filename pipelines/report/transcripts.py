@@ -138,7 +138,9 @@ def _later(id: str, round: int, exams: Mapping[int, Mapping[str, Sequence[Attemp
 
 def _words(reply: Rationale) -> Passage:
     kept = "accepted" if reply.kept else "filtered out"
-    return Passage(f"The teacher ({kept})", f"{reply.text}\nAnswer: {reply.answer}", "right" if reply.kept else "")
+    named = f"First wrong step: {reply.wrong_step}\n\n" if reply.wrong_step else ""
+    said = f"{named}{reply.text}\nAnswer: {reply.answer}"
+    return Passage(f"The teacher ({kept})", said, "right" if reply.kept else "")
 
 
 def attempt_passage(name: str, attempt: Attempt) -> Passage:

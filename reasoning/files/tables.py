@@ -5,6 +5,7 @@ Owns: the column types of a record type, atomic writing, checked reading.
 Invariants
 - What is read equals what was written, ids included: an id is computed again and compared with the stored one.
 - A table knows which record type it holds; reading it as another one is refused.
+- A table of before a field that is marked as later (`reasoning.records.LATER`) is read, with the field's default.
 - A file appears whole or not at all (`reasoning.files.durable`). No pickle.
 
 A field is str, int, float, bool, an enumeration of strings, a tuple of one of these (`tuple[str, ...]`), or one of
@@ -81,9 +82,9 @@ def read_table(path: Path, record_type: type[RecordT]) -> list[RecordT]:
 def iterate_table(path: Path, record_type: type[RecordT]) -> Iterator[RecordT]:
     """The records that `read_table` reads, one by one, of which a part is in memory at a time. Raises as it does, for
     what is wrong with a row when it comes to it."""
-    columns = _columns(record_type)
     try:
         with pq.ParquetFile(path) as file:
+            columns = _stored(file.schema_arrow, _columns(record_type))
             _refuse_others(path, file.schema_arrow, record_type, columns)
             before = 0
             for batch in file.iter_batches(PART_ROWS):
@@ -94,6 +95,11 @@ def iterate_table(path: Path, record_type: type[RecordT]) -> Iterator[RecordT]:
         raise TableError(f"{path}: no such table") from error
     except (pa.ArrowInvalid, OSError) as error:
         raise TableError(f"{path}: cannot be read as Parquet: {error}") from error
+
+
+def _stored(schema: pa.Schema, columns: Sequence[_Column]) -> list[_Column]:
+    """`columns` without those later ones that this table has not got."""
+    return [column for column in columns if not column.later or column.name in schema.names]
 
 
 def _refuse_others(path: Path, schema: pa.Schema, record_type: type, columns: Sequence[_Column]) -> None:
@@ -111,7 +117,7 @@ def _refuse_others(path: Path, schema: pa.Schema, record_type: type, columns: Se
 def record_of(record_type: type[RecordT], content: Mapping[str, Any]) -> RecordT:
     """The record with this content, as read from JSON. Raises `KeyError` or `ValueError`."""
     columns = [column for column in _columns(record_type) if not column.computed]
-    values = ((column, content[column.name]) for column in columns)
+    values = ((one, content[one.name]) for one in columns if not one.later or one.name in content)
     return record_type(**{column.name: None if value is None else column.parse(value) for column, value in values})
 
 
@@ -121,6 +127,7 @@ class _Column:
     arrow: pa.DataType
     nullable: bool
     computed: bool
+    later: bool
     parse: Callable[[Any], Any]
 
 
@@ -139,7 +146,7 @@ def _read_columns(record_type: type) -> list[_Column]:
     columns = []
     for item in fields(record_type):
         arrow, nullable, parse = _column_type(hints[item.name], f"{record_type.__name__}.{item.name}")
-        columns.append(_Column(item.name, arrow, nullable, not item.init, parse))
+        columns.append(_Column(item.name, arrow, nullable, not item.init, bool(item.metadata.get("later")), parse))
     return columns
 
 

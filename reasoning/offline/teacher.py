@@ -24,6 +24,9 @@ from reasoning.prompts.headings import (
     MISTAKE_HEADING,
     QUESTION_HEADING,
     REASONING_HEADING,
+    WRONG_STEP_HEADING,
+    asks_for_the_wrong_step,
+    asks_to_go_on,
     count_asked_for,
     one_block,
     read_request,
@@ -105,8 +108,12 @@ class OfflineTeacher:
             return self.continue_text(content, n, temperature, seed)
         parts = [part for _, part in parts_of(content)]
         if len(parts) > 1 and all(QUESTION_HEADING in part for part in parts):
-            answers = [self.complete(part, n, temperature, seed) for part in parts]
+            answers = [self._answers(part, n, temperature, seed, content) for part in parts]
             return [numbered([answer[sample] for answer in answers]) for sample in range(n)]
+        return self._answers(content, n, temperature, seed, content)
+
+    def _answers(self, content: str, n: int, temperature: float, seed: int | None, instructions: str) -> list[str]:
+        """The replies to one question, by the `instructions` that it shares with others or has alone."""
         request = read_request(content)
         family = family_of(request.question)
         if family is None:
@@ -123,8 +130,12 @@ class OfflineTeacher:
             sources = self._sources(content, sample, temperature, seed)
             named, text, answer = "", "", ""
             if request.mistake is not None:
-                feedback = family.feedback(request.question, request.mistake, sources.wording)
-                named, text, answer = f"{MISTAKE_HEADING} {feedback.mistake}\n", feedback.rationale, feedback.answer
+                question, mistake, go_on = request.question, request.mistake, asks_to_go_on(instructions)
+                feedback = family.feedback(question, mistake, sources.wording, go_on=go_on)
+                words = family.wrong_words(question, mistake) if asks_for_the_wrong_step(instructions) else ""
+                named = f"{WRONG_STEP_HEADING} {words}\n" if words else ""
+                named += "" if go_on else f"{MISTAKE_HEADING} {feedback.mistake}\n"
+                text, answer = feedback.rationale, feedback.answer
             if sources.errs or not text:
                 worked = _worked(family, request.question, sources)
                 text, answer = worked.text, worked.answer

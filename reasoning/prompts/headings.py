@@ -15,6 +15,7 @@ QUESTION_HEADING = "Question:"
 REASONING_HEADING = "Reasoning:"
 ANSWER_HEADING = "Answer:"
 MISTAKE_HEADING = "Mistake:"
+WRONG_STEP_HEADING = "Wrong step:"
 ATTEMPT_HEADING = "The student's reasoning:"
 
 
@@ -51,29 +52,53 @@ def count_asked_for(content: str) -> int | None:
     return int(found[1] or found[2]) if found else None
 
 
+def asks_for_the_wrong_step(content: str) -> bool:
+    """Whether a prompt asks which step of the student's is the first wrong one, in words of its own."""
+    return f"'{WRONG_STEP_HEADING}'" in content.partition(f"\n{ATTEMPT_HEADING}")[0]
+
+
+def asks_to_go_on(content: str) -> bool:
+    """Whether a prompt asks to go on from that step, and not to say again what stands before it."""
+    return "do not say it again" in content.partition(f"\n{ATTEMPT_HEADING}")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class ReplyParts:
-    """A reply in parts: what the teacher says is wrong ("" when it does not), its rationale, and the text in which the
-    final answer is to be looked for (the answer line when there is one, else the whole reply)."""
+    """A reply in parts: what the teacher says is wrong ("" when it does not), its rationale, the text in which the
+    final answer is to be looked for (the answer line when there is one, else the whole reply), and the step of the
+    student that it calls the first wrong one ("" when it calls none so, or several)."""
 
     mistake: str
     rationale: str
     answer_text: str
+    wrong_step: str = ""
 
 
 _REASONING = re.compile(rf"^\s*\**{REASONING_HEADING}\**", re.MULTILINE | re.IGNORECASE)
 _ANSWER = re.compile(rf"^\s*\**{ANSWER_HEADING}\**", re.MULTILINE | re.IGNORECASE)
 _MISTAKE = re.compile(rf"^\s*\**{MISTAKE_HEADING}\**", re.MULTILINE | re.IGNORECASE)
+_NEXT = re.compile(rf"^\s*\**(?:Explanation:|(?:first )?{WRONG_STEP_HEADING})", re.MULTILINE | re.IGNORECASE)
+_ABOUT_THE_MISTAKE = re.compile(
+    rf"\A(?:\s*\**(?:{MISTAKE_HEADING}|Explanation:|(?:first )?{WRONG_STEP_HEADING})[^\n]*\n+)+", re.IGNORECASE
+)
+_WRONG_STEP = re.compile(rf"^\s*\**(?:first )?{WRONG_STEP_HEADING}\**", re.MULTILINE | re.IGNORECASE)
 
 
 def read_reply(text: str) -> ReplyParts:
     """Splits a reply at its headings. A missing heading is not an error: the parts that exist are used."""
-    reasoning = _REASONING.search(text)
-    preface = text[: reasoning.start()] if reasoning else ""
-    body = text[reasoning.end() :] if reasoning else text
+    reasoning = _REASONING.search(text) or _ABOUT_THE_MISTAKE.match(text)  # the latter, where that heading is missing
+    preface, body = (text[: reasoning.end()], text[reasoning.end() :]) if reasoning else ("", text)
+    preface = _REASONING.sub("", preface)
     answers = list(_ANSWER.finditer(body))
     rationale = body[: answers[-1].start()] if answers else body
     answer_text = body[answers[-1].end() :].strip() if answers else text
-    mistake_heading = _MISTAKE.search(preface)
-    mistake = preface[mistake_heading.end() :] if mistake_heading else ""
-    return ReplyParts(one_block(mistake), one_block(rationale), answer_text)
+    named, steps = _MISTAKE.search(preface), list(_WRONG_STEP.finditer(preface))
+    step = one_block(_until(preface, steps[0].end(), _MISTAKE)) if len(steps) == 1 else ""
+    mistake = one_block(_until(preface, named.end(), _NEXT)) if named else ""
+    return ReplyParts(mistake, one_block(rationale), answer_text, step)
+
+
+def _until(text: str, start: int, heading: re.Pattern[str]) -> str:
+    """`text` from `start` up to the next `heading`."""
+    end = heading.search(text, start)
+    return text[start : end.start() if end else None]

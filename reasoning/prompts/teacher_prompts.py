@@ -29,7 +29,10 @@ _PART_PLACES = {"question", "answer", "mistake"}
 class _Keys(BaseModel):
     """A teacher prompt file. `messages` is the request; with `then` there is a second one, in whose place {reply} the
     first one's reply stands, and whose own reply is the answer. `demonstration` is the form of a few-shot example.
-    `several` is the request for several questions, in whose place {parts} each of them stands in the form of `part`."""
+    `several` is the request for several questions, in whose place {parts} each of them stands in the form of `part`.
+    `continues`: it asks to go on from the first wrong step, which the reply names, so that a rationale is the student's
+    own words before that step and the reply's after. `brief` are the messages of every second request, which ask for a
+    shorter solution."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,6 +41,18 @@ class _Keys(BaseModel):
     demonstration: str | None = None
     several: tuple[Message, ...] | None = None
     part: str | None = None
+    continues: bool = False
+    brief: tuple[Message, ...] | None = None
+
+    @model_validator(mode="after")
+    def _goes_on_from_a_mistake(self) -> _Keys:
+        if self.continues and "{mistake}" not in "".join(message.content for message in self.messages):
+            raise ValueError("continues goes on from the student's solution: the place {mistake} must be in messages")
+        if self.continues and self.then is not None:
+            raise ValueError("continues needs a prompt of one step: leave out then")
+        if self.brief is not None and (self.then is not None or self.several is not None):
+            raise ValueError("brief needs a prompt of one step that asks one question at a time")
+        return self
 
     @model_validator(mode="after")
     def _has_parts(self) -> _Keys:
@@ -66,7 +81,12 @@ class _Keys(BaseModel):
     @model_validator(mode="after")
     def _is_whole(self) -> _Keys:
         steps = [(self.messages, _PLACES), *([(self.then, {*_PLACES, "reply"})] if self.then else [])]
-        for messages, known in steps:
+        shown = [
+            {"mistake"} & places("".join(one.content for one in each)) for each in (self.messages, self.brief or ())
+        ]
+        if self.brief is not None and shown[0] != shown[1]:
+            raise ValueError("the place {mistake} must be in messages and in brief, or in neither")
+        for messages, known in [*steps, *([(self.brief, _PLACES)] if self.brief else [])]:
             text = "".join(message.content for message in messages)
             strange = places(text) - known
             if strange:
@@ -92,6 +112,8 @@ class TeacherPrompt:
     count: int = 1
     several: tuple[Message, ...] | None = None
     part: str | None = None
+    continues: bool = False
+    brief: tuple[Message, ...] | None = None
 
     @property
     def shows_mistake(self) -> bool:
@@ -102,9 +124,13 @@ class TeacherPrompt:
         """What a rationale that it asked for counts as."""
         return RationaleSource.TAILORED if self.shows_mistake else RationaleSource.PLAIN
 
-    def first(self, problem: Problem, mistake: Mistake | None = None) -> Messages:
-        """The request's messages, as (role, content) pairs. Raises `ValueError` for a mistake that is not given."""
-        return self._filled(self.messages, problem, mistake)
+    def first(self, problem: Problem, mistake: Mistake | None = None, sample: int = 0) -> Messages:
+        """The request's messages, as (role, content) pairs. Raises `ValueError` for a mistake that is not given.
+
+        Where the prompt has a `brief` form, half of the questions are first asked in it, and the `sample`s of one
+        question in turns."""
+        brief = self.brief is not None and (int(problem.id[-1], 16) + sample) % 2 == 1
+        return self._filled(self.brief if brief and self.brief else self.messages, problem, mistake)
 
     def second(self, problem: Problem, mistake: Mistake | None, reply: str) -> Messages:
         """The second request's messages. Raises `ValueError` for a prompt of one step."""
@@ -156,8 +182,10 @@ def teacher_prompt(name: str, demonstrations: Path | None = None, *, count: int 
     """The prompt file `name` (of `library/teacher`, or a path). Raises `PromptError`."""
     file = read_prompt(name, "teacher")
     keys: _Keys = checked(file, _Keys)
-    text = "".join(message.content for message in (*keys.messages, *(keys.then or ()), *(keys.several or ())))
+    every = (*keys.messages, *(keys.then or ()), *(keys.several or ()), *(keys.brief or ()))
+    text = "".join(message.content for message in every)
     if "{demonstrations}" in text and demonstrations is None:
         raise PromptError(f"{file.path}: it shows demonstrations: name their file with teacher.demonstrations")
     examples = few_shot(file.path, keys.demonstration, demonstrations)
-    return TeacherPrompt(file.id, keys.messages, keys.then, examples, count, keys.several, keys.part)
+    ways = (keys.several, keys.part, keys.continues, keys.brief)
+    return TeacherPrompt(file.id, keys.messages, keys.then, examples, count, *ways)

@@ -95,6 +95,11 @@ class ObjectiveSection(GrowingSection):
         ),
     )
 
+    @property
+    def compares_steps(self) -> bool:
+        """Whether it matters which step of a mistake is the first wrong one."""
+        return self.loss == "step_dpo" or self.representation == "divergence"
+
     @model_validator(mode="after")
     def _modes_have_their_keys(self) -> ObjectiveSection:
         if self.loss == "contrastive" and self.contrastive_weight == 0:

@@ -97,9 +97,21 @@ def _example(
     completions = (form.completion(rationale.text, problem.answer) for rationale in ordered)
     positives = _distinct(completions)[: learning.max_positives]
     newest = sorted(missed, key=lambda mistake: mistake.round, reverse=True) if learning.self_reflection else []
-    wrong = (form.own_completion(mistake.text) for mistake in newest if mistake.prediction)
-    negatives = [text for text in _distinct(wrong) if text not in positives][: learning.max_negatives]
-    return Example(problem.id, form.prompt(problem.question), tuple(positives), tuple(negatives))
+    wrong: dict[str, Mistake] = {}
+    for mistake in newest:
+        if mistake.prediction:
+            wrong.setdefault(form.own_completion(mistake.text), mistake)
+    negatives = [text for text in wrong if text not in positives][: learning.max_negatives]
+    steps = _wrong_steps([wrong[text] for text in negatives], kept) if learning.objective.compares_steps else ()
+    return Example(problem.id, form.prompt(problem.question), tuple(positives), tuple(negatives), steps)
+
+
+def _wrong_steps(mistakes: Sequence[Mistake], kept: Sequence[Rationale]) -> tuple[str, ...]:
+    """For each mistake the step that the teacher called the first wrong one, as its newest kept reply says it; nothing
+    where it did so of none."""
+    told = {one.mistake_id: one.wrong_step for one in kept if one.wrong_step}
+    steps = tuple(told.get(mistake.id, "") for mistake in mistakes)
+    return steps if any(steps) else ()
 
 
 def _distinct(texts: Iterable[str]) -> list[str]:

@@ -110,7 +110,7 @@ class RequestBuilder:
     def first(self, query: Query) -> TeacherRequest:
         """The first request of `query`, and of most prompts the only one."""
         prompt = prompt_of(self.prompts, query.ask)
-        return self._request(query, prompt.first(query.problem, self._shown(query)), prompt.count)
+        return self._request(query, prompt.first(query.problem, self._shown(query), query.sample), prompt.count)
 
     def groups(self, queries: Iterable[Query]) -> list[Group]:
         """`queries` as they are asked: `per_request` at a time where their prompt can, each request once."""

@@ -134,4 +134,12 @@ def _rationale(classroom: TeacherSession, reply: TeacherReply, query: Query, rou
         any_answer=recipe.learning.filter == "none",
         teach_thinking=teacher.teaches_thinking,
         sample=sample,
+        attempt=_shown(classroom, query) if prompt.shows_mistake else "",
+        continues=prompt.continues,
     )
+
+
+def _shown(classroom: TeacherSession, query: Query) -> str:
+    """The student's solution that the teacher was shown, without the form's own first words."""
+    words = classroom.prompts.form.frame.words[0].strip()
+    return query.mistake.text.removeprefix(words).lstrip() if query.mistake else ""

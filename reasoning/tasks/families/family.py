@@ -219,8 +219,21 @@ class Family(ABC, Generic[Parsed]):
             found.append(SaidStep(step, start, end, wrong is None, claim.finishes))
         return found
 
-    def feedback(self, question: str, rationale: str, rng: random.Random | None = None) -> Feedback:
-        """Names the first wrong step and works out that step, and no other, in smaller ones.
+    def wrong_words(self, question: str, rationale: str) -> str:
+        """The student's own words in which it goes wrong first, its answer line included; "" where there are none.
+
+        Errors: `UnknownQuestionError`; none for any rationale."""
+        said = self.said_steps(question, rationale)
+        if said and not said[-1].right:
+            return rationale[said[-1].start : said[-1].end]
+        wrong = self.first_wrong_step(question, rationale)
+        return wrong.sentence if wrong is not None else ""
+
+    def feedback(
+        self, question: str, rationale: str, rng: random.Random | None = None, *, go_on: bool = False
+    ) -> Feedback:
+        """Names the first wrong step and works out that step, and no other, in smaller ones. With `go_on` without the
+        steps that are done rightly before it.
 
         Errors: `UnknownQuestionError`; none for any rationale.
         """
@@ -228,9 +241,13 @@ class Family(ABC, Generic[Parsed]):
         wrong = self.first_wrong_step(question, rationale)
         if wrong is None:
             wrong = WrongStep(len(solution.steps) - 1, "", "The steps are right, but the answer is not stated.")
+        parts = self.said_steps(question, rationale) if go_on else ()
+        done = {part.step for part in parts if part.right and part.finishes} - {wrong.index}
         said = []
         for index in _ordered(solution, rng):
             step = solution.steps[index]
+            if index in done or (go_on and step.optional and index < wrong.index):
+                continue
             said.append(" ".join(step.smaller) if index == wrong.index else _say(step, rng))
         return Feedback(wrong.reason, " ".join(said), solution.answer)
 

@@ -21,6 +21,7 @@ from reasoning.prompts.frame import Frame
 from reasoning.prompts.student_forms import default_form
 from reasoning.recipe.training import ObjectiveSection
 from reasoning.records import Example, ScoredAttempt
+from reasoning.tasks.families.parted_steps import Parted
 from reasoning.training.losses.table import learns_from_mistakes_alone, terms_of
 from reasoning.training.losses.term import Needs, Term, merged
 from reasoning.training.mistakes.partings import parting
@@ -140,13 +141,14 @@ class _Question:
         by_ids = {(*self._ids[text], encoder.end(frame.end)): text for text in texts}
         self.rights = [by_ids[ids] for ids in tokenized.positives]
         self.wrongs = [by_ids[ids] for ids in tokenized.negatives]
+        self._said = dict(zip(example.negatives, example.wrong_steps, strict=False))  # none, or one for each
 
     def pairs(self, kind: str, max_tokens: int) -> tuple[Pair, ...]:
         """Every right completion with every mistake, or the steps in which they part."""
         if kind == "whole":
             return tuple(Pair(right, wrong) for wrong in self.tokenized.negatives for right in self.tokenized.positives)
         room = max_tokens - (0 if self.encoder.reads_apart else len(self.tokenized.prompt))
-        steps = [pair for wrong in self.wrongs for right in self.rights if (pair := self._step(right, wrong))]
+        steps = [pair for wrong in self.wrongs for right in self._beside(wrong) if (pair := self._step(right, wrong))]
         return tuple(dict.fromkeys(pair for pair in steps if max(len(pair.right), len(pair.wrong)) <= room))
 
     def with_parts(self, example: TokenizedExample, part: str) -> TokenizedExample:
@@ -167,20 +169,32 @@ class _Question:
 
     def _divergence(self, right: str, wrong: str) -> tuple[Span, Span]:
         """The step in which the two part."""
-        parted = parting(self.frame, self.example.prompt, right, wrong)
+        parted = self._parting(right, wrong)
         if parted is None:
             return _NOTHING, _NOTHING
         return self._tokens(right, parted.right), self._tokens(wrong, parted.wrong)
 
     def _step(self, right: str, wrong: str) -> Pair | None:
         """The student's own words up to its first wrong step, followed by the right step and by the wrong one."""
-        parted = parting(self.frame, self.example.prompt, right, wrong)
+        parted = self._parting(right, wrong)
         if parted is None:
             return None
         texts = (wrong[: parted.wrong[0]] + right[slice(*parted.right)], wrong[: parted.wrong[1]])
         self._learn(texts)
         mine, other = (self._ids[text] for text in texts)
         return Pair(mine, other) if mine != other else None
+
+    def _parting(self, right: str, wrong: str) -> Parted | None:
+        return parting(self.frame, self.example.prompt, right, wrong, self._said.get(wrong, ""))
+
+    def _beside(self, wrong: str) -> list[str]:
+        """The right completions whose steps stand beside those of `wrong`: where a teacher said which step of it is the
+        first wrong one, those that share the words before that step, if any do."""
+        if not self._said.get(wrong):
+            return self.rights
+        parted = [(right, self._parting(right, wrong)) for right in self.rights]
+        alike = [right for right, found in parted if found and right.startswith(wrong[: found.wrong[0]])]
+        return alike if any(wrong[: found.wrong[0]].strip() for _, found in parted if found) and alike else self.rights
 
     def _tokens(self, text: str, span: Span) -> Span:
         """The tokens of `text` that lie within its characters `span`; nothing where there are none."""

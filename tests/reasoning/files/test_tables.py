@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from reasoning.files import tables
 from reasoning.files.durable import new_folder
-from reasoning.files.tables import TableError, iterate_table, read_table, write_table
+from reasoning.files.tables import TableError, iterate_table, read_table, record_of, write_table
 from reasoning.records import AnswerKind, Attempt, Example, Problem, Rationale, RationaleSource, Split, Verdict
 from tests.conftest import tries
 
@@ -27,9 +27,10 @@ attempts = st.builds(
     st.sampled_from(Verdict),
 )  # fmt: skip
 rationales = st.builds(
-    Rationale, text, st.integers(0, 9), st.sampled_from(RationaleSource), text, text, text, text, st.booleans(), text
-)
-examples = st.builds(Example, text, text, texts, texts)
+    Rationale, text, st.integers(0, 9), st.sampled_from(RationaleSource), text, text, text, text, st.booleans(), text,
+    wrong_step=text,
+)  # fmt: skip
+examples = st.builds(Example, text, text, texts, texts, texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,22 @@ def test_a_column_of_another_version_is_named(tmp_path: Path) -> None:
     pq.write_table(pq.read_table(path).drop_columns(["negatives"]), path)
     with pytest.raises(TableError, match=r"expected \[negatives: list"):
         read_table(path, Example)
+
+
+def test_a_table_of_before_a_later_field_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    kept = Rationale("p", 1, RationaleSource.TAILORED, "tailored", "m", "9 and 9.", "18", True, "x", 1)
+    for record, later in ((kept, "wrong_step"), (Example("p", "q", ("a",), ("b",)), "wrong_steps")):
+        write_table(path, [record], type(record))
+        whole = pq.read_table(path)
+        assert later in whole.column_names
+        pq.write_table(whole.drop_columns([later]), path)
+        assert read_table(path, type(record)) == [record]  # and its id is what it was
+        pq.write_table(whole.drop_columns([later, "problem_id"]), path)
+        with pytest.raises(TableError, match=r"expected \[problem_id: string\]"):
+            read_table(path, type(record))
+    content = {item.name: getattr(kept, item.name) for item in fields(kept) if item.name not in ("wrong_step", "id")}
+    assert record_of(Rationale, content) == kept
 
 
 def test_a_folder_appears_whole_and_a_failed_one_not_at_all(tmp_path: Path) -> None:

@@ -102,3 +102,39 @@ def test_a_text_of_several_clauses_is_kept_as_a_whole() -> None:
         for said in ("Paris, France", "Paris, Texas")
     ]
     assert [(one.kept, one.answer) for one in found] == [(True, "paris,france"), (False, "paris")]
+
+
+ATTEMPT = "9 and 9 are counted. 9 and 9 make 17.\nAnswer: 17"
+
+
+def test_a_step_that_the_teacher_calls_wrong_is_one_of_the_students() -> None:
+    reply = "Wrong step: {}\nMistake: The sum.\nReasoning: 9 and 9 make 18.\nAnswer: 18"
+    for said, step in (("9 and 9 make 17.", "9 and 9 make 17."), ("9 and 9 make 16.", ""), ("9 and 9", "")):
+        kept = kept_reply(reply.format(said), attempt=ATTEMPT)
+        assert (kept.wrong_step, kept.text, kept.kept) == (step, "9 and 9 make 18.", True)
+    assert kept_reply("Reasoning: 9 and 9 make 18.\nAnswer: 18", attempt=ATTEMPT).kept
+    assert kept_reply(reply.format("9 and 9 make 17.")).wrong_step == ""  # it was shown none
+
+
+@pytest.mark.parametrize(
+    ("step", "reasoning", "text", "kept"),
+    [
+        ("9 and 9 make 17.", "9 and 9 make 18.", "9 and 9 are counted. 9 and 9 make 18.", True),
+        ("9 and 9 are counted.", "9 and 9 make 18.", "9 and 9 make 18.", True),  # nothing was right
+        ("Answer: 17", "So 18.", "9 and 9 are counted. 9 and 9 make 17.\nSo 18.", True),
+        ("9 and 9 make 17.", "9 and 9 are counted. They make 18.", "9 and 9 are counted. They make 18.", True),
+        ("9 and 9 make 16.", "9 and 9 make 18.", "9 and 9 make 18.", False),  # from where does it go on?
+        ("", "9 and 9 make 18.", "9 and 9 make 18.", False),
+    ],
+)
+def test_what_the_student_got_right_need_not_be_said_again(step: str, reasoning: str, text: str, kept: bool) -> None:
+    said = f"Wrong step: {step}\nReasoning: {reasoning}\nAnswer: 18"
+    found = kept_reply(said, attempt=ATTEMPT, continues=True)
+    assert (found.text, found.kept) == (text, kept)
+    assert not kept_reply(said.replace("18", "16"), attempt=ATTEMPT, continues=True).kept
+
+
+@given(st.text(), st.text())
+def test_any_text_goes_on_from_any_attempt(text: str, attempt: str) -> None:
+    for said in (text, f"Wrong step: {attempt}\nReasoning: {text}\nAnswer: 18"):
+        assert isinstance(kept_reply(said, attempt=attempt, continues=True), Rationale)

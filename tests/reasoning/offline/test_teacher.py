@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasoning.files.data_error import DataError
+from reasoning.grading.rationale_filter import keep
 from reasoning.offline.teacher import (
     CANNOT_SOLVE,
     OfflineTeacher,
@@ -19,8 +20,10 @@ from reasoning.offline.teacher import (
     read_raw_prompt,
 )
 from reasoning.prompts.headings import read_reply
+from reasoning.prompts.parts import parts_of_reply
 from reasoning.prompts.student_forms import student_completion
-from reasoning.records import Problem, Split
+from reasoning.prompts.teacher_prompts import teacher_prompt
+from reasoning.records import Mistake, Problem, Split
 from reasoning.tasks.families import FAMILIES, problems
 from tests.conftest import tries
 from tests.inputs.teacher_requests import plain_content, tailored_content
@@ -59,6 +62,32 @@ def test_a_mistake_is_named_and_its_step_worked_out_without_reading_the_gold_ans
         assert wrong is not None and reply.mistake == wrong.reason
         assert reply.answer_text == problem.answer
         assert " ".join(family.solve(problem.question).steps[wrong.index].smaller) in reply.rationale
+
+
+@each_family
+def test_it_copies_the_wrong_step_and_goes_on_from_there_where_it_is_asked_to(name: str) -> None:
+    family, teacher = FAMILIES[name], OfflineTeacher()
+    prompts = {kind: teacher_prompt(kind) for kind in ("first_wrong_step", "continuing")}
+    asked: list[tuple[Problem, Mistake]] = []
+    for problem in some(name):
+        worked = family.corrupt(problem.question, random.Random(problem.id))
+        text = student_completion(worked.text, worked.answer).strip()
+        asked.append((problem, Mistake(problem.id, 1, text, worked.answer)))
+    for kind, prompt in prompts.items():
+        alone = [teacher.complete(prompt.first(*one)[0][1])[0] for one in asked]
+        together = teacher.complete(prompt.together(asked)[0][1])[0]
+        assert list(parts_of_reply(together, len(asked))) == alone
+        for (problem, mistake), said in zip(asked, alone, strict=True):
+            found = keep(
+                said, problem, round=1, source=prompt.source, prompt=prompt.id, model="m",
+                attempt=mistake.text, continues=prompt.continues,
+            )  # fmt: skip
+            assert found.wrong_step == "" if not found.kept else mistake.text.count(found.wrong_step) == 1
+            if found.kept:
+                assert family.first_wrong_step(problem.question, student_completion(found.text, found.answer)) is None
+            if found.kept and kind == "continuing":
+                assert len(read_reply(said).rationale) <= len(found.text)
+                assert found.text.startswith(mistake.text[: mistake.text.index(found.wrong_step)].strip()[:40])
 
 
 @each_family

@@ -5,7 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasoning.prompts.headings import one_block, read_reply, read_request
+from reasoning.prompts.headings import (
+    asks_for_the_wrong_step,
+    asks_to_go_on,
+    one_block,
+    read_reply,
+    read_request,
+)
 from tests.inputs.teacher_requests import plain_content, tailored_content
 
 words = st.text("abc. ,\n", min_size=1).filter(str.strip)
@@ -35,6 +41,28 @@ def test_missing_headings_are_no_error() -> None:
     assert (reply.mistake, reply.rationale, reply.answer_text) == ("", *2 * ("9 and 9, so the answer is 18.",))
     twice = read_reply("Reasoning: first.\nAnswer: 17\nNo, wait.\nAnswer: 18")
     assert (twice.rationale, twice.answer_text) == ("first.\nAnswer: 17\nNo, wait.", "18")
+
+
+def test_what_is_said_of_the_mistake_is_no_part_of_the_rationale() -> None:
+    said = "Wrong step: 9 and 8.\nMistake: the sum.\n"
+    for text in (
+        f"{said}Reasoning: 9 and 9.\nAnswer: 18",
+        f"\n**First {said[0].lower()}{said[1:]}\n9 and 9.\nAnswer: 18",
+    ):
+        reply = read_reply(text)
+        assert (reply.wrong_step, reply.mistake, reply.rationale) == ("9 and 8.", "the sum.", "9 and 9.")
+    swapped = read_reply("Mistake: the sum.\nWrong step: 9 and 8.\nReasoning: 9.\nAnswer: 18")
+    assert (swapped.wrong_step, swapped.mistake) == ("9 and 8.", "the sum.")
+    assert read_reply("Wrong step: a\nWrong step: b\nReasoning: c\nAnswer: 1").wrong_step == ""  # of two, none
+    assert read_reply("Mistake: a.\nExplanation: b.\nReasoning: c\nAnswer: 1").mistake == "a."
+    assert read_reply("Reasoning: c\nWrong step: a\nAnswer: 1").wrong_step == ""  # not where it was asked for
+
+
+def test_prompts_say_what_they_ask_for() -> None:
+    content = "After 'Wrong step:' copy it; do not say it again.\n\nQuestion: q\n\nThe student's reasoning:\nx"
+    assert asks_for_the_wrong_step(content) and asks_to_go_on(content)
+    shown = f"Find it.\n\nThe student's reasoning:\n{content}"  # the student may write what it likes
+    assert not asks_for_the_wrong_step(shown) and not asks_to_go_on(shown)
 
 
 @given(st.text())

@@ -70,9 +70,38 @@ def test_a_rationale_counts_as_tailored_when_its_prompt_shows_the_mistake() -> N
         ("messages: [{role: user, content: 'Solve it'}]", r"\{question\} must be in the messages"),
         ("messages: [{role: teacher, content: '{question}'}]", r"0\.role"),
         ("message: '{question}'", "message"),
+        ("{continues: true, messages: [{role: user, content: '{question}'}]}", r"\{mistake\} must be in messages"),
+        (
+            "{continues: true, messages: [{role: user, content: '{question} {mistake}'}], "
+            "then: [{role: user, content: '{reply}'}]}",
+            "leave out then",
+        ),
+        (
+            "{messages: [{role: user, content: '{question}'}], brief: [{role: user, content: '{question} {mistake}'}]}",
+            r"in messages and in brief, or in neither",
+        ),
+        (
+            "{messages: [{role: user, content: '{question}'}], brief: [{role: user, content: 'In short: {problem}'}]}",
+            r"\{problem\}",
+        ),
+        (
+            "{messages: [{role: user, content: '{question}'}], brief: [{role: user, content: '{question}'}], "
+            "then: [{role: user, content: '{reply}'}]}",
+            "brief needs a prompt of one step",
+        ),
     ],
 )
 def test_a_prompt_that_cannot_be_used_is_named_with_its_fault(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(PromptError, match=said) as refused:
         teacher_prompt(written(tmp_path, text))
     assert "mine.yaml" in str(refused.value)
+
+
+def test_every_second_solution_is_asked_for_in_brief() -> None:
+    prompt = teacher_prompt("plain_mixed")
+    problems = [Problem("a task", f"How many {n}?", "18", AnswerKind.NUMBER, Split.TRAIN) for n in range(64)]
+    brief = [["few" in prompt.first(one, None, sample)[0][1] for sample in range(3)] for one in problems]
+    assert all(first is not second and first is third for first, second, third in brief)  # both, of two
+    assert 16 < sum(first for first, _, _ in brief) < 48  # and of one, half of the questions
+    plain = teacher_prompt("plain")
+    assert {prompt.first(problems[0], None, n) for n in (0, 1)} > {plain.first(problems[0])}

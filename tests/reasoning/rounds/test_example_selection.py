@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,3 +92,26 @@ def test_an_example_holds_no_text_twice(data: st.DataObject) -> None:
         together = [*example.positives, *example.negatives]
         assert len(together) == len(set(together))
         assert len(example.positives) <= 10 and len(example.negatives) <= 4
+
+
+def test_the_step_that_the_teacher_called_wrong_goes_along_where_steps_are_compared() -> None:
+    one = problem()
+    first, second = Mistake(one.id, 1, "a. b.\nAnswer: 16", "16"), Mistake(one.id, 2, "c. d.\nAnswer: 17", "17")
+
+    def told(mistake: Mistake, step: str, round: int, kept: bool = True) -> Rationale:
+        return replace(
+            rationale(one, f"{step} {round}", TAILORED, round=round, kept=kept), mistake_id=mistake.id, wrong_step=step
+        )
+
+    rationales = [told(first, "a.", 1), told(first, "b.", 2), told(first, "a.", 3, kept=False), rationale(one, "plain")]
+
+    def steps(**objective: str) -> tuple[str, ...]:
+        learning = LearningSection.model_validate({"objective": objective})
+        (example,) = select([one], rationales, [first, second], learning, 2, 0, FORM)
+        assert example.negatives == (" c. d.\nAnswer: 17", " a. b.\nAnswer: 16")
+        return example.wrong_steps
+
+    assert steps(loss="step_dpo") == steps(representation="divergence") == ("", "b.")  # of what was kept, the newest
+    assert steps() == steps(loss="dpo") == ()
+    rationales = [rationale(one, "plain")]
+    assert steps(loss="step_dpo") == ()  # an example like any other

@@ -12,10 +12,10 @@ from reasoning.prompts.files import PromptError
 from reasoning.prompts.parts import heading, parts_of
 from reasoning.prompts.run_prompts import run_prompts
 from reasoning.recipe.tailored import RecipeError, parse_recipe
-from reasoning.records import Attempt, Rationale
+from reasoning.records import Attempt, Example, Rationale
 from reasoning.rounds.classroom import Classroom
 from reasoning.rounds.feedback.phase import feedback
-from reasoning.rounds.phases import exam
+from reasoning.rounds.phases import exam, select_examples
 from reasoning.rounds.requests import shown_mistakes
 from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 from tests.reasoning.rounds.test_phases import RECIPE, Student, Teacher, classroom_at, rounds, run
@@ -47,6 +47,23 @@ def test_questions_share_requests_and_each_gets_its_own_rationale(tmp_path: Path
     mistakes = shown_mistakes(read_table(shared.files(1).exam, Attempt), 2)
     said = [*requests_of(shared.requests, 0), *requests_of(shared.requests, 1, mistakes)]
     assert [request.key for request in said] == [request.key for request in teacher.asked]
+
+
+@pytest.mark.parametrize("per_request", [1, 4])
+def test_the_step_that_a_teacher_names_is_kept_beside_its_words(per_request: int, tmp_path: Path) -> None:
+    keys = f"objective: {{loss: step_dpo}}, per_request: {per_request}, first_q"
+    recipe = RECIPE.replace("first_q", keys) + "\nteacher: {feedback_prompt: continuing}\n"
+    classroom = classroom_at(tmp_path, Student(), Teacher(), recipe)
+    rounds(classroom)
+    run(select_examples(classroom, 1))
+    told = read_table(classroom.files(1).rationales, Rationale)
+    mistakes = {one.id: one for one in shown_mistakes(read_table(classroom.files(1).exam, Attempt), 2)}
+    assert len(told) == 10 and all(one.kept for one in told)
+    for one in told:
+        before, step, _ = mistakes[one.mistake_id].text.partition(one.wrong_step)
+        assert step and one.text.startswith(before.strip())
+    examples = [one for one in read_table(classroom.files(1).examples, Example) if one.negatives]
+    assert {step for one in examples for step in one.wrong_steps} == {one.wrong_step for one in told}
 
 
 class Careless(Teacher):

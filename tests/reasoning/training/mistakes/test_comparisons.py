@@ -96,6 +96,24 @@ def test_a_step_follows_the_students_own_words_and_ends_with_itself(student: Any
     assert student.tokenizer.decode(pair.wrong).strip() == f"{OWN} Bob flips it: tails up."
 
 
+def test_where_no_program_knows_the_step_is_the_teachers_to_say(student: Any) -> None:
+    prompt = FORM.prompt("Who has the red ball?")
+    wrong = FORM.own_completion("Ann gets it first. Bob takes it then. So Bob has it.\nAnswer: Bob")
+    plain = FORM.completion("It begins with Cy. Cy gives it to Ann. Ann keeps it.", "Ann")
+    gone_on = FORM.completion("Ann gets it first. Bob only asks for it. So Ann has it.", "Ann")
+
+    def pairs(*positives: str, steps: tuple[str, ...] = ("Bob takes it then.",)) -> set[tuple[str, str]]:
+        (one,) = _compared(student, Example("p", prompt, positives, (wrong,), steps), loss="step_dpo")
+        decode = student.tokenizer.decode
+        return {(decode(pair.right).strip(), decode(pair.wrong).strip()) for pair in one.pairs}
+
+    told = "Ann gets it first. Bob takes it then."
+    assert pairs(plain, gone_on) == {("Ann gets it first. Bob only asks for it.", told)}  # what shares the words before
+    assert pairs(plain) == {("Ann gets it first. Cy gives it to Ann.", told)}
+    assert pairs(plain, steps=()) == {("It begins with Cy.", "Ann gets it first.")}  # the first that differs
+    assert pairs(plain, steps=("",)) == pairs(plain, steps=())
+
+
 def test_a_pair_that_does_not_fit_is_left_out() -> None:
     student = tiny_student()
     room = len(student.tokenizer(EXAMPLE.prompt + FIRST).input_ids) + 1

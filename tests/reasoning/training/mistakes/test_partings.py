@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reasoning.prompts.student_forms import default_form
-from reasoning.training.mistakes.partings import parting, steps_of
+from reasoning.training.mistakes.partings import parting
 
 FRAME = default_form().frame
 COIN = "A coin is heads up. Ann flips the coin. Is the coin still heads up?"
@@ -51,7 +51,24 @@ def test_a_generated_question_is_its_familys_to_judge() -> None:
     assert _parted(right, right.replace("no", "yes"), COIN) is None
 
 
-def test_steps_are_sentences_and_lines() -> None:
-    text = "  One. Two 3.5 is!\n\n- Four\n "
-    assert [text[slice(*span)] for span in steps_of(text)] == ["One.", "Two 3.5 is!", "- Four"]
-    assert steps_of(" \n") == []
+@pytest.mark.parametrize(
+    ("wrong", "said", "step"),
+    [
+        (" A is 3. B is 4. C is 5.\nAnswer: 5", "B is 4.", "B is 4."),  # and not the first that differs
+        (" A is 3. B is 4. 1 + 1 = 3.\nAnswer: 5", "B is 4.", "B is 4."),  # before what is false by itself
+        (" A is 3. 1 + 1 = 3. B is 4.\nAnswer: 5", "B is 4.", "1 + 1 = 3."),  # the teacher passed over it
+        (" A is 3. B is 4.\nAnswer: 5", "Answer: 5", "A is 3."),  # not in the reasoning
+        (" A is 3. B is 4.\nAnswer: 5", "nowhere", "A is 3."),
+    ],
+)
+def test_where_no_program_knows_the_teacher_says_which_step(wrong: str, said: str, step: str) -> None:
+    right = " One. Two. Three.\nAnswer: 6"
+    found = parting(FRAME, default_form().prompt("How many?"), right, wrong, said)
+    assert found is not None and wrong[slice(*found.wrong)] == step
+
+
+def test_a_program_that_knows_is_not_overruled() -> None:
+    right = " We begin with heads up. Ann flips it: tails up.\nAnswer: no"
+    wrong = " At first the coin is heads up. Ann flips it: heads up.\nAnswer: yes"
+    found = parting(FRAME, default_form().prompt(COIN), right, wrong, "At first the coin is heads up.")
+    assert found is not None and wrong[slice(*found.wrong)] == "Ann flips it: heads up."

@@ -1,0 +1,75 @@
+"""The steps of a text, and the one that somebody quotes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reasoning.prompts.headings import ReplyParts, read_reply
+from reasoning.prompts.steps import begins_like, quoted_step, step_at, steps_of, told_step
+
+TEXT = "First, 3 + 4 = 7 pens. So Ann\u2019s pens are 7 * 2 = 15 dollars.\nThat is all. That is all.\nAnswer: 15"
+SECOND = "So Ann\u2019s pens are 7 * 2 = 15 dollars."
+
+
+def quoted(quotation: str) -> str | None:
+    span = quoted_step(TEXT, quotation)
+    return TEXT[slice(*span)] if span else None
+
+
+def test_steps_are_sentences_and_lines() -> None:
+    text = "  One. Two 3.5 is!\n\n- Four\n "
+    assert [text[slice(*span)] for span in steps_of(text)] == ["One.", "Two 3.5 is!", "- Four"]
+    assert steps_of(" \n") == []
+    assert step_at(text, 9) == (7, 18) and step_at(text, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("quotation", "step"),
+    [
+        (SECOND, SECOND),
+        ('"So Ann\'s pens are 7 * 2 = 15 dollars"', SECOND),  # other quotation marks, no full stop
+        ("**so  ann\u2019s pens are 7*2 = 15 dollars.**", SECOND),
+        ("7 * 2 = 15", SECOND),  # a part of it
+        ("...7 * 2 = 15 dollars...", SECOND),
+        ("Step 2: So Ann\u2019s pens are 7 * 2 = 15 dollars.", SECOND),
+        ("2. So Ann\u2019s pens are 7 * 2 = 15 dollars.", SECOND),
+        (f"{SECOND}\nThat is all. That is all.", SECOND),  # and what follows: where it begins
+        ("Answer: 15", "Answer: 15"),
+        ("7 * 2 = 14", None),  # not what the student said
+        ("That is all.", None),  # twice: nobody knows which
+        ("dollars", None),  # hardly a word
+        ("5 dollars", None),  # a part of a number
+        ("none", None),
+        ("", None),
+        ("...", None),
+    ],
+)
+def test_a_step_is_quoted_word_for_word_or_not_at_all(quotation: str, step: str | None) -> None:
+    assert quoted(quotation) == step
+
+
+def test_what_a_reply_says_of_the_step() -> None:
+    def told(text: str) -> str | None:
+        span = told_step(read_reply(f"{text}\nReasoning: r\nAnswer: 14"), TEXT)
+        return TEXT[slice(*span)] if span else None
+
+    assert told("Wrong step: 7 * 2 = 15\nMistake: \u201c3 + 4 = 7\u201d was right.") == SECOND
+    assert told("Mistake: The student wrote \u201c7 * 2 = 15\u201d, but that is \u201c7 * 2 = 14\u201d.") == SECOND
+    assert told('Mistake: After "3 + 4 = 7" comes "7 * 2 = 15".') is None  # of two, which?
+    assert told("Mistake: The product is wrong.") is None
+    assert told("Wrong step: 7 * 2 = 16\nMistake: \u201c7 * 2 = 15\u201d is wrong.") is None  # it was asked to copy
+    assert told_step(ReplyParts("", "", ""), TEXT) is None
+
+
+def test_who_begins_like_another_says_it_again() -> None:
+    assert begins_like("first, 3 + 4 = 7 pens. Then more.", TEXT)
+    assert not begins_like("So 7 * 2 = 14.", TEXT) and not begins_like("anything", "")
+
+
+@given(st.text(), st.text())
+def test_any_text_is_an_attempt_and_a_quotation(text: str, quotation: str) -> None:
+    for one in (quoted_step(text, quotation), quoted_step(text, text)):
+        assert one is None or one in steps_of(text)
+    assert not begins_like("", text)
