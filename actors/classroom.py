@@ -41,6 +41,7 @@ class ClusterClassroom(Classroom):
     `recorded` is called with each phase that has finished."""
 
     asks_ahead = True
+    held_replies = 8192  # some 20 MB; the journal has them all
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ from reasoning.student.probe import Probe, ProbeReport
 T = TypeVar("T")
 
 MAX_CRASHES = 3  # a fault that comes back every time ends the run
-QUEUED = 1.25  # completions that a replica is asked for, over those it makes at once: the rest wait their turn there
+QUEUED = 1.5  # completions that a replica is asked for, over those it makes at once: the rest wait their turn there
 LOOK_S = 1.0
 LEAVE_S = 600.0  # how long the requests of a replica that is to move may take
 END_S = 60.0

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from reasoning.student.sampling import Completion, PromptRefused, Sampling, StaleWeights
 
-WAIT = 1 / 8  # of the time that an answer took; an engine ends as large a part of what it makes at once meanwhile
+WAIT = 1 / 4  # of the time that an answer took; an engine ends as large a part of what it makes at once meanwhile
 MOST_WAIT_S = 0.5
 TOGETHER_S = 0.002  # what one step of an engine ends comes within this time
 MOST_ANSWERS = 64  # in one call: larger results would go through Ray's object store

@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from actors.classroom import ClusterClassroom
 from actors.sampler.pool import SamplerPool
 from actors.sampler.replica import SamplerReplica
 from reasoning.files.resources import resource
@@ -80,6 +81,8 @@ class SimulatedReplica(SamplerReplica):
 
 class ExamSession(StudentSession):
     """Sits the exam of round 1 on all of `problems` with whom `student` brings; its teacher says one word, at once."""
+
+    held_replies = ClusterClassroom.held_replies
 
     def __init__(
         self,

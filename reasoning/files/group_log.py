@@ -43,13 +43,16 @@ class GroupLog(Generic[RecordT]):
         return key in self._places
 
     def add(self, key: str, group: Sequence[RecordT]) -> None:
-        """Writes a group; when this returns, a crash of this process does not lose it."""
+        """Adds a group; after the next `flush` a crash of this process does not lose it."""
         rows = ({name: getattr(record, name) for name in self._names} for record in group)
         content = "".join(_LINE.encode(row) + "\n" for row in rows).encode("utf-8")
         self._file.write(content)
-        self._file.flush()
         self._places[key] = self._end
         self._end += len(content)
+
+    def flush(self) -> None:
+        """Has what was added survive a crash of this process."""
+        self._file.flush()
 
     def group(self, key: str) -> list[RecordT]:
         """The records under `key`. Raises `KeyError`."""

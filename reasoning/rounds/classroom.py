@@ -5,6 +5,8 @@ actors on a cluster (`actors.classroom`), or this very process.
 
 Invariants
 - A request to the teacher that is under way is never started again: every caller awaits the same task.
+- Where a journal keeps the teacher's replies, only some of those that came ahead of their phase are held. Whoever
+  wants another one asks again, which asks the journal, and counts once.
 - The student answers with the checkpoint of the round it is asked for, and with no other.
 """
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -41,7 +44,10 @@ class TeacherRefused(RuntimeError):
 
 
 class TeacherSession(ABC):
-    """A run as far as it needs its teacher alone: its files and prompts, and the way to ask."""
+    """A run as far as it needs its teacher alone: its files and prompts, and the way to ask. `held_replies`: how many
+    that came ahead of their phase are held; None: all, since nothing else keeps them."""
+
+    held_replies: int | None = None
 
     def __init__(
         self, recipe: Recipe, directory: RunDirectory, data: TaskData, prompts: RunPrompts, progress: Progress
@@ -52,6 +58,8 @@ class TeacherSession(ABC):
         self.prompts = prompts
         self.progress = progress
         self.pending: dict[str, asyncio.Task[Outcome]] = {}
+        self._came: deque[str] = deque()  # the keys of requests that were asked ahead and are answered, oldest first
+        self._let_go: set[int] = set()  # parts of the keys of those whose replies are no longer held
         self.train_by_id = {problem.id: problem for problem in data.train}
 
     @abstractmethod
@@ -94,27 +102,52 @@ class TeacherSession(ABC):
 
     def start_asking(self, query: Query) -> asyncio.Task[Outcome]:
         """Starts (or joins) the teacher's answer to `query`."""
-        request = self.requests.first(query)
-        if request.key not in self.pending:
-            self.pending[request.key] = asyncio.create_task(self._ask(request, query))
-        return self.pending[request.key]
+        return self.start_asking_together((query,))
 
     def start_asking_together(self, group: Group) -> asyncio.Task[Outcome]:
         """Starts (or joins) the teacher's answer to a whole `group`; how it is taken apart is for the caller."""
-        if len(group) == 1:
-            return self.start_asking(group[0])
+        return self._started(self.requests.of_group(group), group)
+
+    def ask_ahead(self, group: Group) -> None:
+        """Starts (or joins) the teacher's answer to `group`, whose phase comes later: its reply may be let go until
+        then, where it is kept elsewhere."""
         request = self.requests.of_group(group)
+        self._started(request, group).add_done_callback(lambda task: self._has_come(request.key, task))
+
+    def _started(self, request: TeacherRequest, group: Group) -> asyncio.Task[Outcome]:
         if request.key not in self.pending:
-            first = group[0].ask is Ask.RATIONALES
-            self.pending[request.key] = asyncio.create_task(self.ask_once(request, first=first))
+            first, counts = group[0].ask is Ask.RATIONALES, self._is_new(request.key)
+            if len(group) == 1:
+                asking = self._ask(request, group[0], first=first, counts=counts)
+            else:
+                asking = self.ask_once(request, first=first, counts=counts)
+            self.pending[request.key] = asyncio.create_task(asking)
         return self.pending[request.key]
 
-    async def _ask(self, request: TeacherRequest, query: Query) -> Outcome:
-        first = query.ask is Ask.RATIONALES
-        reasoned = await self.ask_once(request, first=first)
+    def _has_come(self, key: str, task: asyncio.Task[Outcome]) -> None:
+        if task.cancelled() or task.exception() is not None or not isinstance(task.result(), TeacherReply):
+            return
+        self._came.append(key)
+        if self.held_replies is not None and len(self._came) > self.held_replies:
+            oldest = self._came.popleft()
+            if self.pending.pop(oldest, None) is not None:
+                self._let_go.add(_part_of(oldest))
+
+    def _is_new(self, key: str) -> bool:
+        """Whether a request was not counted yet."""
+        return _part_of(key) not in self._let_go
+
+    def phase_has_ended(self) -> None:
+        """Forgets what was asked: what the phase made of it is written."""
+        self.pending.clear()
+        self._came.clear()
+        self._let_go.clear()
+
+    async def _ask(self, request: TeacherRequest, query: Query, *, first: bool, counts: bool) -> Outcome:
+        reasoned = await self.ask_once(request, first=first, counts=counts)
         if prompt_of(self.prompts, query.ask).then is None or isinstance(reasoned, TeacherFailure):
             return reasoned
-        answered = await self.ask_once(self.requests.second(query, reasoned.text), first=first)
+        answered = await self.ask_once(self.requests.second(query, reasoned.text), first=first, counts=counts)
         if isinstance(answered, TeacherFailure):
             return answered
         return replace(
@@ -125,15 +158,16 @@ class TeacherSession(ABC):
             completion_tokens=reasoned.completion_tokens + answered.completion_tokens,
         )
 
-    async def ask_once(self, request: TeacherRequest, *, first: bool) -> Outcome:
-        """The teacher's answer to one request, told to whoever watches. Raises `TeacherRefused` where nothing more can
-        be had."""
-        self.progress.add(teacher_asked=1)
+    async def ask_once(self, request: TeacherRequest, *, first: bool, counts: bool = True) -> Outcome:
+        """The teacher's answer to one request, told to whoever watches unless it was before (`counts`). Raises
+        `TeacherRefused` where nothing more can be had."""
+        if counts:
+            self.progress.add(teacher_asked=1)
         outcome = await self.ask(request, first=first)
         if isinstance(outcome, TeacherReply):
-            self.progress.add(
-                teacher_answered=1, teacher_tokens_total=outcome.prompt_tokens + outcome.completion_tokens
-            )
+            tokens = outcome.prompt_tokens + outcome.completion_tokens
+            if counts:
+                self.progress.add(teacher_answered=1, teacher_tokens_total=tokens)
             return outcome
         self.progress.fail(outcome.kind.value)
         if outcome.kind.ends_the_run:
@@ -173,6 +207,11 @@ class Classroom(StudentSession):
     @abstractmethod
     async def student_after(self, round: int, epoch: int) -> Answering:
         """What asks the student as it was after `epoch` (from 1) of the training of `round`."""
+
+
+def _part_of(key: str) -> int:
+    """Enough of a request's key (hexadecimal) to know it by: a tenth of its memory."""
+    return int(key[:15], 16)
 
 
 async def gather_all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -14,8 +14,9 @@ Invariants
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict
 
@@ -60,6 +61,7 @@ async def exam(classroom: StudentSession, round: int) -> Metrics:
     classroom.progress.show(total=len(problems))
     log = GroupLog(files.exam_log, Attempt, "problem_id", learning.exam.samples)
     asking, tally = AskingAhead(classroom, round, problems), _Tally(learning.mistakes_per_question)
+    logged = _AtEndOfTurn(log.flush)
 
     def take(problem: Problem, graded: Sequence[Attempt]) -> None:
         mistakes, right = tally.add(graded)
@@ -74,6 +76,7 @@ async def exam(classroom: StudentSession, round: int) -> Metrics:
         completions = await (asked or sit_exam(classroom, answering, problem, round))
         graded = [graded_attempt(problem, round, sample, one) for sample, one in enumerate(completions)]
         log.add(problem.id, graded)
+        logged.soon()
         take(problem, graded)
 
     with closing(log):
@@ -145,6 +148,23 @@ async def train(classroom: Classroom, round: int) -> Metrics:
         "lm_loss_last": report.lm_loss_last,
         "dropped": report.dropped,
     }
+
+
+class _AtEndOfTurn:
+    """Calls `what` once for all that happens in one turn of the event loop."""
+
+    def __init__(self, what: Callable[[], None]) -> None:
+        self._what, self._asked = what, False
+
+    def soon(self) -> None:
+        """Has it called when this turn ends."""
+        if not self._asked:
+            self._asked = True
+            asyncio.get_running_loop().call_soon(self._now)
+
+    def _now(self) -> None:
+        self._asked = False
+        self._what()
 
 
 class _Tally:

@@ -83,10 +83,10 @@ class AskingAhead:
             queries = queries_for(self._classroom, standing, self._history)
         if self._learning.per_request == 1:
             for query in queries:
-                self._classroom.start_asking(query)
+                self._classroom.ask_ahead((query,))
             return
         self._ready[problem.id] = queries  # who shares a request is for the exam's order to say
         while self._waiting and self._waiting[-1] in self._ready:
             for query in self._ready.pop(self._waiting.pop()):
                 for group in self._grouping.add(query):
-                    self._classroom.start_asking_together(group)
+                    self._classroom.ask_ahead(group)

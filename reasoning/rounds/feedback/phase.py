@@ -51,7 +51,7 @@ async def feedback(classroom: TeacherSession, round: int) -> Metrics:
         write_table(files.help, records, Help)
         beyond = sum(not record.reached for record in records)
         metrics = {**metrics, "own_rationales": len(helped.own), "beyond_budget": beyond}
-    classroom.pending.clear()
+    classroom.phase_has_ended()
     metrics = {**metrics, **await score_attempts(classroom, round)}
     write_table(files.rationales, [*(helped.own if helped is not None else ()), *rationales], Rationale)
     kept = sum(rationale.kept for rationale in rationales)

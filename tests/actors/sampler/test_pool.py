@@ -162,7 +162,7 @@ class Counting(Parrot):
 
 
 def test_a_sampler_is_asked_for_what_fills_its_queue_and_no_more() -> None:
-    """Whatever a thousand callers want at once: ten of eight completions, two of them waiting there for their turn."""
+    """Whatever a thousand callers want at once: twelve of eight completions, four of them waiting there."""
     samplers = [Counting(), Counting()]
 
     async def exam() -> None:
@@ -171,7 +171,7 @@ def test_a_sampler_is_asked_for_what_fills_its_queue_and_no_more() -> None:
         two = Sampling(samples=2, temperature=0.7)
         answers = await ask(pool, "v1", [str(number) for number in range(200)], two)
         assert [one.text for one, _ in answers] == [str(number) for number in range(200)]
-        assert [one.most for one in samplers] == [10, 10]
+        assert [one.most for one in samplers] == [12, 12]
         large = Sampling(samples=30, temperature=0.7)  # more than the queue holds: alone
         assert len(await pool.answer("v1", "large", large)) == 30
         assert sum(look.requests for look in pool.looks()) == 0
@@ -227,7 +227,7 @@ def test_questions_travel_in_company_and_one_that_is_refused_harms_no_other() ->
         said = await asyncio.gather(*asking, return_exceptions=True)
         assert isinstance(said.pop(40), PromptRefused)
         assert [one[0].text for one in said] == [prompt for prompt in prompts if prompt != "too long"]
-        assert sum(calls) == 80 and calls[0] == 5 and len(calls) < 40
+        assert sum(calls) == 80 and calls[0] == 6 and len(calls) < 40
 
     run(exam())
 

@@ -47,3 +47,13 @@ def test_what_a_killed_writer_left_is_whole_groups(tmp_path: Path) -> None:
                 if key not in log:
                     log.add(key, group(key))
         assert path.read_bytes() == whole
+
+
+def test_a_group_is_safe_from_a_crash_once_it_is_flushed(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with closing(log_at(path, KEYS[:1])) as log:
+        assert not path.read_bytes()
+        log.flush()
+        with closing(log_at(tmp_path / "same", KEYS[:1])):
+            pass
+        assert path.read_bytes() == (tmp_path / "same").read_bytes()

@@ -40,6 +40,48 @@ def test_a_prompt_in_two_steps_gives_one_reply_with_the_tokens_of_both(tmp_path:
     assert reply.key == teacher.asked[0].key and (reply.prompt_tokens, reply.completion_tokens) == (20, 40)
 
 
+@pytest.mark.parametrize("prompt", ["plain", "zero_shot_cot"])
+def test_replies_that_came_ahead_are_let_go_where_a_journal_has_them_and_count_once(
+    tmp_path: Path, prompt: str
+) -> None:
+    teacher = Teacher()
+    classroom = classroom_at(tmp_path, Student(), teacher, RECIPE + f"\nteacher: {{first_prompt: {prompt}}}\n")
+    queries = [Query(Ask.RATIONALES, problem) for problem in classroom.data.train[:6]]
+    classroom.held_replies = 2
+
+    async def ask() -> tuple[int, int]:
+        for query in queries:
+            classroom.ask_ahead((query,))
+            await classroom.start_asking(query)
+        await asyncio.sleep(0)  # the last one is noted
+        held, asked = len(classroom.pending), len(teacher.asked)
+        replies = [await classroom.start_asking(query) for query in queries]
+        assert all(isinstance(reply, TeacherReply) for reply in replies)
+        return held, len(teacher.asked) - asked
+
+    steps = 2 if prompt == "zero_shot_cot" else 1
+    assert run(ask()) == (2, 4 * steps)  # the four that were let go: a journal answers them
+    shown = classroom.progress.snapshot
+    assert (shown.teacher_asked, shown.teacher_answered) == (6 * steps, 6 * steps)
+    assert shown.teacher_tokens_total == 6 * steps * 30
+
+
+def test_failures_that_came_ahead_are_held_since_nothing_else_keeps_them(tmp_path: Path) -> None:
+    teacher = Teacher(FailureKind.SERVER)
+    classroom = classroom_at(tmp_path, Student(), teacher)
+    queries = [Query(Ask.RATIONALES, problem) for problem in classroom.data.train[:4]]
+    classroom.held_replies = 1
+
+    async def ask() -> None:
+        for query in queries:
+            classroom.ask_ahead((query,))
+        await asyncio.gather(*classroom.pending.values())
+        await asyncio.sleep(0)
+
+    run(ask())
+    assert len(classroom.pending) == len(teacher.asked) == 4
+
+
 def test_a_failure_is_counted_and_one_that_ends_the_run_is_raised(tmp_path: Path) -> None:
     async def ask(kind: FailureKind) -> TeacherReply | TeacherFailure:
         classroom = classroom_at(tmp_path, Student(), Teacher(kind))
