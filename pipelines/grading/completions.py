@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from reasoning.files.json_files import json_lines, kind_of_value
 from reasoning.grading.answers import grade, is_right, judged_answer, judged_part, mentions
 from reasoning.grading.extraction.found_answer import How
 from reasoning.grading.kinds import AnswerRules
+from reasoning.grading.net import in_net
 from reasoning.grading.options import LETTERS, OptionsError, stated_choices
 from reasoning.grading.own_grader import GraderError, load_grader
 from reasoning.grading.paper_grader import OPTION_LETTERS, PAPER_TASKS, Template, is_paper_gold, paper_grade
@@ -115,7 +117,8 @@ def grade_file(
     judge = make_grader(graded, grader, template)
     if out is not None and out.resolve() == path.resolve():
         raise GradingError(f"--out {out} is the input itself; name another file for the verdicts")
-    verdicts = [judge(answered) for answered in read_answered(path, graded, fields, grader)]
+    every = read_answered(path, graded, fields, grader)
+    verdicts = [in_net(f"in line {one.line}", partial(judge, one), _not_graded(one)) for one in every]
     if out is not None:
         try:
             with new_file(out) as part, part.open("w", encoding="utf-8") as file:
@@ -172,6 +175,20 @@ def summarize(task: str, verdicts: Sequence[CompletionVerdict]) -> Summary:
         contains_answer=per_cent(sum(verdict.contains_answer for verdict in verdicts)),
         correct_format=per_cent(sum(verdict.correct_format for verdict in verdicts)),
         complete=per_cent(sum(verdict.complete is True for verdict in verdicts)) if said else None,
+    )
+
+
+def _not_graded(answered: Answered) -> CompletionVerdict:
+    """Of a completion that a grader raises on."""
+    return CompletionVerdict(
+        line=answered.line,
+        gold=answered.gold,
+        prediction=None,
+        correct=False,
+        contains_answer=False,
+        correct_format=False,
+        complete=_complete(answered),
+        how=None,
     )
 
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.live import Live
 
-from pipelines.run.phase_bars import PhaseBars, failures_by_kind, tokens_in_all
+from pipelines.run.phase_bars import PhaseBars, could_not_grade, failures_by_kind, tokens_in_all
 from reasoning.rounds.phase_order import Phase, PhaseRecord
 from reasoning.rounds.progress import Snapshot, TeacherFigures
 
@@ -126,6 +126,8 @@ def describe(snapshot: Snapshot, still: str = "") -> str:
         parts.append(f"{100 * snapshot.correct / snapshot.graded:.0f} % right")
     if snapshot.mistakes:
         parts.append(f"{snapshot.mistakes} mistakes")
+    if snapshot.ungraded:
+        parts.append(could_not_grade(snapshot.ungraded))
     if snapshot.teacher_asked:
         parts.append(f"teacher {snapshot.teacher_answered}/{snapshot.teacher_asked}{_failed(snapshot)}")
         parts += _teacher(snapshot.teacher, asks=snapshot.phase in ASKING)
@@ -167,6 +169,11 @@ def _duration(seconds: float) -> str:
 
 def summarise(record: PhaseRecord, label: str = "") -> str:
     """One finished phase in a line, which begins with `label` or the round."""
+    ungraded = int(record.metrics.get("ungraded", 0))
+    return _summary(record, label) + (f", {could_not_grade(ungraded)}" if ungraded else "")
+
+
+def _summary(record: PhaseRecord, label: str) -> str:
     metrics, head = record.metrics, f"{label or f'round {record.round}'} {record.phase:<8} {record.seconds:6.1f} s  "
     match record.phase:
         case "exam":

@@ -146,6 +146,12 @@ def failures_by_kind(snapshot: Snapshot) -> str:
     return ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in snapshot.teacher_failed)
 
 
+def could_not_grade(count: int) -> str:
+    """What is said of texts that a grader raised on."""
+    counts = "counts" if count == 1 else "count"
+    return f"{count:,} could not be graded (a fault of Tailor's, told in its log) and {counts} as wrong"
+
+
 def tokens_in_all(snapshot: Snapshot) -> str:
     """The tokens of the whole run, the student's and the teacher's."""
     return f"{snapshot.student_tokens_total:,} student + {snapshot.teacher_tokens_total:,} teacher tokens"
@@ -157,6 +163,8 @@ def _foot(snapshot: Snapshot) -> str:
         parts.append(f"prefix cache {100 * snapshot.prefix_hits:.0f} %")
     if snapshot.mistakes:
         parts.insert(0, f"{snapshot.mistakes:,} mistakes")
+    if snapshot.ungraded:
+        parts.append(could_not_grade(snapshot.ungraded))
     if snapshot.teacher_failed:
         parts.append(f"failed: {failures_by_kind(snapshot)}")
     if snapshot.teacher.open_circuits:

@@ -8,8 +8,10 @@ Owns: what a mistake is. Invariants
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from reasoning.grading.answers import judged_part
+from reasoning.grading.net import in_net
 from reasoning.prompts.headings import one_block
 from reasoning.records import Attempt, Mistake, Verdict
 
@@ -23,7 +25,7 @@ def mistakes_of(attempts: Iterable[Attempt]) -> list[Mistake]:
     for attempt in attempts:
         if attempt.verdict not in _MISTAKEN:
             continue
-        text = one_block(judged_part(attempt.text))
+        text = one_block(in_net(attempt.problem_id, partial(judged_part, attempt.text), attempt.text))
         if text:  # an empty attempt shows the teacher nothing
             mistake = Mistake(attempt.problem_id, attempt.round, text, attempt.prediction)
             found[mistake.problem_id, text] = mistake

@@ -136,7 +136,7 @@ class TeacherSection(EndpointSection):
             raise ValueError(f"serve needs kind: serve (kind is {self.kind}), or an endpoint of its own in endpoints")
         if self.kind != "offline" and (self.error_rate or self.latency_s):
             raise ValueError("error_rate and latency_s need kind: offline")
-        if self.kind in ("openai", "serve") and self.model == OFFLINE_MODEL:
+        if self.kind in ("openai", "serve") and ("model" not in self.model_fields_set or not self.model.strip()):
             raise ValueError(f"kind: {self.kind} needs model, the model's name")
         return self
 

@@ -4,6 +4,7 @@ Owns: the evaluate phase, the grading of a completion, and which epoch's student
 
 Invariants
 - Validation accuracy chooses an epoch; test accuracy is only reported (`reasoning.rounds.epochs`).
+- What a grader raises on is no right answer (`reasoning.grading.net`), and ends no run.
 - Every checkpoint answers the same questions, all of validation and all of test.
 - An epoch's attempts are written whole before the next epoch is asked: an evaluation that was killed asks the rest.
 - When the phase is done, the round's student is the chosen epoch's, and the other epochs' weights are gone. Their
@@ -21,12 +22,14 @@ from typing import Any
 from reasoning.files.tables import read_table, write_table
 from reasoning.grading.answers import grade
 from reasoning.grading.intervals import wilson
+from reasoning.grading.net import in_net
 from reasoning.records import Attempt, Problem, Split, Verdict
 from reasoning.rounds.asking import ask_student
 from reasoning.rounds.classroom import Answering, Classroom, gather_all
 from reasoning.rounds.epochs import EpochAccuracy, best_epoch, write_epochs
 from reasoning.rounds.feedback.ahead import begin_next_exam
 from reasoning.rounds.phase_order import Metrics, Phase
+from reasoning.rounds.progress import Progress
 from reasoning.student.sampling import Completion, Sampling
 
 
@@ -41,7 +44,7 @@ async def evaluate(classroom: Classroom, round: int) -> Metrics:
     next_exam = begin_next_exam(classroom, round, answering) if classroom.asks_ahead else None
     attempts = await _sit(classroom, round, answering, next_exam)
     write_table(classroom.files(round).evaluation, attempts, Attempt)
-    return _metrics(problems, attempts)
+    return {**_metrics(problems, attempts), **ungraded_metrics(classroom.progress)}
 
 
 async def _evaluate_epochs(classroom: Classroom, round: int) -> Metrics:
@@ -65,7 +68,8 @@ async def _evaluate_epochs(classroom: Classroom, round: int) -> Metrics:
     attempts = read_table(files.after(best).evaluation, Attempt)
     write_table(files.evaluation, attempts, Attempt)
     write_epochs(files.epoch_accuracies, accuracies)
-    return {**_metrics(problems, attempts), "epochs": epochs, "best_epoch": best}
+    ungraded = ungraded_metrics(classroom.progress)
+    return {**_metrics(problems, attempts), "epochs": epochs, "best_epoch": best, **ungraded}
 
 
 def _problems(classroom: Classroom) -> list[Problem]:
@@ -82,7 +86,7 @@ async def _sit(
 
     async def one(problem: Problem) -> Attempt:
         (completion,) = await ask_student(answering, classroom.prompts.form, problem.question, greedy)
-        attempt = graded_attempt(problem, round, 0, completion)
+        attempt = graded_attempt(problem, round, 0, completion, classroom.progress)
         right = attempt.verdict is Verdict.CORRECT
         classroom.progress.add(done=1, graded=1, correct=int(right), student_tokens_total=attempt.tokens)
         return attempt
@@ -95,12 +99,26 @@ async def _sit(
     return await gather_all(everybody())
 
 
-def graded_attempt(problem: Problem, round: int, sample: int, completion: Completion) -> Attempt:
-    """A completion of the student as an attempt: what it answers and whether that is right."""
-    prediction, verdict = grade(completion.text, completion.complete, problem)
+def graded_attempt(
+    problem: Problem, round: int, sample: int, completion: Completion, progress: Progress | None = None
+) -> Attempt:
+    """A completion of the student as an attempt: what it answers and whether that is right. One that the grader raises
+    on has no answer, and is counted in `progress`."""
+    prediction, verdict = in_net(
+        problem.id,
+        lambda: grade(completion.text, completion.complete, problem),
+        ("", Verdict.NO_ANSWER if completion.complete else Verdict.TRUNCATED),
+        lambda: progress.add(ungraded=1) if progress is not None else None,
+    )
     return Attempt(
         problem.id, round, sample, completion.text, completion.complete, completion.tokens, prediction, verdict
     )
+
+
+def ungraded_metrics(progress: Progress) -> dict[str, int]:
+    """How many texts of this phase could not be graded; nothing where all could, as it should be."""
+    count = progress.snapshot.ungraded
+    return {"ungraded": count} if count else {}
 
 
 def accuracy_metrics(split: Split, verdicts: Sequence[Verdict]) -> dict[str, float | int | str]:

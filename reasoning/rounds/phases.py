@@ -26,7 +26,7 @@ from reasoning.files.tables import iterate_table, read_table, write_table
 from reasoning.grading.mistakes import mistakes_of
 from reasoning.records import Attempt, Example, Problem, Rationale, ScoredAttempt, Verdict
 from reasoning.rounds.classroom import Classroom, StudentSession, TeacherRefused, TeacherSession, do_all
-from reasoning.rounds.evaluation import evaluate, graded_attempt
+from reasoning.rounds.evaluation import evaluate, graded_attempt, ungraded_metrics
 from reasoning.rounds.exam import first_questions
 from reasoning.rounds.example_selection import label_examples, select
 from reasoning.rounds.feedback.ahead import AskingAhead, questions_of_exam, sit_exam
@@ -74,7 +74,7 @@ async def exam(classroom: StudentSession, round: int) -> Metrics:
     async def sit(problem: Problem) -> None:
         asked = classroom.ahead.take(problem.id)
         completions = await (asked or sit_exam(classroom, answering, problem, round))
-        graded = [graded_attempt(problem, round, sample, one) for sample, one in enumerate(completions)]
+        graded = [graded_attempt(problem, round, n, one, classroom.progress) for n, one in enumerate(completions)]
         log.add(problem.id, graded)
         logged.soon()
         take(problem, graded)
@@ -88,7 +88,7 @@ async def exam(classroom: StudentSession, round: int) -> Metrics:
         await classroom.ahead.drop()  # of questions that an earlier start had logged
         write_table(files.exam, log.records(problem.id for problem in problems), Attempt)
     rungs = rung_metrics(standings(classroom, round)) if learning.help == "ladder" else {}
-    return {**tally.metrics(), **rungs}
+    return {**tally.metrics(), **rungs, **ungraded_metrics(classroom.progress)}
 
 
 async def select_examples(classroom: TeacherSession, round: int) -> Metrics:

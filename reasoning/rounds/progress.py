@@ -48,6 +48,7 @@ class Snapshot:
     mistakes: int = 0
     correct: int = 0
     graded: int = 0
+    ungraded: int = 0  # texts that a grader raised on
     teacher_asked: int = 0
     teacher_answered: int = 0
     teacher_failed: tuple[tuple[str, int], ...] = ()  # by kind

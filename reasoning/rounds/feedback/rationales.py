@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from reasoning.grading.net import in_net
 from reasoning.grading.rationale_filter import keep
 from reasoning.prompts.parts import parts_of_reply
 from reasoning.records import Rationale
@@ -122,21 +123,28 @@ def refuse_if_all_failed(told: Sequence[Told]) -> None:
 def _rationale(classroom: TeacherSession, reply: TeacherReply, query: Query, round: int, sample: int) -> Rationale:
     recipe, prompt = classroom.recipe, prompt_of(classroom.prompts, query.ask)
     teacher = recipe.teacher.for_first if query.ask is Ask.RATIONALES else recipe.teacher
-    return keep(
-        reply.whole_text,
-        query.problem,
-        round=round,
-        source=prompt.source,
-        prompt=prompt.id,
-        model=teacher.model,
-        mistake_id=query.mistake.id if query.mistake else "",
-        complete=not reply.truncated,
-        any_answer=recipe.learning.filter == "none",
-        teach_thinking=teacher.teaches_thinking,
-        sample=sample,
-        attempt=_shown(classroom, query) if prompt.shows_mistake else "",
-        continues=prompt.continues,
-    )
+    problem, mistake_id = query.problem, query.mistake.id if query.mistake else ""
+
+    def kept() -> Rationale:
+        return keep(
+            reply.whole_text,
+            problem,
+            round=round,
+            source=prompt.source,
+            prompt=prompt.id,
+            model=teacher.model,
+            mistake_id=mistake_id,
+            complete=not reply.truncated,
+            any_answer=recipe.learning.filter == "none",
+            teach_thinking=teacher.teaches_thinking,
+            sample=sample,
+            attempt=_shown(classroom, query) if prompt.shows_mistake else "",
+            continues=prompt.continues,
+        )
+
+    of = (problem.id, round, prompt.source, prompt.id, teacher.model)
+    not_read = Rationale(*of, text="", answer="", kept=False, mistake_id=mistake_id, sample=sample)
+    return in_net(problem.id, kept, not_read, lambda: classroom.progress.add(ungraded=1))
 
 
 def _shown(classroom: TeacherSession, query: Query) -> str:

@@ -12,9 +12,11 @@ Source: LLM2LLM (arXiv 2403.15042).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from reasoning.files.tables import read_table
+from reasoning.grading.net import in_net
 from reasoning.recipe.learning import NewQuestionsSection
 from reasoning.records import Mistake, Problem, Rationale
 from reasoning.rounds.classroom import TeacherSession, gather_all
@@ -48,6 +50,7 @@ async def ask_new_questions(
     records: list[NewProblem] = []
     rationales: list[Rationale] = []
     at_once = classroom.recipe.teacher.max_in_flight
+    not_read: ProposalOutcome | None = ProposalOutcome.MALFORMED
     for start in range(0, len(mistakes), at_once):
         proposed = await gather_all(
             _proposals(classroom, round, mistake, section) for mistake in mistakes[start : start + at_once]
@@ -55,7 +58,7 @@ async def ask_new_questions(
         admitted: list[tuple[Proposal, Origin]] = []
         for origin, proposals in proposed:
             for proposal in proposals:
-                fault = proposal_filter.fault(proposal)
+                fault = in_net(origin.problem.id, partial(proposal_filter.fault, proposal), not_read)
                 if fault is None:
                     admitted.append((proposal, origin))
                 else:
@@ -91,7 +94,8 @@ async def _proposals(
     if not isinstance(reply, TeacherReply):
         return origin, []
     kind, complete = problem.answer_kind, not reply.truncated
-    return origin, read_new_questions(reply.text, kind, complete=complete, at_most=section.per_mistake)
+    read = partial(read_new_questions, reply.text, kind, complete=complete, at_most=section.per_mistake)
+    return origin, in_net(problem.id, read, [])
 
 
 async def _settled(
@@ -102,17 +106,22 @@ async def _settled(
     queries = classroom.requests.answers_to(proposal.problem(origin.problem.task))
     asked = [classroom.start_asking(query) for query in queries]
     replies = [await task for task in asked]
-    answers = [
-        independent_answer(
-            reply.whole_text,
-            proposal,
-            origin,
-            prompt=prompt.id,
-            model=origin.model,
-            complete=not reply.truncated,
-            teach_thinking=classroom.recipe.teacher.teaches_thinking,
-        )
-        for reply in replies
-        if isinstance(reply, TeacherReply)
-    ]
-    return settle(proposal, origin, answers, section.agreement)
+
+    def settled() -> tuple[NewProblem, list[Rationale]]:
+        answers = [
+            independent_answer(
+                reply.whole_text,
+                proposal,
+                origin,
+                prompt=prompt.id,
+                model=origin.model,
+                complete=not reply.truncated,
+                teach_thinking=classroom.recipe.teacher.teaches_thinking,
+            )
+            for reply in replies
+            if isinstance(reply, TeacherReply)
+        ]
+        return settle(proposal, origin, answers, section.agreement)
+
+    not_read = not_admitted(proposal, origin, ProposalOutcome.NOT_AGREED), list[Rationale]()
+    return in_net(origin.problem.id, settled, not_read)

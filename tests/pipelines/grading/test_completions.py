@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from pipelines.cli import app
+from pipelines.grading import completions
 from pipelines.grading.completions import MOST_BYTES, GraderName, GradingError, grade_file, read_answered, task_of
 from reasoning.files.data_error import DataError
+from reasoning.grading import net
 from reasoning.recipe.task import TaskSection
 
 RUNNER = CliRunner()
@@ -217,6 +219,20 @@ def test_any_completion_is_graded(
     out = path.with_name("verdicts.jsonl")
     summary = grade_file(task, path, grader=grader, out=out)
     assert json.loads(out.read_text(encoding="utf-8"))["correct"] == (summary.accuracy == 100.0)
+
+
+def test_a_line_that_a_grader_raises_on_is_wrong_and_the_others_are_graded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(net, "HOLDS", True)
+    monkeypatch.setattr(completions, "mentions", {}.__getitem__)  # of answers that are not right
+    path = tmp_path / "completions.jsonl"
+    said = [line(question=BALLS, gold="18", completion=f"Answer: {number}") for number in (17, 18)]
+    path.write_text("\n".join(said) + "\n", encoding="utf-8")
+    out = path.with_name("verdicts.jsonl")
+    assert grade_file("gsm8k", path, out=out).accuracy == 50.0
+    first, second = map(json.loads, out.read_text(encoding="utf-8").splitlines())
+    assert (first["prediction"], first["correct"], second["correct"]) == (None, False, True)
 
 
 def test_the_paper_grader_needs_a_gold_answer_it_can_read(tmp_path: Path) -> None:

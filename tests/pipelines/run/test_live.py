@@ -72,6 +72,14 @@ def test_the_live_line_tells_how_asking_the_teacher_goes() -> None:
     assert "1 failed (1 timeout)" in describe(progress.snapshot)  # of this round
 
 
+def test_what_could_not_be_graded_is_said() -> None:
+    said = "2 could not be graded (a fault of Tailor's, told in its log) and count as wrong"
+    assert said in describe(Snapshot(phase="exam", ungraded=2)) and "graded" not in describe(Snapshot(phase="exam"))
+    told = {**EXAM.metrics, "ungraded": 1}
+    assert summarise(PhaseRecord(1, Phase.EXAM, 20.0, told)).endswith("told in its log) and counts as wrong")
+    assert "graded" not in summarise(EXAM)
+
+
 def test_counts_start_anew_with_a_phase_and_totals_stay() -> None:
     progress = Progress()
     progress.begin(1, "exam", 10)

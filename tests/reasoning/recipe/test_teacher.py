@@ -160,6 +160,7 @@ def test_a_table_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     [
         ({"kind": "openai"}, "needs model"),
         ({"kind": "serve"}, "needs model"),
+        ({"kind": "openai", "model": " "}, "needs model"),
         ({"kind": "recorded"}, "needs recorded"),
         ({"recorded": "r.jsonl"}, "needs kind: recorded"),
         ({"base_url": "https://a.example/v1"}, "need kind: openai"),
@@ -174,6 +175,13 @@ def test_a_table_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 def test_what_makes_no_sense_is_refused_by_its_name(keys: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         teacher(**keys)
+
+
+@pytest.mark.parametrize("kind", ["openai", "serve"])
+def test_a_model_may_be_called_like_the_default(kind: str) -> None:
+    named = teacher(kind=kind, model="offline-teacher")
+    assert named.identity[1] == "offline-teacher"
+    assert teacher(**named.model_dump(mode="json")) == named  # as a run keeps it
 
 
 # Identity -------------------------------------------------------------------------------------------------------------
