@@ -65,6 +65,20 @@ def _in_rounds(ground: Ground, **learning: Any) -> dict[str, Any]:
     }
 
 
+def _twice_as_long(ground: Ground) -> dict[str, Any]:
+    """The control of those that learn from more examples: about as many steps, of the same rationales."""
+    return _at_once(ground, 2 * ground.once, {})
+
+
+def _then_own(ground: Ground) -> dict[str, Any]:
+    """All the budget at once, as Fine-tune-CoT has it, and then what the student can do by itself: its own right
+    attempts, of twice as many questions as other loops examine."""
+    first = {**ground.training, "epochs": ground.once}
+    exam = {**ground.exam, "questions": 2 * ground.exam["questions"]}
+    ladder = {**_NO_TEACHER, "guessable_share": 0.5}
+    return _in_rounds(ground, first_training=first, exam=exam, help="ladder", ladder=ladder)
+
+
 def _once(**learning: Any) -> Learning:
     return partial(_all_at_once, **learning)  # which another process can be given
 
@@ -90,6 +104,8 @@ ARMS = (
     ),
     Arm("fine-tune-cot-1", "one plain rationale a question", _once(), {}),
     Arm("fine-tune-cot-4", "four plain rationales a question", _once(first_rationales=4), {}),
+    Arm("fine-tune-cot-1-long", "one plain rationale a question, twice the passes", _twice_as_long, {}),
+    Arm("then-own", "one plain rationale a question, then own right attempts", _then_own, {}, 1.0),
     Arm(
         "fine-tune-cot-shared",
         "one plain rationale a question, four questions a request",
