@@ -86,9 +86,10 @@ def checked(file: PromptFile, model: type[BaseModel]) -> Any:
         raise PromptError("\n".join(lines)) from error
 
 
-def places(template: str) -> set[str]:
+@functools.lru_cache(maxsize=256)  # each request asks again, of the same few
+def places(template: str) -> frozenset[str]:
     """The names of a template's places."""
-    return set(_PLACE.findall(template))
+    return frozenset(_PLACE.findall(template))
 
 
 def fill(template: str, **values: str) -> str:
