@@ -31,7 +31,7 @@ _NAMES = {
     Rung.PLAIN: "cannot: a plain rationale",
     Rung.TAILORED: "cannot: feedback on its mistake",
     Rung.NEW_QUESTIONS: "cannot: new questions",
-    Rung.NONE: "no help: its rungs are switched off",
+    Rung.NONE: "no help: right now, or its rungs are switched off",
 }
 
 

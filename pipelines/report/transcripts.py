@@ -8,14 +8,14 @@ what the student was taught of it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from pipelines.report.gallery import Card, Gallery, Passage, gallery
 from reasoning.files.tables import read_table
 from reasoning.grading.mistakes import mistakes_of
-from reasoning.records import Attempt, Example, Problem, Rationale, Split, Verdict
+from reasoning.records import Attempt, Example, Problem, Rationale, RationaleSource, Split, Verdict
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.phase_order import Phase, PhaseRecord, evaluations
 from reasoning.tasks.loading import TaskData
@@ -44,26 +44,20 @@ def mistakes_gallery(
     cards: list[Card] = []
     for record in reversed([record for record in records if record.phase is Phase.FEEDBACK and record.round]):
         files = directory.round(record.round)
-        replies = _grouped(_read(files.rationales, Rationale), "mistake_id")
         prompts = {example.problem_id: example.prompt for example in _read(files.examples, Example)}
-        verdicts = {(one.problem_id, one.prediction): one.verdict for one in exams.get(record.round, ())}
-        for mistake in mistakes_of(exams.get(record.round, ())):
-            if mistake.id not in replies:
-                continue
-            later = _later(mistake.problem_id, record.round, by_question)
-            words = replies[mistake.id]
-            verdict = verdicts.get((mistake.problem_id, mistake.prediction), Verdict.WRONG)
-            said = f"The student, round {record.round - 1}: {_named(mistake.prediction)}"
-            passages = [Passage(said, mistake.text, "wrong"), *map(_words, words)]
-            if later:
-                passages.append(later[0])
+        told = [one for one in _read(files.rationales, Rationale) if one.source is not RationaleSource.STUDENT]
+        for id, text, said, verdict, words in _helped(exams.get(record.round, ()), told):
+            later = _later(id, record.round, by_question)
+            came_to = "cut off" if verdict is Verdict.TRUNCATED else _named(said)
+            passages = [Passage(f"The student, round {record.round - 1}: {came_to}", text, "wrong")]
+            passages += [*map(_words, words), *([later[0]] if later else [])]
             marks = {
                 "round": f"round {record.round}",
                 "verdict": verdict.replace("_", " "),
                 "teacher": "accepted" if any(one.kept for one in words) else "filtered out",
                 "afterwards": later[1] if later else _NOT_ASKED,
             }
-            question, gold = question_of(mistake.problem_id, problems, prompts.get(mistake.problem_id, _UNKNOWN))
+            question, gold = question_of(id, problems, prompts.get(id, _UNKNOWN))
             cards.append(Card(question, gold, marks, passages))
     if not cards:
         return None
@@ -71,8 +65,12 @@ def mistakes_gallery(
     names = {"round": "Exam of", "verdict": "The mistake", "teacher": "The teacher's words", "afterwards": "Afterwards"}
     if all(card.marks["afterwards"] == _NOT_ASKED for card in cards):
         names.pop("afterwards")
+        last = {f"round {max(exams)}"} == {card.marks["round"] for card in cards}
         lead = (
-            "Each mistake of an exam beside what the teacher answered to it. Each exam asked other questions than "
+            "Each mistake of an exam beside what the teacher answered to it. No exam has followed that could have "
+            "asked the same questions again; the held-out questions below show the student from round to round."
+            if last
+            else "Each mistake of an exam beside what the teacher answered to it. Each exam asked other questions than "
             "those before (learning.exam.questions is less than the training questions), so none of these was asked "
             "again; the held-out questions below show the student from round to round."
         )
@@ -124,6 +122,28 @@ def question_of(id: str, problems: Mapping[str, Problem], otherwise: str = _UNKN
     return (problem.question.strip(), problem.answer) if problem is not None else (otherwise.strip(), "")
 
 
+def _helped(
+    exam: Sequence[Attempt], told: Sequence[Rationale]
+) -> Iterator[tuple[str, str, str, Verdict, Sequence[Rationale]]]:
+    """The questions of an exam that the teacher said something about: the id, the student's text and its answer, what
+    that is, and the teacher's words. Where no mistake could be shown, an attempt that was cut off."""
+    about = _grouped(told, "mistake_id")
+    for one in mistakes_of(exam):
+        if words := about.get(one.id):
+            yield (
+                one.problem_id,
+                one.text,
+                one.prediction,
+                Verdict.WRONG if one.prediction else Verdict.NO_ANSWER,
+                words,
+            )
+    attempts = _grouped(exam, "problem_id")
+    for id, words in _grouped(about.get("", ()), "problem_id").items():
+        missed = [one for one in attempts.get(id, ()) if one.verdict is not Verdict.CORRECT]
+        if missed:
+            yield id, missed[0].text, missed[0].prediction, missed[0].verdict, words
+
+
 def _later(id: str, round: int, exams: Mapping[int, Mapping[str, Sequence[Attempt]]]) -> tuple[Passage, str] | None:
     """The student at the same question in the next exam that asked it, and in a word what came of it."""
     for later in sorted(number for number in exams if number > round):
@@ -138,9 +158,10 @@ def _later(id: str, round: int, exams: Mapping[int, Mapping[str, Sequence[Attemp
 
 def _words(reply: Rationale) -> Passage:
     kept = "accepted" if reply.kept else "filtered out"
+    new = ", of a new question for this mistake" if reply.source is RationaleSource.NEW else ""
     named = f"First wrong step: {reply.wrong_step}\n\n" if reply.wrong_step else ""
     said = f"{named}{reply.text}\nAnswer: {reply.answer}"
-    return Passage(f"The teacher ({kept})", said, "right" if reply.kept else "")
+    return Passage(f"The teacher{new} ({kept})", said, "right" if reply.kept else "")
 
 
 def attempt_passage(name: str, attempt: Attempt) -> Passage:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from reasoning.files.tables import iterate_table, write_table
 from reasoning.records import Attempt, Mistake, Rationale
 from reasoning.rounds.classroom import TeacherSession
+from reasoning.rounds.evaluation import ungraded_metrics
 from reasoning.rounds.feedback.helping import help_by_the_ladder, help_records
 from reasoning.rounds.feedback.rationales import Told, ask_rationales, refuse_if_all_failed
 from reasoning.rounds.feedback.scoring import score_attempts
@@ -62,6 +63,7 @@ async def feedback(classroom: TeacherSession, round: int) -> Metrics:
         "filtered_out": len(rationales) - kept,
         "teacher_tokens_total": classroom.progress.snapshot.teacher_tokens_total,
         **metrics,
+        **ungraded_metrics(classroom.progress),
     }
 
 

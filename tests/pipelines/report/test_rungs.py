@@ -63,6 +63,10 @@ def test_the_page_has_the_table_and_a_run_without_a_ladder_has_none(
         directory.append(record)
     page = write_report(directory).read_text(encoding="utf-8")
     assert "feedback on its mistake" in page and "75.0 %" in page and "0.0013" in page
+    assert "no later exam" not in page
+    directory.round(2).help.unlink()
+    directory.round(2).exam.unlink()
+    assert "no later exam has asked any of these yet" in write_report(directory).read_text(encoding="utf-8")
     plain = RunDirectory(tmp_path / "plain")
     plain.claim(parse_recipe("", "test"))
     assert rung_rows(plain, []) == [] and 'id="ladder"' not in write_report(plain).read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from pipelines.report.tailored import write_report
@@ -82,6 +83,41 @@ def test_a_mistake_stands_beside_the_teachers_words_and_the_student_later(tmp_pa
     assert teacher.text.endswith("Answer: yes") and later.heading == "The student, round 1: 1 of 2 attempts right"
     assert later.text == "right once" and card.gold == data.train[1].answer
     assert {card.marks["teacher"] for card in of_round_1} == {"accepted", "filtered out"}
+
+
+def test_a_question_without_a_mistake_to_show_has_its_card_too(tmp_path: Path) -> None:
+    directory, data = two_rounds(tmp_path)
+    first, second, third, *_ = data.train
+    cut = attempt(second, 1, "and so on and", Verdict.TRUNCATED)
+    exam = [attempt(first, 1, "wrong, no", Verdict.WRONG), attempt(first, 1, "no and", Verdict.TRUNCATED, 1), cut]
+    write_table(directory.round(1).exam, [*exam, attempt(third, 1, "right", Verdict.CORRECT)], Attempt)
+    (mistake,) = mistakes_of(exam)
+    plain = Rationale(second.id, 1, RationaleSource.PLAIN, "p", "m", "so", "yes", True)
+    words = [
+        replace(plain, problem_id=first.id, source=RationaleSource.TAILORED, mistake_id=mistake.id, wrong_step="no"),
+        replace(plain, problem_id="new", source=RationaleSource.NEW, mistake_id=mistake.id, text="of another"),
+        plain,
+        replace(plain, problem_id="new", text="once more"),  # an independent answer to it
+        replace(plain, problem_id=third.id, source=RationaleSource.STUDENT),
+    ]
+    write_table(directory.round(1).rationales, words, Rationale)
+    found = mistakes_gallery(directory, directory.finished(), problems_by_id(data))
+    assert found is not None
+    of_first, of_second = [card for card in found.cards if card.marks["round"] == "round 1"]
+    assert of_first.marks["verdict"] == "wrong" and of_second.marks["verdict"] == "truncated"
+    heads = [passage.heading for passage in of_first.passages]
+    assert heads[1:3] == ["The teacher (accepted)", "The teacher, of a new question for this mistake (accepted)"]
+    assert of_first.passages[1].text == "First wrong step: no\n\nso\nAnswer: yes"
+    student, teacher, later = of_second.passages
+    assert student.heading == "The student, round 0: cut off" and student.text == "and so on and"
+    assert teacher.text == "so\nAnswer: yes" and later.text == "right once"
+
+
+def test_after_one_exam_alone_nothing_was_asked_again(tmp_path: Path) -> None:
+    directory, data = two_rounds(tmp_path)
+    records = [record for record in directory.finished() if record.round < 2]
+    found = mistakes_gallery(directory, records, problems_by_id(data))
+    assert found is not None and "No exam has followed" in found.lead and "afterwards" not in found.names
 
 
 def test_held_out_questions_go_from_round_to_round(tmp_path: Path) -> None:
