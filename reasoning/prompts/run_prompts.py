@@ -36,6 +36,11 @@ def run_prompts(recipe: Recipe) -> RunPrompts:
     teacher = recipe.teacher
     feedback = teacher_prompt(feedback_prompt(recipe))
     first = teacher_prompt(teacher.first_prompt, teacher.demonstrations)
+    if first.shows_mistake and (recipe.learning.first_questions or recipe.learning.ladder is not None):
+        raise PromptError(
+            f"teacher.first_prompt {teacher.first_prompt!r} shows the student's mistake ({{mistake}}), and is asked "
+            "before there is one: name one that does not (`plain`)"
+        )
     wanted = recipe.learning.new_questions
     new = teacher_prompt(wanted.prompt, count=wanted.per_mistake) if wanted else None
     if recipe.learning.per_request > 1 and not any(prompt.several for prompt in (first, feedback)):

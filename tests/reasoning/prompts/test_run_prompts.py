@@ -28,3 +28,14 @@ def test_the_help_says_whether_the_mistake_is_shown() -> None:
     with pytest.raises(PromptError, match="does not show the mistake"):
         feedback("{learning: {help: ladder}, teacher: {feedback_prompt: plain}}")
     assert feedback("{learning: {help: ladder, ladder: {tailored: false}}, teacher: {feedback_prompt: plain}}")
+
+
+@pytest.mark.parametrize("prompt", ["tailored", "continuing"])
+def test_what_is_asked_before_there_is_a_mistake_shows_none(prompt: str) -> None:
+    def run(learning: str) -> None:
+        run_prompts(parse_recipe(f"{{learning: {{{learning}}}, teacher: {{first_prompt: {prompt}}}}}", "test"))
+
+    for learning in ("", "help: ladder", "help: ladder, first_questions: 0"):
+        with pytest.raises(PromptError, match=f"first_prompt '{prompt}' shows the student's mistake .* asked before"):
+            run(learning)
+    run("first_questions: 0")  # nothing is asked so
