@@ -1,4 +1,4 @@
-"""How the exam scales: `python -m bench.scaling [--replicas 1 2 4 8 16 32 64] [--attempts 1000000]`.
+"""How exam and training scale: `python -m bench.scaling [--replicas 1 2 4 8 16 32 64] [--trainers 1 2 4]`.
 
 First, the real exam (asking, grading, logging, mistakes to the teacher, the table) through the real pool and real
 actors, whose engine is simulated: it makes `--at-once` completions at a time in `--latency` seconds each. Every replica
@@ -6,7 +6,10 @@ adds as many questions as the first had. Efficiency is attempts a second over th
 the coordinator's time is the processor time of this process, which does all that a run's coordinator does in an exam,
 Ray's own threads in it included.
 
-Then the exam of a million attempts, in this process, by an engine that answers at once: processor time for each
+Then a training's pass by one to four trainers, of which each pretends that a sample takes `--sample-ms`
+(`bench.scaling.trainers`).
+
+Last the exam of a million attempts (`--attempts`), in this process, by an engine that answers at once: processor time for each
 attempt, and the memory of the process at tenths of the way, of which the questions themselves are there from the start.
 """
 
@@ -28,6 +31,8 @@ from actors.sampler.pool import SamplerPool
 from actors.sampler.replica import ReplicaHandle
 from actors.starting import collect_seldom
 from bench.scaling.simulated import PROBE, VERSION, SimulatedReplica, simulated_classroom
+from bench.scaling.trainers import over_trainers
+from pipelines.run.cluster import connect
 from reasoning.rounds.phases import exam
 
 SAMPLES = 4  # of each question: the recipe's
@@ -95,8 +100,6 @@ def memory_mib() -> float:
 
 def scaling(options: argparse.Namespace) -> list[dict[str, float]]:
     """An exam at each number of replicas; medians over turns."""
-    from pipelines.run.cluster import connect
-
     connect(None)
     rows: list[dict[str, float]] = []
     for replicas in options.replicas:
@@ -121,10 +124,16 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--seconds", type=float, default=12.0, help="how long an exam takes one engine")
     parser.add_argument("--turns", type=int, default=1)
     parser.add_argument("--right", type=float, default=0.7, help="the share of right completions")
+    parser.add_argument("--trainers", type=int, nargs="*", default=[1, 2, 4])
+    parser.add_argument("--sample-ms", type=float, default=20.0, help="milliseconds that a sample takes a trainer")
     parser.add_argument("--attempts", type=int, default=1_000_000, help="of the exam in this process; 0: none")
     options = parser.parse_args(arguments)
     collect_seldom()
     found: dict[str, Any] = {"scaling": scaling(options) if options.replicas else []}
+    if options.trainers:
+        connect(None)
+        with tempfile.TemporaryDirectory() as folder:
+            found["trainers"] = over_trainers(options, folder)
     if options.attempts:
         found["exam"] = one = asyncio.run(in_this_process(options.attempts, options.right))
         memory = "  ".join(f"{mib:,.0f}" for mib in one["memory_mib"])
