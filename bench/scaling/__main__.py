@@ -9,8 +9,9 @@ Ray's own threads in it included.
 Then a training's pass by one to four trainers, of which each pretends that a sample takes `--sample-ms`
 (`bench.scaling.trainers`).
 
-Last the exam of a million attempts (`--attempts`), in this process, by an engine that answers at once: processor time for each
-attempt, and the memory of the process at tenths of the way, of which the questions themselves are there from the start.
+Last the exam of a million attempts (`--attempts`), in this process, by an engine that answers at once: processor time
+for each attempt, and the memory of the process at tenths of the way, of which the questions themselves are there from
+the start.
 """
 
 from __future__ import annotations
