@@ -1,8 +1,9 @@
 """The steps of a chain of thought, as spans of its text, and the step that somebody quotes.
 
 Owns: the cutting of a text into steps, and the finding of a quotation in it. Invariants
-- A quotation is found word for word, whatever its case, spaces and quotation marks, or not at all: one that is nowhere,
-  or that stands in two places, is no step.
+- A quotation is found word for word, whatever its case, spaces, quotation marks and kind of minus or times sign, or not
+  at all: one that is nowhere, or that stands in two places, is no step.
+- One that leaves words out ("So Ann has ... 15") is of the step in which each of its pieces stands.
 - Any text is a valid input.
 """
 
@@ -15,7 +16,9 @@ from reasoning.prompts.frame import Span
 from reasoning.prompts.headings import ReplyParts
 
 _STEP_END = re.compile(r"(?<=[.!?;])\s+|\n+")
-_TOKEN = re.compile(r"\w+|[^\w\s\"“”„«»‘’'`…]")
+_TOKEN = re.compile(r"\w+|[^\w\s\"“”„«»‘’'`…$\\]")
+_LEFT_OUT = re.compile(r"\[?(?:\.{3,}|…)\]?")
+_SIGNS = str.maketrans({"−": "-", "–": "-", "‐": "-", "×": "*", "·": "*", "÷": "/"})  # each as long as before
 _NUMBERING = re.compile(r"\A\s*(?:[-*•>]\s+|(?:step\s+)?\d{1,2}\s*[.):]\s+|step\s+\d{1,2}\s+)", re.IGNORECASE)
 _QUOTATION = re.compile(r"\"([^\"\n]+)\"|“([^”\n]+)”|«([^»\n]+)»|`([^`\n]+)`")
 _CLOSING = ".,;:!?*"  # what a quotation may end in, or be dressed in, and the text not
@@ -51,7 +54,12 @@ def told_step(reply: ReplyParts, attempt: str) -> Span | None:
 def quoted_step(text: str, quotation: str) -> Span | None:
     """The step of `text` in which `quotation` begins; None where it is in no place or in several, or is hardly a word
     of a step."""
-    return _found(text, quotation) or _found(text, _NUMBERING.sub("", quotation))
+    for said in (quotation, _NUMBERING.sub("", quotation)):
+        pieces = [piece for piece in _LEFT_OUT.split(said) if _words(piece)]
+        steps = {_found(text, piece) for piece in pieces}
+        if len(steps) == 1 and (step := steps.pop()) is not None:
+            return step
+    return None
 
 
 def begins_like(text: str, other: str) -> bool:
@@ -65,7 +73,7 @@ def _found(text: str, quotation: str) -> Span | None:
     words = _words(quotation)
     if not words:
         return None
-    there = [(found[0].casefold(), found.start()) for found in _TOKEN.finditer(text)]
+    there = [(found[0].casefold(), found.start()) for found in _TOKEN.finditer(text.translate(_SIGNS))]
     places = list(_places([word for word, _ in there], words))
     if len(places) != 1:
         return None
@@ -76,7 +84,8 @@ def _found(text: str, quotation: str) -> Span | None:
 
 def _words(text: str) -> list[str]:
     """The words and signs of `text`, without what it is dressed in."""
-    return [found[0].casefold() for found in _TOKEN.finditer(text.strip().strip(_CLOSING))]
+    bare = text.strip().strip(_CLOSING).translate(_SIGNS)
+    return [found[0].casefold() for found in _TOKEN.finditer(bare)]
 
 
 def _places(words: list[str], wanted: list[str]) -> Iterator[int]:

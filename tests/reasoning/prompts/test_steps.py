@@ -33,6 +33,11 @@ def test_steps_are_sentences_and_lines() -> None:
         ("**so  ann\u2019s pens are 7*2 = 15 dollars.**", SECOND),
         ("7 * 2 = 15", SECOND),  # a part of it
         ("...7 * 2 = 15 dollars...", SECOND),
+        ("So Ann\u2019s pens are ... 15 dollars.", SECOND),  # words left out
+        ("So Ann\u2019s pens [\u2026] 2 = 15 dollars", SECOND),
+        ("So Ann\u2019s pens are ... That is all.", None),  # of which step?
+        ("First, 3 + 4 ... 15 dollars.", None),
+        ("So Ann\u2019s pens are $7 \u00d7 2 = 15$ dollars.", SECOND),
         ("Step 2: So Ann\u2019s pens are 7 * 2 = 15 dollars.", SECOND),
         ("2. So Ann\u2019s pens are 7 * 2 = 15 dollars.", SECOND),
         (f"{SECOND}\nThat is all. That is all.", SECOND),  # and what follows: where it begins
