@@ -94,6 +94,11 @@ _NO_TEACHER = {"plain": False, "tailored": False, "new_questions": False}
 _IN_ORDER = {"teacher_tokens": 10**9}  # the arm's budget ends it; this one has it spent in the order of the ladder
 
 
+def _comparing(loss: str) -> Learning:
+    """The ladder, whose student learns from its mistakes too, in this way."""
+    return _loop(help="ladder", ladder=_IN_ORDER, self_reflection=True, objective={"loss": loss})
+
+
 def _guessing(share: float) -> dict[str, Any]:
     return {**_IN_ORDER, "guessable_share": share}
 
@@ -130,4 +135,13 @@ ARMS = (
     ),
     Arm("ladder-any-own", "and own attempts where any is right", _loop(help="ladder", ladder=_guessing(0.0)), {}),
     Arm("ladder-shared", "the ladder, four a request", _loop(help="ladder", ladder=_IN_ORDER, per_request=4), _SHARED),
+    Arm(
+        "tailored-continuing",
+        "rounds, tailored feedback that goes on from the student's own words",
+        _loop(),
+        {"teacher": {"feedback_prompt": "continuing"}},
+    ),
+    Arm("ladder-dpo", "the ladder, and dpo on mistakes", _comparing("dpo"), {}),
+    Arm("ladder-step-dpo", "the ladder, and step_dpo on mistakes", _comparing("step_dpo"), {}),
+    Arm("ladder-self-distillation", "the ladder, and self_distillation", _comparing("self_distillation"), {}),
 )
