@@ -5,11 +5,14 @@ Owns: the handles of the actors at work, their start ahead of time, and bringing
 Invariants
 - A sampler is asked only after its weights were proven by the probe of that very checkpoint.
 - Workers of a training that came up early are told to begin by that training's own phase, when its examples are kept.
+- Where samplers sleep while a training works on their GPUs, that is tried once: when they do not all sleep, leave too
+  little memory, or the training ends beside them, they end, and take turns by restarts as long as this process lives.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,13 +20,14 @@ from typing import Any
 import ray
 
 from actors.sampler.pool import SamplerPool
-from actors.sampler.start import make_samplers
+from actors.sampler.start import make_samplers, take_turns_asleep
 from actors.sampler.sync import bring_to, probe_prompts
+from actors.sampler.turns import put_to_sleep
 from actors.starting import TeacherPool
 from actors.storage.keeping import RunKeeper
 from actors.storage.places import file_here
 from actors.training.job import ProbeOrder, ReporterHandle, TrainingJob, epoch_version
-from actors.training.trainer import TrainerHandle
+from actors.training.trainer import TrainerHandle, TrainingCrowded
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.tailored import Recipe
 from reasoning.rounds.asking import TokenIds, read_as_tokens
@@ -34,6 +38,8 @@ from reasoning.rounds.progress import Progress
 from reasoning.tasks.loading import TaskData
 from reasoning.teacher.calls import Outcome, TeacherRequest
 from reasoning.training.report import FineTuneReport
+
+logger = logging.getLogger(__name__)
 
 
 class ClusterClassroom(Classroom):
@@ -66,6 +72,8 @@ class ClusterClassroom(Classroom):
         self._keeper = keeper
         self._recorded = recorded
         self.sampler: SamplerPool | None = None
+        self._sleeps = take_turns_asleep(recipe)
+        self._asleep = False  # the samplers, now
         self._engines: asyncio.Task[None] | None = None  # the start of the samplers' engines
         self._told: dict[str, asyncio.Event] = {}  # by the name of a training: set when its examples are there
         self._synced: tuple[str, Answering] | None = None  # the version the samplers hold, and what asks them
@@ -112,9 +120,11 @@ class ClusterClassroom(Classroom):
                 self.progress.wait("engine", "the student's engine to start")
             await asyncio.shield(engines)
             if self._synced is None or self._synced[0] != version:
+                if self._asleep:
+                    self.progress.wait("engine", "the samplers to wake up")
                 kept = files.probe if files is not None else None
                 answering = await bring_to(sampler, version, checkpoint, self.probe_prompts, kept)
-                self._synced = version, answering
+                self._synced, self._asleep = (version, answering), False
             return self._synced[1]
         finally:
             self.progress.wait("engine", "")
@@ -124,7 +134,11 @@ class ClusterClassroom(Classroom):
             self._engines.result()  # an engine that cannot start is told before the training, not after it
         job = self._job(round)
         self._may_train(job.run_name).set()
-        report = await self.trainer.train.remote(job)
+        try:
+            report = await self.trainer.train.remote(job)
+        except TrainingCrowded as error:
+            await self._end_sleeping(str(error))
+            report = await self.trainer.train.remote(self._job(round))
         files, epochs = self.files(round), self.training(round).epochs if job.epochs_out else 0
         probes = [files.probe, *(files.after(n).probe for n in range(1, epochs + 1))]
         await asyncio.to_thread(lambda: [file_here(self.place_of(probe)) for probe in probes])
@@ -146,6 +160,7 @@ class ClusterClassroom(Classroom):
 
     def _job(self, round: int) -> TrainingJob:
         files, training, cluster = self.files(round), self.training(round), self.recipe.cluster
+        places = self.sampler.places if self.sampler is not None and self._asleep else None
         return TrainingJob(
             run_name=f"{self.recipe.name}-{self.recipe.fingerprint()}-round-{round:03d}",
             storage=self.place_of(self.directory.training),
@@ -167,13 +182,14 @@ class ClusterClassroom(Classroom):
             checkpoint_s=60.0 * cluster.checkpoint_minutes,
             scores=self.place_of(files.scores) if self._learns_scores(round) else None,
             probe=ProbeOrder(self.version(round), self.probe_prompts, self.place_of(files.probe)),
+            beside=places.group if places is not None else None,
         )
 
     def start_samplers(self) -> tuple[SamplerPool, asyncio.Task[None]]:
         """The samplers and the start of their engines, which goes on meanwhile. `student_at` waits for it, and raises
         what it raised."""
         if self.sampler is None or self._engines is None:
-            self.sampler = make_samplers(self.recipe)
+            self.sampler = make_samplers(self.recipe, self._sleeps)
             self._engines = asyncio.create_task(self.sampler.start())
         return self.sampler, self._engines
 
@@ -185,10 +201,30 @@ class ClusterClassroom(Classroom):
         reading = ray.remote(num_cpus=0)(read_as_tokens)
         return await reading.remote(self.recipe.student.source, prompts, texts, self.prompts.form.frame)
 
+    async def make_way(self) -> None:
+        """Frees the GPUs of samplers for a training there: has them sleep, or ends them. Nothing happens when there is
+        none."""
+        if self.sampler is None or not self._sleeps:
+            return await self.stop_samplers()
+        self._synced = None
+        self.progress.wait("engine", "the samplers to give up their GPUs' memory")
+        try:
+            problem = await put_to_sleep(self.sampler)
+        finally:
+            self.progress.wait("engine", "")
+        self._asleep = True
+        if problem:
+            await self._end_sleeping(problem)
+
+    async def _end_sleeping(self, problem: str) -> None:
+        logger.warning("samplers end before trainings from now on, and do not sleep: %s", problem)
+        self._sleeps = False
+        await self.stop_samplers()
+
     async def stop_samplers(self) -> None:
         """Ends the samplers, also such as are starting, and gives their GPUs back. Nothing happens when there is
         none."""
-        pool, self.sampler, self._synced = self.sampler, None, None
+        pool, self.sampler, self._synced, self._asleep = self.sampler, None, None, False
         engines, self._engines = self._engines, None
         if engines is not None:
             engines.cancel()

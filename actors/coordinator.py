@@ -5,9 +5,9 @@ Owns: the run's phase; the life of every other actor of the run.
 Invariants
 - What is next follows from `rounds.jsonl` alone (`reasoning.rounds.phase_order`); a phase is recorded when it is whole,
   so losing this actor, or everything, loses at most the work in flight.
-- With shared placement the samplers are gone before the trainer starts, and the other way round. With machines of
-  their own, engines and workers come up while the teacher's last answers come in; neither does anything before its
-  phase begins.
+- With shared placement the samplers are gone or asleep before the trainer starts, and the trainer is gone before they
+  start or wake. With machines of their own, engines and workers come up while the teacher's last answers come in;
+  neither does anything before its phase begins.
 - Every actor it started is stopped when the run ends, whichever way it ends; what the teacher is answering then is paid
   for, and may end and be recorded.
 - A directory has one run at a time.
@@ -183,7 +183,7 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
         while not isinstance(work := self.next_work(), Finished):
             classroom = self._classroom = self._classroom or self._open_classroom(journal)
             if self.trains(work) and self._recipe.cluster.placement == "shared":
-                await classroom.stop_samplers()
+                await classroom.make_way()
             await self.do(classroom, work)
         self._journal = None
         logger.info("the run has ended: %s", work.reason)

@@ -16,7 +16,8 @@ Owns: these uses. A test fails and names the part when an upgrade moves it.
 - `cluster_store`: what a submitted run's keys wait in. Ray's own packages lie there, too; its public ways to it need a
   connected driver, which the process that starts the driver is not.
 - `leave_environments_alone`: whether a driver's environment goes along to the nodes is decided when Ray is imported.
-- `torch_trainer_without`: Ray Train has a public way to add callbacks, none to remove default ones.
+- `torch_trainer_without`: Ray Train has a public way to add callbacks, none to remove default ones; and its workers are
+  put into a placement group that it makes, not into one that is there.
 - `checkpoint_storage`: Ray Train moves a checkpoint to its storage itself, but not one that is still being written: who
   waits for that moves it, too.
 - `autoscaling_config`, `reported_types`, `launches`: what an autoscaler could start and is starting. Ray's public state
@@ -52,6 +53,7 @@ _JOB_SERVER_VARIABLE = "RAY_API_SERVER_ADDRESS"
 _JOB_SERVER_S = (10.0, 60.0)  # to connect, and between two bytes
 DATASETS_CALLBACK = "DatasetsCallback"  # starts a process that manages Ray Data sets
 AUTOSCALER_STATUS = "__autoscaling_status"  # the key of what the autoscaler's first version last reported
+NODE_LABEL = "ray.io/node-id"  # every node has it
 CONTROLLER = "TrainController"  # the class of Ray Train's controllers
 # Starts an actor that frees workers' resources when the controller dies.
 CLEANER_CALLBACK = "PlacementGroupCleanerCallback"
@@ -161,8 +163,9 @@ def asks_for_a_token() -> bool:
     return bool(is_token_auth_enabled())
 
 
-def torch_trainer_without(callbacks: Collection[str]) -> Any:
-    """Ray Train's `TorchTrainer` without the default callbacks of these class names."""
+def torch_trainer_without(callbacks: Collection[str], group: Any = None) -> Any:
+    """Ray Train's `TorchTrainer` without the default callbacks of these class names. With `group`, a placement group
+    that is there and stays, worker `i` is put into its bundle `i`."""
     import ray.train.torch
 
     TorchTrainer: Any = ray.train.torch.TorchTrainer
@@ -171,7 +174,44 @@ def torch_trainer_without(callbacks: Collection[str]) -> Any:
         def _create_default_callbacks(self) -> list[Any]:
             return [one for one in super()._create_default_callbacks() if type(one).__name__ not in callbacks]
 
+        def _initialize_and_run_controller(self, **arguments: Any) -> Any:
+            if group is None:
+                return super()._initialize_and_run_controller(**arguments)
+            return _run_controller_in(group, arguments)
+
     return TrimmedTrainer
+
+
+def _run_controller_in(group: Any, arguments: Mapping[str, Any]) -> Any:
+    """What Ray Train does with its controller, which gets another group of workers."""
+    import ray
+    from ray.train.v2._internal.constants import get_env_vars_to_propagate
+
+    here = {NODE_LABEL: ray.get_runtime_context().get_node_id()}
+    environment = {"env_vars": get_env_vars_to_propagate()}
+    actor: Any = ray.remote(num_cpus=0, label_selector=here, runtime_env=environment)(_controller_in(group))
+    controller = actor.remote(**arguments)
+    ray.get(controller.run.remote())
+    return ray.get(controller.get_result.remote())
+
+
+def _controller_in(group: Any) -> type[Any]:
+    from ray.train.v2._internal.execution.controller import TrainController
+    from ray.train.v2._internal.execution.worker_group.placement_group_handle import DefaultPlacementGroupHandle
+    from ray.train.v2._internal.execution.worker_group.worker_group import WorkerGroup
+
+    class KeptGroup(DefaultPlacementGroupHandle):
+        def shutdown(self) -> None:
+            """It is not the training's: its workers were ended by then."""
+
+    class WorkersThere(WorkerGroup):
+        def _create_placement_group(self, scaling_config: Any, worker_group_context: Any) -> Any:
+            return KeptGroup(group)
+
+    class PlacedTrainController(TrainController):  # its name ends as `CONTROLLER`
+        worker_group_cls = WorkersThere
+
+    return PlacedTrainController
 
 
 def checkpoint_storage() -> Any:

@@ -20,13 +20,14 @@ from typing import Any, TypeVar, cast
 import ray
 from ray.actor import ActorHandle
 
-from actors.ray_api.internals import ActorState, actor_state, asked_for, draining_nodes
+from actors.ray_api.internals import ActorState, actor_state, draining_nodes
 from actors.ray_api.machines.capacity import Need
 from actors.ray_api.machines.waiting import gave_up
 from actors.ray_api.nodes import live_nodes
 from actors.sampler.exchange import Exchange
 from actors.sampler.replica import ReplicaHandle
 from reasoning.student.probe import Probe, ProbeReport
+from reasoning.student.sampling import CannotSleep, GpuMemory
 
 T = TypeVar("T")
 
@@ -42,14 +43,15 @@ class ReplicaLost(RuntimeError):
 
 
 class Member:
-    """One replica. `room_again` is told when a request has come back, `gone` when those that it had are lost. `lost`
-    says why it is given up, "" while it is not."""
+    """One replica. `lacking` says how many such as it have no machine, `room_again` is told when a request has come
+    back, `gone` when those that it had are lost. `lost` says why it is given up, "" while it is not."""
 
     def __init__(
         self,
         handle: ReplicaHandle,
         need: Need,
         patience_s: float,
+        lacking: Callable[[], int],
         room_again: Callable[[Member], None],
         gone: Callable[[Member, Exception], None],
     ) -> None:
@@ -71,6 +73,7 @@ class Member:
         self.at_once = 1  # completions that its engine makes
         self._need = need
         self._patience_s = patience_s
+        self._lacking = lacking
         self._room_again = room_again
         self._machines_lost = 0
         self._idle = asyncio.Event()
@@ -134,6 +137,24 @@ class Member:
                 self.started = False
                 await self._judge(error)
                 await asyncio.sleep(LOOK_S)
+
+    async def sleep(self) -> GpuMemory | None:
+        """Has it give its GPU's memory up, until it comes again; None of one that is given up. Raises `CannotSleep`."""
+        from ray.exceptions import RayError
+
+        self.up = False
+        if self.waiting:
+            raise CannotSleep("a sampler waits for a machine")
+        if self.coming is not None:
+            await asyncio.wait([self.coming])
+        if self.lost:
+            return None
+        try:
+            return await _awaited(self.handle.sleep.remote())
+        except CannotSleep:
+            raise
+        except RayError as error:
+            raise CannotSleep(f"a sampler was lost: {error}") from error
 
     async def end(self) -> None:
         """Stops the engine and ends its process, or what waits for a machine. A handle that is dropped is not enough:
@@ -199,7 +220,7 @@ class Member:
 
     async def _has_no_machine(self, state: ActorState) -> bool:
         """Whether it waits for a machine, not for its process to start on one."""
-        return state.waits and await asyncio.to_thread(asked_for, self._need.resources) > 0
+        return state.waits and await asyncio.to_thread(self._lacking) > 0
 
     async def _look(self) -> ActorState:
         """The actor's state. Notes the node that it is on, and the loss of the one before."""

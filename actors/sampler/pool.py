@@ -12,17 +12,20 @@ Invariants
 - The samplers that are up work while others are waited for. A machine that is lost or late is waited for with
   patience; a fault that comes back every time is not.
 - A replica on a node that is about to leave gets no new requests, and moves when it has answered those that it has.
+- Replicas that sleep are asked nothing: they wake, and are proven, with the next `sync`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import Callable, Sequence
 
 from actors.ray_api.internals import asked_for, draining_nodes
 from actors.ray_api.machines.capacity import Need
+from actors.ray_api.machines.places import Places
 from actors.ray_api.machines.waiting import what_is_missing
 from actors.sampler.admission import Admission
 from actors.sampler.exchange import ReplicaGone
@@ -30,30 +33,38 @@ from actors.sampler.member import Member, ReplicaLost
 from actors.sampler.replica import ReplicaHandle
 from actors.watching.run import SamplerLook
 from reasoning.student.probe import Probe, ProbeReport
-from reasoning.student.sampling import Completion, SamplersLost, Sampling, StaleWeights
+from reasoning.student.sampling import CannotSleep, Completion, GpuMemory, SamplersLost, Sampling, StaleWeights
 
 logger = logging.getLogger(__name__)
 
 PATIENCE_S = 1800.0
 LEAVING_LOOK_S = 5.0  # between two looks at which nodes are about to leave
 SETTLE_LOOK_S = 0.5
+SLEEP_S = 120.0  # to answer what was asked, or give it up, and to give memory up
 
 
 class SamplerPool:
     """The caller's side of `replicas` (handles of `SamplerReplica` actors): spreads requests, brings back the lost.
 
-    `need` says what they take of a machine, for messages. Lives in one event loop. The pool owns its replicas'
-    lifecycle: their processes end with `shutdown`."""
+    `need` says what they take of a machine, for messages; `places` are those that are held for them. Lives in one event
+    loop. The pool owns its replicas' lifecycle: their processes end, and their places go, with `shutdown`."""
 
     def __init__(
-        self, replicas: Sequence[ReplicaHandle], need: Need | None = None, patience_s: float = PATIENCE_S
+        self,
+        replicas: Sequence[ReplicaHandle],
+        need: Need | None = None,
+        patience_s: float = PATIENCE_S,
+        places: Places | None = None,
     ) -> None:
         if not replicas:
             raise ValueError("a sampler pool needs at least one replica")
         self._need = need or Need("sampler", len(replicas), {"CPU": 1.0})
+        self.places = places
+        self._lacking = places.lacking if places else functools.partial(asked_for, self._need.resources)
         self._admission = Admission[Member](self._take, Member.give_back)
         self._members = [
-            Member(handle, self._need, patience_s, self._admission.serve, self._is_gone) for handle in replicas
+            Member(handle, self._need, patience_s, self._lacking, self._admission.serve, self._is_gone)
+            for handle in replicas
         ]
         self._synced: tuple[str, str, Probe] | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -72,6 +83,18 @@ class SamplerPool:
             member.up = False
         await self._bring_up_all(lambda member: member.up)
         return [member.report for member in self._members if member.up and member.report is not None]
+
+    async def sleep(self, bound_s: float = SLEEP_S) -> list[GpuMemory]:
+        """Has all replicas give their GPUs' memory up until the next `sync`, and returns what is free then of the GPU
+        of each. Raises `CannotSleep` where one does not, or not within `bound_s`: what the others hold is not known
+        then, and the pool is to be shut down."""
+        self._synced = None
+        try:
+            async with asyncio.timeout(bound_s):
+                looks = await asyncio.gather(*(member.sleep() for member in self._members))
+        except TimeoutError:
+            raise CannotSleep(f"not all samplers were asleep within {bound_s:.0f} s") from None
+        return [look for look in looks if look is not None]
 
     async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
         """`SamplerReplica.answer` by the replica with the least to do. A request lost with its replica goes again.
@@ -126,11 +149,13 @@ class SamplerPool:
         for result in results:
             if isinstance(result, BaseException):
                 logger.warning("a sampler could not be shut down: %s", result)
+        if self.places is not None:
+            self.places.give_back()
 
     def waits_for(self) -> str:
         """Which machines are waited for, in words; "" when none is."""
         waiting = sum(member.waiting for member in self._members)
-        waiting = min(waiting, asked_for(self._need.resources)) if waiting else 0
+        waiting = min(waiting, self._lacking()) if waiting else 0
         return what_is_missing(self._need, waiting) if waiting else ""
 
     def _is_gone(self, member: Member, error: Exception) -> None:

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from actors.ray_api.handles import RemoteMethod
 from actors.ray_api.machines.capacity import Need
+from actors.ray_api.machines.needs import TRAINER_PART
 from actors.storage.places import file_here, hand_over, landing, read_in_folder, student_here
 from actors.training.ranks import first_problem
 from actors.training.states import CheckpointDue, StatesInRay
@@ -41,6 +42,8 @@ from reasoning.rounds.directory import RoundFiles
 from reasoning.training.report import FineTuneReport, LossPoint
 
 if TYPE_CHECKING:
+    from ray.util.placement_group import PlacementGroup
+
     from reasoning.student.checkpoint import Student
     from reasoning.training.fine_tuning import FineTuning
     from reasoning.training.weights.merging import SavedWeights
@@ -81,7 +84,8 @@ class TrainingJob:
     hub id, `checkpoint_out` the folder to write; `examples` is a table of `Example`s. `workers` take `cpus` and `gpus`
     each, on nodes with these `labels`. `checkpoint_s`: after so many seconds the state is kept within a pass.
     `reporter` is sent every step's losses, unawaited. `scores`: a table of `ScoredAttempt`s, where what a teacher's
-    logits say is learnt from."""
+    logits say is learnt from. `beside`: places that are held for the workers already, one each, beside samplers that
+    sleep."""
 
     run_name: str
     storage: str
@@ -103,6 +107,7 @@ class TrainingJob:
     grow: bool = False
     checkpoint_s: float = 600.0
     scores: str | None = None
+    beside: PlacementGroup | None = None
 
     def identity(self) -> str:
         """What the job's student depends on: a hash of settings, checkpoint and the content of the examples."""
@@ -138,8 +143,9 @@ class TrainingJob:
 
 
 def need_of(job: TrainingJob) -> Need:
-    """What the job's workers take."""
-    return Need("trainer", job.workers, {"CPU": job.cpus} | ({"GPU": job.gpus} if job.gpus else {}), job.labels)
+    """What the job's workers take, of their places where those are held for them."""
+    gpus = job.gpus if job.beside is None else TRAINER_PART
+    return Need("trainer", job.workers, {"CPU": job.cpus} | ({"GPU": gpus} if gpus else {}), job.labels)
 
 
 def worker(config: dict[str, Any]) -> str | None:

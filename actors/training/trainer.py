@@ -10,6 +10,8 @@ Invariants
 - Nothing waits for machines that can never be there: what a job asks for is compared with the cluster first, and with
   what its autoscaler could start. Machines that are late, or lost and replaced, are waited for, for a while.
 - Workers that came up early begin when their examples are there, and not before.
+- Beside samplers that sleep a training is tried once: whatever ends it may be their doing. Without them it goes on from
+  its last checkpoint.
 - An error of the training itself (no example fits, a diverged loss, an unreadable student) is not retried.
 
 torch stays in Ray Train's workers and in this actor: importing this module is light.
@@ -24,10 +26,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from actors.ray_api.handles import RemoteMethod
 from actors.ray_api.internals import CLEANER_CALLBACK, DATASETS_CALLBACK, torch_trainer_without
+from actors.ray_api.machines.places import lacking
 from actors.ray_api.machines.waiting import MachinesMissing, free_abandoned_places, wait_for_places
 from actors.ray_api.nodes import live_nodes, on_one_node
 from actors.storage.places import file_here, landing, remove_folder
@@ -35,6 +38,9 @@ from actors.training.job import TrainingJob, last_lines, need_of, worker
 from reasoning.files.addresses import is_address
 from reasoning.student.config import weights_of
 from reasoning.training.report import FineTuneReport
+
+if TYPE_CHECKING:
+    from ray.util.placement_group import PlacementGroup
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +55,10 @@ class TrainingFailed(RuntimeError):
 
 class TrainingRefused(TrainingFailed):
     """A job that was not started: the cluster lacks what it asks for, or its files are not there."""
+
+
+class TrainingCrowded(RuntimeError):
+    """A training that could not go on beside samplers that sleep: the same job in places of its own goes on with it."""
 
 
 class TrainerHandle(Protocol):
@@ -91,7 +101,8 @@ class Trainer:
     def train(self, job: TrainingJob) -> FineTuneReport:
         """Runs `job` to its end and returns its report; the student is then at `job.checkpoint_out`.
 
-        Raises `TrainingRefused` before anything starts, `TrainingFailed` when it started and could not end."""
+        Raises `TrainingRefused` before anything starts, `TrainingFailed` when it started and could not end,
+        `TrainingCrowded`."""
         if not file_here(job.examples).is_file():
             raise TrainingRefused(f"{job.run_name}: {job.examples}: no table of examples at this path")
         identity = job.identity()
@@ -103,7 +114,10 @@ class Trainer:
         if done is None:
             check_space(job)
             logger.info("trains %s with %d workers", job.run_name, job.workers)
-            self._fit(job, identity, early)
+            if job.beside is None:
+                self._fit(job, identity, early)
+            else:
+                self._fit_beside(job, identity)
             done = job.report(identity)
         elif early is not None:
             wait([early.run])  # its workers have found nothing to do
@@ -134,6 +148,18 @@ class Trainer:
                     raise  # the early ones have waited in vain; from now on it is waited anew
             early = None
 
+    def _fit_beside(self, job: TrainingJob, identity: str) -> None:
+        """Trains once, in places that are held for it. Raises `TrainingCrowded`."""
+        import ray.train
+
+        train: Any = ray.train
+        if job.beside is not None and lacking(job.beside):
+            raise TrainingCrowded(f"{job.run_name}: a machine was lost")
+        try:
+            self._fit_once(job, identity)
+        except (train.TrainingFailedError, ray.exceptions.RayError) as error:
+            raise TrainingCrowded(f"{job.run_name}: {last_lines(str(error))}") from error
+
     def _fit_early(self, job: TrainingJob) -> None:
         self._wait_for_places(job)
         self._fit_once(job, None)
@@ -158,14 +184,14 @@ def run_program(program: Callable[[dict[str, Any]], Any], config: dict[str, Any]
 
     train: Any = ray.train  # its annotations are those of Ray Train V1, its classes those of V2
     landing(job.storage).mkdir(parents=True, exist_ok=True)
-    trainer = _torch_trainer()(
+    trainer = _torch_trainer(job.beside)(
         program,
         train_loop_config=config,
         scaling_config=train.ScalingConfig(
             num_workers=job.workers,
             use_gpu=job.gpus > 0,
             resources_per_worker=dict(need_of(job).resources),
-            label_selector=dict(job.labels) or None,
+            label_selector=None if job.beside is not None else dict(job.labels) or None,
         ),
         run_config=train.RunConfig(
             name=job.run_name,
@@ -215,11 +241,12 @@ def _show_wait(job: TrainingJob, text: str) -> None:
         job.reporter.waiting.remote("trainer", text)
 
 
-def _torch_trainer() -> Any:
+def _torch_trainer(places: PlacementGroup | None) -> Any:
     """Ray Train's `TorchTrainer` without what this project does not use and each round would pay for with a process of
     its own: the manager of Ray Data sets, and on one node the actor that gives workers' machines back should the run's
     controller die (the end of the job gives them back, and without a dashboard that actor cannot do its work)."""
-    return torch_trainer_without({DATASETS_CALLBACK} | ({CLEANER_CALLBACK} if on_one_node() else set()))
+    own = {CLEANER_CALLBACK} if on_one_node() or places is not None else set()  # places that are held stay
+    return torch_trainer_without({DATASETS_CALLBACK} | own, places)
 
 
 def check_space(job: TrainingJob) -> None:

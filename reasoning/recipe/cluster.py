@@ -43,6 +43,15 @@ class ClusterSection(CapacitySection):
             "`dedicated`: samplers and trainers have GPUs of their own. `shared`: they take turns on the same ones."
         ),
     )
+    turns: Literal["sleep", "restart"] = Field(
+        default="sleep",
+        description=(
+            "How they take turns (`placement: shared`). `sleep`: samplers on vLLM with one GPU each, beside as many "
+            "trainers with one each, stay up and give their GPUs' memory up while the trainers work "
+            "([students.md](students.md#samplers-that-sleep)). `restart`: samplers end before each training and are "
+            "started anew after it, as all others do, and these where sleeping fails."
+        ),
+    )
     sampler_labels: dict[str, str] = Field(
         default_factory=dict,
         description=(

@@ -27,11 +27,13 @@ from reasoning.training.weights.half_precision import bfloat16_pays
 
 
 class EngineSettings(EngineSection):
-    """One engine. `model` is a folder or hub id; `gpus` is how many GPUs this engine has (0 = CPU)."""
+    """One engine. `model` is a folder or hub id; `gpus` is how many GPUs this engine has (0 = CPU). `sleeps`: it may be
+    asked to give its GPUs' memory up for a while."""
 
     model: str
     gpus: NotNegative = 0.0
     seed: int = 0
+    sleeps: bool = False
 
     @property
     def eager(self) -> bool:
@@ -84,6 +86,8 @@ def engine_options(settings: EngineSettings) -> dict[str, Any]:
     if settings.gpus:
         options["gpu_memory_utilization"] = settings.gpu_memory_utilization
         options["tensor_parallel_size"] = max(1, int(settings.gpus))
+        if settings.sleeps:
+            options["enable_sleep_mode"] = True
     else:
         options["kv_cache_memory_bytes"] = int(settings.kv_cache_gib * 2**30)
         options["block_size"] = 32  # the CPU default of 128 is longer than most prompts, which then never hit the cache

@@ -34,12 +34,24 @@ class SyncFailed(RuntimeError):
         return f"sync to weights {version!r} from {checkpoint} failed: {reason}"
 
 
+class CannotSleep(RuntimeError):
+    """A sampler did not give its GPU's memory up. The message says why."""
+
+
 class PromptRefused(ValueError):
     """A prompt that the engine cannot take, mostly because it is longer than the context."""
 
 
 class SamplersLost(RuntimeError):
     """No replica could be brought back: the actors' restarts are used up or their node is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class GpuMemory:
+    """Bytes of one GPU's memory, whoever uses it."""
+
+    free: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,22 @@ async def take_weights(engine: AsyncLLMEngine, checkpoint: str) -> None:
     await engine.collective_rpc("refresh_heads")
 
 
+def can_sleep() -> bool:
+    """Whether engines of this process can sleep: vLLM refuses to start one that is to and cannot, as where its
+    allocator was not built."""
+    from vllm.platforms import current_platform
+
+    return bool(current_platform.is_sleep_mode_available() and current_platform.is_cumem_allocator_available())
+
+
+async def gpu_memory(engine: AsyncLLMEngine) -> tuple[int, int]:
+    """Free and total bytes of the engine's GPU, the fewest free where it has several. The engine's worker is asked,
+    which has a context there: another process would take some of the memory to look at it."""
+    looks = await engine.collective_rpc("gpu_memory")
+    free, total = min((look[0], look[1]) for look in looks)
+    return free, total
+
+
 # Architectures that vLLM computes text with and yet reads with a library for images.
 _READ_WITH_TORCHVISION = frozenset({"Qwen3_5ForCausalLM", "Qwen3_5MoeForCausalLM"})
 
@@ -249,6 +265,13 @@ class WorkerExtension:
                 os._exit(1)
 
         threading.Thread(target=watch, name="exit-with-owner", daemon=True).start()
+
+    def gpu_memory(self) -> tuple[int, int]:
+        """Free and total bytes of this worker's GPU, whoever uses it."""
+        import torch
+
+        free, total = torch.accelerator.get_memory_info()
+        return free, total
 
     def refresh_heads(self) -> None:
         """Rebuilds what the CPU backend derived from output embeddings when it first loaded them.

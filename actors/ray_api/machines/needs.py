@@ -2,6 +2,9 @@
 
 Owns: the way from a recipe's keys to processes with resources. Which of them are there at once follows from
 `cluster.placement`.
+
+Where samplers sleep while trainers work (`actors.sampler.turns`), a place holds one of each: a GPU of its own, and the
+CPU cores of the one that has more. The places are what the larger of the two sides takes where they restart in turns.
 """
 
 from __future__ import annotations
@@ -9,6 +12,9 @@ from __future__ import annotations
 from actors.ray_api.machines.capacity import Need
 from reasoning.recipe.cluster import ClusterSection
 from reasoning.recipe.tailored import Recipe
+
+Resources = dict[str, float]
+TRAINER_PART = 0.5  # of a place's GPU, in Ray's books: who has its memory is a matter of turns
 
 
 def sampler_need(cluster: ClusterSection) -> Need:
@@ -23,6 +29,18 @@ def trainer_need(cluster: ClusterSection) -> Need:
     return Need(
         "trainer", cluster.trainers, _resources(cluster.trainer_cpus, cluster.trainer_gpus), cluster.trainer_labels
     )
+
+
+def place_need(cluster: ClusterSection) -> Need:
+    """The places that samplers and as many trainers share, a GPU each."""
+    cpus = max(cluster.sampler_cpus, cluster.trainer_cpus)
+    return Need("sampler", cluster.samplers, _resources(cpus, 1.0), cluster.sampler_labels)
+
+
+def sampler_part(cluster: ClusterSection) -> Resources:
+    """What a sampler takes of its place: the trainer, which works while it sleeps, leaves it that."""
+    cpus = max(cluster.sampler_cpus, cluster.trainer_cpus) - cluster.trainer_cpus
+    return {"CPU": cpus, "GPU": 1.0 - TRAINER_PART}
 
 
 def served_needs(recipe: Recipe) -> list[Need]:
@@ -41,7 +59,8 @@ def served_needs(recipe: Recipe) -> list[Need]:
 
 
 def needs_at_once(recipe: Recipe, trains: bool) -> list[list[Need]]:
-    """The sets of processes that must be placed together: with shared placement samplers and trainers take turns.
+    """The sets of processes that must be placed together: with shared placement samplers and trainers take turns,
+    asleep (see the head) or started anew.
     `trains`: False where only the student is examined."""
     cluster = recipe.cluster
     if not trains:
@@ -52,5 +71,5 @@ def needs_at_once(recipe: Recipe, trains: bool) -> list[list[Need]]:
     return [[sampler_need(cluster), trainer_need(cluster), *served]]
 
 
-def _resources(cpus: float, gpus: float) -> dict[str, float]:
+def _resources(cpus: float, gpus: float) -> Resources:
     return {"CPU": cpus, "GPU": gpus} if gpus else {"CPU": cpus}

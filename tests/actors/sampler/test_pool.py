@@ -12,14 +12,16 @@ import pytest
 
 from actors.ray_api.internals import actor_state
 from actors.ray_api.machines.capacity import Need
+from actors.ray_api.machines.places import Places
 from actors.sampler import member as member_module
 from actors.sampler.outbox import Answer, Question
 from actors.sampler.pool import SamplerPool
 from actors.sampler.replica import ReplicaHandle, SamplerReplica
 from reasoning.student.engine import EngineSettings
 from reasoning.student.probe import Probe, ProbeReport
-from reasoning.student.sampling import Completion, PromptRefused, SamplersLost, Sampling, StaleWeights
+from reasoning.student.sampling import CannotSleep, Completion, PromptRefused, SamplersLost, Sampling, StaleWeights
 from tests.actors.in_process import in_process
+from tests.actors.sampler.sleeping import REST, TOTAL, Sleeper
 
 GREEDY = Sampling(max_new_tokens=24)
 
@@ -247,6 +249,34 @@ def test_a_fault_of_the_engine_reaches_whoever_asked() -> None:
     run(exam())
 
 
+def test_a_pool_that_sleeps_answers_nobody_until_it_is_synced(tmp_path: Path) -> None:
+    async def exam() -> None:
+        pool = SamplerPool([in_process(Sleeper(tmp_path / f"gpu-{number}")) for number in range(2)])
+        await pool.sync("v1", "one", NOTHING)
+        assert [look.free for look in await pool.sleep()] == [TOTAL - REST] * 2
+        with pytest.raises(StaleWeights, match="'v1'"):
+            await pool.answer("v1", "?", GREEDY)
+        assert [look.version for look in pool.looks()] == ["", ""] and not pool.waits_for()
+        await pool.sync("v1", "one", NOTHING)
+        assert (await pool.answer("v1", "?", GREEDY))[0].text == "? by one"
+        await pool.shutdown()
+
+    run(exam())
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"), [("refuses", "Memory usage increased"), ("hangs", "not all samplers were asleep within")]
+)
+def test_a_pool_says_why_one_of_it_does_not_sleep(fault: str, why: str, tmp_path: Path) -> None:
+    async def exam() -> None:
+        pool = SamplerPool([in_process(Sleeper(tmp_path / "a")), in_process(Sleeper(tmp_path / "b", {fault}))])
+        await pool.start()
+        with pytest.raises(CannotSleep, match=why):
+            await pool.sleep(bound_s=1.0)
+
+    run(exam())
+
+
 @pytest.mark.slow
 def test_the_samplers_that_have_a_machine_work_while_others_wait_for_theirs(
     ray_cluster: None, monkeypatch: pytest.MonkeyPatch
@@ -278,16 +308,21 @@ def test_the_samplers_that_have_a_machine_work_while_others_wait_for_theirs(
     run(exam())
 
 
+@pytest.mark.parametrize("held", [False, True])
 def test_patience_with_no_machine_at_all_ends_with_a_true_message(
-    ray_cluster: None, monkeypatch: pytest.MonkeyPatch
+    held: bool, ray_cluster: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also where it is a place held for the sampler that never comes."""
     import ray
 
     monkeypatch.setattr(member_module, "LOOK_S", 0.1)
 
     async def exam() -> None:
-        handle = ray.remote(Parrot).options(num_cpus=99, max_restarts=-1).remote()
-        pool = SamplerPool([handle], Need("sampler", 1, {"CPU": 99.0}), patience_s=0.5)
+        need = Need("sampler", 1, {"CPU": 99.0})
+        places = Places(need) if held else None
+        where = {"num_cpus": 99} if places is None else {"num_cpus": 1, "scheduling_strategy": places.at(0)}
+        handle = ray.remote(Parrot).options(max_restarts=-1, **where).remote()
+        pool = SamplerPool([handle], need, patience_s=0.5, places=places)
         with pytest.raises(SamplersLost, match=r"waited .* nodes for 1 sampler \(99 CPUs each\).*There now: 4 CPUs"):
             await pool.start()
         await pool.shutdown()

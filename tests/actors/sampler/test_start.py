@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.sampler.start import back_end, engine_settings
+from actors.sampler.start import back_end, engine_settings, take_turns_asleep
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.student.engine import engine_options
 from tests.conftest import ROOT
@@ -47,6 +47,40 @@ def test_a_recipes_engine_keys_reach_the_samplers_engine() -> None:
     on_gpus = engine_options(engine_settings(parse_recipe(KEYS % ("true", 2), "r")))
     wanted = {"enforce_eager": True, "gpu_memory_utilization": 0.3, "tensor_parallel_size": 2}
     assert wanted.items() <= on_gpus.items() and "kv_cache_memory_bytes" not in on_gpus
+
+
+ASLEEP = "placement: shared, sampler_gpus: 1, trainer_gpus: 1"
+
+
+@pytest.mark.parametrize(
+    ("cluster", "asleep"),
+    [
+        (ASLEEP, True),
+        (f"{ASLEEP}, samplers: 4, trainers: 4, sampler_labels: {{a: b}}, trainer_labels: {{a: b}}", True),
+        (f"{ASLEEP}, turns: restart", False),
+        (ASLEEP.replace("shared", "dedicated"), False),
+        ("placement: shared", False),  # on CPUs
+        (ASLEEP.replace("sampler_gpus: 1", "sampler_gpus: 2"), False),
+        (ASLEEP.replace("sampler_gpus: 1", "sampler_gpus: 0.5"), False),
+        (ASLEEP.replace("trainer_gpus: 1", "trainer_gpus: 0.5"), False),
+        (f"{ASLEEP}, samplers: 2", False),
+        (f"{ASLEEP}, trainers: 2", False),
+        (f"{ASLEEP}, trainer_labels: {{a: b}}", False),
+        (f"{ASLEEP}, sampler: transformers", False),
+    ],
+)
+def test_samplers_sleep_where_each_shares_a_gpu_with_one_trainer(cluster: str, asleep: bool) -> None:
+    recipe = parse_recipe(f"cluster: {{{cluster}}}", "r.yaml")
+    assert take_turns_asleep(recipe) is asleep
+
+
+def test_only_engines_that_sleep_are_set_up_for_it() -> None:
+    def options(cluster: str, sleeps: bool) -> dict[str, object]:
+        return engine_options(engine_settings(parse_recipe(f"cluster: {{{cluster}}}", "r.yaml"), sleeps))
+
+    assert options(ASLEEP, True)["enable_sleep_mode"] is True
+    assert "enable_sleep_mode" not in options(ASLEEP, False)
+    assert "enable_sleep_mode" not in options("placement: shared", True), "vLLM refuses it on a CPU"
 
 
 PACKED = """

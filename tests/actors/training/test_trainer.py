@@ -22,9 +22,12 @@ import pytest
 import ray
 import torch
 
+from actors.ray_api.machines.capacity import Need
+from actors.ray_api.machines.places import Places
 from actors.training.job import ProbeOrder, TrainingJob
 from actors.training.trainer import (
     Trainer,
+    TrainingCrowded,
     TrainingFailed,
     TrainingRefused,
     check_space,
@@ -276,6 +279,13 @@ def test_what_the_cluster_lacks_is_refused_at_once(trainer: Any, tmp_path: Path)
         ray.get(trainer.train.remote(replace(job, workers=2, gpus=1.0)))
     with pytest.raises(TrainingRefused, match=r"99 trainers .*cluster.trainers"):
         ray.get(trainer.train.remote(replace(job, workers=99)))
+
+
+def test_a_training_beside_samplers_does_not_wait_for_a_place_that_was_lost(tmp_path: Path) -> None:
+    places = Places(Need("sampler", 1, {"CPU": 99.0}))
+    with pytest.raises(TrainingCrowded, match="run-round-000: a machine was lost"):
+        Trainer().train(replace(_job(tmp_path, 4), beside=places.group))
+    places.give_back()
 
 
 def test_a_job_without_examples_is_refused(trainer: Any, tmp_path: Path) -> None:

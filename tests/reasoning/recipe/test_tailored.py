@@ -103,6 +103,7 @@ def test_a_recipe_survives_its_yaml() -> None:
     [
         ("cluster: {samplers: 4}", True),
         ("storage: {path: elsewhere}", True),
+        ("cluster: {placement: shared, turns: restart}", True),
         ("learning: {rounds: 7, patience: 2}", True),
         ("teacher: {workers: 8, max_in_flight: 1, requests_per_minute: 3}", True),
         ("name: other", True),

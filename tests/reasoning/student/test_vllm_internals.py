@@ -5,8 +5,10 @@ About 10 s: vLLM is imported."""
 from __future__ import annotations
 
 import ast
+import asyncio
 import importlib
 import inspect
+from typing import Any
 
 import pytest
 
@@ -49,6 +51,13 @@ def test_a_name_inside_vllm_is_where_it_was(module: str, name: str) -> None:
         ("vllm.entrypoints.openai.models.serving", "OpenAIServingModels", "load_lora_adapter", {"request"}),
         ("vllm.entrypoints.openai.models.serving", "OpenAIServingModels", "show_available_models", set()),
         ("vllm", "AsyncLLMEngine", "shutdown", set()),
+        ("vllm", "AsyncLLMEngine", "sleep", {"level", "mode"}),
+        ("vllm", "AsyncLLMEngine", "wake_up", {"tags"}),
+        ("vllm.v1.worker.gpu_worker", "Worker", "sleep", {"level"}),
+        ("vllm.v1.worker.gpu_worker", "Worker", "wake_up", {"tags"}),
+        ("vllm.platforms.interface", "Platform", "is_sleep_mode_available", set()),
+        ("vllm.platforms.interface", "Platform", "is_cumem_allocator_available", set()),
+        ("torch", "accelerator", "get_memory_info", set()),
         ("vllm.v1.worker.gpu_worker", "Worker", "reload_weights", set()),
         ("vllm.v1.worker.gpu_model_runner", "GPUModelRunner", "reload_weights", {"weights_path"}),
         ("vllm.v1.worker.gpu_model_runner", "GPUModelRunner", "get_model", set()),
@@ -109,3 +118,26 @@ def test_adapters_get_the_next_rank_that_vllm_has() -> None:
     assert [(one.name, one.path) for one in arguments.lora_modules] == [("a", "/a"), ("b", "/b")]
     with pytest.raises(ValueError, match="rank 600: vLLM takes 512 at most"):
         vllm_internals.adapter_options({"a": "/a"}, 600)
+
+
+def test_an_engine_on_a_cpu_cannot_sleep() -> None:
+    from vllm import AsyncEngineArgs
+
+    assert not vllm_internals.can_sleep()
+    assert "enable_sleep_mode" in inspect.signature(AsyncEngineArgs).parameters
+
+
+class Workers:
+    """An engine's workers: what each says of its GPU's memory."""
+
+    def __init__(self, *looks: tuple[int, int]) -> None:
+        self.looks = looks
+
+    async def collective_rpc(self, method: str) -> list[list[int]]:
+        assert hasattr(vllm_internals.WorkerExtension, method)
+        return [list(look) for look in self.looks]  # as msgpack brings them
+
+
+def test_an_engines_memory_is_that_of_its_fullest_gpu() -> None:
+    engine: Any = Workers((70, 80), (60, 80))
+    assert asyncio.run(vllm_internals.gpu_memory(engine)) == (60, 80)
