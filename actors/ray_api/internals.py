@@ -22,7 +22,8 @@ Owns: these uses. A test fails and names the part when an upgrade moves it.
   waits for that moves it, too.
 - `autoscaling_config`, `reported_types`, `launches`: what an autoscaler could start and is starting. Ray's public state
   has the nodes that are there.
-- `groups_of_dead_controllers`: Ray Train's own cleaning needs the dashboard, as it asks the public state API.
+- `groups_of_dead_actors`: Ray removes a placement group when the job has ended, not when the actor that made it has.
+  Ray Train's own cleaning needs the dashboard, as it asks the public state API.
 - `available_by_node`, `draining_nodes`, `actor_state`: what is free of each node, which are about to leave, and whether
   a lost actor comes back. The public state API needs the dashboard, which a local cluster goes without.
 - `preferring`: a node that an actor is to be on while it has room there. A selector of the node's id with a fallback is
@@ -54,7 +55,6 @@ _JOB_SERVER_S = (10.0, 60.0)  # to connect, and between two bytes
 DATASETS_CALLBACK = "DatasetsCallback"  # starts a process that manages Ray Data sets
 AUTOSCALER_STATUS = "__autoscaling_status"  # the key of what the autoscaler's first version last reported
 NODE_LABEL = "ray.io/node-id"  # every node has it
-CONTROLLER = "TrainController"  # the class of Ray Train's controllers
 # Starts an actor that frees workers' resources when the controller dies.
 CLEANER_CALLBACK = "PlacementGroupCleanerCallback"
 
@@ -208,7 +208,7 @@ def _controller_in(group: Any) -> type[Any]:
         def _create_placement_group(self, scaling_config: Any, worker_group_context: Any) -> Any:
             return KeptGroup(group)
 
-    class PlacedTrainController(TrainController):  # its name ends as `CONTROLLER`
+    class PlacedTrainController(TrainController):
         worker_group_cls = WorkersThere
 
     return PlacedTrainController
@@ -332,18 +332,16 @@ def draining_nodes() -> dict[str, int]:
     return dict(state.get_draining_nodes())
 
 
-def groups_of_dead_controllers() -> list[str]:
-    """The ids of the placement groups that Ray Train's controllers of this job have left behind by dying. Ray keeps
-    them, and the machines in them, until the job ends."""
+def groups_of_dead_actors() -> list[str]:
+    """The ids of the placement groups that actors of this job (Ray Train's controllers, a coordinator) have left behind
+    by dying. Ray keeps them, and the machines in them, until the job ends."""
     import ray
     from ray._private.state import actors, state
     from ray.core.generated.gcs_pb2 import PlacementGroupTableData  # type: ignore[attr-defined]  # made at run time
 
     job = ray.get_runtime_context().get_job_id()
     dead = {
-        bytes.fromhex(actor_id)
-        for actor_id, one in actors().items()
-        if one["State"] == "DEAD" and one["JobID"] == job and one["ActorClassName"].endswith(CONTROLLER)
+        bytes.fromhex(actor_id) for actor_id, one in actors().items() if one["State"] == "DEAD" and one["JobID"] == job
     }
     groups = [
         PlacementGroupTableData.FromString(one) for one in state._connect_and_get_accessor().get_placement_group_table()

@@ -15,6 +15,7 @@ from actors.ray_api.machines.capacity import Need
 from actors.ray_api.machines.needs import place_need, sampler_need, sampler_part
 from actors.ray_api.machines.packing import packing_nodes
 from actors.ray_api.machines.places import Places
+from actors.ray_api.machines.waiting import free_abandoned_places
 from actors.ray_api.nodes import on_one_node
 from actors.sampler.pool import SamplerPool
 from actors.sampler.replica import ReplicaHandle, SamplerReplica
@@ -64,6 +65,7 @@ def make_samplers(recipe: Recipe, sleeps: bool = False) -> SamplerPool:
     `SamplerPool.start` waits for them. `sleeps`: they are put where trainers can work while they sleep."""
     cluster, settings = recipe.cluster, engine_settings(recipe, sleeps)
     need = place_need(cluster) if sleeps else sampler_need(cluster)
+    free_abandoned_places()  # of a coordinator that died
     places = Places(need) if sleeps else None
     parts = _apart(cluster, need) if places is None else _in_places(cluster, places)
     # The pool counts crashes: Ray's own count would run out by the machines that a night on spot takes away.

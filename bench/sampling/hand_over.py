@@ -1,10 +1,14 @@
-"""How long new weights take to be sampled from: `python -m bench.sampling.hand_over [--only NAME] [--turns 3]`.
+"""How long new weights take to be sampled from: `python -m bench.sampling.hand_over [--only NAME] [--turns 3]
+[--asleep]`.
 
 For the embedded student, and for students of 135 and 500 million parameters made from their configuration with random
 weights, output embedding tied and untied. Two of each shape, with other weights; one sampler, an actor as in a run,
 takes on one after the other. Seconds of: the engine's start; the probe of a checkpoint, in a process of its own, where
 the training has not made it; the swap (in place), and the proof that the engine computes with the new weights. The
 control: weights that are not those of the probe are refused.
+
+`--asleep`, on a GPU: before each swap the sampler sleeps, as beside a trainer. Seconds until it does, and until it has
+the new weights; how much of the GPU it keeps asleep; and how many engines it started: one, unless waking failed.
 """
 
 from __future__ import annotations
@@ -46,6 +50,16 @@ class TimedSampler(VllmSampler):
     """A sampler that knows how long its last swap and proof took."""
 
     seconds = (0.0, 0.0)
+    engines = 0
+
+    async def _start_engine(self, settings: EngineSettings) -> None:
+        self.engines += 1
+        await super()._start_engine(settings)
+
+    async def _wake(self, version: str, checkpoint: str) -> None:
+        began = time.perf_counter()
+        await super()._wake(version, checkpoint)
+        self.seconds = (time.perf_counter() - began, 0.0)
 
     async def _load(self, version: str, checkpoint: str) -> None:
         began = time.perf_counter()
@@ -61,10 +75,15 @@ class TimedSampler(VllmSampler):
     async def last(self) -> tuple[float, float]:
         return self.seconds
 
+    async def started(self) -> int:
+        """How many engines were."""
+        return self.engines
+
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """Seconds; swap and proof are medians over turns. `refused`: other weights than the probe's were."""
+    """Seconds; swap and proof are medians over turns. `refused`: other weights than the probe's were. Of a sampler that
+    sleeps also the median until it does, the most that it keeps of its GPU's memory then, and its engines."""
 
     student: str
     dtype: str
@@ -73,9 +92,14 @@ class HandOver:
     swap: float
     proof: float
     refused: bool
+    sleep: float | None = None
+    kept_gib: float | None = None
+    engines: int = 1
 
     def line(self) -> str:
         parts = f"start {self.start:6.1f}  probe {self.probe:6.1f}  swap {self.swap:6.2f}  proof {self.proof:6.2f} s"
+        if self.sleep is not None:
+            parts += f"  asleep in {self.sleep:5.1f} s with {self.kept_gib:.1f} GiB, {self.engines} engines"
         control = "refused" if self.refused else "NOT REFUSED"
         return f"{self.student:14s} {self.dtype:9s} {parts}  other weights are {control}"
 
@@ -112,7 +136,7 @@ def proof_of(checkpoint: str, version: str, prompts: Sequence[str]) -> tuple[Pro
     return make_probe(checkpoint, version, prompts), time.perf_counter() - began
 
 
-async def hand_over(name: str, turns: int) -> HandOver:
+async def hand_over(name: str, turns: int, asleep: bool = False) -> HandOver:
     prompts = [" ".join(f"w{(7 * number + at) % WORDS}" for at in range(60)) for number in range(PROBE_PROMPTS)]
     with tempfile.TemporaryDirectory() as folder:
         folders = await made.remote(name, folder)
@@ -121,15 +145,21 @@ async def hand_over(name: str, turns: int) -> HandOver:
             probe, seconds = await proof_of.remote(checkpoint, str(version), prompts)
             probes.append(probe)
             probing.append(seconds)
-        settings = EngineSettings(model=folders[0], max_model_len=512)
-        actor: Any = ray.remote(TimedSampler).options(num_cpus=2, max_concurrency=100).remote(settings)
+        settings = EngineSettings(model=folders[0], max_model_len=512, gpus=float(asleep), sleeps=asleep)
+        sampler = ray.remote(TimedSampler).options(num_cpus=2, num_gpus=int(asleep), max_concurrency=100)
+        actor: Any = sampler.remote(settings)
         pool = SamplerPool([actor])
         began = time.perf_counter()
         await pool.start()
         start = time.perf_counter() - began
-        swaps, proofs = [], []
+        swaps, proofs, sleeps, kept = [], [], [], []
         for turn in range(turns + 1):
             which = (turn + 1) % 2
+            if asleep:
+                began = time.perf_counter()
+                (look,) = await pool.sleep()
+                sleeps.append(time.perf_counter() - began)
+                kept.append((look.total - look.free) / 2**30)
             await pool.sync(f"{turn}", folders[which], probes[which])
             swap, proof = await actor.last.remote()
             if turn:  # the first one meets files that nobody has read
@@ -140,19 +170,31 @@ async def hand_over(name: str, turns: int) -> HandOver:
             refused = False
         except SyncFailed:
             refused = True
+        engines = await actor.started.remote()
         await pool.shutdown()
-    dtype = probes[0].dtype
-    return HandOver(name, dtype, start, min(probing), statistics.median(swaps), statistics.median(proofs), refused)
+    return HandOver(
+        name,
+        probes[0].dtype,
+        start,
+        min(probing),
+        statistics.median(swaps),
+        statistics.median(proofs),
+        refused,
+        statistics.median(sleeps) if sleeps else None,
+        max(kept, default=None),
+        engines,
+    )
 
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", choices=[EMBEDDED, *SHAPES], default=[EMBEDDED, *SHAPES])
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--asleep", action="store_true")
     asked = parser.parse_args(arguments)
     connect(None)
     for name in asked.only:
-        one = asyncio.run(hand_over(name, asked.turns))
+        one = asyncio.run(hand_over(name, asked.turns, asked.asleep))
         print(one.line(), flush=True)
         print(json.dumps({field: getattr(one, field) for field in one.__slots__}), flush=True)
 

@@ -4,8 +4,8 @@ Owns: the group that holds them, which nobody else's process gets into, and who 
 
 Invariants
 - Place `i` has the sampler `i` and the trainer `i` and nobody else. A GPU is in one place only.
-- A place that is lost with its machine is asked for again. All are given back by `give_back`, or with the actor that
-  made them.
+- A place that is lost with its machine is asked for again. All are given back by `give_back`; those of an actor that
+  died, by whoever wants places next (`actors.ray_api.machines.waiting.free_abandoned_places`), or when the job ends.
 """
 
 from __future__ import annotations

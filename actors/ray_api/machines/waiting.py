@@ -14,7 +14,7 @@ from collections.abc import Callable
 from ray import PlacementGroupID
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 
-from actors.ray_api.internals import groups_of_dead_controllers
+from actors.ray_api.internals import groups_of_dead_actors
 from actors.ray_api.machines.autoscaler import cluster_capacity, living_machines, starting
 from actors.ray_api.machines.capacity import Capacity, Need, impossible, table
 from actors.ray_api.nodes import lost_nodes
@@ -59,8 +59,8 @@ def _refuse_impossible(need: Need) -> None:
 
 
 def free_abandoned_places() -> None:
-    """Gives back what a training holds whose controller died."""
-    for group in groups_of_dead_controllers():
+    """Gives back what a training holds whose controller died, or a coordinator that died for its samplers."""
+    for group in groups_of_dead_actors():
         remove_placement_group(PlacementGroup(PlacementGroupID.from_hex(group)))
 
 
