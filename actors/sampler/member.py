@@ -27,7 +27,7 @@ from actors.ray_api.nodes import live_nodes
 from actors.sampler.exchange import Exchange
 from actors.sampler.replica import ReplicaHandle
 from reasoning.student.probe import Probe, ProbeReport
-from reasoning.student.sampling import CannotSleep, GpuMemory
+from reasoning.student.sampling import CannotSleep, GpuMemory, SyncFailed
 
 T = TypeVar("T")
 
@@ -127,7 +127,12 @@ class Member:
                 weights = wanted()
                 if weights is None:
                     return
-                self.report = await self._patiently(self.handle.sync.remote(*weights))
+                try:
+                    self.report = await self._patiently(self.handle.sync.remote(*weights))
+                except SyncFailed:
+                    if weights is wanted():
+                        raise
+                    continue  # others are wanted meanwhile, and those may have been dropped
                 await self._look()  # notes the node that it is on now
                 if weights is wanted():  # no others are wanted meanwhile
                     self.up, self.sync_s = True, time.monotonic() - began

@@ -19,7 +19,15 @@ from actors.sampler.pool import SamplerPool
 from actors.sampler.replica import ReplicaHandle, SamplerReplica
 from reasoning.student.engine import EngineSettings
 from reasoning.student.probe import Probe, ProbeReport
-from reasoning.student.sampling import CannotSleep, Completion, PromptRefused, SamplersLost, Sampling, StaleWeights
+from reasoning.student.sampling import (
+    CannotSleep,
+    Completion,
+    PromptRefused,
+    SamplersLost,
+    Sampling,
+    StaleWeights,
+    SyncFailed,
+)
 from tests.actors.in_process import in_process
 from tests.actors.sampler.sleeping import REST, TOTAL, Sleeper
 
@@ -245,6 +253,36 @@ def test_a_fault_of_the_engine_reaches_whoever_asked() -> None:
         with pytest.raises(ZeroDivisionError, match="in the engine"):
             await asyncio.wait_for(pool.answer("v1", "?", GREEDY), 5)
         assert pool.looks()[0].requests == 0
+
+    run(exam())
+
+
+def test_weights_that_are_dropped_while_a_sampler_loads_them_are_not_missed_once_others_are_wanted() -> None:
+    class Late(Counting):
+        def __init__(self) -> None:
+            super().__init__()
+            self.loads, self.dropped = asyncio.Event(), asyncio.Event()
+
+        async def _load(self, version: str, checkpoint: str) -> None:
+            if version == "v1":
+                self.loads.set()
+                await self.dropped.wait()
+                raise FileNotFoundError(checkpoint)
+
+    async def exam() -> None:
+        late = Late()
+        pool = SamplerPool([in_process(late)])
+        first = asyncio.create_task(pool.sync("v1", "gone", NOTHING))
+        await asyncio.wait_for(late.loads.wait(), 5)
+        second = asyncio.create_task(pool.sync("v2", "there", NOTHING))
+        await asyncio.sleep(0)
+        late.dropped.set()
+        await asyncio.wait_for(second, 10)
+        assert await late.version() == "v2" and len(await ask(pool, "v2", ["hello"], GREEDY)) == 1
+        await first
+        with pytest.raises(SyncFailed, match="gone"):  # weights that are wanted are missed
+            await pool.sync("v1", "gone", NOTHING)
+        await pool.shutdown()
 
     run(exam())
 
