@@ -7,6 +7,8 @@ Invariants
 - Workers of a training that came up early are told to begin by that training's own phase, when its examples are kept.
 - Where samplers sleep while a training works on their GPUs, that is tried once: when they do not all sleep, leave too
   little memory, or the training ends beside them, they end, and take turns by restarts as long as this process lives.
+- With machines of their own, samplers examine a training's epochs while it goes on; where they take turns with the
+  trainer, after it.
 """
 
 from __future__ import annotations
@@ -25,15 +27,17 @@ from actors.sampler.sync import bring_to, probe_prompts
 from actors.sampler.turns import put_to_sleep
 from actors.starting import TeacherPool
 from actors.storage.keeping import RunKeeper
-from actors.storage.places import file_here
-from actors.training.job import ProbeOrder, ReporterHandle, TrainingJob, epoch_version
+from actors.storage.places import file_here, is_file_there
+from actors.training.epochs import ProbeOrder, epoch_version
+from actors.training.job import ReporterHandle, TrainingJob
 from actors.training.trainer import TrainerHandle, TrainingCrowded
 from reasoning.prompts.run_prompts import RunPrompts
 from reasoning.recipe.tailored import Recipe
 from reasoning.rounds.asking import TokenIds, read_as_tokens
 from reasoning.rounds.classroom import Answering, Classroom
 from reasoning.rounds.directory import ClaimedDirectory, RoundFiles, RunDirectory
-from reasoning.rounds.phase_order import PhaseRecord
+from reasoning.rounds.evaluation import examine_meanwhile
+from reasoning.rounds.phase_order import Phase, PhaseRecord
 from reasoning.rounds.progress import Progress
 from reasoning.tasks.loading import TaskData
 from reasoning.teacher.calls import Outcome, TeacherRequest
@@ -90,6 +94,9 @@ class ClusterClassroom(Classroom):
     async def keep_epoch(self, round: int, best: int) -> None:
         await asyncio.to_thread(self._keeper.keep_epoch, self.files(round), best, self.training(round).epochs)
 
+    async def drop_epoch(self, round: int, epoch: int) -> None:
+        await asyncio.to_thread(self._keeper.drop_epoch, self.files(round), epoch)
+
     def place_of(self, path: Path) -> str:
         """How every node names a file or folder of the run."""
         return self._keeper.home.place_of(path)
@@ -107,7 +114,12 @@ class ClusterClassroom(Classroom):
 
     async def student_after(self, round: int, epoch: int) -> Answering:
         files = self.files(round).after(epoch)
+        await asyncio.to_thread(file_here, self.place_of(files.probe))
         return await self._student(epoch_version(self.version(round), epoch), self.place_of(files.student), files)
+
+    async def epoch_is_made(self, round: int, epoch: int) -> bool:
+        files = self.files(round).after(epoch)  # the probe is stored after the student
+        return files.evaluation.exists() or await asyncio.to_thread(is_file_there, self.place_of(files.probe))
 
     def version(self, round: int) -> str:
         """The name of the weights at the end of `round` (-1: the recipe's own student)."""
@@ -116,7 +128,7 @@ class ClusterClassroom(Classroom):
     async def _student(self, version: str, checkpoint: str, files: RoundFiles | None) -> Answering:
         try:
             sampler, engines = self.start_samplers()
-            if not engines.done():
+            if not engines.done() and self.progress.snapshot.phase != Phase.TRAIN:  # a training does not wait for it
                 self.progress.wait("engine", "the student's engine to start")
             await asyncio.shield(engines)
             if self._synced is None or self._synced[0] != version:
@@ -133,15 +145,24 @@ class ClusterClassroom(Classroom):
         if self._engines is not None and self._engines.done():
             self._engines.result()  # an engine that cannot start is told before the training, not after it
         job = self._job(round)
+        if job.epochs_out is not None:
+            await asyncio.to_thread(self._claim_epochs, job, self.files(round))
         self._may_train(job.run_name).set()
+        training = self._train(job, round)
+        return await (examine_meanwhile(self, round, training) if job.examined_meanwhile else training)
+
+    def _claim_epochs(self, job: TrainingJob, files: RoundFiles) -> None:
+        identity = job.identity()
+        if job.report(identity) is None:  # it is not done
+            self._keeper.claim_epochs(files, identity)
+
+    async def _train(self, job: TrainingJob, round: int) -> FineTuneReport:
         try:
             report = await self.trainer.train.remote(job)
         except TrainingCrowded as error:
             await self._end_sleeping(str(error))
             report = await self.trainer.train.remote(self._job(round))
-        files, epochs = self.files(round), self.training(round).epochs if job.epochs_out else 0
-        probes = [files.probe, *(files.after(n).probe for n in range(1, epochs + 1))]
-        await asyncio.to_thread(lambda: [file_here(self.place_of(probe)) for probe in probes])
+        await asyncio.to_thread(file_here, self.place_of(self.files(round).probe))
         return report
 
     def prepare_training(self, round: int) -> None:
@@ -168,6 +189,7 @@ class ClusterClassroom(Classroom):
             examples=self.place_of(files.examples),
             checkpoint_out=self.place_of(files.student),
             epochs_out=self.place_of(files.epochs) if training.epoch == "best" else None,
+            examined_meanwhile=training.epoch == "best" and cluster.placement == "dedicated",
             training=training,
             objective=self.recipe.learning.objective,
             seed=self.recipe.seed + round,

@@ -27,7 +27,7 @@ from typing import NoReturn, Protocol
 from actors.ray_api.handles import RemoteMethod
 from actors.sampler.outbox import Answer, Outbox, Question
 from actors.sampler.settling import has_room, settled
-from actors.storage.places import student_here
+from actors.storage.places import forget_lost_beside, student_here
 from reasoning.student.engine import EngineSettings
 from reasoning.student.probe import Probe, ProbeReport
 from reasoning.student.sampling import (
@@ -102,6 +102,7 @@ class SamplerReplica(ABC):
                 if report is None:
                     await self._load(version, folder)
                     report = await self._prove(probe)
+                await asyncio.to_thread(forget_lost_beside, checkpoint)
             except SyncFailed:
                 raise
             except Exception as error:

@@ -27,7 +27,7 @@ from actors.storage.run_lock import RunInProgress, RunLock
 from actors.storage.working_copy import WorkingCopy
 from reasoning.files.addresses import below
 from reasoning.rounds.directory import ClaimedDirectory, RoundFiles
-from reasoning.rounds.epochs import promote
+from reasoning.rounds.epochs import claim_epochs, drop, has_others_epochs, promote
 from reasoning.rounds.phase_order import PhaseRecord
 
 logger = logging.getLogger(__name__)
@@ -94,6 +94,16 @@ class RunKeeper:
         """Records a finished phase. Raises `StorageError`, `RunInProgress` when the run is another's by now."""
         directory.append(record)
 
+    def claim_epochs(self, files: RoundFiles, identity: str) -> None:
+        """Makes the place of the epochs that of the training with `identity`, before it begins. Raises `StorageError`,
+        `RunInProgress`."""
+        claim_epochs(files, identity)
+
+    def drop_epoch(self, files: RoundFiles, epoch: int) -> None:
+        """Drops the weights of `epoch`, which another has beaten. Raises `StorageError`, `RunInProgress` when the run
+        is another's by now."""
+        drop(files, epoch)
+
     def keep_epoch(self, files: RoundFiles, best: int, epochs: int) -> None:
         """Makes the student of epoch `best` that of the round, and drops the weights of the other `epochs`."""
         promote(files, best, epochs)
@@ -159,6 +169,18 @@ class StoredRun(RunOnNetworkDisk):
         self._copies.copy()
         self._files.record(directory.rounds_file, directory.rounds_with(record))
         directory.append(record)
+
+    def claim_epochs(self, files: RoundFiles, identity: str) -> None:
+        self._lease.check()
+        if has_others_epochs(files, identity):
+            self._files.delete(files.epochs)
+        claim_epochs(files, identity)
+        self._files.put(files.epochs_claim)
+
+    def drop_epoch(self, files: RoundFiles, epoch: int) -> None:
+        self._lease.check()
+        self._files.drop_epoch(files, epoch)
+        drop(files, epoch)
 
     def keep_epoch(self, files: RoundFiles, best: int, epochs: int) -> None:
         self._files.store()  # every epoch's answers: who goes on from here needs the weights no more

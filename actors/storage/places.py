@@ -32,6 +32,19 @@ def student_here(source: str) -> str:
     return str(fetch_folder(RemoteFolder(source), on_this_disk(source))) if is_address(source) else source
 
 
+def is_file_there(place: str) -> bool:
+    """Whether there is a file at `place`. Raises `StorageError`."""
+    if not is_address(place):
+        return Path(place).is_file()
+    folder, name = _split(place)
+    return folder.read(name) is not None
+
+
+def is_student_there(place: str) -> bool:
+    """Whether there is a student at `place`, whole. Raises `StorageError`."""
+    return RemoteFolder(place).read(MANIFEST) is not None if is_address(place) else Path(place).is_dir()
+
+
 def landing(place: str) -> Path:
     """Where on this node to write what is to be at `place`; `hand_over` then brings it there."""
     return on_this_disk(place) if is_address(place) else Path(place)
@@ -47,6 +60,19 @@ def hand_over(place: str) -> None:
     else:
         folder, name = _split(place)
         folder.upload(path, name)
+
+
+def forget_lost_beside(place: str) -> None:
+    """Deletes this node's copies of the students of other rounds, or epochs, than that at `place` that are stored no
+    more. What was made here and is not stored yet stays. Raises `StorageError`."""
+    if not is_address(place):
+        return
+    here, (head, mark, query) = on_this_disk(place), place.partition("?")
+    above, _, name = head.rsplit("/", 2)
+    for copy in here.parent.parent.glob(f"*/{name}"):
+        stored = f"{above}/{copy.parent.name}/{name}{mark}{query}"
+        if (copy / MANIFEST).is_file() and not is_student_there(stored):
+            shutil.rmtree(copy, ignore_errors=True)
 
 
 def read_in_folder(place: str, name: str) -> str | None:

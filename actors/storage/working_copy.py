@@ -91,8 +91,18 @@ class WorkingCopy:
             files.probe.unlink(missing_ok=True)  # the last epoch's
             self._run.delete(self._name(files.probe))
         for epoch in range(1, epochs + 1):
-            self._run.delete_folder(self._name(files.after(epoch).student))
-            self._run.delete(self._name(files.after(epoch).probe))
+            self._delete_weights(files.after(epoch))
+        self._run.delete(self._name(files.epochs_claim))
+
+    def drop_epoch(self, files: RoundFiles, epoch: int) -> None:
+        """What `reasoning.rounds.epochs.drop` does, at the address, once the answers of every epoch are there. Raises
+        `StorageError`."""
+        self._store(self._name(table) for table in sorted(files.epochs.glob(f"*/{files.evaluation.name}")))
+        self._delete_weights(files.after(epoch))
+
+    def delete(self, folder: Path) -> None:
+        """Deletes what is stored of a folder of the run."""
+        self._run.delete_folder(self._name(folder))
 
     def put(self, file: Path) -> None:
         """Stores one file of the run."""
@@ -124,6 +134,10 @@ class WorkingCopy:
 
     def _fetch(self, one: RemoteFile) -> bool:
         return self._run.download(one.name, self.folder / one.name)
+
+    def _delete_weights(self, files: RoundFiles) -> None:
+        self._run.delete_folder(self._name(files.student))
+        self._run.delete(self._name(files.probe))
 
     def _names(self) -> list[str]:
         """The files here that are stored with a phase."""

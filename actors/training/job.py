@@ -31,14 +31,13 @@ from actors.ray_api.handles import RemoteMethod
 from actors.ray_api.machines.capacity import Need
 from actors.ray_api.machines.needs import TRAINER_PART
 from actors.storage.places import file_here, hand_over, landing, read_in_folder, student_here
+from actors.training.epochs import EpochStudents, ProbeOrder
 from actors.training.ranks import first_problem
 from actors.training.states import CheckpointDue, StatesInRay
-from reasoning.files.addresses import below
 from reasoning.prompts.frame import Frame
 from reasoning.recipe.engine import Dtype
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example, ScoredAttempt, stable_id
-from reasoning.rounds.directory import RoundFiles
 from reasoning.training.report import FineTuneReport, LossPoint
 
 if TYPE_CHECKING:
@@ -63,22 +62,13 @@ class ReporterHandle(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeOrder:
-    """A probe of the new checkpoint wanted with it: its version, its prompts, and the file it is written to. The worker
-    has the libraries loaded, so that here it costs a second and in a process of its own ten."""
-
-    version: str
-    prompts: tuple[str, ...]
-    file: str
-
-
-@dataclass(frozen=True, slots=True)
 class TrainingJob:
     """One round's training. Files and folders are absolute paths that every node sees, or addresses.
 
     `frame`: that of the form which the examples are written in. `grow`: whether tokens without an embedding get one.
 
-    `epochs_out`: a folder (see `RoundFiles.epochs`) where every epoch's student and its probe are wanted too.
+    `epochs_out`: a folder (see `RoundFiles.epochs`) where every epoch's student and its probe are wanted too;
+    `examined_meanwhile`: whether they are examined while the training goes on, and go when others are better.
 
     `run_name` names the round (unique to it) below `storage`, Ray Train's own folder; `checkpoint_in` is a folder or a
     hub id, `checkpoint_out` the folder to write; `examples` is a table of `Example`s. `workers` take `cpus` and `gpus`
@@ -103,6 +93,7 @@ class TrainingJob:
     reporter: ReporterHandle | None = None
     probe: ProbeOrder | None = None
     epochs_out: str | None = None
+    examined_meanwhile: bool = False
     frame: Frame | None = None
     grow: bool = False
     checkpoint_s: float = 600.0
@@ -130,16 +121,17 @@ class TrainingJob:
 
     def hand_over(self) -> None:
         """Stores what was made on this node and not handed over. Raises `StorageError`."""
-        made = [self.probe.file] if self.probe is not None else []
-        for epoch in range(1, self.training.epochs + 1 if self.epochs_out is not None else 1):
-            made += [_epoch_place(self.epochs_out or "", epoch, name) for name in ("student", "probe.json")]
+        made = [self.probe.file] if self.probe is not None else []  # epochs are handed over before it is saved
         for place in (*made, self.checkpoint_out):  # the student last: with it the job is done
             if landing(place).exists():
                 hand_over(place)
 
-    def epoch(self, epoch: int) -> RoundFiles:
-        """Where on this node the student after `epoch` (from 1) is."""
-        return RoundFiles(landing(self.epochs_out or "").parent).after(epoch)
+    @property
+    def epoch_students(self) -> EpochStudents | None:
+        """The students after its epochs, where they are wanted."""
+        if self.epochs_out is None:
+            return None
+        return EpochStudents(self.epochs_out, self.training, self.probe, meanwhile=self.examined_meanwhile)
 
 
 def need_of(job: TrainingJob) -> Need:
@@ -219,13 +211,12 @@ def _train(
     taught: list[FineTuning] = []
     states = StatesInRay()
 
+    epochs = job.epoch_students
+
     def keep(run: FineTuning) -> None:
         taught[:] = [run]
-        if job.epochs_out is not None:
-            weights = whole()
-            if rank == 0:
-                save_student(student.model, student.tokenizer, job.epoch(run.passes).student, whole=weights)
-                hand_over(_epoch_place(job.epochs_out, run.passes, "student"))
+        if epochs is not None:
+            epochs.keep(run.passes, student, rank, whole)
         if run.passes < job.training.epochs:  # what follows the last is the student itself
             states.save(run)
 
@@ -255,7 +246,6 @@ def _train(
             student_folder, probe = str(landing(job.checkpoint_out)), job.probe
             save_probe(make_probe(student_folder, probe.version, probe.prompts), landing(probe.file))
             hand_over(probe.file)
-            _probe_epochs(job, job.probe)
         hand_over(job.checkpoint_out)  # last: with it the job is done
 
 
@@ -271,27 +261,6 @@ def _not_saved(job: TrainingJob, problem: str, unsaved: Path, taught: list[FineT
     return (
         f"{what}. Correct that (a full disk: free some space) and start again: nothing is taught twice, see {unsaved}"
     )
-
-
-def _epoch_place(epochs_out: str, epoch: int, name: str) -> str:
-    return below(epochs_out, RoundFiles(Path()).after(epoch).folder.name, name)
-
-
-def epoch_version(version: str, epoch: int) -> str:
-    """The name of the weights after `epoch` (from 1) of the training that ends in `version`."""
-    return f"{version}/epoch-{epoch:02d}"
-
-
-def _probe_epochs(job: TrainingJob, order: ProbeOrder) -> None:
-    """After the training, when its memory is free again."""
-    from reasoning.student.probe import make_probe, save_probe
-
-    if job.epochs_out is None:
-        return
-    for epoch in range(1, job.training.epochs + 1):
-        source = student_here(_epoch_place(job.epochs_out, epoch, "student"))
-        save_probe(make_probe(source, epoch_version(order.version, epoch), order.prompts), job.epoch(epoch).probe)
-        hand_over(_epoch_place(job.epochs_out, epoch, "probe.json"))
 
 
 def last_lines(text: str) -> str:

@@ -251,11 +251,11 @@ def _torch_trainer(places: PlacementGroup | None) -> Any:
 
 def check_space(job: TrainingJob) -> None:
     """Raises `TrainingRefused` when the disk has no room for the student, in float32, and what a training keeps of it
-    meanwhile. A hub student's size is not known here."""
+    meanwhile and has not kept yet. A hub student's size is not known here."""
     weights = weights_of(landing(job.checkpoint_in))
     if not weights:
         return
-    copies = 1 + (job.training.epochs if job.epochs_out is not None else 0)
+    copies = 1 + (job.epoch_students.left() if job.epoch_students is not None else 0)
     copies += 3 if job.training.epochs > 1 else 0  # weights and two moments, of the pass before
     folder = landing(job.storage)
     folder.mkdir(parents=True, exist_ok=True)

@@ -107,7 +107,8 @@ class _Still:
     def told(self, snapshot: Snapshot, now: float) -> str:
         """In words, when it is long; "" otherwise, and where it is said what is waited for."""
         phase = snapshot.label, snapshot.round, snapshot.phase, snapshot.waiting
-        news = snapshot.done, snapshot.graded, snapshot.teacher_answered, snapshot.teacher_failed, snapshot.loss
+        seen = snapshot.done, snapshot.graded, snapshot.teacher_answered, snapshot.teacher_failed, snapshot.loss
+        news = *seen, snapshot.student_tokens_total
         if (phase, news) != self._seen:
             self._seen, self._since = (phase, news), now
         still = now - self._since
@@ -134,6 +135,8 @@ def describe(snapshot: Snapshot, still: str = "") -> str:
     if snapshot.loss is not None:
         speed = f" at {snapshot.tokens_per_s:,.0f} tokens/s" if snapshot.tokens_per_s else ""
         parts.append(f"loss {snapshot.loss:.3f}{speed}")
+    if snapshot.beside:
+        parts.append(snapshot.beside)
     return " · ".join([*parts, tokens_in_all(snapshot)])
 
 

@@ -61,6 +61,8 @@ class PhaseBars:
             parts.append(Text(still, style="yellow"))
         if self._tasks:
             parts.append(self._progress.make_tasks_table(self._progress.tasks))
+        if snapshot.beside:
+            parts.append(Text(snapshot.beside, overflow="fold"))
         return Group(*parts, *_money(snapshot), Text(_foot(snapshot), style="dim", overflow="fold"))
 
     def _follow(self, snapshot: Snapshot) -> None:

@@ -185,7 +185,7 @@ class TrainingSection(GrowingSection):
         default="last",
         description=(
             "Which epoch's student is kept: the last one's, or the best one's by validation accuracy, "
-            "for which every epoch's is stored until then."
+            "for which those not yet examined and the best one so far are stored until then."
         ),
     )
     lora: LoraSection | None = Field(

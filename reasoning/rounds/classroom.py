@@ -17,6 +17,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from reasoning.prompts.run_prompts import RunPrompts
@@ -25,7 +26,7 @@ from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.training import TrainingSection
 from reasoning.rounds.asking import AnswersAhead, TokenIds, read_as_tokens
 from reasoning.rounds.directory import ClaimedDirectory, RoundFiles, RunDirectory
-from reasoning.rounds.epochs import promote
+from reasoning.rounds.epochs import drop, promote
 from reasoning.rounds.phase_order import PhaseRecord
 from reasoning.rounds.progress import Progress
 from reasoning.rounds.requests import Ask, Group, Query, RequestBuilder, prompt_of
@@ -193,7 +194,14 @@ class StudentSession(TeacherSession):
 
 
 class Classroom(StudentSession):
-    """A run with a teacher to ask and a student to examine and to train."""
+    """A run with a teacher to ask and a student to examine and to train. `examined` has the tables of epochs' answers
+    that this process has counted, and how many texts of each could not be graded."""
+
+    def __init__(
+        self, recipe: Recipe, directory: RunDirectory, data: TaskData, prompts: RunPrompts, progress: Progress
+    ) -> None:
+        super().__init__(recipe, directory, data, prompts, progress)
+        self.examined: dict[Path, int] = {}
 
     @abstractmethod
     async def fine_tune(self, round: int) -> FineTuneReport:
@@ -203,6 +211,18 @@ class Classroom(StudentSession):
         """Makes the student of epoch `best` that of `round` (which is the last epoch's until then), and drops the
         others' weights. Done again after a crash at any point, it ends the same."""
         promote(self.files(round), best, self.training(round).epochs)
+
+    async def stop_samplers(self) -> None:
+        """Ends whatever answers for the student in processes of its own. Who asks next has it start anew."""
+
+    async def epoch_is_made(self, round: int, epoch: int) -> bool:
+        """Whether the student after `epoch` of the training of `round` can be examined, or was."""
+        own = self.files(round).after(epoch)
+        return own.student.exists() or own.evaluation.exists()
+
+    async def drop_epoch(self, round: int, epoch: int) -> None:
+        """Drops the weights after `epoch`, which another epoch has beaten. Done again, it ends the same."""
+        drop(self.files(round), epoch)
 
     @abstractmethod
     async def student_after(self, round: int, epoch: int) -> Answering:

@@ -98,6 +98,11 @@ class RoundFiles:
         return RoundFiles(self.epochs / f"epoch-{epoch:02d}")
 
     @property
+    def epochs_claim(self) -> Path:
+        """Says whose the epochs are: the identity of the training that makes them."""
+        return self.epochs / "training.txt"
+
+    @property
     def epoch_accuracies(self) -> Path:
         return self.folder / "epochs.jsonl"
 

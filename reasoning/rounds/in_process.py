@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -34,7 +34,9 @@ from reasoning.prompts.run_prompts import run_prompts
 from reasoning.recipe.tailored import Recipe
 from reasoning.records import Example, ScoredAttempt
 from reasoning.rounds.classroom import Answering, Classroom
-from reasoning.rounds.directory import RunDirectory
+from reasoning.rounds.directory import RoundFiles, RunDirectory
+from reasoning.rounds.epochs import claim_epochs
+from reasoning.rounds.evaluation import EpochExams
 from reasoning.rounds.phase_order import Finished, PhaseRecord, next_step
 from reasoning.rounds.phases import perform
 from reasoning.rounds.progress import Progress
@@ -44,8 +46,10 @@ from reasoning.student.sampling import Completion, Sampling
 from reasoning.tasks.loading import TaskData, load_problems
 from reasoning.teacher.calls import FailureKind, Outcome, TeacherFailure, TeacherReply, TeacherRequest
 from reasoning.teacher.prices import NANO, Price
-from reasoning.training.fine_tuning import FineTuning, fine_tune
+from reasoning.training.fine_tuning import FineTuning
 from reasoning.training.report import FineTuneReport
+
+STATE = "state"  # beside the epochs: what their training goes on from
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,32 +175,45 @@ class InProcessClassroom(Classroom):
     async def fine_tune(self, round: int) -> FineTuneReport:
         learning, training, files = self.recipe.learning, self.training(round), self.files(round)
         student = load_student(self.checkpoint(round - 1), grow=self.recipe.student.grow_embeddings)
-        state = files.epochs / "state"
-
-        def keep(run: FineTuning) -> None:  # after each pass, so that the best one can be chosen, and training resumed
-            if training.epoch == "best":
-                save_student(student.model, student.tokenizer, files.after(run.passes).student)
-                with new_folder(state) as part:
-                    run.save(part)
-
         scored = read_table(files.scores, ScoredAttempt) if files.scores.exists() else []
-        report = fine_tune(
+        run = FineTuning(
             student.model,
             student.tokenizer,
             read_table(files.examples, Example),
             training,
             learning.objective,
             self.recipe.seed + round,
+            rank=0,
+            world_size=1,
             dtype=self.recipe.student.dtype,
-            on_pass=keep,
-            resume=state if state.exists() else None,
-            device=self._device,
             frame=self.prompts.form.frame,
+            device=self._device,
             scored=scored,
         )
+        seconds, exams = 0.0, EpochExams(self, round, beside=True) if training.epoch == "best" else None
+        if exams is not None:
+            await self._go_on(run, exams, files)
+        while run.passes < training.epochs:
+            started = time.monotonic()
+            run.learn_pass(run.passes, None)
+            seconds += time.monotonic() - started
+            if exams is not None:  # at once, so that the best one so far and the last are all that is kept
+                if not await self.epoch_is_made(round, run.passes):
+                    save_student(student.model, student.tokenizer, files.after(run.passes).student)
+                with new_folder(files.epochs / STATE) as part:
+                    run.save(part)
+                await exams.sit(run.passes)
         save_student(student.model, student.tokenizer, files.student)
-        shutil.rmtree(state, ignore_errors=True)
-        return report
+        shutil.rmtree(files.epochs / STATE, ignore_errors=True)
+        return replace(run.report(), seconds=seconds)
+
+    async def _go_on(self, run: FineTuning, exams: EpochExams, files: RoundFiles) -> None:
+        """Takes `run` to where it had come to when it was killed, if it was."""
+        claim_epochs(files, run.identity)
+        if (files.epochs / STATE).exists():
+            run.load(files.epochs / STATE)
+        for epoch in range(1, run.passes + 1):
+            await exams.sit(epoch)
 
 
 class _PromptBatcher:

@@ -58,6 +58,7 @@ class Snapshot:
     prefix_hits: float | None = None  # share of prompts' tokens that the samplers' caches had
     loss: float | None = None
     tokens_per_s: float | None = None
+    beside: str = ""  # what else is done while the phase goes on, in words
     waiting: str = ""  # for which machines, in words
     waiting_since: float = 0.0
     phase_started: float = field(default_factory=time.time)

@@ -87,8 +87,11 @@ def tolerance(*dtypes: str, rounding: float | None = None) -> float:
     return HALF_PRECISION if rounding is None else min(HALF_PRECISION, max(LEAST, ROUNDINGS * rounding))
 
 
-def make_probe(checkpoint: str, version: str, prompts: Sequence[str], new_tokens: int = 16) -> Probe:
-    """Answers `prompts` greedily with the checkpoint (folder or hub id) in its own dtype, on a GPU when there is one.
+def make_probe(
+    checkpoint: str, version: str, prompts: Sequence[str], new_tokens: int = 16, device: str | None = None
+) -> Probe:
+    """Answers `prompts` greedily with the checkpoint (folder or hub id) in its own dtype, on `device` (None: a GPU when
+    there is one).
 
     Raises `ValueError` for no prompts, and what `transformers` raises for a checkpoint that it cannot load."""
     import torch
@@ -98,7 +101,7 @@ def make_probe(checkpoint: str, version: str, prompts: Sequence[str], new_tokens
     if not prompts:
         raise ValueError("a probe needs at least one prompt")
     tokenizer, config = load_tokenizer(checkpoint), load_config(checkpoint)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     model = load_model(checkpoint, config, "auto")[0].eval().to(device)
     ends, dtype = end_tokens(model), model.dtype
     encoded = tuple(tuple(int(token) for token in tokenizer(prompt).input_ids) for prompt in prompts)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,8 @@ from reasoning.fine_tune_cot.order import Collect, DegreeStep
 from reasoning.fine_tune_cot.phases import do, work_left
 from reasoning.recipe.fine_tune_cot import parse_cot_recipe
 from reasoning.records import Attempt, Example, Rationale
+from reasoning.rounds import classroom as classroom_module
+from reasoning.rounds import evaluation, in_process
 from reasoning.rounds.epochs import EpochAccuracy, read_epochs
 from reasoning.rounds.in_process import InProcessClassroom
 from reasoning.rounds.phase_order import Finished, Phase
@@ -21,6 +26,7 @@ from reasoning.student.checkpoint import load_student
 from reasoning.student.generation import Generator
 from reasoning.student.sampling import Sampling
 from reasoning.tasks.loading import load_problems
+from reasoning.training.fine_tuning import FineTuning
 
 LUCKY = (EpochAccuracy(1, 10, 8, 100, 20), EpochAccuracy(2, 10, 5, 100, 90))
 
@@ -121,3 +127,63 @@ def test_with_a_real_student_the_graduate_is_the_epoch_that_was_examined(tmp_pat
             [form.prompt(p.question) for p in (*data.validation, *data.test)], greedy
         )
         assert [completion.text for (completion,) in again] == [attempt.text for attempt in attempts]
+
+
+class Killed(Exception):
+    """The end of a process."""
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("moment", [*range(1, 14)])
+def test_with_a_real_student_a_training_that_was_killed_keeps_two_epochs_at_most_and_ends_the_same(
+    tmp_path: Path, moment: int, undisturbed: tuple[list[Attempt], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed at each of its steps: a pass learnt, a student written, its exam sat, weights dropped. A second or two."""
+    steps = itertools.count(1)
+
+    def step(real: Callable[..., Any]) -> Callable[..., Any]:
+        def taken(*args: Any, **named: Any) -> Any:
+            if next(steps) == moment:
+                raise Killed
+            return real(*args, **named)
+
+        return taken
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FineTuning, "learn_pass", step(FineTuning.learn_pass))
+        patched.setattr(in_process, "save_student", step(in_process.save_student))
+        patched.setattr(evaluation, "write_table", step(evaluation.write_table))
+        patched.setattr(classroom_module, "drop", step(classroom_module.drop))
+        with pytest.raises(Killed):
+            small_run(tmp_path / "run")
+    assert small_run(tmp_path / "run") == undisturbed
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Attempt], int]:
+    return small_run(tmp_path_factory.mktemp("undisturbed") / "run")
+
+
+def small_run(folder: Path) -> tuple[list[Attempt], int]:
+    """Labels alone, three epochs, from wherever `folder` stands. What the graduate answers, and its epoch."""
+    text = """
+    name: small
+    task: {name: coin_flip, train: 8, validation: 4, test: 4}
+    student: {max_new_tokens: 8}
+    fine_tuning: {degrees: [0], training: {epochs: 3, learning_rate: 0.002}}
+    """
+    wanted, directory = parse_cot_recipe(text, "small"), CotDirectory(folder)
+    directory.claim(wanted)
+    classroom = InProcessClassroom(wanted.at_degree(0), directory.collection, load_problems(wanted.task, wanted.seed))
+    files, most = directory.degree(0).round(0), 0
+
+    async def to_the_end() -> None:
+        nonlocal most
+        while not isinstance(work := work_left(wanted, directory), Finished):
+            await do(classroom, wanted, directory, work)
+            most = max(most, len(list(files.epochs.glob("*/student"))))
+
+    asyncio.run(to_the_end())
+    assert most <= 1
+    (metrics,) = [record.metrics for record in directory.degree(0).finished() if record.phase is Phase.EVALUATE]
+    return read_table(files.evaluation, Attempt), int(metrics["best_epoch"])

@@ -15,6 +15,7 @@ from pipelines.run.storage import storage_folder
 from reasoning.files.addresses import is_address
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.training import TrainingSection
+from reasoning.rounds.epochs import students_at_once
 
 IN_FLIGHT_FILES = 2  # of each request: its connection, and one that is being made
 OTHER_FILES = 512  # libraries, logs, Ray's own connections
@@ -55,7 +56,8 @@ def needs_of(recipe: Recipe, *, student_known: bool = True) -> Needs:
     place, most, trainer = trainer_memory(recipe, parameters, config)
     held = max(2 if one.precision == "bfloat16" else 4 for one in trainings)
     weights, passes = held * parameters, max(one.epochs for one in trainings)
-    each = sum(weights * one.epochs for one in trainings[:1] if one.epoch == "best")
+    meanwhile = cluster.placement == "dedicated"
+    each = weights * max(students_at_once(one, meanwhile=meanwhile) for one in trainings)
     on_cpu = cluster.sampler_gpus == 0
     return Needs(
         storage=recipe.storage.path if is_address(recipe.storage.path) else str(storage_folder(recipe)),

@@ -16,7 +16,7 @@ from actors.storage.keeping import Home, RunKeeper, RunOnNetworkDisk, StoredRun,
 from actors.storage.remote import StorageError
 from actors.storage.run_lock import RunInProgress, RunLock
 from reasoning.recipe.tailored import parse_recipe
-from reasoning.rounds.directory import RunDirectory
+from reasoning.rounds.directory import RoundFiles, RunDirectory
 from reasoning.rounds.phase_order import Phase, PhaseRecord
 from tests.actors.storage.folder_buckets import buckets_in
 
@@ -107,6 +107,48 @@ def test_a_run_that_another_has_taken_over_records_nothing(bucket: Path, tmp_pat
     with pytest.raises(RunInProgress, match=r"run.lease.json, which says who runs there, is gone"):
         keeper.record(directory, RECORD)
     assert directory.finished() == [] and not (bucket / "rounds.jsonl").exists()
+    keeper.close()
+
+
+def test_at_an_address_epochs_are_claimed_and_dropped_there_too_by_who_holds_the_run(
+    bucket: Path, tmp_path: Path
+) -> None:
+    directory = claimed(tmp_path / "disk" / "s3" / "bucket" / "runs" / "mine")
+    keeper = stored_at_address(directory.path)
+    keeper._files.store_claim()
+    keeper.open()
+    files, stored = directory.round(0), RoundFiles(bucket / "round-000")
+
+    def trained(*epochs: int) -> None:
+        for epoch in epochs:
+            for one in (files, stored):  # the head has trained it, and has its copy
+                one.after(epoch).student.mkdir(parents=True)
+                one.after(epoch).probe.touch()
+
+    def weights(of: RoundFiles) -> list[str]:
+        return sorted(path.parent.name for path in of.epochs.glob("*/student"))
+
+    keeper.claim_epochs(files, "a")
+    trained(1, 2, 3)
+    for epoch in (1, 2):
+        files.after(epoch).evaluation.write_bytes(b"answers")
+    keeper.drop_epoch(files, 1)
+    assert weights(files) == weights(stored) == ["epoch-02", "epoch-03"]
+    assert stored.after(1).evaluation.is_file() and not stored.after(1).probe.exists()
+    shutil.rmtree(tmp_path / "disk" / "s3")  # another head
+    again = keeping.WorkingCopy(directory.path, keeper.home.stored)
+    again.bring()
+    assert files.after(1).evaluation.is_file() and files.after(2).evaluation.is_file()
+    keeper.claim_epochs(files, "a")
+    assert weights(stored) == ["epoch-02", "epoch-03"] and files.after(1).evaluation.is_file()
+    keeper.claim_epochs(files, "b")
+    assert not weights(stored) and not stored.after(1).evaluation.exists() and not files.after(1).evaluation.exists()
+    assert stored.epochs_claim.read_text(encoding="utf-8") == "b"
+    trained(1)
+    (bucket / "run.lease.json").unlink()
+    with pytest.raises(RunInProgress):
+        keeper.drop_epoch(files, 1)
+    assert weights(stored) == ["epoch-01"]
     keeper.close()
 
 

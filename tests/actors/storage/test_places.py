@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 from actors.storage import places
-from actors.storage.places import file_here, hand_over, landing, read_in_folder, remove_folder, student_here
+from actors.storage.places import (
+    file_here,
+    forget_lost_beside,
+    hand_over,
+    is_file_there,
+    is_student_there,
+    landing,
+    read_in_folder,
+    remove_folder,
+    student_here,
+)
 from tests.actors.storage.folder_buckets import buckets_in
 
 ADDRESS = "s3://bucket/runs/mine"
@@ -66,3 +76,33 @@ def test_an_older_copy_of_a_file_is_not_used(bucket: Path) -> None:
     (bucket / "examples.parquet").unlink()
     assert not file_here(place).exists()
     assert places.is_address(place)
+
+
+@pytest.mark.parametrize("at", [ADDRESS, None])
+def test_what_is_there_is_told_without_bringing_it(at: str | None, tmp_path: Path) -> None:
+    above = at or str(tmp_path)
+    student, file = f"{above}/round-000/student", f"{above}/round-000/probe.json"
+    assert not is_student_there(student) and not is_file_there(file)
+    landing(student).mkdir(parents=True)
+    landing(file).write_text("{}", encoding="utf-8")
+    assert is_student_there(student) == is_file_there(file) == (at is None)  # not handed over yet
+    hand_over(student)
+    hand_over(file)
+    assert is_student_there(student) and is_file_there(file)
+    assert landing(file).is_file()
+
+
+def test_copies_of_what_is_stored_no_more_are_forgotten_and_what_is_not_stored_yet_stays(bucket: Path) -> None:
+    places = [f"{ADDRESS}/round-000/epochs/epoch-0{epoch}/student?region=x" for epoch in (1, 2, 3)]
+    for place in places:
+        landing(place).mkdir(parents=True)
+        (landing(place) / "config.json").write_text("{}", encoding="utf-8")
+    for place in places[:2]:
+        hand_over(place)
+    forget_lost_beside(places[1])
+    assert [landing(place).exists() for place in places] == [True, True, True]
+    (bucket.parent / "mine").rename(bucket.parent / "moved")
+    forget_lost_beside(places[1])
+    assert [landing(place).exists() for place in places] == [False, False, True]
+    forget_lost_beside("Qwen/Qwen3-0.6B")
+    forget_lost_beside(str(bucket))

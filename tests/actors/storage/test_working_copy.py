@@ -195,6 +195,34 @@ def test_the_chosen_epoch_is_the_rounds_at_the_address_too(copy: WorkingCopy, ru
     assert left == {"round-000/rationales.parquet", "round-000/student/config.json", "round-000/student/.whole.json"}
 
 
+def test_weights_are_dropped_at_the_address_once_the_answers_are_there(
+    copy: WorkingCopy, run: RemoteFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off before any of its steps, and done again."""
+    files = RoundFiles(copy.folder / "round-000")
+    one, two = "round-000/epochs/epoch-01", "round-000/epochs/epoch-02"
+    weights = ("student/.whole.json", "student/config.json", "probe.json")
+    for epoch in (one, two):
+        for name in weights:
+            run.write(f"{epoch}/{name}", b"{}")
+    put(copy, f"{one}/evaluation.parquet", "answers")
+
+    def cut_off(*_: object) -> None:
+        raise StorageError("cut off")
+
+    for step in ("upload", "delete_folder", "delete"):
+        with monkeypatch.context() as patched:
+            patched.setattr(RemoteFolder, step, cut_off)
+            with pytest.raises(StorageError):
+                copy.drop_epoch(files, 1)
+        there = names(run)
+        assert f"{one}/evaluation.parquet" in there or {f"{one}/{name}" for name in weights} <= there
+    for _ in range(2):
+        copy.drop_epoch(files, 1)
+    left = {name for name in names(run) if "epochs" in name}
+    assert left == {f"{one}/evaluation.parquet", *(f"{two}/{name}" for name in weights)}
+
+
 def test_a_file_in_a_copy_knows_its_address(copy: WorkingCopy, run: RemoteFolder, tmp_path: Path) -> None:
     assert (
         address_of(copy.folder / "degree-004" / "round-000" / "student")

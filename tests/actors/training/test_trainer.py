@@ -24,7 +24,8 @@ import torch
 
 from actors.ray_api.machines.capacity import Need
 from actors.ray_api.machines.places import Places
-from actors.training.job import ProbeOrder, TrainingJob
+from actors.training.epochs import ProbeOrder
+from actors.training.job import TrainingJob
 from actors.training.trainer import (
     Trainer,
     TrainingCrowded,
@@ -36,6 +37,7 @@ from reasoning.files.tables import write_table
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example
 from reasoning.rounds.directory import RoundFiles
+from reasoning.rounds.epochs import drop
 from reasoning.student.checkpoint import load_student, save_student
 from reasoning.student.config import weights_of
 from reasoning.student.probe import load_probe
@@ -204,6 +206,12 @@ def test_a_disk_without_room_is_said_before_the_training(tmp_path: Path, monkeyp
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100_000))
     with pytest.raises(TrainingRefused, match=r"GiB are free\. Free some space"):
         check_space(job)
+    copies = 4 * weights_of(tmp_path / "base")
+    every = replace(job, training=TrainingSection(epochs=20, epoch="best"), epochs_out=str(tmp_path / "epochs"))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=8 * copies))
+    check_space(replace(every, examined_meanwhile=True))  # the student, three epochs' and a state
+    with pytest.raises(TrainingRefused, match=r"GiB are free\. Free some space"):
+        check_space(every)
 
 
 @pytest.mark.slow
@@ -235,13 +243,20 @@ def test_a_worker_that_comes_up_early_begins_with_the_examples_that_are_there_wh
 @pytest.mark.slow
 def test_two_workers_survive_a_killed_worker_and_a_killed_trainer(tmp_path: Path) -> None:
     """One run, its student divided: worker killed in pass 2, trainer killed in pass 4, the job given to a new trainer,
-    now with one worker. A minute on two idle cores, which start two trainers and five workers."""
-    job = replace(_job(tmp_path, 100, workers=2, epochs=6, sharding="fsdp"), checkpoint_s=1.0)
+    now with one worker. Epochs that lost meanwhile stay away. A minute on two idle cores, which start two trainers and
+    five workers."""
+    files = RoundFiles(tmp_path / "round-000")
+    order = ProbeOrder("round-000", ("Q: 1+1?",), str(files.probe))
+    job = replace(_job(tmp_path, 100, workers=2, epochs=6, sharding="fsdp"), checkpoint_s=1.0, probe=order)
+    job = replace(job, epochs_out=str(files.epochs))
     first, again = (ray.remote(Trainer).options(num_cpus=0).remote(patience_s=30.0) for _ in range(2))
     training = first.train.remote(job)
     _wait_for_pass(job, 2)
+    files.after(1).evaluation.write_bytes(b"answers")
+    drop(files, 1)
     os.kill(_train_workers()[0], signal.SIGKILL)
     _wait_for_pass(job, 4)
+    written = [files.after(epoch).student.stat().st_mtime_ns for epoch in (2, 3)]
     ray.kill(first)
     with pytest.raises(ray.exceptions.RayActorError):
         ray.get(training)
@@ -251,6 +266,11 @@ def test_two_workers_survive_a_killed_worker_and_a_killed_trainer(tmp_path: Path
     ray.kill(again)
     weights, expected = _taught_here(job, 100)
     torch.testing.assert_close(_weights(load_student(job.checkpoint_out).model), weights, rtol=0, atol=1e-3)
+    assert [files.after(epoch).student.exists() for epoch in range(1, 7)] == [False, *[True] * 5]
+    assert [files.after(epoch).probe.exists() for epoch in range(1, 7)] == [False, *[True] * 5]
+    assert [files.after(epoch).student.stat().st_mtime_ns for epoch in (2, 3)] == written
+    after = _taught_here(job, 100, passes=4)[0]
+    torch.testing.assert_close(_weights(load_student(str(files.after(4).student)).model), after, rtol=0, atol=1e-3)
     assert report.steps == expected.steps == 150
     assert [point.step for point in report.losses] == list(range(150))
     sent = [point.step for point in ray.get(job.reporter.seen.remote())]

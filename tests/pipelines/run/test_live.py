@@ -194,6 +194,22 @@ def test_a_phase_that_brings_nothing_new_for_long_is_said_to(terminal: bool) -> 
         assert "nothing new" not in minutes(4)
         progress.wait("samplers", "")
         assert "nothing new for 4 min 39 s" in minutes(5)
+        progress.add(student_tokens_total=9)  # of an exam beside a training that is done
+        assert "nothing new" not in minutes(1)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_exams_beside_a_training_are_told_in_words_and_its_steps_stay(terminal: bool) -> None:
+    out, progress = io.StringIO(), Progress()
+    progress.begin(0, "train", 0)
+    progress.show(done=40, total=60, loss=0.5, beside="3 of 20 epochs examined, epoch 2 the best")
+    with LiveView(Console(file=out, force_terminal=terminal, width=120)) as view:
+        view.show(progress.snapshot)
+        shown = out.getvalue()
+    assert "3 of 20 epochs examined, epoch 2 the best" in shown and "loss 0.500" in shown
+    assert ("40 of 60 steps" if terminal else "40/60 steps") in shown
+    progress.begin(0, "evaluate", 100)
+    assert progress.snapshot.beside == ""
 
 
 # The bars -------------------------------------------------------------------------------------------------------------

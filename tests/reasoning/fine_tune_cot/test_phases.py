@@ -5,6 +5,7 @@ A "student" here is a folder with a number in it: how many of the held-out quest
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,24 @@ def test_an_evaluation_that_was_killed_asks_only_the_epochs_that_are_left(tmp_pa
     classroom = finish(tmp_path, recipe("[1]"), journal)
     assert classroom.answered == 40 and classroom.sent == 0
     assert CotDirectory(tmp_path).degree(1).finished()[-1].metrics["best_epoch"] == 2
+
+
+@pytest.mark.parametrize("patience", (0, 1, 19, 20, 39, 40, 59))
+def test_weights_go_as_soon_as_another_epoch_is_better_and_never_before_its_answers_are_there(
+    tmp_path: Path, patience: int
+) -> None:
+    """Killed after any number of answers, and gone on with."""
+    files = CotDirectory(tmp_path).degree(1).round(0)
+    with contextlib.suppress(ConnectionError):
+        finish(tmp_path, recipe("[1]"), {}, patience=patience)
+    examined = patience // 20
+    weights = {1: {1, 2, 3}, 2: {2, 3}}.get(examined, {1, 2, 3})
+    assert {epoch for epoch in (1, 2, 3) if files.after(epoch).student.exists()} == weights
+    assert {epoch for epoch in (1, 2, 3) if files.after(epoch).evaluation.exists()} == set(range(1, examined + 1))
+    classroom = finish(tmp_path, recipe("[1]"), {})
+    assert classroom.answered == 60 - 20 * examined
+    assert json.loads((files.student / "skill").read_text()) == [7, 3]
+    assert not list(files.epochs.glob("*/student"))
 
 
 def test_killed_while_the_best_epoch_takes_its_place_nothing_is_lost(tmp_path: Path) -> None:

@@ -29,6 +29,16 @@ def test_a_recipe_on_gpus(embedded_student: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("placement", "epoch", "students"),
+    [("dedicated", "best", 3), ("shared", "best", 20), ("dedicated", "last", 0), ("shared", "last", 0)],
+)
+def test_how_many_epochs_students_a_training_keeps(placement: str, epoch: str, students: int) -> None:
+    text = f"learning: {{training: {{epochs: 20, epoch: {epoch}}}}}\ncluster: {{placement: {placement}}}"
+    needs = needs_of(parse_recipe(text, "mine.yaml"))
+    assert needs.state_bytes == (3 + students) * needs.round_bytes
+
+
+@pytest.mark.parametrize(
     ("cluster", "share"),
     [
         ("{sampler_gpus: 1}", 0.85),
