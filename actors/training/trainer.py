@@ -47,6 +47,7 @@ logger = logging.getLogger(__name__)
 RETRIES = 2  # crashes of workers, or of Ray Train's controller, that a run survives; lost machines do not count
 PROCESS_DIED = "worker process has died"  # what Ray says of an actor whose node is there
 NODE_LOSS_S = 30.0  # within which Ray takes a node that does not answer for dead
+LOOK_S = 1.0
 
 
 class TrainingFailed(RuntimeError):
@@ -149,14 +150,22 @@ class Trainer:
             early = None
 
     def _fit_beside(self, job: TrainingJob, identity: str) -> None:
-        """Trains once, in places that are held for it. Raises `TrainingCrowded`."""
+        """Trains once, in places that are held for it. Raises `TrainingCrowded`; workers that still wait for a place
+        end when the places are given back."""
         import ray.train
 
         train: Any = ray.train
-        if job.beside is not None and lacking(job.beside):
-            raise TrainingCrowded(f"{job.run_name}: a machine was lost")
+        lost_since: float | None = None
+        run = self._thread.submit(self._fit_once, job, identity)
+        while not run.done():
+            # Ray Train hears of a worker that was lost, and not that one waits for a place that was.
+            lost = job.beside is not None and lacking(job.beside) > 0
+            lost_since = (lost_since or time.monotonic()) if lost else None
+            if lost_since is not None and time.monotonic() - lost_since > NODE_LOSS_S:
+                raise TrainingCrowded(f"{job.run_name}: a machine was lost")
+            wait([run], timeout=LOOK_S)
         try:
-            self._fit_once(job, identity)
+            run.result()
         except (train.TrainingFailedError, ray.exceptions.RayError) as error:
             raise TrainingCrowded(f"{job.run_name}: {last_lines(str(error))}") from error
 

@@ -301,11 +301,16 @@ def test_what_the_cluster_lacks_is_refused_at_once(trainer: Any, tmp_path: Path)
         ray.get(trainer.train.remote(replace(job, workers=99)))
 
 
-def test_a_training_beside_samplers_does_not_wait_for_a_place_that_was_lost(tmp_path: Path) -> None:
+def test_a_training_beside_samplers_does_not_wait_for_a_place_that_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.training.trainer.NODE_LOSS_S", 1.0)
     places = Places(Need("sampler", 1, {"CPU": 99.0}))
     with pytest.raises(TrainingCrowded, match="run-round-000: a machine was lost"):
-        Trainer().train(replace(_job(tmp_path, 4), beside=places.group))
+        trainer = Trainer()
+        trainer.train(replace(_job(tmp_path, 4), gpus=1.0, beside=places.group))
     places.give_back()
+    trainer._thread.shutdown(wait=True)  # what waited for the place has ended
 
 
 def test_a_job_without_examples_is_refused(trainer: Any, tmp_path: Path) -> None:
