@@ -194,6 +194,7 @@ class ClusterClassroom(Classroom):
             objective=self.recipe.learning.objective,
             seed=self.recipe.seed + round,
             workers=cluster.trainers,
+            fewest=cluster.fewest_trainers,
             cpus=cluster.trainer_cpus,
             gpus=cluster.trainer_gpus,
             labels=cluster.trainer_labels,

@@ -5,6 +5,8 @@ Owns: reading the cluster's node table, and the rule for when a cluster is one m
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Collection
 from typing import Any
 
 import ray
@@ -14,6 +16,7 @@ from actors.ray_api.internals import draining_nodes
 
 # The label of a node that `ray.init` started for one program: no other machine can join it.
 LOCAL = {"tailor-cluster": "local"}
+ANSWER_S = 2.0  # in which a node that is there takes a connection
 
 
 def live_nodes() -> list[dict[str, Any]]:
@@ -27,6 +30,19 @@ def lost_nodes() -> list[dict[str, Any]]:
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     leaving = draining_nodes()
     return [node for node in nodes if not node["Alive"] or node["NodeID"] in leaving]
+
+
+def silent_nodes(ids: Collection[str]) -> set[str]:
+    """Those of the nodes with these ids that take no connection. Ray believes for some time that they are there."""
+    return {node["NodeID"] for node in live_nodes() if node["NodeID"] in ids and not _takes_connections(node)}
+
+
+def _takes_connections(node: dict[str, Any]) -> bool:
+    try:
+        socket.create_connection((node["NodeManagerAddress"], node["NodeManagerPort"]), ANSWER_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def head_node() -> dict[str, Any]:

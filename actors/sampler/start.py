@@ -43,7 +43,7 @@ def take_turns_asleep(recipe: Recipe) -> bool:
     return (
         (cluster.placement, cluster.turns) == ("shared", "sleep")
         and cluster.sampler_gpus == cluster.trainer_gpus == 1
-        and cluster.samplers == cluster.trainers
+        and cluster.samplers == cluster.trainers == cluster.least_trainers  # in places that are held as a whole
         and cluster.sampler_labels == cluster.trainer_labels
         and back_end(recipe) is VllmSampler
     )

@@ -33,6 +33,7 @@ from actors.ray_api.machines.needs import TRAINER_PART
 from actors.storage.places import file_here, hand_over, landing, read_in_folder, student_here
 from actors.training.epochs import EpochStudents, ProbeOrder
 from actors.training.ranks import first_problem
+from actors.training.regrouping import Group, Regroups, group_of
 from actors.training.states import CheckpointDue, StatesInRay
 from reasoning.prompts.frame import Frame
 from reasoning.recipe.engine import Dtype
@@ -72,10 +73,10 @@ class TrainingJob:
 
     `run_name` names the round (unique to it) below `storage`, Ray Train's own folder; `checkpoint_in` is a folder or a
     hub id, `checkpoint_out` the folder to write; `examples` is a table of `Example`s. `workers` take `cpus` and `gpus`
-    each, on nodes with these `labels`. `checkpoint_s`: after so many seconds the state is kept within a pass.
-    `reporter` is sent every step's losses, unawaited. `scores`: a table of `ScoredAttempt`s, where what a teacher's
-    logits say is learnt from. `beside`: places that are held for the workers already, one each, beside samplers that
-    sleep."""
+    each, on nodes with these `labels`; as few as `fewest` may train (None: all do). `checkpoint_s`: after so many
+    seconds the state is kept within a pass. `reporter` is sent every step's losses, unawaited. `scores`: a table of
+    `ScoredAttempt`s, where what a teacher's logits say is learnt from. `beside`: places that are held for the workers
+    already, one each, beside samplers that sleep."""
 
     run_name: str
     storage: str
@@ -86,6 +87,7 @@ class TrainingJob:
     objective: ObjectiveSection
     seed: int
     workers: int = 1
+    fewest: int | None = None
     cpus: float = 1.0
     gpus: float = 0.0
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -140,23 +142,39 @@ def need_of(job: TrainingJob) -> Need:
     return Need("trainer", job.workers, {"CPU": job.cpus} | ({"GPU": gpus} if gpus else {}), job.labels)
 
 
-def worker(config: dict[str, Any]) -> str | None:
-    """What every Ray Train worker runs. Returns None, or an error that a retry would not cure, as text. A job without
-    an `identity` is not to begin yet."""
-    import ray
-    import torch
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a worker ended: the student is there, or an error that a retry would not cure, as text, or the training is to
+    go on with other workers."""
+
+    problem: str | None = None
+    regroups: bool = False
+
+
+def worker(config: dict[str, Any]) -> Ended:
+    """What every Ray Train worker runs. A job without an `identity` is not to begin yet."""
     from transformers.utils.logging import disable_progress_bar
 
     import reasoning.training.fine_tuning  # noqa: F401  (seconds, which a worker that comes up early has)
-    from reasoning.files.tables import TableError, read_table
-    from reasoning.student.checkpoint import load_student
-    from reasoning.student.requirements import StudentError
-    from reasoning.training.report import TrainingError
 
     logging.getLogger("ray.train").setLevel(logging.WARNING)
     disable_progress_bar()
     job: TrainingJob = config["job"]
     identity: str | None = config["identity"]
+    with group_of(need_of(job), job.fewest) as group:
+        return _work(job, identity, group)
+
+
+def _work(job: TrainingJob, identity: str | None, group: Group) -> Ended:
+    import ray
+    import torch
+
+    from reasoning.files.tables import TableError, read_table
+    from reasoning.student.checkpoint import load_student
+    from reasoning.student.requirements import StudentError
+    from reasoning.training.report import TrainingError
+
+    early = identity is None
     try:
         held = torch.bfloat16 if job.training.precision == "bfloat16" else torch.float32
         student = load_student(student_here(job.checkpoint_in), held, grow=job.grow)
@@ -165,7 +183,7 @@ def worker(config: dict[str, Any]) -> str | None:
             ray.get(cast("ray.ObjectRef[None]", job.reporter.told_to_train.remote(job.run_name)))
             identity = job.identity()
             if job.report(identity) is not None:
-                return None  # it is done, since an earlier start of the run
+                return Ended()  # it is done, since an earlier start of the run
         examples = read_table(file_here(job.examples), Example)
         scored = read_table(file_here(job.scores), ScoredAttempt) if job.scores is not None else []
         problem = None
@@ -173,16 +191,25 @@ def worker(config: dict[str, Any]) -> str | None:
         problem = str(error)
     problem = first_problem(problem)
     if problem is not None or identity is None:
-        return problem
+        return Ended(problem)
+    if early and group.regroups():
+        return Ended(regroups=True)
     try:
-        _train(job, identity, student, examples, scored)
+        _train(job, identity, student, examples, scored, group)
+    except Regroups:
+        return Ended(regroups=True)
     except TrainingError as error:  # every worker has the same, at the same step
-        return f"{error}\n{last_lines(traceback.format_exc())}"
-    return None
+        return Ended(f"{error}\n{last_lines(traceback.format_exc())}")
+    return Ended()
 
 
 def _train(
-    job: TrainingJob, identity: str, student: Student, examples: list[Example], scored: list[ScoredAttempt]
+    job: TrainingJob,
+    identity: str,
+    student: Student,
+    examples: list[Example],
+    scored: list[ScoredAttempt],
+    group: Group,
 ) -> None:
     import ray.train.torch
     import torch
@@ -220,12 +247,18 @@ def _train(
         if run.passes < job.training.epochs:  # what follows the last is the student itself
             states.save(run)
 
+    def keep_within(run: FineTuning) -> None:
+        states.save(run)
+        if group.regroups():
+            states.wait()
+            raise Regroups
+
     unsaved = landing(job.storage) / f"{job.run_name}.{identity[:16]}.unsaved"
     with states.last(unsaved) as resume:
         report = fine_tune(
             student.model, student.tokenizer, examples, job.training, job.objective, job.seed, rank=rank,
             world_size=world_size, dtype=job.dtype, on_step=send, on_pass=keep,
-            due=CheckpointDue(rank, job.checkpoint_s), on_due=states.save, resume=resume, frame=job.frame,
+            due=CheckpointDue(rank, job.checkpoint_s), on_due=keep_within, resume=resume, frame=job.frame,
             device=device, scored=scored,
         )  # fmt: skip
     states.wait()

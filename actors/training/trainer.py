@@ -7,6 +7,9 @@ Invariants
 - The same run name resumes: after a worker's crash within the run, after everybody's crash from Ray Train's last
   checkpoint (one a pass but the last, and one in ten minutes or as the recipe says), with as many workers as there then
   are. A run name that belongs to another job is refused, never silently restored.
+- A job that may do with fewer workers (`fewest`) begins with those that have room, goes on with those that are left,
+  and takes more where it has kept its state (`actors.training.regrouping`). Ray Train's own range is not used: it
+  counts what nodes have, whoever uses it and whatever their labels, and grows by ending the workers where they are.
 - Nothing waits for machines that can never be there: what a job asks for is compared with the cluster first, and with
   what its autoscaler could start. Machines that are late, or lost and replaced, are waited for, for a while.
 - Workers that came up early begin when their examples are there, and not before.
@@ -25,16 +28,16 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from actors.ray_api.handles import RemoteMethod
 from actors.ray_api.internals import CLEANER_CALLBACK, DATASETS_CALLBACK, torch_trainer_without
 from actors.ray_api.machines.places import lacking
-from actors.ray_api.machines.waiting import MachinesMissing, free_abandoned_places, wait_for_places
-from actors.ray_api.nodes import live_nodes, on_one_node
+from actors.ray_api.machines.waiting import MachinesMissing, free_abandoned_places, wait_for_places, what_is_missing
+from actors.ray_api.nodes import live_nodes, on_one_node, silent_nodes
 from actors.storage.places import file_here, landing, remove_folder
-from actors.training.job import TrainingJob, last_lines, need_of, worker
+from actors.training.job import Ended, TrainingJob, last_lines, need_of, worker
 from reasoning.files.addresses import is_address
 from reasoning.student.config import weights_of
 from reasoning.training.report import FineTuneReport
@@ -75,7 +78,7 @@ class _Early:
 
     run_name: str
     nodes: set[str]
-    run: Future[None]
+    run: Future[bool]
 
 
 class Trainer:
@@ -114,7 +117,6 @@ class Trainer:
         done = job.report(identity)
         if done is None:
             check_space(job)
-            logger.info("trains %s with %d workers", job.run_name, job.workers)
             if job.beside is None:
                 self._fit(job, identity, early)
             else:
@@ -131,17 +133,19 @@ class Trainer:
         return done
 
     def _fit(self, job: TrainingJob, identity: str, early: _Early | None = None) -> None:
-        """Trains to the end, over lost machines and, `RETRIES` times, crashes. What came up `early` goes first."""
+        """Trains to the end, over machines that come and go and, `RETRIES` times, crashes. What came up `early` goes
+        first."""
         import ray.train
 
         train: Any = ray.train
         crashes = 0
         while True:
-            if early is None:
-                self._wait_for_places(job)
+            count = self._wait_for_places(job) if early is None else 0
             nodes = _nodes() if early is None else early.nodes
             try:
-                return self._fit_once(job, identity) if early is None else early.run.result()
+                if not (early.run.result() if early is not None else self._fit_once(job, identity, count)):
+                    return
+                logger.info("%s: kept its state, and goes on with other machines", job.run_name)
             except (train.TrainingFailedError, ray.exceptions.RayError) as error:
                 crashes = _retried(job, error, nodes, crashes)
             except TrainingRefused:
@@ -156,7 +160,7 @@ class Trainer:
 
         train: Any = ray.train
         lost_since: float | None = None
-        run = self._thread.submit(self._fit_once, job, identity)
+        run = self._thread.submit(self._fit_once, job, identity, job.workers)
         while not run.done():
             # Ray Train hears of a worker that was lost, and not that one waits for a place that was.
             lost = job.beside is not None and lacking(job.beside) > 0
@@ -169,22 +173,32 @@ class Trainer:
         except (train.TrainingFailedError, ray.exceptions.RayError) as error:
             raise TrainingCrowded(f"{job.run_name}: {last_lines(str(error))}") from error
 
-    def _fit_early(self, job: TrainingJob) -> None:
-        self._wait_for_places(job)
-        self._fit_once(job, None)
+    def _fit_early(self, job: TrainingJob) -> bool:
+        return self._fit_once(job, None, self._wait_for_places(job))
 
-    def _wait_for_places(self, job: TrainingJob) -> None:
-        """Waits for the job's machines. Raises `TrainingRefused` when they do not come."""
+    def _wait_for_places(self, job: TrainingJob) -> int:
+        """Waits for the job's machines, and returns for how many workers they are. Raises `TrainingRefused` when too
+        few come."""
         free_abandoned_places()
         try:
-            wait_for_places(need_of(job), self._patience_s, lambda text: _show_wait(job, text))
+            return wait_for_places(need_of(job), self._patience_s, lambda text: _show_wait(job, text), job.fewest)
         except MachinesMissing as error:
             raise TrainingRefused(f"{job.run_name}: {error}") from error
 
-    def _fit_once(self, job: TrainingJob, identity: str | None) -> None:
-        problem = run_program(worker, {"job": job, "identity": identity}, job)
-        if problem is not None:  # rank 0's account of an error that no retry would cure
-            raise TrainingFailed(f"{job.run_name}: {problem}")
+    def _fit_once(self, job: TrainingJob, identity: str | None, count: int) -> bool:
+        """One start of `count` workers; whether the training is to go on with others."""
+        missing = job.workers - count
+        logger.info("trains %s with %d of %d workers", job.run_name, count, job.workers)
+        if missing:
+            _show_wait(job, f"{what_is_missing(need_of(job), missing)}, with {count} of {job.workers} there")
+        try:
+            ended: Ended = run_program(worker, {"job": job, "identity": identity}, replace(job, workers=count))
+        finally:
+            if missing:
+                _show_wait(job, "")
+        if ended.problem is not None:  # rank 0's account of an error that no retry would cure
+            raise TrainingFailed(f"{job.run_name}: {ended.problem}")
+        return ended.regroups
 
 
 def run_program(program: Callable[[dict[str, Any]], Any], config: dict[str, Any], job: TrainingJob) -> Any:
@@ -234,15 +248,15 @@ def _retried(job: TrainingJob, error: Exception, nodes: set[str], crashes: int) 
 
 def _lost_a_machine(error: Exception, nodes: set[str]) -> bool:
     """Whether one of `nodes` is gone. Ray knows of the loss of a process at once, of that of its node some seconds
-    later."""
+    later; the other workers hear no more than that a connection broke."""
     from ray.exceptions import RayActorError
 
     causes = [error, *getattr(error, "worker_failures", {}).values()]
     unclear = any(isinstance(one, RayActorError) and PROCESS_DIED not in str(one) for one in causes)
-    until = time.monotonic() + (NODE_LOSS_S if unclear else 0.0)
-    while not (lost := nodes - _nodes()) and time.monotonic() < until:
+    until = time.monotonic() + NODE_LOSS_S
+    while not (lost := nodes - _nodes()) and (unclear or silent_nodes(nodes)) and time.monotonic() < until:
         time.sleep(0.5)
-    return bool(lost)
+    return bool(lost or silent_nodes(nodes))
 
 
 def _show_wait(job: TrainingJob, text: str) -> None:

@@ -59,7 +59,9 @@ PHASE = _gauge("phase", "", "1 for the phase under way, 0 for the others", ("run
 PHASE_DONE = _gauge("phase_done", "", "How much of the phase is done: questions, or training steps")
 PHASE_WORK = _gauge("phase_work", "", "How much the phase has to do in all; 0 where that is not known")
 PHASE_SECONDS = _histogram("phase", "How long a phase took", ("run", "phase"), _LONG)
-WAITING_SECONDS = _gauge("waiting_seconds", "seconds", "How long the run has waited for machines; 0 when it does not")
+WAITING_SECONDS = _gauge(
+    "waiting_seconds", "seconds", "How long the run has waited for machines, or for more; 0 when it does not"
+)
 LOOP_LAG = _gauge("coordinator_lag_seconds", "seconds", "How late the coordinator's loop was at its last look")
 TRACKER_FAILED = _gauge(
     "tracker_failed",

@@ -247,7 +247,7 @@ def _memory(recipe: Recipe) -> GpuMemory | None:
     if not parameters or (recipe.student.model == "embedded" and not on_gpus):
         return None
     place, training, trainer = trainer_memory(recipe, parameters, config)
-    less = lighter(parameters, config, training, recipe.cluster.trainers)
+    less = lighter(parameters, config, training, recipe.cluster.least_trainers)
     return GpuMemory(
         trainer,
         sampler_memory(recipe, parameters, config),

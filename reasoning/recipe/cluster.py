@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from reasoning.files.addresses import check_address, is_address
 from reasoning.recipe.base import NotNegative, Positive, PositiveInt, Section
@@ -35,6 +35,14 @@ class ClusterSection(CapacitySection):
     sampler_gpus: NotNegative = Field(default=0.0, description="GPUs of each sampler.")
     sampler_cpus: Positive = Field(default=1.0, description="CPU cores of each sampler.")
     trainers: PositiveInt = Field(default=1, description="How many processes train together.")
+    fewest_trainers: PositiveInt | None = Field(
+        default=None,
+        description=(
+            "With how many trainers a training may begin, and go on when machines leave. It takes as many up to "
+            "`trainers` as there is room for, and more at a checkpoint (`checkpoint_minutes`) when machines have come. "
+            "The student is the same. Default: `trainers`, no fewer."
+        ),
+    )
     trainer_gpus: NotNegative = Field(default=0.0, description="GPUs of each trainer.")
     trainer_cpus: Positive = Field(default=1.0, description="CPU cores of each trainer.")
     placement: Literal["dedicated", "shared"] = Field(
@@ -80,6 +88,20 @@ class ClusterSection(CapacitySection):
             "the place of a lost one, or one that others use. Then the run stops; the same command goes on."
         ),
     )
+
+    @property
+    def least_trainers(self) -> int:
+        """Without how many trainers no training goes on."""
+        return self.fewest_trainers or self.trainers
+
+    @model_validator(mode="after")
+    def _fewest_are_no_more_than_all(self) -> ClusterSection:
+        if self.least_trainers > self.trainers:
+            raise ValueError(
+                f"fewest_trainers is {self.fewest_trainers}, and trainers {self.trainers}: lower the first, or raise "
+                "the second"
+            )
+        return self
 
 
 class StorageSection(Section):

@@ -9,6 +9,8 @@ CPU cores of the one that has more. The places are what the larger of the two si
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from actors.ray_api.machines.capacity import Need
 from reasoning.recipe.cluster import ClusterSection
 from reasoning.recipe.tailored import Recipe
@@ -25,7 +27,12 @@ def sampler_need(cluster: ClusterSection) -> Need:
 
 
 def trainer_need(cluster: ClusterSection) -> Need:
-    """The trainers of a recipe."""
+    """The trainers of a recipe without which no training begins."""
+    return replace(all_trainers(cluster), count=cluster.least_trainers)
+
+
+def all_trainers(cluster: ClusterSection) -> Need:
+    """The trainers of a recipe, where there is room for all."""
     return Need(
         "trainer", cluster.trainers, _resources(cluster.trainer_cpus, cluster.trainer_gpus), cluster.trainer_labels
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from actors.ray_api.machines.capacity import ROUNDING, Capacity, Need, impossible, missing, table
-from actors.ray_api.machines.needs import needs_at_once, served_needs
+from actors.ray_api.machines.needs import all_trainers, needs_at_once, served_needs
 from pipelines.run.checks.student_files import PreflightFault
 from reasoning.recipe.tailored import Recipe
 
@@ -39,6 +39,12 @@ def machine_faults(recipe: Recipe, there: Capacity, trains: bool, notes: list[st
                 f"cluster: the machines for {named} are not there yet. The cluster's autoscaler is asked for them, and "
                 f"the run waits up to {cluster.patience:g} minutes (cluster.patience)."
             )
+        room = there.places(all_trainers(cluster))
+        if trains and cluster.least_trainers <= room < cluster.trainers:
+            notes.append(
+                f"cluster: the machines that are there have room for {room} of {cluster.trainers} trainers. A training "
+                "begins with as many as have room, and takes more when machines come (cluster.fewest_trainers)."
+            )
     for key, gpus in (("sampler_gpus", cluster.sampler_gpus), ("trainer_gpus", cluster.trainer_gpus)):
         if gpus > 1 and gpus != int(gpus):
             yield PreflightFault(
@@ -51,7 +57,7 @@ def machine_faults(recipe: Recipe, there: Capacity, trains: bool, notes: list[st
 def _lacking(recipe: Recipe, needs: Sequence[Need], there: Capacity, trains: bool) -> Lacking:
     """The fault of the first resource that is too little, or of the first process that fits no machine."""
     cluster, rows = recipe.cluster, table(needs, there)
-    samplers, trainers = cluster.samplers, cluster.trainers
+    samplers, trainers = cluster.samplers, cluster.least_trainers
     kind, wanted = _scarcest(needs, there)
     sampler, trainer = getattr(cluster, f"sampler_{kind.lower()}s"), getattr(cluster, f"trainer_{kind.lower()}s")
     more = samplers * sampler >= trainers * trainer or not trains

@@ -5,7 +5,7 @@ Owns: the figures that `judging` compares with what the nodes are like. Without 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,8 @@ def needs_of(recipe: Recipe, *, student_known: bool = True) -> Needs:
         trainer_gpu_bytes=trainer if cluster.trainer_gpus and parameters else None,
         sampler_gpu_bytes=sampler_memory(recipe, parameters, config) if cluster.sampler_gpus and parameters else None,
         trainer_keys=tuple(
-            (f"learning.{place}.{said} ({after / GIB:.1f} GiB)", after)
-            for said, after in lighter(parameters, config, most, cluster.trainers)
+            (f"{said} ({after / GIB:.1f} GiB)", after)
+            for said, after in lighter_keys(recipe, place, most, parameters, config)
         ),
         sampler_utilization=cluster.gpu_memory_utilization if vllm else 1.0,
         sampler_share=_share(cluster.sampler_gpus, cluster.samplers, cluster.gpu_memory_utilization) if vllm else 0.0,
@@ -81,16 +81,32 @@ def needs_of(recipe: Recipe, *, student_known: bool = True) -> Needs:
 
 
 def trainer_memory(recipe: Recipe, parameters: int, config: Mapping[str, Any]) -> tuple[str, TrainingSection, int]:
-    """The one of the recipe's trainings that takes the most of a GPU: its key below `learning`, itself, and bytes."""
+    """The one of the recipe's trainings that takes the most of a GPU, with as few trainers as may train: its key below
+    `learning`, itself, and bytes."""
     learning = recipe.learning
     trainings = {"first_training": learning.first_training} | (
         {"training": learning.training} if learning.rounds else {}
     )
     taken = {
-        place: training_bytes(parameters, config, one, recipe.cluster.trainers) for place, one in trainings.items()
+        place: training_bytes(parameters, config, one, recipe.cluster.least_trainers)
+        for place, one in trainings.items()
     }
     place = max(taken, key=lambda name: taken[name])
     return place, trainings[place], taken[place]
+
+
+def lighter_keys(
+    recipe: Recipe, place: str, training: TrainingSection, parameters: int, config: Mapping[str, Any]
+) -> Iterator[tuple[str, int]]:
+    """Keys of the recipe that lower what a trainer of its training at `place` holds, the mildest first, and to how
+    much."""
+    cluster = recipe.cluster
+    for count in range(cluster.least_trainers + 1, cluster.trainers + 1):
+        after = training_bytes(parameters, config, training, count)
+        if training.sharding == "fsdp":
+            yield f"cluster.fewest_trainers: {count}", after
+    for said, after in lighter(parameters, config, training, cluster.least_trainers):
+        yield f"learning.{place}.{said}", after
 
 
 def sampler_memory(recipe: Recipe, parameters: int, config: Mapping[str, Any]) -> int:

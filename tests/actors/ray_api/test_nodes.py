@@ -1,10 +1,12 @@
 """Which nodes of a cluster count."""
 
+import socket
+
 import pytest
 import ray
 
 from actors.ray_api import nodes as module
-from actors.ray_api.nodes import LOCAL, live_nodes, lost_nodes, on_one_node
+from actors.ray_api.nodes import LOCAL, live_nodes, lost_nodes, on_one_node, silent_nodes
 
 
 @pytest.mark.parametrize(
@@ -31,3 +33,17 @@ def test_a_node_that_is_about_to_leave_counts_as_lost(monkeypatch: pytest.Monkey
     monkeypatch.setattr(ray, "nodes", lambda: nodes)
     monkeypatch.setattr(module, "draining_nodes", lambda: {"leaves": 0})
     assert [node["NodeID"] for node in lost_nodes()] == ["leaves", "gone"]
+
+
+def test_a_node_that_takes_no_connection_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray holds it for alive until it has missed some looks."""
+    with socket.create_server(("127.0.0.1", 0)) as there, socket.create_server(("127.0.0.1", 0)) as closed:
+        ports = {"there": there.getsockname()[1], "gone": closed.getsockname()[1]}
+        closed.close()
+        nodes = [
+            {"NodeID": name, "Alive": True, "NodeManagerAddress": "127.0.0.1", "NodeManagerPort": port}
+            for name, port in ports.items()
+        ]
+        monkeypatch.setattr(ray, "nodes", lambda: nodes)
+        assert silent_nodes({"there", "gone"}) == {"gone"}
+        assert silent_nodes({"there", "another"}) == set()

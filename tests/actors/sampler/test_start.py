@@ -65,6 +65,8 @@ ASLEEP = "placement: shared, sampler_gpus: 1, trainer_gpus: 1"
         (ASLEEP.replace("trainer_gpus: 1", "trainer_gpus: 0.5"), False),
         (f"{ASLEEP}, samplers: 2", False),
         (f"{ASLEEP}, trainers: 2", False),
+        (f"{ASLEEP}, samplers: 2, trainers: 2", True),
+        (f"{ASLEEP}, samplers: 2, trainers: 2, fewest_trainers: 1", False),  # in places that are held as a whole
         (f"{ASLEEP}, trainer_labels: {{a: b}}", False),
         (f"{ASLEEP}, sampler: transformers", False),
     ],

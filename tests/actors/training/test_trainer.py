@@ -42,6 +42,7 @@ from reasoning.student.checkpoint import load_student, save_student
 from reasoning.student.config import weights_of
 from reasoning.student.probe import load_probe
 from reasoning.training.fine_tuning import FineTuneReport, LossPoint, fine_tune
+from tests.actors.training.jobs import examples_of
 from tests.tiny_students import tiny_student
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
@@ -93,20 +94,10 @@ def trainer(ray_cluster: None) -> Iterator[Any]:
     ray.kill(actor)
 
 
-def _examples(questions: int) -> list[Example]:
-    return [
-        Example(
-            f"p{i}", f"Q: {i}+1?", (f" {i}+1={i + 1}\nAnswer: {i + 1}", f" {i + 1}.\nAnswer: {i + 1}"),
-            (f" {i}+1={i + 3}\nAnswer: {i + 3}",) if i % 2 else (),
-        )
-        for i in range(questions)
-    ]  # fmt: skip
-
-
 def _job(folder: Path, questions: int, *, workers: int = 1, **training: Any) -> TrainingJob:
     student = tiny_student()
     save_student(student.model, student.tokenizer, folder / "base")
-    write_table(folder / "examples.parquet", _examples(questions), Example)
+    write_table(folder / "examples.parquet", examples_of(questions), Example)
     return TrainingJob(
         run_name="run-round-000",
         storage=str(folder / "training"),
@@ -126,8 +117,8 @@ def _taught_here(job: TrainingJob, questions: int, passes: int = 10**6) -> tuple
     student = load_student(job.checkpoint_in)
     taught: list[torch.Tensor] = []
     report = fine_tune(
-        student.model, student.tokenizer, _examples(questions), job.training, job.objective, job.seed, dtype="float32",
-        on_pass=lambda run: taught.append(_weights(run.model).clone()),
+        student.model, student.tokenizer, examples_of(questions), job.training, job.objective, job.seed,
+        dtype="float32", on_pass=lambda run: taught.append(_weights(run.model).clone()),
     )  # fmt: skip
     return taught[min(passes, len(taught)) - 1], report
 
@@ -222,12 +213,12 @@ def test_a_worker_that_comes_up_early_begins_with_the_examples_that_are_there_wh
     """Ten seconds for each worker that starts, of which there are one and two."""
     reporter: Any = Patient.remote()
     job = replace(_job(tmp_path, 12, epochs=2), reporter=reporter)
-    write_table(Path(job.examples), _examples(3), Example)  # of an earlier start of the run, say
+    write_table(Path(job.examples), examples_of(3), Example)  # of an earlier start of the run, say
     ray.get([trainer.prepare.remote(job), trainer.prepare.remote(job)])  # the second starts nothing more
     _wait_until(lambda: ray.get(reporter.figures.remote()) == (1, 0))
     if killed:
         os.kill(_train_workers()[0], signal.SIGKILL)
-    write_table(Path(job.examples), _examples(12), Example)
+    write_table(Path(job.examples), examples_of(12), Example)
     ray.get(reporter.examples_are_there.remote())
     report = ray.get(trainer.train.remote(job))
     weights, expected = _taught_here(job, 12)
@@ -324,5 +315,5 @@ def test_a_student_of_another_job_is_not_taken_for_this_one(tmp_path: Path) -> N
     other = replace(job, seed=8)
     assert job.identity() == replace(job, reporter=None, workers=2).identity()
     assert job.identity() != other.identity()
-    write_table(Path(job.examples), _examples(4), Example)
+    write_table(Path(job.examples), examples_of(4), Example)
     assert job.identity() != replace(other, seed=7, objective=ObjectiveSection(margin=0.5)).identity()

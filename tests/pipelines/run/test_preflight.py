@@ -175,6 +175,7 @@ def test_the_offline_teacher_solves_its_own_families_only(tmp_path: Path, studen
         ("{sampler_gpus: 1, samplers: 2, trainer_gpus: 1, placement: shared}", 1, False),
         ("{sampler_gpus: 0.5, trainer_gpus: 0.5}", 1, True),
         ("{trainer_gpus: 1, trainers: 3, trainer_cpus: 0.1}", 2, False),
+        ("{trainer_gpus: 1, trainers: 3, fewest_trainers: 2, trainer_cpus: 0.1}", 2, True),
     ],
 )
 def test_more_gpus_than_there_are(student: Path, cluster: str, there: float, fine: bool) -> None:
@@ -184,6 +185,18 @@ def test_more_gpus_than_there_are(student: Path, cluster: str, there: float, fin
     else:
         fault = only(f"{SMALL}cluster: {cluster}", student, machine)
         assert fault.place.startswith("cluster.") and f"has {there}" in fault.what
+
+
+def test_fewer_trainers_than_all_are_told_and_too_few_refused(student: Path) -> None:
+    machine = Capacity.of_one({"CPU": 8.0, "GPU": 2.0})
+    keys = "trainer_gpus: 1, trainers: 4, trainer_cpus: 0.1"
+    found = checked(f"{SMALL}cluster: {{{keys}, fewest_trainers: 2}}", student, machine)
+    assert [note for note in found.notes if note.startswith("cluster: ")] == [
+        "cluster: the machines that are there have room for 2 of 4 trainers. A training begins with as many as have "
+        "room, and takes more when machines come (cluster.fewest_trainers)."
+    ]
+    fault = only(f"{SMALL}cluster: {{{keys}, fewest_trainers: 3}}", student, machine)
+    assert "3 GPUs are requested" in fault.what and "3 trainers with 1 each" in fault.what
 
 
 def test_no_gpu_at_all_and_turns_as_a_cure(student: Path) -> None:

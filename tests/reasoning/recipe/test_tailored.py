@@ -37,6 +37,8 @@ def test_the_recipes_of_the_repository_are_valid(path: Path) -> None:
         ("learning: {rounds: many}", ["learning.rounds", "'many'"]),
         ("name: ../up", ["name", "'../up'"]),
         ("cluster: {placement: anywhere}", ["cluster.placement", "'dedicated' or 'shared'"]),
+        ("cluster: {trainers: 2, fewest_trainers: 3}", ["fewest_trainers is 3, and trainers 2: lower"]),
+        ("cluster: {fewest_trainers: 0}", ["cluster.fewest_trainers: must be at least 1"]),
         ("task: {source: file}", ["task", "needs path"]),
         ("task: {hub_id: a/b}", ["task", "hub_id needs source: hub"]),
         ("task: {path: here}", ["task", "use source: file"]),
@@ -102,6 +104,7 @@ def test_a_recipe_survives_its_yaml() -> None:
     ("text", "same"),
     [
         ("cluster: {samplers: 4}", True),
+        ("cluster: {trainers: 4, fewest_trainers: 2}", True),
         ("storage: {path: elsewhere}", True),
         ("cluster: {placement: shared, turns: restart}", True),
         ("learning: {rounds: 7, patience: 2}", True),

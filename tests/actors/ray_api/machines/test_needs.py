@@ -23,6 +23,11 @@ SERVED = "teacher: {kind: serve, model: a/b, serve: {gpus: 2, replicas: 3}}\n"
             [["1 sampler (1 CPU, 0.5 GPUs each)", "2 trainers (4 CPUs, 1 GPU each)"]],
         ),
         (
+            "cluster: {trainers: 4, fewest_trainers: 2, placement: shared}",
+            True,
+            [["1 sampler (1 CPU each)"], ["2 trainers (1 CPU each)"]],
+        ),
+        (
             "cluster: {sampler_labels: {market: spot}, trainer_labels: {market: '!spot'}}",
             True,
             [["1 sampler (1 CPU each, market=spot)", "1 trainer (1 CPU each, market=!spot)"]],

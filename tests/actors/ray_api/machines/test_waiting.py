@@ -22,6 +22,32 @@ def test_what_is_free_is_there_at_once_and_what_can_never_be_is_refused_at_once(
         wait_for_places(Need("trainer", 1, {"CPU": 1.0, "GPU": 1.0}), 60.0, told.append)
 
 
+def test_as_many_as_there_is_room_for_begin_once_the_fewest_have_it() -> None:
+    quiet: list[str] = []
+    some = Need("trainer", 6, {"CPU": 1.0})
+    assert wait_for_places(some, 60.0, quiet.append, fewest=1) == 4  # of four CPUs
+    assert wait_for_places(Need("trainer", 2, {"CPU": 1.0}), 60.0, quiet.append, fewest=1) == 2
+    assert wait_for_places(Need("trainer", 2, {"CPU": 1.0}), 60.0, quiet.append) == 2
+    with pytest.raises(MachinesMissing, match="5 trainers of 1 CPU each do not fit"):
+        wait_for_places(some, 60.0, quiet.append, fewest=5)
+    assert set(quiet) == {""}
+
+
+def test_machines_that_others_use_are_given_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    @ray.remote(num_cpus=3)
+    class Holder:
+        def ready(self) -> None: ...
+
+    holder = Holder.remote()
+    ray.get(holder.ready.remote())
+    quiet: list[str] = []
+    monkeypatch.setattr(waiting, "HAND_OVER_S", 0.5)
+    assert wait_for_places(Need("trainer", 2, {"CPU": 1.0}), 30.0, quiet.append, fewest=1) == 1
+    monkeypatch.setattr(waiting, "HAND_OVER_S", 30.0)
+    threading.Timer(0.5, ray.kill, [holder]).start()
+    assert wait_for_places(Need("trainer", 2, {"CPU": 1.0}), 30.0, quiet.append, fewest=1) == 2
+
+
 def test_taken_machines_are_waited_for_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "LOOK_S", 0.1)
     monkeypatch.setattr(waiting, "QUIET_S", 0.2)

@@ -28,6 +28,22 @@ def test_a_recipe_on_gpus(embedded_student: Path) -> None:
     assert unknown.trainer_gpu_bytes is None and unknown.round_bytes == 0
 
 
+def test_the_fewest_trainers_are_what_must_fit(embedded_student: Path) -> None:
+    text = (
+        f"student: {{model: '{embedded_student}'}}\nlearning: {{rounds: 0, first_training: {{sharding: fsdp}}}}\n"
+        "cluster: {trainer_gpus: 1, %s}"
+    )
+    four, two, elastic = (
+        needs_of(parse_recipe(text % keys, "mine.yaml"))
+        for keys in ("trainers: 4", "trainers: 2", "trainers: 4, fewest_trainers: 2")
+    )
+    assert four.trainer_gpu_bytes and two.trainer_gpu_bytes and two.trainer_gpu_bytes > four.trainer_gpu_bytes
+    assert elastic.trainer_gpu_bytes == two.trainer_gpu_bytes
+    named = [said.partition(" (")[0] for said, _ in elastic.trainer_keys]
+    assert named[:2] == ["cluster.fewest_trainers: 3", "cluster.fewest_trainers: 4"]
+    assert elastic.trainer_keys[1][1] == four.trainer_gpu_bytes
+
+
 @pytest.mark.parametrize(
     ("placement", "epoch", "students"),
     [("dedicated", "best", 3), ("shared", "best", 20), ("dedicated", "last", 0), ("shared", "last", 0)],
