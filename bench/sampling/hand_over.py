@@ -39,7 +39,7 @@ from reasoning.student.sampling import SyncFailed
 
 SMOLLM2 = Shape("135M", 30, 576, 1536, 9, 3, 49_152, tied=True, family="llama")
 SHAPES = {
-    f"{shape.name}, {'tied' if tied else 'untied'}": replace(shape, tied=tied)
+    f"{shape.name}, {'tied' if tied else 'untied'}": replace(shape, tied=tied, family="llama")  # keeps the tokenizer
     for shape in (SMOLLM2, QWEN_05B)
     for tied in (True, False)
 }
