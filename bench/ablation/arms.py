@@ -70,6 +70,12 @@ def _twice_as_long(ground: Ground) -> dict[str, Any]:
     return _at_once(ground, 2 * ground.once, {})
 
 
+def _late_ladder(ground: Ground) -> dict[str, Any]:
+    """The ladder after most of the budget: an exam of a student that can do something already."""
+    first = {**ground.training, "epochs": ground.once}
+    return _in_rounds(ground, first_training=first, help="ladder", ladder=_IN_ORDER)
+
+
 def _then_own(ground: Ground) -> dict[str, Any]:
     """All the budget at once, as Fine-tune-CoT has it, and then what the student can do by itself: its own right
     attempts, of twice as many questions as other loops examine."""
@@ -141,6 +147,7 @@ ARMS = (
         _loop(),
         {"teacher": {"feedback_prompt": "continuing"}},
     ),
+    Arm("ladder-late", "the ladder, four fifths of the budget in round 0", _late_ladder, {}, 0.8),
     Arm("ladder-dpo", "the ladder, and dpo on mistakes", _comparing("dpo"), {}),
     Arm("ladder-step-dpo", "the ladder, and step_dpo on mistakes", _comparing("step_dpo"), {}),
     Arm("ladder-self-distillation", "the ladder, and self_distillation", _comparing("self_distillation"), {}),
