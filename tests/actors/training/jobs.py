@@ -27,22 +27,25 @@ def examples_of(questions: int) -> list[Example]:
     ]  # fmt: skip
 
 
-def elastic_job(folder: Path, reporter: Any) -> TrainingJob:
-    """Two workers, of which one is enough."""
+def job_in(folder: Path, questions: int, training: TrainingSection, reporter: Any, **keys: Any) -> TrainingJob:
+    """A training of the tiny student, whose files are in `folder`."""
     student = tiny_student()
     save_student(student.model, student.tokenizer, folder / "base")
-    write_table(folder / "examples.parquet", examples_of(QUESTIONS), Example)
+    write_table(folder / "examples.parquet", examples_of(questions), Example)
     return TrainingJob(
         run_name="run-round-000",
         storage=str(folder / "training"),
         checkpoint_in=str(folder / "base"),
         examples=str(folder / "examples.parquet"),
         checkpoint_out=str(folder / "round-000" / "student"),
-        training=TRAINING,
+        training=training,
         objective=ObjectiveSection(),
         seed=7,
-        workers=2,
-        fewest=1,
         reporter=reporter,
-        checkpoint_s=1.0,
+        **keys,
     )
+
+
+def elastic_job(folder: Path, reporter: Any) -> TrainingJob:
+    """Two workers, of which one is enough."""
+    return job_in(folder, QUESTIONS, TRAINING, reporter, workers=2, fewest=1, checkpoint_s=1.0)

@@ -38,11 +38,11 @@ from reasoning.recipe.training import ObjectiveSection, TrainingSection
 from reasoning.records import Example
 from reasoning.rounds.directory import RoundFiles
 from reasoning.rounds.epochs import drop
-from reasoning.student.checkpoint import load_student, save_student
+from reasoning.student.checkpoint import load_student
 from reasoning.student.config import weights_of
 from reasoning.student.probe import load_probe
 from reasoning.training.fine_tuning import FineTuneReport, LossPoint, fine_tune
-from tests.actors.training.jobs import examples_of
+from tests.actors.training.jobs import examples_of, job_in
 from tests.tiny_students import tiny_student
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
@@ -95,21 +95,8 @@ def trainer(ray_cluster: None) -> Iterator[Any]:
 
 
 def _job(folder: Path, questions: int, *, workers: int = 1, **training: Any) -> TrainingJob:
-    student = tiny_student()
-    save_student(student.model, student.tokenizer, folder / "base")
-    write_table(folder / "examples.parquet", examples_of(questions), Example)
-    return TrainingJob(
-        run_name="run-round-000",
-        storage=str(folder / "training"),
-        checkpoint_in=str(folder / "base"),
-        examples=str(folder / "examples.parquet"),
-        checkpoint_out=str(folder / "round-000" / "student"),
-        training=TrainingSection(**({"batch_size": 8, "warmup_steps": 2} | training)),
-        objective=ObjectiveSection(),
-        seed=7,
-        workers=workers,
-        reporter=Reporter.remote(),
-    )
+    settings = TrainingSection(**({"batch_size": 8, "warmup_steps": 2} | training))
+    return job_in(folder, questions, settings, Reporter.remote(), workers=workers)
 
 
 def _taught_here(job: TrainingJob, questions: int, passes: int = 10**6) -> tuple[torch.Tensor, FineTuneReport]:

@@ -105,13 +105,18 @@ def finish(
     classroom.journal, classroom.teacher = journal, teacher or OfflineTeacher(0.25)
     for name, value in limits.items():
         setattr(classroom, name, value)
+    to_the_end(classroom, wanted, directory)
+    return classroom
+
+
+def to_the_end(classroom: Classroom, wanted: FineTuneCotRecipe, directory: CotDirectory) -> None:
+    """Does all that is left of a run."""
 
     async def run() -> None:
         while not isinstance(work := work_left(wanted, directory), Finished):
             await do(classroom, wanted, directory, work)
 
     asyncio.run(run())
-    return classroom
 
 
 def positives(folder: Path, degree: int) -> dict[str, tuple[str, ...]]:

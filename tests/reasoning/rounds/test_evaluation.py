@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from reasoning.fine_tune_cot.directory import CotDirectory
-from reasoning.fine_tune_cot.phases import do, work_left
 from reasoning.grading import net
 from reasoning.grading.answers import grade
 from reasoning.offline.teacher import OfflineTeacher
@@ -23,12 +22,12 @@ from reasoning.rounds import evaluation
 from reasoning.rounds.classroom import Answering
 from reasoning.rounds.epochs import claim_epochs, read_epochs
 from reasoning.rounds.evaluation import accuracy_metrics, examine_meanwhile, graded_attempt
-from reasoning.rounds.phase_order import Finished, Phase
+from reasoning.rounds.phase_order import Phase
 from reasoning.rounds.progress import Progress
 from reasoning.student.sampling import Completion, Sampling
 from reasoning.tasks.loading import load_problems
 from reasoning.training.report import FineTuneReport
-from tests.reasoning.fine_tune_cot.test_phases import LocalClassroom, recipe
+from tests.reasoning.fine_tune_cot.test_phases import LocalClassroom, recipe, to_the_end
 
 PROBLEM = Problem("t", "How many?", "18", AnswerKind.NUMBER, Split.VALIDATION)
 SKILLS = [(4, 1), (7, 3), (7, 9), (5, 10), (6, 2)]
@@ -141,12 +140,7 @@ def trains(folder: Path, before: Callable[[int], Awaitable[None]] | None = None,
     classroom.before = before or examined
     for name, value in limits.items():
         setattr(classroom, name, value)
-
-    async def run() -> None:
-        while not isinstance(work := work_left(wanted, directory), Finished):
-            await do(classroom, wanted, directory, work)
-
-    asyncio.run(run())
+    to_the_end(classroom, wanted, directory)
     return classroom
 
 
