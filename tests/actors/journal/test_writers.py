@@ -67,7 +67,7 @@ import os, random, sys, time, uuid
 from pathlib import Path
 from actors.journal.actor import Ended, Journal, StartRefusal, Sending
 from reasoning.teacher.calls import TeacherReply, TeacherRequest
-journal, floor, chance = Journal(sys.argv[1]), Path(sys.argv[2]), random.Random(0)
+journal, floor, begun, chance = Journal(sys.argv[1]), *map(Path, sys.argv[2:]), random.Random(0)
 todo = [TeacherRequest("offline", "m", (("user", str(number)),), 0.0, 64) for number in range(120)]
 met = 0
 print("ready", flush=True)
@@ -83,6 +83,9 @@ while todo:
             met += 1
         else:
             todo.remove(one.request)
+    (begun / str(os.getpid())).touch()
+    while len(list(begun.iterdir())) < 2:  # what the first has sent is in flight when the second begins
+        time.sleep(0.001)
     time.sleep(chance.uniform(0, 0.004))
     for one in going:
         (floor / one.key).unlink()
@@ -93,11 +96,12 @@ print(met, flush=True)
 
 
 def test_two_processes_write_one_journal_and_never_send_the_same_request_at_once(path: Path, tmp_path: Path) -> None:
-    floor = tmp_path / "floor"
+    floor, begun = tmp_path / "floor", tmp_path / "begun"
     floor.mkdir()
+    begun.mkdir()
     rivals = [
         subprocess.Popen(
-            [sys.executable, "-c", RIVAL, str(path), str(floor)],
+            [sys.executable, "-c", RIVAL, str(path), str(floor), str(begun)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
