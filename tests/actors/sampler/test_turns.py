@@ -245,7 +245,8 @@ def program(config):
 
 def job(group):
     sections = TrainingSection(), ObjectiveSection()
-    return TrainingJob("r", str(folder / "train"), "in", "ex", "out", *sections, 7, 2, 2.0, 1.0, beside=group)
+    files = "r", str(folder / "train"), "in", "ex", "out"
+    return TrainingJob(*files, *sections, 7, workers=2, cpus=2.0, gpus=1.0, beside=group)
 
 class Foreign:
     def gpu(self):
