@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from actors.sampler.engine_start import Printed, cause_in, was_killed
-from actors.sampler.replica import SamplerReplica
+from actors.sampler.sleeping import SleepingReplica
 from reasoning.student.engine import EngineSettings, engine_options, prepare_process
 from reasoning.student.loading import load_config
 from reasoning.student.probe import Probe, ProbeReport
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class VllmSampler(SamplerReplica):
+class VllmSampler(SleepingReplica):
     """One replica on vLLM."""
 
     _engine: AsyncLLMEngine  # there from the start on

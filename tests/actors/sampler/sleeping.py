@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from actors.sampler.replica import SamplerReplica
+from actors.sampler.sleeping import SleepingReplica
 from reasoning.student.engine import EngineSettings
 from reasoning.student.probe import Probe, ProbeReport
 from reasoning.student.sampling import Completion, GpuMemory, Sampling
@@ -45,7 +45,7 @@ class FakeGpu:
         (self.folder / who).unlink(missing_ok=True)
 
 
-class Sleeper(SamplerReplica):
+class Sleeper(SleepingReplica):
     """A sampler whose engine is a line in the books of its GPU, and answers with the weights it holds.
 
     `faults`: "refuses", "hangs" or "dies" when it is to sleep, "keeps" most of its memory then; does "not wake", or

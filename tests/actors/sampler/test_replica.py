@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from actors.sampler import replica as replica_module
-from actors.sampler import settling
-from actors.sampler.outbox import Question
+from actors.sampler import settling, sleeping
+from actors.sampler.outbox import Answer, Question
 from actors.sampler.replica import SamplerReplica
 from actors.sampler.settling import has_room, settled
 from reasoning.student.engine import EngineSettings
@@ -137,6 +137,18 @@ def test_a_replica_that_was_shut_down_answers_nothing() -> None:
     asyncio.run(scenario())
 
 
+def test_a_back_end_that_does_not_sleep_says_so_and_works_on() -> None:
+    async def scenario() -> None:
+        replica = Remembering()
+        await replica.start()
+        with pytest.raises(CannotSleep, match="this back end does not sleep"):
+            await replica.sleep()
+        await replica.sync("a", "A", PROBE)
+        assert (await replica.answer("a", "?", Sampling()))[0].text == "A" and replica.starts == 1
+
+    asyncio.run(scenario())
+
+
 @pytest.fixture
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settling, "LOOK_S", 0.01)
@@ -145,6 +157,16 @@ def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def sleeper(tmp_path: Path, quick_looks: None) -> Sleeper:
     return Sleeper(tmp_path / "gpu")
+
+
+async def asked(sleeper: Sleeper) -> asyncio.Future[list[Answer]]:
+    """Its answer to question 1, of weights "A", as soon as `go_on` is set again."""
+    await sleeper.start()
+    await sleeper.sync("a", "A", PROBE)
+    sleeper.go_on.clear()
+    running = asyncio.ensure_future(sleeper.exchange([Question(1, "a", "?", Sampling())]))
+    await asyncio.sleep(0.01)
+    return running
 
 
 def test_a_replica_that_sleeps_is_stale_until_it_has_woken_and_was_proven(sleeper: Sleeper) -> None:
@@ -170,11 +192,7 @@ def test_a_replica_that_sleeps_is_stale_until_it_has_woken_and_was_proven(sleepe
 
 def test_what_is_asked_is_answered_before_a_replica_sleeps(sleeper: Sleeper) -> None:
     async def scenario() -> None:
-        await sleeper.start()
-        await sleeper.sync("a", "A", PROBE)
-        sleeper.go_on.clear()
-        running = asyncio.ensure_future(sleeper.exchange([Question(1, "a", "?", Sampling())]))
-        await asyncio.sleep(0.01)
+        running = await asked(sleeper)
         sleeping = asyncio.ensure_future(sleeper.sleep())
         await asyncio.sleep(0.1)
         assert not sleeping.done() and sleeper.held == "A"
@@ -191,15 +209,11 @@ def test_what_is_asked_is_answered_before_a_replica_sleeps(sleeper: Sleeper) -> 
 def test_what_does_not_end_is_refused_as_stale_and_disturbs_nobody_later(
     sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replica_module, "DRAIN_S", 0.1)
-    monkeypatch.setattr(replica_module, "ABORT_S", 0.2)
+    monkeypatch.setattr(sleeping, "DRAIN_S", 0.1)
+    monkeypatch.setattr(sleeping, "ABORT_S", 0.2)
 
     async def scenario() -> None:
-        await sleeper.start()
-        await sleeper.sync("a", "A", PROBE)
-        sleeper.go_on.clear()
-        running = asyncio.ensure_future(sleeper.exchange([Question(1, "a", "?", Sampling())]))
-        await asyncio.sleep(0.01)
+        running = await asked(sleeper)
         await sleeper.sleep()
         (answer,) = await running
         assert answer.number == 1 and isinstance(answer.refusal, StaleWeights)
@@ -220,7 +234,7 @@ def test_what_does_not_end_is_refused_as_stale_and_disturbs_nobody_later(
 def test_a_replica_that_does_not_wake_in_time_starts_a_new_engine(
     sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replica_module, "WAKE_S", 0.05)
+    monkeypatch.setattr(sleeping, "WAKE_S", 0.05)
 
     async def hang(*_: object) -> None:
         await asyncio.sleep(3600)
@@ -242,18 +256,6 @@ def test_weights_that_a_new_engine_does_not_compute_with_either_are_not_taken_on
         with pytest.raises(SyncFailed, match="the probe failed after the weight swap"):
             await sleeper.sync("a", "garbage", PROBE)
         assert sleeper.engines == 2 and await sleeper.version() == ""
-
-    asyncio.run(scenario())
-
-
-def test_a_back_end_that_does_not_sleep_says_so_and_works_on() -> None:
-    async def scenario() -> None:
-        replica = Remembering()
-        await replica.start()
-        with pytest.raises(CannotSleep, match="this back end does not sleep"):
-            await replica.sleep()
-        await replica.sync("a", "A", PROBE)
-        assert (await replica.answer("a", "?", Sampling()))[0].text == "A" and replica.starts == 1
 
     asyncio.run(scenario())
 

@@ -16,8 +16,7 @@ import pytest
 from actors import classroom as classroom_module
 from actors.classroom import ClusterClassroom
 from actors.sampler import pool as pool_module
-from actors.sampler import replica as replica_module
-from actors.sampler import settling, sync
+from actors.sampler import settling, sleeping, sync
 from actors.sampler.pool import SamplerPool
 from actors.sampler.turns import too_little
 from actors.storage.keeping import Home
@@ -199,7 +198,7 @@ def test_the_recipe_can_have_them_restart(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.usefixtures("quick")
 def test_a_trainers_memory_is_waited_for_before_samplers_wake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without that the first memory that a sampler takes is not there."""
-    monkeypatch.setattr(replica_module, "ROOM_S", 0.0)
+    monkeypatch.setattr(sleeping, "ROOM_S", 0.0)
     books, _ = rounds(tmp_path, monkeypatch, {})
     assert [one.engines for one in books.lives[0]] != [1, 1]
 
