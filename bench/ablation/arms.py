@@ -85,6 +85,11 @@ def _then_own(ground: Ground) -> dict[str, Any]:
     return _in_rounds(ground, first_training=first, exam=exam, help="ladder", ladder=ladder)
 
 
+def _then_own_again(ground: Ground) -> dict[str, Any]:
+    """Twice over: the second exam is of a student that can do more."""
+    return {**_then_own(ground), "rounds": ground.rounds + 1}
+
+
 def _once(**learning: Any) -> Learning:
     return partial(_all_at_once, **learning)  # which another process can be given
 
@@ -117,6 +122,7 @@ ARMS = (
     Arm("fine-tune-cot-4", "four plain rationales a question", _once(first_rationales=4), {}),
     Arm("fine-tune-cot-1-long", "one plain rationale a question, twice the passes", _twice_as_long, {}),
     Arm("then-own", "one plain rationale a question, then own right attempts", _then_own, {}, 1.0),
+    Arm("then-own-again", "and another round of own right attempts", _then_own_again, {}, 1.0),
     Arm(
         "fine-tune-cot-shared",
         "one plain rationale a question, four questions a request",
