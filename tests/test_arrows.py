@@ -112,7 +112,7 @@ ABOUT_TENSORS = (
     "reasoning.training.weights.choice",
     "reasoning.training.weights.master_weights",
     "reasoning.training.weights.adding",
-    *(f"reasoning.training.{name}" for name in ("output_head", "packed_attention", "packing")),
+    *("reasoning.training.output_head", "reasoning.training.packed"),
     *("reasoning.training.prompt_sharing", "reasoning.training.readers"),
     *(f"reasoning.student.{name}" for name in ("checkpoint", "decoding", "generation")),
     "reasoning.rounds.in_process",

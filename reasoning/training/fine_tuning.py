@@ -41,8 +41,7 @@ from reasoning.training.losses.term import Needs, Representations, merged
 from reasoning.training.mistakes.comparisons import compared_data
 from reasoning.training.mistakes.pair_reading import with_reference
 from reasoning.training.objectives import Objective
-from reasoning.training.packed_attention import attend_packed
-from reasoning.training.prompt_sharing import how_to_read, require_prompts
+from reasoning.training.prompt_sharing import how_to_read, require_prompts, set_to
 from reasoning.training.readers import Reading
 from reasoning.training.report import FineTuneReport, LossPoint, TrainingError
 from reasoning.training.samples import (
@@ -228,8 +227,8 @@ class FineTuning:
         found = how_to_read(self.model, limit, self.data.longest, needs) if first else None
         reading = self._gathered(found)[0] if self.sharded else found
         assert reading is not None
-        if not first and reading.packed:
-            attend_packed(self.model)
+        if not first:
+            set_to(self.model, reading)
         require_prompts(self.model, limit, needs, reading)
         return reading
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -24,7 +25,8 @@ from torch import Tensor
 from reasoning.training.losses.term import Needs, Representations, StudentOutput, TokenWeights
 from reasoning.training.losses.triplet import triplet_losses
 from reasoning.training.output_head import has_output_head
-from reasoning.training.packed_attention import attend_as_before, attend_packed
+from reasoning.training.packed.attention import attend_as_before, attend_packed
+from reasoning.training.packed.last_layer import leave_out_nothing, leave_out_unread, leaves_out_unread
 from reasoning.training.readers import Reading, make_reader, reads_cached_prompts
 from reasoning.training.report import TrainingError
 from reasoning.training.samples import Sample
@@ -39,8 +41,7 @@ _NO_WINDOW = re.compile(r"^use_|^max_window_layers|pattern|bidirectional")
 TOLERANCE = {torch.float32: 2e-3, torch.float64: 2e-3, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 FLOOR = 1e-2  # of the norm of all gradients: some are zero but for noise (the bias of keys)
 LONGEST_TRIAL = 1024  # tokens: what a step of the training takes too
-
-
+PACKED = Reading(shares_prompt=True, packed=True, from_hidden=True)
 COMPARED_WEIGHTS = 2**27  # numbers, those of the smallest tensors first: every layer has some
 
 
@@ -51,9 +52,16 @@ def how_to_read(student: Any, max_tokens: int, longest: int, needs: Needs) -> Re
     compared = needs.representations
     gradient = compared is None or compared.prompt_gradient
     if from_hidden and can_pack(student, max_tokens, prompt_gradient=gradient, longest=longest):
-        return Reading(shares_prompt=True, packed=True, from_hidden=True)
+        return replace(PACKED, leaves_out=leaves_out_unread(student))
     shares = compared is not None and can_share_prompts(student, max_tokens, prompt_gradient=gradient, longest=longest)
     return Reading(shares_prompt=shares, from_hidden=from_hidden)
+
+
+def set_to(student: Any, reading: Reading) -> bool:
+    """Sets `student` to what another trial of the same has found; False where it cannot be."""
+    if reading.packed and not attend_packed(student):
+        return False
+    return not reading.leaves_out or leave_out_unread(student)
 
 
 def require_prompts(model: Any, max_tokens: int, needs: Needs, reading: Reading) -> None:
@@ -74,7 +82,8 @@ def require_prompts(model: Any, max_tokens: int, needs: Needs, reading: Reading)
 
 
 def can_pack(student: Any, max_tokens: int, *, prompt_gradient: bool = True, longest: int = LONGEST_TRIAL) -> bool:
-    """Whether `student`, a decoder, computes the same packed; it is then left set to `packed` attention."""
+    """Whether `student`, a decoder, computes the same packed. It is then left set to `packed` attention, and its last
+    layer to what is read, if it computes the same that way too."""
     if not _sees_all(student, max_tokens):
         return False
     try:
@@ -82,9 +91,12 @@ def can_pack(student: Any, max_tokens: int, *, prompt_gradient: bool = True, lon
             return False
     except (TypeError, ValueError, KeyError, AttributeError, NotImplementedError):
         return False  # a student that keeps its own attention
-    packed = Reading(shares_prompt=True, packed=True, from_hidden=True)
-    if _tried(student, packed, min(max_tokens, longest), prompt_gradient=prompt_gradient):
-        return True
+    for leaves_out in (True, False):
+        if leaves_out and not leave_out_unread(student):
+            continue
+        if _tried(student, PACKED, min(max_tokens, longest), prompt_gradient=prompt_gradient):
+            return True
+        leave_out_nothing(student)
     attend_as_before(student)
     return False
 

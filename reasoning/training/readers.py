@@ -3,7 +3,8 @@
 Owns: the calls of the model. Five readers give the same numbers; they differ in what is read how often, in padding, and
 in whether the triplet loss trains what the student makes of the prompt.
 
-- `PackedPrompts`, a decoder: all samples in one row, each prompt once, its completions beside one another, no padding.
+- `PackedPrompts`, a decoder: all samples in one row, each prompt once, its completions beside one another, no padding;
+  where the student can, what nobody reads of the last layer is not computed.
 - `SharedPrompts`, a decoder that knows no packed row: a padded row a sample, each prompt once, its completions beside
   one another.
 - `CachedPrompts`, the same for prompts that the triplet loss leaves alone: prompt and anchor first, then all three
@@ -31,8 +32,8 @@ from reasoning.training.losses.cross_entropy import NOT_A_TARGET, cross_entropy_
 from reasoning.training.losses.representation import representation
 from reasoning.training.losses.term import Needs, Representations, StudentOutput, TokenWeights
 from reasoning.training.output_head import OutputHead, decoder_of
-from reasoning.training.packed_attention import packed_row
-from reasoning.training.packing import pack
+from reasoning.training.packed.last_layer import leaves_out_unread
+from reasoning.training.packed.packing import Reads, pack, packed_row
 from reasoning.training.samples import Sample, Span, TokenIds
 from reasoning.training.transformers_internals import detached_cache
 
@@ -42,11 +43,13 @@ COMPLETIONS = (Segment.ANCHOR, Segment.POSITIVE, Segment.NEGATIVE)
 @dataclass(frozen=True, slots=True)
 class Reading:
     """How a decoder can be read so that its numbers stay the same (see `prompt_sharing.how_to_read`). `packed` implies
-    `shares_prompt`; `from_hidden`: its logits are made of its hidden states."""
+    `shares_prompt`; `from_hidden`: its logits are made of its hidden states; `leaves_out`: packed, its last layer
+    computes what is read alone."""
 
     shares_prompt: bool = False
     packed: bool = False
     from_hidden: bool = False
+    leaves_out: bool = False
 
 
 class Reader(Protocol):
@@ -181,11 +184,18 @@ class _Read:
 class PackedPrompts(_Decoder):
     def read(self, samples: Sequence[Sample], *, triplets: bool) -> StudentOutput:
         device = self._device
-        packed = pack(samples, device, triplets=triplets, prompt_gradient=self.representations.prompt_gradient)
+        reads = Reads(prompts=self.weights.prompt > 0.0, ends=self.representations.kind == "last")
+        packed = pack(
+            samples,
+            device,
+            triplets=triplets,
+            prompt_gradient=self.representations.prompt_gradient,
+            reads=reads if leaves_out_unread(self.student) else None,
+        )
         options = {
             "input_ids": packed.tokens_T[None],
             "position_ids": packed.positions_T[None],
-            "attention_mask": packed_row(packed.layout, next(self.student.parameters())),
+            "attention_mask": packed_row(packed, next(self.student.parameters())),
             "use_cache": False,
         }
         hidden_TD = decoder_of(self.student)(**options).last_hidden_state[0]

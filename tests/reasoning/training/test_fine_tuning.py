@@ -25,11 +25,11 @@ from reasoning.training.fine_tuning import (
     TrainingError,
     fine_tune,
 )
-from reasoning.training.packed_attention import attend_packed
+from reasoning.training.prompt_sharing import set_to
 from reasoning.training.readers import Reading
 from reasoning.training.samples import draw_pass
 from tests.reasoning.prompts.chat_templates import chat_tokenizer
-from tests.reasoning.training.losses.plain_losses import PACKED, READINGS
+from tests.reasoning.training.losses.plain_losses import READINGS
 from tests.tiny_students import tiny_llama, tiny_student
 from tests.tiny_t5 import tiny_t5_student
 
@@ -313,9 +313,9 @@ def test_students_learn_the_same_however_they_are_read(reading: Reading, monkeyp
     packed, other = tiny_student(), tiny_student()
     readings: list[Reading] = []
     expected = _teach(packed, _training(), on_pass=lambda run: readings.append(run.reading))
-    assert readings[-1] == PACKED
+    assert readings[-1] == READINGS["packed, unread left out"]
     monkeypatch.setattr("reasoning.training.fine_tuning.how_to_read", lambda *_, **__: reading)
-    assert not reading.packed or attend_packed(other.model)
+    assert set_to(other.model, reading)
     report = _teach(other, _training(), on_pass=lambda run: readings.append(run.reading))
     assert readings[-1] == reading
     for mine, theirs in zip(report.losses, expected.losses, strict=True):

@@ -16,7 +16,7 @@ from reasoning.recipe.training import PAIR_LOSSES, ObjectiveSection
 from reasoning.records import Example
 from reasoning.training.losses.table import LOSSES, terms_of
 from reasoning.training.objectives import Objective
-from reasoning.training.packed_attention import attend_packed
+from reasoning.training.prompt_sharing import set_to
 from reasoning.training.samples import Sample, draw_pass, micro_batches, tokenize_examples
 from tests.conftest import tries
 from tests.reasoning.training.losses.plain_losses import (
@@ -160,7 +160,7 @@ def test_bfloat16_passes_give_float32_losses_close_to_the_exact_ones(kind: str, 
     """Gradients too: a pass without gradient must not leave weights behind that later ones take no gradient to."""
     model = (tiny_t5(VOCABULARY) if kind == "t5" else tiny_model().float()).eval()
     reading = READINGS.get(kind, APART)
-    assert not reading.packed or attend_packed(model)
+    assert set_to(model, reading)
     objective = Objective(model, terms_of(section), 0, reading)
     counts = objective.counts(BATCH)
     exact = losses_of(objective, [tuple(BATCH)], counts)

@@ -12,6 +12,7 @@ from reasoning.recipe.training import ObjectiveSection
 from reasoning.student.loading import new_model
 from reasoning.training.losses.term import Needs, Representations, TokenWeights
 from reasoning.training.output_head import has_output_head
+from reasoning.training.packed.last_layer import leaves_out_unread
 from reasoning.training.prompt_sharing import can_pack, can_share_prompts, how_to_read, layer_types, windows
 from tests.reasoning.student_families import ENCODER_DECODERS, FAMILIES, Family, llama_sizes
 from tests.reasoning.training.losses.plain_losses import BATCH, PACKED, READINGS, SHARED, assert_as_plain
@@ -19,6 +20,8 @@ from tests.reasoning.training.losses.plain_losses import BATCH, PACKED, READINGS
 pytestmark = pytest.mark.training
 
 ATTENTION_OF_THEIR_OWN = {"Gemma 2", "GPT-J", "Falcon"}  # not `sdpa`, or not by the registry of `transformers`
+FEED_FORWARD_OF_THEIR_OWN = {"OPT"}  # two modules of the layer, not one
+TRIPLETS = Needs(TokenWeights(0.0), Representations())
 DECODERS = [family for family in FAMILIES if family.name not in ENCODER_DECODERS]
 
 
@@ -29,10 +32,11 @@ def test_a_family_shares_prompts_where_that_is_exact(family: Family) -> None:
     assert can_share_prompts(model, 512, prompt_gradient=False) == family.shares
     packs = family.shares and family.name not in ATTENTION_OF_THEIR_OWN
     assert can_pack(model, 512) == packs
+    assert leaves_out_unread(model) == (packs and family.name not in FEED_FORWARD_OF_THEIR_OWN)
     if family.shares:
         if hasattr(model, "set_experts_implementation"):
             model.set_experts_implementation("eager")  # the fast one knows no float64
-        for reading in (SHARED, PACKED) if packs else (SHARED,):
+        for reading in (SHARED, how_to_read(model, 512, 64, TRIPLETS)) if packs else (SHARED,):
             assert_as_plain(model.double(), BATCH, ObjectiveSection(), reading)
     assert all(weight.grad is None for weight in model.parameters())  # the trial leaves nothing behind
 
@@ -72,15 +76,16 @@ def test_a_window_under_a_name_that_nobody_knows_is_seen_in_the_trial(monkeypatc
 
 
 def test_a_student_is_read_the_fastest_way_that_it_allows() -> None:
-    triplets = Needs(TokenWeights(0.0), Representations())
     llama = new_model(transformers.LlamaConfig(**llama_sizes()))
-    assert how_to_read(llama, 64, 64, triplets) == PACKED
-    assert how_to_read(llama, 64, 64, Needs(TokenWeights(0.1))) == PACKED
+    assert how_to_read(llama, 64, 64, TRIPLETS) == READINGS["packed, unread left out"]
+    assert how_to_read(llama, 64, 64, Needs(TokenWeights(0.1))) == READINGS["packed, unread left out"]
+    opt = new_model(transformers.OPTConfig(vocab_size=99, hidden_size=64, num_attention_heads=2, num_hidden_layers=2))
+    assert how_to_read(opt, 64, 64, TRIPLETS) == PACKED
     gemma = new_model(transformers.Gemma2Config(**llama_sizes(head_dim=32, sliding_window=1024)))
-    assert how_to_read(gemma, 64, 64, triplets) == READINGS["shared, from hidden states"]
+    assert how_to_read(gemma, 64, 64, TRIPLETS) == READINGS["shared, from hidden states"]
     assert how_to_read(gemma, 64, 64, Needs(TokenWeights(0.1))) == READINGS["apart, from hidden states"]
     window = new_model(transformers.MistralConfig(**llama_sizes(sliding_window=50)))
-    assert how_to_read(window, 64, 64, triplets) == READINGS["apart, from hidden states"]
+    assert how_to_read(window, 64, 64, TRIPLETS) == READINGS["apart, from hidden states"]
     assert window.config._attn_implementation == "sdpa"
 
 

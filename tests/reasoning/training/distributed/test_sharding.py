@@ -13,7 +13,7 @@ from reasoning.recipe.training import LoraSection, ObjectiveSection
 from reasoning.student.checkpoint import Student, load_student, save_student
 from reasoning.training.distributed.sharding import layers_of, whole_weights
 from reasoning.training.fine_tuning import FineTuning
-from reasoning.training.packed_attention import attend_packed
+from reasoning.training.prompt_sharing import set_to
 from reasoning.training.readers import Reading
 from reasoning.training.samples import draw_pass
 from tests.reasoning.training.losses.plain_losses import READINGS
@@ -57,7 +57,7 @@ def _learn(name: str, rank: int = 0, world_size: int = 1) -> dict[str, Any]:
     student = make()
     if how is not None:
         reading: Reading = READINGS[how]
-        assert not reading.packed or attend_packed(student.model)
+        assert set_to(student.model, reading)
         patch = pytest.MonkeyPatch()
         patch.setattr("reasoning.training.fine_tuning.how_to_read", lambda *_, **__: reading)
     training = _training(epochs=1, batch_size=5, sharding="fsdp", **changes)

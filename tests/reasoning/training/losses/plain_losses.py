@@ -16,7 +16,7 @@ from transformers import LlamaForCausalLM
 from reasoning.recipe.training import PAIR_LOSSES, ObjectiveSection
 from reasoning.training.losses.table import LOSSES, terms_of
 from reasoning.training.objectives import Objective
-from reasoning.training.packed_attention import attend_packed
+from reasoning.training.prompt_sharing import set_to
 from reasoning.training.readers import Reading
 from reasoning.training.samples import Sample
 from tests.tiny_students import tiny_llama
@@ -159,6 +159,7 @@ READINGS = {
     "shared": Reading(shares_prompt=True),
     "shared, from hidden states": Reading(shares_prompt=True, from_hidden=True),
     "packed": Reading(shares_prompt=True, packed=True, from_hidden=True),
+    "packed, unread left out": Reading(shares_prompt=True, packed=True, from_hidden=True, leaves_out=True),
 }
 APART, SHARED, PACKED = READINGS["apart"], READINGS["shared"], READINGS["packed"]
 
@@ -167,7 +168,7 @@ def assert_as_plain(
     model: Any, batch: list[Sample], section: ObjectiveSection, reading: Reading, *, pad: int = 0, parts: Any = None
 ) -> None:
     model.eval()
-    assert not reading.packed or attend_packed(model)
+    assert set_to(model, reading)
     objective = Objective(model, terms_of(section), pad, reading)
     counts = objective.counts(batch)
     ours = list(losses_of(objective, [tuple(part) for part in parts or [batch]], counts))

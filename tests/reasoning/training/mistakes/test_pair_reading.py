@@ -20,7 +20,7 @@ from reasoning.training.losses.table import terms_of
 from reasoning.training.losses.term import Pairs
 from reasoning.training.mistakes.pair_reading import PairReader, with_reference
 from reasoning.training.objectives import Objective
-from reasoning.training.packed_attention import attend_packed
+from reasoning.training.prompt_sharing import set_to
 from reasoning.training.readers import Reading
 from reasoning.training.samples import Pair, Sample, Scores, TokenizedExample, micro_batches
 from tests.conftest import tries
@@ -122,7 +122,7 @@ def _plain(model: Any, batch: Sequence[Sample], section: ObjectiveSection) -> to
 
 def _assert_as_plain(model: Any, batch: list[Sample], section: ObjectiveSection, reading: Reading) -> None:
     model.eval()
-    assert not reading.packed or attend_packed(model)
+    assert set_to(model, reading)
     objective = Objective(model, terms_of(section), 0, reading)
     counts = objective.counts(batch)
     parts = micro_batches(batch, 60, 20, triplets=False)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasoning.training.packing import PackedSamples, pack
+from reasoning.training.packed.packing import PackedSamples, pack
 from reasoning.training.samples import Sample
 from tests.reasoning.training.losses.plain_losses import batches
 

@@ -9,12 +9,14 @@ Invariants
   padded on the right to the longest of their block, so that it costs what the sequences cost and not the square of the
   row; it needs no mask but for branches.
 - Every token is a query of one block, once.
+- The last layer can have a layout of its own: keys and values of all, but of branches the queries alone that are read
+  (see `last_layer`). What it gives the others is never read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
@@ -26,7 +28,20 @@ from reasoning.training.samples import Sample
 SHORTEST = 0.75  # of a block's longest sequence: shorter ones begin a block of their own
 SMALL_BLOCK = 4  # sequences; with fewer a call costs more than the padding it saves
 
+COMPLETIONS = (Segment.ANCHOR, Segment.POSITIVE, Segment.NEGATIVE)
+MOST_READ = 0.9  # of a row's tokens: with more, that the last layer leaves the others out is not worth its gathering
+
 Laid = TypeVar("Laid")
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Whose last hidden states are read: always those of anchors, and of a prompt the last, which predicts the anchor.
+
+    `prompts`: all of theirs. `ends`: of a branch the last one that is compared alone, and not all that are."""
+
+    prompts: bool
+    ends: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,45 +81,85 @@ class AttentionLayout:
 
 
 @dataclass(frozen=True, slots=True)
+class LastLayer:
+    """What the last layer computes: attention with `layout`, and the rest for the N tokens that are read."""
+
+    layout: AttentionLayout
+    read_N: Tensor
+
+
+@dataclass(frozen=True, slots=True)
 class PackedSamples:
     """Samples as one row of T tokens. `starts`: where each sample begins. `branches`: where the completions that are
-    compared lie, for each kind one range a triplet."""
+    compared lie, for each kind one range a triplet. `last`: None where the last layer is like the others."""
 
     tokens_T: Tensor
     positions_T: Tensor
     layout: AttentionLayout
     starts: tuple[int, ...]
     branches: tuple[tuple[range, ...], ...]
+    last: LastLayer | None = None
+
+
+class PackedRow(Tensor):
+    """An empty mask of four dimensions, the form that `transformers` hands to the layers as it is, with a layout.
+    `last`: the last layer's row, and the tokens of it that are read; None: it takes this one."""
+
+    attention: AttentionLayout
+    last: tuple[PackedRow, Tensor] | None
+
+
+def packed_row(packed: PackedSamples, like: Tensor) -> PackedRow:
+    """The mask of `packed`, of the kind of `like`."""
+    row = _row(packed.layout, like)
+    if packed.last is not None:
+        row.last = _row(packed.last.layout, like), packed.last.read_N
+    return row
+
+
+def _row(layout: AttentionLayout, like: Tensor) -> PackedRow:
+    row: PackedRow = like.new_empty((1, 1, 1, 0)).as_subclass(PackedRow)
+    row.attention, row.last = layout, None
+    return row
 
 
 @dataclass(frozen=True, slots=True)
 class _Branch:
     prompt: range
     completion: range
+    read: range
 
 
 def pack(
-    samples: Sequence[Sample], device: torch.device, *, triplets: bool, prompt_gradient: bool = True
+    samples: Sequence[Sample],
+    device: torch.device,
+    *,
+    triplets: bool,
+    prompt_gradient: bool = True,
+    reads: Reads | None = None,
 ) -> PackedSamples:
     """`samples` in one row, with `triplets` the completions of those that are one.
 
     Without `prompt_gradient` anchors lie there twice: once after their prompts, for the language-model loss, and once
-    as a branch, from which no gradient flows to what the student makes of the prompt."""
+    as a branch, from which no gradient flows to what the student makes of the prompt. `reads`: what is read of the last
+    layer, which then computes no more where that saves something; None: everything."""
     tokens: list[int] = []
     positions: list[int] = []
     starts: list[int] = []
     whole: list[range] = []
     branches: list[_Branch] = []
     compared: list[list[range]] = [[], [], []]
+    read: list[int] = []
     for sample in samples:
         start, prompt = len(tokens), len(sample.prompt)
         starts.append(start)
         tokens += (*sample.prompt, *sample.anchor)
         positions += range(sample.length)
         whole.append(range(start, len(tokens)))
+        read += range(start if reads is None or reads.prompts else start + max(0, prompt - 1), len(tokens))
         if not (triplets and sample.is_triplet):
             continue
-        for places, segment in zip(compared, (Segment.ANCHOR, Segment.POSITIVE, Segment.NEGATIVE), strict=True):
+        for places, segment in zip(compared, COMPLETIONS, strict=True):
             if segment == Segment.ANCHOR and prompt_gradient:
                 places.append(range(start + prompt, len(tokens)))
                 continue
@@ -112,22 +167,53 @@ def pack(
             places.append(range(len(tokens), len(tokens) + len(completion)))
             tokens += completion
             positions += range(prompt, prompt + len(completion))
+            of_branch = _read(sample, segment, places[-1], ends=reads is not None and reads.ends)
+            read += of_branch
             if sample.prompt:
-                branches.append(_Branch(range(start, start + prompt), places[-1]))
+                branches.append(_Branch(range(start, start + prompt), places[-1], of_branch))
             else:  # it branches off nothing
                 whole.append(places[-1])
-    blocks = [_causal(group) for group in _alike(whole, len)]
     alike = _alike(branches, lambda one: len(one.prompt) + len(one.completion))
-    blocks += [_branching(group, prompt_gradient=prompt_gradient) for group in alike]
+    causal = [_causal(group) for group in _alike(whole, len)]
+    branching = [_branching(group, prompt_gradient=prompt_gradient) for group in alike]
+    layout = _layout(causal + branching, len(tokens), device)
+    last = None
+    if reads is not None and len(read) <= MOST_READ * len(tokens):
+        of_read = [_read_alone(block, group) for block, group in zip(branching, alike, strict=True)]
+        of_last = _layout(causal + of_read, len(tokens), device, layout)
+        last = LastLayer(of_last, torch.tensor(read).to(device))
+    ids = torch.tensor([tokens, positions]).to(device)
+    return PackedSamples(
+        ids[0],
+        ids[1],
+        layout,
+        tuple(starts),
+        tuple(map(tuple, compared)) if compared[0] else (),
+        last,
+    )
+
+
+def _read(sample: Sample, segment: Segment, completion: range, *, ends: bool) -> range:
+    """What is read of a branch that lies at `completion`."""
+    span = sample.compared[COMPLETIONS.index(segment)] if sample.compared else None
+    compared = completion[slice(*span)] if span else completion
+    return compared[-1:] if ends else compared
+
+
+def _layout(
+    blocks: Sequence[AttentionBlock], tokens: int, device: torch.device, same_keys: AttentionLayout | None = None
+) -> AttentionLayout:
     queries = _gathered([block.queries_BQ for block in blocks], [0] * len(blocks), device)
-    keys = _gathered([block.keys_BK for block in blocks], [block.cut for block in blocks], device)
-    layout = AttentionLayout(
+    keys = (
+        same_keys.gathered[1]
+        if same_keys is not None
+        else _gathered([block.keys_BK for block in blocks], [block.cut for block in blocks], device)
+    )
+    return AttentionLayout(
         tuple(_moved(block, device) for block in blocks),
         (queries, keys, keys),
-        _places(blocks, len(tokens)).to(device),
+        _places(blocks, tokens).to(device),
     )
-    ids = torch.tensor([tokens, positions]).to(device)
-    return PackedSamples(ids[0], ids[1], layout, tuple(starts), tuple(map(tuple, compared)) if compared[0] else ())
 
 
 def _alike(sequences: Sequence[Laid], length: Callable[[Laid], int]) -> list[list[Laid]]:
@@ -158,6 +244,15 @@ def _branching(branches: Sequence[_Branch], *, prompt_gradient: bool) -> Attenti
     return AttentionBlock(queries_BQ, keys_BK, seen_BQK[:, None], 0 if prompt_gradient else width)
 
 
+def _read_alone(block: AttentionBlock, branches: Sequence[_Branch]) -> AttentionBlock:
+    """That of `_branching`, for the queries alone that are read."""
+    assert block.seen_B1QK is not None
+    columns_BQ = _padded([branch.read for branch in branches]) - block.queries_BQ[:, :1]
+    rows_B1 = torch.arange(len(branches))[:, None]
+    seen_BQK = block.seen_B1QK[rows_B1, 0, columns_BQ]
+    return replace(block, queries_BQ=block.queries_BQ[rows_B1, columns_BQ], seen_B1QK=seen_BQK[:, None])
+
+
 def _padded(sequences: Sequence[range]) -> Tensor:
     """Places, (B, longest): each sequence's, then its last place again, of which nothing is kept."""
     starts_B1 = torch.tensor([[sequence.start] for sequence in sequences])
@@ -167,7 +262,8 @@ def _padded(sequences: Sequence[range]) -> Tensor:
 
 
 def _places(blocks: Sequence[AttentionBlock], tokens: int) -> Tensor:
-    places_T = torch.empty(tokens, dtype=torch.long)
+    """Where each token's query is; of a token that is none, which nobody reads, some place."""
+    places_T = torch.zeros(tokens, dtype=torch.long)
     before = 0
     for block in blocks:
         queries_BQ = block.queries_BQ

@@ -12,7 +12,7 @@ from reasoning.recipe.training import ObjectiveSection
 from reasoning.student.checkpoint import load_student, save_student
 from reasoning.training.losses.table import terms_of
 from reasoning.training.objectives import Objective
-from reasoning.training.packed_attention import attend_as_before, attend_packed
+from reasoning.training.packed.attention import attend_as_before, attend_packed
 from tests.reasoning.training.losses.plain_losses import BATCH, PACKED, VOCABULARY, gradients, tiny_model
 from tests.tiny_students import tiny_llama, tiny_student
 

@@ -1,7 +1,6 @@
 """The attention of a packed row, in the place of a student's own.
 
-Owns: the attention called `packed`, which `transformers` knows by its public registries, and the row that takes the
-place of a mask.
+Owns: the attention called `packed`, which `transformers` knows by its public registries.
 
 Invariants
 - Called with anything but a packed row it is `sdpa`: a student that was set to it samples and saves as before.
@@ -17,22 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reasoning.training.packing import AttentionLayout, Gathered
+from reasoning.training.packed.packing import Gathered, PackedRow
 
 PACKED = "packed"
 REPLACED = "sdpa"  # whose numbers it gives
-
-
-class PackedRow(Tensor):
-    """An empty mask of four dimensions, the form that `transformers` hands to the layers as it is, with a layout."""
-
-    attention: AttentionLayout
-
-
-def packed_row(layout: AttentionLayout, like: Tensor) -> PackedRow:
-    row: PackedRow = like.new_empty((1, 1, 1, 0)).as_subclass(PackedRow)
-    row.attention = layout
-    return row
 
 
 def attend_packed(student: Any) -> bool:
