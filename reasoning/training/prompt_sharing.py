@@ -150,11 +150,11 @@ def layer_types(config: Any) -> list[str]:
 
 
 def _trials(vocabulary: int, longest: int) -> tuple[tuple[Sample, ...], ...]:
-    """Short samples of unequal lengths, and one as long as a training's."""
+    """Short samples of unequal lengths, of which two completions begin alike, and one as long as a training's."""
     ids = [1 + i * 7 % max(1, vocabulary - 3) for i in range(longest)]
     short = (
         Sample(tuple(ids[:5]), tuple(ids[5:9]), tuple(ids[9:15]), tuple(ids[15:18])),
-        Sample(tuple(ids[3:5]), tuple(ids[5:12]), tuple(ids[18:20]), tuple(ids[10:14])),
+        Sample(tuple(ids[3:5]), tuple(ids[5:12]), tuple(ids[5:7] + ids[18:20]), tuple(ids[10:14])),
     )
     completion = max(1, min(32, longest // 4))
     prompt, rest = tuple(ids[: longest - completion]), ids[-completion:]

@@ -200,18 +200,14 @@ class PackedPrompts(_Decoder):
         }
         hidden_TD = decoder_of(self.student)(**options).last_hidden_state[0]
         language = self._language(samples, packed.starts, packed.tokens_T, hidden_TD)
-        parts = zip(packed.branches, _spans(samples, _triplets(samples)), strict=False)
-        return StudentOutput(language, tuple(self._packed_vectors(hidden_TD, *part) for part in parts))
+        return StudentOutput(language, tuple(self._packed_vectors(hidden_TD, kind) for kind in packed.compared))
 
-    def _packed_vectors(self, hidden_TD: Tensor, whole: Sequence[range], spans: Sequence[Span | None]) -> Tensor:
-        places = [place[slice(*span)] if span else place for place, span in zip(whole, spans, strict=True)]
-        width = max(len(place) for place in places)
-        lengths_R1 = torch.tensor([[len(place)] for place in places])
-        columns_RC = torch.minimum(torch.arange(width), lengths_R1 - 1)
-        places_RC = columns_RC + torch.tensor([[place.start] for place in places])
+    def _packed_vectors(self, hidden_TD: Tensor, places: Sequence[Sequence[int]]) -> Tensor:
+        width = max(map(len, places))
+        places_RC = torch.tensor([[*place, *[0] * (width - len(place))] for place in places])
+        is_token_RC = torch.arange(width) < torch.tensor([[len(place)] for place in places])
         hidden_RCD = hidden_TD[places_RC.to(hidden_TD.device)]
-        is_token_RC = (torch.arange(width) < lengths_R1).to(hidden_TD.device)
-        return representation(hidden_RCD, is_token_RC, self.representations.kind)
+        return representation(hidden_RCD, is_token_RC.to(hidden_TD.device), self.representations.kind)
 
 
 class SharedPrompts(_Decoder):

@@ -5,6 +5,7 @@ Owns: the packed row of a group of samples.
 Invariants
 - A sample is `prompt anchor` and, where completions are compared, its branches: completions that see the prompt and
   themselves, at the positions that they have right after it. A token sees nothing of another sample.
+- A branch begins where its completion parts from the anchor: what both begin with lies there once, as the anchor's.
 - No padding goes through linear layers, norms and the like. Attention alone lays sequences of like length side by side,
   padded on the right to the longest of their block, so that it costs what the sequences cost and not the square of the
   row; it needs no mask but for branches.
@@ -23,7 +24,7 @@ import torch
 from torch import Tensor
 
 from reasoning.training.collation import Segment, completion_of
-from reasoning.training.samples import Sample
+from reasoning.training.samples import Sample, TokenIds
 
 SHORTEST = 0.75  # of a block's longest sequence: shorter ones begin a block of their own
 SMALL_BLOCK = 4  # sequences; with fewer a call costs more than the padding it saves
@@ -90,14 +91,14 @@ class LastLayer:
 
 @dataclass(frozen=True, slots=True)
 class PackedSamples:
-    """Samples as one row of T tokens. `starts`: where each sample begins. `branches`: where the completions that are
-    compared lie, for each kind one range a triplet. `last`: None where the last layer is like the others."""
+    """Samples as one row of T tokens. `starts`: where each sample begins. `compared`: where what is compared lies, for
+    anchors, positives and negatives one tuple a triplet. `last`: None where the last layer is like the others."""
 
     tokens_T: Tensor
     positions_T: Tensor
     layout: AttentionLayout
     starts: tuple[int, ...]
-    branches: tuple[tuple[range, ...], ...]
+    compared: tuple[tuple[tuple[int, ...], ...], ...]
     last: LastLayer | None = None
 
 
@@ -125,8 +126,10 @@ def _row(layout: AttentionLayout, like: Tensor) -> PackedRow:
 
 @dataclass(frozen=True, slots=True)
 class _Branch:
-    prompt: range
-    completion: range
+    """A completion's own tokens, those before them, and those of its own that are read."""
+
+    before: range
+    own: range
     read: range
 
 
@@ -148,8 +151,9 @@ def pack(
     starts: list[int] = []
     whole: list[range] = []
     branches: list[_Branch] = []
-    compared: list[list[range]] = [[], [], []]
+    compared: list[list[tuple[int, ...]]] = [[], [], []]
     read: list[int] = []
+    ends = reads is not None and reads.ends
     for sample in samples:
         start, prompt = len(tokens), len(sample.prompt)
         starts.append(start)
@@ -161,19 +165,21 @@ def pack(
             continue
         for places, segment in zip(compared, COMPLETIONS, strict=True):
             if segment == Segment.ANCHOR and prompt_gradient:
-                places.append(range(start + prompt, len(tokens)))
+                places.append(_compared(sample, segment, range(start + prompt, len(tokens)), ends=ends))
                 continue
             completion = completion_of(sample, segment)
-            places.append(range(len(tokens), len(tokens) + len(completion)))
-            tokens += completion
-            positions += range(prompt, prompt + len(completion))
-            of_branch = _read(sample, segment, places[-1], ends=reads is not None and reads.ends)
-            read += of_branch
-            if sample.prompt:
-                branches.append(_Branch(range(start, start + prompt), places[-1], of_branch))
+            shared = prompt + (_shared(sample.anchor, completion) if prompt_gradient else 0)
+            own = range(len(tokens), len(tokens) + prompt + len(completion) - shared)
+            tokens += completion[shared - prompt :]
+            positions += range(shared, prompt + len(completion))
+            lies = (*range(start + prompt, start + shared), *own)
+            places.append(_compared(sample, segment, lies, ends=ends))
+            read += (place for place in places[-1] if place in own)
+            if shared:
+                branches.append(_Branch(range(start, start + shared), own, _read(own, places[-1])))
             else:  # it branches off nothing
-                whole.append(places[-1])
-    alike = _alike(branches, lambda one: len(one.prompt) + len(one.completion))
+                whole.append(own)
+    alike = _alike(branches, lambda one: len(one.before) + len(one.own))
     causal = [_causal(group) for group in _alike(whole, len)]
     branching = [_branching(group, prompt_gradient=prompt_gradient) for group in alike]
     layout = _layout(causal + branching, len(tokens), device)
@@ -193,11 +199,23 @@ def pack(
     )
 
 
-def _read(sample: Sample, segment: Segment, completion: range, *, ends: bool) -> range:
-    """What is read of a branch that lies at `completion`."""
+def _shared(anchor: TokenIds, completion: TokenIds) -> int:
+    """With how many tokens both begin. The last is always a completion's own."""
+    longest = min(len(anchor), len(completion) - 1)
+    return next((place for place in range(longest) if anchor[place] != completion[place]), max(0, longest))
+
+
+def _compared(sample: Sample, segment: Segment, completion: Sequence[int], *, ends: bool) -> tuple[int, ...]:
+    """What is compared of a completion whose tokens lie at `completion`, with `ends` the last of it."""
     span = sample.compared[COMPLETIONS.index(segment)] if sample.compared else None
-    compared = completion[slice(*span)] if span else completion
-    return compared[-1:] if ends else compared
+    places = tuple(completion[slice(*span)] if span else completion)
+    return places[-1:] if ends else places
+
+
+def _read(own: range, compared: Sequence[int]) -> range:
+    """What of a branch's own tokens is read; where nothing is, the first, since attention takes some."""
+    places = [place for place in compared if place in own]
+    return range(places[0], places[-1] + 1) if places else own[:1]
 
 
 def _layout(
@@ -233,10 +251,10 @@ def _causal(sequences: Sequence[range]) -> AttentionBlock:
 
 
 def _branching(branches: Sequence[_Branch], *, prompt_gradient: bool) -> AttentionBlock:
-    prompts_BP = _padded([branch.prompt for branch in branches])
-    queries_BQ = _padded([branch.completion for branch in branches])
+    prompts_BP = _padded([branch.before for branch in branches])
+    queries_BQ = _padded([branch.own for branch in branches])
     (rows, columns), width = queries_BQ.shape, prompts_BP.shape[1]
-    lengths_B = torch.tensor([len(branch.prompt) for branch in branches])
+    lengths_B = torch.tensor([len(branch.before) for branch in branches])
     seen_BQK = torch.ones(rows, columns, width + columns, dtype=torch.bool)
     seen_BQK[:, :, :width] = (torch.arange(width) < lengths_B[:, None])[:, None]
     seen_BQK[:, :, width:] = torch.ones(columns, columns, dtype=torch.bool).tril()

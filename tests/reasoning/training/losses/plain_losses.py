@@ -26,6 +26,10 @@ ids = st.integers(1, VOCABULARY - 1)
 completions = st.lists(ids, min_size=1, max_size=9).map(tuple)
 prompts = st.lists(ids, min_size=1, max_size=7).map(tuple)
 triplets = st.builds(Sample, prompts, completions, completions, completions)
+alike = st.builds(  # completions that begin alike
+    lambda prompt, common, *own: Sample(prompt, *((*common, *text) for text in own)),
+    *(prompts, completions, completions, completions, completions),
+)
 longer = st.lists(ids, min_size=2, max_size=9).map(tuple)
 
 
@@ -38,7 +42,7 @@ def parted_triplets(draw: st.DrawFn) -> Sample:
     return Sample(draw(prompts), *texts, compared=(spans[0], spans[1], spans[2]))
 
 
-samples = triplets | st.builds(Sample, prompts, completions, st.none() | completions, st.none() | completions)
+samples = triplets | alike | st.builds(Sample, prompts, completions, st.none() | completions, st.none() | completions)
 batches = st.lists(samples, min_size=1, max_size=5)
 
 
