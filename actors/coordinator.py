@@ -32,7 +32,8 @@ from actors.journal.actor import Journal, JournalHandle
 from actors.journal.sums import JournalSums
 from actors.ray_api.handles import RemoteMethod
 from actors.ray_api.nodes import this_node
-from actors.starting import Limiters, close_journal, collect_seldom, start_journal, start_pool
+from actors.ray_api.processes import collect_seldom
+from actors.starting import Limiters, close_journal, start_journal, start_pool
 from actors.storage.keeping import Home, unless_ended
 from actors.teacher.pool import WorkersLost, permitted_per_second
 from actors.training.trainer import Trainer, TrainerHandle

@@ -13,7 +13,6 @@ Invariants
 from __future__ import annotations
 
 import dataclasses
-import gc
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -28,6 +27,7 @@ from actors.journal.database import new_writer
 from actors.journal.sums import JournalSums
 from actors.limits.actor import RateLimiter, RateLimiterHandle
 from actors.ray_api.nodes import this_node
+from actors.ray_api.processes import collect_seldom, give_way
 from actors.teacher.pool import TeacherPool
 from actors.teacher.worker import TeacherWorker
 from actors.teacher.worker_base import WorkerHandle
@@ -42,16 +42,16 @@ _CONCURRENT_CALLS = 10_000  # requests that may wait in one actor at a time
 _MANY: dict[str, Any] = {"num_cpus": 0, "max_restarts": -1, "max_concurrency": _CONCURRENT_CALLS}
 
 
-_COLLECT_AFTER = (50_000, 20, 50)  # new objects, and collections of the young before one of the older
+def _giving_way(actor_class: Any, actor: str, run: str) -> Any:
+    """`logged`, in a process that gives way to those that compute."""
 
+    class Waiting(actor_class):  # type: ignore[misc]
+        def __init__(self, *args: Any, **keys: Any) -> None:
+            super().__init__(*args, **keys)
+            give_way()
 
-def collect_seldom() -> None:
-    """For a process whose start is over, and where thousands of requests come and go from then on: what is there stays,
-    and the garbage collector, which would go through all of it again and again, leaves it alone and comes less often.
-    It took a tenth of a coordinator's time in an exam (`python -m bench.scaling`)."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_COLLECT_AFTER)
+    Waiting.__name__ = Waiting.__qualname__ = actor_class.__name__
+    return logged(Waiting, actor, run)
 
 
 class _WorkerProcess(TeacherWorker):
@@ -66,7 +66,7 @@ def start_journal(path: Path, run: str = "") -> JournalHandle:
     """Starts the journal actor on this machine, where `path` is. Raises `JournalError` when it cannot be opened."""
     Journal(path).close()  # here first: an actor that dies in its constructor reports less, and later
     # Every method of both may be repeated, so that losing the process in the middle of a call loses nothing.
-    journal = ray.remote(logged(Journal, "journal", run))
+    journal = ray.remote(_giving_way(Journal, "journal", run))
     actor = journal.options(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=this_node())
     # A restarted actor is the same writer: what is in flight is still its own.
     return cast(JournalHandle, actor.remote(path.absolute(), writer=new_writer()))
@@ -95,7 +95,7 @@ class Limiters:
         key = _limiter_key(endpoint)
         if key not in self._started:
             strictest = strictest_of(self._known.get(key, [endpoint]))
-            limiter = ray.remote(logged(RateLimiter, "limiter", self._run))
+            limiter = ray.remote(_giving_way(RateLimiter, "limiter", self._run))
             actor = limiter.options(**_MANY, max_task_retries=-1, scheduling_strategy=this_node())
             self._started[key] = cast(RateLimiterHandle, actor.remote(strictest))
         return self._started[key]
@@ -137,13 +137,13 @@ def start_pool(
     if any(endpoint.batch is not None for endpoint in settings.endpoints):
         if not all(endpoint.batch is not None for endpoint in settings.endpoints):
             raise ValueError(f"teacher {settings.name}: give batch settings to all endpoints or to none")
-        batch_worker = ray.remote(logged(BatchWorker, "batch worker", settings.run)).options(**_MANY)
+        batch_worker = ray.remote(_giving_way(BatchWorker, "batch worker", settings.run)).options(**_MANY)
         numbers = range(len(settings.endpoints))
         batching = [cast(WorkerHandle, batch_worker.remote(settings, journal, number=number)) for number in numbers]
         return TeacherPool(batching, [], journal, settings)
     limiters = limiters or Limiters(settings.endpoints, settings.run)
     own = [limiters.of(endpoint) for endpoint in settings.endpoints]
-    worker = ray.remote(logged(_WorkerProcess, "teacher worker", settings.run)).options(
+    worker = ray.remote(_giving_way(_WorkerProcess, "teacher worker", settings.run)).options(
         **_MANY, scheduling_strategy="SPREAD", label_selector=labels or None
     )
     asking = [cast(WorkerHandle, worker.remote(settings, journal, *own)) for _ in range(workers)]

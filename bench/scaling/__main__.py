@@ -28,9 +28,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from actors.ray_api.processes import collect_seldom
 from actors.sampler.pool import SamplerPool
 from actors.sampler.replica import ReplicaHandle
-from actors.starting import collect_seldom
 from bench.scaling.simulated import PROBE, VERSION, SimulatedReplica, simulated_classroom
 from bench.scaling.trainers import over_trainers
 from pipelines.run.cluster import connect
