@@ -3,6 +3,7 @@
     python -m bench.ablation [--seeds 5] [--dollars 0.01 0.02 0.04] [--workers 2] [--folder runs/ablation]
     python -m bench.ablation --ground last-letters [--student FOLDER]    # SmolLM2, or another pretrained student
     python -m bench.ablation --table-only            # of the cells that are finished; with --curves FILE a plot
+    python -m bench.ablation --table-only --by-round       # what each round brought, too
     python -m bench.ablation --tokens-a-rationale    # of one, and of several in a request
 
 An arm is a recipe. All start from the ground's student (the embedded one, unless `--ground` or `--student` says
@@ -35,7 +36,7 @@ from bench.ablation.arms import ARMS, Arm
 from bench.ablation.cells import Budget, finished, keep, run_cell
 from bench.ablation.grounds import GROUNDS, Ground
 from bench.ablation.plots import curves, plot
-from bench.ablation.tables import table, tokens_a_rationale
+from bench.ablation.tables import by_round, table, tokens_a_rationale
 
 
 def run_all(
@@ -95,6 +96,7 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, default=None, help="write the last budget's plot here (.svg or .png)")
     parser.add_argument("--curves", type=Path, default=None, help="write accuracy over the budgets here, likewise")
     parser.add_argument("--table-only", action="store_true")
+    parser.add_argument("--by-round", action="store_true", help="a table of what each round brought, too")
     parser.add_argument("--tokens-a-rationale", action="store_true")
     asked = parser.parse_args()
     if asked.tokens_a_rationale:
@@ -114,6 +116,8 @@ def main() -> None:
     found = {budget: list(finished(asked.folder, budget, ground).values()) for budget in budgets}
     for budget, cells in found.items():
         print(f"\n{budget.name}\n\n{table(arms, cells, budget)}")
+        if asked.by_round:
+            print(f"\n{by_round(arms, cells)}")
         if asked.plot is not None:
             plot(arms, cells, asked.plot)
     if asked.curves is not None:

@@ -8,7 +8,7 @@ from statistics import mean
 
 from bench.ablation.arms import REFERENCE, Arm
 from bench.ablation.cells import Budget, Cell
-from reasoning.grading.intervals import mean_interval
+from reasoning.grading.intervals import mean_interval, mean_is_zero
 from reasoning.offline.teacher import OfflineTeacher
 from reasoning.offline.word_tokens import count_tokens
 from reasoning.prompts.student_forms import student_completion
@@ -18,12 +18,13 @@ from reasoning.tasks.families import FAMILIES, problems
 
 
 def table(arms: Sequence[Arm], cells: Sequence[Cell], budget: Budget) -> str:
-    """The results as Markdown: mean and 95 % interval over seeds, and the difference to `REFERENCE`, paired by seed."""
+    """The results as Markdown: mean and 95 % interval over seeds, and the difference to `REFERENCE`, paired by seed,
+    with the p-value of a paired t-test."""
     by_arm = {arm.name: {cell.seed: cell for cell in cells if cell.arm == arm.name} for arm in arms}
     lines = [
         f"| arm | what it is | seeds | test accuracy % | 95 % interval | against {REFERENCE}, points | 95 % interval "
-        "| $ | teacher tokens | its rationales | own | sampled tokens | trained tokens | steps |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "| p | $ | teacher tokens | its rationales | own | sampled tokens | trained tokens | steps |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for arm in arms:
         mine = by_arm[arm.name]
@@ -32,7 +33,8 @@ def table(arms: Sequence[Arm], cells: Sequence[Cell], budget: Budget) -> str:
         accuracies = [100 * cell.accuracy[-1] for cell in mine.values()]
         other = by_arm.get(REFERENCE, {})
         both = [100 * (mine[seed].accuracy[-1] - other[seed].accuracy[-1]) for seed in mine if seed in other]
-        against = f"{mean(both):+.1f} | {_bounds(both)}" if both and arm.name != REFERENCE else "– | –"
+        compared = both and arm.name != REFERENCE
+        against = f"{mean(both):+.1f} | {_bounds(both)} | {_chance(both)}" if compared else "– | – | –"
         dollars = mean(budget.cost(cell.prompts, cell.completions) for cell in mine.values())
         tokens = mean(cell.prompts + cell.completions for cell in mine.values())
         counted = " | ".join(
@@ -43,6 +45,25 @@ def table(arms: Sequence[Arm], cells: Sequence[Cell], budget: Budget) -> str:
             f"| {arm.name} | {arm.says} | {len(mine)} | {mean(accuracies):.1f} | {_bounds(accuracies)} | {against} "
             f"| {dollars:.4f} | {tokens:,.0f} | {counted} |"
         )
+    return "\n".join(lines)
+
+
+def by_round(arms: Sequence[Arm], cells: Sequence[Cell]) -> str:
+    """As Markdown: arms that learn in rounds, after each, and what the rounds since the first have brought, seed by
+    seed. Where all the budget is spent in round 0, that is what Fine-tune-CoT brings for as much."""
+    lines = [
+        "| arm | after round | seeds | test accuracy % | 95 % interval | against round 0, points | 95 % interval | p |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for arm in arms:
+        mine = [cell for cell in cells if cell.arm == arm.name and len(cell.accuracy) > 1]
+        for place in range(max((len(cell.accuracy) for cell in mine), default=0)):
+            reached = [cell.accuracy for cell in mine if len(cell.accuracy) > place]
+            accuracies = [100 * accuracy[place] for accuracy in reached]
+            gains = [100 * (accuracy[place] - accuracy[0]) for accuracy in reached]
+            against = f"{mean(gains):+.1f} | {_bounds(gains)} | {_chance(gains)}" if place else "– | – | –"
+            by_mean = f"{mean(accuracies):.1f} | {_bounds(accuracies)}"
+            lines.append(f"| {arm.name} | {place} | {len(reached)} | {by_mean} | {against} |")
     return "\n".join(lines)
 
 
@@ -82,6 +103,11 @@ def _mistakes(count: int) -> list[tuple[Problem, Mistake]]:
         worked = family.corrupt(problem.question, random.Random(problem.id))
         asked.append((problem, Mistake(problem.id, 1, student_completion(worked.text, worked.answer).strip(), "")))
     return asked
+
+
+def _chance(differences: Sequence[float]) -> str:
+    """The p-value of a paired t-test, two-sided."""
+    return f"{mean_is_zero(differences):.4f}" if len(differences) > 1 else "–"
 
 
 def _bounds(values: Sequence[float]) -> str:

@@ -1,6 +1,6 @@
 """How sure an accuracy is, and a mean of several.
 
-Owns: the interval of a proportion and that of a mean. Invariant, of a proportion: 0 <= low <= proportion <= high <= 1,
+Owns: the interval of a proportion, that of a mean, and whether a mean is 0. Invariant, of a proportion: 0 <= low <= proportion <= high <= 1,
 for any sample size, also at 0 % and 100 %, where the usual normal interval shrinks to a point.
 """
 
@@ -56,3 +56,24 @@ def mean_interval(values: Sequence[float]) -> Interval:
     quantile = _T_975[freedom - 1] if freedom <= len(_T_975) else NormalDist().inv_cdf(0.975)
     reach = quantile * stdev(values) / math.sqrt(len(values))
     return Interval(mean(values) - reach, mean(values) + reach)
+
+
+def mean_is_zero(values: Sequence[float]) -> float:
+    """The two-sided p-value of Student's t-test that the mean of independent `values` is 0; 1 where they do not differ
+    and are 0, 0 where they do not differ and are something else. Of differences that is the paired test.
+
+    Source: Abramowitz and Stegun, 26.7.3 and 26.7.4, exact for whole degrees of freedom. Raises `ValueError` for fewer
+    than two."""
+    if len(values) < 2:
+        raise ValueError("a test of a mean needs at least two values")
+    spread, freedom = stdev(values), len(values) - 1
+    if spread == 0.0:
+        return float(mean(values) == 0.0)
+    angle = math.atan2(abs(mean(values)) * math.sqrt(len(values)), spread * math.sqrt(freedom))
+    odd = freedom % 2
+    term, terms = math.cos(angle) if odd else 1.0, 0.0
+    for step in range(freedom // 2):
+        terms += term
+        term *= math.cos(angle) ** 2 * ((2 * step + 2) / (2 * step + 3) if odd else (2 * step + 1) / (2 * step + 2))
+    within = math.sin(angle) * terms
+    return 1.0 - ((angle + within) * 2.0 / math.pi if odd else within)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from statistics import stdev
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasoning.grading.intervals import Interval, mean_interval, wilson
+from reasoning.grading.intervals import Interval, mean_interval, mean_is_zero, wilson
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,35 @@ def test_the_mean_of_five_runs() -> None:
     assert mean_interval([7.0]) == Interval(-math.inf, math.inf)
     with pytest.raises(ValueError, match="at least one"):
         mean_interval([])
+
+
+@pytest.mark.parametrize("p", [0.5, 0.05, 0.01, 0.001])
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 6, 11, 30])
+def test_a_mean_that_is_some_standard_errors_from_zero(count: int, p: float) -> None:
+    """Against the distribution as it is defined: the density of t, summed up."""
+    low, high = 0.0, 1e4
+    spread = [float(place - (count - 1) / 2) for place in range(count)]
+    error = stdev(spread) / math.sqrt(count)
+    for _ in range(60):  # how many standard errors from 0 the mean has to be
+        t = (low + high) / 2
+        low, high = (t, high) if mean_is_zero([value + t * error for value in spread]) > p else (low, t)
+    freedom = count - 1
+    scale = math.gamma((freedom + 1) / 2) / math.sqrt(freedom * math.pi) / math.gamma(freedom / 2)
+    steps = 20_000  # of the angle, in which the density is bounded
+    angles = [(place + 0.5) / steps * math.atan(t / math.sqrt(freedom)) for place in range(steps)]
+    width = math.atan(t / math.sqrt(freedom)) / steps
+    within = 2 * scale * math.sqrt(freedom) * width * sum(math.cos(angle) ** (freedom - 1) for angle in angles)
+    assert 1 - within == pytest.approx(p, abs=1e-6)
+
+
+def test_means_of_a_table_of_t() -> None:
+    """Quantiles for 4 and 3 degrees of freedom: 4.604 and 5.841 at one in a hundred."""
+    assert mean_is_zero([4.604 * math.sqrt(0.5) + value for value in (-2, -1, 0, 1, 2)]) == pytest.approx(
+        0.01, abs=1e-5
+    )
+    spread = [-1.5, -0.5, 0.5, 1.5]
+    assert mean_is_zero([5.841 * stdev(spread) / 2 + value for value in spread]) == pytest.approx(0.01, abs=1e-5)
+    assert mean_is_zero([1.0, -1.0]) == 1.0
+    assert (mean_is_zero([0.0, 0.0]), mean_is_zero([2.0, 2.0])) == (1.0, 0.0)
+    with pytest.raises(ValueError, match="at least two"):
+        mean_is_zero([1.0])
