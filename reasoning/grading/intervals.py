@@ -1,7 +1,7 @@
 """How sure an accuracy is, and a mean of several.
 
-Owns: the interval of a proportion, that of a mean, and whether a mean is 0. Invariant, of a proportion: 0 <= low <= proportion <= high <= 1,
-for any sample size, also at 0 % and 100 %, where the usual normal interval shrinks to a point.
+Owns: the interval of a proportion, that of a mean, and whether a mean is 0. Invariant, of a proportion: 0 <= low <=
+proportion <= high <= 1, for any sample size, also at 0 % and 100 %, where the usual normal interval shrinks to a point.
 """
 
 from __future__ import annotations
