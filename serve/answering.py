@@ -7,6 +7,8 @@ times as in an exam, of which most decide.
 Invariants
 - The answer is found by the task's own rule, the one that graded the student; "" is no answer.
 - The question is asked in the form that the student learnt, and nothing else of the request reaches its prompt.
+- What the rule raises on is no answer, or a refusal where it is to be told right or wrong, and is logged
+  (`reasoning.grading.net`). A grader of the user's own that fails is a refusal that names it.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from reasoning.grading.answers import grade
 from reasoning.grading.kinds import rules_for
 from reasoning.grading.majority import same_answers
+from reasoning.grading.net import in_net
+from reasoning.grading.own_grader import GraderError
 from reasoning.prompts.frame import Frame
 from reasoning.prompts.student_forms import StudentForm
 from reasoning.recipe.base import NotNegative, PositiveInt, Section
@@ -124,9 +128,9 @@ async def answer(
         raise Refusal(
             400, str(refused).partition(" (prompt starts")[0], code="invalid_value", param="question"
         ) from None
-    graded = [grade(one.text, one.complete, problem) for one in completions]
+    graded = [_graded(one, problem) for one in completions]
     answers = [found for found, _ in graded]
-    groups = same_answers(answers, rules_for(problem))
+    groups = in_net(problem.id, lambda: same_answers(answers, rules_for(problem)), [])
     chosen = groups[0][0] if groups else ""
     first = answers.index(chosen) if groups else 0
     return Answered(
@@ -143,13 +147,26 @@ async def answer(
     )
 
 
+def _graded(completion: Completion, problem: Problem) -> tuple[str, Verdict]:
+    none = "", Verdict.NO_ANSWER if completion.complete else Verdict.TRUNCATED
+    return in_net(problem.id, lambda: grade(completion.text, completion.complete, problem), none)
+
+
 def grade_feedback(how: AnswerSection, feedback: Feedback) -> Verdict:
-    """Whether the answer was right, by the task's rule. An answer in its normal form is one, too."""
+    """Whether the answer was right, by the task's rule. An answer in its normal form is one, too. Raises `Refusal` for
+    one that the rule cannot read."""
     problem = _problem(how, feedback.question, feedback.gold, feedback.choices)
-    found, verdict = grade(feedback.answer, True, problem)
-    rules = rules_for(problem)
-    bare = not found and rules.same(rules.normal(feedback.answer), rules.normal(feedback.gold))
-    return Verdict.CORRECT if bare else verdict
+
+    def verdict() -> Verdict:
+        found, verdict = grade(feedback.answer, True, problem)
+        rules = rules_for(problem)
+        bare = not found and rules.same(rules.normal(feedback.answer), rules.normal(feedback.gold))
+        return Verdict.CORRECT if bare else verdict
+
+    if (found := in_net(problem.id, verdict, None)) is None:
+        message = "this answer cannot be told right or wrong: the task's rule failed on it; the server's log says where"
+        raise Refusal(422, message, code="invalid_value", param="answer")
+    return found
 
 
 def _problem(how: AnswerSection, question: str, gold: str, choices: list[str]) -> Problem:
@@ -171,6 +188,10 @@ def _rationale(text: str, completion: str) -> str:
     return (said if found else text).strip()
 
 
+def _failed(error: GraderError) -> Refusal:
+    return Refusal(500, str(error), kind="server_error", code="grader_failed")
+
+
 def answer_routes(
     answering: Callable[[Question], Awaitable[Answered]], grading: Callable[[Feedback], Graded], models: Collection[str]
 ) -> APIRouter:
@@ -184,6 +205,8 @@ def answer_routes(
             return await answering(question)
         except Refusal as refusal:
             return refusal.response()
+        except GraderError as failed:
+            return _failed(failed).response()
 
     @router.post("/v1/feedback", response_model=Graded)
     async def take_feedback(feedback: Feedback) -> Graded | Response:
@@ -192,5 +215,7 @@ def answer_routes(
             return grading(feedback)
         except Refusal as refusal:
             return refusal.response()
+        except GraderError as failed:
+            return _failed(failed).response()
 
     return router

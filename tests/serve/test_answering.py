@@ -10,8 +10,11 @@ import pytest
 from fastapi import FastAPI
 from pydantic import ValidationError
 
+from reasoning.grading import net
+from reasoning.grading.answers import grade
+from reasoning.grading.own_grader import GraderError
 from reasoning.prompts.frame import Frame
-from reasoning.records import AnswerKind, Verdict
+from reasoning.records import AnswerKind, Problem, Verdict
 from reasoning.student.sampling import Completion, PromptRefused, Sampling
 from serve.answering import (
     Answered,
@@ -81,6 +84,54 @@ def test_no_answer_is_said_so() -> None:
 )
 def test_with_gold_it_is_graded(text: str, complete: bool, verdict: Verdict) -> None:
     assert answered(Student(text, complete=complete), gold="2").verdict is verdict
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule that raises on some texts, as it may in a server."""
+
+    def failing(text: str, complete: bool, problem: Problem) -> tuple[str, Verdict]:
+        if "odd" in text:
+            raise ZeroDivisionError
+        return grade(text, complete, problem)
+
+    monkeypatch.setattr("serve.answering.grade", failing)
+    monkeypatch.setattr(net, "HOLDS", True)
+
+
+@pytest.mark.usefixtures("failing")
+def test_what_the_rule_raises_on_is_no_answer() -> None:
+    found = answered(Student("odd.\nAnswer: 3", "even.\nAnswer: 2"), samples=2, gold="2")
+    assert (found.answer, found.agreed, found.samples, found.verdict) == ("2", 1, 2, Verdict.CORRECT)
+    assert answered(Student("odd.\nAnswer: 3"), gold="2").verdict is Verdict.NO_ANSWER
+
+
+@pytest.mark.usefixtures("failing")
+def test_an_answer_that_the_rule_raises_on_is_not_told_right_or_wrong() -> None:
+    with pytest.raises(Refusal, match="cannot be told right or wrong") as refused:
+        grade_feedback(HOW, Feedback(answer="odd", gold="2", version="v"))
+    assert (refused.value.status, refused.value.param) == (422, "answer")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/answer", {"question": "1 + 1?"}),
+        ("/v1/feedback", {"answer": "2", "gold": "2", "version": "v"}),
+    ],
+)
+def test_a_grader_of_the_users_own_that_fails_is_named(path: str, body: dict[str, str]) -> None:
+    def fails(_: Any) -> Any:
+        raise GraderError("mine:grade raised KeyError")
+
+    async def answering(_: Any) -> Any:
+        fails(_)
+
+    app = FastAPI()
+    app.include_router(answer_routes(answering, fails, ["mine"]))
+    reply = asked(app, "POST", path, json.dumps(body).encode(), {"content-type": "application/json"})
+    assert reply.status == 500
+    assert reply.error["message"] == "mine:grade raised KeyError"
 
 
 def test_a_form_in_two_steps_asks_twice() -> None:
