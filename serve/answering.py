@@ -130,7 +130,8 @@ async def answer(
         ) from None
     graded = [_graded(one, problem) for one in completions]
     answers = [found for found, _ in graded]
-    groups = in_net(problem.id, lambda: same_answers(answers, rules_for(problem)), [])
+    none: list[list[str]] = []
+    groups = in_net(problem.id, lambda: same_answers(answers, rules_for(problem)), none)
     chosen = groups[0][0] if groups else ""
     first = answers.index(chosen) if groups else 0
     return Answered(
@@ -157,7 +158,7 @@ def grade_feedback(how: AnswerSection, feedback: Feedback) -> Verdict:
     one that the rule cannot read."""
     problem = _problem(how, feedback.question, feedback.gold, feedback.choices)
 
-    def verdict() -> Verdict:
+    def verdict() -> Verdict | None:
         found, verdict = grade(feedback.answer, True, problem)
         rules = rules_for(problem)
         bare = not found and rules.same(rules.normal(feedback.answer), rules.normal(feedback.gold))
