@@ -76,4 +76,4 @@ def mean_is_zero(values: Sequence[float]) -> float:
         terms += term
         term *= math.cos(angle) ** 2 * ((2 * step + 2) / (2 * step + 3) if odd else (2 * step + 1) / (2 * step + 2))
     within = math.sin(angle) * terms
-    return 1.0 - ((angle + within) * 2.0 / math.pi if odd else within)
+    return max(0.0, 1.0 - ((angle + within) * 2.0 / math.pi if odd else within))

@@ -40,6 +40,7 @@ _NO_WINDOW = re.compile(r"^use_|^max_window_layers|pattern|bidirectional")
 # noisier, and its trial sees errors of the attention's form, not small ones.
 TOLERANCE = {torch.float32: 2e-3, torch.float64: 2e-3, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 FLOOR = 1e-2  # of the norm of all gradients: some are zero but for noise (the bias of keys)
+SHORT_TRIAL = 24  # tokens that the short samples are made of
 LONGEST_TRIAL = 1024  # tokens: what a step of the training takes too
 PACKED = Reading(shares_prompt=True, packed=True, from_hidden=True)
 COMPARED_WEIGHTS = 2**27  # numbers, those of the smallest tensors first: every layer has some
@@ -151,7 +152,7 @@ def layer_types(config: Any) -> list[str]:
 
 def _trials(vocabulary: int, longest: int) -> tuple[tuple[Sample, ...], ...]:
     """Short samples of unequal lengths, of which two completions begin alike, and one as long as a training's."""
-    ids = [1 + i * 7 % max(1, vocabulary - 3) for i in range(longest)]
+    ids = [1 + i * 7 % max(1, vocabulary - 3) for i in range(max(longest, SHORT_TRIAL))]
     short = (
         Sample(tuple(ids[:5]), tuple(ids[5:9]), tuple(ids[9:15]), tuple(ids[15:18])),
         Sample(tuple(ids[3:5]), tuple(ids[5:12]), tuple(ids[5:7] + ids[18:20]), tuple(ids[10:14])),
@@ -159,7 +160,7 @@ def _trials(vocabulary: int, longest: int) -> tuple[tuple[Sample, ...], ...]:
     completion = max(1, min(32, longest // 4))
     prompt, rest = tuple(ids[: longest - completion]), ids[-completion:]
     long = Sample(prompt, tuple(rest), tuple(reversed(rest)), tuple(rest[1:] + ids[:1]))
-    return (short, (long,)) if longest > 24 else (short,)
+    return (short, (long,)) if longest > SHORT_TRIAL else (short,)
 
 
 def _same(student: Any, batch: tuple[Sample, ...], reading: Reading, *, prompt_gradient: bool) -> bool:

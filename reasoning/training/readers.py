@@ -204,7 +204,7 @@ class PackedPrompts(_Decoder):
 
     def _packed_vectors(self, hidden_TD: Tensor, places: Sequence[Sequence[int]]) -> Tensor:
         width = max(map(len, places))
-        places_RC = torch.tensor([[*place, *[0] * (width - len(place))] for place in places])
+        places_RC = torch.tensor([[*place, *[0] * (width - len(place))] for place in places], dtype=torch.long)
         is_token_RC = torch.arange(width) < torch.tensor([[len(place)] for place in places])
         hidden_RCD = hidden_TD[places_RC.to(hidden_TD.device)]
         return representation(hidden_RCD, is_token_RC.to(hidden_TD.device), self.representations.kind)

@@ -2,8 +2,8 @@
 
 Owns: the hooks that have a student's last layer leave out what nobody reads: of a branch of which the end alone is
 compared all tokens before it, of a prompt that no loss is about all but its last. Their keys and values it still makes.
-What is left out are the queries of branches, what attention's results go through, and the feed-forward, three quarters
-of a layer's work.
+What is left out is branches' part in attention, the way out of attention where it is called `o_proj`, and the
+feed-forward: three quarters of a layer's work and more.
 
 Invariants
 - Without a packed row a layer is what it was; so is one whose row says nothing of a last layer.
@@ -40,6 +40,7 @@ class _Hooks:
             self.handles += [part.register_forward_pre_hook(self._take), part.register_forward_hook(self._put_back)]
 
     def _begin(self, layer: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        self._read_N = None  # an interrupt skips `_end`
         row = next((one for one in (*given, *named.values()) if isinstance(one, PackedRow)), None)
         if row is None or row.last is None:
             return None
@@ -55,6 +56,8 @@ class _Hooks:
         if self._read_N is None:
             return None
         hidden_1TD, *rest = given
+        if hidden_1TD.dim() != 3 or hidden_1TD.shape[0] != 1:
+            raise ValueError(f"a packed row of shape (1, T, D), not {tuple(hidden_1TD.shape)}")
         self._tokens = hidden_1TD.shape[1]
         return hidden_1TD.index_select(1, self._read_N), *rest
 

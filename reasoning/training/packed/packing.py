@@ -5,7 +5,8 @@ Owns: the packed row of a group of samples.
 Invariants
 - A sample is `prompt anchor` and, where completions are compared, its branches: completions that see the prompt and
   themselves, at the positions that they have right after it. A token sees nothing of another sample.
-- A branch begins where its completion parts from the anchor: what both begin with lies there once, as the anchor's.
+- Where the anchor is no branch (`prompt_gradient`), a branch begins where its completion parts from the anchor, at the
+  latest with its last token: what both begin with lies there once, as the anchor's.
 - No padding goes through linear layers, norms and the like. Attention alone lays sequences of like length side by side,
   padded on the right to the longest of their block, so that it costs what the sequences cost and not the square of the
   row; it needs no mask but for branches.

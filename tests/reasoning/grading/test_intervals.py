@@ -80,6 +80,7 @@ def test_means_of_a_table_of_t() -> None:
     spread = [-1.5, -0.5, 0.5, 1.5]
     assert mean_is_zero([5.841 * stdev(spread) / 2 + value for value in spread]) == pytest.approx(0.01, abs=1e-5)
     assert mean_is_zero([1.0, -1.0]) == 1.0
+    assert 0.0 <= mean_is_zero([931.3168124324526, 931.9101160698883, 934.6419476235161, 931.9042189662558] * 2) < 1e-6
     assert (mean_is_zero([0.0, 0.0]), mean_is_zero([2.0, 2.0])) == (1.0, 0.0)
     with pytest.raises(ValueError, match="at least two"):
         mean_is_zero([1.0])

@@ -97,6 +97,14 @@ def test_a_student_in_half_precision_is_told_apart_too(name: str) -> None:
     assert can_pack(model, 512) == family.shares
 
 
+@pytest.mark.parametrize("longest", [4, 8, 10, 12, 16, 24, 25])
+@pytest.mark.parametrize("prompt_gradient", [True, False])
+def test_a_student_packs_however_short_its_examples_are(longest: int, prompt_gradient: bool) -> None:
+    llama = new_model(transformers.LlamaConfig(**llama_sizes()))
+    assert can_pack(llama, 64, prompt_gradient=prompt_gradient, longest=longest)
+    assert leaves_out_unread(llama)
+
+
 def test_a_student_that_does_not_pack_keeps_its_attention(monkeypatch: pytest.MonkeyPatch) -> None:
     """A window under a name that nobody knows, longer than the short trial and shorter than the long one."""
     model = new_model(transformers.MistralConfig(**llama_sizes(sliding_window=50)))

@@ -13,7 +13,8 @@ from reasoning.student.checkpoint import load_student, save_student
 from reasoning.training.losses.table import terms_of
 from reasoning.training.objectives import Objective
 from reasoning.training.packed.attention import attend_as_before, attend_packed
-from tests.reasoning.training.losses.plain_losses import BATCH, PACKED, VOCABULARY, gradients, tiny_model
+from reasoning.training.prompt_sharing import set_to
+from tests.reasoning.training.losses.plain_losses import BATCH, READINGS, VOCABULARY, gradients, tiny_model
 from tests.tiny_students import tiny_llama, tiny_student
 
 pytestmark = pytest.mark.training
@@ -53,16 +54,17 @@ def test_a_student_with_attention_of_its_own_keeps_it() -> None:
 
 
 @pytest.mark.parametrize("prompt_gradient", [True, False])
-def test_layers_that_are_computed_again_in_the_backward_pass_find_their_row(prompt_gradient: bool) -> None:
+@pytest.mark.parametrize("how", ["packed", "packed, unread left out"])
+def test_layers_that_are_computed_again_in_the_backward_pass_find_their_row(how: str, prompt_gradient: bool) -> None:
     """Two rows are under way before the first goes back, as where losses of several are added up."""
     section = ObjectiveSection(prompt_gradient=prompt_gradient)
     found = []
     for again in (False, True):
         model = tiny_model().train()
-        assert attend_packed(model)
+        assert set_to(model, READINGS[how])
         if again:
             model.gradient_checkpointing_enable()
-        objective = Objective(model, terms_of(section), 0, PACKED)
+        objective = Objective(model, terms_of(section), 0, READINGS[how])
         losses = [objective(tuple(part), objective.counts(BATCH))[0] for part in (BATCH[:1], BATCH[1:])]
         found.append(gradients(model, torch.stack(losses).sum()))
     for mine, theirs in zip(*found, strict=True):
