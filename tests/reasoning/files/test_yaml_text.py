@@ -34,6 +34,33 @@ def test_a_class_is_never_made() -> None:
         read_yaml("!!python/object/apply:os.getcwd []")
 
 
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("a: 1\nb: 2\na: 1\n", "line 3, column 1"),
+        ("a: {b: 1, c: 2, b: 3}", "line 1, column 17"),
+        ("- {x: 1}\n- 'y': 1\n  y: 2", "line 3, column 3"),
+        ("{1: a, 1: b}", "line 1, column 8"),
+    ],
+)
+def test_a_key_that_is_there_twice_is_refused_with_its_place(text: str, where: str) -> None:
+    with pytest.raises(yaml.YAMLError) as refused:
+        read_yaml(text)
+    assert yaml_problem(refused.value) == f"a key that its mapping has already; one of the two must go, {where}"
+
+
+def test_a_merged_mapping_is_overridden_as_ever() -> None:
+    text = "a: &a {x: 1, y: 1}\nb: &b {<<: *a, x: 2}\nc: {<<: *b, y: 3}\nd: *b"
+    assert read_yaml(text) == {
+        "a": {"x": 1, "y": 1},
+        "b": {"x": 2, "y": 1},
+        "c": {"x": 2, "y": 3},
+        "d": {"x": 2, "y": 1},
+    }
+    assert read_yaml("a: &a {x: 1}\nb: &b {y: 2}\nc: {<<: *a, <<: *b}")["c"] == {"x": 1, "y": 2}
+    assert read_yaml("{1: a, '1': b, 2: c}") == {1: "a", "1": "b", 2: "c"}
+
+
 @given(st.text(alphabet="ab:-[]{}?*&!|>'\"#%@,\n\t 01.\x00\u2028\ufeff"))
 def test_any_text_is_values_or_an_error(text: str) -> None:
     """And the values are those of YAML's own reader."""
