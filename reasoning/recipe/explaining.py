@@ -1,6 +1,7 @@
 """Explains what is wrong with a recipe: every fault by its key's path, and what would be right.
 
-Owns: the words for what pydantic finds, and the guess of what a misspelt key or choice was meant to be.
+Owns: the words for what pydantic finds, and the guess of what a key or value was meant to be: misspelt, written as
+other trainers have it, or in the place of a section.
 
 Invariants
 - Every fault is reported, each in one line.
@@ -10,19 +11,53 @@ Invariants
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from reasoning.recipe.keys import section_at, sections
+from reasoning.recipe.keys import section_at, section_in, sections
 
 SECRET = ("base_url", "api_key_env", "headers", "extra_body", "storage.path", "tracking.mlflow.uri")
 NEAR, VERY_NEAR = 0.6, 0.85  # of 1, as `difflib` compares two words
 SHOWN = 3  # sections that are named for a key that stands elsewhere
+
+# What other trainers (transformers, PEFT, TRL, torchtune) call our keys and choices. The first that is known counts.
+KEYS_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("lr", "max_lr", "peak_lr"), ("learning_rate",)),
+    **dict.fromkeys(("num_train_epochs", "num_epochs", "n_epochs", "max_epochs"), ("epochs",)),
+    **dict.fromkeys(("per_device_train_batch_size", "train_batch_size", "global_batch_size"), ("batch_size",)),
+    **dict.fromkeys(("micro_batch_size", "gradient_accumulation_steps", "grad_accum"), ("batch_size",)),
+    **dict.fromkeys(("lr_scheduler_type", "lr_scheduler", "scheduler", "lr_schedule"), ("schedule",)),
+    **dict.fromkeys(("warmup", "warmup_ratio", "num_warmup_steps"), ("warmup_steps",)),
+    **dict.fromkeys(("bf16", "fp16", "dtype", "torch_dtype", "mixed_precision"), ("precision", "dtype")),
+    **dict.fromkeys(("max_length", "max_seq_length", "max_seq_len", "seq_len", "cutoff_len"), ("max_tokens",)),
+    **dict.fromkeys(("grad_clip", "gradient_clipping", "clip_grad_norm", "max_norm"), ("max_grad_norm",)),
+    **dict.fromkeys(("r", "lora_r", "lora_rank"), ("rank",)),
+    **dict.fromkeys(("use_lora", "peft", "peft_config", "lora_config", "use_peft"), ("lora",)),
+    **dict.fromkeys(("fsdp", "fsdp_config", "deepspeed"), ("sharding",)),
+    **dict.fromkeys(("num_workers", "world_size", "nproc_per_node"), ("trainers",)),
+    **dict.fromkeys(("min_workers", "min_trainers"), ("fewest_trainers",)),
+    **dict.fromkeys(("num_generations", "num_samples", "num_return_sequences"), ("samples",)),
+    **{"optim": ("optimizer",), "lora_alpha": ("alpha",), "lora_dropout": ("dropout",)},
+    **{"target_modules": ("targets",), "lora_target_modules": ("targets",), "report_to": ("tracking",)},
+}
+CHOICES_ELSEWHERE = {
+    **dict.fromkeys(("adamw_torch", "adamw_hf", "adamw_torch_fused", "adam"), "adamw"),
+    **dict.fromkeys(("adamw_bnb_8bit", "paged_adamw_8bit", "adamw8bit", "8bit"), "adamw_8bit"),
+    **dict.fromkeys(("constant_with_warmup",), "constant"),
+    **dict.fromkeys(("cosine_with_warmup", "cosine_with_restarts", "cosine_with_min_lr"), "cosine"),
+    **dict.fromkeys(("linear_with_warmup",), "linear"),
+    **dict.fromkeys(("full_shard", "fsdp2", "zero3", "hybrid_shard"), "fsdp"),
+    **dict.fromkeys(("ddp", "no_shard", "no", "off"), "none"),
+    **{"fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "half": "float16"},
+    **{"sft": "completion", "gkd": "on_policy"},
+}
+_NUMBER = re.compile(r"(\d[\d_]*(?:\.\d*)?(?:[eE][+]?\d+)?)\s*([A-Za-z%]*)")
 
 _WORDS = {
     "int_type": "must be a whole number",
@@ -62,7 +97,7 @@ def explain(error: ValidationError, origin: str, kind: type[BaseModel]) -> str:
         if problem["type"] == "extra_forbidden":
             words = _unknown(kind, problem["loc"])
         else:
-            words = _wrong(where, problem, problems)
+            words = _wrong(where, problem, problems) + _instead(kind, problem, where)
         lines.append(f"  {'.'.join(where) or 'recipe'}: {words}")
     return "\n".join(lines)
 
@@ -78,9 +113,10 @@ def _unknown(kind: type[BaseModel], location: tuple[int | str, ...]) -> str:
 
 
 def _meant(kind: type[BaseModel], name: str, here: list[str]) -> str:
-    """What the unknown key may have been meant to be: best a very near one of its section, then one of that very name
-    in another section, then what is nearest."""
-    if near := nearest(name, here, VERY_NEAR):
+    """What the unknown key may have been meant to be: best one of its section that is very near or that other trainers
+    call so, then one of that very name in another section, then what is nearest."""
+    ours = KEYS_ELSEWHERE.get(name.lower(), ())
+    if near := nearest(name, here, VERY_NEAR) or next((key for key in ours if key in here), None):
         return f"did you mean {near}?"
     elsewhere: dict[str, list[str]] = {}
     for section in sections(kind):
@@ -88,6 +124,8 @@ def _meant(kind: type[BaseModel], name: str, here: list[str]) -> str:
             elsewhere.setdefault(key, []).append(section.path or "the top level")
     if name in elsewhere:
         return f"{name} belongs to {_or(elsewhere[name])};"
+    if near := next((key for key in ours if key in elsewhere), None):
+        return f"did you mean {near}, which belongs to {_or(elsewhere[near])}?"
     if near := nearest(name, here, NEAR):
         return f"did you mean {near}?"
     if near := nearest(name, elsewhere, VERY_NEAR):
@@ -118,14 +156,83 @@ def _wrong(where: tuple[str, ...], problem: ErrorDetails, problems: list[ErrorDe
         return said
     if problem["type"] in ("literal_error", "enum"):
         choices = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
-        near = nearest(got, choices) if isinstance(got, str) else None
+        near = _choice(got, choices) if isinstance(got, str) else None
         return f"{said}{_shown(got)}{f'; did you mean {near}?' if near else ''}"
     if problem["type"] == "string_type" and isinstance(got, bool | int | float | date):
         return f"{said}{_shown(got)}; put it in quotes"
     return f"{said}{_shown(got, of_any_type=problem['type'] in _WORDS)}"
 
 
+def _choice(got: str, choices: list[str]) -> str | None:
+    known = CHOICES_ELSEWHERE.get(got.lower())
+    return known if known in choices else nearest(got, choices)
+
+
+def _instead(kind: type[BaseModel], problem: ErrorDetails, where: tuple[str, ...]) -> str:
+    """What to write in the place of a wrong value, where that can be told; begins with "; ", or is empty."""
+    got, what = problem.get("input"), problem["type"]
+    if {".".join(where), *where[-1:]} & {*SECRET} or not problem["loc"]:
+        return ""
+    if what == "model_type":
+        return _as_section(section_at(kind, problem["loc"]), where[-1], got)
+    if what == "tuple_type" and isinstance(got, str | int) and not isinstance(got, bool):
+        return f"; write [{got}]"
+    if what in ("int_type", "int_parsing", "float_type", "float_parsing", "int_from_float", "literal_error"):
+        name, here = where[-1], section_at(kind, problem["loc"][:-1]).model_fields
+        twin = name.removesuffix("s") if name.endswith("s") else f"{name}s"
+        if twin in here and _takes(here[twin].annotation, got):
+            return f"; did you mean {twin}: {got}?"
+    return _in_digits(got, whole=what.startswith("int")) if what in ("int_parsing", "float_parsing") else ""
+
+
+def _as_section(section: type[BaseModel], name: str, got: Any) -> str:
+    """How a section is written, for one that got a plain value."""
+    fields = section.model_fields
+    if got is None or got is False:
+        return "; leave it out"
+    if got is True:
+        needed = [key for key, field in fields.items() if field.is_required()]
+        return f"; it needs {', '.join(needed)}" if needed else f"; write {name}: {{}} for its defaults"
+    for key, field in fields.items() if isinstance(got, str) else ():
+        if got == key and (inner := section_in(field.annotation)) is not None:
+            filled = ", ".join(f"{one}: ..." for one, its in inner.model_fields.items() if its.is_required())
+            return f"; did you mean {name}: {{{key}: {{{filled}}}}}?"
+        if got in get_args(field.annotation):
+            return f"; did you mean {name}: {{{key}: {got}}}?"
+    return ""
+
+
+def _takes(annotation: Any, got: Any) -> bool:
+    try:
+        TypeAdapter(annotation).validate_python(got, strict=True)
+    except ValidationError:
+        return False
+    return True
+
+
+def _in_digits(got: Any, *, whole: bool) -> str:
+    """A number that is written with a unit, a percent sign or an exponent, as it is to be written."""
+    found = _NUMBER.fullmatch(got.strip()) if isinstance(got, str) else None
+    if found is None:
+        return ""
+    value, unit = float(found[1].replace("_", "")), found[2]
+    if unit in ("k", "K"):
+        value *= 1000
+    elif unit == "%":
+        value /= 100
+    elif unit:
+        return f"; a number alone, without {unit}"
+    return "" if not math.isfinite(value) or (whole and value != int(value)) else f"; write {_plainly(value)}"
+
+
+def _plainly(value: float) -> str:
+    return str(int(value)) if value == int(value) else f"{value:g}"
+
+
 def _in_words(problem: ErrorDetails) -> str:
+    got = problem.get("input")
+    if isinstance(got, float) and math.isnan(got):
+        return _WORDS["finite_number"]
     words = _WORDS.get(problem["type"])
     if words is None:
         return problem["msg"].removeprefix("Value error, ")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
-from reasoning.recipe.explaining import nearest
+from reasoning.recipe.explaining import CHOICES_ELSEWHERE, KEYS_ELSEWHERE, nearest
 from reasoning.recipe.fine_tune_cot import parse_cot_recipe
-from reasoning.recipe.tailored import RecipeError, parse_recipe
+from reasoning.recipe.keys import sections
+from reasoning.recipe.tailored import Recipe, RecipeError, parse_recipe
 
 
 def told(text: str) -> str:
@@ -41,6 +44,42 @@ def test_an_unknown_key_names_the_nearest_one(text: str, said: str) -> None:
 )
 def test_a_key_of_another_section_is_sent_there(text: str, said: str) -> None:
     assert said in told(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("learning: {training: {lr: 1.0e-4}}", "learning.training.lr: unknown key; did you mean learning_rate? known"),
+        ("learning: {training: {num_train_epochs: 3}}", "did you mean epochs?"),
+        ("learning: {training: {per_device_train_batch_size: 8}}", "did you mean batch_size?"),
+        ("learning: {training: {bf16: true}}", "did you mean precision?"),
+        ("learning: {training: {dtype: bfloat16}}", "did you mean precision?"),  # `student` has a key of that name
+        ("student: {torch_dtype: bfloat16}", "did you mean dtype?"),
+        ("learning: {training: {lora_r: 8}}", "did you mean rank, which belongs to learning.first_training.lora or"),
+        ("learning: {training: {lora: {r: 8}}}", "did you mean rank?"),
+        ("learning: {training: {report_to: wandb}}", "did you mean tracking, which belongs to the top level?"),
+        ("cluster: {min_trainers: 1}", "did you mean fewest_trainers?"),
+        ("learning: {training: {optimizer: adamw_torch}}", "(got 'adamw_torch'); did you mean adamw?"),
+        ("learning: {training: {optimizer: paged_adamw_8bit}}", "did you mean adamw_8bit?"),
+        ("learning: {training: {schedule: constant_with_warmup}}", "did you mean constant?"),
+        ("learning: {training: {precision: fp32}}", "did you mean float32?"),
+        ("learning: {training: {sharding: full_shard}}", "did you mean fsdp?"),
+    ],
+)
+def test_what_other_trainers_call_it_is_known(text: str, said: str) -> None:
+    assert said in told(text)
+
+
+def test_a_word_of_theirs_for_which_there_is_no_choice_is_told_without_a_guess() -> None:
+    assert "did you mean" not in told("learning: {training: {sharding: fp16}}")
+
+
+def test_what_other_trainers_call_it_names_keys_and_choices_that_there_are() -> None:
+    keys = {key for section in sections(Recipe) for key in section.model.model_fields}
+    choices = {c for s in sections(Recipe) for f in s.model.model_fields.values() for c in get_args(f.annotation)}
+    assert {one for named in KEYS_ELSEWHERE.values() for one in named} <= keys
+    assert set(CHOICES_ELSEWHERE.values()) <= choices
+    assert not {*KEYS_ELSEWHERE} & (keys - {"dtype", "lora", "learning_rate"})
 
 
 def test_a_very_near_key_of_the_section_comes_before_the_same_word_elsewhere() -> None:
@@ -85,6 +124,38 @@ def test_a_choice_that_is_like_none_is_told_without_a_guess() -> None:
 )
 def test_wrong_values_are_told_in_plain_words(text: str, said: str) -> None:
     assert said in told(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("learning: {training: {lora: true}}", "(got true); write lora: {} for its defaults"),
+        ("learning: {help: ladder, ladder: on}", "(got true); write ladder: {} for its defaults"),
+        ("learning: {training: {lora: false}}", "(got false); leave it out"),
+        ("learning: {training:}", "(got nothing); leave it out"),
+        ("tracking: {mlflow: true}", "(got true); it needs uri"),
+        ("tracking: wandb", "did you mean tracking: {wandb: {}}?"),
+        ("tracking: mlflow", "did you mean tracking: {mlflow: {uri: ...}}?"),
+        ("learning: {objective: dpo}", "(got 'dpo'); did you mean objective: {loss: dpo}?"),
+        ("teacher: offline", "did you mean teacher: {kind: offline}?"),
+        ("learning: {training: {epoch: 3}}", "(got 3); did you mean epochs: 3?"),
+        ("learning: {training: {epochs: best}}", "(got 'best'); did you mean epoch: best?"),
+        ("cluster: {samplers: vllm}", "did you mean sampler: vllm?"),
+        ("learning: {training: {lora: {targets: q_proj}}}", "must be a list (got 'q_proj'); write [q_proj]"),
+        ("learning: {help: ladder, ladder: {teacher_tokens: 1e4}}", "must be a whole number (got '1e4'); write 10000"),
+        ("learning: {help: ladder, ladder: {teacher_tokens: 10k}}", "(got '10k'); write 10000"),
+        ("learning: {rehearsal: 25%}", "must be a number (got '25%'); write 0.25"),
+        ("cluster: {checkpoint_minutes: 10m}", "must be a number (got '10m'); a number alone, without m"),
+        ("learning: {exam: {temperature: .nan}}", "learning.exam.temperature: must be a finite number (got nan)"),
+    ],
+)
+def test_what_to_write_instead_is_told(text: str, said: str) -> None:
+    assert said in told(text)
+
+
+@pytest.mark.parametrize("value", ["many", "3.5", "1e999", "three", "0x1g"])
+def test_what_is_no_whole_number_in_any_writing_gets_no_advice(value: str) -> None:
+    assert told(f"learning: {{rounds: '{value}'}}").endswith(f"must be a whole number (got '{value}')")
 
 
 def test_a_key_of_several_types_is_told_once() -> None:
