@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
+from pydantic_core import PydanticKnownError
 
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, protected_namespaces=())
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """`max_cost: false` or `own: yes` would be 0 or 1, which nobody who writes that can mean."""
+        if isinstance(value, bool):
+            kinds = {*alternatives(cls.model_fields[info.field_name or ""].annotation)}
+            if kinds & {int, float} and bool not in kinds:
+                raise PydanticKnownError("int_type" if int in kinds else "float_type")
+        return value
+
+
+def alternatives(annotation: Any) -> Iterator[Any]:
+    """The types that a key of this type may be of, one by one: of `int | None` both."""
+    if get_origin(annotation) is Annotated:
+        yield from alternatives(get_args(annotation)[0])
+    elif get_origin(annotation) in (Union, types.UnionType):
+        for part in get_args(annotation):
+            yield from alternatives(part)
+    else:
+        yield annotation
 
 
 class GrowingSection(Section):

@@ -20,6 +20,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from reasoning.recipe.base import alternatives
 from reasoning.recipe.keys import section_at, section_in, sections
 
 SECRET = ("base_url", "api_key_env", "headers", "extra_body", "storage.path", "tracking.mlflow.uri")
@@ -182,6 +183,8 @@ def _instead(kind: type[BaseModel], problem: ErrorDetails, where: tuple[str, ...
         twin = name.removesuffix("s") if name.endswith("s") else f"{name}s"
         if twin in here and _takes(here[twin].annotation, got):
             return f"; did you mean {twin}: {got}?"
+        if got is False and name in here and type(None) in alternatives(here[name].annotation):
+            return "; to switch it off, write null"
     return _in_digits(got, whole=what.startswith("int")) if what in ("int_parsing", "float_parsing") else ""
 
 

@@ -146,6 +146,10 @@ def test_wrong_values_are_told_in_plain_words(text: str, said: str) -> None:
         ("learning: {help: ladder, ladder: {teacher_tokens: 10k}}", "(got '10k'); write 10000"),
         ("learning: {rehearsal: 25%}", "must be a number (got '25%'); write 0.25"),
         ("cluster: {checkpoint_minutes: 10m}", "must be a number (got '10m'); a number alone, without m"),
+        ("learning: {help: ladder, ladder: {solved_after: false}}", "(got false); to switch it off, write null"),
+        ("teacher: {max_cost: no}", "teacher.max_cost: must be a number (got false); to switch it off, write null"),
+        ("learning: {help: ladder, ladder: {own: true}}", "learning.ladder.own: must be a whole number (got true)"),
+        ("learning: {rehearsal: on}", "learning.rehearsal: must be a number (got true)"),
         ("learning: {exam: {temperature: .nan}}", "learning.exam.temperature: must be a finite number (got nan)"),
     ],
 )
