@@ -6,7 +6,7 @@ messages. The same call again resumes; with more degrees it trains those, from w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 
@@ -100,7 +100,12 @@ def check_cot(recipe: FineTuneCotRecipe, origin: str, there: Capacity, probe: bo
         )
     if faults:
         raise PreflightError(origin, faults)
-    return checked
+    return replace(checked, notes=tuple(map(_note_in_own_words, checked.notes)))
+
+
+def _note_in_own_words(note: str) -> str:
+    shared = next((key for key in _KEYS if note.startswith(key)), "")
+    return _KEYS.get(shared, "") + note.removeprefix(shared)
 
 
 def _in_own_words(fault: PreflightFault) -> PreflightFault:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from actors.ray_api.machines.capacity import Capacity
 from pipelines.errors import Refused
 from pipelines.run.checks.grader_check import grader_faults
+from pipelines.run.checks.idle_keys import idle_keys
 from pipelines.run.checks.machines_check import Lacking, machine_faults
 from pipelines.run.checks.student_check import student_faults
 from pipelines.run.checks.student_files import PreflightFault
@@ -106,6 +107,7 @@ def check(
             faults += _endpoint_faults(path, section, recipe, data, notes, probe, ask and not faults, not ask)
     if faults or data is None or prompts is None:
         raise PreflightError(origin, faults)
+    notes += idle_keys(recipe, prompts, data) if teacher else ()
     return Checked(data, prompts, tuple(notes))
 
 
