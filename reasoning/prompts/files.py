@@ -11,6 +11,7 @@ Invariants
 
 from __future__ import annotations
 
+import difflib
 import functools
 import re
 from collections.abc import Iterator, Mapping
@@ -105,9 +106,18 @@ def _find(name_or_path: str, kind: Kind) -> Path:
     if path.is_file():
         return path.resolve()
     raise PromptError(
-        f"{kind} prompt {name_or_path!r}: no file at that path and no prompt of that name; known are "
-        f"{', '.join(_names(kind))}"
+        f"{kind} prompt {name_or_path!r}: no file at that path and no prompt of that name; {_meant(name_or_path, kind)}"
+        f"known are {', '.join(_names(kind))}"
     )
+
+
+def _meant(name: str, kind: Kind) -> str:
+    """What an unknown name may have been meant to be, as the beginning of the next words."""
+    other: Kind = "student" if kind == "teacher" else "teacher"
+    if name in _names(other):
+        return f"{name} is a prompt of the {other}'s; "
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), list(_names(kind)), n=1, cutoff=0.7)
+    return f"did you mean {near[0]}? " if near else ""
 
 
 def _names(kind: Kind) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reasoning.prompts.chat_template import chat_frame, chat_template
-from reasoning.prompts.files import PromptError, PromptFile, read_prompt
+from reasoning.prompts.files import PROMPTS, PromptError, PromptFile, read_prompt
 from reasoning.prompts.student_forms import StudentForm, is_chat, student_form
 from reasoning.prompts.teacher_prompts import TeacherPrompt, teacher_prompt
 from reasoning.recipe.student import StudentSection
@@ -17,6 +17,7 @@ from reasoning.recipe.tailored import Recipe
 
 STUDENT_PROMPT = "student.prompt"
 PLAIN = "plain"
+_SHIPPED = PROMPTS / "teacher"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,26 @@ def run_prompts(recipe: Recipe) -> RunPrompts:
             f"teacher.first_prompt {teacher.first_prompt!r} shows the student's mistake ({{mistake}}), and is asked "
             "before there is one: name one that does not (`plain`)"
         )
+    for key, prompt, instead in (("first", first, "plain"), ("feedback", feedback, "tailored")):
+        if prompt.asks_new_questions:
+            raise PromptError(
+                f"teacher.{key}_prompt {getattr(teacher, f'{key}_prompt')!r} asks for new questions ({{count}}), and a "
+                f"rationale is wanted: name one that asks for that (`{instead}`), and this one in "
+                "learning.new_questions.prompt"
+            )
     wanted = recipe.learning.new_questions
     new = teacher_prompt(wanted.prompt, count=wanted.per_mistake) if wanted else None
+    if wanted and new and not new.asks_new_questions and read_prompt(wanted.prompt, "teacher").path.parent == _SHIPPED:
+        raise PromptError(
+            f"learning.new_questions.prompt {wanted.prompt!r} asks for a rationale, and new questions are wanted: "
+            "leave it out (`new_questions`), or name a file of your own that asks for {count} of them"
+        )
     if recipe.learning.per_request > 1 and not any(prompt.several for prompt in (first, feedback)):
+        if recipe.learning.help == "plain" and teacher_prompt(teacher.feedback_prompt).several:
+            raise PromptError(
+                f"learning.per_request: with help: plain the teacher is not asked by {teacher.feedback_prompt!r}, "
+                "which shows the mistake: set teacher.feedback_prompt: plain_shared, or leave per_request out"
+            )
         raise PromptError(
             f"learning.per_request: {recipe.learning.per_request} needs a prompt that asks several questions at once, "
             "with the keys several and part: teacher.feedback_prompt: tailored_shared, teacher.first_prompt: "

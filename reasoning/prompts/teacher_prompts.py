@@ -120,6 +120,11 @@ class TeacherPrompt:
         return any("mistake" in places(message.content) for message in (*self.messages, *(self.then or ())))
 
     @property
+    def asks_new_questions(self) -> bool:
+        """Whether it asks for so many ({count}) new questions, which no reply with a rationale has."""
+        return any("count" in places(message.content) for message in (*self.messages, *(self.then or ())))
+
+    @property
     def source(self) -> RationaleSource:
         """What a rationale that it asked for counts as."""
         return RationaleSource.TAILORED if self.shows_mistake else RationaleSource.PLAIN

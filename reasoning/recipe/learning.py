@@ -214,4 +214,6 @@ class LearningSection(Section):
     def _mistakes_are_there(self) -> LearningSection:
         if self.objective.loss in PAIR_LOSSES and self.objective.loss != "on_policy" and not self.self_reflection:
             raise ValueError(f"objective.loss: {self.objective.loss} learns from mistakes: leave self_reflection on")
+        if self.objective.loss == "contrastive" and not self.self_reflection:
+            raise ValueError("objective.loss: contrastive is the triplet loss alone: leave self_reflection on")
         return self

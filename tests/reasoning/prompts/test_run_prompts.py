@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from reasoning.prompts.files import PromptError
@@ -39,3 +41,33 @@ def test_what_is_asked_before_there_is_a_mistake_shows_none(prompt: str) -> None
         with pytest.raises(PromptError, match=f"first_prompt '{prompt}' shows the student's mistake .* asked before"):
             run(learning)
     run("first_questions: 0")  # nothing is asked so
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("teacher: {feedback_prompt: new_questions}", "feedback_prompt 'new_questions' asks for new questions"),
+        ("learning: {new_questions: {prompt: plain}}", "prompt 'plain' asks for a rationale, and new questions are"),
+        ("learning: {new_questions: {prompt: tailored}}", "name a file of your own that asks for {count} of them"),
+        (
+            "{learning: {help: plain, per_request: 4}, teacher: {feedback_prompt: tailored_shared}}",
+            "is not asked by 'tailored_shared', which shows the mistake: set teacher.feedback_prompt: plain_shared",
+        ),
+        (
+            "teacher: {first_prompt: plain-mixed}",
+            "of that name; did you mean plain_mixed? known are continuing",
+        ),
+        ("teacher: {first_prompt: reasoning}", "reasoning is a prompt of the student's; known are"),
+        ("teacher: {first_prompt: zzz}", "no prompt of that name; known are"),
+    ],
+)
+def test_a_prompt_in_the_wrong_place_is_refused(text: str, said: str) -> None:
+    with pytest.raises(PromptError) as refused:
+        run_prompts(parse_recipe(text, "test"))
+    assert said in str(refused.value)
+
+
+def test_a_file_of_ones_own_may_ask_for_new_questions_in_its_own_way(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text('messages: [{role: user, content: "One like {question}, for {mistake}"}]', encoding="utf-8")
+    assert run_prompts(parse_recipe(f"learning: {{new_questions: {{prompt: '{file}'}}}}", "test")).new_questions

@@ -49,6 +49,7 @@ def test_the_recipes_of_the_repository_are_valid(path: Path) -> None:
         ("learning: {objective: {loss: hf}}", ["learning.objective.loss", "'self_distillation' or 'on_policy'"]),
         ("learning: {objective: {loss: full, prompt_weight: 0.5}}", ["learning.objective", "needs loss: weighted"]),
         ("learning: {objective: {loss: contrastive, contrastive_weight: 0}}", ["learning.objective", "trains nothing"]),
+        ("learning: {objective: {loss: contrastive}, self_reflection: no}", ["learning", "leave self_reflection on"]),
         ("learning: {ladder: {own: 2}}", ["learning", "ladder needs help: ladder"]),
         ("learning: {help: ladder, ladder: {teacher_tokens: 5, dollars: 1}}", ["learning.ladder", "one budget"]),
         ("[1, 2]", ["a recipe is a mapping", "list"]),
