@@ -94,15 +94,18 @@ def _precision_notes(config: dict[str, Any], recipe: Recipe) -> Iterator[str]:
 
 
 def _trial_faults(recipe: Recipe, notes: list[str]) -> list[PreflightFault]:
-    """What teaching a small copy of the student comes to."""
-    if recipe.student.model == "embedded":
-        return []
-    learning, grow = recipe.learning, recipe.student.grow_embeddings
-    try:
-        note = try_student(recipe.student.source, learning.training, learning.objective, grow=grow)
-    except TrialFailed as error:
-        return [PreflightFault("student.model", error.what, error.cure)]
-    notes += [f"student.model: {note}."] if note else []
+    """What teaching a small copy of the student comes to, in each way of putting adapters into it that is asked for."""
+    learning, grow, known = recipe.learning, recipe.student.grow_embeddings, recipe.student.model == "embedded"
+    trainings = {str(training.lora): training for training in (learning.first_training, learning.training)}
+    for training in trainings.values():
+        if known and (training.lora is None or training.lora.targets is None):
+            continue
+        try:
+            note = try_student(recipe.student.source, training, learning.objective, grow=grow)
+        except TrialFailed as error:
+            return [PreflightFault("student.model", error.what, error.cure)]
+        if note and f"student.model: {note}." not in notes:
+            notes.append(f"student.model: {note}.")
     return []
 
 

@@ -145,3 +145,10 @@ def test_a_hub_student_without_a_hub(student: Path) -> None:
     """Offline, as the whole test session is; the library says so at once."""
     with pytest.raises(PreflightError, match=r"student\.model: nobody/nothing is not a local folder"):
         check(parse_recipe(f"{SMALL}student: {{model: nobody/nothing}}", "mine.yaml"), "mine.yaml", LAPTOP)
+
+
+def test_layers_for_adapters_that_there_are_not_are_told_before_the_teacher_is_asked() -> None:
+    """Of either training, and of the embedded student, too (a trial takes seconds)."""
+    recipe = parse_recipe(f"{SMALL}learning: {{first_training: {{lora: {{targets: [c_attn]}}}}}}", "mine.yaml")
+    with pytest.raises(PreflightError, match=r"student\.model: .*'c_attn'.* This model \(llama\) has .*q_proj"):
+        check(recipe, "mine.yaml", LAPTOP, probe=False, ask=False)
