@@ -44,7 +44,8 @@ def claimed() -> RunDirectory:
 
 
 def test_the_copy_of_a_run_is_on_this_nodes_disk(tmp_path: Path) -> None:
-    home = home_of(recipe("storage: {path: 's3://bucket/runs?region=x', patience: 2}"))
+    text = "name: mine\nstorage: {path: 's3://bucket/runs?region=x', patience: 2}"
+    home = home_of(parse_recipe(text, "r.yaml"))
     assert home.shown == "s3://bucket/runs/mine?region=x" and home.patience_s == 120.0
     assert home.folder.is_relative_to(tmp_path / "disk")
     assert home_of(parse_recipe(f"storage: {{path: {tmp_path}}}", "r.yaml")).shown == str(tmp_path / "run")
