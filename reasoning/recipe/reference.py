@@ -31,7 +31,8 @@ _INTRODUCTION = """# Recipes: every key
 A run is one recipe, a YAML file. `tailor init my-task.yaml --data questions.jsonl` writes one for your own data; those
 in `recipes/` run as they are. Every key may be left out, unless it says "required". A key that is unknown or a value
 that is impossible is refused before anything starts; one that changes nothing, since another key leaves it without
-work, is told. `${DATA}` in a recipe stands for the folder that `--data` or `TAILOR_DATA` names. Paths count from the folder where `tailor` is started. Paper A is
+work, is told. `${DATA}` in a recipe stands for the folder that `--data` or `TAILOR_DATA` names.
+Paths count from the folder where `tailor` is started. Paper A is
 [Tailored Learning](https://arxiv.org/abs/2310.13332), paper B [Fine-tune-CoT](https://arxiv.org/abs/2212.10071).
 
 This page is written by `make docs` from `reasoning/recipe/`; change the descriptions there.
