@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from reasoning.grading.answers import grade
 from reasoning.grading.kinds import rules_for
 from reasoning.grading.majority import same_answers
-from reasoning.grading.net import in_net
+from reasoning.grading.net import graded, in_net
 from reasoning.grading.own_grader import GraderError
 from reasoning.prompts.frame import Frame
 from reasoning.prompts.student_forms import StudentForm
@@ -128,8 +128,8 @@ async def answer(
         raise Refusal(
             400, str(refused).partition(" (prompt starts")[0], code="invalid_value", param="question"
         ) from None
-    graded = [_graded(one, problem) for one in completions]
-    answers = [found for found, _ in graded]
+    verdicts = [graded(problem, one.text, one.complete) for one in completions]
+    answers = [found for found, _ in verdicts]
     none: list[list[str]] = []
     groups = in_net(problem.id, lambda: same_answers(answers, rules_for(problem)), none)
     chosen = groups[0][0] if groups else ""
@@ -144,13 +144,8 @@ async def answer(
         samples=len(completions),
         agreement=len(groups[0]) / len(completions) if groups else 0.0,
         completion_tokens=sum(one.tokens for one in completions),
-        verdict=graded[first][1] if question.gold is not None else None,
+        verdict=verdicts[first][1] if question.gold is not None else None,
     )
-
-
-def _graded(completion: Completion, problem: Problem) -> tuple[str, Verdict]:
-    none = "", Verdict.NO_ANSWER if completion.complete else Verdict.TRUNCATED
-    return in_net(problem.id, lambda: grade(completion.text, completion.complete, problem), none)
 
 
 def grade_feedback(how: AnswerSection, feedback: Feedback) -> Verdict:

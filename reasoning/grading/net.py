@@ -1,7 +1,7 @@
 """A net under the graders: a text that one of them raises on costs one attempt, and not the run.
 
-Owns: what is said of such a text. Where texts of a run are graded, they are graded in here; what they count as then is
-for the caller to say.
+Owns: what is said of such a text, and what a student's completion counts as then. Where texts of a run are graded, they
+are graded in here; what others count as is for the caller to say.
 
 Invariants
 - Whoever falls into the net is never right.
@@ -19,6 +19,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from reasoning.files.user_error import UserError
+from reasoning.grading.answers import grade
+from reasoning.records import Problem, Verdict
 
 HOLDS = True  # False: what is raised goes on
 
@@ -44,6 +46,14 @@ def in_net(problem_id: str, grading: Callable[[], T], otherwise: T, caught: Call
         if caught is not None:
             caught()
         return otherwise
+
+
+def graded(
+    problem: Problem, text: str, complete: bool, caught: Callable[[], object] | None = None
+) -> tuple[str, Verdict]:
+    """A student's completion by `reasoning.grading.answers.grade`; where that raises it has no answer."""
+    none = "", Verdict.NO_ANSWER if complete else Verdict.TRUNCATED
+    return in_net(problem.id, lambda: grade(text, complete, problem), none, caught)
 
 
 def _at(error: Exception) -> str:

@@ -21,12 +21,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from reasoning.files.tables import read_table, write_table
-from reasoning.grading.answers import grade
 from reasoning.grading.intervals import wilson
-from reasoning.grading.net import in_net
+from reasoning.grading.net import graded
 from reasoning.records import Attempt, Problem, Split, Verdict
 from reasoning.rounds.asking import ask_student
 from reasoning.rounds.classroom import Answering, Classroom, gather_all
@@ -185,12 +185,8 @@ def graded_attempt(
 ) -> Attempt:
     """A completion of the student as an attempt: what it answers and whether that is right. One that the grader raises
     on has no answer, and is counted in `progress`."""
-    prediction, verdict = in_net(
-        problem.id,
-        lambda: grade(completion.text, completion.complete, problem),
-        ("", Verdict.NO_ANSWER if completion.complete else Verdict.TRUNCATED),
-        lambda: progress.add(ungraded=1) if progress is not None else None,
-    )
+    caught = None if progress is None else partial(progress.add, ungraded=1)
+    prediction, verdict = graded(problem, completion.text, completion.complete, caught)
     return Attempt(
         problem.id, round, sample, completion.text, completion.complete, completion.tokens, prediction, verdict
     )

@@ -34,6 +34,9 @@ class Segment(IntEnum):
     NEGATIVE = 4
 
 
+COMPLETIONS = (Segment.ANCHOR, Segment.POSITIVE, Segment.NEGATIVE)  # of a triplet, those that are compared
+
+
 @dataclass(frozen=True, slots=True)
 class PaddedSamples:
     """A group of samples as tensors of shape (rows, columns); the first `anchor_columns` hold prompt and anchor.

@@ -27,7 +27,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from reasoning.training.collation import PaddedSamples, Segment, collate, collate_after_prompts, pad_right
+from reasoning.training.collation import COMPLETIONS, PaddedSamples, Segment, collate, collate_after_prompts, pad_right
 from reasoning.training.losses.cross_entropy import NOT_A_TARGET, cross_entropy_sum, hidden_cross_entropy_sum
 from reasoning.training.losses.representation import representation
 from reasoning.training.losses.term import Needs, Representations, StudentOutput, TokenWeights
@@ -36,8 +36,6 @@ from reasoning.training.packed.last_layer import leaves_out_unread
 from reasoning.training.packed.packing import Reads, pack, packed_row
 from reasoning.training.samples import Sample, Span, TokenIds
 from reasoning.training.transformers_internals import detached_cache
-
-COMPLETIONS = (Segment.ANCHOR, Segment.POSITIVE, Segment.NEGATIVE)
 
 
 @dataclass(frozen=True, slots=True)

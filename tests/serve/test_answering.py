@@ -96,6 +96,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> None:
         return grade(text, complete, problem)
 
     monkeypatch.setattr("serve.answering.grade", failing)
+    monkeypatch.setattr(net, "grade", failing)
     monkeypatch.setattr(net, "HOLDS", True)
 
 

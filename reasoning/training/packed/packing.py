@@ -24,13 +24,12 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from reasoning.training.collation import Segment, completion_of
+from reasoning.training.collation import COMPLETIONS, Segment, completion_of
 from reasoning.training.samples import Sample, TokenIds
 
 SHORTEST = 0.75  # of a block's longest sequence: shorter ones begin a block of their own
 SMALL_BLOCK = 4  # sequences; with fewer a call costs more than the padding it saves
 
-COMPLETIONS = (Segment.ANCHOR, Segment.POSITIVE, Segment.NEGATIVE)
 MOST_READ = 0.9  # of a row's tokens: with more, that the last layer leaves the others out is not worth its gathering
 
 Laid = TypeVar("Laid")
@@ -175,9 +174,11 @@ def pack(
             positions += range(shared, prompt + len(completion))
             lies = (*range(start + prompt, start + shared), *own)
             places.append(_compared(sample, segment, lies, ends=ends))
-            read += (place for place in places[-1] if place in own)
-            if shared:
-                branches.append(_Branch(range(start, start + shared), own, _read(own, places[-1])))
+            of_own = [place for place in places[-1] if place in own]
+            read += of_own
+            if shared:  # attention takes some query of a branch, also where none of its own is read
+                of_branch = range(of_own[0], of_own[-1] + 1) if of_own else own[:1]
+                branches.append(_Branch(range(start, start + shared), own, of_branch))
             else:  # it branches off nothing
                 whole.append(own)
     alike = _alike(branches, lambda one: len(one.before) + len(one.own))
@@ -211,12 +212,6 @@ def _compared(sample: Sample, segment: Segment, completion: Sequence[int], *, en
     span = sample.compared[COMPLETIONS.index(segment)] if sample.compared else None
     places = tuple(completion[slice(*span)] if span else completion)
     return places[-1:] if ends else places
-
-
-def _read(own: range, compared: Sequence[int]) -> range:
-    """What of a branch's own tokens is read; where nothing is, the first, since attention takes some."""
-    places = [place for place in compared if place in own]
-    return range(places[0], places[-1] + 1) if places else own[:1]
 
 
 def _layout(

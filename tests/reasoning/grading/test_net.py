@@ -12,7 +12,6 @@ from reasoning.grading import mistakes, net
 from reasoning.grading.net import in_net
 from reasoning.grading.own_grader import GraderError
 from reasoning.records import Attempt, Problem, Rationale, Verdict
-from reasoning.rounds import evaluation
 from reasoning.rounds.feedback import rationales
 from reasoning.rounds.feedback.phase import feedback
 from reasoning.rounds.phases import exam, select_examples
@@ -59,7 +58,7 @@ def test_what_is_the_users_to_mend_and_what_nobody_survives_goes_on(error: Excep
 
 
 def test_a_run_goes_on_with_such_an_attempt_as_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    grade, keep, part = evaluation.grade, rationales.keep, mistakes.judged_part
+    grade, keep, part = net.grade, rationales.keep, mistakes.judged_part
     texts: list[str] = []
 
     def grade_that_raises(text: str, complete: bool, problem: Problem) -> tuple[str, Verdict]:
@@ -81,7 +80,7 @@ def test_a_run_goes_on_with_such_an_attempt_as_wrong(tmp_path: Path, monkeypatch
             raise KeyError(text)
         return found
 
-    monkeypatch.setattr(evaluation, "grade", grade_that_raises)
+    monkeypatch.setattr(net, "grade", grade_that_raises)
     monkeypatch.setattr(mistakes, "judged_part", part_that_raises)
     monkeypatch.setattr(rationales, "keep", keep_that_raises)
     classroom = classroom_at(tmp_path, Student(), Teacher(), RECIPE)

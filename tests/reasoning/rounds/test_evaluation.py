@@ -176,7 +176,7 @@ def test_a_text_that_could_not_be_graded_beside_a_training_is_in_the_evaluations
         return grade(*args)
 
     monkeypatch.setattr(net, "HOLDS", True)
-    monkeypatch.setattr(evaluation, "grade", raises)
+    monkeypatch.setattr(net, "grade", raises)
     trains(tmp_path)
     train, evaluated = CotDirectory(tmp_path).degree(1).finished()[-2:]
     assert evaluated.metrics["ungraded"] == 2 and "ungraded" not in train.metrics
