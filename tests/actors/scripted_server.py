@@ -120,6 +120,7 @@ class Server:
         for task in stalled:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*stalled, return_exceptions=True))
+        self._loop.close()
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()

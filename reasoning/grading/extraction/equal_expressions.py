@@ -13,7 +13,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import select
+import selectors
 import subprocess
 import sys
 import threading
@@ -78,8 +78,9 @@ class _Process:
 
     def _line(self, running: subprocess.Popen[bytes], seconds: float) -> bytes:
         assert running.stdout is not None
-        ready, _, _ = select.select([running.stdout], [], [], seconds)
-        return running.stdout.readline().strip() if ready else b""
+        with selectors.DefaultSelector() as selector:  # `select` knows no descriptor from 1024 on
+            selector.register(running.stdout, selectors.EVENT_READ)
+            return running.stdout.readline().strip() if selector.select(seconds) else b""
 
 
 _process = _Process()

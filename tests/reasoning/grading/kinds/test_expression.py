@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import resource
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,6 +80,19 @@ def test_what_takes_too_long_is_not_the_same_and_nothing_hangs(monkeypatch: pyte
     monkeypatch.undo()
     assert EXPRESSION.same("x + x", "2x")  # a new process
     assert not bounded.equal_expressions("1" * 400, "x")
+
+
+def test_a_process_with_very_many_open_files_compares_too() -> None:
+    """`select` raises on a descriptor from 1024 on, which a server or a coordinator may well have."""
+    bounded._process.stop()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(4096, hard)), hard))
+    with contextlib.ExitStack() as held:
+        held.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        while held.enter_context(Path(os.devnull).open("rb")).fileno() < 1100:
+            pass
+        assert bounded.equal_expressions("y + y", "2y")
+        bounded._process.stop()
 
 
 @pytest.mark.parametrize(
