@@ -65,9 +65,9 @@ def _in_rounds(ground: Ground, **learning: Any) -> dict[str, Any]:
     }
 
 
-def _twice_as_long(ground: Ground) -> dict[str, Any]:
+def _longer(ground: Ground, times: int) -> dict[str, Any]:
     """The control of those that learn from more examples: about as many steps, of the same rationales."""
-    return _at_once(ground, 2 * ground.once, {})
+    return _at_once(ground, times * ground.once, {})
 
 
 def _late_ladder(ground: Ground) -> dict[str, Any]:
@@ -120,7 +120,8 @@ ARMS = (
     ),
     Arm("fine-tune-cot-1", "one plain rationale a question", _once(), {}),
     Arm("fine-tune-cot-4", "four plain rationales a question", _once(first_rationales=4), {}),
-    Arm("fine-tune-cot-1-long", "one plain rationale a question, twice the passes", _twice_as_long, {}),
+    Arm("fine-tune-cot-1-long", "one plain rationale a question, twice the passes", partial(_longer, times=2), {}),
+    Arm("fine-tune-cot-1-longer", "and four times the passes", partial(_longer, times=4), {}),
     Arm("then-own", "one plain rationale a question, then own right attempts", _then_own, {}, 1.0),
     Arm("then-own-again", "and another round of own right attempts", _then_own_again, {}, 1.0),
     Arm(
