@@ -90,6 +90,15 @@ def _then_own_again(ground: Ground) -> dict[str, Any]:
     return {**_then_own(ground), "rounds": ground.rounds + 1}
 
 
+def _then_rationalized(ground: Ground) -> dict[str, Any]:
+    """All the budget at once, and then four times as many questions as other loops examine, once each: what the student
+    can do it learns from its own right attempts, and the rest from its own words to the answer that it is shown."""
+    first = {**ground.training, "epochs": ground.once}
+    exam = {"questions": 4 * ground.exam["questions"], "samples": 1}
+    ladder = {**_NO_TEACHER, "guessable_share": 0.5, "rationalize": 1}
+    return _in_rounds(ground, first_training=first, exam=exam, help="ladder", ladder=ladder)
+
+
 def _once(**learning: Any) -> Learning:
     return partial(_all_at_once, **learning)  # which another process can be given
 
@@ -124,6 +133,13 @@ ARMS = (
     Arm("fine-tune-cot-1-longer", "and four times the passes", partial(_longer, times=4), {}),
     Arm("then-own", "one plain rationale a question, then own right attempts", _then_own, {}, 1.0),
     Arm("then-own-again", "and another round of own right attempts", _then_own_again, {}, 1.0),
+    Arm(
+        "then-rationalized",
+        "one plain rationale a question, then own words to shown answers",
+        _then_rationalized,
+        {},
+        1.0,
+    ),
     Arm(
         "fine-tune-cot-shared",
         "one plain rationale a question, four questions a request",

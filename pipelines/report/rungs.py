@@ -28,6 +28,7 @@ from reasoning.teacher.prices import PriceError
 _NAMES = {
     Rung.SOLVED: "solved: nothing",
     Rung.OWN: "can do it: its own right attempts",
+    Rung.RATIONALIZED: "cannot: its own words, the right answer shown",
     Rung.PLAIN: "cannot: a plain rationale",
     Rung.TAILORED: "cannot: feedback on its mistake",
     Rung.NEW_QUESTIONS: "cannot: new questions",

@@ -156,7 +156,9 @@ def ladder_plan(
         share = min(learning.first_questions, train) / train if train else 0.0
         helped = questions * found.questions
         plain, tailored = Calls(0, helped * (1 - share), questions), Calls(0, helped * share, questions)
-        basis = f"{found.basis}, each question on one rung{', as far as the budget reaches' if budget else ''}"
+        shown = learning.ladder is not None and learning.ladder.rationalize > 0
+        fewer = ", fewer where it comes to an answer that it is shown" if shown else ""
+        basis = f"{found.basis}, each question on one rung{fewer}{', as far as the budget reaches' if budget else ''}"
         planned += _rungs(learning, prompts, rounds, [plain, tailored, Calls(0, 0.0, questions)], basis)
     return [one for one in planned if one.calls.most]
 

@@ -19,6 +19,7 @@ from reasoning.recipe.training import PAIR_LOSSES, ObjectiveSection, TrainingSec
 # Keys that came after recipes had been used: with these values they are no part of a run's identity, which stays what
 # it was.
 LATER_KEYS: Mapping[str, object] = {"help": "tailored", "ladder": None, "per_request": 1}
+LATER_LADDER_KEYS: Mapping[str, object] = {"rationalize": 0}
 
 
 class ExamSection(Section):
@@ -91,6 +92,15 @@ class LadderSection(Section):
             "Where a right answer is easily guessed (yes or no, up to five choices), own attempts are learnt from "
             "when more than this share of them are right. 1: never, since by guesses a student learns to guess "
             "(docs/results)."
+        ),
+    )
+    rationalize: Annotated[int, Field(ge=0)] = Field(
+        default=0,
+        description=(
+            "A question without a right attempt is answered this many times more with its right answer shown; what "
+            "comes to that answer is learnt from as if it had not been shown, without asking the teacher "
+            "(rationalization, STaR, arXiv 2203.14465). To read a shown answer is learnt from the teacher's "
+            "rationales. Where answers are easily guessed: never. 0: never."
         ),
     )
     plain: bool = Field(
@@ -216,4 +226,9 @@ class LearningSection(Section):
             raise ValueError(f"objective.loss: {self.objective.loss} learns from mistakes: leave self_reflection on")
         if self.objective.loss == "contrastive" and not self.self_reflection:
             raise ValueError("objective.loss: contrastive is the triplet loss alone: leave self_reflection on")
+        if self.objective.loss == "on_policy" and self.ladder is not None and self.ladder.rationalize:
+            raise ValueError(
+                "ladder.rationalize learns from questions with their answers shown, and objective.loss: on_policy from "
+                "the student's own attempts as they are: leave one of them out"
+            )
         return self

@@ -26,7 +26,7 @@ from reasoning.recipe.cluster import ClusterSection, StorageSection, TrackingSec
 from reasoning.recipe.engine import EngineSection
 from reasoning.recipe.explaining import explain
 from reasoning.recipe.learning import LATER_KEYS as LATER_LEARNING_KEYS
-from reasoning.recipe.learning import LearningSection
+from reasoning.recipe.learning import LATER_LADDER_KEYS, LearningSection
 from reasoning.recipe.student import StudentSection
 from reasoning.recipe.task import TaskSection
 from reasoning.recipe.teacher import LATER_KEYS, THROUGHPUT_KEYS, TailoredTeacherSection, TeacherSection
@@ -175,9 +175,11 @@ class Recipe(RunRecipe):
                     del endpoint[key]
         for key in ("rounds", "patience"):
             content["learning"].pop(key, None)
-        for later, default in LATER_LEARNING_KEYS.items():
-            if content["learning"].get(later) == default:
-                del content["learning"][later]
+        ladder = content["learning"].get("ladder") or {}
+        for section, later_keys in ((content["learning"], LATER_LEARNING_KEYS), (ladder, LATER_LADDER_KEYS)):
+            for later, default in later_keys.items():
+                if later in section and section[later] == default:
+                    del section[later]
         for key in ("first_training", "training"):
             content["learning"][key] = getattr(self.learning, key).identity()
         return content

@@ -50,6 +50,16 @@ class RoundFiles:
         return self.folder / "exam.partial.jsonl"
 
     @property
+    def rationalized(self) -> Path:
+        """Attempts with the right answer shown; there where the ladder wants such."""
+        return self.folder / "rationalized.parquet"
+
+    @property
+    def rationalized_log(self) -> Path:
+        """These as they arrive."""
+        return self.folder / "rationalized.partial.jsonl"
+
+    @property
     def rationales(self) -> Path:
         return self.folder / "rationales.parquet"
 

@@ -24,7 +24,7 @@ from reasoning.exchange.reading import imported_records
 from reasoning.files.group_log import GroupLog
 from reasoning.files.tables import iterate_table, read_table, write_table
 from reasoning.grading.mistakes import mistakes_of
-from reasoning.records import Attempt, Example, Problem, Rationale, ScoredAttempt, Verdict
+from reasoning.records import Attempt, Example, Problem, Rationale, RationaleSource, ScoredAttempt, Verdict
 from reasoning.rounds.classroom import Classroom, StudentSession, TeacherRefused, TeacherSession, do_all
 from reasoning.rounds.evaluation import evaluate, graded_attempt, ungraded_metrics
 from reasoning.rounds.exam import first_questions
@@ -32,7 +32,9 @@ from reasoning.rounds.example_selection import label_examples, select
 from reasoning.rounds.feedback.ahead import AskingAhead, questions_of_exam, sit_exam
 from reasoning.rounds.feedback.helping import rung_metrics
 from reasoning.rounds.feedback.phase import feedback
+from reasoning.rounds.ladder.asking_again import AskingAgain
 from reasoning.rounds.ladder.history import solved_after, standings
+from reasoning.rounds.ladder.rationalization import reading_examples
 from reasoning.rounds.new_questions.asking import kept_new_problems
 from reasoning.rounds.phase_order import Metrics, Phase
 
@@ -60,35 +62,49 @@ async def exam(classroom: StudentSession, round: int) -> Metrics:
     answering = await classroom.student_at(round - 1)
     classroom.progress.show(total=len(problems))
     log = GroupLog(files.exam_log, Attempt, "problem_id", learning.exam.samples)
+    again = AskingAgain(classroom, answering, round)
     asking, tally = AskingAhead(classroom, round, problems), _Tally(learning.mistakes_per_question)
-    logged = _AtEndOfTurn(log.flush)
 
-    def take(problem: Problem, graded: Sequence[Attempt]) -> None:
-        mistakes, right = tally.add(graded)
-        asking.graded(problem, graded)
-        tokens = sum(attempt.tokens for attempt in graded)
+    def flush() -> None:
+        log.flush()
+        again.flush()
+
+    logged = _AtEndOfTurn(flush)
+
+    async def take(problem: Problem, graded: Sequence[Attempt]) -> None:
+        shown = await again.attempts(problem, graded)
+        if shown:
+            logged.soon()
+        mistakes, right, tokens = tally.add(graded, shown)
+        asking.graded(problem, graded, shown)
         classroom.progress.add(
             done=1, graded=len(graded), correct=right, mistakes=mistakes, student_tokens_total=tokens
         )
 
     async def sit(problem: Problem) -> None:
+        if problem.id in log:
+            return await take(problem, log.group(problem.id))
         asked = classroom.ahead.take(problem.id)
         completions = await (asked or sit_exam(classroom, answering, problem, round))
         graded = [graded_attempt(problem, round, n, one, classroom.progress) for n, one in enumerate(completions)]
         log.add(problem.id, graded)
         logged.soon()
-        take(problem, graded)
+        await take(problem, graded)
 
-    with closing(log):
-        unanswered = [problem for problem in problems if problem.id not in log]
+    with closing(log), closing(again):
+        open_ones = []
         for problem in problems:
-            if problem.id in log:
-                take(problem, log.group(problem.id))
-        await do_all(map(sit, unanswered), min(OPEN_QUESTIONS, len(unanswered)))
+            graded = log.group(problem.id) if problem.id in log else None
+            if graded is None or again.is_due(problem, graded):
+                open_ones.append(problem)
+            else:
+                await take(problem, graded)
+        await do_all(map(sit, open_ones), min(OPEN_QUESTIONS, len(open_ones)))
         await classroom.ahead.drop()  # of questions that an earlier start had logged
+        again.write(problems)
         write_table(files.exam, log.records(problem.id for problem in problems), Attempt)
     rungs = rung_metrics(standings(classroom, round)) if learning.help == "ladder" else {}
-    return {**tally.metrics(), **rungs, **ungraded_metrics(classroom.progress)}
+    return {**tally.metrics(), **again.metrics(), **rungs, **ungraded_metrics(classroom.progress)}
 
 
 async def select_examples(classroom: TeacherSession, round: int) -> Metrics:
@@ -106,7 +122,11 @@ async def select_examples(classroom: TeacherSession, round: int) -> Metrics:
     if form.reasons:
         problems = [*classroom.data.train, *kept_new_problems(classroom, round)]
         examples = select(problems, rationales, mistakes, learning, round, seed, form, solved_after(classroom, round))
+        reading = reading_examples(
+            examples, _explained(rationales, round), classroom.train_by_id, form, learning.ladder
+        )
         examples += _own_alone(classroom, round, {example.problem_id for example in examples})
+        examples += reading
     else:
         examples = label_examples(first_questions(classroom.data.train, learning, seed), form)
     if not examples:
@@ -120,6 +140,15 @@ async def select_examples(classroom: TeacherSession, round: int) -> Metrics:
         "examples": len(examples),
         "positives": sum(len(example.positives) for example in examples),
         "negatives": sum(len(example.negatives) for example in examples),
+    }
+
+
+def _explained(rationales: Sequence[Rationale], round: int) -> set[str]:
+    """The questions that the teacher has explained in `round`."""
+    return {
+        one.problem_id
+        for one in rationales
+        if one.kept and one.round == round and one.source is not RationaleSource.STUDENT
     }
 
 
@@ -175,8 +204,9 @@ class _Tally:
         self._verdicts = dict.fromkeys(Verdict, 0)
         self._questions = self._missed = self._mistakes = self._tokens = 0
 
-    def add(self, graded: Sequence[Attempt]) -> tuple[int, int]:
-        """Takes the attempts at one question. Returns how many mistakes of it are shown, and attempts were right."""
+    def add(self, graded: Sequence[Attempt], shown: Sequence[Attempt]) -> tuple[int, int, int]:
+        """Takes the attempts at one question, and those with its answer shown, of which the tokens alone count. Returns
+        how many of its mistakes are shown, how many attempts were right, and the tokens of all."""
         for attempt in graded:
             self._verdicts[attempt.verdict] += 1
         right = sum(attempt.verdict is Verdict.CORRECT for attempt in graded)
@@ -184,8 +214,9 @@ class _Tally:
         self._questions += 1
         self._missed += right < len(graded)
         self._mistakes += mistakes
-        self._tokens += sum(attempt.tokens for attempt in graded)
-        return mistakes, right
+        tokens = sum(attempt.tokens for attempt in (*graded, *shown))
+        self._tokens += tokens
+        return mistakes, right, tokens
 
     def metrics(self) -> Metrics:
         attempts = sum(self._verdicts.values())

@@ -67,8 +67,13 @@ def _help_keys(recipe: Recipe) -> Iterator[str]:
 
 def _ladder_keys(recipe: Recipe, ladder: LadderSection, data: TaskData) -> Iterator[str]:
     learning, place = recipe.learning, "learning.ladder"
-    own = ladder.own > 0 and (ladder.guessable_share < 1 or not all(map(is_guessable, data.train)))
-    if not (own or ladder.plain or ladder.tailored or (ladder.new_questions and learning.new_questions is not None)):
+    guessable = all(map(is_guessable, data.train))
+    own = ladder.own > 0 and (ladder.guessable_share < 1 or not guessable)
+    if ladder.rationalize and guessable:
+        yield f"{place}.rationalize: right answers to such questions are easily guessed, so none is shown."
+    by_itself = own or (ladder.rationalize > 0 and not guessable)
+    new_ones = ladder.new_questions and learning.new_questions is not None
+    if not (by_itself or ladder.plain or ladder.tailored or new_ones):
         guessed = " (own: right answers to such questions are easily guessed)" if ladder.own and not own else ""
         yield f"{place}: no rung is on that could help, so a missed question gets nothing{guessed}."
     if learning.new_questions is None and "new_questions" in ladder.model_fields_set and ladder.new_questions:
@@ -146,7 +151,8 @@ def _most_first(recipe: Recipe, data: TaskData) -> int | None:
     """How many rationales round 0 learns from at most; None where others come from elsewhere."""
     learning = recipe.learning
     most = min(learning.first_questions, len(data.train)) * min(learning.first_rationales, learning.max_positives)
-    return most if learning.imported.rationales is None else None
+    reads_answers = learning.ladder is not None and learning.ladder.rationalize > 0
+    return (2 * most if reads_answers else most) if learning.imported.rationales is None else None
 
 
 def _most_later(recipe: Recipe, data: TaskData) -> int | None:

@@ -70,8 +70,8 @@ class AskingAhead:
         self._ladder = self._learning.ladder
         self._history = history_before(classroom, round) if self._ladder is not None else None
 
-    def graded(self, problem: Problem, attempts: Sequence[Attempt]) -> None:
-        """`problem` is graded: asks for what it needs."""
+    def graded(self, problem: Problem, attempts: Sequence[Attempt], rationalized: Sequence[Attempt] = ()) -> None:
+        """`problem` is graded, and what was said with its answer shown: asks for what it needs."""
         if self._ladder is None or self._history is None:
             shown = mistakes_of(attempts)[: self._learning.mistakes_per_question]
             queries = list(self._classroom.requests.feedback_on(shown))
@@ -79,7 +79,7 @@ class AskingAhead:
             return
         else:
             new = self._learning.new_questions is not None
-            standing = self._history.standing(problem, attempts, self._ladder, new)
+            standing = self._history.standing(problem, attempts, self._ladder, new, rationalized)
             queries = queries_for(self._classroom, standing, self._history)
         if self._learning.per_request == 1:
             for query in queries:

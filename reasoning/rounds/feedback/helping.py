@@ -19,9 +19,18 @@ from reasoning.records import Attempt, Mistake, Rationale, RationaleSource
 from reasoning.rounds.classroom import TeacherSession
 from reasoning.rounds.feedback.rationales import Told, ask_rationales, refuse_if_all_failed
 from reasoning.rounds.ladder.budget import CHARACTERS_A_TOKEN, Budget, budget_of_a_round
-from reasoning.rounds.ladder.history import Help, History, Standing, by_question, history_before, standings
+from reasoning.rounds.ladder.history import (
+    Help,
+    History,
+    Standing,
+    by_question,
+    history_before,
+    rationalized_in,
+    standings,
+)
 from reasoning.rounds.ladder.own_rationales import own_rationales
 from reasoning.rounds.ladder.policy import ASKED, Candidate, Rung, in_order
+from reasoning.rounds.ladder.rationalization import rationalized
 from reasoning.rounds.new_questions.agreement import NewProblem
 from reasoning.rounds.new_questions.proposals import ProposalOutcome
 from reasoning.rounds.phase_order import Phase
@@ -133,8 +142,9 @@ def _affordable(classroom: TeacherSession, practising: Sequence[Standing], budge
 
 
 def _own(classroom: TeacherSession, round: int, found: Sequence[Standing], ladder: LadderSection) -> list[Rationale]:
-    """The student's own words: of the questions on that rung, and of solved ones that have none yet."""
+    """The student's own words: of the questions on the rungs of these, and of solved ones that have none yet."""
     attempts = by_question(read_table(classroom.files(round).exam, Attempt))
+    shown = rationalized_in(classroom, round)
     before = {
         rationale.problem_id
         for number in range(round)
@@ -146,8 +156,12 @@ def _own(classroom: TeacherSession, round: int, found: Sequence[Standing], ladde
         for one in found
         if one.rung is Rung.OWN or (one.rung is Rung.SOLVED and one.problem.id not in before)
     ]
+    with_answer = [one.problem for one in found if one.rung is Rung.RATIONALIZED]
     form, model = classroom.prompts.form, classroom.recipe.student.model
-    return [own for one in wanted for own in own_rationales(one, attempts[one.id], form, model, ladder.own)]
+    return [
+        *(own for one in wanted for own in own_rationales(one, attempts[one.id], form, model, ladder.own)),
+        *(own for one in with_answer for own in rationalized(one, shown[one.id], form, model, ladder.rationalize)),
+    ]
 
 
 def help_records(helped: Helped, round: int, new: Sequence[NewProblem], replies: Sequence[TeacherReply]) -> list[Help]:

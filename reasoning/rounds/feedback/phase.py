@@ -31,6 +31,7 @@ async def feedback(classroom: TeacherSession, round: int) -> Metrics:
     """The teacher's rationales: plain ones in round 0, afterwards help for what the exam found."""
     learning, files = classroom.recipe.learning, classroom.files(round)
     files.exam_log.unlink(missing_ok=True)  # the exam is whole, and recorded so
+    files.rationalized_log.unlink(missing_ok=True)
     helped = await help_by_the_ladder(classroom, round) if round and learning.help == "ladder" else None
     if helped is not None:
         told, mistakes = helped.told, helped.mistakes

@@ -58,13 +58,19 @@ class History:
     next_sample: Mapping[str, int]
 
     def standing(
-        self, problem: Problem, attempts: Sequence[Attempt], ladder: LadderSection, new_questions: bool
+        self,
+        problem: Problem,
+        attempts: Sequence[Attempt],
+        ladder: LadderSection,
+        new_questions: bool,
+        rationalized: Sequence[Attempt] = (),
     ) -> Standing:
-        """Where `problem` stands after these `attempts` of its newest exam."""
+        """Where `problem` stands after these `attempts` of its newest exam, and those with its answer shown."""
         results = (*self.results.get(problem.id, ()), result_of(attempts))
         mistake = next(iter(mistakes_of(attempts)), None)
         helped = self.helped.get(problem.id, frozenset())
-        known = Known(results, problem.id in self.taught, helped, mistake is not None)
+        came = any(attempt.verdict is Verdict.CORRECT for attempt in rationalized)
+        known = Known(results, problem.id in self.taught, helped, mistake is not None, came)
         return Standing(problem, rung_of(problem, known, ladder, new_questions), results, mistake)
 
 
@@ -116,8 +122,17 @@ def standings(classroom: TeacherSession, round: int) -> list[Standing]:
     """Where every question of the exam of `round`, which is over, stands."""
     learning, history = classroom.recipe.learning, history_before(classroom, round)
     ladder, new = learning.ladder or LadderSection(), learning.new_questions is not None
-    exam = by_question(read_table(classroom.files(round).exam, Attempt))
-    return [history.standing(classroom.train_by_id[id], attempts, ladder, new) for id, attempts in exam.items()]
+    exam, shown = by_question(read_table(classroom.files(round).exam, Attempt)), rationalized_in(classroom, round)
+    return [
+        history.standing(classroom.train_by_id[id], attempts, ladder, new, shown.get(id, ()))
+        for id, attempts in exam.items()
+    ]
+
+
+def rationalized_in(classroom: TeacherSession, round: int) -> dict[str, list[Attempt]]:
+    """The attempts of `round` with the right answer shown, by the id of the question."""
+    file = classroom.files(round).rationalized
+    return by_question(read_table(file, Attempt)) if file.exists() else {}
 
 
 def solved_after(classroom: TeacherSession, round: int) -> frozenset[str]:

@@ -3,14 +3,15 @@
 Owns: the rungs, which of them a question stands on, and whose turn comes first where the money does not reach for all.
 
 A question that is answered rightly again and again needs nothing. One that is sometimes right is taught by its own
-right attempts, which cost no teacher. One that never is gets what it did not have yet, the cheapest first: a plain
-rationale, feedback on its mistake, new questions for the step that it misses. Each rung can be switched off in
-`learning.ladder`; what would have stood on it gets the next one.
+right attempts, which cost no teacher. One that never is gets what it did not have yet, the cheapest first: its own
+words to the answer that it was shown, where they came to it; a plain rationale, feedback on its mistake, new questions
+for the step that it misses. Each rung can be switched off in `learning.ladder`; what would have stood on it gets the
+next one.
 
 Invariant: a pure function of what is known of the question. Nothing is read, drawn or asked here.
 
-Sources: rejection sampling of own answers (arXiv 2308.01825); medium pass rates are worth most (arXiv 2504.03380); new
-questions for old mistakes (LLM2LLM, arXiv 2403.15042).
+Sources: rejection sampling of own answers (arXiv 2308.01825); rationalization (STaR, arXiv 2203.14465); medium pass
+rates are worth most (arXiv 2504.03380); new questions for old mistakes (LLM2LLM, arXiv 2403.15042).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Rung(StrEnum):
 
     SOLVED = "solved"  # nothing
     OWN = "own"  # its own right attempts
+    RATIONALIZED = "rationalized"  # its own words, with the right answer shown
     PLAIN = "plain"  # a plain rationale
     TAILORED = "tailored"  # feedback on its mistake
     NEW_QUESTIONS = "new_questions"  # new questions for the step that it misses
@@ -59,12 +61,14 @@ class Result:
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known of a question after an exam: the `results` of its exams, this one last; whether it has a rationale
-    of the teacher; the rungs on which it was helped before; whether this exam left a mistake that can be shown."""
+    of the teacher; the rungs on which it was helped before; whether this exam left a mistake that can be shown; whether
+    the student came to the right answer when it was shown."""
 
     results: tuple[Result, ...]
     taught: bool
     helped: frozenset[Rung]
     has_mistake: bool
+    rationalized: bool = False
 
 
 def rung_of(problem: Problem, known: Known, ladder: LadderSection, new_questions: bool) -> Rung:
@@ -76,6 +80,8 @@ def rung_of(problem: Problem, known: Known, ladder: LadderSection, new_questions
         return Rung.OWN
     if now.all_right:
         return Rung.NONE
+    if known.rationalized and Rung.RATIONALIZED not in known.helped:
+        return Rung.RATIONALIZED
     if ladder.plain and not known.taught:
         return Rung.PLAIN
     if known.has_mistake and ladder.tailored and Rung.TAILORED not in known.helped:

@@ -52,6 +52,11 @@ def test_the_recipes_of_the_repository_are_valid(path: Path) -> None:
         ("learning: {objective: {loss: contrastive}, self_reflection: no}", ["learning", "leave self_reflection on"]),
         ("learning: {ladder: {own: 2}}", ["learning", "ladder needs help: ladder"]),
         ("learning: {help: ladder, ladder: {teacher_tokens: 5, dollars: 1}}", ["learning.ladder", "one budget"]),
+        (
+            "teacher: {kind: openai, model: m, base_url: 'http://h/v1'}\n"
+            "learning: {help: ladder, ladder: {rationalize: 1}, objective: {loss: on_policy}}",
+            ["learning", "ladder.rationalize learns from questions with their answers shown"],
+        ),
         ("[1, 2]", ["a recipe is a mapping", "list"]),
         ("a: [", ["not YAML", "line 1, column 5"]),
         ("storage: {path: 's3://key:hidden@bucket/runs'}", ["storage.path", "has a credential in it"]),
@@ -133,6 +138,15 @@ def test_a_recipe_survives_its_yaml() -> None:
 )
 def test_a_fingerprint_is_of_what_is_learnt(text: str, same: bool) -> None:
     assert (parse_recipe(text, "mine.yaml").fingerprint() == Recipe().fingerprint()) is same
+
+
+def test_a_ladder_that_was_climbed_before_answers_were_shown_is_the_same() -> None:
+    """Its run was begun with a recipe that did not have the key."""
+    of = [
+        parse_recipe(f"learning: {{help: ladder, ladder: {{own: 4{keys}}}}}", "mine.yaml").identity()
+        for keys in ("", ", rationalize: 0", ", rationalize: 1")
+    ]
+    assert "rationalize" not in of[0]["learning"]["ladder"] and of[0] == of[1] != of[2]
 
 
 def test_a_key_in_a_recipe_is_not_repeated() -> None:

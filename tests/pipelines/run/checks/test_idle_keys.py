@@ -35,6 +35,10 @@ def notes(text: str) -> tuple[str, ...]:
         (LADDER + "ladder: {solved_after: 9}}", "learning.ladder.solved_after: with so few rounds (2)"),
         (LADDER + "ladder: {examine_again: 0.8}}", "learning.ladder.examine_again: without learning.exam.questions"),
         (LADDER + "ladder: {own: 0, guessable_share: 0.5}}", "learning.ladder.guessable_share: own is 0"),
+        (
+            LADDER + "ladder: {rationalize: 1}}",
+            "learning.ladder.rationalize: right answers to such questions are easily",
+        ),
         (LADDER + "mistakes_per_question: 3}", "learning.mistakes_per_question: the ladder shows one"),
         (LADDER + "ladder: {teacher_tokens: 9}}", "learning.ladder.teacher_tokens: 9 is less than one request"),
         (LADDER + "ladder: {dollars: 1}}", "learning.ladder.dollars: this teacher costs nothing"),

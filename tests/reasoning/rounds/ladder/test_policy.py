@@ -15,9 +15,16 @@ OF_SIX = Problem("t", "Which one?", "B", AnswerKind.CHOICE, Split.TRAIN, ("a", "
 T, N = Rung.TAILORED, Rung.NEW_QUESTIONS
 
 
-def known(*right: int, taught: bool = True, helped: tuple[Rung, ...] = (), mistake: bool = True, n: int = 4) -> Known:
+def known(
+    *right: int,
+    taught: bool = True,
+    helped: tuple[Rung, ...] = (),
+    mistake: bool = True,
+    n: int = 4,
+    rationalized: bool = False,
+) -> Known:
     results = tuple(Result(round, count, n) for round, count in enumerate(right, 1))
-    return Known(results, taught, frozenset(helped), mistake)
+    return Known(results, taught, frozenset(helped), mistake, rationalized)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +57,9 @@ def known(*right: int, taught: bool = True, helped: tuple[Rung, ...] = (), mista
         (NUMBER, known(0, mistake=False), {"plain": False}, Rung.NONE),
         (NUMBER, known(0), {"tailored": False}, N),
         (NUMBER, known(0, helped=(N,)), {"tailored": False, "plain": False}, Rung.NONE),
+        (NUMBER, known(0, taught=False, rationalized=True), {}, Rung.RATIONALIZED),
+        (NUMBER, known(0, rationalized=True, mistake=False), {}, Rung.RATIONALIZED),
+        (NUMBER, known(0, 0, taught=False, rationalized=True, helped=(Rung.RATIONALIZED,)), {}, Rung.PLAIN),
     ],
 )
 def test_the_cheapest_help_that_can_work(problem: Problem, what: Known, keys: dict[str, object], rung: Rung) -> None:

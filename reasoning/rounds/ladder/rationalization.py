@@ -1,0 +1,74 @@
+"""The student's own words to an answer that it was shown: rationales without a teacher for what it cannot do yet.
+
+Owns: how an answer is shown, which questions are asked so, and from which examples a student learns to read one.
+
+Invariants
+- What comes of it is learnt as an answer to the question alone: what was shown is in no prompt and no completion of it.
+- The recipe and an exam's results say who is asked again: a run that is started again asks the same.
+
+Source: rationalization in STaR (Zelikman et al., arXiv 2203.14465), which puts the answer into a few-shot prompt. A
+small student follows no such prompt, so it is taught to: by the teacher's rationales once more, their answers shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from reasoning.grading.answers import judged_part
+from reasoning.prompts.student_forms import StudentForm
+from reasoning.recipe.learning import LadderSection
+from reasoning.records import Attempt, Example, Problem, Rationale, Verdict
+from reasoning.rounds.ladder.own_rationales import own_rationales
+from reasoning.rounds.ladder.policy import is_guessable
+
+_SHOWN = "{question} (Hint: the answer is {answer}.)"
+_BETRAYED = re.compile(r"\bhint", re.IGNORECASE)
+
+
+def question_with_answer(problem: Problem) -> str:
+    """`problem` as it is asked with its answer shown."""
+    return _SHOWN.format(question=problem.question.strip(), answer=problem.answer.strip())
+
+
+def is_asked_again(problem: Problem, attempts: Sequence[Attempt], ladder: LadderSection | None) -> bool:
+    """Whether `problem`, after these `attempts`, is asked with its answer shown."""
+    if ladder is None or not ladder.rationalize or is_guessable(problem):
+        return False
+    return not any(attempt.verdict is Verdict.CORRECT for attempt in attempts)
+
+
+def rationalized(
+    problem: Problem, attempts: Iterable[Attempt], form: StudentForm, model: str, at_most: int
+) -> list[Rationale]:
+    """At most `at_most` rationales from those of `attempts`, with the answer shown, that came to it and do not speak of
+    having been shown it."""
+    silent = [
+        attempt
+        for attempt in attempts
+        if _BETRAYED.search(problem.question) or not _BETRAYED.search(judged_part(attempt.text))
+    ]
+    own = own_rationales(problem, silent, form, model, at_most)
+    return [replace(one, prompt=f"{one.prompt}, answer shown") for one in own]
+
+
+def reading_examples(
+    examples: Iterable[Example],
+    explained: Collection[str],
+    problems: Mapping[str, Problem],
+    form: StudentForm,
+    ladder: LadderSection | None,
+) -> list[Example]:
+    """What teaches a student to read a shown answer: each of the round's `examples` whose question (by its id) the
+    teacher has `explained` in this round once more, with the answer in its prompt and its first rationale."""
+    if ladder is None or not ladder.rationalize:
+        return []
+    return [
+        Example(one.problem_id, form.prompt(question_with_answer(problem)), one.positives[:1])
+        for one in examples
+        if one.problem_id in explained
+        and one.positives
+        and (problem := problems.get(one.problem_id)) is not None
+        and not is_guessable(problem)
+    ]
