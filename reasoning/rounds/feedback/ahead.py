@@ -22,6 +22,7 @@ from reasoning.rounds.exam import exam_questions, exam_sampling
 from reasoning.rounds.feedback.helping import queries_for
 from reasoning.rounds.ladder.exam import ladder_exam
 from reasoning.rounds.ladder.history import history_before, results_before
+from reasoning.rounds.ladder.rationalization import is_rationalized
 from reasoning.rounds.requests import Grouping, Query
 from reasoning.student.sampling import Completion
 
@@ -79,7 +80,8 @@ class AskingAhead:
             return
         else:
             new = self._learning.new_questions is not None
-            standing = self._history.standing(problem, attempts, self._ladder, new, rationalized)
+            came = is_rationalized(problem, rationalized, self._classroom.prompts.form)
+            standing = self._history.standing(problem, attempts, self._ladder, new, came)
             queries = queries_for(self._classroom, standing, self._history)
         if self._learning.per_request == 1:
             for query in queries:

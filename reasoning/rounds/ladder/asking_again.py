@@ -14,12 +14,12 @@ from dataclasses import replace
 
 from reasoning.files.group_log import GroupLog
 from reasoning.files.tables import write_table
-from reasoning.records import Attempt, Problem, Verdict
+from reasoning.records import Attempt, Problem
 from reasoning.rounds.asking import ask_student
 from reasoning.rounds.classroom import Answering, StudentSession
 from reasoning.rounds.evaluation import graded_attempt
 from reasoning.rounds.exam import exam_sampling
-from reasoning.rounds.ladder.rationalization import is_asked_again, question_with_answer
+from reasoning.rounds.ladder.rationalization import is_asked_again, is_rationalized, question_with_answer
 from reasoning.rounds.phase_order import Metrics
 
 
@@ -50,7 +50,7 @@ class AskingAgain:
             again = await self._ask(problem)
             self._log.add(problem.id, again)
         self._asked += 1
-        self._right += any(attempt.verdict is Verdict.CORRECT for attempt in again)
+        self._right += is_rationalized(problem, again, self._classroom.prompts.form)
         return again
 
     async def _ask(self, problem: Problem) -> list[Attempt]:
@@ -77,7 +77,7 @@ class AskingAgain:
             self._log.close()
 
     def metrics(self) -> Metrics:
-        """How many questions were asked so, and in how many the answer was come to."""
+        """How many questions were asked so, and of how many something is to be learnt."""
         if self._log is None:
             return {}
         return {"answers_shown": self._asked, "answers_reached": self._right}

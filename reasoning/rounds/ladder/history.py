@@ -17,6 +17,7 @@ from reasoning.recipe.learning import LadderSection
 from reasoning.records import Attempt, Mistake, Problem, Rationale, RationaleSource, Verdict
 from reasoning.rounds.classroom import TeacherSession
 from reasoning.rounds.ladder.policy import Known, Result, Rung, is_solved, rung_of
+from reasoning.rounds.ladder.rationalization import is_rationalized
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +64,14 @@ class History:
         attempts: Sequence[Attempt],
         ladder: LadderSection,
         new_questions: bool,
-        rationalized: Sequence[Attempt] = (),
+        rationalized: bool = False,
     ) -> Standing:
-        """Where `problem` stands after these `attempts` of its newest exam, and those with its answer shown."""
+        """Where `problem` stands after these `attempts` of its newest exam; `rationalized`: the student came to its
+        answer when that was shown."""
         results = (*self.results.get(problem.id, ()), result_of(attempts))
         mistake = next(iter(mistakes_of(attempts)), None)
         helped = self.helped.get(problem.id, frozenset())
-        came = any(attempt.verdict is Verdict.CORRECT for attempt in rationalized)
-        known = Known(results, problem.id in self.taught, helped, mistake is not None, came)
+        known = Known(results, problem.id in self.taught, helped, mistake is not None, rationalized)
         return Standing(problem, rung_of(problem, known, ladder, new_questions), results, mistake)
 
 
@@ -123,10 +124,12 @@ def standings(classroom: TeacherSession, round: int) -> list[Standing]:
     learning, history = classroom.recipe.learning, history_before(classroom, round)
     ladder, new = learning.ladder or LadderSection(), learning.new_questions is not None
     exam, shown = by_question(read_table(classroom.files(round).exam, Attempt)), rationalized_in(classroom, round)
-    return [
-        history.standing(classroom.train_by_id[id], attempts, ladder, new, shown.get(id, ()))
-        for id, attempts in exam.items()
-    ]
+    found = []
+    for id, attempts in exam.items():
+        problem = classroom.train_by_id[id]
+        came = is_rationalized(problem, shown.get(id, ()), classroom.prompts.form)
+        found.append(history.standing(problem, attempts, ladder, new, came))
+    return found
 
 
 def rationalized_in(classroom: TeacherSession, round: int) -> dict[str, list[Attempt]]:

@@ -4,6 +4,7 @@ Owns: how an answer is shown, which questions are asked so, and from which examp
 
 Invariants
 - What comes of it is learnt as an answer to the question alone: what was shown is in no prompt and no completion of it.
+- Who knows the answer comes to it on a wrong way, too: what has a false equation on it is not learnt.
 - The recipe and an exam's results say who is asked again: a run that is started again asks the same.
 
 Source: rationalization in STaR (Zelikman et al., arXiv 2203.14465), which puts the answer into a few-shot prompt. A
@@ -17,6 +18,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from reasoning.grading.answers import judged_part
+from reasoning.grading.numbers.equations import all_true
 from reasoning.prompts.student_forms import StudentForm
 from reasoning.recipe.learning import LadderSection
 from reasoning.records import Attempt, Example, Problem, Rationale, Verdict
@@ -42,15 +44,21 @@ def is_asked_again(problem: Problem, attempts: Sequence[Attempt], ladder: Ladder
 def rationalized(
     problem: Problem, attempts: Iterable[Attempt], form: StudentForm, model: str, at_most: int
 ) -> list[Rationale]:
-    """At most `at_most` rationales from those of `attempts`, with the answer shown, that came to it and do not speak of
-    having been shown it."""
-    silent = [
-        attempt
-        for attempt in attempts
-        if _BETRAYED.search(problem.question) or not _BETRAYED.search(judged_part(attempt.text))
-    ]
-    own = own_rationales(problem, silent, form, model, at_most)
+    """At most `at_most` rationales from those of `attempts`, with the answer shown, that came to it, not by a false
+    equation, and do not speak of having been shown it."""
+    of_use = [attempt for attempt in attempts if _is_of_use(problem, judged_part(attempt.text))]
+    own = own_rationales(problem, of_use, form, model, at_most)
     return [replace(one, prompt=f"{one.prompt}, answer shown") for one in own]
+
+
+def is_rationalized(problem: Problem, attempts: Iterable[Attempt], form: StudentForm) -> bool:
+    """Whether any of `attempts`, with the answer shown, is to be learnt from."""
+    return bool(rationalized(problem, attempts, form, "", 1))
+
+
+def _is_of_use(problem: Problem, text: str) -> bool:
+    betrayed = _BETRAYED.search(text) and not _BETRAYED.search(problem.question)
+    return not betrayed and all_true(text)
 
 
 def reading_examples(

@@ -13,18 +13,10 @@ Invariant: only reasoning is looked at. Two completions that differ in their ans
 
 from __future__ import annotations
 
-import re
-from fractions import Fraction
-
+from reasoning.grading.numbers.equations import all_true
 from reasoning.prompts.frame import Frame, Span
 from reasoning.prompts.steps import steps_of
 from reasoning.tasks.families.parted_steps import Parted, family_of, parted_steps
-
-_NUMBER = r"(-?\d+(?:,\d{3})*(?:\.\d+)?)"
-_SIGN = r"([-+*/×÷·x−])"
-_BEFORE = r"(?<![\d+*/×÷·=.,^()−-])(?<![+*/×÷·=−-]\s)"  # not the end of a longer term
-_AFTER = r"(?![\d%/]|\s*[-+*/×÷·−]\s*\d)"
-_EQUATION = re.compile(rf"{_BEFORE}\$?{_NUMBER}\s*{_SIGN}\s*\$?{_NUMBER}\s*=\s*\$?{_NUMBER}{_AFTER}")
 
 
 def parting(frame: Frame, prompt: str, right: str, wrong: str, said: str = "") -> Parted | None:
@@ -53,25 +45,8 @@ def _first_said(text: str, steps: list[Span], said: str) -> int | None:
 
 
 def _first_false(text: str, steps: list[Span]) -> int | None:
-    """The first step with an equation of two numbers that is not true; one that rounds its last digit is."""
+    """The first step with an equation of two numbers that is not true."""
     for index, span in enumerate(steps):
-        if any(not _is_true(*found) for found in _EQUATION.findall(text[slice(*span)])):
+        if not all_true(text[slice(*span)]):
             return index
     return None
-
-
-def _is_true(left: str, sign: str, right: str, result: str) -> bool:
-    a, b, said = (Fraction(number.replace(",", "")) for number in (left, right, result))
-    match sign:
-        case "+":
-            value = a + b
-        case "-" | "−":
-            value = a - b
-        case "/" | "÷":
-            if b == 0:
-                return False
-            value = a / b
-        case _:
-            value = a * b
-    places = len(result.partition(".")[2])
-    return abs(value - said) <= Fraction(1, 2 * 10**places) if value.denominator > 1 else value == said

@@ -9,6 +9,7 @@ from reasoning.recipe.learning import LadderSection
 from reasoning.records import AnswerKind, Attempt, Example, Problem, RationaleSource, Split, Verdict
 from reasoning.rounds.ladder.rationalization import (
     is_asked_again,
+    is_rationalized,
     question_with_answer,
     rationalized,
     reading_examples,
@@ -47,12 +48,16 @@ def test_what_came_to_the_answer_is_a_rationale_unless_it_speaks_of_what_was_sho
         attempt(" 2 + 3 = 5.\nAnswer: 5", sample=1),
         attempt(" 2 + 2 = 4.\nAnswer: 4", Verdict.WRONG, sample=2),
         attempt(" 4 + 1 = 5.\nAnswer: 5", sample=3),
+        attempt(" 7 - 3 = 5.\nAnswer: 5", sample=4),  # it knew where to come to
+        attempt("5", sample=5),
     ]
     found = rationalized(NUMBER, attempts, default_form(), "small", 4)
     assert [(one.text, one.sample) for one in found] == [("2 + 3 = 5.", 1), ("4 + 1 = 5.", 3)]
     assert all(one.kept and one.source is RationaleSource.STUDENT for one in found)
     assert all(one.prompt == f"{default_form().id}, answer shown" for one in found)
     assert len(rationalized(NUMBER, attempts, default_form(), "small", 1)) == 1
+    assert is_rationalized(NUMBER, attempts, default_form())
+    assert not is_rationalized(NUMBER, [attempts[0], attempts[2], *attempts[4:]], default_form())
     about_hints = Problem("t", "How many hints are there?", "5", AnswerKind.NUMBER, Split.TRAIN)
     (kept,) = rationalized(
         about_hints,
