@@ -95,7 +95,7 @@ def _then_rationalized(ground: Ground) -> dict[str, Any]:
     can do it learns from its own right attempts, and the rest from its own words to the answer that it is shown."""
     first = {**ground.training, "epochs": ground.once}
     exam = {"questions": 4 * ground.exam["questions"], "samples": 1}
-    ladder = {**_NO_TEACHER, "guessable_share": 0.5, "rationalize": 1}
+    ladder = {**_NO_TEACHER, "rationalize": 1}
     return _in_rounds(ground, first_training=first, exam=exam, help="ladder", ladder=ladder)
 
 
