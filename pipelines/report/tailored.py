@@ -23,6 +23,7 @@ from pipelines.report.transcripts import evaluated, held_out_gallery, mistakes_g
 from reasoning.files.tables import read_table
 from reasoning.records import Attempt, Problem, Split
 from reasoning.rounds.directory import RunDirectory
+from reasoning.rounds.ladder.policy import Rung
 from reasoning.rounds.new_questions.agreement import NewProblem
 from reasoning.rounds.new_questions.proposals import ProposalOutcome
 from reasoning.rounds.phase_order import Phase, PhaseRecord, best_round, evaluations
@@ -103,6 +104,9 @@ def _funnel(records: Sequence[PhaseRecord]) -> list[Stage]:
     rounds = sorted({record.round for record in records})
     found = {(record.round, record.phase): dict(record.metrics) for record in records}
     for metrics in found.values():
+        if f"help_{Rung.TAILORED}" in metrics:  # the ladder shows the mistakes of those that stand on these rungs
+            shown = (metrics[f"help_{rung}"] for rung in (Rung.TAILORED, Rung.NEW_QUESTIONS))
+            metrics["mistakes"] = sum(map(int, shown))
         if "asked" in metrics:
             metrics["answered"] = int(metrics["asked"]) - int(metrics.get("failed", 0))
     funnel = []

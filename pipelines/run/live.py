@@ -17,12 +17,22 @@ from rich.console import Console
 from rich.live import Live
 
 from pipelines.run.phase_bars import PhaseBars, could_not_grade, failures_by_kind, tokens_in_all
-from reasoning.rounds.phase_order import Phase, PhaseRecord
+from reasoning.rounds.ladder.policy import Rung
+from reasoning.rounds.phase_order import Metrics, Phase, PhaseRecord
 from reasoning.rounds.progress import Snapshot, TeacherFigures
 
 SIGN_OF_LIFE_S = 30.0
 STILL_S = 120.0  # without any news of a phase, before it is said
 _NUMBER = re.compile(r"\d+")
+_HELP = {
+    Rung.SOLVED: "solved",
+    Rung.OWN: "by own right attempts",
+    Rung.RATIONALIZED: "by own words to a shown answer",
+    Rung.PLAIN: "plainly",
+    Rung.TAILORED: "by their mistake",
+    Rung.NEW_QUESTIONS: "by new questions",
+    Rung.NONE: "not at all",
+}
 ASKING = (Phase.EXAM, Phase.FEEDBACK)  # the phases in which the teacher is asked
 
 
@@ -182,15 +192,17 @@ def _summary(record: PhaseRecord, label: str) -> str:
         case "exam":
             return head + (
                 f"{metrics['questions']} questions, {100 * float(metrics['exam_accuracy']):.1f} % of "
-                f"{metrics['attempts']} attempts right, {metrics['mistakes']} mistakes shown to the teacher"
+                f"{metrics['attempts']} attempts right, {_helped(metrics)}"
             )
         case "feedback":
             return head + (
                 f"{metrics['kept']} rationales kept, {metrics['filtered_out']} filtered out, {metrics['failed']} failed"
+                f"{f', {own} of its own' if (own := metrics.get('own_rationales')) else ''}"
             )
         case "select":
             return head + (
                 f"{metrics['examples']} examples: {metrics['positives']} rationales, {metrics['negatives']} mistakes"
+                f"{f', and {more} that teach to read a shown answer' if (more := metrics.get('reading')) else ''}"
             )
         case "train":
             return head + (
@@ -199,6 +211,14 @@ def _summary(record: PhaseRecord, label: str) -> str:
             )
         case _:
             return head + f"test accuracy {_accuracy(record, 'test')}, validation {_accuracy(record, 'validation')}"
+
+
+def _helped(metrics: Metrics) -> str:
+    """What help the questions of an exam get: the ladder's for each, or feedback on the mistakes that are shown."""
+    if f"help_{Rung.OWN}" not in metrics:
+        return f"{metrics['mistakes']} mistakes shown to the teacher"
+    counts = {_HELP[rung]: metrics.get(f"help_{rung}", 0) for rung in _HELP}
+    return "help: " + (", ".join(f"{count} {what}" for what, count in counts.items() if count) or "none")
 
 
 def _accuracy(record: PhaseRecord, split: str) -> str:

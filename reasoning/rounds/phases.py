@@ -119,6 +119,7 @@ async def select_examples(classroom: TeacherSession, round: int) -> Metrics:
     attempts = (a for i in range(1, round + 1) for a in iterate_table(classroom.files(i).exam, Attempt))
     mistakes = [*imported.mistakes, *mistakes_of(attempts)]
     learning, seed, form = classroom.recipe.learning, classroom.recipe.seed, classroom.prompts.form
+    reading: list[Example] = []
     if form.reasons:
         problems = [*classroom.data.train, *kept_new_problems(classroom, round)]
         examples = select(problems, rationales, mistakes, learning, round, seed, form, solved_after(classroom, round))
@@ -126,7 +127,6 @@ async def select_examples(classroom: TeacherSession, round: int) -> Metrics:
             examples, _explained(rationales, round), classroom.train_by_id, form, learning.ladder
         )
         examples += _own_alone(classroom, round, {example.problem_id for example in examples})
-        examples += reading
     else:
         examples = label_examples(first_questions(classroom.data.train, learning, seed), form)
     if not examples:
@@ -135,11 +135,12 @@ async def select_examples(classroom: TeacherSession, round: int) -> Metrics:
             f"Look at {classroom.files(round).rationales}; "
             "a better teacher or more questions (learning.first_questions) may help."
         )
-    write_table(classroom.files(round).examples, examples, Example)
+    write_table(classroom.files(round).examples, [*examples, *reading], Example)
     return {
         "examples": len(examples),
         "positives": sum(len(example.positives) for example in examples),
         "negatives": sum(len(example.negatives) for example in examples),
+        **({"reading": len(reading)} if reading else {}),
     }
 
 

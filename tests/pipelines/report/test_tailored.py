@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from pipelines.report.tailored import write_report
@@ -47,6 +48,18 @@ def test_a_report_shows_rounds_plots_and_a_mistake_with_its_answer(tmp_path: Pat
     assert "temperature\n  0.7" in page and "greedily where a request does not say otherwise" in page
     assert SCRIPT not in page and "&lt;script&gt;" in page
     assert "http://" not in page and "https://" not in page
+
+
+def test_the_mistakes_that_the_ladder_does_not_show_are_not_counted_as_shown(tmp_path: Path) -> None:
+    directory = finished_run(tmp_path)
+    page = " ".join(write_report(directory).read_text(encoding="utf-8").split())
+    assert re.search(r"mistakes shown to the teacher <td>– <td>41<", page)
+    lines = directory.rounds_file.read_text()
+    helped = '"help_own": 3, "help_tailored": 5, "help_new_questions": 2, "mistakes": 41'
+    assert '"mistakes": 41' in lines
+    directory.rounds_file.write_text(lines.replace('"mistakes": 41', helped))
+    page = " ".join(write_report(directory).read_text(encoding="utf-8").split())
+    assert re.search(r"mistakes shown to the teacher <td>– <td>7<", page)
 
 
 def test_new_questions_are_shown_with_what_became_of_them(tmp_path: Path) -> None:

@@ -103,6 +103,19 @@ def test_every_phase_has_its_line_and_a_log_holds_no_control_characters() -> Non
     assert "41 mistakes" in summarise(EXAM)
 
 
+def test_an_exam_with_the_ladder_says_what_help_its_questions_get() -> None:
+    helped = {"help_own": 20, "help_rationalized": 7, "help_plain": 14, "help_tailored": 9, "help_none": 0}
+    told = summarise(PhaseRecord(1, Phase.EXAM, 20.0, EXAM.metrics | helped))
+    assert told.endswith(
+        "help: 20 by own right attempts, 7 by own words to a shown answer, 14 plainly, 9 by their mistake"
+    )
+    assert summarise(PhaseRecord(1, Phase.EXAM, 20.0, EXAM.metrics | {"help_own": 0})).endswith("help: none")
+    asked = {"kept": 9, "filtered_out": 1, "failed": 0, "asked": 10, "own_rationales": 31}
+    assert summarise(PhaseRecord(1, Phase.FEEDBACK, 2.0, asked)).endswith("0 failed, 31 of its own")
+    select = PhaseRecord(0, Phase.SELECT, 0.1, {"examples": 9, "positives": 9, "negatives": 0, "reading": 8})
+    assert summarise(select).endswith("0 mistakes, and 8 that teach to read a shown answer")
+
+
 def test_each_thing_that_is_waited_for_gets_a_line_where_lines_are_printed() -> None:
     """The samplers of the next round and the trainer of this one may wait at once."""
     out, progress = io.StringIO(), Progress()

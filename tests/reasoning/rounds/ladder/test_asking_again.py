@@ -94,10 +94,12 @@ def test_what_it_comes_to_is_learnt_as_if_nothing_had_been_shown_and_the_teacher
 
 def test_to_read_an_answer_is_learnt_from_each_rationale_of_the_teacher(tmp_path: Path) -> None:
     one = classroom(tmp_path, Reader(), Teacher())
+    run(feedback(one, 0))
+    metrics = run(select_examples(one, 0))
     run(rounds(one))
     first = read_table(one.files(0).examples, Example)
     reading = [example for example in first if HINT in example.prompt]
-    assert len(reading) == len(first) / 2
+    assert len(reading) == len(first) / 2 == metrics["reading"] == metrics["examples"]
     assert {example.problem_id for example in reading} == {e.problem_id for e in first if HINT not in e.prompt}
     explained = {
         rationale.problem_id
