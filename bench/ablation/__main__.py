@@ -4,6 +4,7 @@
     python -m bench.ablation --ground last-letters [--student FOLDER]    # SmolLM2, or another pretrained student
     python -m bench.ablation --table-only            # of the cells that are finished; with --curves FILE a plot
     python -m bench.ablation --table-only --by-round       # what each round brought, too
+    python -m bench.ablation --table-only --against fine-tune-cot-1-long    # another arm to compare with
     python -m bench.ablation --tokens-a-rationale    # of one, and of several in a request
 
 An arm is a recipe. All start from the ground's student (the embedded one, unless `--ground` or `--student` says
@@ -32,7 +33,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
-from bench.ablation.arms import ARMS, Arm
+from bench.ablation.arms import ARMS, REFERENCE, Arm
 from bench.ablation.cells import Budget, finished, keep, run_cell
 from bench.ablation.grounds import GROUNDS, Ground
 from bench.ablation.plots import curves, plot
@@ -93,6 +94,7 @@ def main() -> None:
     parser.add_argument("--at-most", type=int, default=None, help="stop after so many cells")
     parser.add_argument("--folder", type=Path, default=Path("runs/ablation"))
     parser.add_argument("--arms", nargs="*", choices=[arm.name for arm in ARMS], default=[arm.name for arm in ARMS])
+    parser.add_argument("--against", choices=[arm.name for arm in ARMS], default=REFERENCE, help="compared with")
     parser.add_argument("--plot", type=Path, default=None, help="write the last budget's plot here (.svg or .png)")
     parser.add_argument("--curves", type=Path, default=None, help="write accuracy over the budgets here, likewise")
     parser.add_argument("--table-only", action="store_true")
@@ -115,7 +117,7 @@ def main() -> None:
         run_all(arms, asked.seeds, budgets, asked.workers, asked.folder, asked.at_most, ground, asked.device)
     found = {budget: list(finished(asked.folder, budget, ground).values()) for budget in budgets}
     for budget, cells in found.items():
-        print(f"\n{budget.name}\n\n{table(arms, cells, budget)}")
+        print(f"\n{budget.name}\n\n{table(arms, cells, budget, asked.against)}")
         if asked.by_round:
             print(f"\n{by_round(arms, cells)}")
         if asked.plot is not None:

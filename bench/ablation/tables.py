@@ -17,12 +17,12 @@ from reasoning.records import Mistake, Problem, Split
 from reasoning.tasks.families import FAMILIES, problems
 
 
-def table(arms: Sequence[Arm], cells: Sequence[Cell], budget: Budget) -> str:
-    """The results as Markdown: mean and 95 % interval over seeds, and the difference to `REFERENCE`, paired by seed,
-    with the p-value of a paired t-test."""
+def table(arms: Sequence[Arm], cells: Sequence[Cell], budget: Budget, reference: str = REFERENCE) -> str:
+    """The results as Markdown: mean and 95 % interval over seeds, and the difference to the arm `reference`, paired by
+    seed, with the p-value of a paired t-test."""
     by_arm = {arm.name: {cell.seed: cell for cell in cells if cell.arm == arm.name} for arm in arms}
     lines = [
-        f"| arm | what it is | seeds | test accuracy % | 95 % interval | against {REFERENCE}, points | 95 % interval "
+        f"| arm | what it is | seeds | test accuracy % | 95 % interval | against {reference}, points | 95 % interval "
         "| p | $ | teacher tokens | its rationales | own | sampled tokens | trained tokens | steps |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
@@ -31,9 +31,9 @@ def table(arms: Sequence[Arm], cells: Sequence[Cell], budget: Budget) -> str:
         if not mine:
             continue
         accuracies = [100 * cell.accuracy[-1] for cell in mine.values()]
-        other = by_arm.get(REFERENCE, {})
+        other = {cell.seed: cell for cell in cells if cell.arm == reference}
         both = [100 * (mine[seed].accuracy[-1] - other[seed].accuracy[-1]) for seed in mine if seed in other]
-        compared = both and arm.name != REFERENCE
+        compared = both and arm.name != reference
         against = f"{mean(both):+.1f} | {_bounds(both)} | {_chance(both)}" if compared else "– | – | –"
         dollars = mean(budget.cost(cell.prompts, cell.completions) for cell in mine.values())
         tokens = mean(cell.prompts + cell.completions for cell in mine.values())
