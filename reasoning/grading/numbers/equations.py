@@ -10,9 +10,15 @@ import re
 from fractions import Fraction
 
 _NUMBER = r"(-?\d+(?:,\d{3})*(?:\.\d+)?)"
-_SIGN = r"([-+*/×÷·x−])"
-_BEFORE = r"(?<![\d+*/×÷·=.,^()−-])(?<![+*/×÷·=−-]\s)"  # not the end of a longer term
-_AFTER = r"(?![\d%/]|\s*[-+*/×÷·−]\s*\d)"
+_SIGN = r"([-+*/×÷·−–]|x(?!\s*[-+−–]))"  # "3x - 5" is no product
+_BEFORE = (  # not the end of a longer term, of a mixed number or of a time
+    r"(?<![\w+*/×÷·=.,:^()$€£−–-])(?<![+*/×÷·=x−–-]\s)(?<![+*/×÷·=x−–-]\s\s)(?<!\d )(?<!\d and )"
+)
+_AFTER = (  # nor its beginning, nor a quotient beside its rest
+    r"(?![\d%/]|:\d|[A-Za-z]\b|\s*[-+*/×÷·−–]\s*[\w$(]|\s*x\s*\d|[ ]\d|,[ ]\d{3}|[ ]and[ ]\(?\d+/"
+    r"|,?\s*(?:with |and )?(?:a )?(?:remainder|rest|[Rr] ?\d))"
+)
+_EXACT = 10**12  # what a machine's numbers are exact to
 _EQUATION = re.compile(rf"{_BEFORE}\$?{_NUMBER}\s*{_SIGN}\s*\$?{_NUMBER}\s*=\s*\$?{_NUMBER}{_AFTER}")
 
 
@@ -26,7 +32,7 @@ def _is_true(left: str, sign: str, right: str, result: str) -> bool:
     match sign:
         case "+":
             value = a + b
-        case "-" | "−":
+        case "-" | "−" | "–":
             value = a - b
         case "/" | "÷":
             if b == 0:
@@ -34,5 +40,7 @@ def _is_true(left: str, sign: str, right: str, result: str) -> bool:
             value = a / b
         case _:
             value = a * b
+    if value.denominator == 1:
+        return value == said
     places = len(result.partition(".")[2])
-    return abs(value - said) <= Fraction(1, 2 * 10**places) if value.denominator > 1 else value == said
+    return abs(value - said) <= max(Fraction(1, 2 * 10**places), abs(value) / _EXACT)
