@@ -51,8 +51,9 @@ class GroupLog(Generic[RecordT]):
         self._end += len(content)
 
     def flush(self) -> None:
-        """Has what was added survive a crash of this process."""
-        self._file.flush()
+        """Has what was added survive a crash of this process; closed, it does."""
+        if not self._file.closed:
+            self._file.flush()
 
     def group(self, key: str) -> list[RecordT]:
         """The records under `key`. Raises `KeyError`."""

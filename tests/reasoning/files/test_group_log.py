@@ -57,3 +57,5 @@ def test_a_group_is_safe_from_a_crash_once_it_is_flushed(tmp_path: Path) -> None
         with closing(log_at(tmp_path / "same", KEYS[:1])):
             pass
         assert path.read_bytes() == (tmp_path / "same").read_bytes()
+        log.close()
+        log.flush()  # as whatever was to do so later
