@@ -94,21 +94,25 @@ def history_before(classroom: TeacherSession, round: int) -> History:
     """All that is known before the exam of `round`."""
     own = classroom.recipe.learning.imported
     rationales = list(imported_records(own.rationales, own.mistakes, classroom.data.train).rationales)
-    helped: dict[str, frozenset[Rung]] = {}
     for number in range(round):
-        files = classroom.files(number)
-        rationales += read_table(files.rationales, Rationale)
-        if files.help.exists():
-            for got in read_table(files.help, Help):
-                if got.reached:
-                    helped[got.problem_id] = helped.get(got.problem_id, frozenset()) | {got.rung}
+        rationales += read_table(classroom.files(number).rationales, Rationale)
     teacher = [one for one in rationales if one.source is not RationaleSource.STUDENT]
     samples: dict[str, int] = {}
     for one in teacher:
         asked = one.mistake_id if one.source is RationaleSource.TAILORED else one.problem_id
         samples[asked] = max(samples.get(asked, 0), one.sample + 1)
     taught = frozenset(one.problem_id for one in teacher if one.kept)
-    return History(results_before(classroom, round), taught, helped, samples)
+    return History(results_before(classroom, round), taught, helped_before(classroom, round), samples)
+
+
+def helped_before(classroom: TeacherSession, round: int) -> dict[str, frozenset[Rung]]:
+    """The rungs on which each question was helped before `round`; those that were never, are not in it."""
+    helped: dict[str, frozenset[Rung]] = {}
+    for files in map(classroom.files, range(round)):
+        for got in read_table(files.help, Help) if files.help.exists() else ():
+            if got.reached:
+                helped[got.problem_id] = helped.get(got.problem_id, frozenset()) | {got.rung}
+    return helped
 
 
 def by_question(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:

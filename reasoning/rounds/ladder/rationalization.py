@@ -4,8 +4,9 @@ Owns: how an answer is shown, which questions are asked so, and from which examp
 
 Invariants
 - What comes of it is learnt as an answer to the question alone: what was shown is in no prompt and no completion of it.
-- Who knows the answer comes to it on a wrong way, too: what has a false equation on it is not learnt.
-- The recipe and an exam's results say who is asked again: a run that is started again asks the same.
+- Who knows the answer comes to it on a wrong way, too, or on none: what is of no use is not learnt (`shown_answers`).
+- The recipe, an exam's results and the help before it say who is asked again: a run that is started again asks the
+  same.
 
 Source: rationalization in STaR (Zelikman et al., arXiv 2203.14465), which puts the answer into a few-shot prompt. A
 small student follows no such prompt, so it is taught to: by the teacher's rationales once more, their answers shown.
@@ -13,30 +14,29 @@ small student follows no such prompt, so it is taught to: by the teacher's ratio
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from reasoning.grading.answers import judged_part
-from reasoning.grading.numbers.equations import all_true
 from reasoning.prompts.student_forms import StudentForm
 from reasoning.recipe.learning import LadderSection
 from reasoning.records import Attempt, Example, Problem, Rationale, Verdict
 from reasoning.rounds.ladder.own_rationales import own_rationales
-from reasoning.rounds.ladder.policy import is_guessable
-
-_SHOWN = "{question} (Hint: the answer is {answer}.)"
-_BETRAYED = re.compile(r"\bhint", re.IGNORECASE)
+from reasoning.rounds.ladder.policy import Rung, is_guessable
+from reasoning.rounds.ladder.shown_answers import HINT, is_of_use
 
 
 def question_with_answer(problem: Problem) -> str:
     """`problem` as it is asked with its answer shown."""
-    return _SHOWN.format(question=problem.question.strip(), answer=problem.answer.strip())
+    return f"{problem.question.strip()} ({HINT} {problem.answer.strip()}.)"
 
 
-def is_asked_again(problem: Problem, attempts: Sequence[Attempt], ladder: LadderSection | None) -> bool:
-    """Whether `problem`, after these `attempts`, is asked with its answer shown."""
-    if ladder is None or not ladder.rationalize or is_guessable(problem):
+def is_asked_again(
+    problem: Problem, attempts: Sequence[Attempt], ladder: LadderSection | None, helped: Collection[Rung] = ()
+) -> bool:
+    """Whether `problem`, after these `attempts`, is asked with its answer shown. `helped`: the rungs on which it was
+    helped before; its own words to a shown answer are learnt once."""
+    if ladder is None or not ladder.rationalize or is_guessable(problem) or Rung.RATIONALIZED in helped:
         return False
     return not any(attempt.verdict is Verdict.CORRECT for attempt in attempts)
 
@@ -44,21 +44,19 @@ def is_asked_again(problem: Problem, attempts: Sequence[Attempt], ladder: Ladder
 def rationalized(
     problem: Problem, attempts: Iterable[Attempt], form: StudentForm, model: str, at_most: int
 ) -> list[Rationale]:
-    """At most `at_most` rationales from those of `attempts`, with the answer shown, that came to it, not by a false
-    equation, and do not speak of having been shown it."""
-    of_use = [attempt for attempt in attempts if _is_of_use(problem, judged_part(attempt.text))]
-    own = own_rationales(problem, of_use, form, model, at_most)
+    """At most `at_most` rationales from those of `attempts`, with the answer shown, that came to it and are of use."""
+
+    def good(attempt: Attempt) -> bool:
+        text = form.rationale_in(judged_part(attempt.text))
+        return text is not None and is_of_use(problem, text)
+
+    own = own_rationales(problem, filter(good, attempts), form, model, at_most)
     return [replace(one, prompt=f"{one.prompt}, answer shown") for one in own]
 
 
 def is_rationalized(problem: Problem, attempts: Iterable[Attempt], form: StudentForm) -> bool:
     """Whether any of `attempts`, with the answer shown, is to be learnt from."""
     return bool(rationalized(problem, attempts, form, "", 1))
-
-
-def _is_of_use(problem: Problem, text: str) -> bool:
-    betrayed = _BETRAYED.search(text) and not _BETRAYED.search(problem.question)
-    return not betrayed and all_true(text)
 
 
 def reading_examples(

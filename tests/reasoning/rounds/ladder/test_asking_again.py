@@ -16,7 +16,7 @@ from reasoning.rounds.feedback.phase import feedback
 from reasoning.rounds.ladder.history import Help
 from reasoning.rounds.ladder.policy import Rung
 from reasoning.rounds.phases import exam, select_examples
-from reasoning.student.sampling import Completion, Sampling
+from reasoning.student.sampling import Completion, PromptRefused, Sampling
 from reasoning.tasks.families import FAMILIES
 from tests.reasoning.rounds.test_phases import Student, Teacher, classroom_at, run
 
@@ -117,10 +117,32 @@ def test_what_is_missed_after_it_learnt_its_own_words_gets_the_next_help(tmp_pat
     after = {help.problem_id: help.rung for help in read_table(one.files(2).help, Help)}
     assert before & after.keys()
     assert {after[id] for id in before & after.keys()} <= {Rung.PLAIN, Rung.TAILORED}
+    shown = {attempt.problem_id for attempt in read_table(one.files(2).rationalized, Attempt)}
+    assert shown and not shown & before  # what is learnt once is not asked for again
+
+
+def test_a_question_that_has_no_room_for_its_answer_beside_it_is_not_asked_so(tmp_path: Path) -> None:
+    class Narrow(Reader):
+        async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
+            if HINT in prompt and len(prompt) % 2:
+                raise PromptRefused("too long")
+            return await super().answer(version, prompt, sampling)
+
+    one = classroom(tmp_path, Narrow(), Teacher())
+    run(first_round(one))
+    metrics = run(exam(one, 1))
+    one = classroom(tmp_path, Narrow(), Teacher())
+    assert run(exam(one, 1)) == metrics
+    run(feedback(one, 1))
+    shown = {attempt.problem_id for attempt in read_table(one.files(1).rationalized, Attempt)}
+    missed = {help.problem_id for help in read_table(one.files(1).help, Help) if not help.right}
+    assert shown < missed and len(shown) == metrics["answers_shown"] > 0
 
 
 @pytest.mark.parametrize("patience", [12, 20])
-def test_an_exam_that_was_killed_asks_again_only_what_was_not_asked(tmp_path: Path, patience: int) -> None:
+def test_an_exam_that_was_killed_asks_again_only_what_was_not_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], patience: int
+) -> None:
     run(first_round(classroom(tmp_path / "whole", Reader(), Teacher())))
     undisturbed = classroom(tmp_path / "whole", (whole := Reader()), Teacher())
     run(exam(undisturbed, 1))
@@ -137,6 +159,9 @@ def test_an_exam_that_was_killed_asks_again_only_what_was_not_asked(tmp_path: Pa
         tables = [read_table(getattr(one.files(1), table), Attempt) for one in (undisturbed, again)]
         assert tables[0] == tables[1] and tables[0]
     assert metrics["answers_shown"] == len({a.problem_id for a in read_table(said.rationalized, Attempt)})
+    capsys.readouterr()
+    recorded = classroom(tmp_path / "killed", (third := Reader()), Teacher())  # it was killed before it was recorded
+    assert run(exam(recorded, 1)) == metrics and not third.asked and not capsys.readouterr().err
     run(feedback(again, 1))
     assert not said.rationalized_log.exists() and not said.exam_log.exists()
     assert len({request.key for request in teacher.asked}) == len(teacher.asked)

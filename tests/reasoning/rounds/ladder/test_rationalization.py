@@ -7,6 +7,7 @@ import pytest
 from reasoning.prompts.student_forms import default_form, student_form
 from reasoning.recipe.learning import LadderSection
 from reasoning.records import AnswerKind, Attempt, Example, Problem, RationaleSource, Split, Verdict
+from reasoning.rounds.ladder.policy import Rung
 from reasoning.rounds.ladder.rationalization import (
     is_asked_again,
     is_rationalized,
@@ -39,7 +40,8 @@ def test_who_is_asked_with_the_answer_shown(
     problem: Problem, verdicts: tuple[Verdict, ...], ladder: LadderSection | None, asked: bool
 ) -> None:
     attempts = [attempt("", verdict, number, problem) for number, verdict in enumerate(verdicts)]
-    assert is_asked_again(problem, attempts, ladder) is asked
+    assert is_asked_again(problem, attempts, ladder, {Rung.PLAIN}) is asked
+    assert not is_asked_again(problem, attempts, ladder, {Rung.RATIONALIZED})
 
 
 def test_what_came_to_the_answer_is_a_rationale_unless_it_speaks_of_what_was_shown() -> None:
@@ -50,6 +52,7 @@ def test_what_came_to_the_answer_is_a_rationale_unless_it_speaks_of_what_was_sho
         attempt(" 4 + 1 = 5.\nAnswer: 5", sample=3),
         attempt(" 7 - 3 = 5.\nAnswer: 5", sample=4),  # it knew where to come to
         attempt("5", sample=5),
+        attempt(" There are 5.\nAnswer: 5", sample=6),  # a guess
     ]
     found = rationalized(NUMBER, attempts, default_form(), "small", 4)
     assert [(one.text, one.sample) for one in found] == [("2 + 3 = 5.", 1), ("4 + 1 = 5.", 3)]
@@ -58,15 +61,6 @@ def test_what_came_to_the_answer_is_a_rationale_unless_it_speaks_of_what_was_sho
     assert len(rationalized(NUMBER, attempts, default_form(), "small", 1)) == 1
     assert is_rationalized(NUMBER, attempts, default_form())
     assert not is_rationalized(NUMBER, [attempts[0], attempts[2], *attempts[4:]], default_form())
-    about_hints = Problem("t", "How many hints are there?", "5", AnswerKind.NUMBER, Split.TRAIN)
-    (kept,) = rationalized(
-        about_hints,
-        [attempt(" One hint and 4 hints: 1 + 4 = 5.\nAnswer: 5", problem=about_hints)],
-        default_form(),
-        "",
-        1,
-    )
-    assert "hint" in kept.text
 
 
 @pytest.mark.parametrize("name", ["reasoning", "fine_tune_cot"])
