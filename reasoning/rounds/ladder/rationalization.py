@@ -54,9 +54,9 @@ def rationalized(
     return [replace(one, prompt=f"{one.prompt}, answer shown") for one in own]
 
 
-def is_rationalized(problem: Problem, attempts: Iterable[Attempt], form: StudentForm) -> bool:
+def is_rationalized(problem: Problem, attempts: Sequence[Attempt], form: StudentForm) -> bool:
     """Whether any of `attempts`, with the answer shown, is to be learnt from."""
-    return bool(rationalized(problem, attempts, form, "", 1))
+    return bool(attempts) and bool(rationalized(problem, attempts, form, "", 1))
 
 
 def reading_examples(
