@@ -44,7 +44,9 @@ def mistakes_gallery(
     cards: list[Card] = []
     for record in reversed([record for record in records if record.phase is Phase.FEEDBACK and record.round]):
         files = directory.round(record.round)
-        prompts = {example.problem_id: example.prompt for example in _read(files.examples, Example)}
+        prompts: dict[str, str] = {}
+        for example in _read(files.examples, Example):
+            prompts.setdefault(example.problem_id, example.prompt)  # the first: a later one may show the answer, too
         told = [one for one in _read(files.rationales, Rationale) if one.source is not RationaleSource.STUDENT]
         for id, text, said, verdict, words in _helped(exams.get(record.round, ()), told):
             later = _later(id, record.round, by_question)

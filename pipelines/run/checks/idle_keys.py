@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from reasoning.prompts.run_prompts import RunPrompts, feedback_prompt
 from reasoning.prompts.teacher_prompts import TeacherPrompt
-from reasoning.recipe.learning import LadderSection
+from reasoning.recipe.learning import LadderSection, LearningSection
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.training import PAIR_LOSSES, TrainingSection
 from reasoning.rounds.ladder.budget import CHARACTERS_A_TOKEN
@@ -150,14 +150,20 @@ def _turn_keys(recipe: Recipe) -> Iterator[str]:
 def _most_first(recipe: Recipe, data: TaskData) -> int | None:
     """How many rationales round 0 learns from at most; None where others come from elsewhere."""
     learning = recipe.learning
-    most = min(learning.first_questions, len(data.train)) * min(learning.first_rationales, learning.max_positives)
-    reads_answers = learning.ladder is not None and learning.ladder.rationalize > 0
-    return (2 * most if reads_answers else most) if learning.imported.rationales is None else None
+    questions = min(learning.first_questions, len(data.train))
+    most = questions * (min(learning.first_rationales, learning.max_positives) + _reads_answers(learning))
+    return most if learning.imported.rationales is None else None
 
 
 def _most_later(recipe: Recipe, data: TaskData) -> int | None:
     learning = recipe.learning
-    return len(data.train) * learning.max_positives if learning.new_questions is None else None
+    most = len(data.train) * (learning.max_positives + _reads_answers(learning))
+    return most if learning.new_questions is None else None
+
+
+def _reads_answers(learning: LearningSection) -> bool:
+    """Whether a question that the teacher explains is learnt once more, its answer shown."""
+    return learning.ladder is not None and learning.ladder.rationalize > 0
 
 
 def _training_keys(place: str, training: TrainingSection, most: int | None) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pipelines.report.transcripts import evaluated, held_out_gallery, mistakes_g
 from reasoning.files.tables import write_table
 from reasoning.grading.mistakes import mistakes_of
 from reasoning.recipe.tailored import parse_recipe
-from reasoning.records import Attempt, Problem, Rationale, RationaleSource, Split, Verdict
+from reasoning.records import Attempt, Example, Problem, Rationale, RationaleSource, Split, Verdict
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.phase_order import Phase, PhaseRecord
 from reasoning.tasks.loading import TaskData, load_problems
@@ -111,6 +111,15 @@ def test_a_question_without_a_mistake_to_show_has_its_card_too(tmp_path: Path) -
     student, teacher, later = of_second.passages
     assert student.heading == "The student, round 0: cut off" and student.text == "and so on and"
     assert teacher.text == "so\nAnswer: yes" and later.text == "right once"
+
+
+def test_a_question_that_the_data_do_not_have_is_known_by_how_it_was_asked_alone(tmp_path: Path) -> None:
+    directory, data = two_rounds(tmp_path)
+    one = data.train[0]
+    learnt = [Example(one.id, prompt, ("a",)) for prompt in ("Which?", "Which? (Hint: the answer is yes.)")]
+    write_table(directory.round(1).examples, learnt, Example)
+    found = mistakes_gallery(directory, directory.finished(), {})
+    assert found is not None and "Which?" in [card.question for card in found.cards]
 
 
 def test_after_one_exam_alone_nothing_was_asked_again(tmp_path: Path) -> None:
