@@ -59,13 +59,18 @@ class Round:
         return _table(self.files.exam)
 
     @property
+    def rationalized(self) -> Any:
+        """A row an attempt at a question whose answer was shown."""
+        return _table(self.files.rationalized)
+
+    @property
     def rationales(self) -> Any:
         """A row a reply of the teacher, kept or not."""
         return _table(self.files.rationales)
 
     @property
     def examples(self) -> Any:
-        """A row a question that was learnt from."""
+        """A row a question that was learnt from; one more where it was learnt with its answer shown."""
         return _table(self.files.examples)
 
     @property

@@ -24,7 +24,12 @@ def test_a_run_is_its_rounds_and_their_tables(tmp_path: Path) -> None:
     run = tailor.Run(finished_run(tmp_path).path)
     (first,) = run.rounds
     assert run.name == "a-run" and run.best == first and (first.number, first.test_accuracy) == (0, 0.5)
-    assert first.phases["feedback"].metrics["kept"] == 90 and first.exam is None and run.teacher is None
+    assert (
+        first.phases["feedback"].metrics["kept"] == 90
+        and first.exam is None
+        and first.rationalized is None
+        and run.teacher is None
+    )
     assert list(first.losses["step"]) == [1, 2, 3, 4]
     frame = run.frame()
     assert len(frame) == 1 and frame["feedback_kept"][0] == 90 and frame["best"][0]
