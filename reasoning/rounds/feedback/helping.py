@@ -30,7 +30,7 @@ from reasoning.rounds.ladder.history import (
 )
 from reasoning.rounds.ladder.own_rationales import own_rationales
 from reasoning.rounds.ladder.policy import ASKED, Candidate, Rung, in_order
-from reasoning.rounds.ladder.rationalization import rationalized
+from reasoning.rounds.ladder.rationalization import rationalized, was_shown_answer
 from reasoning.rounds.new_questions.agreement import NewProblem
 from reasoning.rounds.new_questions.proposals import ProposalOutcome
 from reasoning.rounds.phase_order import Phase
@@ -142,14 +142,15 @@ def _affordable(classroom: TeacherSession, practising: Sequence[Standing], budge
 
 
 def _own(classroom: TeacherSession, round: int, found: Sequence[Standing], ladder: LadderSection) -> list[Rationale]:
-    """The student's own words: of the questions on the rungs of these, and of solved ones that have none yet."""
+    """The student's own words: of the questions on the rungs of these, and of solved ones that have none yet without
+    having been shown their answers."""
     attempts = by_question(read_table(classroom.files(round).exam, Attempt))
     shown = rationalized_in(classroom, round)
     before = {
         rationale.problem_id
         for number in range(round)
         for rationale in read_table(classroom.files(number).rationales, Rationale)
-        if rationale.source is RationaleSource.STUDENT
+        if rationale.source is RationaleSource.STUDENT and not was_shown_answer(rationale)
     }
     wanted = [
         one.problem

@@ -20,10 +20,12 @@ from dataclasses import replace
 from reasoning.grading.answers import judged_part
 from reasoning.prompts.student_forms import StudentForm
 from reasoning.recipe.learning import LadderSection
-from reasoning.records import Attempt, Example, Problem, Rationale, Verdict
+from reasoning.records import Attempt, Example, Problem, Rationale, RationaleSource, Verdict
 from reasoning.rounds.ladder.own_rationales import own_rationales
 from reasoning.rounds.ladder.policy import Rung, is_guessable
 from reasoning.rounds.ladder.shown_answers import HINT, is_of_use
+
+_ANSWER_SHOWN = ", answer shown"  # after the name of a rationale's prompt
 
 
 def question_with_answer(problem: Problem) -> str:
@@ -51,7 +53,12 @@ def rationalized(
         return text is not None and is_of_use(problem, text)
 
     own = own_rationales(problem, filter(good, attempts), form, model, at_most)
-    return [replace(one, prompt=f"{one.prompt}, answer shown") for one in own]
+    return [replace(one, prompt=f"{one.prompt}{_ANSWER_SHOWN}") for one in own]
+
+
+def was_shown_answer(rationale: Rationale) -> bool:
+    """Whether `rationale` is the student's to an answer that it was shown."""
+    return rationale.source is RationaleSource.STUDENT and rationale.prompt.endswith(_ANSWER_SHOWN)
 
 
 def is_rationalized(problem: Problem, attempts: Sequence[Attempt], form: StudentForm) -> bool:

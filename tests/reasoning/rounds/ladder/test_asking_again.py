@@ -15,6 +15,7 @@ from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.feedback.phase import feedback
 from reasoning.rounds.ladder.history import Help
 from reasoning.rounds.ladder.policy import Rung
+from reasoning.rounds.ladder.rationalization import was_shown_answer
 from reasoning.rounds.phases import exam, select_examples
 from reasoning.student.sampling import Completion, PromptRefused, Sampling
 from reasoning.tasks.families import FAMILIES
@@ -119,6 +120,25 @@ def test_what_is_missed_after_it_learnt_its_own_words_gets_the_next_help(tmp_pat
     assert {after[id] for id in before & after.keys()} <= {Rung.PLAIN, Rung.TAILORED}
     shown = {attempt.problem_id for attempt in read_table(one.files(2).rationalized, Attempt)}
     assert shown and not shown & before  # what is learnt once is not asked for again
+
+
+def test_what_is_solved_then_is_rehearsed_from_words_without_the_answer_shown(tmp_path: Path) -> None:
+    class Able(Reader):
+        async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
+            if version != "1":
+                return await super().answer(version, prompt, sampling)
+            question = default_form().frame.question(prompt)
+            assert question is not None
+            worked = FAMILIES["last_letter_concatenation"].rationale(question, random.Random(prompt))
+            return [Completion(student_completion(worked.text, worked.answer), True, 7)] * sampling.samples
+
+    one = classroom(tmp_path, Able(), Teacher(), ", examine_again: 1.0, solved_after: 1")
+    run(rounds(one, 2))
+    by_words = {help.problem_id for help in read_table(one.files(1).help, Help) if help.rung is Rung.RATIONALIZED}
+    solved = {help.problem_id for help in read_table(one.files(2).help, Help) if help.rung is Rung.SOLVED}
+    own = [r for r in read_table(one.files(2).rationales, Rationale) if r.source is RationaleSource.STUDENT]
+    assert by_words & solved and by_words & solved <= {r.problem_id for r in own}
+    assert not any(map(was_shown_answer, own))
 
 
 def test_a_question_that_has_no_room_for_its_answer_beside_it_is_not_asked_so(tmp_path: Path) -> None:

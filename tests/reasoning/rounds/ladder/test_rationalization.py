@@ -14,6 +14,7 @@ from reasoning.rounds.ladder.rationalization import (
     question_with_answer,
     rationalized,
     reading_examples,
+    was_shown_answer,
 )
 
 NUMBER = Problem("t", "How many?\n", "5", AnswerKind.NUMBER, Split.TRAIN)
@@ -57,7 +58,7 @@ def test_what_came_to_the_answer_is_a_rationale_unless_it_speaks_of_what_was_sho
     found = rationalized(NUMBER, attempts, default_form(), "small", 4)
     assert [(one.text, one.sample) for one in found] == [("2 + 3 = 5.", 1), ("4 + 1 = 5.", 3)]
     assert all(one.kept and one.source is RationaleSource.STUDENT for one in found)
-    assert all(one.prompt == f"{default_form().id}, answer shown" for one in found)
+    assert all(one.prompt == f"{default_form().id}, answer shown" and was_shown_answer(one) for one in found)
     assert len(rationalized(NUMBER, attempts, default_form(), "small", 1)) == 1
     assert is_rationalized(NUMBER, attempts, default_form())
     assert not is_rationalized(NUMBER, [attempts[0], attempts[2], *attempts[4:]], default_form())
