@@ -107,22 +107,20 @@ def explain(error: ValidationError, origin: str, kind: type[BaseModel]) -> str:
 
 
 def _unknown(kind: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    name = str(location[-1])
-    here = sorted(section_at(kind, location[:-1]).model_fields)
-    meant = _meant(kind, name, here)
-    return f"unknown key; {f'{meant} ' if meant else ''}known here: {', '.join(here)}"
+    name, section = str(location[-1]), section_at(kind, location[:-1])
+    meant = _meant(kind, name, section)
+    return f"unknown key; {f'{meant} ' if meant else ''}known here: {_all(section)}"
 
 
-def _meant(kind: type[BaseModel], name: str, here: list[str]) -> str:
+def _meant(kind: type[BaseModel], name: str, section: type[BaseModel]) -> str:
     """What the unknown key may have been meant to be: best one of its section that is very near or that other trainers
-    call so, then one of that very name in another section, then what is nearest."""
-    ours = KEYS_ELSEWHERE.get(name.lower(), ())
+    call so, or a choice there, then one of that very name in another section, then what is nearest."""
+    here, ours = sorted(section.model_fields), KEYS_ELSEWHERE.get(name.lower(), ())
     if near := nearest(name, here, VERY_NEAR) or next((key for key in ours if key in here), None):
         return f"did you mean {near}?"
-    elsewhere: dict[str, list[str]] = {}
-    for section in sections(kind):
-        for key in section.model.model_fields:
-            elsewhere.setdefault(key, []).append(section.path or "the top level")
+    if chosen := next((key for key, field in section.model_fields.items() if name in get_args(field.annotation)), None):
+        return f"did you mean {chosen}: {name}?"
+    elsewhere = _places(kind)
     if name in elsewhere:
         return f"{name} belongs to {_or(elsewhere[name])};"
     if near := next((key for key in ours if key in elsewhere), None):
@@ -132,6 +130,15 @@ def _meant(kind: type[BaseModel], name: str, here: list[str]) -> str:
     if near := nearest(name, elsewhere, VERY_NEAR):
         return f"did you mean {near}, which belongs to {_or(elsewhere[near])}?"
     return ""
+
+
+def _places(kind: type[BaseModel]) -> dict[str, list[str]]:
+    """Which sections have a key of each name."""
+    found: dict[str, list[str]] = {}
+    for section in sections(kind):
+        for key in section.model.model_fields:
+            found.setdefault(key, []).append(section.path or "the top level")
+    return found
 
 
 def nearest(word: str, known: Iterable[str], least: float = NEAR) -> str | None:
@@ -153,15 +160,26 @@ def _wrong(where: tuple[str, ...], problem: ErrorDetails, problems: list[ErrorDe
     others = dict.fromkeys(_in_words(other).removeprefix("must be ") for other in several)
     said = " or ".join([_in_words(problem), *others])
     got = problem.get("input")
-    if {".".join(where), *where[-1:]} & {*SECRET} or problem["type"] == "missing":
+    if _is_secret(where, got) or problem["type"] == "missing":
         return said
     if problem["type"] in ("literal_error", "enum"):
-        choices = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
+        choices = _choices(problem)
         near = _choice(got, choices) if isinstance(got, str) else None
         return f"{said}{_shown(got)}{f'; did you mean {near}?' if near else ''}"
     if problem["type"] == "string_type" and isinstance(got, bool | int | float | date):
         return f"{said}{_shown(got)}; put it in quotes"
     return f"{said}{_shown(got, of_any_type=problem['type'] in _WORDS)}"
+
+
+def _is_secret(where: tuple[str, ...], got: Any) -> bool:
+    """Whether `got`, which was written there, may hold a secret: also an address in the place of a section with one."""
+    path = ".".join(where)
+    address = isinstance(got, str) and "/" in got and any(one.startswith(f"{path}.") for one in SECRET)
+    return address or bool({path, *where[-1:]} & {*SECRET})
+
+
+def _choices(problem: ErrorDetails) -> list[str]:
+    return re.findall(r"'([^']*)'", problem["ctx"]["expected"])
 
 
 def _choice(got: str, choices: list[str]) -> str | None:
@@ -172,10 +190,14 @@ def _choice(got: str, choices: list[str]) -> str | None:
 def _instead(kind: type[BaseModel], problem: ErrorDetails, where: tuple[str, ...]) -> str:
     """What to write in the place of a wrong value, where that can be told; begins with "; ", or is empty."""
     got, what = problem.get("input"), problem["type"]
-    if {".".join(where), *where[-1:]} & {*SECRET} or not problem["loc"]:
+    if not problem["loc"]:
         return ""
+    if _is_secret(where, got):
+        return f"; its keys are {_all(section_at(kind, problem['loc']))}" if what == "model_type" else ""
     if what == "model_type":
         return _as_section(section_at(kind, problem["loc"]), where[-1], got)
+    if what in ("literal_error", "enum") and isinstance(got, Mapping | list):
+        return _as_word(kind, problem, where, got)
     if what == "tuple_type" and isinstance(got, str | int) and not isinstance(got, bool):
         return f"; write [{got}]"
     if what in ("int_type", "int_parsing", "float_type", "float_parsing", "int_from_float", "literal_error"):
@@ -188,26 +210,76 @@ def _instead(kind: type[BaseModel], problem: ErrorDetails, where: tuple[str, ...
     return _in_digits(got, whole=what.startswith("int")) if what in ("int_parsing", "float_parsing") else ""
 
 
+def _as_word(
+    kind: type[BaseModel], problem: ErrorDetails, where: tuple[str, ...], got: Mapping[Any, Any] | list[Any]
+) -> str:
+    """Which word to write where one is wanted, for one that got keys or a list, and where those keys go."""
+    choices, here = _choices(problem), section_at(kind, problem["loc"][:-1]).model_fields
+    values = [*got, *got.values()] if isinstance(got, Mapping) else got
+    chosen = next((value for value in values if isinstance(value, str) and value in choices), None)
+    if chosen is None:
+        elsewhere = _places(kind)
+        known = next((key for key in values if isinstance(key, str) and key in elsewhere), None)
+        return "" if known is None else f"; {known} belongs to {_or(elsewhere[known])}"
+    keys = got.get(chosen) if isinstance(got, Mapping) else None
+    beside = [key for key in keys if key in here] if isinstance(keys, Mapping) else []
+    write = f"; write {where[-1]}: {chosen}"
+    if keys and chosen in here and section_in(here[chosen].annotation) is not None:
+        return f"{write}, and its keys under {'.'.join([*where[:-1], chosen])}"
+    return f"{write}, and {', '.join(beside)} beside it" if beside else write
+
+
 def _as_section(section: type[BaseModel], name: str, got: Any) -> str:
     """How a section is written, for one that got a plain value."""
     fields = section.model_fields
     if got is None or got is False:
         return "; leave it out"
-    if got is True:
-        needed = [key for key, field in fields.items() if field.is_required()]
-        return f"; it needs {', '.join(needed)}" if needed else f"; write {name}: {{}} for its defaults"
+    needed = [key for key, field in fields.items() if field.is_required()]
+    if got is True and not needed:
+        return f"; write {name}: {{}} for its defaults"
     for key, field in fields.items() if isinstance(got, str) else ():
         if got == key and (inner := section_in(field.annotation)) is not None:
             filled = ", ".join(f"{one}: ..." for one, its in inner.model_fields.items() if its.is_required())
             return f"; did you mean {name}: {{{key}: {{{filled}}}}}?"
-        if got in get_args(field.annotation):
-            return f"; did you mean {name}: {{{key}: {got}}}?"
-    return ""
+        if got == key and field.annotation is bool:
+            return f"; did you mean {name}: {{{key}: true}}?"
+        if (word := CHOICES_ELSEWHERE.get(got, got)) in get_args(field.annotation):
+            return f"; did you mean {name}: {{{key}: {word}}}?"
+    if needed:
+        return f"; it needs {', '.join(needed)}"
+    taking = [f"{{{key}: {_as_yaml(got)}}}" for key in _keys_for(section, got)]
+    return f"; did you mean {name}: {_or(taking)}?" if taking else f"; its keys are {_all(section)}"
+
+
+def _all(section: type[BaseModel]) -> str:
+    return ", ".join(sorted(section.model_fields))
+
+
+def _keys_for(section: type[BaseModel], got: Any) -> list[str]:
+    """The keys of `section` that would take `got`; of a text, the one that such a section is mostly about."""
+    fields = section.model_fields
+    if isinstance(got, str):
+        return [key for key in fields if key in ("model", "name") and "://" not in got][:1]
+    return [key for key in fields if _key_takes(section, key, got)]
+
+
+def _key_takes(section: type[BaseModel], key: str, got: Any) -> bool:
+    if not _takes(section.model_fields[key].annotation, got):
+        return False
+    try:
+        section.model_validate({key: got})
+    except ValidationError as error:
+        return all(key not in problem["loc"] for problem in error.errors())
+    return True
+
+
+def _as_yaml(got: Any) -> str:
+    return f"[{', '.join(map(str, got))}]" if isinstance(got, list) else str(got)
 
 
 def _takes(annotation: Any, got: Any) -> bool:
     try:
-        TypeAdapter(annotation).validate_python(got, strict=True)
+        TypeAdapter(annotation).validate_python(got, strict=not isinstance(got, list))
     except ValidationError:
         return False
     return True

@@ -157,6 +157,50 @@ def test_what_to_write_instead_is_told(text: str, said: str) -> None:
     assert said in told(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("learning: {help: {ladder: {own: 2}}}", "(got keys); write help: ladder, and its keys under learning.ladder"),
+        ("learning: {help: {ladder: {}}}", "(got keys); write help: ladder"),
+        ("learning: {help: {own: 2}}", "(got keys); own belongs to learning.ladder"),
+        ("learning: {help: [ladder]}", "(got a list); write help: ladder"),
+        ("learning: {objective: {loss: {dpo: {beta: 0.2}}}}", "(got keys); write loss: dpo, and beta beside it"),
+        ("learning: {training: {optimizer: {type: adamw}}}", "(got keys); write optimizer: adamw"),
+        ("teacher: {kind: {serve: {gpus: 1}}}", "(got keys); write kind: serve, and its keys under teacher.serve"),
+        ("teacher: {kind: {openai: {model: m}}}", "(got keys); write kind: openai, and model beside it"),
+        ("learning: {objective: {dpo: {beta: 0.2}}}", "objective.dpo: unknown key; did you mean loss: dpo? known here"),
+        ("learning: {training: {schedule: {steps: 3}}}", "must be 'constant', 'linear' or 'cosine' (got keys)\n"),
+    ],
+)
+def test_keys_in_the_place_of_a_word_are_sent_where_they_go(text: str, said: str) -> None:
+    assert said in f"{told(text)}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("learning: {exam: 4}", "(got 4); did you mean exam: {questions: 4} or {samples: 4}?"),
+        ("learning: {training: {lora: 16}}", "did you mean lora: {rank: 16} or {alpha: 16}?"),
+        ("learning: {training: {lora: [q_proj, v_proj]}}", "did you mean lora: {targets: [q_proj, v_proj]}?"),
+        ("learning: {training: {lora: q_proj}}", "(got 'q_proj'); its keys are alpha, dropout, rank, targets"),
+        ("learning: {objective: sft}", "did you mean objective: {loss: completion}?"),
+        ("learning: {ladder: tailored}", "did you mean ladder: {tailored: true}?"),
+        ("student: Qwen/Qwen3-0.6B", "did you mean student: {model: Qwen/Qwen3-0.6B}?"),
+        ("task: gsm8k", "did you mean task: {name: gsm8k}?"),
+        ("teacher: {price: 3}", "(got 3); it needs input, output"),
+        ("learning: {exam: 4.5}", "(got 4.5); its keys are questions, samples, temperature, top_p"),
+    ],
+)
+def test_a_value_in_the_place_of_keys_is_told_whose_it_may_be(text: str, said: str) -> None:
+    assert said in told(text)
+
+
+def test_an_address_in_the_place_of_a_section_is_not_repeated() -> None:
+    said = told("storage: 's3://bucket/runs?key=hunter2'")
+    assert "hunter2" not in said and "storage: must be a section with keys of its own; its keys are" in said
+    assert "hunter2" not in told("tracking: {mlflow: 'https://me:hunter2@host'}")
+
+
 @pytest.mark.parametrize("value", ["many", "3.5", "1e999", "three", "0x1g"])
 def test_what_is_no_whole_number_in_any_writing_gets_no_advice(value: str) -> None:
     assert told(f"learning: {{rounds: '{value}'}}").endswith(f"must be a whole number (got '{value}')")
