@@ -57,11 +57,15 @@ def small_copies(config: Any) -> Iterator[Any]:
 
 def parameters(config: Any) -> int:
     """How many parameters a model of `config` has, told without making them."""
+    return sum(weight.numel() for weight in bare_model(config).parameters())
+
+
+def bare_model(config: Any) -> Any:
+    """A model of `config` whose weights have shapes, and no memory."""
     import torch
 
     with torch.device("meta"):
-        model = model_class(config).from_config(config, trust_remote_code=False)
-    return sum(weight.numel() for weight in model.parameters())
+        return model_class(config).from_config(config, trust_remote_code=False)
 
 
 def _cut(keys: dict[str, Any]) -> dict[str, Any]:

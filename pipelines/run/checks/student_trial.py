@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 QUESTION = "Question: What is 1 + 1?\n"
 WHOLE_PARAMETERS = 1_200_000_000  # of a student whose weights are all read: seconds, and five gigabytes in float32
 EXAMPLE = Example("trial", QUESTION, ("1 + 1 = 2. Answer: 2", "It is 2.\nAnswer: 2"), ("1 + 1 = 3. Answer: 3",))
+EXAMPLE_TOKENS = 64  # more than it has by any tokenizer
 _FAILURES = (
     *(OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, NotImplementedError),
     *(AssertionError, ImportError, ZeroDivisionError),
@@ -128,6 +129,7 @@ def _try(source: str, folder: Path, training: TrainingSection, objective: Object
     if isinstance(rows, int) and not grow:
         require_rows(source, rows, tokenizer)
     size = _size(source, config)
+    _look_for_targets(source, config, training)
     _read_weights(source, config, size)
     failure: TrialFailed | None = None
     for copy in small_copies(config):
@@ -155,6 +157,31 @@ def _size(source: str, config: Any) -> int:
     except Exception as error:  # whatever a model's class makes of odd values
         what = f"{source}: a {config.model_type} cannot be made as its config.json says: {_said(error)}"
         raise TrialFailed(what, "Correct that value there, or fetch the file again") from error
+
+
+def _look_for_targets(source: str, config: Any, training: TrainingSection) -> None:
+    """Layers that are to get an adapter, in the whole student. Raises `TrialFailed`."""
+    from reasoning.student.small_copy import bare_model
+    from reasoning.training.weights.adding import AdapterRefused, require_targets
+
+    if training.lora is None or training.lora.targets is None:
+        return
+    try:
+        require_targets(bare_model(config), training.lora)
+    except AdapterRefused as error:
+        what, _, cure = str(error).partition(". ")
+        raise TrialFailed(f"{source}: {what}", cure) from error
+
+
+def _targets_of(student: Student, training: TrainingSection) -> TrainingSection:
+    """`training` of those layers alone that a small copy has, too; of all, where it has none of them."""
+    from reasoning.training.weights.adding import unknown_targets
+
+    if training.lora is None or training.lora.targets is None:
+        return training
+    names = [name for name, _ in student.model.named_modules()]
+    left = {*training.lora.targets} - {*unknown_targets(training.lora.targets, names)}
+    return training.model_copy(update={"lora": training.lora.model_copy(update={"targets": tuple(left) or None})})
 
 
 def _read_weights(source: str, config: Any, size: int) -> None:
@@ -255,9 +282,10 @@ def _one_step(source: str, student: Student, training: TrainingSection, objectiv
     from reasoning.training.fine_tuning import fine_tune
     from reasoning.training.report import TrainingError
 
-    once = training.model_copy(
-        update={"batch_size": 1, "epochs": 1, "warmup_steps": 0, "learning_rate": 1e-4, "optimizer": "adamw"}
-    )  # on the CPU
+    changed = {"batch_size": 1, "epochs": 1, "warmup_steps": 0, "learning_rate": 1e-4, "optimizer": "adamw"}  # a CPU's
+    once = _targets_of(student, training).model_copy(
+        update=changed | {"max_tokens": max(training.max_tokens, EXAMPLE_TOKENS)}
+    )
     try:
         fine_tune(student.model, student.tokenizer, [EXAMPLE], once, objective, 0, dtype="float32")
     except TrainingError as error:

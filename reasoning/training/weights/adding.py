@@ -12,6 +12,7 @@ Invariants
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -33,6 +34,7 @@ def add_adapter(model: Any, lora: LoraSection, seed: int) -> None:
         raise AdapterRefused(
             "the student in memory has an adapter already: load it from its folder, where it is merged"
         )
+    require_targets(model, lora)
     config = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
@@ -59,11 +61,35 @@ def add_adapter(model: Any, lora: LoraSection, seed: int) -> None:
             parameter.data = parameter.data.float()
 
 
+def require_targets(model: Any, lora: LoraSection) -> None:
+    """Raises `AdapterRefused` where one of `lora.targets` is no layer of `model`, whose weights are not looked at."""
+    unknown = unknown_targets(lora.targets or (), (name for name, _ in model.named_modules()))
+    if unknown:
+        raise AdapterRefused(f"lora.targets: {unknown[0]} is no layer of this student. {_cure(model, lora)}")
+
+
+def unknown_targets(targets: Sequence[str], names: Iterable[str]) -> list[str]:
+    """Those of `targets` by which none of the layers is called, as PEFT has it: by its whole name, or by the end of it
+    after a dot."""
+    endings = {name[start:] for name in names for start in _starts(name)}
+    return [target for target in targets if target not in endings]
+
+
+def _starts(name: str) -> list[int]:
+    return [0, *(place + 1 for place, letter in enumerate(name) if letter == ".")]
+
+
 def _cure(model: Any, lora: LoraSection) -> str:
+    from transformers.pytorch_utils import Conv1D
+
     if lora.targets is None:
         return "Leave lora out, or name lora.targets"
-    linear = {name.rsplit(".", 1)[-1] for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)}
-    return f"This model ({model.config.model_type}) has {', '.join(sorted(linear)[:12])}"
+    layers = [
+        name.rsplit(".", 1)[-1]
+        for name, layer in model.named_modules()
+        if isinstance(layer, torch.nn.Linear | Conv1D) and layer is not model.get_output_embeddings()
+    ]
+    return f"This model ({model.config.model_type}) has {', '.join(sorted({*layers})[:12])}"
 
 
 def _first_line(error: Exception) -> str:

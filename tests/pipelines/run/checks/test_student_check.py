@@ -150,5 +150,7 @@ def test_a_hub_student_without_a_hub(student: Path) -> None:
 def test_layers_for_adapters_that_there_are_not_are_told_before_the_teacher_is_asked() -> None:
     """Of either training, and of the embedded student, too (a trial takes seconds)."""
     recipe = parse_recipe(f"{SMALL}learning: {{first_training: {{lora: {{targets: [c_attn]}}}}}}", "mine.yaml")
-    with pytest.raises(PreflightError, match=r"student\.model: .*'c_attn'.* This model \(llama\) has .*q_proj"):
+    with pytest.raises(
+        PreflightError, match=r"student\.model: .*: c_attn is no layer .* This model \(llama\) has .*q_proj"
+    ):
         check(recipe, "mine.yaml", LAPTOP, probe=False, ask=False)

@@ -13,7 +13,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from reasoning.recipe.training import LoraSection, ObjectiveSection
 from reasoning.student.checkpoint import Student, load_student, save_student
 from reasoning.training.fine_tuning import FineTuning, TrainingError
-from reasoning.training.weights.adding import add_adapter
+from reasoning.training.weights.adding import add_adapter, unknown_targets
 from reasoning.training.weights.merging import merged_weights
 from tests.reasoning.training.test_fine_tuning import _Killed, _teach, _training
 from tests.tiny_students import tiny_student
@@ -115,7 +115,13 @@ def test_the_seed_makes_the_adapter_and_uses_up_no_random_numbers() -> None:
 
 
 REFUSED = [
-    ({"targets": ["q_prj"]}, r"lora: .*q_prj.*This model \(llama\) has down_proj, gate_proj, k_proj"),
+    (
+        {"targets": ["q_prj"]},
+        r"lora.targets: q_prj is no layer .*This model \(llama\) has down_proj, gate_proj, k_proj, o_proj",
+    ),
+    ({"targets": ["v_proj", "c_attn"]}, r"lora.targets: c_attn is no layer of this student"),
+    ({"targets": ["proj"]}, r"lora.targets: proj is no layer of this student"),
+    ({"targets": ["layers.2.self_attn.v_proj", "v_proj"]}, r"layers.2.self_attn.v_proj is no layer"),
     ({"targets": ["lm_head"]}, r"lora.targets: lm_head is an embedding"),
     ({"targets": ["embed_tokens"]}, r"lora.targets: model.embed_tokens is an embedding"),
 ]
@@ -133,3 +139,13 @@ def test_named_layers_alone_get_an_adapter() -> None:
     names = {name for name, p in student.model.named_parameters() if p.requires_grad}
     assert len(names) == 2 * 2 * 2  # of two layers, two sides each
     assert all(".q_proj." in name or ".v_proj." in name for name in names)
+
+
+def test_a_layer_is_named_as_a_whole_or_by_the_end_of_its_name() -> None:
+    names = ["model.layers.0.self_attn.q_proj", "model.layers.1.self_attn.q_proj", "lm_head"]
+    assert unknown_targets(["q_proj", "self_attn.q_proj", "model.layers.1.self_attn.q_proj", "lm_head"], names) == []
+    assert unknown_targets(["proj", "attn.q_proj", "layers.1", "model.layers.2.self_attn.q_proj", "head"], names) == [
+        *("proj", "attn.q_proj", "layers.1", "model.layers.2.self_attn.q_proj", "head")
+    ]
+    with pytest.raises(TrainingError, match=r"This model \(gpt2\) has c_attn, c_fc, c_proj"):
+        _teach(tiny_gpt2(), _training(lora=LoraSection(targets=("q_proj",))))
