@@ -7,6 +7,7 @@ Invariant: samplers are asked only after their weights were proven by the probe 
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,8 +25,10 @@ PROBE_PROMPTS = 4
 
 
 def probe_prompts(form: StudentForm, problems: Sequence[Problem]) -> tuple[str, ...]:
-    """What samplers are asked to prove that they hold the right weights: the first of `problems`."""
-    return tuple(form.prompt(problem.question) for problem in problems[:PROBE_PROMPTS])
+    """What samplers are asked to prove that they hold the right weights: the shortest of `problems`, whose answers have
+    room in the context before any other's."""
+    shortest = heapq.nsmallest(PROBE_PROMPTS, problems, key=lambda problem: len(problem.question))
+    return tuple(form.prompt(problem.question) for problem in shortest)
 
 
 async def bring_to(

@@ -27,6 +27,7 @@ from reasoning.recipe.fine_tune_cot import load_any_recipe
 from reasoning.recipe.tailored import Recipe
 from reasoning.records import Attempt, Problem, Split, Verdict
 from reasoning.rounds.directory import RunDirectoryError
+from reasoning.tasks.loading import TaskData
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,13 @@ def evaluate(
     """Grades the student on the first `limit` questions of `split`: greedily, or `samples` sampled attempts each, asked
     in its own form or in that of `prompt`."""
     who = examinee(target, data, round, prompt)
-    checked = check(who.recipe, who.origin, capacity(who.recipe.cluster.address), teacher=False)
+
+    def asked(data: TaskData) -> list[Problem]:
+        return list(getattr(data, split))[:limit]
+
+    checked = check(who.recipe, who.origin, capacity(who.recipe.cluster.address), teacher=False, asked=asked)
     refuse_without_rows(who)
-    problems = list(getattr(checked.data, split))[:limit]
+    problems = asked(checked.data)
     if not problems:
         cure = "use --split test, or give a task with training questions"
         raise DataError(f"task {who.recipe.task.name}", f"no {split} questions", cure)

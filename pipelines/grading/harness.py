@@ -163,7 +163,8 @@ def evaluate_by_harness(
     who = examinee(target, data, round, prompt)
     if is_encoder_decoder(who.checkpoint):
         raise Refused(f"{who.checkpoint}: an encoder-decoder, which vLLM does not serve; leave --harness out")
-    form = check(who.recipe, who.origin, capacity(who.recipe.cluster.address), teacher=False).prompts.form
+    there = capacity(who.recipe.cluster.address)
+    form = check(who.recipe, who.origin, there, teacher=False, asked=lambda _: ()).prompts.form  # its tasks have theirs
     refuse_without_rows(who)
     serving = serving_as_sampled(who.recipe, form, who.checkpoint, model_name=who.recipe.name)
     console.print(f"{who.name}: {', '.join(tasks.names)}, by {route}", soft_wrap=True)

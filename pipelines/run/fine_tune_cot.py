@@ -16,6 +16,7 @@ from actors.watching.logs import here
 from pipelines.report.fine_tune_cot import write_cot_report
 from pipelines.report.tables import degrees_table
 from pipelines.run.checks.gguf_check import gguf_faults
+from pipelines.run.checks.prompt_lengths import length_faults
 from pipelines.run.checks.student_files import PreflightFault
 from pipelines.run.cluster import capacity, connect
 from pipelines.run.coordination import account, announce, coordinate
@@ -25,6 +26,7 @@ from pipelines.run.storage import claim, home_of, store_report
 from reasoning.fine_tune_cot.directory import CotDirectory, degree_name
 from reasoning.prompts.run_prompts import form_of
 from reasoning.recipe.fine_tune_cot import LABELS_ALONE, FineTuneCotRecipe
+from reasoning.recipe.learning import EVERY_QUESTION
 from reasoning.rounds.phase_order import PhaseRecord
 from reasoning.student.config import context_of
 
@@ -83,24 +85,32 @@ def check_cot(recipe: FineTuneCotRecipe, origin: str, there: Capacity, probe: bo
     """All that `pipelines.run.preflight.check` checks, and that the forms fit the degrees. Raises `PreflightError`."""
     wanted = recipe.fine_tuning.degrees
     try:
-        checked = check(recipe.at_degree(recipe.fine_tuning.collected), origin, there, probe=probe, ask=ask)
+        shared = recipe.at_degree(recipe.fine_tuning.collected, EVERY_QUESTION)
+        checked = check(shared, origin, there, probe=probe, ask=ask)
     except PreflightError as error:
         faults = [_in_own_words(fault) for fault in error.faults if not fault.place.startswith("learning.training")]
         raise PreflightError(origin, faults) from error
-    faults = []
+    faults, notes = [], list(map(_note_in_own_words, checked.notes))
     if max(wanted) > LABELS_ALONE and not checked.prompts.form.reasons:
         what = f"the form {recipe.student.prompt} has no reasoning, and degree {max(wanted)} learns rationales"
         faults.append(
             PreflightFault("student.prompt", what, "Take a form with {rationale}, or fine_tuning.degrees: [0]")
         )
-    if LABELS_ALONE in wanted and form_of(recipe.at_degree(LABELS_ALONE).student).reasons:
+    labels = recipe.at_degree(LABELS_ALONE, EVERY_QUESTION)
+    form = form_of(labels.student) if LABELS_ALONE in wanted else checked.prompts.form
+    if LABELS_ALONE in wanted and form.reasons:
         what = f"the form {recipe.fine_tuning.label_prompt} has a place for a rationale, and degree 0 learns labels"
         faults.append(
             PreflightFault("fine_tuning.label_prompt", what, "Take a form without {rationale}, such as fine_tune")
         )
+    elif LABELS_ALONE in wanted and form != checked.prompts.form:
+        told: list[str] = []
+        for fault in map(_in_own_words, length_faults(labels, checked.data, form, told)):
+            faults.append(replace(fault, what=f"asked by {recipe.fine_tuning.label_prompt}, {fault.what}"))
+        notes += [f"{_note_in_own_words(note)} (Asked by {recipe.fine_tuning.label_prompt}.)" for note in told]
     if faults:
         raise PreflightError(origin, faults)
-    return replace(checked, notes=tuple(map(_note_in_own_words, checked.notes)))
+    return replace(checked, notes=tuple(notes))
 
 
 def _note_in_own_words(note: str) -> str:

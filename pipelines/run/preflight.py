@@ -12,7 +12,7 @@ Invariants
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from actors.ray_api.machines.capacity import Capacity
@@ -20,6 +20,7 @@ from pipelines.errors import Refused
 from pipelines.run.checks.grader_check import grader_faults
 from pipelines.run.checks.idle_keys import idle_keys
 from pipelines.run.checks.machines_check import Lacking, machine_faults
+from pipelines.run.checks.prompt_lengths import length_faults
 from pipelines.run.checks.student_check import student_faults
 from pipelines.run.checks.student_files import PreflightFault
 from pipelines.run.checks.tokenizer_check import tokenizer_faults
@@ -33,8 +34,10 @@ from reasoning.prompts.files import PromptError
 from reasoning.prompts.run_prompts import RunPrompts, run_prompts
 from reasoning.prompts.student_forms import is_chat
 from reasoning.recipe.endpoint import ServeSection
+from reasoning.recipe.learning import EVERY_QUESTION
 from reasoning.recipe.tailored import Recipe
 from reasoning.recipe.teacher import OPENAI_API, TeacherSection
+from reasoning.records import Problem
 from reasoning.student.vllm_internals import reasoning_parsers
 from reasoning.tasks.families import FAMILIES
 from reasoning.tasks.loading import TASKS, TaskData, load_problems, spec_of
@@ -73,10 +76,12 @@ def check(
     teacher: bool = True,
     probe: bool = True,
     ask: bool = True,
+    asked: Callable[[TaskData], Sequence[Problem]] | None = None,
 ) -> Checked:
     """Loads the data and checks all that can be checked. `there` is what the cluster can hold; `teacher` is
-    False for a program that only examines the student: then teachers, trainers and learning are not checked. `probe`
-    False asks nothing of the teachers' APIs, `ask` False nothing that costs, and needs no key.
+    False for a program that only examines the student: then teachers, trainers and learning are not checked, and
+    `asked` says which questions it asks. `probe` False asks nothing of the teachers' APIs, `ask` False nothing that
+    costs, and needs no key.
 
     Raises `PreflightError`, whose message begins with `origin`, the recipe's place."""
     faults: list[PreflightFault] = []
@@ -91,6 +96,9 @@ def check(
     student = list(student_faults(recipe, notes))
     faults += student
     prompts = _prompts(recipe, faults) if not student else None  # a chat form reads the student's tokenizer
+    if data is not None and prompts is not None:
+        evaluated = None if teacher else [*data.validation, *data.test]
+        faults += length_faults(recipe, data, prompts.form, notes, asked(data) if asked is not None else evaluated)
     faults += _chat_key_faults(recipe)
     faults += tracking_faults(recipe.tracking) if teacher else ()
     faults += machine_faults(recipe, there, teacher, notes)
@@ -322,7 +330,7 @@ def _size_faults(recipe: Recipe, data: TaskData) -> Iterator[PreflightFault]:
         what = "at temperature 0 all answers to a new question are one answer, and one answer agrees with itself"
         yield PreflightFault("teacher.temperature", what, "Set it above 0, or leave learning.new_questions out")
     asked: dict[str, int | None] = {"learning.exam.questions": learning.exam.questions}
-    if "first_questions" in learning.model_fields_set:
+    if "first_questions" in learning.model_fields_set and learning.first_questions != EVERY_QUESTION:
         asked["learning.first_questions"] = learning.first_questions
     for key, value in asked.items():
         if value is not None and value > there:

@@ -16,6 +16,8 @@ from pydantic import Field, model_validator
 from reasoning.recipe.base import Fraction, Positive, PositiveInt, Section
 from reasoning.recipe.training import PAIR_LOSSES, ObjectiveSection, TrainingSection
 
+EVERY_QUESTION = 2**31  # as `first_questions`: however many there are
+
 # Keys that came after recipes had been used: with these values they are no part of a run's identity, which stays what
 # it was.
 LATER_KEYS: Mapping[str, object] = {"help": "tailored", "ladder": None, "per_request": 1}

@@ -14,7 +14,7 @@ from typing import Any
 from reasoning.prompts.encoding import Encoder
 from reasoning.prompts.frame import Frame
 from reasoning.prompts.student_forms import StudentForm
-from reasoning.student.sampling import Completion, Sampling
+from reasoning.student.sampling import Completion, PromptRefused, Sampling
 
 TokenIds = tuple[int, ...]
 
@@ -28,7 +28,8 @@ async def ask_student(
     sampling: Sampling,
 ) -> list[Completion]:
     """`sampling.samples` completions of `question`. In two steps, each is its reasoning, the form's `answer_prompt` and
-    the answer, complete when the answer is; tokens are those of both."""
+    the answer, complete when the answer is; tokens are those of both. A reasoning that fills the context, so that no
+    answer can be asked for, is a completion that was cut off."""
     prompt = form.prompt(question)
     marks = form.marks(question)
     completions = await answering(prompt, replace(sampling, stop=(*sampling.stop, *form.stop), marks=marks))
@@ -38,7 +39,11 @@ async def ask_student(
     both = []
     for completion in completions:
         reasoning = completion.text.rstrip()
-        (answer,) = await answering(f"{prompt}{reasoning}{form.answer_prompt}", for_answer)
+        try:
+            (answer,) = await answering(f"{prompt}{reasoning}{form.answer_prompt}", for_answer)
+        except PromptRefused:
+            both.append(Completion(reasoning, False, completion.tokens))
+            continue
         text = f"{reasoning}{form.answer_prompt}{answer.text}"
         both.append(Completion(text, answer.complete, completion.tokens + answer.tokens))
     return both

@@ -34,6 +34,14 @@ def exam_questions(train: Sequence[Problem], learning: LearningSection, seed: in
     return [order[(start + i) % len(order)] for i in range(count)]
 
 
+def examined(train: Sequence[Problem], learning: LearningSection, seed: int) -> list[Problem]:
+    """The training questions that the exams of all rounds may come to, with the ladder too."""
+    count = learning.exam.questions
+    if count is None or count >= len(train):
+        return list(train) if learning.rounds else []
+    return exam_order(train, seed)[: learning.rounds * count]
+
+
 def exam_sampling(recipe: Recipe, problem: Problem, round: int, max_new_tokens: int) -> Sampling:
     """How the student answers `problem` in the exam of `round`."""
     section = recipe.learning.exam

@@ -70,6 +70,35 @@ def lacks_a_library(architecture: str) -> str:
     return "torchvision" if needed else ""
 
 
+# The keys of a configuration in which vLLM looks for the length of its context, of which it takes the smallest.
+CONTEXT_KEYS = (
+    *("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "model_max_length"),
+    *("max_target_positions", "max_sequence_length", "max_seq_length", "seq_len"),
+)
+_ASSUMED_CONTEXT = 2048  # where none of them is there
+
+
+def own_context(config: Any) -> int:
+    """The context that vLLM gives a model of `config` (of `transformers`) where it is told none and has the memory:
+    longer than its positions where those are scaled, shorter for Phi-3's kind of scaling (LongRoPE) (vLLM 0.29)."""
+    text = config.get_text_config()
+    found = {key: value for key in CONTEXT_KEYS if isinstance(value := getattr(text, key, None), int) and value > 0}
+    context = found.get("model_max_length") or min(found.values(), default=_ASSUMED_CONTEXT)
+    ropes = getattr(text, "rope_parameters", None) or {}
+    each = [ropes] if "rope_type" in ropes else [rope for rope in ropes.values() if isinstance(rope, Mapping)]
+    if any(rope.get("rope_type") == "longrope" for rope in each):
+        return int(getattr(text, "original_max_position_embeddings", None) or context)
+    if "gemma3" in text.model_type:
+        return context
+    factor = 1.0
+    for rope in each:
+        if rope.get("rope_type") not in ("su", "llama3"):
+            factor = rope.get("factor") or factor
+        if rope.get("rope_type") == "yarn":
+            context = int(rope.get("original_max_position_embeddings") or context)
+    return int(context * factor)
+
+
 def has_experts(config: Any) -> bool:
     """Whether a model of `config` is a mixture of experts, whose weights `take_weights` does not swap on a CPU: vLLM's
     backend there packs experts when it first loads them, and after a reload computes with others, silently (Mixtral),

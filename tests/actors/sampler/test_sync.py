@@ -57,6 +57,15 @@ def test_a_kept_probe_is_the_one_that_proves(tmp_path: Path) -> None:
     assert sampler.synced[0] == ("v1", "nowhere", kept)
 
 
+def test_weights_are_proven_by_the_shortest_questions() -> None:
+    """One that fills the context leaves no room for the tokens of a proof."""
+    drawn = problems(FAMILIES["coin_flip"], 1, Split.TRAIN, 20)
+    long = [replace(problem, question=f"{problem.question} {'x' * 900}") for problem in drawn]
+    form = form_of(StudentSection())
+    assert set(probe_prompts(form, [*long, *drawn[:4]])) == {form.prompt(problem.question) for problem in drawn[:4]}
+    assert len(probe_prompts(form, drawn[:2])) == 2
+
+
 def test_a_probe_is_made_of_the_checkpoint_and_kept(ray_cluster: None, embedded_student: Path, tmp_path: Path) -> None:
     """In the place of one that cannot prove rounded weights. About 10 s: a process that imports torch."""
     save_probe(Probe("base", "float32", ((1,),), ((3,),), ((-0.5,),), ((-1.0,),)), tmp_path / "probe.json")

@@ -8,7 +8,7 @@ from reasoning.prompts.run_prompts import run_prompts
 from reasoning.prompts.student_forms import default_form
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.rounds.asking import ANSWER_TOKENS, ask_student
-from reasoning.student.sampling import Completion, Sampling
+from reasoning.student.sampling import Completion, PromptRefused, Sampling
 
 
 class Student:
@@ -44,3 +44,17 @@ def test_two_steps_ask_for_each_answer_after_its_reasoning() -> None:
         assert prompt == f"{form.prompt('How many?')}Way {n}.{form.answer_prompt}"
         assert used == Sampling(max_new_tokens=ANSWER_TOKENS, stop=form.answer_stop, marks=form.marks("How many?"))
         assert completion == Completion(f"Way {n}.{form.answer_prompt} 18.", False, 7)
+
+
+def test_a_reasoning_that_leaves_no_room_for_its_answer_was_cut_off() -> None:
+    class Full(Student):
+        async def answer(self, prompt: str, sampling: Sampling) -> list[Completion]:
+            if "Way 1" in prompt:
+                raise PromptRefused("too long for a context of 512")
+            return await super().answer(prompt, sampling)
+
+    form = run_prompts(parse_recipe("student: {prompt: zero_shot_cot}", "t")).form
+    sampling = Sampling(samples=3, temperature=0.7)
+    first, second, third = asyncio.run(ask_student(Full().answer, form, "How many?", sampling))
+    assert second == Completion("Way 1.", False, 5)
+    assert first.complete and third.complete and third.text == f"Way 2.{form.answer_prompt} 18."

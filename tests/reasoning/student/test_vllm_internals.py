@@ -141,3 +141,26 @@ class Workers:
 def test_an_engines_memory_is_that_of_its_fullest_gpu() -> None:
     engine: Any = Workers((70, 80), (60, 80))
     assert asyncio.run(vllm_internals.gpu_memory(engine)) == (60, 80)
+
+
+def test_the_context_of_its_own_is_what_positions_and_their_scaling_make() -> None:
+    from transformers import GPT2Config, LlamaConfig, MambaConfig, Phi3Config
+
+    def scaled(**keys: Any) -> int:
+        config = LlamaConfig(max_position_embeddings=512, rope_parameters={"rope_theta": 10_000.0, **keys})
+        return vllm_internals.own_context(config)
+
+    assert scaled(rope_type="default") == 512
+    assert scaled(rope_type="linear", factor=2.0) == 1024
+    assert scaled(rope_type="yarn", factor=4.0, original_max_position_embeddings=200) == 800
+    factors = {"short_factor": [1.0] * 16, "long_factor": [1.0] * 16, "rope_theta": 10_000.0}
+    long = Phi3Config(
+        hidden_size=64,
+        num_attention_heads=2,
+        max_position_embeddings=512,
+        original_max_position_embeddings=256,
+        rope_parameters={"rope_type": "longrope", **factors},
+    )
+    assert vllm_internals.own_context(long) == 256
+    assert vllm_internals.own_context(GPT2Config(n_positions=96)) == 96
+    assert vllm_internals.own_context(MambaConfig()) == 2048  # it names none

@@ -42,7 +42,7 @@ def test_every_family_passes_its_trial(tmp_path: Path, family: Family, monkeypat
 def test_what_vllm_does_not_sample_is_said_with_the_cure(tmp_path: Path, family: Family) -> None:
     folder = family.saved(tmp_path / "student")
     if family.vllm:
-        assert checked(f"{SMALL}learning: {{training: {{max_tokens: 64}}}}", folder)
+        assert checked(f"{SMALL}learning: {{training: {{max_tokens: 256}}}}", folder)
         return
     fault = only(f"{SMALL}cluster: {{sampler: vllm}}", folder)
     assert fault.place == "cluster.sampler" and "vLLM does not sample" in fault.what and "transformers" in fault.cure
