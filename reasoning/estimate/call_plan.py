@@ -21,6 +21,7 @@ from reasoning.rounds.phase_order import Finished, Metrics, Phase, PhaseRecord, 
 from reasoning.rounds.requests import Ask, prompt_of
 
 ASSUMED_MISSED = 0.5
+_LAST_EXAM = "as the last exam found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,9 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """What an exam is expected to find: the share of its questions that are missed, and the mistakes shown to the
-    teacher per question of the exam. `basis` says how that is known."""
+    """What an exam is expected to find: the share of its questions that are missed (once the ladder has sat one: that
+    the teacher is asked about), and the mistakes shown to the teacher per question of the exam. `basis` says how that
+    is known."""
 
     questions: float
     mistakes: float
@@ -84,10 +86,17 @@ def missed(learning: LearningSection, done: Sequence[PhaseRecord], share: float 
     exams = [record.metrics for record in done if record.phase is Phase.EXAM and record.metrics.get("questions")]
     if share is None and exams:
         sat = float(exams[-1]["questions"])
-        return Missed(_with_mistakes(exams[-1]) / sat, float(exams[-1]["mistakes"]) / sat, "as the last exam found")
+        return Missed(_told_of(exams[-1]) / sat, float(exams[-1]["mistakes"]) / sat, _LAST_EXAM)
     if share is None:
         return Missed(ASSUMED_MISSED, ASSUMED_MISSED * shown, f"{ASSUMED_MISSED:.0%} missed (assumed)")
     return Missed(share, share * shown, f"{share:.0%} missed (given)")
+
+
+def _told_of(exam: Metrics) -> int:
+    """The questions of an exam that the teacher is asked about. The ladder leaves out those that have their own words
+    to learn from."""
+    standing = [exam.get(f"help_{rung}") for rung in ASKED]
+    return _with_mistakes(exam) if None in standing else sum(int(count or 0) for count in standing)
 
 
 def _with_mistakes(exam: Metrics) -> int:
@@ -156,7 +165,7 @@ def ladder_plan(
         share = min(learning.first_questions, train) / train if train else 0.0
         helped = questions * found.questions
         plain, tailored = Calls(0, helped * (1 - share), questions), Calls(0, helped * share, questions)
-        shown = learning.ladder is not None and learning.ladder.rationalize > 0
+        shown = learning.ladder is not None and learning.ladder.rationalize > 0 and found.basis != _LAST_EXAM
         fewer = ", fewer where it comes to an answer that it is shown" if shown else ""
         basis = f"{found.basis}, each question on one rung{fewer}{', as far as the budget reaches' if budget else ''}"
         planned += _rungs(learning, prompts, rounds, [plain, tailored, Calls(0, 0.0, questions)], basis)

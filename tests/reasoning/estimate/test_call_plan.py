@@ -124,10 +124,23 @@ def test_a_ladder_is_a_range_before_its_exam_and_exact_after_it() -> None:
         (Ask.FEEDBACK, 1, 6, 6.0, 6),
         (Ask.NEW_QUESTIONS, 1, 2, 2.0, 2),
     ]
+    then = [one for one in run_plan(learning, prompts, 60, done, missed(learning, done)) if one.rounds == (2,)]
+    assert counted(then)[0] == (Ask.RATIONALES, 1, 0, 6.75, 12)  # 9 of 12 were told of, three quarters not taught
     budgeted, _ = made(LADDER % ", ladder: {teacher_tokens: 500, new_questions: false}")
     now = [one for one in run_plan(budgeted, prompts, 60, done, missed(budgeted, done)) if one.rounds == (1,)]
     assert counted(now) == [(Ask.RATIONALES, 1, 0, 4.0, 4), (Ask.FEEDBACK, 1, 0, 6.0, 6)]
     assert now[0].basis == "as far as the budget reaches"
+
+
+def test_answers_that_are_shown_spare_calls_that_no_exam_has_counted_yet() -> None:
+    learning, prompts = made(LADDER % ", ladder: {rationalize: 1}")
+    spared = ", fewer where it comes to an answer that it is shown"
+    assert spared in run_plan(learning, prompts, 60, finished(0), missed(learning, []))[0].basis
+    done = finished(0) + finished(1, 5, up_to=Phase.EXAM)
+    counts = {"help_plain": 2, "help_tailored": 1, "help_new_questions": 0, "help_rationalized": 6}
+    done[-1] = PhaseRecord(1, Phase.EXAM, 1.0, {**done[-1].metrics, **counts})
+    then = [one for one in run_plan(learning, prompts, 60, done, missed(learning, done)) if one.rounds == (2,)]
+    assert counted(then)[0] == (Ask.RATIONALES, 1, 0, 2.25, 12) and spared not in then[0].basis
 
 
 def test_questions_that_share_a_request_are_fewer_calls_and_some_may_come_again() -> None:
