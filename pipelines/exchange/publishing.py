@@ -29,12 +29,14 @@ from reasoning.fine_tune_cot.directory import student_directory
 from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.recipe.tailored import Recipe
 from reasoning.records import Problem
+from reasoning.rounds.ladder.rationalization import was_shown_answer
 from reasoning.rounds.phase_order import best_round, evaluations
 from reasoning.training.weights.combining import AdapterError, combine
 from reasoning.training.weights.merging import ADAPTER_FOLDER
 
 _OURS = ("fine_tuning.json", ADAPTER_FOLDER)  # of a checkpoint, what only a run needs
 EMBEDDED_LICENCE = "apache-2.0"
+ANSWER_SHOWN = "rationalized"  # where a run has the student's own words, the right answer shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def write_rationales(run: RunRecords, out: Path) -> dict[str, int]:
                 rationale=one.text,
                 answer=one.answer,
                 kept=one.kept,
-                source=str(one.source),
+                source=ANSWER_SHOWN if was_shown_answer(one) else str(one.source),
                 teacher=one.model,
                 round=one.round,
                 mistake=mistake.text if mistake else "",

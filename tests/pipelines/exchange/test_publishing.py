@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from huggingface_hub import DatasetCard, ModelCard, constants
 from safetensors.numpy import load_file, save_file
 
 from pipelines.exchange.publishing import PublishedRationale, licence_of
-from reasoning.files.tables import read_table
+from reasoning.files.tables import read_table, write_table
 from reasoning.recipe.student import EMBEDDED_STUDENT
+from reasoning.records import Rationale, RationaleSource
 from reasoning.rounds.directory import RunDirectory
 from reasoning.training.weights.combining import CONFIG_FILE, WEIGHTS_FILE
 from tests.pipelines.exchange.commands import said
@@ -74,6 +76,20 @@ def test_a_datasets_folder_has_every_rationale_with_the_mistake_it_answers(run: 
     card = DatasetCard.load(out / "README.md")
     assert card.data.to_dict()["configs"][0]["data_files"][0]["path"] == "data/train.parquet"
     assert "4 answer a mistake" in card.content.replace("\n", " ")
+
+
+def test_own_words_to_a_shown_answer_are_published_as_such(run: Path, tmp_path: Path) -> None:
+    files = RunDirectory(run).round(1)
+    told = read_table(files.rationales, Rationale)
+    own = [
+        replace(told[0], source=RationaleSource.STUDENT, prompt=prompt, text=prompt)
+        for prompt in ("reasoning", "reasoning, answer shown")
+    ]
+    write_table(files.rationales, [*told, *own], Rationale)
+    assert said("export", run, "--format", "dataset", "--out", tmp_path / "dataset")[0] == 0
+    rows = read_table(tmp_path / "dataset" / "data" / "train.parquet", PublishedRationale)
+    sources = {row.rationale: row.source for row in rows if row.source != "tailored"}
+    assert sources == {"reasoning": "student", "reasoning, answer shown": "rationalized"}
 
 
 def test_both_are_pushed_to_the_hub(run: Path, tmp_path: Path, hub: ImitatedHub) -> None:
