@@ -34,6 +34,7 @@ _GIVEN = re.compile(
 _SPEAKING = ((_HINT, _HINT), (_GIVEN, _ANSWER))  # where the second is in a question, the first may be in a rationale
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 _WORD = re.compile(r"\w+")
+_SENTENCE_END = re.compile(r"[.!?]\s|\n")
 _FEWEST_WORDS = 3  # of a sentence that says something: "Sure!" does not
 _SEVERAL = 3  # different sentences about the answer, which hardly repeat one another
 _NEAR = 40  # characters after "answer" in which the one that it announces begins
@@ -59,12 +60,11 @@ def _states_first(problem: Problem, text: str) -> bool:
     if _ANSWER.search(problem.question):
         return False
     for announced in _ANSWER.finditer(text):
-        rest = text[announced.end() :]
-        near = re.split(r"[.!?]\s|\n", rest[:_NEAR], maxsplit=1)[0]
+        near = _SENTENCE_END.split(text[announced.end() : announced.end() + _NEAR], maxsplit=1)[0]
         stated = _answers(problem).search(near) or _NUMBER.search(near)
         if stated is None or _other_numbers(problem, near[: stated.end()]):
             continue
-        after = rest[stated.end() :]
+        after = text[announced.end() + stated.end() :]
         if len(_WORD.findall(_without_answer(problem, after))) > _MOST_AFTER or _other_numbers(problem, after):
             return True
     return False
@@ -74,13 +74,12 @@ def _says_more(problem: Problem, text: str) -> bool:
     """Whether it has a number that is not the answer, a sentence without it, or several sentences."""
     if _other_numbers(problem, text):
         return True
-    sentences = {text[slice(*span)].casefold() for span in steps_of(text)}
-    said = [one for one in sentences if len(_WORD.findall(one)) >= _FEWEST_WORDS]
-    return len(said) >= _SEVERAL or any(_is_without(problem, one) for one in said)
+    said = [one for span in steps_of(text) if len(_WORD.findall(one := text[slice(*span)])) >= _FEWEST_WORDS]
+    return len({one.casefold() for one in said}) >= _SEVERAL or any(_is_without(problem, one) for one in said)
 
 
 def _is_without(problem: Problem, sentence: str) -> bool:
-    own_words = "step by step" not in sentence  # which the prompt of a form has
+    own_words = "step by step" not in sentence.casefold()  # which the prompt of a form has
     return own_words and not _numbers(sentence) and not _answers(problem).search(sentence)
 
 
@@ -101,12 +100,16 @@ def _without_answer(problem: Problem, text: str) -> str:
 
 
 def _answers(problem: Problem) -> re.Pattern[str]:
-    """What finds a right answer, word for word; of options their texts, too."""
-    options = [text for text, letter in zip(problem.choices, LETTERS, strict=False) if letter in problem.golds]
-    return _any_of((*problem.golds, *options))
+    """What finds a right answer, word for word; of options their letters, which "A ball" and "I see" are not, and
+    texts."""
+    letters = problem.golds if problem.answer_kind is AnswerKind.CHOICE else ()
+    options = tuple(text for text, letter in zip(problem.choices, LETTERS, strict=False) if letter in letters)
+    return _any_of(options if letters else problem.golds, letters)
 
 
 @lru_cache(maxsize=256)
-def _any_of(texts: tuple[str, ...]) -> re.Pattern[str]:
+def _any_of(texts: tuple[str, ...], letters: tuple[str, ...]) -> re.Pattern[str]:
     words = sorted(filter(None, map(str.strip, texts)), key=len, reverse=True)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)", re.IGNORECASE)
+    found = [f"(?i:{re.escape(text)})" for text in words]
+    found += [rf"{re.escape(letter)}(?!\s[a-z])" if letter in "AI" else re.escape(letter) for letter in letters]
+    return re.compile(rf"(?<!\w)(?:{'|'.join(found)})(?!\w)")
