@@ -186,7 +186,7 @@ class _Check:
             )
 
     def _no_room(self, questions: Sequence[str], too_long: Sequence[str]) -> PreflightFault:
-        room, given = self.room, self.recipe.student.max_model_len
+        room = self.room
         longest, tokens = self._longest(too_long)
         what = (
             f"{_of(len(too_long), len(questions))} leave no room for an answer in the student's context of "
@@ -194,7 +194,7 @@ class _Check:
         )
         ways = self._shorter(tokens)
         needed, most = tokens if room.apart else tokens + 1, room.positions or math.inf
-        if given is None or given >= most:
+        if (room.context or math.inf) >= most:
             return PreflightFault("task", what, _ways(ways))
         whole = needed if room.apart else min(most, tokens + room.wanted)
         enough = f"set at least {needed}" + (f" ({whole} for a whole answer)" if whole > needed else "")

@@ -16,6 +16,7 @@ from pipelines.run.preflight import Checked, PreflightError, PreflightFault, che
 from reasoning.recipe.fine_tune_cot import parse_cot_recipe
 from reasoning.recipe.tailored import load_recipe, parse_recipe
 from tests.conftest import ROOT
+from tests.tiny_students import byte_tokenizer
 from tests.tiny_t5 import tiny_t5_student
 
 pytestmark = pytest.mark.training
@@ -149,6 +150,26 @@ def test_a_student_of_relative_positions_has_no_end(run: Run, tmp_path: Path) ->
     assert run.notes("", ", max_model_len: 512", test=[long(511 - WORDS)]) == []
     fault = run.only("", ", max_model_len: 512", test=[long(600)])
     assert fault.cure == f"Set at least {601 + WORDS}, or shorten or leave out those questions"
+
+
+def test_the_context_is_that_of_who_samples(run: Run, tmp_path: Path) -> None:
+    """vLLM gives a student of LongRoPE's positions what it had before they were scaled, unless it is told more."""
+    from transformers import Phi3Config, Phi3ForCausalLM
+
+    factors = {"short_factor": [1.0] * 16, "long_factor": [1.0] * 16, "factor": 8.0, "rope_theta": 10_000.0}
+    layers = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 2}
+    tokens = {"vocab_size": 258, "pad_token_id": None, "eos_token_id": 256, "bos_token_id": None}
+    positions = {"max_position_embeddings": 2048, "original_max_position_embeddings": 256}
+    config = Phi3Config(**layers, **heads, **tokens, **positions, rope_parameters={"rope_type": "longrope", **factors})
+    Phi3ForCausalLM(config).save_pretrained(tmp_path / "phi")
+    byte_tokenizer().save_pretrained(tmp_path / "phi")
+    run.student = tmp_path / "phi"
+    fault = run.only(test=[long(300)])
+    assert fault.place == "student.max_model_len" and f"Set at least {301 + WORDS} (" in fault.cure
+    assert "context of 256 tokens" in fault.what
+    assert run.notes("cluster: {sampler: transformers}", test=[long(300)]) == []
+    assert run.notes("", ", max_model_len: 1024", test=[long(300)]) == []
 
 
 def test_an_exam_minds_the_questions_that_it_asks(run: Run) -> None:
