@@ -72,6 +72,7 @@ def recipe_for(name: str, task: str, data: Path, guess: Guess, rows: int) -> str
             "  patience: 1                   # stop when validation accuracy no longer improves",
             "  help: ladder                  # a plain rationale, then feedback on the mistake that is still made;",
             "  #                             # tailored: feedback on every mistake, as in the paper",
+            *_rationalized(guess),
             f"  first_questions: {first:<12} # answered by the teacher for round 0",
             f"  first_training: {{batch_size: {batch}}}",
             f"  training: {{batch_size: {batch}}}",
@@ -88,6 +89,12 @@ def recipe_for(name: str, task: str, data: Path, guess: Guess, rows: int) -> str
             "",
         ]
     )
+
+
+def _rationalized(guess: Guess) -> Iterator[str]:
+    """A rung that needs answers which are not easily guessed."""
+    if guess.kind not in (AnswerKind.YES_NO, AnswerKind.CHOICE):
+        yield "  # ladder: {rationalize: 1}    # what it cannot do: its own words to the shown answer, unpaid"
 
 
 def _form(guess: Guess) -> Iterator[str]:

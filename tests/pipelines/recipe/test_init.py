@@ -69,6 +69,22 @@ def test_data_of_every_shape_becomes_a_recipe_that_reads_it(
     assert load_recipe(path).task.path == data
 
 
+@pytest.mark.parametrize(
+    ("name", "offered"), [("numbers", True), ("gsm8k", True), ("listed options", False), ("true or false", False)]
+)
+def test_shown_answers_are_offered_where_answers_are_not_easily_guessed(
+    name: str, offered: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.yaml"
+    code, said = init(path, "--data", written(tmp_path / "mine.jsonl", SHAPES[name]))
+    text = path.read_text(encoding="utf-8")
+    assert code == 0 and ("# ladder: {rationalize: 1}" in text) is offered, said
+    path.write_text(text.replace("# ladder:", "ladder:"), encoding="utf-8")  # as a user takes it
+    assert faults(path, monkeypatch) == ["teacher.api_key_env"]
+    ladder = load_recipe(path).learning.ladder
+    assert ladder is not None and ladder.rationalize == int(offered)
+
+
 def test_the_recipe_says_what_to_check(tmp_path: Path) -> None:
     code, said = init(tmp_path / "desk.yaml", "--data", ROOT / "recipes" / "own_task.jsonl")
     assert code == 0 and "Check:" in said and "4 different answers" in said
