@@ -198,8 +198,9 @@ class Example:
     """Everything a question teaches in one round: completions to imitate, and the student's own to move away from.
 
     `prompt` is what the student sees; each positive and negative is a whole completion (rationale, answer line)
-    without the end-of-sequence token. A question is one example, however many rationales it has. `wrong_steps`, where
-    any is known and compared, has one for each negative: its first wrong step in the teacher's eyes, or "".
+    without the end-of-sequence token. A question is one example, however many rationales it has, and one more where it
+    is learnt with its answer shown. `wrong_steps`, where any is known and compared, has one for each negative: its
+    first wrong step in the teacher's eyes, or "".
     """
 
     problem_id: str

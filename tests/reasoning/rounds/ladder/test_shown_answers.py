@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reasoning.records import AnswerKind, Problem, Split
-from reasoning.rounds.ladder.shown_answers import is_of_use
+from reasoning.rounds.ladder.shown_answers import HINT, is_of_use
 from reasoning.tasks.families import FAMILIES, problems
 
 CITIES = ("Rome", "Oslo", "Berlin", "Bonn", "Bern", "Kiev")
@@ -109,5 +109,8 @@ def test_what_a_teacher_says_who_was_shown_nothing_is_of_use(name: str) -> None:
 
 
 @given(st.text(max_size=300), st.sampled_from(list(AnswerKind)), st.text(min_size=1, max_size=9))
-def test_any_text_is_judged(text: str, kind: AnswerKind, answer: str) -> None:
-    is_of_use(problem(answer, kind), f"{text} answer {answer} {text}")
+def test_any_text_is_judged_and_the_hint_itself_is_never_learnt(text: str, kind: AnswerKind, answer: str) -> None:
+    asked = problem(answer, kind)
+    assert is_of_use(asked, f"{text} answer {answer} {text}") in (True, False)
+    assert not is_of_use(asked, f"{text} ({HINT} {answer}.) {text}")
+    assert not is_of_use(asked, f"{text}\nAs 1 + 1 = 3, so. {text}")
