@@ -2,7 +2,7 @@
 
     python -m bench.fine_tune_cot --data DIR [--seeds 3] [--folder runs/bench-fine-tune-cot] [--out docs/results]
     python -m bench.fine_tune_cot --data DIR --table-only     # of what is finished
-    python -m bench.fine_tune_cot --data DIR --student FOLDER --sets multiarith     # SmolLM2, or another one
+    python -m bench.fine_tune_cot --data DIR --student FOLDER --epochs 5 --max-new-tokens 256     # a pretrained one
 
 DIR holds datasets/, splits/ and recorded_teacher/. The student is the embedded one (1.3 million parameters) unless
 `--student` names another, the teacher text-davinci-002's published answers, one a question (so the degree is 1), the
@@ -23,6 +23,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from transformers.utils.logging import disable_progress_bar
 
@@ -84,15 +85,43 @@ class RecordedClassroom(InProcessClassroom):
             return TeacherFailure(request.key, FailureKind.BAD_REQUEST, str(error), 1)
 
 
-def recipe(
-    task: str, data: Path, seed: int, learning_rate: float | None, student: str | None = None
-) -> FineTuneCotRecipe:
-    """Paper B's settings on one set; `learning_rate` None is the paper's too, and `student` the embedded one."""
-    training = {} if learning_rate is None else {"learning_rate": learning_rate}
-    other = {} if student is None else {"student": {"model": student}}
-    of_student = "" if student is None else "-" + re.sub(r"[^A-Za-z0-9._-]", "_", Path(student).name)
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What differs from paper B's settings; None is the paper's, and of `student` the embedded one."""
+
+    student: str | None = None
+    learning_rate: float | None = None
+    epochs: int | None = None
+    max_new_tokens: int | None = None
+    degrees: tuple[int, ...] = tuple(sorted(ARMS))
+
+    @property
+    def training(self) -> dict[str, float]:
+        named = {"learning_rate": self.learning_rate, "epochs": self.epochs}
+        return {name: value for name, value in named.items() if value is not None}
+
+    @property
+    def of_student(self) -> dict[str, Any]:
+        named = {"model": self.student, "max_new_tokens": self.max_new_tokens}
+        return {name: value for name, value in named.items() if value is not None}
+
+    def run_name(self, task: str, seed: int) -> str:
+        """Runs that differ stand apart."""
+        parts = [task, str(seed)]
+        parts += [f"{self.learning_rate:g}"] if self.learning_rate is not None else []
+        parts += [f"epochs{self.epochs}"] if self.epochs is not None else []
+        parts += [f"tokens{self.max_new_tokens}"] if self.max_new_tokens is not None else []
+        parts += [re.sub(r"[^A-Za-z0-9._-]", "_", Path(self.student).name)] if self.student is not None else []
+        return "-".join(parts)
+
+
+PAPER = Settings()
+
+
+def recipe(task: str, data: Path, seed: int, settings: Settings = PAPER) -> FineTuneCotRecipe:
+    """Paper B's settings on one set, but for what `settings` say."""
     content = {
-        "name": f"{task}-{seed}" + ("" if learning_rate is None else f"-{learning_rate:g}") + of_student,
+        "name": settings.run_name(task, seed),
         "seed": seed,
         "task": {
             "name": task,
@@ -102,9 +131,10 @@ def recipe(
             "repeated": "keep",
         },
         "teacher": {"kind": "recorded", "recorded": str(data / "recorded_teacher" / f"{task}.jsonl")},
-        "fine_tuning": {"degrees": sorted(ARMS), "training": training},
-        **other,
+        "fine_tuning": {"degrees": list(settings.degrees), "training": settings.training},
     }
+    if settings.of_student:
+        content["student"] = settings.of_student
     return parse_cot_recipe(json.dumps(content), task)
 
 
@@ -183,7 +213,7 @@ def table(results: dict[str, list[Cell]], recipes: dict[str, FineTuneCotRecipe])
     """What was measured, in Markdown: one row a student and seed, the teacher's on the same test questions first."""
     lines = [
         "| set | student | seed | examples | epoch | validation % | test % | 95 % interval | by the paper's rule | "
-        "best of 20 by test |",
+        "best by test |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for task, found in results.items():
@@ -278,8 +308,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="holds datasets/, splits/ and recorded_teacher/")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--learning-rate", type=float, default=None, help="another one than the paper's 3e-4")
     parser.add_argument("--student", help="another student: a folder, a GGUF file or a hub id")
+    parser.add_argument("--learning-rate", type=float, help="another one than the paper's 3e-4")
+    parser.add_argument("--epochs", type=int, help="fewer or more than the paper's 20")
+    parser.add_argument("--max-new-tokens", type=int, help="the longest answer of the student (default: 1024)")
+    parser.add_argument(
+        "--degrees", type=int, nargs="+", choices=list(ARMS), default=sorted(ARMS), help="0: labels alone"
+    )
     sets = [published.task for published in PUBLISHED]
     parser.add_argument("--sets", nargs="+", choices=sets, default=sets)
     parser.add_argument("--folder", type=Path, default=Path("runs/bench-fine-tune-cot"))
@@ -287,11 +322,13 @@ def main() -> None:
     parser.add_argument("--table-only", action="store_true")
     asked = parser.parse_args()
     disable_progress_bar()
+    degrees = tuple(sorted(set(asked.degrees)))
+    settings = Settings(asked.student, asked.learning_rate, asked.epochs, asked.max_new_tokens, degrees)
     results: dict[str, list[Cell]] = {task: [] for task in asked.sets}
     recipes: dict[str, FineTuneCotRecipe] = {}
     for seed in range(asked.seeds):
         for task, found in results.items():
-            wanted = recipe(task, asked.data.resolve(), seed, asked.learning_rate, asked.student)
+            wanted = recipe(task, asked.data.resolve(), seed, settings)
             recipes.setdefault(task, wanted)
             if not asked.table_only:
                 run(wanted, asked.folder)

@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from bench.fine_tune_cot import PUBLISHED, Cell, RecordedClassroom, plot, pooled, recipe, table, teacher_on_test
+from bench.fine_tune_cot import (
+    PUBLISHED,
+    Cell,
+    RecordedClassroom,
+    Settings,
+    plot,
+    pooled,
+    recipe,
+    table,
+    teacher_on_test,
+)
 from reasoning.files.tables import read_table
 from reasoning.fine_tune_cot.directory import CotDirectory
 from reasoning.fine_tune_cot.order import Collect, DegreeStep
@@ -33,30 +43,34 @@ LUCKY = (EpochAccuracy(1, 10, 8, 100, 20), EpochAccuracy(2, 10, 5, 100, 90))
 
 @pytest.mark.parametrize(("task", "test"), [("multiarith", 180), ("coin_flip", 150), ("date_understanding", 111)])
 def test_the_test_questions_are_the_papers(task: str, test: int, real_data: Path) -> None:
-    data = load_problems(recipe(task, real_data, 0, None).task, 0)
+    data = load_problems(recipe(task, real_data, 0).task, 0)
     assert len(data.test) == test
     learnt = {p.question for p in (*data.train, *data.validation)}
     assert not learnt & {p.question for p in data.test}
 
 
-def test_another_student_has_runs_of_its_own(tmp_path: Path) -> None:
-    mine, other = (recipe("multiarith", tmp_path, 0, None, student) for student in (None, "models/Smol 135M.gguf"))
-    assert mine.name == "multiarith-0" and mine.student.model == "embedded"
-    assert other.name == "multiarith-0-Smol_135M.gguf" and other.student.model == "models/Smol 135M.gguf"
-    assert other.fine_tuning == mine.fine_tuning
+def test_other_settings_have_runs_of_their_own(tmp_path: Path) -> None:
+    other = Settings("models/Smol 135M.gguf", epochs=5, max_new_tokens=256, degrees=(1,))
+    papers, others = (recipe("multiarith", tmp_path, 0, settings) for settings in (Settings(), other))
+    assert papers.name == "multiarith-0" and papers.student.model == "embedded"
+    assert papers.fine_tuning.degrees == (0, 1) and papers.fine_tuning.training.epochs == 20
+    assert others.name == "multiarith-0-epochs5-tokens256-Smol_135M.gguf"
+    assert others.student.model == "models/Smol 135M.gguf" and others.student.max_new_tokens == 256
+    assert others.fine_tuning.degrees == (1,) and others.fine_tuning.training.epochs == 5
+    assert others.fine_tuning.training.learning_rate == papers.fine_tuning.training.learning_rate == 3e-4
 
 
 def test_the_recorded_teacher_is_as_good_as_it_was_published_to_be(real_data: Path) -> None:
     """On test questions alone; on all of them the published figures are 78.67, 91.40 and 67.48 (their own rule)."""
     for task, published in (("multiarith", 0.787), ("coin_flip", 0.914), ("date_understanding", 0.675)):
-        known, ours, papers = teacher_on_test(recipe(task, real_data, 0, None))
+        known, ours, papers = teacher_on_test(recipe(task, real_data, 0))
         assert known == {"multiarith": 180, "coin_flip": 150, "date_understanding": 111}[task]
         assert abs(papers / known - published) < 0.1
         assert abs(ours - papers) <= 0.05 * known
 
 
 def test_two_step_questions_are_answered_from_the_recording(tmp_path: Path, real_data: Path) -> None:
-    wanted = recipe("coin_flip", real_data, 0, None)
+    wanted = recipe("coin_flip", real_data, 0)
     directory = CotDirectory(tmp_path / "run")
     directory.claim(wanted)
     data = load_problems(wanted.task, 0)
@@ -81,7 +95,7 @@ def test_two_step_questions_are_answered_from_the_recording(tmp_path: Path, real
 def test_a_cell_reports_the_epoch_that_validation_chose(real_data: Path) -> None:
     cell = Cell(0, 1, 300, LUCKY, 21)
     assert cell.chosen.epoch == 1 and cell.by_test.epoch == 2
-    text = table({"coin_flip": [cell]}, {"coin_flip": recipe("coin_flip", real_data, 0, None)})
+    text = table({"coin_flip": [cell]}, {"coin_flip": recipe("coin_flip", real_data, 0)})
     assert "| coin_flip | Fine-tune-CoT | 0 | 300 | 1 | 80.0 | 20.0 (20/100) |" in text and "| 90.0 |" in text
 
 
