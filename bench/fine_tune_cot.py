@@ -93,6 +93,7 @@ class Settings:
     learning_rate: float | None = None
     epochs: int | None = None
     max_new_tokens: int | None = None
+    dtype: str | None = None
     degrees: tuple[int, ...] = tuple(sorted(ARMS))
 
     @property
@@ -102,7 +103,7 @@ class Settings:
 
     @property
     def of_student(self) -> dict[str, Any]:
-        named = {"model": self.student, "max_new_tokens": self.max_new_tokens}
+        named = {"model": self.student, "max_new_tokens": self.max_new_tokens, "dtype": self.dtype}
         return {name: value for name, value in named.items() if value is not None}
 
     def run_name(self, task: str, seed: int) -> str:
@@ -111,6 +112,7 @@ class Settings:
         parts += [f"{self.learning_rate:g}"] if self.learning_rate is not None else []
         parts += [f"epochs{self.epochs}"] if self.epochs is not None else []
         parts += [f"tokens{self.max_new_tokens}"] if self.max_new_tokens is not None else []
+        parts += [self.dtype] if self.dtype is not None else []
         parts += [re.sub(r"[^A-Za-z0-9._-]", "_", Path(self.student).name)] if self.student is not None else []
         return "-".join(parts)
 
@@ -323,7 +325,7 @@ def main() -> None:
     asked = parser.parse_args()
     disable_progress_bar()
     degrees = tuple(sorted(set(asked.degrees)))
-    settings = Settings(asked.student, asked.learning_rate, asked.epochs, asked.max_new_tokens, degrees)
+    settings = Settings(asked.student, asked.learning_rate, asked.epochs, asked.max_new_tokens, asked.dtype, degrees)
     results: dict[str, list[Cell]] = {task: [] for task in asked.sets}
     recipes: dict[str, FineTuneCotRecipe] = {}
     for seed in range(asked.seeds):

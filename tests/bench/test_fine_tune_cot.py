@@ -50,12 +50,13 @@ def test_the_test_questions_are_the_papers(task: str, test: int, real_data: Path
 
 
 def test_other_settings_have_runs_of_their_own(tmp_path: Path) -> None:
-    other = Settings("models/Smol 135M.gguf", epochs=5, max_new_tokens=256, degrees=(1,))
+    other = Settings("models/Smol 135M.gguf", epochs=5, max_new_tokens=256, dtype="bfloat16", degrees=(1,))
     papers, others = (recipe("multiarith", tmp_path, 0, settings) for settings in (Settings(), other))
     assert papers.name == "multiarith-0" and papers.student.model == "embedded"
     assert papers.fine_tuning.degrees == (0, 1) and papers.fine_tuning.training.epochs == 20
-    assert others.name == "multiarith-0-epochs5-tokens256-Smol_135M.gguf"
+    assert others.name == "multiarith-0-epochs5-tokens256-bfloat16-Smol_135M.gguf"
     assert others.student.model == "models/Smol 135M.gguf" and others.student.max_new_tokens == 256
+    assert others.student.dtype == "bfloat16"
     assert others.fine_tuning.degrees == (1,) and others.fine_tuning.training.epochs == 5
     assert others.fine_tuning.training.learning_rate == papers.fine_tuning.training.learning_rate == 3e-4
 
