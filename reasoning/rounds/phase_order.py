@@ -5,6 +5,7 @@ Owns: the phases, the record of a finished phase, the rules that say what is nex
 Invariants
 - What comes next follows from the finished phases alone, so a run started again goes on after its last complete line.
 - Round 0 has no exam: it learns from the teacher's plain rationales. Every later round sits one.
+- A round without anything to learn from ends the run: the student of the round before stays.
 - Test accuracy is never read here. Stopping and the best round are decided by validation accuracy only.
 - The transition that must not exist: a training that starts from anything but the previous round's checkpoint.
 """
@@ -89,13 +90,16 @@ def next_step(done: Sequence[PhaseRecord], rounds: int, patience: int | None = N
         return PhaseStep(0, phases_of(0)[0])
     last = done[-1]
     order = phases_of(last.round)
+    mistakes = [r.metrics.get("mistakes") for r in done if r.phase is Phase.EXAM and r.round == last.round]
+    if last.phase is Phase.SELECT and last.metrics.get("examples") == 0:
+        why = "its exam found no mistake" if mistakes == [0] else "nothing was said to its mistakes"
+        return Finished(f"round {last.round} has nothing to learn from: {why}, and learning.rehearsal is too small")
     if last.phase != order[-1]:
         return PhaseStep(last.round, order[order.index(last.phase) + 1])
     if last.round >= rounds:
         return Finished(f"all {rounds + 1} rounds are done")
     if patience is not None and _stale_rounds(done) >= patience:
         return Finished(f"validation accuracy did not improve for {patience} rounds")
-    mistakes = [r.metrics.get("mistakes") for r in done if r.phase is Phase.EXAM and r.round == last.round]
     if mistakes == [0]:
         return Finished("the last exam found no mistake")
     return PhaseStep(last.round + 1, Phase.EXAM)

@@ -108,7 +108,8 @@ async def exam(classroom: StudentSession, round: int) -> Metrics:
 
 
 async def select_examples(classroom: TeacherSession, round: int) -> Metrics:
-    """What is learnt this round, from all rationales and mistakes so far."""
+    """What is learnt this round, from all rationales and mistakes so far. In a later round that may be nothing, where
+    nothing was missed, or no help was left for it, and nothing is rehearsed: the run ends there."""
     classroom.progress.begin(round, Phase.SELECT, 1)
     own = classroom.recipe.learning.imported
     imported = imported_records(own.rationales, own.mistakes, classroom.data.train)
@@ -129,11 +130,12 @@ async def select_examples(classroom: TeacherSession, round: int) -> Metrics:
         examples += _own_alone(classroom, round, {example.problem_id for example in examples})
     else:
         examples = label_examples(first_questions(classroom.data.train, learning, seed), form)
-    if not examples:
+    told = [one for one in rationales if one.round == round]
+    if not examples and (told or not round):
+        more = "earlier questions again (learning.rehearsal)" if round else "more questions (learning.first_questions)"
         raise TeacherRefused(
             f"round {round}: no rationale passed the filter, so there is nothing to learn from. "
-            f"Look at {classroom.files(round).rationales}; "
-            "a better teacher or more questions (learning.first_questions) may help."
+            f"Look at {classroom.files(round).rationales}; a better teacher or {more} may help."
         )
     write_table(classroom.files(round).examples, [*examples, *reading], Example)
     return {

@@ -67,6 +67,15 @@ def test_an_exam_without_mistakes_ends_the_run_after_its_round() -> None:
     assert isinstance(next_step(done, rounds=5), Finished)
 
 
+@pytest.mark.parametrize(("mistakes", "says"), [(0, "no mistake"), (3, "nothing was said")])
+def test_a_round_without_anything_to_learn_from_ends_the_run(mistakes: int, says: str) -> None:
+    done = [*whole_rounds([0.5]), record(1, Phase.EXAM, mistakes=mistakes), record(1, Phase.FEEDBACK)]
+    assert next_step([*done, record(1, Phase.SELECT, examples=1)], rounds=5) == PhaseStep(1, Phase.TRAIN)
+    ended = next_step([*done, record(1, Phase.SELECT, examples=0)], rounds=5)
+    assert isinstance(ended, Finished) and says in ended.reason
+    assert best_round(done) == 0
+
+
 def test_phases_out_of_order_are_refused() -> None:
     done = whole_rounds([0.5])
     with pytest.raises(OutOfOrder, match="round 0 train"):

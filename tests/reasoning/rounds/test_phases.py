@@ -6,12 +6,13 @@ import asyncio
 import json
 import random
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
-from reasoning.files.tables import read_table
+from reasoning.files.tables import read_table, write_table
 from reasoning.offline.teacher import OfflineTeacher
 from reasoning.prompts.headings import read_request
 from reasoning.prompts.run_prompts import run_prompts
@@ -206,11 +207,31 @@ def test_a_teacher_that_refuses_everything_stops_the_run_and_loses_nothing(tmp_p
 def test_without_a_single_kept_rationale_there_is_nothing_to_learn(tmp_path: Path) -> None:
     classroom = classroom_at(tmp_path, Student(), Teacher())
     classroom.files(0).rationales.parent.mkdir(exist_ok=True)
-    from reasoning.files.tables import write_table
-
     write_table(classroom.files(0).rationales, [], Rationale)
     with pytest.raises(TeacherRefused, match="nothing to learn"):
         run(select_examples(classroom, 0))
+
+
+def test_an_exam_without_mistakes_leaves_nothing_to_learn_where_nothing_is_rehearsed(tmp_path: Path) -> None:
+    class Perfect(Student):
+        async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
+            right = (await super().answer(version, prompt, sampling))[0]
+            return [right] * sampling.samples
+
+    classroom = classroom_at(tmp_path, Perfect(), Teacher(), RECIPE.replace("learning: {", "learning: {rehearsal: 0, "))
+    rounds(classroom)
+    assert read_table(classroom.files(1).examples, Example) == []
+    assert run(select_examples(classroom, 1)) == {"examples": 0, "positives": 0, "negatives": 0}
+
+
+def test_a_later_round_whose_rationales_are_all_wrong_stops_the_run(tmp_path: Path) -> None:
+    classroom = classroom_at(tmp_path, Student(), Teacher(), RECIPE.replace("learning: {", "learning: {rehearsal: 0, "))
+    rounds(classroom)
+    wrong = [replace(one, kept=False) for one in read_table(classroom.files(1).rationales, Rationale)]
+    assert wrong
+    write_table(classroom.files(1).rationales, wrong, Rationale)
+    with pytest.raises(TeacherRefused, match=r"learning\.rehearsal"):
+        run(select_examples(classroom, 1))
 
 
 def rounds(classroom: Classroom) -> None:
