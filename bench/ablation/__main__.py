@@ -5,6 +5,7 @@
     python -m bench.ablation --table-only            # of the cells that are finished; with --curves FILE a plot
     python -m bench.ablation --table-only --by-round       # what each round brought, too
     python -m bench.ablation --table-only --against fine-tune-cot-1-long    # another arm to compare with
+    python -m bench.ablation --table-only --dollars 0.04 0.08    # and for how much an arm comes to what another has
     python -m bench.ablation --tokens-a-rationale    # of one, and of several in a request
 
 An arm is a recipe. All start from the ground's student (the embedded one, unless `--ground` or `--student` says
@@ -37,7 +38,7 @@ from bench.ablation.arms import ARMS, REFERENCE, Arm
 from bench.ablation.cells import Budget, finished, keep, run_cell
 from bench.ablation.grounds import GROUNDS, Ground
 from bench.ablation.plots import curves, plot
-from bench.ablation.tables import by_round, table, tokens_a_rationale
+from bench.ablation.tables import by_round, over_budgets, table, tokens_a_rationale
 
 
 def run_all(
@@ -122,6 +123,8 @@ def main() -> None:
             print(f"\n{by_round(arms, cells)}")
         if asked.plot is not None:
             plot(arms, cells, asked.plot)
+    if len(budgets) > 1:
+        print(f"\n{over_budgets(arms, found, asked.against)}")
     if asked.curves is not None:
         curves(arms, found, asked.curves)
 

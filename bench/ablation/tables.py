@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from statistics import mean
 
 from bench.ablation.arms import REFERENCE, Arm
@@ -65,6 +66,49 @@ def by_round(arms: Sequence[Arm], cells: Sequence[Cell]) -> str:
             by_mean = f"{mean(accuracies):.1f} | {_bounds(accuracies)}"
             lines.append(f"| {arm.name} | {place} | {len(reached)} | {by_mean} | {against} |")
     return "\n".join(lines)
+
+
+def over_budgets(arms: Sequence[Arm], found: Mapping[Budget, Sequence[Cell]], reference: str = REFERENCE) -> str:
+    """As Markdown: every arm at every budget, beside the arm `reference` at the largest, paired by seed, and the budget
+    at which the arm's mean comes to that one's (between two budgets, along a line)."""
+    budgets = sorted(found, key=lambda budget: budget.amount)
+    largest = budgets[-1]
+    full = {cell.seed: cell.accuracy[-1] for cell in found[largest] if cell.arm == reference}
+    aim = f"{100 * mean(full.values()):.1f} %" if full else "what it has"
+    lines = [
+        f"| arm | budget | seeds | test accuracy % | 95 % interval | against {reference} for {largest.name}, points "
+        f"| 95 % interval | p | comes to {aim} for |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for arm in arms:
+        means: list[tuple[float, float]] = []
+        rows = []
+        for budget in budgets:
+            mine = {cell.seed: cell.accuracy[-1] for cell in found[budget] if cell.arm == arm.name}
+            if not mine:
+                continue
+            accuracies = [100 * accuracy for accuracy in mine.values()]
+            both = [100 * (mine[seed] - full[seed]) for seed in mine if seed in full]
+            compared = both and (arm.name, budget) != (reference, largest)
+            against = f"{mean(both):+.1f} | {_bounds(both)} | {_chance(both)}" if compared else "– | – | –"
+            means.append((budget.amount, mean(mine.values())))
+            rows.append(
+                f"| {arm.name} | {budget.name} | {len(mine)} | {mean(accuracies):.1f} | {_bounds(accuracies)} "
+                f"| {against} |"
+            )
+        needed = _needed(means, mean(full.values())) if full and means else "–"
+        lines += [f"{row} {needed if number == len(rows) - 1 else ''} |" for number, row in enumerate(rows)]
+    return "\n".join(lines)
+
+
+def _needed(means: Sequence[tuple[float, float]], aim: float) -> str:
+    """The budget at which a line through `means` (budget, accuracy) first comes to `aim`, in words."""
+    if means[0][1] >= aim:
+        return f"{means[0][0]:g} or less"
+    for (low, below), (high, above) in pairwise(means):
+        if above >= aim:
+            return f"{low + (high - low) * (aim - below) / (above - below):.3g}"
+    return f"more than {means[-1][0]:g}"
 
 
 def tokens_a_rationale(sizes: Sequence[int] = (1, 2, 4, 8), count: int = 240) -> str:

@@ -12,7 +12,7 @@ from bench.ablation.arms import ARMS
 from bench.ablation.cells import Budget, Cell, finished, keep
 from bench.ablation.grounds import GROUNDS, Ground
 from bench.ablation.plots import curves, plot
-from bench.ablation.tables import by_round, table, tokens_a_rationale
+from bench.ablation.tables import by_round, over_budgets, table, tokens_a_rationale
 from reasoning.files.tables import read_table
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.records import Rationale
@@ -137,6 +137,30 @@ def test_cells_of_other_grounds_and_students_are_not_mixed(tmp_path: Path) -> No
     found = [finished(tmp_path, BUDGET, ground)["ladder", 0].accuracy[-1] for ground in (letters, other)]
     assert found == [0.1, 0.2] and finished(tmp_path, BUDGET)["ladder", 0].accuracy[-1] == 0.0
     assert finished(tmp_path, BUDGET, letters.taught_to("elsewhere/another")).keys() == {("ladder", 0)}
+
+
+def test_over_budgets_an_arm_is_compared_with_another_at_its_largest() -> None:
+    arms = [arm for arm in ARMS if arm.name in ("fine-tune-cot-1", "then-own", "ladder", "paper-a")]
+    seeds = (0, 1)
+    found = {
+        Budget(0.04): [cell(arm, s, at) for arm, at in (("fine-tune-cot-1", 0.5), ("ladder", 0.6)) for s in seeds],
+        Budget(0.02): [
+            *(cell("fine-tune-cot-1", seed, 0.3) for seed in seeds),
+            *(cell("ladder", seed, 0.35 + 0.1 * seed) for seed in seeds),
+            cell("then-own", 0, 0.55),
+        ],
+    }
+    text = over_budgets(arms, found)
+    rows = [[field.strip() for field in line.split("|")[1:-1]] for line in text.splitlines()[2:]]
+    told = {(row[0], row[1]): row[5:] for row in rows}
+    assert "comes to 50.0 % for" in text and len(rows) == 5  # of paper-a there is no cell
+    assert told["fine-tune-cot-1", "$0.02"][:2] == ["-20.0", "-20.0 – -20.0"]
+    assert told["fine-tune-cot-1", "$0.04"] == ["–", "–", "–", "0.04"]
+    assert told["ladder", "$0.02"][0] == "-10.0" and told["ladder", "$0.02"][-1] == ""
+    assert told["ladder", "$0.04"][0] == "+10.0" and told["ladder", "$0.04"][-1] == "0.03"
+    assert told["then-own", "$0.02"] == ["+5.0", "one seed", "–", "0.02 or less"]
+    (_, last) = over_budgets([arm for arm in arms if arm.name == "fine-tune-cot-1"], found, "ladder").splitlines()[2:]
+    assert last.endswith("| more than 0.04 |")
 
 
 def test_curves_have_a_line_for_each_arm_with_several_budgets(tmp_path: Path) -> None:
