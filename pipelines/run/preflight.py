@@ -199,11 +199,12 @@ def _parser_faults(path: str, serve: ServeSection) -> Iterator[PreflightFault]:
 
 
 def _price_faults(path: str, section: TeacherSection, recipe: Recipe) -> Iterator[PreflightFault]:
-    """A table of prices that cannot be read; a cap on spending without a price."""
+    """Prices that cannot be read, or be of a million tokens; a cap on spending without a price."""
     try:
         settings = section.settings()
     except PriceError as error:
-        yield PreflightFault(f"{path}.prices", str(error), "Fix the table, or leave it out")
+        place = f"{path}.{'prices' if section.prices else 'price'}"
+        yield PreflightFault(place, str(error), "Correct it there, or leave it out")
         return
     ladder = recipe.learning.ladder
     capped = "teacher.max_cost" if recipe.teacher.max_cost is not None else "learning.ladder.dollars"

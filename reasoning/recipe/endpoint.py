@@ -17,7 +17,7 @@ from reasoning.recipe.base import Fraction, NotNegative, Positive, PositiveInt, 
 from reasoning.recipe.engine import EngineSection
 from reasoning.recipe.place import PlaceSection
 from reasoning.teacher.calls import BatchSettings, EndpointSettings
-from reasoning.teacher.prices import Price, price_of
+from reasoning.teacher.prices import Price, for_a_million, price_of
 
 
 class PriceSection(Section):
@@ -126,7 +126,8 @@ class EndpointSection(PlaceSection):
         self, name: str, base_url: str, model: str, table: Mapping[str, Price], teacher: PlaceSection | None = None
     ) -> EndpointSettings:
         """How the pool asks this endpoint, which it shows as `name` and reaches at `base_url`; `teacher` is the one
-        whose further endpoint it is."""
+        whose further endpoint it is. Raises `PriceError` for a price that can be of no million tokens."""
+        price = self.price.price() if self.price else price_of(model, table)
         return EndpointSettings(
             name=name,
             base_url=base_url,
@@ -140,7 +141,7 @@ class EndpointSection(PlaceSection):
             send_seed=self.send_seed,
             send_temperature=self.send_temperature,
             max_tokens_key=self.max_tokens_key,
-            price=self.price.price() if self.price else price_of(model, table),
+            price=for_a_million(model, price) if price else None,
             batch=self.batch.settings() if self.batch else None,
             parameters=self.parameters(teacher),
             headers=tuple(sorted(self.headers.items())),

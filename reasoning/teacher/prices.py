@@ -6,6 +6,7 @@ Invariants
 - A bound on tokens is a bound: whatever a byte-level tokenizer makes of a text, it makes no more tokens than bytes.
 - Money is counted in whole nanodollars, rounded up, so that sums are exact whatever their order.
 - A model that the table does not know has no price: nothing is guessed.
+- A price that can only be that of one token, or of a thousand, is refused: a cap would be passed as many times over.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ _VERSION = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8}|\d{6}|\d{3,4})$")
 class PriceError(ValueError):
     """A table of prices that cannot be used. The message names the file, the model and what would be right."""
 
+
+_LEAST_OUTPUT = 0.001  # dollars for a million tokens: no provider asks less
+_FAR_BELOW = 100.0  # times less than the table has for the model
 
 # What is booked where a price does not say: the most that a provider is known to ask, never a discount.
 _CACHE_WRITE = 2.0  # times the input's price: Anthropic, for an hour
@@ -91,6 +95,18 @@ class Price:
         if share <= 0 or dollars <= 0:
             return 0
         return max(1, math.ceil(share * dollars * (NANO / 1e6)))  # a product of tiny numbers may come out as 0
+
+
+def for_a_million(model: str, price: Price) -> Price:
+    """`price`, which somebody gives for `model`. Raises `PriceError` where it is of fewer tokens than a million."""
+    known = price_of(model, shipped_prices())
+    least = max(_LEAST_OUTPUT, known.output / _FAR_BELOW if known else 0.0)
+    if 0 < price.output < least:
+        raise PriceError(
+            f"the price of {model}, output: {price.output:g}, is too low for a million tokens, which prices are of; "
+            f"is it of a thousand (then write {price.output * 1e3:g}) or of one ({price.output * 1e6:g})?"
+        )
+    return price
 
 
 def most_prompt_tokens(messages: Sequence[tuple[str, str]]) -> int:

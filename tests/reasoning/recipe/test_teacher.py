@@ -147,6 +147,11 @@ def test_a_cap_on_spending_is_refused_where_a_price_is_missing() -> None:
         section.settings(max_cost=10.0)
 
 
+def test_a_price_of_a_thousand_tokens_is_told() -> None:
+    with pytest.raises(PriceError, match=r"gpt-4o-mini, output: 0\.0006, .* a thousand \(then write 0\.6\)"):
+        openai(price={"input": 0.00015, "output": 0.0006}).settings()
+
+
 def test_a_table_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     with pytest.raises(PriceError, match="absent"):
         openai(prices=tmp_path / "absent.yaml").settings()

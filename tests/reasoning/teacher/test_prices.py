@@ -14,6 +14,7 @@ from reasoning.teacher.prices import (
     PriceError,
     Tokens,
     dollars,
+    for_a_million,
     load_prices,
     most_prompt_tokens,
     price_of,
@@ -98,6 +99,25 @@ TABLE = {
 )
 def test_a_model_has_its_price_under_every_name_of_a_version(model: str, known_as: str | None) -> None:
     assert price_of(model, TABLE) == (TABLE[known_as] if known_as is not None else None)
+
+
+@pytest.mark.parametrize(
+    ("model", "price"),
+    [
+        ("gpt-4o-mini", (0.00015, 0.0006)),  # of a thousand tokens
+        ("openai/gpt-4o-2024-08-06", (0.0025, 0.01)),
+        ("my/own", (1.5e-7, 6e-7)),  # of one
+        ("my/own", (0.0, 0.0009)),
+    ],
+)
+def test_a_price_that_can_be_of_no_million_tokens_is_refused(model: str, price: tuple[float, float]) -> None:
+    with pytest.raises(PriceError, match=rf"{price[1]:g}.*{price[1] * 1e3:g}.*{price[1] * 1e6:g}"):
+        for_a_million(model, Price(*price))
+
+
+@pytest.mark.parametrize("price", [Price(0.0, 0.0), Price(0.005, 0.01), Price(0.05, 0.0)])
+def test_a_cheap_or_free_model_has_its_price(price: Price) -> None:
+    assert for_a_million("my/own", price) is price
 
 
 def test_the_table_that_comes_with_tailor_can_be_read() -> None:
