@@ -35,7 +35,7 @@ from reasoning.rounds.new_questions.agreement import NewProblem
 from reasoning.rounds.new_questions.proposals import ProposalOutcome
 from reasoning.rounds.phase_order import Phase
 from reasoning.rounds.requests import Ask, Query
-from reasoning.teacher.calls import TeacherReply
+from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply
 
 
 def queries_for(classroom: TeacherSession, standing: Standing, history: History) -> list[Query]:
@@ -122,6 +122,8 @@ async def _spend(
             request = classroom.requests.first(answer.query)
             if answer.prompt_tokens or answer.completion_tokens:
                 budget.book(request, answer.prompt_tokens, answer.completion_tokens)
+            elif isinstance(answer.outcome, TeacherFailure) and answer.outcome.kind is FailureKind.TRUNCATED:
+                budget.book_cut_off(request)
         told += answers
         reached |= {one.problem.id for one, _ in now}
     return told, reached

@@ -53,9 +53,8 @@ class Budget:
         """What these requests are expected to take, in the budget's unit."""
         total = 0
         for request in requests:
-            prompt = sum(len(content) for _, content in request.messages) * self._prompt_rate
             reply = min(self.reply_tokens or request.max_tokens, request.max_tokens)
-            total += self._cost(request, int(prompt + 0.5), int(reply + 0.5))
+            total += self._cost(request, self._prompt_tokens(request), int(reply + 0.5))
         return total
 
     def book(self, request: TeacherRequest, prompt_tokens: int, completion_tokens: int) -> None:
@@ -66,6 +65,13 @@ class Budget:
         self._prompt_rate = max(self._prompt_rate, prompt_tokens / max(characters, 1))
         self.reply_tokens = max(self.reply_tokens, completion_tokens)
         self.spent += self._cost(request, prompt_tokens, completion_tokens)
+
+    def book_cut_off(self, request: TeacherRequest) -> None:
+        """Counts an answer to `request` that was cut off before its first word: it was paid for, and nothing told."""
+        self.book(request, self._prompt_tokens(request), request.max_tokens)
+
+    def _prompt_tokens(self, request: TeacherRequest) -> int:
+        return int(sum(len(content) for _, content in request.messages) * self._prompt_rate + 0.5)
 
     def _cost(self, request: TeacherRequest, prompt_tokens: int, completion_tokens: int) -> int:
         if self.prices is None:

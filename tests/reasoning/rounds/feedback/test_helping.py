@@ -16,7 +16,7 @@ from reasoning.rounds.ladder.history import Help
 from reasoning.rounds.ladder.policy import Rung
 from reasoning.rounds.phases import exam, select_examples
 from reasoning.student.sampling import Completion, Sampling
-from reasoning.teacher.calls import TeacherFailure, TeacherReply, TeacherRequest
+from reasoning.teacher.calls import FailureKind, TeacherFailure, TeacherReply, TeacherRequest
 from tests.reasoning.rounds.test_phases import Student, Teacher, classroom_at, run
 
 LADDER = """
@@ -48,6 +48,15 @@ class Counting(Teacher):
         assert isinstance(reply, TeacherReply)
         tokens = count_tokens(request.messages[0][1]), count_tokens(reply.text)
         return replace(reply, prompt_tokens=tokens[0], completion_tokens=tokens[1])
+
+
+class Thinking(Counting):
+    """Thinks past its last token about every second mistake."""
+
+    async def ask(self, request: TeacherRequest) -> TeacherReply | TeacherFailure:
+        reply = await super().ask(request)
+        cut_off = len(self.asked) > 20 and len(self.asked) % 2
+        return TeacherFailure(request.key, FailureKind.TRUNCATED, "no word", 1) if cut_off else reply
 
 
 def classroom(folder: Path, teacher: Teacher, keys: str = "") -> Classroom:
@@ -138,6 +147,12 @@ def test_a_budget_reaches_the_medium_questions_first(tmp_path: Path) -> None:
     closest = max(abs(help.right - 2) for help in reached)
     assert all(abs(help.right - 2) >= closest for help in asked if not help.reached)
     assert len(teacher.asked) == 20 + len(reached)
+
+
+def test_what_is_cut_off_before_its_first_word_is_spent(tmp_path: Path) -> None:
+    teacher = Thinking()
+    run(rounds(classroom(tmp_path, teacher, ", teacher_tokens: 1200"), 1))
+    assert 2 <= len(teacher.asked[20:]) <= 4  # of 512 tokens each that is cut off
 
 
 def test_solved_questions_are_rehearsed_from_their_own_words(tmp_path: Path) -> None:

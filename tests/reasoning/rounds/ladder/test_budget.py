@@ -47,6 +47,12 @@ def test_no_limit_and_no_room() -> None:
     assert Budget(400, reply_tokens=50).fitting(every) == 1  # before anything is measured, half of it
 
 
+def test_an_answer_that_was_cut_off_before_its_first_word_was_paid_for() -> None:
+    budget, every = Budget(2_000, reply_tokens=50), [[request(number)] for number in range(9)]
+    budget.book_cut_off(every[0][0])
+    assert budget.spent == 133 + 512 and budget.fitting(every[1:]) == 2
+
+
 def test_dollars_are_counted_at_the_price_of_each_teacher() -> None:
     budget = Budget(1_000_000, {("t", "m"): Price(1.0, 4.0)})
     budget.book(request(0), 100, 50)
