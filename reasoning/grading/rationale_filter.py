@@ -17,7 +17,7 @@ from reasoning.grading.kinds import rules_for
 from reasoning.grading.own_grader import own_verdict
 from reasoning.prompts.frame import Span
 from reasoning.prompts.headings import one_block, read_reply
-from reasoning.prompts.steps import begins_like, told_step
+from reasoning.prompts.steps import begins_like, numbering, told_step
 from reasoning.records import Problem, Rationale, RationaleSource, Verdict
 from reasoning.teacher.thinking import split_thinking, with_thinking
 from reasoning.teacher.turns import next_turn
@@ -27,6 +27,7 @@ _BEGINS = re.compile(
     r"|<start_of_turn>model\b|<\|(?:begin|start)_of_solution\|>)\s*",
     re.IGNORECASE,
 )
+_MARKS = re.compile(r"\\boxed|[\W_]+")
 _FRAMES = (
     re.compile(
         r"\s*<(?P<mark>response|output|answer|solution|final|final_answer|result|reply)>"
@@ -78,6 +79,8 @@ def keep(
         text = _after_own_words(text, attempt, step)
     if teach_thinking and thinking.thought and text:
         text = one_block(with_thinking(thinking.thought, text))
+    elif reply.answer_text == said and not problem.grader and _bare(text) == _bare(answer):
+        text = ""  # an answer alone
     own = own_verdict(problem, whole) is Verdict.CORRECT if problem.grader and thinking.closed else False
     right = own if problem.grader else same
     return Rationale(
@@ -95,12 +98,17 @@ def keep(
     )
 
 
+def _bare(text: str) -> str:
+    return _MARKS.sub("", text.casefold())
+
+
 def _after_own_words(text: str, attempt: str, step: Span) -> str:
     """What a teacher goes on with at `step` of `attempt`, after the words before it, unless it said them again."""
     own = attempt[: step[0]]
     before = own.rstrip()
     if not before or begins_like(text, before):
         return text
+    text = text if numbering(text) else numbering(attempt[slice(*step)]) + text
     return f"{before}\n{text}" if "\n" in own[len(before) :] else f"{before} {text}"
 
 

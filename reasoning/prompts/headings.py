@@ -74,28 +74,46 @@ class ReplyParts:
     wrong_step: str = ""
 
 
-_REASONING = re.compile(rf"^\s*\**{REASONING_HEADING}\**", re.MULTILINE | re.IGNORECASE)
-_ANSWER = re.compile(rf"^\s*\**{ANSWER_HEADING}\**", re.MULTILINE | re.IGNORECASE)
-_MISTAKE = re.compile(rf"^\s*\**{MISTAKE_HEADING}\**", re.MULTILINE | re.IGNORECASE)
-_NEXT = re.compile(rf"^\s*\**(?:Explanation:|(?:first )?{WRONG_STEP_HEADING})", re.MULTILINE | re.IGNORECASE)
+def heading(name: str) -> str:
+    """What finds a heading of this name (a pattern) at a line's beginning, however it is dressed: "Answer:",
+    "**Answer**:", "- __Answer:__"; without a colon where it is alone and its dress says what it is: "### Answer"."""
+    marks = r"[*_`'\"“”‘’]*"
+    listed = r"^[ \t]*(?:(?:[-*•>]|\d{1,2}[.)])[ \t]+)*"
+    with_colon = rf"{listed}(?:#{{1,6}}[ \t]*)?{marks}(?:{name}){marks}[ \t]*[:：]{marks}"
+    return rf"(?:{with_colon}|{listed}(?:#{{1,6}}[ \t]*{marks}|\*\*|__)(?:{name}){marks}[ \t\r]*$)"
+
+
+_FLAGS = re.MULTILINE | re.IGNORECASE
+_WRONG_STEP_NAMES = r"(?:the )?(?:first )?(?:wrong|incorrect) step"
+_WORKED_OUT = r"(?:the )?(?:correct(?:ed)?|step[- ]by[- ]step)"
+REASONING = re.compile(heading(rf"(?:{_WORKED_OUT} )?reasoning|{_WORKED_OUT} solution"), _FLAGS)
+ANSWER = re.compile(heading(r"(?:the )?(?:final |correct )?answer"), _FLAGS)
+_MISTAKE = re.compile(heading("(?:the )?mistake"), _FLAGS)
+_WRONG_STEP = re.compile(heading(_WRONG_STEP_NAMES), _FLAGS)
+_NEXT = re.compile(heading(f"explanation|{_WRONG_STEP_NAMES}"), _FLAGS)
 _ABOUT_THE_MISTAKE = re.compile(
-    rf"\A(?:\s*\**(?:{MISTAKE_HEADING}|Explanation:|(?:first )?{WRONG_STEP_HEADING})[^\n]*\n+)+", re.IGNORECASE
+    rf"\A(?:\s*{heading(f'(?:the )?mistake|explanation|{_WRONG_STEP_NAMES}')}[^\n]*\n+)+", _FLAGS
 )
-_WRONG_STEP = re.compile(rf"^\s*\**(?:first )?{WRONG_STEP_HEADING}\**", re.MULTILINE | re.IGNORECASE)
+_RULES = re.compile(r"\A(?:\s*(?:[-*_=][ \t]*){3,}(?:\n|\Z))+|(?:\n[ \t]*(?:[-*_=][ \t]*){3,})+\s*\Z")
 
 
 def read_reply(text: str) -> ReplyParts:
     """Splits a reply at its headings. A missing heading is not an error: the parts that exist are used."""
-    reasoning = _REASONING.search(text) or _ABOUT_THE_MISTAKE.match(text)  # the latter, where that heading is missing
+    reasoning = REASONING.search(text) or _ABOUT_THE_MISTAKE.match(text)  # the latter, where that heading is missing
     preface, body = (text[: reasoning.end()], text[reasoning.end() :]) if reasoning else ("", text)
-    preface = _REASONING.sub("", preface)
-    answers = list(_ANSWER.finditer(body))
+    preface = REASONING.sub("", preface)
+    answers = list(ANSWER.finditer(body))
     rationale = body[: answers[-1].start()] if answers else body
     answer_text = body[answers[-1].end() :].strip() if answers else text
     named, steps = _MISTAKE.search(preface), list(_WRONG_STEP.finditer(preface))
-    step = one_block(_until(preface, steps[0].end(), _MISTAKE)) if len(steps) == 1 else ""
-    mistake = one_block(_until(preface, named.end(), _NEXT)) if named else ""
-    return ReplyParts(mistake, one_block(rationale), answer_text, step)
+    step = _block(_until(preface, steps[0].end(), _MISTAKE)) if len(steps) == 1 else ""
+    mistake = _block(_until(preface, named.end(), _NEXT)) if named else ""
+    return ReplyParts(mistake, _block(rationale), answer_text, step)
+
+
+def _block(text: str) -> str:
+    """`text` as one block, without the horizontal lines that part it from what stands around it."""
+    return one_block(_RULES.sub("", text))
 
 
 def _until(text: str, start: int, heading: re.Pattern[str]) -> str:

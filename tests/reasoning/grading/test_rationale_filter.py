@@ -33,6 +33,9 @@ def test_a_reply_is_kept_when_its_answer_is_the_gold_one() -> None:
 def test_a_reply_that_is_cut_or_an_answer_alone_is_not_kept() -> None:
     assert not kept_reply("Reasoning: 9 and 9.\nAnswer: 18", complete=False).kept
     assert not kept_reply("Answer: 18").kept
+    for text in ("18", "**18**", "\\boxed{18}", "<reasoning>9 and 9.</reasoning>\n<answer>18</answer>"):
+        assert not kept_reply(text).kept
+    assert kept_reply("<think>9 and 9.</think>18", teach_thinking=True).kept
 
 
 def test_what_is_said_about_the_mistake_does_not_answer_for_the_rationale() -> None:
@@ -132,6 +135,18 @@ def test_what_the_student_got_right_need_not_be_said_again(step: str, reasoning:
     found = kept_reply(said, attempt=ATTEMPT, continues=True)
     assert (found.text, found.kept) == (text, kept)
     assert not kept_reply(said.replace("18", "16"), attempt=ATTEMPT, continues=True).kept
+
+
+NUMBERED = "1. 9 and 9 are counted.\n2. 9 and 9 make 17.\n3. So 17."
+
+
+@pytest.mark.parametrize("step", ["2. 9 and 9 make 17.", "9 and 9 make 17.", "Step 2"])
+@pytest.mark.parametrize("reasoning", ["2. 9 and 9 make 18.\n3. So 18.", "9 and 9 make 18.\n3. So 18."])
+def test_what_goes_on_in_a_numbered_solution_has_each_number_once(step: str, reasoning: str) -> None:
+    said = f"**Wrong step**: {step}\n\n**Reasoning**:\n{reasoning}\n\n**Answer**: 18"
+    found = kept_reply(said, attempt=NUMBERED, continues=True)
+    assert (found.wrong_step, found.kept) == ("2. 9 and 9 make 17.", True)
+    assert found.text == "1. 9 and 9 are counted.\n2. 9 and 9 make 18.\n3. So 18."
 
 
 @given(st.text(), st.text())

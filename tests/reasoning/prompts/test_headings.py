@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,47 @@ def test_a_tailored_request_can_be_read(question: str, mistake: str) -> None:
 def test_a_reply_in_parts() -> None:
     reply = read_reply("Mistake: the sum.\n\n**Reasoning:** 9 and 9.\n\nThat is 18.\n**Answer:** 18\n")
     assert (reply.mistake, reply.rationale, reply.answer_text) == ("the sum.", "9 and 9.\nThat is 18.", "18")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("**{}**: {}", "### {}:\n{}", "### {}\n{}", "**{}**\n{}", "### **{}:** {}", "- {}: {}", "* **{}:** {}"),
+        *(
+            "__{}:__ {}",
+            "*{}*: {}",
+            "{} : {}",
+            "{}\uff1a{}",
+            "> {}: {}",
+            "'{}:' {}",
+            "`{}:` {}",
+            "1. {}: {}",
+            "{}:\r\n{}",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Wrong step", "Mistake", "Reasoning", "Answer"),
+        ("First incorrect step", "The mistake", "Correct reasoning", "Final Answer"),
+        ("WRONG STEP", "MISTAKE", "Corrected Solution", "The answer"),
+    ],
+)
+def test_a_heading_may_be_dressed_and_worded_otherwise(names: tuple[str, ...], form: str) -> None:
+    said = ("9 and 8.", "the sum.", "9 and 9.\nThat is 18.", "18")
+    reply = read_reply("\n\n".join(map(form.format, names, said)))
+    assert (reply.wrong_step, reply.mistake, reply.rationale, reply.answer_text) == said
+
+
+def test_a_name_within_a_line_is_no_heading() -> None:
+    said = "So the answer: 4.\nAnswers: none.\nThe reasoning about it: no.\nAnswer"
+    assert read_reply(f"Reasoning: {said}\nAnswer: 5").rationale == said
+
+
+def test_horizontal_lines_around_a_part_are_not_of_it() -> None:
+    reply = read_reply("Mistake: a.\n\n---\n\nReasoning:\n---\nb.\n---\nc.\n\n***\nAnswer: 1")
+    assert (reply.mistake, reply.rationale) == ("a.", "b.\n---\nc.")
 
 
 def test_missing_headings_are_no_error() -> None:

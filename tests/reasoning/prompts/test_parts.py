@@ -29,11 +29,46 @@ A, B = "Mistake: the sum.\nReasoning: 2 + 3 = 5.\nAnswer: 5", "Reasoning: one.\n
         (f"### 1\nReasoning: 5.\nAnswer:\n### 2\n{B}", (None, B)),
         (f"### 1\n{A}\n### 2\n{B}\n### 3\n{B}", (A, B)),  # of a third nobody knows
         (f"1. {A}\n2. {B}", (None, None)),
+        (f"### 0\n{A}\n### 1\n{B}", (None, None)),  # numbered in another way
+        (f"### 2\n{A}\n### 3\n{B}", (None, None)),
+        (f"### 1 and 2\n{A}", (None, None)),  # one for both
+        (f"### 1\n### 2\n{A}", (None, None)),
+        (
+            f"### 1\n**Reasoning**: 5.\n**2**\n### Answer\n**2**\n### 2\n{B}",
+            ("**Reasoning**: 5.\n**2**\n### Answer\n**2**", B),
+        ),
+        (
+            f"### 1\nReasoning:\n#### 1. Sum\n#### 2. End\nAnswer: 5\n### 2\n{B}",
+            ("Reasoning:\n#### 1. Sum\n#### 2. End\nAnswer: 5", B),
+        ),
+        (f"### 1\n{A}\n## 2\nI cannot tell.", (None, None)),
+        (f"## 1\n{A}\n### 2\nI cannot tell.", (A, None)),
+        (f"```\n### 1\n{A}\n### 2\n{B}\n```", (A, B)),
+        (f"### 1\n{A}\n### 2\n{B}\n\n### Summary\n1. 5\n2. no", (A, B)),  # of all of them
         ("", (None, None)),
     ],
 )
 def test_parts_are_what_was_asked_for_or_nothing(reply: str, read: tuple[str | None, ...]) -> None:
     assert parts_of_reply(reply, 2) == read
+
+
+@pytest.mark.parametrize(
+    "dress",
+    [
+        *("### **{}**", "**### {}**", "### Question {}: Pens", "### {}. Pens", "### {} \u2014 Pens", "Question {}:"),
+        *("**Question {}**:", "**Question {}:** How many?", "### Problem {} ###", "### [{}]", "### Q{}.", "'### {}'"),
+        *("> ### {}", "- ### {}", "__{}__", "### No. {}\r"),
+    ],
+)
+def test_a_heading_may_be_dressed(dress: str) -> None:
+    assert parts_of_reply(f"{dress.format(1)}\n{A}\n\n{dress.format(2)}\n{B}", 2) == (A, B)
+
+
+@pytest.mark.parametrize(
+    "line", ["Question 2 has 5 pens.", "1. Pens", "**1. Pens**", "### 3.5", "### 1,800", "# Step 1", "## 2 pens"]
+)
+def test_a_line_with_a_number_is_no_heading(line: str) -> None:
+    assert not has_heading(line)
 
 
 def test_the_last_part_of_a_reply_that_was_cut_off_is_none() -> None:
