@@ -154,14 +154,11 @@ class FineTuneCotRecipe(RunRecipe):
 
     @model_validator(mode="after")
     def _several_rationales_differ(self) -> FineTuneCotRecipe:
-        many = self.fine_tuning.collected > 1
-        if many and self.teacher.temperature == 0:
+        if self.fine_tuning.collected > 1 and self.teacher.temperature == 0:
             raise ValueError(
                 f"teacher.temperature 0 gives one rationale a question, and {self.fine_tuning.collected} are wanted "
                 f"(fine_tuning): leave it out ({DIVERSE_TEMPERATURE}), or ask for degree 1"
             )
-        if many and self.teacher.kind == "recorded":
-            raise ValueError("teacher.kind recorded always gives the same answer: it can be used for degree 1 only")
         return self
 
     def identity(self) -> dict[str, Any]:

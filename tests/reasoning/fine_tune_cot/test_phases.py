@@ -240,18 +240,20 @@ def test_killed_while_the_best_epoch_takes_its_place_nothing_is_lost(tmp_path: P
     assert json.loads((home.round(0).student / "skill").read_text()) == [7, 3]
 
 
-def test_questions_that_are_not_recorded_are_left_out_and_counted(tmp_path: Path) -> None:
+def test_what_is_not_recorded_is_left_out_and_counted(tmp_path: Path) -> None:
     train = load_problems(recipe("[1]").task, 0).train
     family = OfflineTeacher()
     lines = []
-    for problem in train[:8]:
-        (rationale,) = family.continue_text(f"Q: {problem.question}\nA: Let's think step by step.")
-        record = {"question": problem.question, "rationale": rationale, "answer_completion": f" {problem.answer}."}
-        lines.append(json.dumps(record))
+    for number, problem in enumerate(train[:8]):
+        prompt, times = f"Q: {problem.question}\nA: Let's think step by step.", 2 if number < 5 else 1
+        for rationale in family.continue_text(prompt, times, temperature=0.7):
+            record = {"question": problem.question, "rationale": rationale, "answer_completion": f" {problem.answer}."}
+            lines.append(json.dumps(record))
     file = tmp_path / "recorded.jsonl"
     file.write_text("\n".join(lines), encoding="utf-8")
-    wanted = recipe("[1]", teacher=f"{{kind: recorded, recorded: {file}}}")
+    wanted = recipe("[1, 2]", teacher=f"{{kind: recorded, recorded: {file}}}")
     finish(tmp_path / "run", wanted, {}, RecordedTeacher(file))
-    feedback = CotDirectory(tmp_path / "run").degree(1).finished()[0].metrics
-    assert (feedback["kept"], feedback["failed"], feedback["asked"]) == (8, 4, 12)
-    assert set(positives(tmp_path / "run", 1)) == {problem.id for problem in train[:8]}
+    for degree, counted in ((1, (8, 4, 12)), (2, (13, 11, 24))):
+        feedback = CotDirectory(tmp_path / "run").degree(degree).finished()[0].metrics
+        assert (feedback["kept"], feedback["failed"], feedback["asked"]) == counted
+        assert set(positives(tmp_path / "run", degree)) == {problem.id for problem in train[:8]}

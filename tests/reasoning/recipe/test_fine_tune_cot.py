@@ -65,10 +65,6 @@ def test_degree_zero_is_labels_in_a_form_without_reasoning() -> None:
         ("fine_tuning: {degree: 2, degrees: [4]}", "2 rationales are too few for degrees up to 4"),
         ("{fine_tuning: {degrees: [4]}, teacher: {temperature: 0}}", "one rationale a question, and 4 are wanted"),
         (
-            "{fine_tuning: {degrees: [2]}, teacher: {kind: recorded, recorded: a.jsonl}}",
-            "can be used for degree 1 only",
-        ),
-        (
             "fine_tuning: {epoch: best}",
             "fine_tuning.epoch: unknown key; epoch belongs to fine_tuning.training; known here: degree, degrees",
         ),
