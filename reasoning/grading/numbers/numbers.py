@@ -201,6 +201,8 @@ def _resolved(line: str, start: int, how: How) -> FoundAnswer:
         return found
     if how is How.BOXED and line[end] == "!":
         return NO_ANSWER  # a factorial; elsewhere a shout
+    if _AND_MORE.match(line, end):
+        return NO_ANSWER
     return unless_several(line, found, end)
 
 

@@ -205,6 +205,8 @@ WRONG: Table = [
         [
             "200+",
             "200+ pages",
+            "The answer is 200+.",
+            "Answer: 200+ pages",
             "Suppose the book had 200 pages.",
             "Assume it is 200",
             "Had she read on, it would be 200.",
