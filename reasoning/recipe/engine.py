@@ -28,7 +28,7 @@ class PrecisionSection(Section):
         default="auto",
         description=(
             "The number format to compute in. `auto` is the checkpoint's own, and bfloat16 for a student of 50 "
-            "million parameters and more on a CPU that has it in hardware (AVX512_BF16, AMX)."
+            "million parameters and more on a CPU that has it in hardware (AVX512_BF16, AMX, ARM's bf16)."
         ),
     )
     max_model_len: PositiveInt | None = Field(

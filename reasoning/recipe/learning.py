@@ -101,8 +101,9 @@ class LadderSection(Section):
         description=(
             "A question without a right attempt is answered this many times more with its right answer shown; what "
             "comes to that answer is learnt from as if it had not been shown, without asking the teacher "
-            "(rationalization, STaR, arXiv 2203.14465). To read a shown answer is learnt from the teacher's "
-            "rationales. Where answers are easily guessed: never. 0: never."
+            "(rationalization, STaR, arXiv 2203.14465). It learns how to use a shown answer from the teacher's "
+            "rationales, each of which is learnt once more with its answer shown. Where answers are easily guessed: "
+            "never. 0: never."
         ),
     )
     plain: bool = Field(
@@ -219,8 +220,12 @@ class LearningSection(Section):
     imported: ImportedSection = ImportedSection()
     exam: ExamSection = ExamSection()
     objective: ObjectiveSection = ObjectiveSection()
-    first_training: TrainingSection = TrainingSection()
-    training: TrainingSection = TrainingSection()
+    first_training: TrainingSection = Field(
+        default=TrainingSection(), description="How round 0's fine-tuning runs, with AdamW."
+    )
+    training: TrainingSection = Field(
+        default=TrainingSection(), description="How the fine-tuning of each later round runs: the same keys."
+    )
 
     @model_validator(mode="after")
     def _mistakes_are_there(self) -> LearningSection:

@@ -182,6 +182,8 @@ def _one_of(choices: tuple[str, ...]) -> str:
 
 def _bounded(words: str, bounds: list[Any]) -> str:
     found = {name: value for bound in bounds for name, value in _limits(bound)}
+    if words.startswith("text") and "min_length" in found:  # which counts letters there, and entries of a list
+        found["not_empty"] = found.pop("min_length")
     said = [_SAID[name].format(value) for name, value in found.items() if name in _SAID]
     return ", ".join([words, " and ".join(said)]) if said else words
 
@@ -192,6 +194,7 @@ _SAID = {
     "le": "at most {:,g}",
     "lt": "less than {:g}",
     "min_length": "at least {} of them",
+    "not_empty": "not empty",
     "pattern": "that matches `{}`",
 }
 

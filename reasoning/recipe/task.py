@@ -217,14 +217,18 @@ class TaskSection(Section):
     )
     train: PositiveInt | None = Field(
         default=None,
-        description=("Use at most this many training questions. Default: all; of a generated task, a fixed number."),
+        description=("Use at most this many training questions. Default: all; of a generated task 1000."),
     )
     validation: PositiveInt | None = Field(
-        default=None, description="How many validation questions are cut from train. Default: a tenth of train."
+        default=None,
+        description=(
+            "How many validation questions are cut from train. Default: a tenth of train. Of a generated task they are "
+            "made beside it, by default 200."
+        ),
     )
     test: PositiveInt | None = Field(
         default=None,
-        description="Use at most this many test questions. Default: all; of a generated task, a fixed number.",
+        description="Use at most this many test questions. Default: all; of a generated task 300.",
     )
 
     @model_serializer(mode="wrap")

@@ -29,6 +29,8 @@ def test_generated_problems(name: str) -> None:
 def test_default_sizes_of_generated_tasks() -> None:
     data = load_problems(TaskSection(), seed=0)
     assert (len(data.train), len(data.validation), len(data.test)) == (1000, 200, 300)
+    for key, size in (("train", 1000), ("validation", 200), ("test", 300)):
+        assert f" {size}." in (TaskSection.model_fields[key].description or "")
 
 
 def test_what_has_no_generator_is_refused() -> None:

@@ -192,6 +192,21 @@ def test_a_bad_row_is_named_with_its_line(tmp_path: Path, bad: dict[str, str], w
     assert len(caught.value.faults) == 1 and "line 9" in str(caught.value) and what in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [{17: b'{"q": 5 "a": 1}', 20: b'{"q": "\xff"}'}, {12: b'{"q": "Which?", "a": "violet"}'}],
+    ids=["lines", "rows"],
+)
+def test_what_is_bad_is_told_in_the_words_of_the_page(tmp_path: Path, bad: dict[int, bytes]) -> None:
+    rows = [json.dumps(row).encode() for row in rows_of(24, "red")]
+    path = tmp_path / "own.jsonl"
+    path.write_bytes(b"\n".join(bad.get(number, row) for number, row in enumerate(rows, 1)))
+    with pytest.raises(DataError) as caught:
+        load_problems(task(path, "choice", form={"choices": ["red", "green", "blue", "pink"]}), 0)
+    said = str(caught.value).replace(str(path), path.name)
+    assert f"```\n{said}\n```" in (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
+
+
 def test_an_unpaired_bracket_among_the_options_is_named_with_its_line(tmp_path: Path) -> None:
     rows = [{"q": f"Is {i} it? (A) red (B) green", "a": "A"} for i in range(10)]
     path = jsonl(tmp_path / "my.jsonl", [*rows, {"q": "Which? (A) red (B green (C) blue", "a": "A"}])
