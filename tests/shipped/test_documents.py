@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "recipes/**/*.md", "tests/**/*.md")
+    for pattern in ("*.md", ".github/*.md", "docs/**/*.md", "recipes/**/*.md", "tests/**/*.md")
     for path in ROOT.glob(pattern)
     if path.name != "CHANGELOG.md"  # its commands are those of their day
 )
@@ -57,9 +57,21 @@ def mistake(words: list[str]) -> str:
         return f"no target {', '.join(unknown)}" if unknown else ""
     if program == "tailor":
         return _mistake_of_tailor(rest)
-    module = rest[1]
-    ours = module.split(".")[0] in ("reasoning", "actors", "pipelines", "serve", "bench")
-    return f"no module {module}" if ours and importlib.util.find_spec(module) is None else ""
+    return _mistake_of_a_module(rest[1], rest[2:])
+
+
+def _mistake_of_a_module(module: str, words: list[str]) -> str:
+    if module.split(".")[0] not in ("reasoning", "actors", "pipelines", "serve", "bench"):
+        return ""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return f"no module {module}"
+    file = Path(spec.origin)
+    source = "".join(
+        each.read_text(encoding="utf-8") for each in (file.parent.glob("*.py") if file.stem == "__init__" else [file])
+    )
+    unknown = [word for word in words if word.startswith("--") and f'"{word.split("=")[0]}"' not in source]
+    return f"{module} has no {', '.join(unknown)}" if "argparse" in source and unknown else ""
 
 
 def _mistake_of_tailor(words: list[str]) -> str:
@@ -116,6 +128,8 @@ def test_the_commands_of_a_document_are_there_with_their_options(path: Path) -> 
         ("make quik", "no target quik"),
         (".venv/bin/python -m bench.fuzz --seed 1", ""),
         ("python -m bench.fuz", "no module bench.fuz"),
+        ("python -m bench.grading --data DIR", ""),
+        ("python -m bench.grading --dat DIR", "bench.grading has no --dat"),
     ],
 )
 def test_a_wrong_command_is_seen(line: str, wrong: str) -> None:
