@@ -88,16 +88,22 @@ def parts_of_reply(text: str, count: int, *, complete: bool = True) -> tuple[str
 
 def _own(part: str) -> str:
     """A part up to the next heading or horizontal line after its answer: what follows is said of all parts."""
-    answer = ANSWER.search(part)
-    said = part[answer.end() :].lstrip() if answer else ""
+    _, answers = _named(part)
+    said = part[answers[0].end() :].lstrip() if answers else ""
     after = _AFTERWORD.search(said)
     return part.removesuffix(said[after.start() :]).strip() if after else part
 
 
 def _is_whole(part: str) -> bool:
-    """Whether a part has one reasoning and one answer, in this order, and something in both."""
-    reasoning, answer = list(REASONING.finditer(part)), list(ANSWER.finditer(part))
-    if len(reasoning) != 1 or len(answer) != 1:
+    """Whether a part has one reasoning and one answer after it, and something in both."""
+    reasonings, answers = _named(part)
+    if len(reasonings) != 1 or len(answers) != 1:
         return False
-    between = part[reasoning[0].end() : answer[0].start()]
-    return bool(between.strip()) and bool(part[answer[0].end() :].strip(" \t\n*"))
+    between = part[reasonings[0].end() : answers[0].start()]
+    return bool(between.strip()) and bool(part[answers[0].end() :].strip(" \t\n*"))
+
+
+def _named(part: str) -> tuple[list[re.Match[str]], list[re.Match[str]]]:
+    """The headings of reasoning and, after the first of them, of answers: before it one may be repeated."""
+    reasonings = list(REASONING.finditer(part))
+    return reasonings, list(ANSWER.finditer(part, reasonings[0].end())) if reasonings else []

@@ -25,6 +25,14 @@ A, B = "Mistake: the sum.\nReasoning: 2 + 3 = 5.\nAnswer: 5", "Reasoning: one.\n
         (f"### 1\n{A}\n{B}\n### 2\n{B}", (None, B)),  # two answers in one part
         (f"### 1\nReasoning: it is.\n### 2\n{B}", (None, B)),
         (f"### 1\nAnswer: 5\nReasoning: 5.\n### 2\n{B}", (None, B)),
+        (
+            f"### 1\nThe correct answer: 5\n{A}\n### 2\n{B}",
+            (f"The correct answer: 5\n{A}", B),
+        ),  # the request's own words
+        (
+            f"### 1\n### Answer\n5\n### Reasoning\n5.\n### Answer\n5\n### 2\n{B}",
+            ("### Answer\n5\n### Reasoning\n5.\n### Answer\n5", B),
+        ),
         (f"### 1\nReasoning:\nAnswer: 5\n### 2\n{B}", (None, B)),
         (f"### 1\nReasoning: 5.\nAnswer:\n### 2\n{B}", (None, B)),
         (f"### 1\n{A}\n### 2\n{B}\n### 3\n{B}", (A, B)),  # of a third nobody knows
