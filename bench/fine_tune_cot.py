@@ -314,6 +314,7 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, help="another one than the paper's 3e-4")
     parser.add_argument("--epochs", type=int, help="fewer or more than the paper's 20")
     parser.add_argument("--max-new-tokens", type=int, help="the longest answer of the student (default: 1024)")
+    parser.add_argument("--dtype", help="of the student (default: auto)")
     parser.add_argument(
         "--degrees", type=int, nargs="+", choices=list(ARMS), default=sorted(ARMS), help="0: labels alone"
     )
