@@ -31,6 +31,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from actors.ray_api.deaths import low_on_memory
 from actors.ray_api.handles import RemoteMethod
 from actors.ray_api.internals import CLEANER_CALLBACK, DATASETS_CALLBACK, torch_trainer_without
 from actors.ray_api.machines.places import lacking
@@ -171,7 +172,7 @@ class Trainer:
         try:
             run.result()
         except (train.TrainingFailedError, ray.exceptions.RayError) as error:
-            raise TrainingCrowded(f"{job.run_name}: {last_lines(str(error))}") from error
+            raise TrainingCrowded(f"{job.run_name}: {_said(error)}") from error
 
     def _fit_early(self, job: TrainingJob) -> bool:
         return self._fit_once(job, None, self._wait_for_places(job))
@@ -239,9 +240,9 @@ def _retried(job: TrainingJob, error: Exception, nodes: set[str], crashes: int) 
     lost = type(error).__name__ == "PreemptionError" or _lost_a_machine(error, nodes)
     if not lost and crashes == RETRIES:
         raise TrainingFailed(
-            f"{job.run_name}: the workers failed {RETRIES + 1} times, the last time with\n{last_lines(str(error))}"
+            f"{job.run_name}: the workers failed {RETRIES + 1} times, the last time with\n{_said(error)}"
         ) from error
-    what = "a machine was lost in training" if lost else last_lines(str(error))
+    what = "a machine was lost in training" if lost else _said(error)
     logger.warning("%s: %s; going on from the last checkpoint", job.run_name, what)
     return crashes if lost else crashes + 1
 
@@ -257,6 +258,10 @@ def _lost_a_machine(error: Exception, nodes: set[str]) -> bool:
     while not (lost := nodes - _nodes()) and (unclear or silent_nodes(nodes)) and time.monotonic() < until:
         time.sleep(0.5)
     return bool(lost or silent_nodes(nodes))
+
+
+def _said(error: Exception) -> str:
+    return low_on_memory(str(error)) or last_lines(str(error))
 
 
 def _show_wait(job: TrainingJob, text: str) -> None:

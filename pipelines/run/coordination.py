@@ -25,6 +25,7 @@ from rich.console import Console
 
 from actors.coordinator import AnyCoordinator, CoordinatorHandle, OutcomeT
 from actors.journal.sums import JournalSums, in_open_batches
+from actors.ray_api.deaths import PROCESS_GONE, told_of
 from actors.ray_api.nodes import this_node
 from actors.storage.keeping import Home
 from actors.watching.logs import at, logged
@@ -123,7 +124,7 @@ def _wait_until_ended(name: str, place: str) -> None:
 
 
 def _first_line(error: BaseException | None) -> str:
-    return (str(error).strip().splitlines() or ["no reason given"])[0][:300]
+    return (told_of(error).splitlines() if error is not None else ["no reason given"])[0][:300]
 
 
 @contextmanager
@@ -215,11 +216,11 @@ def watch(
         raise
     except ray.exceptions.RayTaskError as error:
         raise RunFailed(
-            f"{place}: the run stopped: {type(error.cause).__name__}: {error.cause}\n"
+            f"{place}: the run stopped: {type(error.cause).__name__}: {told_of(error.cause)}\n"
             "What was finished is kept; the same command continues from there."
         ) from error
-    except ray.exceptions.RayActorError as error:
+    except PROCESS_GONE as error:
         raise CoordinatorLost(
-            f"{place}: the coordinator was lost ({error}). What was finished is kept; the same command "
+            f"{place}: the coordinator was lost ({told_of(error)}). What was finished is kept; the same command "
             "continues from there."
         ) from error

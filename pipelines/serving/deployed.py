@@ -158,6 +158,8 @@ def take_down_candidate(served: Served) -> None:
 
 
 def cause(error: BaseException) -> str:
-    """The last line of what happened in a replica."""
+    """The last line of what happened in a replica, and of a machine that ran low on memory that."""
+    from actors.ray_api.deaths import told_of
+
     inner = getattr(error, "cause", None)
-    return str(inner if isinstance(inner, BaseException) else error).strip().splitlines()[-1]
+    return told_of(inner if isinstance(inner, BaseException) else error).splitlines()[-1]

@@ -1,9 +1,13 @@
 """A run is not started twice, and does not pay twice. What a whole run shows is in `tests.pipelines.test_tailored`."""
 
+import io
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import ray
+from ray.exceptions import OutOfMemoryError
 from rich.console import Console
 
 from actors.coordinator import Coordinator
@@ -11,7 +15,7 @@ from actors.journal.actor import Journal, Sending
 from actors.storage.keeping import Home
 from pipelines.errors import RunFailed
 from pipelines.run import coordination
-from pipelines.run.coordination import coordinate
+from pipelines.run.coordination import CoordinatorLost, coordinate, watch
 from pipelines.run.preflight import Checked
 from reasoning.recipe.tailored import Recipe
 from reasoning.rounds.directory import RunDirectory
@@ -52,3 +56,23 @@ def test_a_run_does_not_ask_again_what_is_in_a_batch(ray_cluster: None, tmp_path
     at_once = recipe("run", kind="openai", model="m", base_url="http://127.0.0.1:1/v1")
     with pytest.raises(RunFailed, match=r"1 requests are in a batch.*Keep the recipe's `batch`"):
         start(at_once, directory)
+
+
+def test_a_coordinator_that_was_ended_for_want_of_memory_is_lost_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = OutOfMemoryError(
+        "1 worker(s) were killed due to the node running low on memory. Memory on the node (IP: 192.0.2.2, ID: efe) "
+        "was 22.34GB used / 23.54GB limit (0.95)\nRefer to the documentation"
+    )
+
+    def get(_: object) -> None:
+        raise ended
+
+    monkeypatch.setattr(ray, "wait", lambda refs, timeout: (refs, []))
+    monkeypatch.setattr(ray, "get", get)
+    method = SimpleNamespace(remote=lambda: "a reference")
+    with pytest.raises(
+        CoordinatorLost, match=r"^runs/mine: .*192\.0\.2\.2 ran low on memory \(22\.34GB of 23\.54GB used\)"
+    ):
+        watch(cast(Any, SimpleNamespace(run=method, progress=method)), "runs/mine", dict, Console(file=io.StringIO()))
