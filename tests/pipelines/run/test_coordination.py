@@ -35,7 +35,7 @@ def test_a_run_that_is_under_way_is_not_started_twice(
         pass
 
     directory = RunDirectory(tmp_path / "run")
-    holder = ray.remote(Busy).options(num_cpus=0, name=f"tailor-{directory.path}#0", namespace="tailor").remote()
+    holder: Any = ray.remote(Busy).options(num_cpus=0, name=f"tailor-{directory.path}#0", namespace="tailor").remote()
     with pytest.raises(RunFailed, match="is already running on this cluster"):
         start(recipe("run"), directory)
     ray.kill(holder)
