@@ -146,7 +146,7 @@ class LoraSection(Section):
         min_length=1,
         description=(
             "The layers that get an adapter, by the ends of their names in the model (`q_proj`). Default: all linear "
-            "layers but the output embedding."
+            "layers but the output embedding. A mixture's experts get none."
         ),
     )
 

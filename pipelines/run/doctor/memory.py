@@ -55,8 +55,7 @@ def estimated_parameters(config: Mapping[str, Any]) -> int:
     inner = _size(config, "intermediate_size", "n_inner", "ffn_dim", "d_ff") or 4 * width
     gated = str(config.get("hidden_act", config.get("feed_forward_proj", ""))).lower()
     matrices = 3 if any(word in gated for word in ("silu", "swish", "gated", "glu", "pytorch_tanh")) else 2
-    experts = _size(config, "num_experts", "num_local_experts", "n_routed_experts") or 1
-    feed_forward = matrices * width * (_size(config, "moe_intermediate_size") or inner) * experts
+    feed_forward = matrices * width * (_size(config, "moe_intermediate_size") or inner) * (_experts(config) or 1)
     embeddings = vocabulary * width * (1 if config.get("tie_word_embeddings", True) else 2)
     sides = 2 if config.get("is_encoder_decoder") else 1  # the other side's layers; cross-attention is left out
     return embeddings + layers * sides * (attention + feed_forward)
@@ -96,14 +95,15 @@ def weight_bytes(parameters: int, config: Mapping[str, Any], training: TrainingS
 
 
 def adapter_parameters(config: Mapping[str, Any], lora: LoraSection) -> int:
-    """How many parameters adapters of all linear layers have; fewer where `lora.targets` names some."""
+    """How many parameters adapters of all linear layers have, which experts are not; fewer where `lora.targets` names
+    some."""
     width, layers = _size(config, "hidden_size", "n_embd", "d_model"), _layers(config)
     heads = _size(config, "num_attention_heads", "n_head", "num_heads") or 1
     head = _size(config, "head_dim", "d_kv") or width // heads
     keys = head * (_size(config, "num_key_value_heads") or heads)
     inner = _size(config, "intermediate_size", "n_inner", "ffn_dim", "d_ff") or 4 * width
     attention = 2 * (width + head * heads) + 2 * (width + keys)
-    return lora.rank * layers * (attention + 3 * (width + inner))
+    return lora.rank * layers * (attention + (0 if _experts(config) > 1 else 3 * (width + inner)))
 
 
 def lighter(
@@ -139,6 +139,10 @@ def sampling_bytes(parameters: int, dtype: str, config: Mapping[str, Any]) -> in
 
 def _layers(config: Mapping[str, Any]) -> int:
     return _size(config, "num_hidden_layers", "n_layer", "num_layers")
+
+
+def _experts(config: Mapping[str, Any]) -> int:
+    return _size(config, "num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 
 
 def _vocabulary(config: Mapping[str, Any]) -> int:

@@ -7,6 +7,8 @@ Invariants
 - A new adapter changes nothing: the student answers as before until it has learnt.
 - The same seed makes the same adapter, and nobody else's random numbers are used up.
 - Adapters are float32, whatever the student's weights are: they are what the optimizer moves.
+- An adapter is a layer's. The experts of a mixture are stacked weights and no layers: PEFT wraps them whole, and holds
+  them twice while they learn.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ def add_adapter(model: Any, lora: LoraSection, seed: int) -> None:
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=list(lora.targets) if lora.targets is not None else "all-linear",
+        target_modules=list(lora.targets) if lora.targets is not None else _linear_layers(model),
         fan_in_fan_out=any(isinstance(layer, Conv1D) for layer in model.modules()),
         base_model_name_or_path=getattr(model, "name_or_path", None) or None,
     )
@@ -52,6 +54,11 @@ def add_adapter(model: Any, lora: LoraSection, seed: int) -> None:
             raise AdapterRefused(f"lora: {_first_line(error)}. {_cure(model, lora)}") from error
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, LoraLayer)}
     embeddings = [one for one in (model.get_input_embeddings(), model.get_output_embeddings()) if one is not None]
+    if config.target_parameters:
+        what = (
+            f"lora.targets: {', '.join(lora.targets or ())} would be {', '.join(sorted(config.target_parameters))} of"
+        )
+        raise AdapterRefused(f"{what} all experts too, which get no adapter. Name the layers of its attention alone")
     wrong = [name for name, layer in layers.items() if layer in embeddings]
     if wrong:
         what = f"lora.targets: {wrong[0]} is an embedding, which a student's files hold once for both ends"
@@ -59,6 +66,28 @@ def add_adapter(model: Any, lora: LoraSection, seed: int) -> None:
     for parameter in model.parameters():
         if parameter.requires_grad:  # the adapters' alone
             parameter.data = parameter.data.float()
+
+
+def _linear_layers(model: Any) -> list[str]:
+    """The names of all linear layers but the output embedding, routers, what the kernels of state spaces (Mamba) read
+    by itself, and what PEFT would take for experts."""
+    from peft import LoraConfig
+    from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
+    from transformers.pytorch_utils import Conv1D
+
+    spaces = [name for name, layer in model.named_modules() if hasattr(layer, "conv1d") and hasattr(layer, "D")]
+    apart = {f"{name}.out_proj" for name in spaces}
+    names = [
+        name
+        for name, layer in model.named_modules()
+        if isinstance(layer, torch.nn.Linear | Conv1D)
+        and layer is not model.get_output_embeddings()
+        and name not in apart
+        and not type(layer).__name__.endswith("Router")  # gives a pair (Llama 4)
+    ]
+    config = LoraConfig(target_modules=names)
+    convert_peft_config_for_transformers(config, model, None)
+    return sorted(config.target_modules or ())
 
 
 def require_targets(model: Any, lora: LoraSection) -> None:

@@ -92,6 +92,8 @@ LORA = LoraSection(rank=16)
 def test_an_adapter_has_as_many_parameters_as_published() -> None:
     """PEFT says 41,943,040 of Llama 3.1 8B at rank 16, all linear layers."""
     assert adapter_parameters(LLAMA_8B, LORA) == 41_943_040
+    mixture = LLAMA_8B | {"num_local_experts": 8}
+    assert adapter_parameters(mixture, LORA) == 13_631_488  # of its attention alone
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import Glm4MoeConfig, Glm4MoeForCausalLM, GPT2Config, GPT2LMHeadModel
 
 from reasoning.recipe.training import LoraSection, ObjectiveSection
 from reasoning.student.checkpoint import Student, load_student, save_student
 from reasoning.training.fine_tuning import FineTuning, TrainingError
 from reasoning.training.weights.adding import add_adapter, unknown_targets
 from reasoning.training.weights.merging import merged_weights
+from tests.reasoning.student_families import FAMILIES, llama_sizes
 from tests.reasoning.training.test_fine_tuning import _Killed, _teach, _training
 from tests.tiny_students import tiny_student
 from tests.tiny_t5 import tiny_t5_student
@@ -32,11 +33,27 @@ def tiny_gpt2() -> Student:
     return Student(GPT2LMHeadModel(config), tokenizer)
 
 
+def family(name: str) -> Student:
+    return next(one for one in FAMILIES if one.name == name).student()
+
+
+def tiny_mixture() -> Student:
+    """With a first layer without experts, and one for all tokens beside those that are chosen."""
+    sizes = {"n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "n_shared_experts": 1}
+    torch.manual_seed(0)
+    config = Glm4MoeConfig(**llama_sizes(**sizes, first_k_dense_replace=1, n_group=1, topk_group=1))
+    return Student(Glm4MoeForCausalLM(config), tiny_student().tokenizer)
+
+
 STUDENTS = {
     "llama": tiny_student,
     "tied llama": lambda: tiny_student(tied=True),
     "gpt2, whose layers lie the other way": tiny_gpt2,
     "t5": lambda: tiny_t5_student(tied=False),
+    "experts": lambda: family("Qwen3-MoE"),
+    "experts, and one for all tokens": tiny_mixture,
+    "a router that is a linear layer": lambda: family("Llama 4 (text)"),
+    "a state space": lambda: family("Mamba"),
 }
 
 
@@ -139,6 +156,16 @@ def test_named_layers_alone_get_an_adapter() -> None:
     names = {name for name, p in student.model.named_parameters() if p.requires_grad}
     assert len(names) == 2 * 2 * 2  # of two layers, two sides each
     assert all(".q_proj." in name or ".v_proj." in name for name in names)
+
+
+def test_experts_get_no_adapter_and_cannot_be_named() -> None:
+    """PEFT takes layers of these names for the experts' stacked weights."""
+    student = tiny_mixture()
+    add_adapter(student.model, LORA, 0)
+    layers = {name.split(".")[-4] for name, p in student.model.named_parameters() if p.requires_grad}
+    assert layers == {"q_proj", "k_proj", "v_proj", "o_proj"}
+    with pytest.raises(TrainingError, match=r"lora.targets: gate_proj, up_proj would be gate_up_proj of all experts"):
+        _teach(tiny_mixture(), _training(lora=LoraSection(targets=("gate_proj", "up_proj"))))
 
 
 def test_a_layer_is_named_as_a_whole_or_by_the_end_of_its_name() -> None:
