@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from actors.ray_api.machines.capacity import Capacity
 from pipelines.errors import Refused
+from pipelines.run.checks.adapter_check import adapter_faults
 from pipelines.run.checks.grader_check import grader_faults
 from pipelines.run.checks.idle_keys import idle_keys
 from pipelines.run.checks.machines_check import Lacking, machine_faults
@@ -109,6 +110,7 @@ def check(
             faults += _size_faults(recipe, data)
             faults += _imported_faults(recipe, data, notes)
         faults += tokenizer_faults(recipe, data) if not student else ()
+        faults += adapter_faults(recipe, prompts.form, notes) if prompts is not None else ()
         taught = prompts is None or prompts.form.reasons  # labels alone need no teacher
         for path, section in _teachers(recipe) if taught else ():
             # The one request that costs something is for a run that nothing else keeps from starting.

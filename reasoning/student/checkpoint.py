@@ -67,7 +67,7 @@ def load_student(
     with readable(source):
         config = load_config(source)
         tokenizer = load_tokenizer(source)
-        model, missing = load_model(source, config, dtype)
+        model, missing, _ = load_model(source, config, dtype)
     require_all_weights(source, missing)
     require_tokens(source, config, tokenizer)
     require_ends(source, model.generation_config)

@@ -40,10 +40,13 @@ def folder_of(source: str) -> Path | None:
 
 
 def weights_files(folder: Path) -> list[str]:
-    """The names of the files in `folder` that `transformers` and vLLM read weights from, there or not: the one, or
-    those of the index; [] where neither is there."""
-    if (folder / "model.safetensors").is_file():
-        return ["model.safetensors"]
+    """The names of the files in `folder` that `transformers` reads weights from, there or not: the one, or those of the
+    index; [] where neither is there. vLLM reads those of the index first, and without one all that are there."""
+    return ["model.safetensors"] if (folder / "model.safetensors").is_file() else indexed_files(folder)
+
+
+def indexed_files(folder: Path) -> list[str]:
+    """The names of the files that the index in `folder` names; [] where there is none."""
     shards = (read_config(folder / WEIGHTS_INDEX) or {}).get("weight_map")
     return sorted({str(name) for name in shards.values()}) if isinstance(shards, dict) else []
 
@@ -80,15 +83,15 @@ def context_of(source: str) -> int | None:
 
 
 def weights_of(folder: Path) -> int:
-    """How many numbers the weights in `folder` have, told from the heads of its safetensors files; 0 where there are
-    none that can be read."""
+    """How many numbers the weights in `folder` have, told from the heads of the files that are read; 0 where there are
+    none that can be."""
     from safetensors import SafetensorError, safe_open
 
     count = 0
-    for file in folder.glob("*.safetensors"):
+    for name in weights_files(folder):
         try:
-            with safe_open(file, framework="np") as weights:
-                count += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
+            with safe_open(folder / name, framework="np") as weights:
+                count += sum(math.prod(weights.get_slice(key).get_shape()) for key in weights.keys())  # noqa: SIM118
         except (SafetensorError, OSError):
             continue
     return count

@@ -38,10 +38,10 @@ def load_tokenizer(source: str, gguf_file: str | None = None) -> Any:
     return AutoTokenizer.from_pretrained(source, trust_remote_code=False, gguf_file=gguf_file)
 
 
-def load_model(source: str, config: Any, dtype: Any, gguf_file: str | None = None) -> tuple[Any, list[str]]:
+def load_model(source: str, config: Any, dtype: Any, gguf_file: str | None = None) -> tuple[Any, list[str], list[str]]:
     """The model at `source`, or in a GGUF file there, unpacked, on the CPU, with weights of `dtype` ("auto": its own),
-    and the names of the weights that its files do not have, or not in the shape of `config`, which are then random.
-    Raises `OSError`, `ValueError`, `RuntimeError`."""
+    the names of the weights that its files do not have, or not in the shape of `config`, which are then random, and of
+    those in its files that it has no place for, which are left out. Raises `OSError`, `ValueError`, `RuntimeError`."""
     packed = {}
     if gguf_file is not None:
         from transformers import GgufConfig
@@ -58,7 +58,8 @@ def load_model(source: str, config: Any, dtype: Any, gguf_file: str | None = Non
         output_loading_info=True,
         **packed,
     )
-    return model, sorted({*read["missing_keys"], *(str(name) for name, *_ in read["mismatched_keys"])})
+    missing = {*read["missing_keys"], *(str(name) for name, *_ in read["mismatched_keys"])}
+    return model, sorted(missing), sorted(read["unexpected_keys"])
 
 
 def new_model(config: Any) -> Any:

@@ -95,11 +95,27 @@ def require_all_weights(source: str, missing: Sequence[str]) -> None:
     """Raises `StudentError` when weights are `missing` from the student's files."""
     if missing:
         shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        cure = (
+            "Say tie_word_embeddings: true there if one table serves both ends, as in many small models; otherwise "
+            "fetch the whole model again"
+            if list(missing) == ["lm_head.weight"]
+            else "Fetch the whole model again, config.json included, or save it with the class that config.json names "
+            "(a model without its language-model head, a classifier or an adapter cannot be taught)"
+        )
         raise StudentError(
             f"{source}: {len(missing)} of its weights are not in its files, or not in the shape that config.json says "
-            f"({shown}), and would be random. Fetch the whole model again, config.json included, or save it with the "
-            "class that config.json names (a model without its language-model head, a classifier or an adapter cannot "
-            "be taught)"
+            f"({shown}), and would be random. {cure}"
+        )
+
+
+def require_a_place(source: str, left_out: Sequence[str]) -> None:
+    """Raises `StudentError` when the student's files have weights that would be `left_out`."""
+    if left_out:
+        shown = ", ".join(left_out[:3]) + (", ..." if len(left_out) > 3 else "")
+        raise StudentError(
+            f"{source}: {len(left_out)} of the weights in its files ({shown}) have no place in a model as its "
+            "config.json says, and would be left out. Take the config.json that belongs to these weights (its "
+            "model_type, attention_bias, mlp_bias), or save the model without them"
         )
 
 

@@ -21,7 +21,10 @@ WIDTHS = (
     *("moe_intermediate_size", "shared_expert_intermediate_size", "encoder_ffn_dim", "decoder_ffn_dim"),
     *("intermediate_size_mlp", "block_ff_dim", "ffn_hidden_size"),
 )
-HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads", "decoder_attention_heads")
+HEADS = (
+    *("num_attention_heads", "n_head", "n_heads", "num_heads", "attention_heads"),
+    *("encoder_attention_heads", "decoder_attention_heads"),
+)
 KEY_HEADS = ("num_key_value_heads", "num_kv_heads")
 
 

@@ -34,6 +34,10 @@ CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 _DTYPES = ("bfloat16", "float16", "float32", "float64", "half", "float", "double")
 _DECODER = re.compile(r"(?:ForCausalLM|LMHeadModel)$")
 _ENCODER_DECODER = re.compile(r"^(?:(?:M|UM|Long)?T5|M?Bart|Pegasus)ForConditionalGeneration$")  # there are others
+# What vLLM makes no text with, and what has no head for it.
+_NO_TEXT = re.compile(
+    r"(?:For(?:Sequence|Token)Classification|ForQuestionAnswering|Reward(?:Model|Modeling)|(?<!Head)Model)$"
+)
 _HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 
 
@@ -172,9 +176,21 @@ def _architecture_faults(config: dict[str, Any], source: str) -> Iterator[Prefli
             yield PreflightFault("student.model", what, "Name it there (llama, qwen2, ...), or fetch the file again")
             return
         what = f"{source} is a {', '.join(named) or 'model'} of type {kind}"
+        if not has_code_of(kind):
+            what += ", which the installed `transformers` does not have: it is newer, or has code of its own"
+            yield PreflightFault(
+                "student.model", what, "Take a student of a family that `transformers` has (docs/students.md)"
+            )
+            return
         cure = "A student is a language model: what AutoModelForCausalLM, AutoModelForImageTextToText or "
         cure += "AutoModelForSeq2SeqLM of `transformers` loads"
         yield PreflightFault("student.model", what, cure)
+    elif named and all(_NO_TEXT.search(name) for name in named):
+        what = f"{source} is a {', '.join(named)}, which makes embeddings, classes or scores and no text"
+        cure = (
+            "Give the language model that it was made from; where its weights are one's, name that in `architectures`"
+        )
+        yield PreflightFault("student.model", what, f"{cure} in its config.json (LlamaForCausalLM)")
 
 
 def _sampler_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[PreflightFault]:

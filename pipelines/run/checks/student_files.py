@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from reasoning.student.config import WEIGHTS_INDEX, read_config, weights_files
+from reasoning.student.config import WEIGHTS_INDEX, indexed_files, read_config, weights_files
 
 _TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model"),
@@ -26,6 +26,9 @@ _JSON = (
     *("special_tokens_map.json", "added_tokens.json"),
 )
 
+# What makes of a whole student's folder something else.
+APART = ("adapter_config.json", "modules.json", "quantize_config.json")
+
 _READ = (".json", ".safetensors", ".model", ".txt", ".jinja")  # what ends so is read
 
 # What a file says of the folder that it is found in, and the cure. The first that fits is told.
@@ -35,6 +38,11 @@ _FORMS = (
         "holds an adapter (LoRA), not a whole model",
         "Merge it into the model that it was trained on (peft: `merge_and_unload()`, then `save_pretrained`), and give "
         "that folder",
+    ),
+    (
+        "modules.json",
+        "holds a model that makes embeddings (Sentence Transformers) and writes no text",
+        "A student is a language model; give the one that it was made from",
     ),
     (
         "*.gguf",
@@ -111,10 +119,15 @@ def folder_faults(folder: Path) -> Iterator[PreflightFault]:
         what = f"{folder / lost[0]} is a link to a file that is not there"
         yield PreflightFault("student.model", what, "Copy the folder with what its links point to (cp -rL)")
         return
+    pointers = [name for name in names if name.endswith(_READ) and _is_pointer(folder / name)]
+    if pointers:
+        what = f"{folder / pointers[0]} is a Git LFS pointer, not the file itself"
+        yield PreflightFault("student.model", what, "Fetch it again with `git lfs pull`")
+        return
     weights = weights_files(folder)
     whole = (folder / "config.json").is_file() and weights
     form = other_form(names)
-    if form is not None and (not whole or "adapter_config.json" in names or "quantize_config.json" in names):
+    if form is not None and (not whole or not {*APART}.isdisjoint(names)):
         yield PreflightFault("student.model", f"{folder} {form[0]}", form[1])
         return
     below = _students_below(folder) if not whole else []
@@ -142,6 +155,24 @@ def folder_faults(folder: Path) -> Iterator[PreflightFault]:
         yield PreflightFault("student.model", f"{folder} has no {absent[0]}", cure)
     elif not weights and WEIGHTS_INDEX not in broken:
         yield _no_weights(folder, names)
+    elif others := _read_by_vllm_alone(folder, weights, names):
+        what = f"{folder} has {weights[0]}, and beside it {', '.join(others[:3])}, which vLLM reads too"
+        yield PreflightFault("student.model", what, "Leave there what is the student's, and move the rest elsewhere")
+
+
+def _is_pointer(file: Path) -> bool:
+    """Whether Git LFS left `file` as a few lines that name the one which is meant."""
+    if not file.is_file() or file.stat().st_size > 1024:
+        return False
+    return file.read_bytes().startswith(b"version https://git-lfs")
+
+
+def _read_by_vllm_alone(folder: Path, weights: list[str], names: list[str]) -> list[str]:
+    """Weights that vLLM reads, and `transformers`, which takes the one file before an index, does not."""
+    if weights != ["model.safetensors"]:
+        return []
+    there = [name for name in names if name.endswith(".safetensors") and not name.startswith("consolidated")]
+    return [name for name in indexed_files(folder) or there if name not in weights]
 
 
 def _no_weights(folder: Path, names: list[str]) -> PreflightFault:

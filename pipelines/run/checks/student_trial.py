@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,13 @@ if TYPE_CHECKING:
 QUESTION = "Question: What is 1 + 1?\n"
 WHOLE_PARAMETERS = 1_200_000_000  # of a student whose weights are all read: seconds, and five gigabytes in float32
 EXAMPLE = Example("trial", QUESTION, ("1 + 1 = 2. Answer: 2", "It is 2.\nAnswer: 2"), ("1 + 1 = 3. Answer: 3",))
+_MARK = re.compile(r"<.*>|\[.*\]|")
+# Weights that compute, and not the masks that old files of the GPT family keep (`attn.bias`); heads of other trainings,
+# on which vLLM does not start.
+_COMPUTES = re.compile(
+    r"(?:v_head|score)\.|"
+    r"(?:model|transformer|gpt_neox)\.(?:layers|h|blocks)\.(\d+)\..*(?<!attn)(?<!attention)\.(?:weight|bias)$"
+)
 EXAMPLE_TOKENS = 64  # more than it has by any tokenizer
 _FAILURES = (
     *(OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, NotImplementedError),
@@ -122,7 +130,7 @@ def _try(source: str, folder: Path, training: TrainingSection, objective: Object
 
     with readable(source):
         config, tokenizer = load_config(source), load_tokenizer(source)
-    note = reading_fault(source, tokenizer)
+    notes = [reading_fault(source, tokenizer)]
     require_tokens(source, config, tokenizer)
     require_decoder(source, tokenizer)
     rows = getattr(config.get_text_config(decoder=True), "vocab_size", None)
@@ -135,17 +143,34 @@ def _try(source: str, folder: Path, training: TrainingSection, objective: Object
     for copy in small_copies(config):
         shutil.rmtree(folder, ignore_errors=True)
         try:
-            _teach(source, copy, tokenizer, folder, training, objective)
-            return note
+            ends = _teach(source, copy, tokenizer, folder, training, objective)
+            return ". ".join(filter(None, [*notes, _odd_ends(source, ends, tokenizer)]))
         except TrialFailed as error:
             failure = error
     if failure is not None:
         raise failure
-    skipped = (
+    notes.insert(
+        0,
         f"{source} ({size / 1e9:.2g} billion parameters) was not taught in small beforehand: two layers of it have "
-        f"more than {MOST_PARAMETERS / 1e6:.0f} million, at every width that they can be cut to"
+        f"more than {MOST_PARAMETERS / 1e6:.0f} million, at every width that they can be cut to",
     )
-    return f"{skipped}. {note}" if note else skipped
+    return ". ".join(filter(None, notes))
+
+
+def _odd_ends(source: str, ends: set[int], tokenizer: Any) -> str:
+    """What is said of `ends` that are words or parts of them; "" where all are marks."""
+    from reasoning.prompts.encoding import special_tokens
+
+    known = {*special_tokens(tokenizer), *getattr(tokenizer, "added_tokens_decoder", {})}
+    inside = [end for end in sorted(ends - known) if 0 <= end < len(tokenizer)]
+    odd = [text for end in inside if not _MARK.fullmatch(text := tokenizer.decode([end]).strip())]
+    if not odd:
+        return ""
+    return (
+        f"{source}: its generation_config.json, or without one its config.json, ends an answer at {odd[0]!r} "
+        f"(eos_token_id), which is a token of plain text: answers would be cut there. Its tokenizer's end is "
+        f"{tokenizer.eos_token}"
+    )
 
 
 def _size(source: str, config: Any) -> int:
@@ -187,7 +212,13 @@ def _targets_of(student: Student, training: TrainingSection) -> TrainingSection:
 def _read_weights(source: str, config: Any, size: int) -> None:
     """The student's own weights, where they are on this machine: all, or as far as its first layers go."""
     from reasoning.student.loading import load_model
-    from reasoning.student.requirements import readable, require_all_weights, require_numbers, require_tied_as_told
+    from reasoning.student.requirements import (
+        readable,
+        require_a_place,
+        require_all_weights,
+        require_numbers,
+        require_tied_as_told,
+    )
     from reasoning.student.small_copy import WIDE_PARAMETERS, first_layers, parameters
 
     folder = folder_of(source)
@@ -201,15 +232,30 @@ def _read_weights(source: str, config: Any, size: int) -> None:
     except _FAILURES:
         return
     with readable(source):
-        model, missing = load_model(source, part, "auto")
+        model, missing, unused = load_model(source, part, "auto")
     require_all_weights(source, missing)
+    require_a_place(source, _left_out(folder, unused, model))
     require_tied_as_told(source, model)
     require_numbers(source, model)
 
 
+def _left_out(folder: Path, unused: list[str], model: Any) -> list[str]:
+    """Those of the `unused` weights that are heads or of the layers of `model`, and not biases of zero."""
+    from safetensors import safe_open
+
+    there = {None, *(found[1] for found in map(_COMPUTES.match, model.state_dict()) if found)}
+    names = {name for name in unused if (found := _COMPUTES.match(name)) and found[1] in there}
+    counted = set()
+    for file in weights_files(folder) if names else ():
+        with safe_open(folder / file, framework="pt") as weights:
+            counted |= {name for name in names & {*weights.keys()} if bool(weights.get_tensor(name).any())}
+    return sorted(counted)
+
+
 def _teach(
     source: str, config: Any, tokenizer: Any, folder: Path, training: TrainingSection, objective: ObjectiveSection
-) -> None:
+) -> set[int]:
+    """Returns the tokens that end an answer."""
     from reasoning.student.checkpoint import (
         Student,
         add_missing_pad_token,
@@ -217,6 +263,7 @@ def _teach(
         save_student,
     )
     from reasoning.student.loading import new_model
+    from reasoning.student.probe import end_tokens
     from reasoning.student.requirements import StudentError
 
     kind = config.model_type
@@ -252,6 +299,7 @@ def _teach(
     if lost:
         what = f"{source}: saving a taught {kind} changes {len(lost)} of its weights ({', '.join(lost[:3])})"
         raise TrialFailed(what, cure)
+    return end_tokens(student.model)
 
 
 def _looks_ahead(student: Student) -> bool:

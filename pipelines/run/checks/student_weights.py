@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.run.checks.student_files import PreflightFault, folder_faults, other_form
+from pipelines.run.checks.student_files import APART, PreflightFault, folder_faults, other_form
 from reasoning.student.config import folder_of, weights_files
 from reasoning.student.small_copy import LAYERS
 
@@ -47,6 +47,10 @@ def weights_faults(folder: Path, config: Mapping[str, Any]) -> Iterator[Prefligh
             what = f"{folder} names its weights {prefix}..., as they were saved by {by}"
             yield PreflightFault("student.model", what, "Save the model itself again")
             return
+    if "lm_head.weight" in kinds and not any(re.search("emb|wte|shared", name) for name in kinds):
+        what = f"{folder} has its one table of embeddings as lm_head.weight, which vLLM does not take"
+        yield PreflightFault("student.model", what, "Load the model, and save it again with `save_pretrained`")
+        return
     depth = next((config[name] for name in LAYERS if isinstance(config.get(name), int)), None)
     there = {int(found[1]) for found in map(_LAYER.search, kinds) if found}
     absent = [layer for layer in range(depth or 0) if layer not in there]
@@ -89,7 +93,8 @@ def hub_faults(source: str, config: Mapping[str, Any]) -> Iterator[PreflightFaul
             what = f"the weights of {source} are not in the cache, and HF_HUB_OFFLINE forbids fetching them"
             yield PreflightFault("student.model", what, f"Fetch them first (`hf download {source}`), or unset it")
         return
-    if not any(name == "model.safetensors" or name.startswith("model.safetensors.index") for name in listed):
+    whole = any(name == "model.safetensors" or name.startswith("model.safetensors.index") for name in listed)
+    if not whole or not {*APART}.isdisjoint(listed):
         form = other_form(listed)
         what = f"{source} {form[0]}" if form else f"{source} has no model.safetensors on the hub"
         yield PreflightFault("student.model", what, form[1] if form else "Take a model that has its weights there")

@@ -19,12 +19,15 @@ from typing import Any
 
 from reasoning.recipe.training import LoraSection, TrainingSection
 from reasoning.student.config import config_file, read_config, text_config, weights_of
+from reasoning.student.small_copy import HEADS, LAYERS
 from reasoning.training.samples import MAX_LOGITS, MAX_PACKED_TOKENS
 
 GIB = 2**30
 _MOMENT_BYTES = {"adamw": 8, "adamw_8bit": 2}
 _ACTIVATION_BYTES, _INPUT_BYTES = 34, 2
 _WORTH = 0.95  # of the memory before: what saves less is not advised
+_ACTIVATIONS = ("hidden_act", "hidden_activation", "feed_forward_proj")
+_INNER = ("intermediate_size", "n_inner", "ffn_dim", "d_ff", "decoder_ffn_dim")
 _LEAST_CACHE = 1 * GIB  # for keys and values, and vLLM's own working memory
 
 
@@ -46,19 +49,22 @@ def config_at(source: str) -> dict[str, Any]:
 def estimated_parameters(config: Mapping[str, Any]) -> int:
     """Of a transformer with these keys: embeddings, attention, feed-forward layers; norms and biases are left out."""
     width, layers, vocabulary = _size(config, "hidden_size", "n_embd", "d_model"), _layers(config), _vocabulary(config)
-    heads = _size(config, "num_attention_heads", "n_head", "num_heads")
+    heads = _size(config, *HEADS)
     if not (width and layers and vocabulary and heads):
         return 0
     head = _size(config, "head_dim", "d_kv") or width // heads
     key_heads = _size(config, "num_key_value_heads") or heads
     attention = 2 * width * head * (heads + key_heads)
-    inner = _size(config, "intermediate_size", "n_inner", "ffn_dim", "d_ff") or 4 * width
-    gated = str(config.get("hidden_act", config.get("feed_forward_proj", ""))).lower()
+    inner = _size(config, *_INNER) or 4 * width
+    gated = str(next((config[name] for name in _ACTIVATIONS if config.get(name)), "")).lower()
     matrices = 3 if any(word in gated for word in ("silu", "swish", "gated", "glu", "pytorch_tanh")) else 2
+    if config.get("model_type") == "starcoder2":  # has Gemma's activation without a gate
+        matrices = 2
     feed_forward = matrices * width * (_size(config, "moe_intermediate_size") or inner) * (_experts(config) or 1)
     embeddings = vocabulary * width * (1 if config.get("tie_word_embeddings", True) else 2)
+    each = _size(config, "hidden_size_per_layer_input") * _size(config, "vocab_size_per_layer_input")  # small Gemmas
     sides = 2 if config.get("is_encoder_decoder") else 1  # the other side's layers; cross-attention is left out
-    return embeddings + layers * sides * (attention + feed_forward)
+    return embeddings + layers * (each + sides * (attention + feed_forward))
 
 
 def training_bytes(parameters: int, config: Mapping[str, Any], training: TrainingSection, trainers: int) -> int:
@@ -98,10 +104,10 @@ def adapter_parameters(config: Mapping[str, Any], lora: LoraSection) -> int:
     """How many parameters adapters of all linear layers have, which experts are not; fewer where `lora.targets` names
     some."""
     width, layers = _size(config, "hidden_size", "n_embd", "d_model"), _layers(config)
-    heads = _size(config, "num_attention_heads", "n_head", "num_heads") or 1
+    heads = _size(config, *HEADS) or 1
     head = _size(config, "head_dim", "d_kv") or width // heads
     keys = head * (_size(config, "num_key_value_heads") or heads)
-    inner = _size(config, "intermediate_size", "n_inner", "ffn_dim", "d_ff") or 4 * width
+    inner = _size(config, *_INNER) or 4 * width
     attention = 2 * (width + head * heads) + 2 * (width + keys)
     return lora.rank * layers * (attention + (0 if _experts(config) > 1 else 3 * (width + inner)))
 
@@ -138,7 +144,7 @@ def sampling_bytes(parameters: int, dtype: str, config: Mapping[str, Any]) -> in
 
 
 def _layers(config: Mapping[str, Any]) -> int:
-    return _size(config, "num_hidden_layers", "n_layer", "num_layers")
+    return _size(config, *LAYERS)
 
 
 def _experts(config: Mapping[str, Any]) -> int:

@@ -71,7 +71,7 @@ def _convert(file: Path, link: str, head: GgufHead, folder: Path) -> None:
     beside = str(Path(link).parent)
     with _readable(file, head):
         config = load_config(beside, gguf_file=link)
-        model, missing = load_model(beside, config, torch.float32, gguf_file=link)
+        model, missing, _ = load_model(beside, config, torch.float32, gguf_file=link)
         tokenizer = tokenizer_of(link, file, head)
     if missing:
         cure = "Convert the model again, by a newer llama.cpp"

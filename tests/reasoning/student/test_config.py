@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reasoning.student.config import config_file, context_of, is_encoder_decoder, read_config
+from reasoning.student.config import WEIGHTS_INDEX, config_file, context_of, is_encoder_decoder, read_config, weights_of
 
 
 def student(folder: Path, config: dict[str, Any]) -> str:
@@ -41,3 +41,15 @@ def test_a_damaged_or_missing_configuration_says_nothing(tmp_path: Path) -> None
     for text in ("{", "[1]"):
         (tmp_path / "config.json").write_text(text)
         assert read_config(tmp_path / "config.json") is None
+
+
+def test_weights_are_counted_once(tmp_path: Path) -> None:
+    """Mistral's folders have them a second time, as `consolidated.safetensors`."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    for name in ("model-00001-of-00001.safetensors", "consolidated.safetensors"):
+        save_file({"a": np.zeros((3, 4))}, tmp_path / name)
+    assert weights_of(tmp_path) == 0
+    (tmp_path / WEIGHTS_INDEX).write_text(json.dumps({"weight_map": {"a": "model-00001-of-00001.safetensors"}}))
+    assert weights_of(tmp_path) == 12

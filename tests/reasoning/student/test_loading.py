@@ -83,7 +83,7 @@ def test_a_gemma_2_caps_whoever_loads_it(tmp_path: Path) -> None:
     tokens = torch.arange(1, 40)[None]
     capped = load_student(str(tmp_path / "gemma")).model(tokens).logits
     config = load_config(str(tmp_path / "gemma"))
-    read, missing = load_model(str(tmp_path / "gemma"), config, torch.float32)
+    read, missing, _ = load_model(str(tmp_path / "gemma"), config, torch.float32)
     assert not missing
     torch.testing.assert_close(read(tokens).logits, capped)
     read.set_attn_implementation("sdpa")

@@ -45,12 +45,21 @@ def test_a_head_size_that_crashes_on_cpu(tmp_path: Path) -> None:
 
 def test_what_is_no_student(tmp_path: Path, student: Path) -> None:
     own = changed(student, tmp_path, model_type="mine", architectures=["MineForCausalLM"], is_encoder_decoder=False)
-    assert "MineForCausalLM" in only(SMALL, own).what
+    fault = only(SMALL, own)
+    assert "MineForCausalLM" in fault.what and "newer" in fault.what and "docs/students.md" in fault.cure
     ears = {"model_type": "whisper", "architectures": ["WhisperForConditionalGeneration"], "is_encoder_decoder": True}
     assert (
         "WhisperForConditionalGeneration"
         in only(SMALL, changed(student, tmp_path, **ears, decoder_start_token_id=1)).what
     )
+
+
+@pytest.mark.parametrize("name", ["LlamaModel", "LlamaForSequenceClassification", "InternLM2ForRewardModel"])
+def test_what_writes_no_text(tmp_path: Path, student: Path, name: str) -> None:
+    """vLLM would start it as a model of embeddings or scores."""
+    fault = only(SMALL, changed(student, tmp_path, architectures=[name]))
+    assert f"is a {name}" in fault.what and "no text" in fault.what and "architectures" in fault.cure
+    assert checked(SMALL, changed(student, tmp_path, architectures=["LlamaForCausalLM", name]))
 
 
 @pytest.mark.parametrize("key", ["dtype", "torch_dtype"])

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipelines.run.checking import SMALL, only
+from reasoning.student.config import WEIGHTS_INDEX
+from tests.pipelines.run.checking import SMALL, checked, only
 
 # The files of a folder (a content of None: those of a whole student), what is said of it, and a word of the cure.
 FOLDERS: list[tuple[str, dict[str, str], str, str]] = [
@@ -45,6 +46,12 @@ def test_a_folder_that_is_no_student(tmp_path: Path, kind: str, files: dict[str,
 # Put into a whole student's folder.
 BESIDE: list[tuple[str, dict[str, str], str, str]] = [
     ("an adapter", {"adapter_config.json": "{}", "adapter_model.safetensors": ""}, "adapter", "merge_and_unload"),
+    (
+        "embeddings",
+        {"modules.json": "[]", "config_sentence_transformers.json": "{}"},
+        "writes no text",
+        "language model",
+    ),
     ("AutoGPTQ", {"quantize_config.json": '{"bits": 4}'}, "quantized", "unquantized"),
 ]
 
@@ -97,7 +104,12 @@ def test_one_file_and_the_folder_above(tmp_path: Path, student: Path) -> None:
 BROKEN: list[tuple[str, str | None, str]] = [
     ("config.json", "// mine\n{}", "config.json is not a JSON object"),
     ("tokenizer.json", '{"version": "1.0"', "tokenizer.json is not a JSON object"),
-    ("tokenizer_config.json", "version https://git-lfs.github.com/spec/v1\n", "tokenizer_config.json is not a JSON"),
+    (
+        "tokenizer_config.json",
+        "version https://git-lfs.github.com/spec/v1\n",
+        "tokenizer_config.json is a Git LFS pointer",
+    ),
+    ("tokenizer.model", "version https://git-lfs.github.com/spec/v1\n", "tokenizer.model is a Git LFS pointer"),
     ("generation_config.json", "", "generation_config.json is not a JSON object"),
     ("generation_config.json", "[]", "generation_config.json is not a JSON object"),
     ("model.safetensors", None, "model.safetensors is a link to a file that is not there"),
@@ -132,3 +144,18 @@ def test_weights_that_are_not_looked_for(tmp_path: Path, student: Path, names: l
         shutil.copy(folder / "model.safetensors", folder / name)
     (folder / "model.safetensors").unlink()
     assert what in only(SMALL, folder).what
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_weights_that_vllm_alone_would_read(tmp_path: Path, student: Path, indexed: bool) -> None:
+    """Of a folder with one file it reads what an index names and, without one, whatever is there."""
+    folder = shutil.copytree(student, tmp_path / "student")
+    shutil.copy(folder / "model.safetensors", folder / "older.safetensors")
+    if indexed:
+        index = {"weight_map": {"lm_head.weight": "older.safetensors"}}
+        (folder / WEIGHTS_INDEX).write_text(json.dumps(index), encoding="utf-8")
+    fault = only(SMALL, folder)
+    assert "older.safetensors, which vLLM reads too" in fault.what and "elsewhere" in fault.cure
+    (folder / "older.safetensors").rename(folder / "consolidated.safetensors")  # Mistral's, of the same weights
+    (folder / WEIGHTS_INDEX).unlink(missing_ok=True)
+    assert checked(SMALL, folder)

@@ -218,12 +218,40 @@ def test_more_tokens_than_rows(tmp_path: Path) -> None:
     assert check(parse_recipe(grown, "mine.yaml"), "mine.yaml", LAPTOP).prompts
 
 
+def test_weights_that_have_no_place_in_the_student_are_not_left_out(tmp_path: Path) -> None:
+    """Granite's code models have biases that an older Llama had none for; zeros, as quantizers add them, do nothing."""
+    folder = _with(tmp_path / "biased")
+    weights = load_file(folder / "model.safetensors")
+    names = [name.replace(".weight", ".bias") for name in weights if "_proj" in name]
+    zeros = {name: torch.zeros(weights[name.replace(".bias", ".weight")].shape[0]) for name in names}
+    masks = {"model.layers.0.attention.bias": torch.ones(1, 1, 4, 4)}
+    save_file(weights | zeros | masks, folder / "model.safetensors")
+    assert checked(SMALL, folder)
+    zeros[names[-1]] += 0.1
+    head = {"v_head.summary.weight": torch.ones(1, 64)}  # of TRL's models with a value head
+    save_file(weights | zeros | head, folder / "model.safetensors")
+    fault = only(SMALL, folder)
+    assert (
+        f"2 of the weights in its files ({names[-1]}, v_head.summary.weight)" in fault.what
+        and "attention_bias" in fault.cure
+    )
+
+
+def test_an_end_within_a_text_is_said(tmp_path: Path) -> None:
+    """As LlamaConfig has it by default (2), whatever the tokenizer."""
+    folder = _with(tmp_path / "two", config={"eos_token_id": 2})
+    (folder / "generation_config.json").unlink()
+    (note,) = [note for note in checked(SMALL, folder).notes if "student.model" in note]
+    assert "ends an answer at '#'" in note and "end is </s>" in note
+
+
 def test_weights_that_are_missing_or_of_another_shape(tmp_path: Path) -> None:
     folder = _with(tmp_path / "part")
     weights = load_file(folder / "model.safetensors")
     save_file({name: w for name, w in weights.items() if "lm_head" not in name}, folder / "model.safetensors")
     fault = only(SMALL, folder)
     assert "lm_head.weight" in fault.what and "random" in fault.what and "again" in fault.cure
+    assert "tie_word_embeddings: true" in fault.cure
     assert "shape" in only(SMALL, _with(tmp_path / "wide", config={"intermediate_size": 128})).what
 
 

@@ -30,6 +30,12 @@ CASES: list[tuple[str, Callable[[Weights], Weights], str, str]] = [
         "left out",
         "belongs",
     ),
+    (
+        "tied to the output",
+        lambda w: {n: t for n, t in w.items() if "embed_tokens" not in n},
+        "lm_head.weight",
+        "again",
+    ),
     ("cut", lambda w: {n: t for n, t in w.items() if ".layers.1." not in n}, "no weights of layer 1", "again"),
 ]
 
@@ -94,6 +100,7 @@ def test_a_hub_student_whose_weights_cannot_be_had(cache: Path, student: Path) -
         (["config.json", "pytorch_model.bin"], "pickled"),
         (["config.json", "model-Q4_K_M.gguf"], "GGUF"),
         (["adapter_config.json", "adapter_model.safetensors"], "adapter"),
+        (["config.json", "model.safetensors", "modules.json"], "embeddings"),
         (["README.md"], "no model.safetensors on the hub"),
     ],
 )

@@ -42,6 +42,38 @@ KNOWN: list[tuple[str, dict[str, Any], float]] = [
         0.124e9,
     ),
     (
+        "Gemma 3 1B",
+        {
+            **{"hidden_size": 1152, "num_hidden_layers": 26, "num_attention_heads": 4, "num_key_value_heads": 1},
+            **{"intermediate_size": 6912, "vocab_size": 262144, "hidden_activation": "gelu_pytorch_tanh"},
+            **{"head_dim": 256},
+        },
+        1.0e9,
+    ),
+    (
+        "StarCoder2 3B",
+        {
+            **{"hidden_size": 3072, "num_hidden_layers": 30, "num_attention_heads": 24, "num_key_value_heads": 2},
+            **{"intermediate_size": 12288, "vocab_size": 49152, "hidden_act": "gelu_pytorch_tanh"},
+            **{"model_type": "starcoder2"},
+        },
+        3.03e9,
+    ),
+    (
+        "ERNIE 4.5 21B-A3B",
+        {
+            **{"hidden_size": 2560, "num_hidden_layers": 28, "num_attention_heads": 20, "num_key_value_heads": 4},
+            **{"intermediate_size": 12288, "moe_intermediate_size": 1536, "moe_num_experts": 64},
+            **{"vocab_size": 103424, "hidden_act": "silu"},
+        },
+        21.9e9,
+    ),
+    (
+        "MPT 7B",
+        {"d_model": 4096, "n_layers": 32, "n_heads": 32, "vocab_size": 50432},
+        6.65e9,
+    ),
+    (
         "T5 small",
         {
             **{"d_model": 512, "num_layers": 6, "num_heads": 8, "d_kv": 64, "d_ff": 2048, "vocab_size": 32128},
