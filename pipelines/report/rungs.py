@@ -20,20 +20,10 @@ from reasoning.recipe.tailored import Recipe
 from reasoning.records import Attempt
 from reasoning.rounds.directory import RunDirectory
 from reasoning.rounds.ladder.history import Help, by_question, result_of
-from reasoning.rounds.ladder.policy import ASKED, Result, Rung
+from reasoning.rounds.ladder.policy import ASKED, HELPED, Result, Rung
 from reasoning.rounds.phase_order import Phase, PhaseRecord
 from reasoning.rounds.requests import Ask
 from reasoning.teacher.prices import PriceError
-
-_NAMES = {
-    Rung.SOLVED: "solved: nothing",
-    Rung.OWN: "can do it: its own right attempts",
-    Rung.RATIONALIZED: "cannot: its own words, the right answer shown",
-    Rung.PLAIN: "cannot: a plain rationale",
-    Rung.TAILORED: "cannot: feedback on its mistake",
-    Rung.NEW_QUESTIONS: "cannot: new questions",
-    Rung.NONE: "no help: right now, or its rungs are switched off",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +70,7 @@ def _row(rung: Rung, helps: Sequence[Help], later: dict[int, dict[str, Result]],
     rates = _rates(recipe, rung) if rung in ASKED else None
     cost = (prompts * rates.expected.input + completions * rates.expected.output) / 1e6 if rates else None
     return RungRow(
-        name=_NAMES[rung],
+        name=HELPED[rung],
         questions=len(reached),
         beyond=len(helps) - len(reached),
         kept=sum(one.kept for one in helps),

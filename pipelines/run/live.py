@@ -17,22 +17,13 @@ from rich.console import Console
 from rich.live import Live
 
 from pipelines.run.phase_bars import PhaseBars, could_not_grade, failures_by_kind, tokens_in_all
-from reasoning.rounds.ladder.policy import Rung
+from reasoning.rounds.ladder.policy import HELPED, Rung
 from reasoning.rounds.phase_order import Metrics, Phase, PhaseRecord
 from reasoning.rounds.progress import Snapshot, TeacherFigures
 
 SIGN_OF_LIFE_S = 30.0
 STILL_S = 120.0  # without any news of a phase, before it is said
 _NUMBER = re.compile(r"\d+")
-_HELP = {
-    Rung.SOLVED: "solved",
-    Rung.OWN: "by own right attempts",
-    Rung.RATIONALIZED: "by own words to a shown answer",
-    Rung.PLAIN: "plainly",
-    Rung.TAILORED: "by their mistake",
-    Rung.NEW_QUESTIONS: "by new questions",
-    Rung.NONE: "not at all",
-}
 ASKING = (Phase.EXAM, Phase.FEEDBACK)  # the phases in which the teacher is asked
 
 
@@ -217,8 +208,8 @@ def _helped(metrics: Metrics) -> str:
     """What help the questions of an exam get: the ladder's for each, or feedback on the mistakes that are shown."""
     if f"help_{Rung.OWN}" not in metrics:
         return f"{metrics['mistakes']} mistakes shown to the teacher"
-    counts = {_HELP[rung]: metrics.get(f"help_{rung}", 0) for rung in _HELP}
-    return "help: " + (", ".join(f"{count} {what}" for what, count in counts.items() if count) or "none")
+    counts = [(metrics.get(f"help_{rung}", 0), HELPED[rung]) for rung in Rung]
+    return "help: " + (", ".join(f"{count} {how}" for count, how in counts if count) or "none")
 
 
 def _accuracy(record: PhaseRecord, split: str) -> str:

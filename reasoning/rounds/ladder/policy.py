@@ -1,6 +1,7 @@
 """The cheapest help that can work, for one question after an exam. The whole policy: read it, change it, switch it off.
 
-Owns: the rungs, which of them a question stands on, and whose turn comes first where the money does not reach for all.
+Owns: the rungs and their words, which of them a question stands on, and whose turn comes first where the money does
+not reach for all.
 
 A question that is answered rightly again and again needs nothing. One that is sometimes right is taught by its own
 right attempts, which cost no teacher. One that never is gets what it did not have yet, the cheapest first: its own
@@ -38,6 +39,15 @@ class Rung(StrEnum):
     NONE = "none"  # nothing, since the rungs that could help are switched off
 
 
+HELPED = {  # so many questions, as a person is told of them
+    Rung.SOLVED: "solved",
+    Rung.OWN: "by own right attempts",
+    Rung.RATIONALIZED: "by own words to a shown answer",
+    Rung.PLAIN: "by a plain rationale",
+    Rung.TAILORED: "by feedback on the mistake",
+    Rung.NEW_QUESTIONS: "by new questions",
+    Rung.NONE: "not at all",
+}
 ASKED = (Rung.PLAIN, Rung.TAILORED, Rung.NEW_QUESTIONS)  # of the teacher
 
 

@@ -62,7 +62,7 @@ def test_the_page_has_the_table_and_a_run_without_a_ladder_has_none(
     for record in records:
         directory.append(record)
     page = write_report(directory).read_text(encoding="utf-8")
-    assert "feedback on its mistake" in page and "75.0 %" in page and "0.0013" in page
+    assert "by feedback on the mistake" in page and "75.0 %" in page and "0.0013" in page
     assert "no later exam" not in page
     directory.round(2).help.unlink()
     directory.round(2).exam.unlink()

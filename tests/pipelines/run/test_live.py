@@ -107,7 +107,8 @@ def test_an_exam_with_the_ladder_says_what_help_its_questions_get() -> None:
     helped = {"help_own": 20, "help_rationalized": 7, "help_plain": 14, "help_tailored": 9, "help_none": 0}
     told = summarise(PhaseRecord(1, Phase.EXAM, 20.0, EXAM.metrics | helped))
     assert told.endswith(
-        "help: 20 by own right attempts, 7 by own words to a shown answer, 14 plainly, 9 by their mistake"
+        "help: 20 by own right attempts, 7 by own words to a shown answer, 14 by a plain rationale, "
+        "9 by feedback on the mistake"
     )
     assert summarise(PhaseRecord(1, Phase.EXAM, 20.0, EXAM.metrics | {"help_own": 0})).endswith("help: none")
     asked = {"kept": 9, "filtered_out": 1, "failed": 0, "asked": 10, "own_rationales": 31}

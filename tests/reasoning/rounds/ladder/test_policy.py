@@ -6,7 +6,7 @@ import pytest
 
 from reasoning.recipe.learning import LadderSection
 from reasoning.records import AnswerKind, Problem, Split
-from reasoning.rounds.ladder.policy import Candidate, Known, Result, Rung, in_order, is_guessable, rung_of
+from reasoning.rounds.ladder.policy import HELPED, Candidate, Known, Result, Rung, in_order, is_guessable, rung_of
 
 NUMBER = Problem("t", "How many?", "4", AnswerKind.NUMBER, Split.TRAIN)
 YES_NO = Problem("t", "Is it?", "yes", AnswerKind.YES_NO, Split.TRAIN)
@@ -64,6 +64,10 @@ def known(
 )
 def test_the_cheapest_help_that_can_work(problem: Problem, what: Known, keys: dict[str, object], rung: Rung) -> None:
     assert rung_of(problem, what, LadderSection.model_validate(keys), new_questions=True) is rung
+
+
+def test_every_rung_has_words_of_its_own() -> None:
+    assert list(HELPED) == list(Rung) and len({*HELPED.values()}) == len(Rung)
 
 
 def test_new_questions_are_for_runs_that_ask_for_such() -> None:
