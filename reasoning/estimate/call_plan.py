@@ -21,7 +21,6 @@ from reasoning.rounds.phase_order import Finished, Metrics, Phase, PhaseRecord, 
 from reasoning.rounds.requests import Ask, prompt_of
 
 ASSUMED_MISSED = 0.5
-_LAST_EXAM = "as the last exam found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +72,12 @@ class Planned:
 class Missed:
     """What an exam is expected to find: the share of its questions that are missed (once the ladder has sat one: that
     the teacher is asked about), and the mistakes shown to the teacher per question of the exam. `basis` says how that
-    is known."""
+    is known; `counted`: by an exam that was sat."""
 
     questions: float
     mistakes: float
     basis: str
+    counted: bool = False
 
 
 def missed(learning: LearningSection, done: Sequence[PhaseRecord], share: float | None = None) -> Missed:
@@ -85,8 +85,8 @@ def missed(learning: LearningSection, done: Sequence[PhaseRecord], share: float 
     shown = mistakes_shown(learning)
     exams = [record.metrics for record in done if record.phase is Phase.EXAM and record.metrics.get("questions")]
     if share is None and exams:
-        sat = float(exams[-1]["questions"])
-        return Missed(_told_of(exams[-1]) / sat, float(exams[-1]["mistakes"]) / sat, _LAST_EXAM)
+        sat, mistakes = float(exams[-1]["questions"]), float(exams[-1]["mistakes"])
+        return Missed(_told_of(exams[-1]) / sat, mistakes / sat, "as the last exam found", counted=True)
     if share is None:
         return Missed(ASSUMED_MISSED, ASSUMED_MISSED * shown, f"{ASSUMED_MISSED:.0%} missed (assumed)")
     return Missed(share, share * shown, f"{share:.0%} missed (given)")
@@ -165,7 +165,7 @@ def ladder_plan(
         share = min(learning.first_questions, train) / train if train else 0.0
         helped = questions * found.questions
         plain, tailored = Calls(0, helped * (1 - share), questions), Calls(0, helped * share, questions)
-        shown = learning.ladder is not None and learning.ladder.rationalize > 0 and found.basis != _LAST_EXAM
+        shown = learning.ladder is not None and learning.ladder.rationalize > 0 and not found.counted
         fewer = ", fewer where it comes to an answer that it is shown" if shown else ""
         basis = f"{found.basis}, each question on one rung{fewer}{', as far as the budget reaches' if budget else ''}"
         planned += _rungs(learning, prompts, rounds, [plain, tailored, Calls(0, 0.0, questions)], basis)

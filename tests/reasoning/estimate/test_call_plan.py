@@ -77,8 +77,9 @@ def test_a_given_share_goes_before_the_last_exam_and_that_before_the_half() -> N
     done = [*finished(0), *finished(1, mistakes=30)]
     assert (missed(learning, done, 0.25).questions, missed(learning, done, 0.25).mistakes) == (0.25, 1.0)
     assert (missed(learning, done).questions, missed(learning, done).mistakes) == (1.0, 2.5)
-    assert missed(learning, done).basis == "as the last exam found"
+    assert missed(learning, done).basis == "as the last exam found" and missed(learning, done).counted
     assert (missed(learning, []).questions, missed(learning, []).mistakes) == (0.5, 2.0)
+    assert not (missed(learning, done, 0.25).counted or missed(learning, []).counted)
 
 
 def test_what_is_finished_is_not_counted_again() -> None:
