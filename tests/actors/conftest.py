@@ -3,13 +3,17 @@
 import asyncio
 import io
 import logging
+import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
 
 from actors.journal.actor import Journal
+from actors.journal.database import JournalFile
 from tests.actors.scripted_server import Server
 
 
@@ -26,6 +30,30 @@ def loop_of_actors() -> Iterator[None]:
 def server() -> Iterator[Server]:
     with Server() as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def journals_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Closes what a test leaves open of journals: nothing collects the descriptor of a writer's mark, and connections,
+    which hold themselves, wait for a collection that the tests put off."""
+    opened: list[JournalFile | sqlite3.Connection] = []
+    make, connect = JournalFile.__init__, sqlite3.connect
+
+    def making(file: JournalFile, *args: Any, **options: Any) -> None:
+        opened.append(file)
+        make(file, *args, **options)
+
+    def connecting(*args: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*args, **options)
+        opened.append(connection)
+        return connection
+
+    monkeypatch.setattr(JournalFile, "__init__", making)
+    monkeypatch.setattr(sqlite3, "connect", connecting)
+    yield
+    for one in reversed(opened):
+        with suppress(sqlite3.ProgrammingError):  # of another thread, which closes its own
+            one.close()
 
 
 @pytest.fixture
