@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 from reasoning.prompts.student_forms import StudentForm
 from reasoning.recipe.learning import LearningSection
 from reasoning.records import Example, Mistake, Problem, Rationale, RationaleSource
+from reasoning.rounds.ladder.rationalization import without_outgrown
 
 _PREFERENCE = {
     RationaleSource.TAILORED: 2,
@@ -44,11 +45,14 @@ def select(
     Round 0 teaches all questions that have a kept rationale. A later round teaches those that got one in this round,
     and a share `learning.rehearsal` of the others, drawn by `seed` and `round`. At most `learning.max_positives`
     rationales, tailored before plain and newest first, and `learning.max_negatives` mistakes, newest first (paper A:
-    10 and 4). Questions that are `solved` are rehearsed like earlier ones, from the student's own words first."""
+    10 and 4). Questions that are `solved` are rehearsed like earlier ones, from the student's own words first. Words to
+    a shown answer are left out where it came to that by itself later."""
     kept: dict[str, list[Rationale]] = {}
     for rationale in rationales:
         if rationale.kept:
             kept.setdefault(rationale.problem_id, []).append(rationale)
+    if learning.ladder is not None and learning.ladder.rationalize:
+        kept = {id: without_outgrown(found) for id, found in kept.items()}
     missed: dict[str, list[Mistake]] = {}
     for mistake in mistakes:
         missed.setdefault(mistake.problem_id, []).append(mistake)

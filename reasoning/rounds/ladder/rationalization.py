@@ -61,6 +61,13 @@ def was_shown_answer(rationale: Rationale) -> bool:
     return rationale.source is RationaleSource.STUDENT and rationale.prompt.endswith(_ANSWER_SHOWN)
 
 
+def without_outgrown(rationales: Sequence[Rationale]) -> list[Rationale]:
+    """`rationales` of one question without the student's to a shown answer that are older than its own without one,
+    which seldom come to it on a wrong way."""
+    by_itself = [r.round for r in rationales if r.source is RationaleSource.STUDENT and not was_shown_answer(r)]
+    return [one for one in rationales if not (was_shown_answer(one) and one.round < max(by_itself, default=0))]
+
+
 def is_rationalized(problem: Problem, attempts: Sequence[Attempt], form: StudentForm) -> bool:
     """Whether any of `attempts`, with the answer shown, is to be learnt from."""
     return bool(attempts) and bool(rationalized(problem, attempts, form, "", 1))

@@ -48,6 +48,23 @@ def test_tailored_and_newest_rationales_come_first_each_once() -> None:
     assert example.positives == (" new\nAnswer: 18", " old\nAnswer: 18", " plain\nAnswer: 18")
 
 
+def test_words_to_a_shown_answer_are_learnt_until_the_student_comes_to_it_by_itself() -> None:
+    one, student = problem(), RationaleSource.STUDENT
+    shown = replace(rationale(one, "shown", student, round=1), prompt="plain, answer shown")
+    rationales, own = [rationale(one, "plain"), shown], rationale(one, "own", student, round=2)
+
+    def learnt(rationales: list[Rationale], rationalize: int) -> list[str]:
+        learning = LearningSection.model_validate(
+            {"rehearsal": 1.0, "help": "ladder", "ladder": {"rationalize": rationalize}}
+        )
+        (example,) = select([one], rationales, [], learning, 2, 0, FORM)
+        return [text.split()[0] for text in example.positives]
+
+    assert learnt([*rationales, own], 1) == ["plain", "own"]
+    assert learnt(rationales, 1) == ["plain", "shown"]
+    assert learnt([*rationales, own], 0) == ["plain", "own", "shown"]  # imported from another run
+
+
 def test_negatives_keep_the_students_own_answer_newest_first() -> None:
     # paper A's code appended the gold answer to them
     one = problem()

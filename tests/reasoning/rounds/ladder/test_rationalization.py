@@ -6,7 +6,7 @@ import pytest
 
 from reasoning.prompts.student_forms import default_form, student_form
 from reasoning.recipe.learning import LadderSection
-from reasoning.records import AnswerKind, Attempt, Example, Problem, RationaleSource, Split, Verdict
+from reasoning.records import AnswerKind, Attempt, Example, Problem, Rationale, RationaleSource, Split, Verdict
 from reasoning.rounds.ladder.policy import Rung
 from reasoning.rounds.ladder.rationalization import (
     is_asked_again,
@@ -15,6 +15,7 @@ from reasoning.rounds.ladder.rationalization import (
     rationalized,
     reading_examples,
     was_shown_answer,
+    without_outgrown,
 )
 
 NUMBER = Problem("t", "How many?\n", "5", AnswerKind.NUMBER, Split.TRAIN)
@@ -62,6 +63,19 @@ def test_what_came_to_the_answer_is_a_rationale_unless_it_speaks_of_what_was_sho
     assert len(rationalized(NUMBER, attempts, default_form(), "small", 1)) == 1
     assert is_rationalized(NUMBER, attempts, default_form())
     assert not is_rationalized(NUMBER, [attempts[0], attempts[2], *attempts[4:]], default_form())
+
+
+def test_what_it_does_by_itself_later_takes_the_place_of_its_words_to_a_shown_answer() -> None:
+    student, teacher = RationaleSource.STUDENT, RationaleSource.PLAIN
+
+    def one(round: int, source: RationaleSource, prompt: str) -> Rationale:
+        return Rationale(NUMBER.id, round, source, prompt, "m", f"{round}", "5", True)
+
+    told, before, shown = one(0, teacher, "plain"), one(1, student, "reasoning"), one(2, student, "r, answer shown")
+    after, told_after = one(3, student, "reasoning"), one(3, teacher, "plain")
+    assert without_outgrown([told, before, shown, after]) == [told, before, after]
+    assert without_outgrown([told, before, shown, told_after]) == [told, before, shown, told_after]
+    assert without_outgrown([shown]) == [shown] and without_outgrown([]) == []
 
 
 @pytest.mark.parametrize("name", ["reasoning", "fine_tune_cot"])
