@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from actors.sampler.engine_start import Printed, cause_in, was_killed
+from actors.sampler.engine_start import Printed, cause_in, was_killed, with_keys
 from actors.sampler.sleeping import SleepingReplica
 from reasoning.student.engine import EngineSettings, engine_options, prepare_process
 from reasoning.student.loading import load_config
@@ -62,7 +62,8 @@ class VllmSampler(SleepingReplica):
             )
         except RuntimeError as error:
             if cause := cause_in(printed.text()):  # which a process that is killed has no time to say
-                raise RuntimeError(f"the student's engine did not start: {cause}") from error
+                told = with_keys(cause, on_gpu=settings.gpus > 0)
+                raise RuntimeError(f"the student's engine did not start: {told}") from error
             raise
         await end_with_this_process(engine)
         self._engine, self._student = engine, StudentEngine(engine)
