@@ -23,6 +23,7 @@ from reasoning.rounds.progress import Snapshot, TeacherFigures
 
 SIGN_OF_LIFE_S = 30.0
 STILL_S = 120.0  # without any news of a phase, before it is said
+MANY_CUT_OFF = 0.1  # of an exam's attempts, from which on it is said
 _NUMBER = re.compile(r"\d+")
 ASKING = (Phase.EXAM, Phase.FEEDBACK)  # the phases in which the teacher is asked
 
@@ -183,7 +184,7 @@ def _summary(record: PhaseRecord, label: str) -> str:
         case "exam":
             return head + (
                 f"{metrics['questions']} questions, {100 * float(metrics['exam_accuracy']):.1f} % of "
-                f"{metrics['attempts']} attempts right, {_helped(metrics)}"
+                f"{metrics['attempts']} attempts right{_cut_off(metrics)}, {_helped(metrics)}"
             )
         case "feedback":
             return head + (
@@ -202,6 +203,12 @@ def _summary(record: PhaseRecord, label: str) -> str:
             )
         case _:
             return head + f"test accuracy {_accuracy(record, 'test')}, validation {_accuracy(record, 'validation')}"
+
+
+def _cut_off(metrics: Metrics) -> str:
+    """How many attempts came to no end within the student's longest answer, where that is more than a few."""
+    count, attempts = int(metrics.get("truncated", 0)), int(metrics["attempts"])
+    return f", {count} cut off at student.max_new_tokens" if count and count >= MANY_CUT_OFF * attempts else ""
 
 
 def _helped(metrics: Metrics) -> str:

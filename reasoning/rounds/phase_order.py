@@ -90,9 +90,9 @@ def next_step(done: Sequence[PhaseRecord], rounds: int, patience: int | None = N
         return PhaseStep(0, phases_of(0)[0])
     last = done[-1]
     order = phases_of(last.round)
-    mistakes = [r.metrics.get("mistakes") for r in done if r.phase is Phase.EXAM and r.round == last.round]
+    missed = [_missed(r.metrics) for r in done if r.phase is Phase.EXAM and r.round == last.round]
     if last.phase is Phase.SELECT and last.metrics.get("examples") == 0:
-        why = "its exam found no mistake" if mistakes == [0] else "nothing was said to its mistakes"
+        why = "its exam found no mistake" if missed == [0] else "nothing was said to what its exam found"
         return Finished(f"round {last.round} has nothing to learn from: {why}, and learning.rehearsal is too small")
     if last.phase != order[-1]:
         return PhaseStep(last.round, order[order.index(last.phase) + 1])
@@ -100,9 +100,15 @@ def next_step(done: Sequence[PhaseRecord], rounds: int, patience: int | None = N
         return Finished(f"all {rounds + 1} rounds are done")
     if patience is not None and _stale_rounds(done) >= patience:
         return Finished(f"validation accuracy did not improve for {patience} rounds")
-    if mistakes == [0]:
+    if missed == [0]:
         return Finished("the last exam found no mistake")
     return PhaseStep(last.round + 1, Phase.EXAM)
+
+
+def _missed(exam: Metrics) -> float | int | str | None:
+    """How many questions of an exam were not always right: those whose attempts were cut off, too, which are no
+    mistakes that a teacher is shown."""
+    return exam.get("missed_questions", exam.get("mistakes"))
 
 
 def evaluations(done: Sequence[PhaseRecord]) -> list[PhaseRecord]:

@@ -103,6 +103,12 @@ def test_every_phase_has_its_line_and_a_log_holds_no_control_characters() -> Non
     assert "41 mistakes" in summarise(EXAM)
 
 
+def test_an_exam_says_when_many_attempts_were_cut_off() -> None:
+    told = [summarise(PhaseRecord(1, Phase.EXAM, 20.0, EXAM.metrics | {"truncated": count})) for count in (0, 19, 150)]
+    assert "cut off" not in told[0] + told[1]
+    assert "25.0 % of 200 attempts right, 150 cut off at student.max_new_tokens, 41 mistakes shown" in told[2]
+
+
 def test_an_exam_with_the_ladder_says_what_help_its_questions_get() -> None:
     helped = {"help_own": 20, "help_rationalized": 7, "help_plain": 14, "help_tailored": 9, "help_none": 0}
     told = summarise(PhaseRecord(1, Phase.EXAM, 20.0, EXAM.metrics | helped))

@@ -69,11 +69,18 @@ def test_an_exam_without_mistakes_ends_the_run_after_its_round() -> None:
 
 @pytest.mark.parametrize(("mistakes", "says"), [(0, "no mistake"), (3, "nothing was said")])
 def test_a_round_without_anything_to_learn_from_ends_the_run(mistakes: int, says: str) -> None:
-    done = [*whole_rounds([0.5]), record(1, Phase.EXAM, mistakes=mistakes), record(1, Phase.FEEDBACK)]
+    exam = record(1, Phase.EXAM, mistakes=0, missed_questions=mistakes)
+    done = [*whole_rounds([0.5]), exam, record(1, Phase.FEEDBACK)]
     assert next_step([*done, record(1, Phase.SELECT, examples=1)], rounds=5) == PhaseStep(1, Phase.TRAIN)
     ended = next_step([*done, record(1, Phase.SELECT, examples=0)], rounds=5)
     assert isinstance(ended, Finished) and says in ended.reason
     assert best_round(done) == 0
+
+
+def test_an_exam_whose_attempts_were_all_cut_off_is_no_exam_without_mistakes() -> None:
+    done = whole_rounds([0.5])
+    done += [record(1, phase, mistakes=0, missed_questions=9, validation_accuracy=0.0) for phase in phases_of(1)]
+    assert next_step(done, rounds=5) == PhaseStep(2, Phase.EXAM)
 
 
 def test_phases_out_of_order_are_refused() -> None:
