@@ -34,8 +34,7 @@ def table(arms: Sequence[Arm], cells: Sequence[Cell], budget: Budget, reference:
         accuracies = [100 * cell.accuracy[-1] for cell in mine.values()]
         other = {cell.seed: cell for cell in cells if cell.arm == reference}
         both = [100 * (mine[seed].accuracy[-1] - other[seed].accuracy[-1]) for seed in mine if seed in other]
-        compared = both and arm.name != reference
-        against = f"{mean(both):+.1f} | {_bounds(both)} | {_chance(both)}" if compared else "– | – | –"
+        against = _compared(both if arm.name != reference else [])
         dollars = mean(budget.cost(cell.prompts, cell.completions) for cell in mine.values())
         tokens = mean(cell.prompts + cell.completions for cell in mine.values())
         counted = " | ".join(
@@ -62,7 +61,7 @@ def by_round(arms: Sequence[Arm], cells: Sequence[Cell]) -> str:
             reached = [cell.accuracy for cell in mine if len(cell.accuracy) > place]
             accuracies = [100 * accuracy[place] for accuracy in reached]
             gains = [100 * (accuracy[place] - accuracy[0]) for accuracy in reached]
-            against = f"{mean(gains):+.1f} | {_bounds(gains)} | {_chance(gains)}" if place else "– | – | –"
+            against = _compared(gains if place else [])
             by_mean = f"{mean(accuracies):.1f} | {_bounds(accuracies)}"
             lines.append(f"| {arm.name} | {place} | {len(reached)} | {by_mean} | {against} |")
     return "\n".join(lines)
@@ -89,8 +88,7 @@ def over_budgets(arms: Sequence[Arm], found: Mapping[Budget, Sequence[Cell]], re
                 continue
             accuracies = [100 * accuracy for accuracy in mine.values()]
             both = [100 * (mine[seed] - full[seed]) for seed in mine if seed in full]
-            compared = both and (arm.name, budget) != (reference, largest)
-            against = f"{mean(both):+.1f} | {_bounds(both)} | {_chance(both)}" if compared else "– | – | –"
+            against = _compared(both if (arm.name, budget) != (reference, largest) else [])
             means.append((budget.amount, mean(mine.values())))
             rows.append(
                 f"| {arm.name} | {budget.name} | {len(mine)} | {mean(accuracies):.1f} | {_bounds(accuracies)} "
@@ -147,6 +145,13 @@ def _mistakes(count: int) -> list[tuple[Problem, Mistake]]:
         worked = family.corrupt(problem.question, random.Random(problem.id))
         asked.append((problem, Mistake(problem.id, 1, student_completion(worked.text, worked.answer).strip(), "")))
     return asked
+
+
+def _compared(differences: Sequence[float]) -> str:
+    """Three columns: the mean of paired differences in points, its interval and its p-value; dashes where none are."""
+    if not differences:
+        return "– | – | –"
+    return f"{mean(differences):+.1f} | {_bounds(differences)} | {_chance(differences)}"
 
 
 def _chance(differences: Sequence[float]) -> str:
