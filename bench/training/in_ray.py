@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
 import os
 import resource
 import statistics
@@ -28,6 +27,7 @@ from typing import Any
 
 from bench.gpu.shapes import TINY, Shape, make_examples, make_model, make_tokenizer
 from bench.training.workload import MODES, SHOWN, coin_flips
+from pipelines.run.cluster import connect
 from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.recipe.training import TrainingSection
 from reasoning.training.report import LossPoint
@@ -224,8 +224,6 @@ def compare(student: str, mode: str, cpus: int, turns: int, folder: str) -> dict
 
 
 def main() -> None:
-    import ray
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--students", nargs="+", default=["embedded", "smollm2"], choices=STUDENTS)
     parser.add_argument("--modes", nargs="+", default=SHOWN, choices=SHOWN, metavar="MODE", help=str([*SHOWN]))
@@ -238,7 +236,7 @@ def main() -> None:
         as_plain(student, mode, int(cpus))
         return
     with tempfile.TemporaryDirectory() as folder:
-        ray.init(address="local", include_dashboard=False, logging_level=logging.WARNING, log_to_driver=False)
+        connect(None)  # as a run starts it
         for student in asked.students:
             for mode in asked.modes:
                 compare(student, mode, asked.cpus, asked.turns, folder)

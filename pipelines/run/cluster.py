@@ -5,6 +5,8 @@ Owns: connecting, and what goes along to the cluster's processes.
 Invariants
 - An address that nobody answers at, or that is no cluster's, is told within ten seconds.
 - What goes along (keys, proxies, certificates) is shown by none of Ray's interfaces (`actors.ray_api.job_keys`).
+- On a cluster that is started here engines and trainers are as important as any process (`RAY_worker_niceness`): by
+  Ray's default of 15 whatever is awake beside them, Ray's own processes and this one included, goes before them.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ from pipelines.run.jobs.cluster_token import CURE, ClusterError, cluster_token
 from pipelines.run.storage import IN_A_JOB
 from reasoning.files.secrets_file import SecretsFileError, secret
 
+_NICENESS = "RAY_worker_niceness"  # of Ray's configuration: as it is where the user has set it
 _ANSWER_S = 5.0  # within which a cluster takes a connection
 
 
@@ -60,6 +63,7 @@ def connect(address: str | None, keys: Iterable[str] = ()) -> None:
         if wanted:
             _join(wanted, {} if in_a_job else _going_along(keys))
         else:
+            os.environ.setdefault(_NICENESS, "0")
             ray.init(
                 address="local",
                 labels=LOCAL,

@@ -9,21 +9,22 @@ import sys
 
 import pytest
 
-from actors.ray_api.processes import collect_seldom
+from actors.ray_api.processes import WAITING, collect_seldom
 
 GIVES_WAY = """
 import os, threading
 from actors.ray_api.processes import give_way
 
-def policies():
-    return [os.sched_getscheduler(int(thread)) for thread in os.listdir("/proc/self/task")]
+def ways():
+    threads = [int(thread) for thread in os.listdir("/proc/self/task")]
+    return [f"{os.sched_getscheduler(thread)}/{os.getpriority(os.PRIO_PROCESS, thread)}" for thread in threads]
 
 before = threading.Thread(target=threading.Event().wait, daemon=True)
 before.start()
 give_way()
 after = threading.Thread(target=threading.Event().wait, daemon=True)
 after.start()
-print(*policies())
+print(*ways())
 """
 
 
@@ -32,7 +33,7 @@ def test_a_process_gives_way_with_all_its_threads() -> None:
     mine = os.sched_getscheduler(0)
     ran = subprocess.run([sys.executable, "-c", GIVES_WAY], capture_output=True, text=True, check=True)
     expected = os.SCHED_BATCH if mine == os.SCHED_OTHER else mine  # one that gives way already does so as before
-    assert ran.stdout.split() == [str(expected)] * 3
+    assert ran.stdout.split() == [f"{expected}/{max(os.getpriority(os.PRIO_PROCESS, 0), WAITING)}"] * 3
     assert os.sched_getscheduler(0) == mine
 
 

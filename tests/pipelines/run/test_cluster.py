@@ -58,6 +58,23 @@ def test_a_ray_that_does_not_come_up_is_one_message(
 
 
 @pytest.mark.usefixtures("not_connected")
+@pytest.mark.parametrize(("set_before", "expected"), [(None, "0"), ("5", "5")])
+def test_engines_and_trainers_of_this_machine_are_as_important_as_any_process(
+    set_before: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless its user says otherwise. Ray's default lets the driver and Ray's own processes go before them."""
+    name = "RAY_worker_niceness"
+    monkeypatch.setenv(name, "")  # so that it is as before after the test
+    monkeypatch.delenv(name)
+    if set_before is not None:
+        monkeypatch.setenv(name, set_before)
+    seen: list[str | None] = []
+    monkeypatch.setattr(ray, "init", lambda **_: seen.append(os.environ.get(name)))
+    connect(None)
+    assert seen == [expected]
+
+
+@pytest.mark.usefixtures("not_connected")
 @pytest.mark.parametrize("given", ["address", "variable"])
 @pytest.mark.parametrize(
     ("address", "said"),
