@@ -7,6 +7,8 @@ Invariants
 - A special token's spelling in data gets the ids of its characters: a student that reads or writes `</s>` there goes
   on. The text decodes to what it was.
 - A decoder's prompt has what the tokenizer puts before a text, once, and never what it puts after.
+- A decoder's completion has the tokens that it has behind its prompt: without what SentencePiece and its like put
+  before the first word of a text.
 
 (`tokenizer` is one of `transformers`, fast or slow. The fast ones say where each token stands; for the slow ones the
 special tokens' spellings are looked for in the text.)
@@ -35,6 +37,8 @@ class Encoder:
         self._opening, closing = added_around(tokenizer)
         self._closing = closing if encoder_decoder else []
         self._spelled = _spelling(self._special.values())
+        line, letter, both = tokenizer(["\n", "a", "\na"], add_special_tokens=False)["input_ids"]
+        self._marks_beginnings = both != line + letter
 
     def prompt(self, text: str, marks: Marks = TEXT_ALONE) -> list[int]:
         """The ids of a prompt."""
@@ -54,7 +58,10 @@ class Encoder:
         """The ids of completions, each closed by its end."""
         end = self.end(frame.end if frame else None)
         own = [frame.marks_of_completion(text) if frame else () for text in texts]
-        return [[*body, end] for body in self._bodies(texts, own)]
+        bodies = self._bodies(texts, own)
+        if frame is not None and self._marks_beginnings and not self.reads_apart:
+            bodies = self._behind(frame, texts, own, bodies)
+        return [[*body, end] for body in bodies]
 
     def end(self, text: str | None) -> int:
         """The id of the token spelled `text`; None is the tokenizer's end of sequence."""
@@ -65,6 +72,19 @@ class Encoder:
             self._special[token] = text
             self._spelled = _spelling(self._special.values())
         return token
+
+    def _behind(
+        self, frame: Frame, texts: Sequence[str], own: Sequence[Sequence[Span]], bodies: list[list[int]]
+    ) -> list[list[int]]:
+        """`bodies` of `texts` as they are behind a prompt's end, where that keeps its own tokens before them."""
+        end, own_end = (frame.after, frame.own_after) if frame.after else ("?", ())
+        (before,) = self._bodies([end], [own_end])
+        spans = [(*own_end, *((len(end) + start, len(end) + last) for start, last in one)) for one in own]
+        joined = self._bodies([end + text for text in texts], spans)
+        return [
+            both[len(before) :] if both[: len(before)] == before else body
+            for both, body in zip(joined, bodies, strict=True)
+        ]
 
     def _bodies(self, texts: Sequence[str], own: Sequence[Sequence[Span]]) -> list[list[int]]:
         if not texts:

@@ -13,6 +13,7 @@ from reasoning.prompts.encoding import Encoder, added_around, special_tokens
 from reasoning.prompts.frame import Frame
 from reasoning.prompts.student_forms import default_form, student_form
 from reasoning.recipe.student import ChatSection
+from reasoning.student.decoded_text import Decoder
 from tests.conftest import tries
 from tests.reasoning.prompts.chat_templates import CHATML, SPECIAL, TEMPLATES, chat_tokenizer
 from tests.tiny_students import byte_tokenizer
@@ -31,14 +32,19 @@ def made(kind: str) -> Any:
 
 
 def metaspace_tokenizer(scheme: str) -> Any:
-    """After SentencePiece's fashion: a word begins with a mark for the space before it."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+    """After SentencePiece's fashion: a word begins with a mark for the space before it. `legacy`: as the files of Llama
+    2 and its descendants say it."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    letters = ["▁", *map(chr, range(33, 127))]
+    letters = ["▁", "\n", *map(chr, range(33, 127))]
     backend = Tokenizer(models.BPE({letter: i for i, letter in enumerate(letters)}, [], unk_token=None))
-    backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme)
-    backend.decoder = decoders.Metaspace(prepend_scheme=scheme)
+    if scheme == "legacy":
+        backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+        backend.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    else:
+        backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme)
+        backend.decoder = decoders.Metaspace(prepend_scheme=scheme)
     backend.add_special_tokens([AddedToken("</s>", special=True, normalized=False)])
     return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="</s>", unk_token="<unk>")
 
@@ -60,7 +66,7 @@ def test_every_special_token_in_data_is_text_in_prompt_and_completion(family: st
     assert f"{written[0]} is a mark.\nAnswer: {written[-1]}" in tokenizer.decode(taught)
 
 
-@pytest.mark.parametrize("kind", ["fast", "slow", "first", "always"])
+@pytest.mark.parametrize("kind", ["fast", "slow", "first", "always", "legacy"])
 @pytest.mark.parametrize("text", ["a</s>b", "</s>", "a </s></s> b", "</s>a"])
 def test_text_alone_holds_no_end(kind: str, text: str) -> None:
     tokenizer = made(kind)
@@ -69,6 +75,27 @@ def test_text_alone_holds_no_end(kind: str, text: str) -> None:
     assert tokenizer.eos_token_id not in ids
     assert tokenizer.decode(ids).strip() == text
     assert encoder.completions([text])[0] == [*ids, tokenizer.eos_token_id]
+
+
+@pytest.mark.parametrize("kind", ["fast", "slow", "first", "always", "never", "legacy"])
+@pytest.mark.parametrize("name", ["reasoning", "fine_tune_cot", "chat"])
+def test_a_completion_has_the_tokens_that_follow_its_prompt(kind: str, name: str) -> None:
+    tokenizer = made(kind)
+    tokenizer.chat_template = TEMPLATES["zephyr"]  # its prompt ends with a line, where other words begin with a mark
+    form = student_form(name, chat=ChatTemplate("student", tokenizer, ChatSection()).frame)
+    encoder, prompt, completion = Encoder(tokenizer), form.prompt("How many?"), form.completion("There are 9.", "9")
+    asked = encoder.prompt(prompt, form.marks("How many?"))
+    taught, marked = encoder.completions([completion, form.completion("It is </s>.", "9")], form.frame)
+    together = tokenizer(prompt + completion, add_special_tokens=False)["input_ids"]
+    assert [*asked, *taught] == [*together, tokenizer.eos_token_id]
+    assert Decoder(tokenizer).text(taught[:-1], asked) == completion
+    assert marked.count(tokenizer.eos_token_id) == 1
+
+
+def test_a_completion_behind_a_bare_question_begins_as_one_within_a_text() -> None:
+    tokenizer = made("legacy")
+    (ids,) = Encoder(tokenizer).completions([" 9"], Frame.around("Q: ", ""))
+    assert tokenizer.convert_ids_to_tokens(ids) == ["▁", "9", "</s>"]
 
 
 @pytest.mark.parametrize("kind", ["fast", "slow"])
