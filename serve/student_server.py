@@ -107,7 +107,7 @@ class StudentServer:
     async def __serve_build_asgi_app__(self) -> Any:
         await end_with_this_process(self._engine)
         serving, self._student = self._serving, StudentEngine(self._engine)
-        tokenizer = self._engine.get_tokenizer()
+        tokenizer = self._student.tokenizer
         frame = serving.frame_for(tokenizer)
         if frame is not None:
             self._arguments.chat_template = chat_template(frame)

@@ -67,7 +67,7 @@ def chat_template(source: str, options: ChatSection) -> str:
 def _tokenizer(source: str) -> Any:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    return AutoTokenizer.from_pretrained(source, trust_remote_code=False, mistral_format=False)  # see `load_tokenizer`
 
 
 class ChatTemplateError(PromptError):

@@ -32,10 +32,12 @@ def load_config(source: str, gguf_file: str | None = None) -> Any:
 
 
 def load_tokenizer(source: str, gguf_file: str | None = None) -> Any:
-    """The tokenizer at `source`, or in a GGUF file there. Raises `OSError`, `ValueError`, `ImportError`."""
+    """The tokenizer at `source`, or in a GGUF file there. Raises `OSError`, `ValueError`, `ImportError`.
+
+    Not Mistral's own class (`tekken.json`): it has no chat template and reads a special token's spelling as text."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(source, trust_remote_code=False, gguf_file=gguf_file)
+    return AutoTokenizer.from_pretrained(source, trust_remote_code=False, gguf_file=gguf_file, mistral_format=False)
 
 
 def load_model(source: str, config: Any, dtype: Any, gguf_file: str | None = None) -> tuple[Any, list[str], list[str]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from reasoning.prompts.encoding import Encoder
 from reasoning.records import stable_id
 from reasoning.student.decoded_text import Decoder, cut_before
+from reasoning.student.loading import load_tokenizer
 from reasoning.student.probe import Following, Probe, ProbeReport, tolerance
 from reasoning.student.sampling import Completion, PromptRefused, Sampling
 from reasoning.student.vllm_internals import take_weights
@@ -30,9 +31,9 @@ class StudentEngine:
     """A started engine, asked as a student is: the one whose weights it has, or the one that `adapter` makes of it."""
 
     def __init__(self, engine: AsyncLLMEngine, adapter: ServedAdapter | None = None) -> None:
-        tokenizer = engine.get_tokenizer()
+        self.tokenizer = load_tokenizer(engine.model_config.tokenizer)  # as trainers read; vLLM's may be another class
         self._adapter = adapter
-        self._engine, self._encoder, self._decoder = engine, Encoder(tokenizer), Decoder(tokenizer)
+        self._engine, self._encoder, self._decoder = engine, Encoder(self.tokenizer), Decoder(self.tokenizer)
         self._request_ids = itertools.count()
         self._read = self._found = 0  # tokens of prompts, and those of them that the prefix cache had
 

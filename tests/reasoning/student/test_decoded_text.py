@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -64,11 +65,12 @@ def test_a_text_is_cut_before_the_stop_that_was_complete_first() -> None:
     assert cut_before("abcd", ["x"]) is None
 
 
-def test_a_text_with_marks_is_cut_where_vllm_says_that_it_ends() -> None:
+def test_a_text_with_marks_is_cut_where_vllm_says_that_it_ends(tmp_path: Path) -> None:
     """At a stop string, at an end token, or not at all."""
     tokenizer = byte_tokenizer()
     tokenizer.add_special_tokens({"additional_special_tokens": ["[THINK]", "[/THINK]", "<|im_end|>"]})
-    engine: Any = SimpleNamespace(get_tokenizer=lambda: tokenizer)
+    tokenizer.save_pretrained(tmp_path)
+    engine: Any = SimpleNamespace(model_config=SimpleNamespace(tokenizer=str(tmp_path)))
     student = StudentEngine(engine)
     asked: Any = SimpleNamespace(prompt_token_ids=tokenizer("Q?").input_ids)
 

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import Gemma2Config, Gemma3Config, Gemma3TextConfig
+from transformers import Gemma2Config, Gemma3Config, Gemma3TextConfig, MistralConfig
 
+from reasoning.prompts.chat_template import chat_frame
+from reasoning.prompts.student_forms import student_form
 from reasoning.student.checkpoint import load_student, save_student
-from reasoning.student.loading import attention_of, load_config, load_model, new_model
+from reasoning.student.loading import attention_of, load_config, load_model, load_tokenizer, new_model
 from reasoning.student.requirements import StudentError
+from tests.reasoning.prompts.chat_templates import chat_tokenizer
 from tests.tiny_students import tiny_student
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -64,6 +67,16 @@ def test_a_student_with_code_of_its_own_is_refused_without_a_question(
     with pytest.raises(StudentError, match="never run"):
         load_student(str(folder))
     assert not asked and not (folder / "ran").exists()
+
+
+def test_mistrals_own_tokenizer_file_is_not_read_in_the_place_of_tokenizer_json(tmp_path: Path) -> None:
+    tokenizer = chat_tokenizer("mistral")
+    tokenizer.save_pretrained(tmp_path)
+    MistralConfig().save_pretrained(tmp_path)
+    (tmp_path / "tekken.json").write_text("{}", encoding="utf-8")
+    assert load_tokenizer(str(tmp_path))("[INST] a [/INST]")["input_ids"] == tokenizer("[INST] a [/INST]")["input_ids"]
+    form = student_form("chat", chat=chat_frame(str(tmp_path)))
+    assert form.prompt("How many?").endswith("Question: How many? [/INST]")
 
 
 def test_capped_attention_is_computed_by_the_implementation_that_caps() -> None:

@@ -45,7 +45,6 @@ def test_a_name_inside_vllm_is_where_it_was(module: str, name: str) -> None:
         ("vllm", "AsyncLLMEngine", "collective_rpc", {"method", "args", "kwargs"}),
         ("vllm", "AsyncLLMEngine", "reset_prefix_cache", set()),
         ("vllm", "AsyncLLMEngine", "get_supported_tasks", set()),
-        ("vllm", "AsyncLLMEngine", "get_tokenizer", set()),
         ("vllm", "AsyncLLMEngine", "check_health", set()),
         ("vllm", "AsyncLLMEngine", "generate", {"lora_request"}),
         ("vllm.entrypoints.openai.models.serving", "OpenAIServingModels", "load_lora_adapter", {"request"}),
