@@ -202,7 +202,6 @@ class ChatTemplate:
         answered = [*messages, Message(role="assistant", content=_ANSWER)]
         try:
             whole = self._render(answered, begun=False, parts=parts)
-            ignored = self._render(messages, begun=False, parts=parts) == prompt
         except ChatTemplateError:
             return _Turn(prompt, None, None)  # it renders prompts alone
         head, found, rest = whole.partition(_ANSWER)
@@ -212,9 +211,16 @@ class ChatTemplate:
             opened = _OPENED.search(prompt)
             return _Turn(prompt, _closing(opened) if opened else None, rest)
         lead = head[len(prompt) :]
-        if ignored and lead.strip() and not _BLOCK.search(lead):  # it begins no turn by itself: the prompt does
+        if lead.strip() and not _BLOCK.search(lead) and not self._begins(messages, prompt, parts=parts):
             return _Turn(head, "", rest)
         return _Turn(prompt, lead, rest)
+
+    def _begins(self, messages: Sequence[Message], prompt: str, *, parts: bool) -> bool:
+        """Whether it begins the answer's turn where that is asked for alone, as in `prompt`."""
+        try:
+            return self._render(messages, begun=False, parts=parts) != prompt
+        except ChatTemplateError:  # it ends with the assistant's turn, or is to begin one
+            return True
 
     def _render(self, messages: Sequence[Message], *, begun: bool, parts: bool) -> str:
         chat = [

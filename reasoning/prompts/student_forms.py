@@ -103,6 +103,7 @@ class StudentForm:
         """A completion of the student's own as it would be learnt: trimmed, begun and ended as the form's are."""
         closing = self.frame.lead.strip().rpartition("\n")[2]  # of the thinking that the template opens, where it does
         said = text.rpartition(closing)[2] if closing else text
+        said = said.rstrip().removesuffix(self.frame.trail.strip())
         return f"{self._lead}{one_block(said)}{self.frame.trail}"
 
     def rationale_in(self, text: str) -> str | None:

@@ -120,6 +120,19 @@ TEMPLATES: dict[str, str] = {
         "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% if enable_thinking is defined and not enable_thinking %}"
         "{{ '\\n<think></think>' }}{% endif %}{% endif %}"
     ),
+    # Wants the student's turn last, or to be asked to begin it.
+    "strict": (
+        "{% if not add_generation_prompt and messages[-1]['role'] != 'assistant' %}"
+        "{{ raise_exception('The last message must be of the assistant') }}{% endif %}" + _CHATML + _BEGIN_CHATML
+    ),
+    # An answer stands between marks of its own.
+    "hunyuan": (
+        "<|startoftext|>{% for m in messages %}{% if m['role'] == 'assistant' %}"
+        "{{ '<think>\\n\\n</think>\\n<answer>\\n' + m['content'] + '\\n</answer><|eos|>' }}"
+        "{% else %}{{ m['content'] + '<|extra_0|>' }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt and enable_thinking is defined and not enable_thinking %}"
+        "{{ '<think>\\n\\n</think>\\n' }}{% endif %}"
+    ),
     # Of a model that also sees: content is a list of parts.
     "parts": (
         "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' }}"
@@ -159,6 +172,8 @@ SPECIAL: dict[str, tuple[tuple[str, ...], str | None, bool, str]] = {
     "granite": (("<|start_of_role|>", "<|end_of_role|>", "<|end_of_text|>"), None, False, "<|end_of_text|>"),
     "glm4": (("[gMASK]", "<sop>", "<|user|>", "<|assistant|>", "<|endoftext|>"), None, False, "<|endoftext|>"),
     "falcon": (("<|endoftext|>",), None, False, "<|endoftext|>"),
+    "strict": (_CHATML_TOKENS, None, False, "<|endoftext|>"),
+    "hunyuan": (("<|startoftext|>", "<|extra_0|>", "<|eos|>"), "<|startoftext|>", False, "<|eos|>"),
     # The base model of a ChatML family: its own end is not the template's.
     "chatml-bare": (_CHATML_TOKENS, None, False, "<|endoftext|>"),
 }

@@ -24,6 +24,7 @@ SYSTEM = "Be brief."
 
 _CHATML = "<|im_start|>user\nThink.\n\n{q}<|im_end|>\n<|im_start|>assistant\n"
 _EMPTY = "<think>\n\n</think>\n\n"
+_CLOSED = "<think>\n\n</think>\n"
 
 
 def frame_of(family: str, written: str | None = None, /, **keys: Any) -> Frame:
@@ -63,6 +64,9 @@ def chat_form(tokenizer: Any, **keys: Any) -> StudentForm:
         ("zephyr", None, "<|user|>\nThink.\n\n{q}</s>\n<|assistant|>\n", "", "", "</s>"),
         ("glm4", None, "[gMASK]<sop><|user|>\nThink.\n\n{q}<|assistant|>", "\n<think></think>\n", "", None),
         ("glm4", "off", "[gMASK]<sop><|user|>\nThink.\n\n{q}<|assistant|>\n<think></think>", "\n", "", None),
+        ("strict", None, _CHATML, "", "", "<|im_end|>"),
+        ("hunyuan", None, "<|startoftext|>Think.\n\n{q}<|extra_0|>", f"{_CLOSED}<answer>\n", "\n</answer>", "<|eos|>"),
+        ("hunyuan", "off", "<|startoftext|>Think.\n\n{q}<|extra_0|>" + _CLOSED, "<answer>\n", "\n</answer>", "<|eos|>"),
         ("parts", None, _CHATML, "", "", "<|im_end|>"),
         ("falcon", None, "User: Think.\n{q}\n\nAssistant:", " ", "", None),
     ],

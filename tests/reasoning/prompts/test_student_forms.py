@@ -75,6 +75,14 @@ def test_a_mistake_of_a_thinking_student_is_taught_without_its_thoughts(tmp_path
         assert form.own_completion(said) == "\n</think>\n\n9 and 8.\nAnswer: 17"
 
 
+def test_what_a_template_writes_around_an_answer_stands_there_once(tmp_path: Path) -> None:
+    chat_tokenizer("hunyuan").save_pretrained(tmp_path)
+    form = student_form("chat", chat=chat_frame(str(tmp_path)))
+    for said in ("<think>\n8?\n</think>\n<answer>\n9 and 8.\nAnswer: 17\n</answer>", "9 and 8.\nAnswer: 17"):
+        assert form.own_completion(said) == "<think>\n\n</think>\n<answer>\n9 and 8.\nAnswer: 17\n</answer>"
+        assert form.rationale_in(said) == "9 and 8."
+
+
 def test_the_students_form() -> None:
     # paper A's prompt ended in a space, which tokenised otherwise in training than at inference
     assert student_prompt(" How many? ") == "Question: How many?\nReasoning:"
