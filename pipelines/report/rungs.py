@@ -5,7 +5,8 @@ Owns: the sums over the rounds of a run with `learning.help: ladder`.
 Invariants
 - A question counts as right one round later when more than half of its attempts in the very next exam are right. One
   that this exam does not ask counts neither way, and neither does the last round, which no exam follows.
-- Dollars are tokens at the teacher's price, without discounts for cached prompts or batches.
+- Dollars are tokens at the teacher's price (that of batches, where it is asked in such), without the discount for
+  cached prompts.
 """
 
 from __future__ import annotations

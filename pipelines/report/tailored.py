@@ -23,6 +23,7 @@ from pipelines.report.transcripts import evaluated, held_out_gallery, mistakes_g
 from reasoning.files.tables import read_table
 from reasoning.records import Attempt, Problem, Split
 from reasoning.rounds.directory import RunDirectory
+from reasoning.rounds.ladder.history import Help
 from reasoning.rounds.ladder.policy import Rung
 from reasoning.rounds.new_questions.agreement import NewProblem
 from reasoning.rounds.new_questions.proposals import ProposalOutcome
@@ -60,7 +61,7 @@ def write_report(directory: RunDirectory, data: TaskData | None = None, journal:
         "tailored.html.jinja",
         recipe=directory.recipe(),
         rows=_rows(records, best),
-        funnel=_funnel(records),
+        funnel=_funnel(directory, records),
         rounds=sorted({record.round for record in records}),
         tokens=_tokens(records),
         teacher=teacher_document(journal),
@@ -90,7 +91,7 @@ def _rows(records: Sequence[PhaseRecord], best: int | None) -> list[dict[str, ob
     return rows
 
 
-def _funnel(records: Sequence[PhaseRecord]) -> list[Stage]:
+def _funnel(directory: RunDirectory, records: Sequence[PhaseRecord]) -> list[Stage]:
     """From the questions of an exam to what is learnt, round by round; stages that no round has are left out."""
     stages: tuple[tuple[str, Phase, str], ...] = (
         ("questions in the exam", Phase.EXAM, "questions"),
@@ -103,10 +104,13 @@ def _funnel(records: Sequence[PhaseRecord]) -> list[Stage]:
     )
     rounds = sorted({record.round for record in records})
     found = {(record.round, record.phase): dict(record.metrics) for record in records}
-    for metrics in found.values():
+    ladder = directory.recipe().learning.ladder
+    for (round, _), metrics in found.items():
         if f"help_{Rung.TAILORED}" in metrics:  # the ladder shows the mistakes of those that stand on these rungs
-            shown = (metrics[f"help_{rung}"] for rung in (Rung.TAILORED, Rung.NEW_QUESTIONS))
-            metrics["mistakes"] = sum(map(int, shown))
+            rungs, file = (Rung.TAILORED, Rung.NEW_QUESTIONS), directory.round(round).help
+            metrics["mistakes"] = sum(int(metrics[f"help_{rung}"]) for rung in rungs)
+            if ladder is not None and ladder.has_budget and file.exists():  # and no more than it reaches
+                metrics["mistakes"] = sum(one.reached and one.rung in rungs for one in read_table(file, Help))
         if "asked" in metrics:
             metrics["answered"] = int(metrics["asked"]) - int(metrics.get("failed", 0))
     funnel = []

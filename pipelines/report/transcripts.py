@@ -17,6 +17,7 @@ from reasoning.files.tables import read_table
 from reasoning.grading.mistakes import mistakes_of
 from reasoning.records import Attempt, Example, Problem, Rationale, RationaleSource, Split, Verdict
 from reasoning.rounds.directory import RunDirectory
+from reasoning.rounds.new_questions.agreement import NewProblem
 from reasoning.rounds.phase_order import Phase, PhaseRecord, evaluations
 from reasoning.tasks.loading import TaskData
 
@@ -48,11 +49,12 @@ def mistakes_gallery(
         for example in _read(files.examples, Example):
             prompts.setdefault(example.problem_id, example.prompt)  # the first: a later one may show the answer, too
         told = [one for one in _read(files.rationales, Rationale) if one.source is not RationaleSource.STUDENT]
+        new = {one.id: one.question for one in _read(files.new_problems, NewProblem)}
         for id, text, said, verdict, words in _helped(exams.get(record.round, ()), told):
             later = _later(id, record.round, by_question)
             came_to = "cut off" if verdict is Verdict.TRUNCATED else _named(said)
             passages = [Passage(f"The student, round {record.round - 1}: {came_to}", text, "wrong")]
-            passages += [*map(_words, words), *([later[0]] if later else [])]
+            passages += [*(_words(one, new) for one in words), *([later[0]] if later else [])]
             marks = {
                 "round": f"round {record.round}",
                 "verdict": verdict.replace("_", " "),
@@ -158,12 +160,14 @@ def _later(id: str, round: int, exams: Mapping[int, Mapping[str, Sequence[Attemp
     return None
 
 
-def _words(reply: Rationale) -> Passage:
+def _words(reply: Rationale, new: Mapping[str, str]) -> Passage:
+    """What the teacher said; before an answer to one of the `new` questions (by id) that question."""
     kept = "accepted" if reply.kept else "filtered out"
-    new = ", of a new question for this mistake" if reply.source is RationaleSource.NEW else ""
+    about = ", of a new question for this mistake" if reply.source is RationaleSource.NEW else ""
     named = f"First wrong step: {reply.wrong_step}\n\n" if reply.wrong_step else ""
-    said = f"{named}{reply.text}\nAnswer: {reply.answer}"
-    return Passage(f"The teacher{new} ({kept})", said, "right" if reply.kept else "")
+    asked = f"{new[reply.problem_id]}\n\n" if reply.problem_id in new else ""
+    said = f"{asked}{named}{reply.text}\nAnswer: {reply.answer}"
+    return Passage(f"The teacher{about} ({kept})", said, "right" if reply.kept else "")
 
 
 def attempt_passage(name: str, attempt: Attempt) -> Passage:

@@ -130,7 +130,7 @@ async def select_examples(classroom: TeacherSession, round: int) -> Metrics:
         examples += _own_alone(classroom, round, {example.problem_id for example in examples})
     else:
         examples = label_examples(first_questions(classroom.data.train, learning, seed), form)
-    told = [one for one in rationales if one.round == round]
+    told = any(one.round == round and one.source is not RationaleSource.STUDENT for one in rationales)
     if not examples and (told or not round):
         more = "earlier questions again (learning.rehearsal)" if round else "more questions (learning.first_questions)"
         raise TeacherRefused(

@@ -11,6 +11,8 @@ from reasoning.files.tables import write_table
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.records import AnswerKind, Attempt, Mistake, Rationale, RationaleSource, Verdict
 from reasoning.rounds.directory import RunDirectory
+from reasoning.rounds.ladder.history import Help
+from reasoning.rounds.ladder.policy import Rung
 from reasoning.rounds.new_questions.agreement import NewProblem
 from reasoning.rounds.new_questions.proposals import ProposalOutcome
 from reasoning.rounds.phase_order import Phase, PhaseRecord
@@ -60,6 +62,12 @@ def test_the_mistakes_that_the_ladder_does_not_show_are_not_counted_as_shown(tmp
     directory.rounds_file.write_text(lines.replace('"mistakes": 41', helped))
     page = " ".join(write_report(directory).read_text(encoding="utf-8").split())
     assert re.search(r"mistakes shown to the teacher <td>– <td>7<", page)
+    keys = "learning: {help: ladder, ladder: {teacher_tokens: 300}}"
+    directory.recipe_file.write_text(f"name: a-run\n{keys}", encoding="utf-8")
+    reached = [Help(str(n), 1, rung, 0, 4, reached=n < 2) for n, rung in enumerate([Rung.TAILORED] * 5 + [Rung.OWN])]
+    write_table(directory.round(1).help, reached, Help)
+    page = " ".join(write_report(directory).read_text(encoding="utf-8").split())
+    assert re.search(r"mistakes shown to the teacher <td>– <td>2<", page)
 
 
 def test_new_questions_are_shown_with_what_became_of_them(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ from pipelines.report.transcripts import evaluated, held_out_gallery, mistakes_g
 from reasoning.files.tables import write_table
 from reasoning.grading.mistakes import mistakes_of
 from reasoning.recipe.tailored import parse_recipe
-from reasoning.records import Attempt, Example, Problem, Rationale, RationaleSource, Split, Verdict
+from reasoning.records import AnswerKind, Attempt, Example, Problem, Rationale, RationaleSource, Split, Verdict
 from reasoning.rounds.directory import RunDirectory
+from reasoning.rounds.new_questions.agreement import NewProblem
+from reasoning.rounds.new_questions.proposals import ProposalOutcome
 from reasoning.rounds.phase_order import Phase, PhaseRecord
 from reasoning.tasks.loading import TaskData, load_problems
 from tests.pipelines.run.test_live import EXAM, ROUND_0
@@ -93,11 +95,27 @@ def test_a_question_without_a_mistake_to_show_has_its_card_too(tmp_path: Path) -
     write_table(directory.round(1).exam, [*exam, attempt(third, 1, "right", Verdict.CORRECT)], Attempt)
     (mistake,) = mistakes_of(exam)
     plain = Rationale(second.id, 1, RationaleSource.PLAIN, "p", "m", "so", "yes", True)
+    new = NewProblem(
+        *(
+            "coin_flip",
+            "Is it heads up?",
+            "yes",
+            AnswerKind.YES_NO,
+            (),
+            1,
+            first.id,
+            mistake.id,
+            "new_questions-1",
+            "m",
+        ),
+        *(ProposalOutcome.KEPT, 3, 4),
+    )
+    write_table(directory.round(1).new_problems, [new], NewProblem)
     words = [
         replace(plain, problem_id=first.id, source=RationaleSource.TAILORED, mistake_id=mistake.id, wrong_step="no"),
-        replace(plain, problem_id="new", source=RationaleSource.NEW, mistake_id=mistake.id, text="of another"),
+        replace(plain, problem_id=new.id, source=RationaleSource.NEW, mistake_id=mistake.id, text="of another"),
         plain,
-        replace(plain, problem_id="new", text="once more"),  # an independent answer to it
+        replace(plain, problem_id=new.id, text="once more"),  # an independent answer to it
         replace(plain, problem_id=third.id, source=RationaleSource.STUDENT),
     ]
     write_table(directory.round(1).rationales, words, Rationale)
@@ -108,6 +126,7 @@ def test_a_question_without_a_mistake_to_show_has_its_card_too(tmp_path: Path) -
     heads = [passage.heading for passage in of_first.passages]
     assert heads[1:3] == ["The teacher (accepted)", "The teacher, of a new question for this mistake (accepted)"]
     assert of_first.passages[1].text == "First wrong step: no\n\nso\nAnswer: yes"
+    assert of_first.passages[2].text == "Is it heads up?\n\nof another\nAnswer: yes"
     student, teacher, later = of_second.passages
     assert student.heading == "The student, round 0: cut off" and student.text == "and so on and"
     assert teacher.text == "so\nAnswer: yes" and later.text == "right once"

@@ -212,15 +212,27 @@ def test_without_a_single_kept_rationale_there_is_nothing_to_learn(tmp_path: Pat
         run(select_examples(classroom, 0))
 
 
-def test_an_exam_without_mistakes_leaves_nothing_to_learn_where_nothing_is_rehearsed(tmp_path: Path) -> None:
-    class Perfect(Student):
-        async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
-            right = (await super().answer(version, prompt, sampling))[0]
-            return [right] * sampling.samples
+class Perfect(Student):
+    """Answers rightly."""
 
+    async def answer(self, version: str, prompt: str, sampling: Sampling) -> list[Completion]:
+        right = (await super().answer(version, prompt, sampling))[0]
+        return [right] * sampling.samples
+
+
+def test_an_exam_without_mistakes_leaves_nothing_to_learn_where_nothing_is_rehearsed(tmp_path: Path) -> None:
     classroom = classroom_at(tmp_path, Perfect(), Teacher(), RECIPE.replace("learning: {", "learning: {rehearsal: 0, "))
     rounds(classroom)
     assert read_table(classroom.files(1).examples, Example) == []
+    assert run(select_examples(classroom, 1)) == {"examples": 0, "positives": 0, "negatives": 0}
+
+
+def test_so_does_one_after_which_all_that_is_said_is_of_solved_questions(tmp_path: Path) -> None:
+    keys = "learning: {rehearsal: 0, help: ladder, ladder: {solved_after: 1, guessable_share: 0.5}, "
+    classroom = classroom_at(tmp_path, Perfect(), Teacher(), RECIPE.replace("learning: {", keys))
+    rounds(classroom)
+    told = read_table(classroom.files(1).rationales, Rationale)
+    assert told and {one.source for one in told} == {RationaleSource.STUDENT}
     assert run(select_examples(classroom, 1)) == {"examples": 0, "positives": 0, "negatives": 0}
 
 
