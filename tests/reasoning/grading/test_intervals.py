@@ -47,6 +47,10 @@ def test_impossible_counts_are_refused(correct: int, n: int, confidence: float) 
 def test_the_mean_of_five_runs() -> None:
     interval = mean_interval([1.0, 2.0, 3.0, 4.0, 5.0])  # 3 +- 2.776 * sqrt(2.5 / 5)
     assert (interval.low, interval.high) == (pytest.approx(1.0371, abs=1e-3), pytest.approx(4.9629, abs=1e-3))
+    for count, quantile in ((32, 2.0395), (61, 2.0003), (101, 1.9840)):  # beyond most tables
+        spread = [float(number % 2) for number in range(count - count % 2)] + [0.5] * (count % 2)
+        interval = mean_interval(spread)
+        assert (interval.high - 0.5) * math.sqrt(count) / stdev(spread) == pytest.approx(quantile, abs=1e-4)
     assert mean_interval([7.0, 7.0]) == Interval(7.0, 7.0)
     assert mean_interval([7.0]) == Interval(-math.inf, math.inf)
     with pytest.raises(ValueError, match="at least one"):
