@@ -20,6 +20,7 @@ import argparse
 import asyncio
 import json
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +28,10 @@ from typing import Any
 
 from transformers.utils.logging import disable_progress_bar
 
+from bench import count, refuse_student
 from pipelines.report.epoch_plot import finish, plot_epochs
 from pipelines.report.page import COLOURS
+from reasoning.files.data_error import DataError
 from reasoning.files.durable import new_file
 from reasoning.files.tables import read_table
 from reasoning.fine_tune_cot.directory import CotDirectory
@@ -38,12 +41,12 @@ from reasoning.grading.intervals import wilson
 from reasoning.grading.paper_grader import Template, paper_grade
 from reasoning.offline.teacher import RecordedTeacher, UnrecordedQuestionError, read_recordings
 from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe, parse_cot_recipe
-from reasoning.recipe.tailored import Recipe
+from reasoning.recipe.tailored import Recipe, RecipeError
 from reasoning.records import Attempt, Problem
-from reasoning.rounds.directory import RunDirectory
+from reasoning.rounds.directory import RunDirectory, RunDirectoryError
 from reasoning.rounds.epochs import EpochAccuracy, best_epoch, read_epochs
 from reasoning.rounds.in_process import InProcessClassroom
-from reasoning.rounds.phase_order import Finished
+from reasoning.rounds.phase_order import Finished, Phase
 from reasoning.tasks.loading import TaskData, load_problems
 from reasoning.teacher.calls import FailureKind, Outcome, TeacherFailure, TeacherRequest
 
@@ -183,15 +186,15 @@ def cells(wanted: FineTuneCotRecipe, folder: Path) -> list[Cell]:
     directory, found = CotDirectory(folder / wanted.name), []
     data = load_problems(wanted.task, wanted.seed)
     for degree in ARMS:
-        files = directory.degree(degree).round(0)
-        epochs = read_epochs(files.epoch_accuracies)
-        if epochs:
+        files, done = directory.degree(degree).round(0), directory.degree(degree).finished()
+        if any(record.phase is Phase.EVALUATE for record in done):
+            epochs = read_epochs(files.epoch_accuracies)
             attempts = read_table(files.evaluation, Attempt)[len(data.validation) :]
             right = sum(
                 paper_grade(attempt.text, problem.answer, problem.task, TEMPLATES[degree]).correct
                 for problem, attempt in zip(data.test, attempts, strict=True)
             )
-            learnt = next(r.metrics["examples"] for r in directory.degree(degree).finished() if "examples" in r.metrics)
+            learnt = next(record.metrics["examples"] for record in done if "examples" in record.metrics)
             found.append(Cell(wanted.seed, degree, int(learnt), tuple(epochs), right))
     return found
 
@@ -220,9 +223,10 @@ def table(results: dict[str, list[Cell]], recipes: dict[str, FineTuneCotRecipe])
     ]
     for task, found in results.items():
         known, ours, papers = teacher_on_test(recipes[task])
+        by_paper = f"{100 * papers / known:.1f}" if known else "–"
         lines.append(
             f"| {task} | teacher, recorded | – | – | – | – | {_share(ours, known)} | {_bounds(ours, known)} | "
-            f"{100 * papers / known:.1f} | – |"
+            f"{by_paper} | – |"
         )
         for cell in found:
             chosen = cell.chosen
@@ -294,6 +298,16 @@ def pooled(found: Sequence[Cell]) -> list[EpochAccuracy]:
     return added
 
 
+def refuse(wanted: Sequence[FineTuneCotRecipe], folder: Path) -> None:
+    """Raises, or ends the command, where any of `wanted` cannot be run to its end."""
+    for one in wanted:
+        load_problems(one.task, one.seed)
+        read_recordings(Path(one.teacher.recorded or ""))
+    refuse_student(wanted[0].at_degree(wanted[0].fine_tuning.collected))
+    for one in wanted:
+        CotDirectory(folder / one.name).claim(one)
+
+
 def write(results: dict[str, list[Cell]], out: Path) -> None:
     """The figures behind table and plot, and the plot."""
     with new_file(out / "fine_tune_cot.jsonl") as part, part.open("w", encoding="utf-8") as file:
@@ -309,7 +323,7 @@ def write(results: dict[str, list[Cell]], out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="holds datasets/, splits/ and recorded_teacher/")
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=count, default=1)
     parser.add_argument("--student", help="another student: a folder, a GGUF file or a hub id")
     parser.add_argument("--learning-rate", type=float, help="another one than the paper's 3e-4")
     parser.add_argument("--epochs", type=int, help="fewer or more than the paper's 20")
@@ -328,15 +342,18 @@ def main() -> None:
     degrees = tuple(sorted(set(asked.degrees)))
     settings = Settings(asked.student, asked.learning_rate, asked.epochs, asked.max_new_tokens, asked.dtype, degrees)
     results: dict[str, list[Cell]] = {task: [] for task in asked.sets}
-    recipes: dict[str, FineTuneCotRecipe] = {}
-    for seed in range(asked.seeds):
-        for task, found in results.items():
-            wanted = recipe(task, asked.data.resolve(), seed, settings)
-            recipes.setdefault(task, wanted)
+    try:
+        wanted = [recipe(task, asked.data.resolve(), seed, settings) for seed in range(asked.seeds) for task in results]
+        if not asked.table_only:
+            refuse(wanted, asked.folder)
+        for one in wanted:
             if not asked.table_only:
-                run(wanted, asked.folder)
-            found += cells(wanted, asked.folder)
-    print(table(results, recipes), published_table(), sep="\n\n")
+                run(one, asked.folder)
+            results[one.task.name] += cells(one, asked.folder)
+        told = table(results, {one.task.name: one for one in reversed(wanted)})
+    except (RecipeError, DataError, RunDirectoryError) as error:
+        sys.exit(str(error))
+    print(told, published_table(), sep="\n\n")
     if asked.out is not None:
         write(results, asked.out)
 

@@ -13,6 +13,7 @@ import argparse
 import random
 import time
 
+from bench import amount_or_none, count
 from reasoning.grading.answers import grade, is_right, judged_answer, judged_part, mentions, same_answer
 from reasoning.grading.mistakes import mistakes_of
 from reasoning.grading.rationale_filter import keep
@@ -120,9 +121,9 @@ def repeated(megabytes: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=500_000)
+    parser.add_argument("--count", type=count, default=500_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--megabytes", type=float, default=1.0)
+    parser.add_argument("--megabytes", type=amount_or_none, default=1.0)
     options = parser.parse_args()
     repeated(options.megabytes)
     fuzz(options.count, options.seed)

@@ -30,6 +30,7 @@ from actors.sampler.sync import bring_to, probe_prompts
 from actors.sampler.vllm import VllmSampler
 from actors.starting import close_journal, start_journal, start_pool
 from actors.teacher.pool import TeacherPool
+from bench import count
 from bench.scaling.simulated import VERSION, ExamSession
 from pipelines.run.cluster import connect
 from reasoning.prompts.run_prompts import run_prompts
@@ -157,9 +158,9 @@ async def measure(asked: argparse.Namespace, url: str) -> list[dict[str, float]]
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--questions", type=int, default=300)
-    parser.add_argument("--in-flight", type=int, nargs="+", default=[8, 16, 64])
-    parser.add_argument("--turns", type=int, default=1)
+    parser.add_argument("--questions", type=count, default=300)
+    parser.add_argument("--in-flight", type=count, nargs="+", default=[8, 16, 64])
+    parser.add_argument("--turns", type=count, default=1)
     asked = parser.parse_args(arguments)
     connect(None)
     with ProviderProcess(ProviderArgs(latency=LATENCY)) as provider:

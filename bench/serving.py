@@ -28,6 +28,7 @@ from statistics import median, quantiles
 
 import aiohttp
 
+from bench import amount_or_none, count
 from reasoning.recipe.student import EMBEDDED_STUDENT
 
 MODEL, NEW_TOKENS = "student", 48
@@ -224,12 +225,14 @@ def _used(roots: Sequence[int], but: Sequence[int] = ()) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=512)
-    parser.add_argument("--at-once", type=int, nargs="+", default=[1, 8, 64])
-    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--requests", type=count, default=512)
+    parser.add_argument("--at-once", type=count, nargs="+", default=[1, 8, 64])
+    parser.add_argument("--turns", type=count, default=5)
     parser.add_argument("--checkpoint", default=str(EMBEDDED_STUDENT))
     parser.add_argument("--proxy", choices=["direct", "python"], default="direct", help="what stands before replicas")
-    parser.add_argument("--piece", type=float, help="the door's `piece_s`, where it is not its default (0: each token)")
+    parser.add_argument(
+        "--piece", type=amount_or_none, help="the door's `piece_s`, where it is not its default (0: each token)"
+    )
     parser.add_argument("--bare", type=int, help=argparse.SUPPRESS)  # the port of a bare server, to be this process
     options = parser.parse_args(arguments)
     if options.bare is not None:

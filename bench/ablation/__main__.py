@@ -21,24 +21,31 @@ told beside it: the tokens it samples in exams, the tokens and steps it trains. 
 arm, so that one with more examples (its own, which cost no teacher) trains more.
 
 Every finished cell (an arm at a seed and a budget on a ground) is a file in the folder; the same command again does the
-rest. No Ray and no vLLM: phases, prompts, filters, batches and objectives are those of every run, see
-`reasoning.rounds.in_process`. `--device cuda` has students learn and answer on a GPU, in larger batches.
+rest, after Ctrl-C, too. A cell that fails is told, and the others are run all the same. No Ray and no vLLM: phases,
+prompts, filters, batches and objectives are those of every run, see `reasoning.rounds.in_process`. `--device cuda` has
+students learn and answer on a GPU, in larger batches.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
+import sys
+import traceback
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
+from bench import amount, amount_or_none, count, count_or_none, no_device, refuse_student
 from bench.ablation.arms import ARMS, REFERENCE, Arm
-from bench.ablation.cells import Budget, finished, keep, run_cell
+from bench.ablation.cells import Budget, Cell, filed_cell, finished
 from bench.ablation.grounds import GROUNDS, Ground
-from bench.ablation.plots import curves, plot
+from bench.ablation.plots import curves, plot, plot_file
 from bench.ablation.tables import by_round, over_budgets, table, tokens_a_rationale
+from reasoning.files.data_error import DataError
 
 
 def run_all(
@@ -50,8 +57,9 @@ def run_all(
     at_most: int | None = None,
     ground: Ground = GROUNDS["coin-flips"],
     device: str = "cpu",
-) -> None:
-    """Runs what is not finished (`at_most` so many cells), seed by seed, `workers` at a time on `device`."""
+) -> int:
+    """Runs what is not finished (`at_most` so many cells), seed by seed, `workers` at a time on `device`, and files
+    each. Returns how many failed. Raises `DataError` before any is run."""
     done = {budget: finished(folder, budget, ground) for budget in budgets}
     todo = [
         (arm, seed, budget)
@@ -60,44 +68,59 @@ def run_all(
         for arm in arms
         if (arm.name, seed) not in done[budget]
     ][:at_most]
+    if todo:
+        refuse_student(arms[0].recipe(0, ground))
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(run_cell, *one, folder, ground, device): one[2] for one in todo}
-        for number, future in enumerate(as_completed(futures), 1):
-            cell, budget = future.result(), futures[future]
-            keep(cell, folder, budget, ground)
-            by_round = " -> ".join(f"{100 * accuracy:.1f}" for accuracy in cell.accuracy)
-            what = f"{cell.arm}, seed {cell.seed}, {budget.name}"
-            print(f"{number}/{len(todo)}  {what}: {by_round} %  ({cell.seconds:.0f} s)", flush=True)
-
-
-def no_device(device: str) -> str:
-    """Why students cannot be on `device`; "" where they can."""
-    import torch
-
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _end_by_interrupt)
+    failed = 0
     try:
-        torch.empty(1, device=torch.device(device))
-    except (RuntimeError, AssertionError) as error:
-        return f"--device {device}: {str(error).splitlines()[0]}"
-    return "" if torch.device(device).type != "meta" else "--device meta: nothing is computed there"
+        futures = {pool.submit(filed_cell, *one, folder, ground, device): one for one in todo}
+        for number, future in enumerate(as_completed(futures), 1):
+            arm, seed, budget = futures[future]
+            came_to = _told(future)
+            failed += future.exception() is not None
+            print(f"{number}/{len(todo)}  {arm.name}, seed {seed}, {budget.name}: {came_to}", flush=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return failed
+
+
+def _end_by_interrupt() -> None:
+    """Has Ctrl-C end a worker, who otherwise takes the next cell; not where the command ignores it."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _told(future: Future[Cell]) -> str:
+    """What a cell came to, in words. Raises what ended all of them."""
+    error = future.exception()
+    if isinstance(error, BrokenProcessPool):
+        raise error
+    if error is not None:
+        traceback.print_exception(error)
+        return f"failed: {error}"
+    cell = future.result()
+    return f"{' -> '.join(f'{100 * accuracy:.1f}' for accuracy in cell.accuracy)} %  ({cell.seconds:.0f} s)"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=count, default=5)
     parser.add_argument("--ground", choices=GROUNDS, default="coin-flips", help="which task and student")
     parser.add_argument("--student", help="another student: a folder, a GGUF file or a hub id")
-    parser.add_argument("--dollars", type=float, nargs="+", help="budgets. Default: what suits the ground")
-    parser.add_argument("--price", type=float, nargs=3, default=(1.0, 0.5, 4.0), metavar=("INPUT", "CACHED", "OUTPUT"))
-    parser.add_argument("--teacher-tokens", type=int, nargs="+", default=None, help="budgets in tokens, not dollars")
-    parser.add_argument("--workers", type=int, default=2, help="cells at a time, one thread each")
+    spent = parser.add_mutually_exclusive_group()
+    spent.add_argument("--dollars", type=amount, nargs="+", help="budgets. Default: what suits the ground")
+    spent.add_argument("--teacher-tokens", type=count, nargs="+", default=None, help="budgets in tokens, not dollars")
+    price = ("INPUT", "CACHED", "OUTPUT")
+    parser.add_argument("--price", type=amount_or_none, nargs=3, default=(1.0, 0.5, 4.0), metavar=price)
+    parser.add_argument("--workers", type=count, default=2, help="cells at a time, one thread each")
     parser.add_argument("--device", default="cpu", help="where students learn and answer: cpu, cuda, cuda:1")
-    parser.add_argument("--at-most", type=int, default=None, help="stop after so many cells")
+    parser.add_argument("--at-most", type=count_or_none, default=None, help="stop after so many cells")
     parser.add_argument("--folder", type=Path, default=Path("runs/ablation"))
-    parser.add_argument("--arms", nargs="*", choices=[arm.name for arm in ARMS], default=[arm.name for arm in ARMS])
+    parser.add_argument("--arms", nargs="+", choices=[arm.name for arm in ARMS], default=[arm.name for arm in ARMS])
     parser.add_argument("--against", choices=[arm.name for arm in ARMS], default=REFERENCE, help="compared with")
-    parser.add_argument("--plot", type=Path, default=None, help="write the last budget's plot here (.svg or .png)")
-    parser.add_argument("--curves", type=Path, default=None, help="write accuracy over the budgets here, likewise")
+    parser.add_argument("--plot", type=plot_file, default=None, help="write the last budget's plot here (.svg or .png)")
+    parser.add_argument("--curves", type=plot_file, default=None, help="write accuracy over the budgets here, likewise")
     parser.add_argument("--table-only", action="store_true")
     parser.add_argument("--by-round", action="store_true", help="a table of what each round brought, too")
     parser.add_argument("--tokens-a-rationale", action="store_true")
@@ -107,23 +130,49 @@ def main() -> None:
         return
     arms = [arm for arm in ARMS if arm.name in asked.arms]
     ground = GROUNDS[asked.ground].taught_to(asked.student)
+    budgets = budgets_of(asked, ground)
+    if asked.curves is not None and len(budgets) < 2:
+        parser.error("--curves are over budgets: give two or more")
+    if not asked.table_only and (problem := no_device(asked.device)):
+        parser.error(problem)
+    failed = 0
+    try:
+        if not asked.table_only:
+            failed = run_all(
+                arms, asked.seeds, budgets, asked.workers, asked.folder, asked.at_most, ground, asked.device
+            )
+        found = {budget: list(finished(asked.folder, budget, ground).values()) for budget in budgets}
+    except DataError as error:
+        sys.exit(str(error))
+    except BrokenProcessPool:
+        sys.exit("A cell's process was ended, mostly for want of memory: the same command with fewer --workers goes on")
+    except KeyboardInterrupt:
+        sys.exit("Interrupted: the same command goes on with the cells that are not finished")
+    show(asked, arms, found)
+    if failed:
+        sys.exit(f"{failed} cells failed: the same command tries them again")
+
+
+def budgets_of(asked: argparse.Namespace, ground: Ground) -> list[Budget]:
+    """The budgets that are asked for, each once."""
     price = tuple(asked.price)
-    tokens = asked.teacher_tokens or []
-    budgets = [Budget(None, one, price) for one in tokens] or [
-        Budget(one, None, price) for one in asked.dollars or ground.dollars
-    ]
-    if not asked.table_only:
-        if problem := no_device(asked.device):
-            parser.error(problem)
-        run_all(arms, asked.seeds, budgets, asked.workers, asked.folder, asked.at_most, ground, asked.device)
-    found = {budget: list(finished(asked.folder, budget, ground).values()) for budget in budgets}
+    if asked.teacher_tokens:
+        return [Budget(None, tokens, price) for tokens in dict.fromkeys(asked.teacher_tokens)]
+    return [Budget(dollars, None, price) for dollars in dict.fromkeys(asked.dollars or ground.dollars)]
+
+
+def show(asked: argparse.Namespace, arms: Sequence[Arm], found: dict[Budget, list[Cell]]) -> None:
+    """The tables and plots of the cells that are finished. Ends the command where none is."""
+    if not any(cell.arm in asked.arms for cells in found.values() for cell in cells):
+        budgets = ", ".join(budget.name for budget in found)
+        sys.exit(f"No cell of {asked.ground} at {budgets} is finished in {asked.folder}")
     for budget, cells in found.items():
         print(f"\n{budget.name}\n\n{table(arms, cells, budget, asked.against)}")
         if asked.by_round:
             print(f"\n{by_round(arms, cells)}")
         if asked.plot is not None:
             plot(arms, cells, asked.plot)
-    if len(budgets) > 1:
+    if len(found) > 1:
         print(f"\n{over_budgets(arms, found, asked.against)}")
     if asked.curves is not None:
         curves(arms, found, asked.curves)

@@ -10,12 +10,17 @@ import random
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from bench.ablation.arms import Arm
 from bench.ablation.grounds import GROUNDS, Ground
+from reasoning.files.data_error import DataError
 from reasoning.files.durable import new_file
+from reasoning.files.json_files import read_json
 from reasoning.records import Mistake, stable_id
 from reasoning.rounds.phase_order import Phase
 from reasoning.rounds.requests import Query, RequestBuilder
@@ -39,6 +44,10 @@ class Budget:
         """Dollars, or tokens."""
         return self.dollars if self.dollars is not None else float(self.tokens or 0)
 
+    def told(self, amount: float) -> str:
+        """An amount between budgets, as a person is told of it."""
+        return f"{amount:.3g}" if self.dollars is not None else f"{amount:,.0f}"
+
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
         """Dollars at the price."""
         return (prompt_tokens * self.price[0] + completion_tokens * self.price[2]) / 1e6
@@ -52,7 +61,7 @@ class Cell:
 
     arm: str
     seed: int
-    accuracy: tuple[float, ...]
+    accuracy: Annotated[tuple[float, ...], Field(min_length=1)]
     questions: int
     prompts: int
     completions: int
@@ -63,6 +72,25 @@ class Cell:
     steps: int
     new_questions: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class _Filed(Cell):
+    """A cell with what it is of, as its file has it."""
+
+    budget: Budget
+    ground: str = "coin-flips"
+    student: str = ""
+
+
+_FILED = TypeAdapter(_Filed)
+
+
+def filed_cell(arm: Arm, seed: int, budget: Budget, folder: Path, ground: Ground, device: str) -> Cell:
+    """Runs one cell and files it."""
+    cell = run_cell(arm, seed, budget, folder, ground, device)
+    keep(cell, folder, budget, ground)
+    return cell
 
 
 def run_cell(
@@ -82,7 +110,7 @@ def run_cell(
             return _OfRandomQuestions(self.recipe, self.prompts, self.data.train, self.train_by_id)
 
     torch.set_num_threads(1)
-    run = folder / "running" / f"{ground.name}-{arm.name}-{seed}-{budget.name}"
+    run = folder / "running" / _stem(arm.name, seed, budget, ground)
     shutil.rmtree(run, ignore_errors=True)
     started = time.monotonic()
     per_million = Price(budget.price[0], budget.price[2], cached=budget.price[1])
@@ -121,26 +149,36 @@ class _OfRandomQuestions(RequestBuilder):
 
 
 def finished(folder: Path, budget: Budget, ground: Ground = GROUNDS["coin-flips"]) -> dict[tuple[str, int], Cell]:
-    """The cells of `budget` on `ground` that are in `folder`."""
+    """The cells of `budget` on `ground` that are in `folder`. Raises `DataError` for a file there that is no cell."""
     cells: dict[tuple[str, int], Cell] = {}
     for file in sorted(folder.glob("cells/*.json")):
-        content = json.loads(file.read_text(encoding="utf-8"))
-        where = (content.pop("ground", "coin-flips"), content.pop("student", ""))
-        if content.pop("budget") != json.loads(json.dumps(asdict(budget))) or where != _where(ground):
-            continue
-        cell = Cell(**{**content, "accuracy": tuple(content["accuracy"])})
-        cells[cell.arm, cell.seed] = cell
+        try:
+            filed = _FILED.validate_python(read_json(file))
+        except ValidationError as error:
+            fault = error.errors()[0]
+            what = f"no cell of this version ({'.'.join(map(str, fault['loc']))}: {fault['msg']})"
+            raise DataError(str(file), what, "move it elsewhere") from error
+        if filed.budget == budget and (filed.ground, filed.student) == _where(ground):
+            cells[filed.arm, filed.seed] = Cell(**{field.name: getattr(filed, field.name) for field in fields(Cell)})
     return cells
 
 
 def keep(cell: Cell, folder: Path, budget: Budget, ground: Ground = GROUNDS["coin-flips"]) -> None:
     """Files a finished cell, whole or not at all."""
-    (folder / "cells").mkdir(parents=True, exist_ok=True)
+    content = {"budget": asdict(budget), **_told_where(ground), **asdict(cell)}
+    with new_file(folder / "cells" / f"{_stem(cell.arm, cell.seed, budget, ground)}.json") as part:
+        part.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def _stem(arm: str, seed: int, budget: Budget, ground: Ground) -> str:
+    """A cell's name, which no other has."""
+    return f"{arm}-{seed}-{stable_id(asdict(budget), *_told_where(ground).values())[:8]}"
+
+
+def _told_where(ground: Ground) -> dict[str, str]:
+    """Where a cell was run, as its file says it."""
     name, student = _where(ground)
-    where = {} if ground == GROUNDS["coin-flips"] else {"ground": name, "student": student}
-    mark = stable_id(asdict(budget), *where.values())[:8]
-    with new_file(folder / "cells" / f"{cell.arm}-{cell.seed}-{mark}.json") as part:
-        part.write_text(json.dumps({"budget": asdict(budget), **where, **asdict(cell)}, indent=1), encoding="utf-8")
+    return {} if ground == GROUNDS["coin-flips"] else {"ground": name, "student": student}
 
 
 def _where(ground: Ground) -> tuple[str, str]:

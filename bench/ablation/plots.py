@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
@@ -13,6 +14,14 @@ from reasoning.grading.intervals import mean_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+def plot_file(text: str) -> Path:
+    """An option's file for a plot, of a kind that is written."""
+    path = Path(text)
+    if path.suffix not in (".svg", ".png", ".pdf"):
+        raise argparse.ArgumentTypeError(f"{text}: a plot is written as .svg, .png or .pdf")
+    return path
 
 
 def plot(arms: Sequence[Arm], cells: Sequence[Cell], path: Path) -> None:

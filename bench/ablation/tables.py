@@ -20,21 +20,20 @@ from reasoning.tasks.families import FAMILIES, problems
 
 def table(arms: Sequence[Arm], cells: Sequence[Cell], budget: Budget, reference: str = REFERENCE) -> str:
     """The results as Markdown: mean and 95 % interval over seeds, and the difference to the arm `reference`, paired by
-    seed, with the p-value of a paired t-test."""
-    by_arm = {arm.name: {cell.seed: cell for cell in cells if cell.arm == arm.name} for arm in arms}
+    seed, with the p-value of a paired t-test; of how many seeds, where either arm has others."""
+    other = {cell.seed: cell.accuracy[-1] for cell in cells if cell.arm == reference}
     lines = [
         f"| arm | what it is | seeds | test accuracy % | 95 % interval | against {reference}, points | 95 % interval "
         "| p | $ | teacher tokens | its rationales | own | sampled tokens | trained tokens | steps |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for arm in arms:
-        mine = by_arm[arm.name]
+        mine = {cell.seed: cell for cell in cells if cell.arm == arm.name}
         if not mine:
             continue
         accuracies = [100 * cell.accuracy[-1] for cell in mine.values()]
-        other = {cell.seed: cell for cell in cells if cell.arm == reference}
-        both = [100 * (mine[seed].accuracy[-1] - other[seed].accuracy[-1]) for seed in mine if seed in other]
-        against = _compared(both if arm.name != reference else [])
+        reached = {seed: cell.accuracy[-1] for seed, cell in mine.items()}
+        against = _compared(reached, other if arm.name != reference else {})
         dollars = mean(budget.cost(cell.prompts, cell.completions) for cell in mine.values())
         tokens = mean(cell.prompts + cell.completions for cell in mine.values())
         counted = " | ".join(
@@ -58,10 +57,10 @@ def by_round(arms: Sequence[Arm], cells: Sequence[Cell]) -> str:
     for arm in arms:
         mine = [cell for cell in cells if cell.arm == arm.name and len(cell.accuracy) > 1]
         for place in range(max((len(cell.accuracy) for cell in mine), default=0)):
-            reached = [cell.accuracy for cell in mine if len(cell.accuracy) > place]
-            accuracies = [100 * accuracy[place] for accuracy in reached]
-            gains = [100 * (accuracy[place] - accuracy[0]) for accuracy in reached]
-            against = _compared(gains if place else [])
+            reached = {cell.seed: cell.accuracy for cell in mine if len(cell.accuracy) > place}
+            accuracies = [100 * accuracy[place] for accuracy in reached.values()]
+            at, first = ({seed: accuracy[n] for seed, accuracy in reached.items()} for n in (place, 0))
+            against = _compared(at, first if place else {})
             by_mean = f"{mean(accuracies):.1f} | {_bounds(accuracies)}"
             lines.append(f"| {arm.name} | {place} | {len(reached)} | {by_mean} | {against} |")
     return "\n".join(lines)
@@ -87,26 +86,25 @@ def over_budgets(arms: Sequence[Arm], found: Mapping[Budget, Sequence[Cell]], re
             if not mine:
                 continue
             accuracies = [100 * accuracy for accuracy in mine.values()]
-            both = [100 * (mine[seed] - full[seed]) for seed in mine if seed in full]
-            against = _compared(both if (arm.name, budget) != (reference, largest) else [])
+            against = _compared(mine, full if (arm.name, budget) != (reference, largest) else {})
             means.append((budget.amount, mean(mine.values())))
             rows.append(
                 f"| {arm.name} | {budget.name} | {len(mine)} | {mean(accuracies):.1f} | {_bounds(accuracies)} "
                 f"| {against} |"
             )
-        needed = _needed(means, mean(full.values())) if full and means else "–"
+        needed = _needed(means, mean(full.values()), largest) if full and means else "–"
         lines += [f"{row} {needed if number == len(rows) - 1 else ''} |" for number, row in enumerate(rows)]
     return "\n".join(lines)
 
 
-def _needed(means: Sequence[tuple[float, float]], aim: float) -> str:
+def _needed(means: Sequence[tuple[float, float]], aim: float, unit: Budget) -> str:
     """The budget at which a line through `means` (budget, accuracy) first comes to `aim`, in words."""
     if means[0][1] >= aim:
-        return f"{means[0][0]:g} or less"
+        return f"{unit.told(means[0][0])} or less"
     for (low, below), (high, above) in pairwise(means):
         if above >= aim:
-            return f"{low + (high - low) * (aim - below) / (above - below):.3g}"
-    return f"more than {means[-1][0]:g}"
+            return unit.told(low + (high - low) * (aim - below) / (above - below))
+    return f"more than {unit.told(means[-1][0])}"
 
 
 def tokens_a_rationale(sizes: Sequence[int] = (1, 2, 4, 8), count: int = 240) -> str:
@@ -147,11 +145,15 @@ def _mistakes(count: int) -> list[tuple[Problem, Mistake]]:
     return asked
 
 
-def _compared(differences: Sequence[float]) -> str:
-    """Three columns: the mean of paired differences in points, its interval and its p-value; dashes where none are."""
+def _compared(mine: Mapping[int, float], other: Mapping[int, float]) -> str:
+    """Three columns: the mean of paired differences of two arms' accuracies (by seed) in points, its interval and its
+    p-value; dashes where they have no seed in common."""
+    differences = [100 * (mine[seed] - other[seed]) for seed in mine if seed in other]
     if not differences:
         return "– | – | –"
-    return f"{mean(differences):+.1f} | {_bounds(differences)} | {_chance(differences)}"
+    pairs = len(differences)
+    told = "" if pairs == len(mine) == len(other) else f" ({pairs} {'seed' if pairs == 1 else 'seeds'} in common)"
+    return f"{mean(differences):+.1f}{told} | {_bounds(differences)} | {_chance(differences)}"
 
 
 def _chance(differences: Sequence[float]) -> str:

@@ -17,14 +17,20 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
+from bench import amount, count, refuse_student
 from bench.ablation.arms import ARMS, Arm
 from bench.ablation.cells import Budget
 from bench.ablation.grounds import GROUNDS, Ground
+from reasoning.files.data_error import DataError
 from reasoning.files.durable import new_file
+from reasoning.files.json_files import read_json
 from reasoning.grading.answers import grade
 from reasoning.grading.intervals import wilson
 from reasoning.recipe.tailored import Recipe
@@ -115,9 +121,11 @@ def _file(folder: Path, arm: str, seed: int, ground: Ground, budget: Budget) -> 
 
 
 def read(file: Path) -> Cell:
-    content = json.loads(file.read_text(encoding="utf-8"))
-    right = {name: (int(found), int(of)) for name, (found, of) in content["right"].items()}
-    return Cell(content["arm"], content["seed"], tuple(content["own"]) if content["own"] else None, right)
+    """Raises `DataError` for a file that is no cell."""
+    try:
+        return TypeAdapter(Cell).validate_python(read_json(file))
+    except ValidationError as error:
+        raise DataError(str(file), "no cell of this version", "move it elsewhere") from error
 
 
 def write(cell: Cell, file: Path) -> None:
@@ -149,9 +157,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="holds datasets/ and splits/")
     parser.add_argument("--student", help="another student: a folder, a GGUF file or a hub id")
-    parser.add_argument("--arms", nargs="*", default=[UNTAUGHT, "fine-tune-cot-1", "plain-missed"])
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--dollars", type=float, default=GROUNDS["arithmetic"].dollars[0])
+    parser.add_argument("--arms", nargs="+", default=[UNTAUGHT, "fine-tune-cot-1", "plain-missed"])
+    parser.add_argument("--seeds", type=count, default=1)
+    parser.add_argument("--dollars", type=amount, default=GROUNDS["arithmetic"].dollars[0])
     parser.add_argument("--folder", type=Path, default=Path("runs/transfer"))
     parser.add_argument("--table-only", action="store_true")
     asked = parser.parse_args()
@@ -159,15 +167,26 @@ def main() -> None:
     arms: dict[str, Arm | None] = {UNTAUGHT: None, **{arm.name: arm for arm in ARMS if not arm.random_questions}}
     if unknown := [name for name in asked.arms if name not in arms]:
         parser.error(f"no such arm: {', '.join(unknown)}; there are {', '.join(arms)}")
-    cells = []
-    for seed in range(asked.seeds):
-        for name in asked.arms:
-            file = _file(asked.folder, name, seed, ground, budget)
-            if not file.exists() and not asked.table_only:
-                write(run_cell(arms[name], seed, ground, budget, asked.data.resolve(), asked.folder), file)
-            if file.exists():
-                cells.append(read(file))
-    print(table(cells))
+    files = {
+        (name, seed): _file(asked.folder, name, seed, ground, budget)
+        for seed in range(asked.seeds)
+        for name in dict.fromkeys(asked.arms)
+    }
+    todo = {cell: file for cell, file in files.items() if not file.exists()} if not asked.table_only else {}
+    try:
+        cells = {cell: read(file) for cell, file in files.items() if file.exists()}
+        for name in SETS if todo else ():
+            questions(asked.data, name)
+    except DataError as error:
+        sys.exit(str(error))
+    if todo:
+        refuse_student(ARMS[1].recipe(0, ground))
+    for (name, seed), file in todo.items():
+        cells[name, seed] = run_cell(arms[name], seed, ground, budget, asked.data.resolve(), asked.folder)
+        write(cells[name, seed], file)
+    if not cells:
+        sys.exit(f"No cell of these arms at {budget.name} is finished in {asked.folder}")
+    print(table([cells[cell] for cell in files if cell in cells]))
 
 
 if __name__ == "__main__":

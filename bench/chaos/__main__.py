@@ -27,6 +27,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench import count_or_none
 from bench.chaos.moments import PARTS, moment, victims
 from bench.chaos.one_run import begin, one_run, sampler_of
 from bench.chaos.outcomes import Outcome, keep, latest, line, read_all, table
@@ -36,13 +37,15 @@ TRIES = 3  # of a run that was over before a part was there to be killed
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Kill parts of runs at random moments, and see whether they finish.")
-    parser.add_argument("--runs", type=int, default=30)
-    parser.add_argument("--calm", type=int, default=5, help="runs that lose nothing, to measure the others against")
+    parser.add_argument("--runs", type=count_or_none, default=30)
+    parser.add_argument(
+        "--calm", type=count_or_none, default=5, help="runs that lose nothing, to measure the others against"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("chaos.jsonl"), help="one line a run; runs in it are kept")
-    parser.add_argument("--only", nargs="*", choices=PARTS, help="kill these parts and no others")
-    parser.add_argument("--again", nargs="*", type=int, default=[], help="run these numbers again")
-    parser.add_argument("--most", type=int, help="do so many runs of what is left")
+    parser.add_argument("--only", nargs="+", choices=PARTS, help="kill these parts and no others")
+    parser.add_argument("--again", nargs="+", type=int, default=[], help="run these numbers again")
+    parser.add_argument("--most", type=count_or_none, help="do so many runs of what is left")
     parser.add_argument("--table", action="store_true", help="print the table of what is in the file")
     options = parser.parse_args()
     if not options.table:
@@ -73,6 +76,8 @@ def _run(number: int, options: argparse.Namespace) -> Outcome:
     parts = victims(number, tuple(options.only or PARTS), chance)
     sampler = sampler_of(number, parts)
     calm = [one for one in latest(read_all(options.out)) if one.number <= 0 and one.sampler == sampler]
+    if not calm:
+        sys.exit(f"run {number}: no run with {sampler} that lost nothing is in {options.out}; --calm 5 has them first")
     lives = chance.choice(calm).lives
     for _ in range(TRIES):
         plan = sorted((moment(lives[part], chance), part) for part in parts)

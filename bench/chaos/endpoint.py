@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from bench import amount, amount_or_none
 from bench.chaos.own_ray import own_ray
 from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.records import AnswerKind
@@ -255,9 +256,9 @@ def is_fault(status: str) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--minutes", type=amount_or_none, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--patience-s", type=float, default=40.0, help="how long slow clients stay")
+    parser.add_argument("--patience-s", type=amount, default=40.0, help="how long slow clients stay")
     options = parser.parse_args(arguments)
     from ray import serve
 

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import aiohttp
 
+from bench import count
 from bench.chaos.own_ray import own_ray
 from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.recipe.tailored import parse_recipe
@@ -131,9 +132,9 @@ async def under_load(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=10_000)
-    parser.add_argument("--promotions", type=int, default=3)
-    parser.add_argument("--at-once", type=int, default=16)
+    parser.add_argument("--requests", type=count, default=10_000)
+    parser.add_argument("--promotions", type=count, default=3)
+    parser.add_argument("--at-once", type=count, default=16)
     options = parser.parse_args(arguments)
     import ray
 

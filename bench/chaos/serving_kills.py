@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 import aiohttp
 import openai
 
+from bench import amount, count
 from bench.chaos.own_ray import own_ray
 from bench.serving import MODEL, QUESTION
 from reasoning.recipe.student import EMBEDDED_STUDENT
@@ -133,8 +134,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--proxy", choices=["direct", "python"], default="direct", help="what stands before replicas")
-    parser.add_argument("--replicas", type=int, default=1)
-    parser.add_argument("--within-s", type=float, default=150.0)
+    parser.add_argument("--replicas", type=count, default=1)
+    parser.add_argument("--within-s", type=amount, default=150.0)
     options = parser.parse_args(arguments)
     from serve.serving import StudentServing
     from serve.student import deploy_student

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import openai
 
+from bench import amount, count
 from bench.chaos.own_ray import own_ray
 from bench.chaos.serving_kills import processes
 from bench.serving import MODEL, QUESTION
@@ -86,10 +87,10 @@ async def _asked(client: openai.AsyncOpenAI) -> float | None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--idle-s", type=float, default=5.0)
-    parser.add_argument("--clients", type=int, default=4)
-    parser.add_argument("--times", type=int, default=2)
-    parser.add_argument("--within-s", type=float, default=150.0)
+    parser.add_argument("--idle-s", type=amount, default=5.0)
+    parser.add_argument("--clients", type=count, default=4)
+    parser.add_argument("--times", type=count, default=2)
+    parser.add_argument("--within-s", type=amount, default=150.0)
     options = parser.parse_args(arguments)
     from serve.serving import StudentServing
     from serve.student import deploy_student

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import amount, count, count_or_none
 from bench.chaos.machines import ROOT, Cluster, tree
 
 KINDS = ("worker", "node", "everything")
@@ -195,11 +196,11 @@ def drive(folder: Path, address: str, sharding: Any, checkpoint_s: float) -> Non
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Kill trainings at random moments, and see whether they end alike.")
-    parser.add_argument("--runs", type=int, default=10)
-    parser.add_argument("--first", type=int, default=1, help="the number of the first: a run in parts draws the same")
+    parser.add_argument("--runs", type=count_or_none, default=10)
+    parser.add_argument("--first", type=count, default=1, help="the number of the first: a run in parts draws the same")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sharding", choices=("none", "fsdp"), default="none")
-    parser.add_argument("--checkpoint-seconds", type=float, default=2.0)
+    parser.add_argument("--checkpoint-seconds", type=amount, default=2.0)
     parser.add_argument(
         "--undisturbed", type=Path, help="keep its student here, and take it from here when it is there"
     )

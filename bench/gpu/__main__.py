@@ -20,6 +20,7 @@ from functools import partial
 import torch
 import transformers
 
+from bench import amount, amount_or_none
 from bench.gpu.device import OUT_OF_MEMORY, Device, left, this_device
 from bench.gpu.measures import Dtype, deviation, speed, trl_speed
 from bench.gpu.shapes import LLAMA_8B, QWEN_05B, QWEN_15B, TINY, Shape
@@ -33,11 +34,16 @@ PART_S = 40.0  # that a part may take, at the most, with what it has to load
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=8.0, help="no part is begun after them")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--minutes", type=amount_or_none, default=8.0, help="no part is begun after them")
+    there = torch.cuda.is_available()
+    parser.add_argument("--device", default="cuda" if there else "cpu", choices=["cpu", "cuda"])
     parser.add_argument("--tiny", action="store_true", help="tiny students and short texts: the same lines in seconds")
-    parser.add_argument("--seconds", type=float, default=None, help="of each measurement; default: 10, or 0.1 (--tiny)")
+    parser.add_argument(
+        "--seconds", type=amount, default=None, help="of each measurement; default: 10, or 0.1 (--tiny)"
+    )
     asked = parser.parse_args()
+    if asked.device == "cuda" and not there:
+        parser.error("--device cuda: there is no GPU that torch can use")
     until = time.monotonic() + 60 * asked.minutes
     device = this_device(asked.device)
     device.say(

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import count
 from pipelines.grading.completions import GraderName, read_answered, task_of
 from reasoning.grading.answers import is_right, judged_answer
 from reasoning.grading.kinds import KINDS
@@ -123,10 +124,13 @@ def measure(loads: Sequence[Workload], turns: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder that holds recorded_teacher/")
-    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--turns", type=count, default=7)
     options = parser.parse_args()
     logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns once that its time limits are off
-    measure(recorded(options.data) if options.data else made(), options.turns)
+    loads = recorded(options.data) if options.data else made()
+    if not loads:
+        parser.error(f"no recorded_teacher/*.jsonl in {options.data}")
+    measure(loads, options.turns)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from actors.sampler.pool import SamplerPool
 from actors.sampler.replica import ReplicaHandle
 from actors.sampler.sync import bring_to, probe_prompts
 from actors.sampler.vllm import VllmSampler
+from bench import count
 from bench.scaling.simulated import ExamSession, exam_recipe
 from pipelines.run.cluster import connect
 from reasoning.prompts.run_prompts import run_prompts
@@ -159,7 +160,7 @@ async def measure(asked: argparse.Namespace) -> dict[str, list[float]]:
         ]
         seconds = {EXAM: await exams.seconds(questions)}
         for name, peer in peers.items():
-            part = asked.reference if name == REFERENCE else len(questions)
+            part = min(asked.reference, len(questions)) if name == REFERENCE else len(questions)
             taken = await peer.seconds.remote(prompts[:part], samplings[:part])
             seconds[name] = taken * len(questions) / part
         if turn:
@@ -173,10 +174,10 @@ async def measure(asked: argparse.Namespace) -> dict[str, list[float]]:
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--student", default=str(EMBEDDED_STUDENT), help="a Hugging Face folder; default: the embedded")
-    parser.add_argument("--questions", type=int, default=150)
-    parser.add_argument("--reference", type=int, default=16, help="questions that the reference loop is asked")
-    parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1, help="of each process that computes")
+    parser.add_argument("--questions", type=count, default=150)
+    parser.add_argument("--reference", type=count, default=16, help="questions that the reference loop is asked")
+    parser.add_argument("--turns", type=count, default=3)
+    parser.add_argument("--threads", type=count, default=1, help="of each process that computes")
     asked = parser.parse_args(arguments)
     connect(None)
     speeds = asyncio.run(measure(asked))

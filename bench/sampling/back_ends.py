@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from bench import count, no_device
 from reasoning.prompts.student_forms import student_prompt
 from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.recipe.task import TaskSection
@@ -107,12 +108,14 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--dtype", default=None, help="default: float32, on a GPU bfloat16")
     parser.add_argument("--student", default=str(EMBEDDED_STUDENT), help="a Hugging Face folder; default: the embedded")
-    parser.add_argument("--prompts", type=int, default=64)
-    parser.add_argument("--samples", type=int, default=4)
-    parser.add_argument("--new-tokens", type=int, default=128)
+    parser.add_argument("--prompts", type=count, default=64)
+    parser.add_argument("--samples", type=count, default=4)
+    parser.add_argument("--new-tokens", type=count, default=128)
     parser.add_argument("--no-vllm", action="store_true")
     parser.add_argument("--shared", action="store_true", help="count seconds of CPU")
     asked = parser.parse_args()
+    if problem := no_device(asked.device):
+        parser.error(problem)
     clock = time.process_time if asked.shared else time.perf_counter
     dtype = asked.dtype or ("bfloat16" if asked.device == "cuda" else "float32")
     student = load_student(asked.student, getattr(torch, dtype))

@@ -30,6 +30,7 @@ import ray
 from actors.sampler.pool import SamplerPool
 from actors.sampler.sync import PROBE_PROMPTS
 from actors.sampler.vllm import VllmSampler
+from bench import count
 from bench.gpu.shapes import QWEN_05B, WORDS, Shape, make_model, make_tokenizer
 from pipelines.run.cluster import connect
 from reasoning.recipe.student import EMBEDDED_STUDENT
@@ -189,7 +190,7 @@ async def hand_over(name: str, turns: int, asleep: bool = False) -> HandOver:
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", choices=[EMBEDDED, *SHAPES], default=[EMBEDDED, *SHAPES])
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--turns", type=count, default=3)
     parser.add_argument("--asleep", action="store_true")
     asked = parser.parse_args(arguments)
     connect(None)

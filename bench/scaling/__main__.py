@@ -31,6 +31,7 @@ from typing import Any, cast
 from actors.ray_api.processes import collect_seldom
 from actors.sampler.pool import SamplerPool
 from actors.sampler.replica import ReplicaHandle
+from bench import amount, amount_or_none, count, count_or_none
 from bench.scaling.simulated import PROBE, VERSION, SimulatedReplica, simulated_classroom
 from bench.scaling.trainers import over_trainers
 from pipelines.run.cluster import connect
@@ -60,10 +61,13 @@ async def through_actors(replicas: int, options: argparse.Namespace) -> dict[str
 
 
 async def in_this_process(attempts: int, right: float) -> dict[str, Any]:
-    """One exam of so many attempts without Ray: microseconds an attempt, and MiB at each tenth of the way."""
+    """One exam of so many attempts, `SAMPLES` of each question, without Ray: microseconds an attempt, and MiB at each
+    tenth of the way."""
+    questions = -(-attempts // SAMPLES)
+    attempts = SAMPLES * questions
     pool = SamplerPool([cast(ReplicaHandle, Here(SimulatedReplica(256, 0.0, right)))])
     with tempfile.TemporaryDirectory() as folder:
-        classroom = simulated_classroom(Path(folder) / "run", attempts // SAMPLES, pool)
+        classroom = simulated_classroom(Path(folder) / "run", questions, pool)
         gc.collect()
         memory = [memory_mib()]
 
@@ -119,15 +123,19 @@ def scaling(options: argparse.Namespace) -> list[dict[str, float]]:
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--replicas", type=int, nargs="*", default=[1, 2, 4, 8, 16, 32, 64])
-    parser.add_argument("--at-once", type=int, default=64, help="completions that an engine makes at once")
-    parser.add_argument("--latency", type=float, default=2.0, help="seconds that each takes")
-    parser.add_argument("--seconds", type=float, default=12.0, help="how long an exam takes one engine")
-    parser.add_argument("--turns", type=int, default=1)
+    parser.add_argument("--replicas", type=count, nargs="*", default=[1, 2, 4, 8, 16, 32, 64])
+    parser.add_argument("--at-once", type=count, default=64, help="completions that an engine makes at once")
+    parser.add_argument("--latency", type=amount, default=2.0, help="seconds that each takes")
+    parser.add_argument("--seconds", type=amount, default=12.0, help="how long an exam takes one engine")
+    parser.add_argument("--turns", type=count, default=1)
     parser.add_argument("--right", type=float, default=0.7, help="the share of right completions")
-    parser.add_argument("--trainers", type=int, nargs="*", default=[1, 2, 4])
-    parser.add_argument("--sample-ms", type=float, default=20.0, help="milliseconds that a sample takes a trainer")
-    parser.add_argument("--attempts", type=int, default=1_000_000, help="of the exam in this process; 0: none")
+    parser.add_argument("--trainers", type=count, nargs="*", default=[1, 2, 4])
+    parser.add_argument(
+        "--sample-ms", type=amount_or_none, default=20.0, help="milliseconds that a sample takes a trainer"
+    )
+    parser.add_argument(
+        "--attempts", type=count_or_none, default=1_000_000, help="of the exam in this process; 0: none"
+    )
     options = parser.parse_args(arguments)
     collect_seldom()
     found: dict[str, Any] = {"scaling": scaling(options) if options.replicas else []}

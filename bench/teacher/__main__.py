@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import count
 from serve.provider.args import ProviderArgs
 from serve.provider.faults import LatencyArgs
 from serve.provider.server import ProviderProcess
@@ -153,10 +154,10 @@ def summary(runs: Sequence[Run], in_flight: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--in-flight", type=int, nargs="+", default=[64, 256, 1000])
-    parser.add_argument("--requests", type=int, default=3000)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=2, help="of the pool")
+    parser.add_argument("--in-flight", type=count, nargs="+", default=[64, 256, 1000])
+    parser.add_argument("--requests", type=count, default=3000)
+    parser.add_argument("--repeats", type=count, default=3)
+    parser.add_argument("--workers", type=count, default=2, help="of the pool")
     parser.add_argument("--curator", help="the Python of an environment that has bespokelabs-curator")
     parser.add_argument("--contend", choices=["bare", "bare-aiohttp", "pool"], help=argparse.SUPPRESS)
     parser.add_argument("--base-url", help=argparse.SUPPRESS)

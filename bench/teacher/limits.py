@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actors.starting import close_journal, start_journal, start_pool
+from bench import amount, amount_or_none
 from pipelines.run.cluster import connect
 from reasoning.teacher.calls import EndpointSettings, TeacherRequest, TeacherSettings
 from serve.provider.args import ProviderArgs
@@ -115,8 +116,8 @@ def run(case: Case, seconds: float, warm_up_s: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", choices=[case.name for case in cases()], action="append")
-    parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--warm-up", type=float, default=30.0)
+    parser.add_argument("--seconds", type=amount, default=120.0)
+    parser.add_argument("--warm-up", type=amount_or_none, default=30.0)
     options = parser.parse_args()
     connect(None)
     for case in cases():

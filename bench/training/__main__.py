@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
+from bench import amount, count, no_device
 from bench.training.loops import our_step, plain_step
 from bench.training.reference_pattern import reference_step
 from bench.training.trl_peer import WHERE_TO_GET_IT, has_trl, trl_tokens_per_second
@@ -100,17 +101,19 @@ def main() -> None:
         "--modes", nargs="+", default=SHOWN, choices=["all", *MODES], metavar="MODE", help=str([*MODES])
     )
     parser.add_argument("--peers", nargs="+", default=PEERS, choices=PEERS, metavar="PEER", help=str([*PEERS]))
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--turns", type=count, default=3)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--student", default=None, help="a Hugging Face folder; default: random weights")
     parser.add_argument("--encoder-decoder", action="store_true", help="the student with random weights is a Flan-T5")
-    parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--hidden", type=int, default=128)
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--questions", type=int, default=512)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each turn")
+    parser.add_argument("--layers", type=count, default=4)
+    parser.add_argument("--hidden", type=count, default=128)
+    parser.add_argument("--batch-size", type=count, default=16)
+    parser.add_argument("--questions", type=count, default=512)
+    parser.add_argument("--seconds", type=amount, default=5.0, help="of each turn")
     asked = parser.parse_args()
+    if problem := no_device(asked.device):
+        parser.error(problem)
     load = Workload(
         asked.student, asked.encoder_decoder, asked.layers, asked.hidden, asked.batch_size, torch.device(asked.device),
         asked.dtype,

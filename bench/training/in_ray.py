@@ -25,6 +25,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bench import count
 from bench.gpu.shapes import TINY, Shape, make_examples, make_model, make_tokenizer
 from bench.training.workload import MODES, SHOWN, coin_flips
 from pipelines.run.cluster import connect
@@ -227,8 +228,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--students", nargs="+", default=["embedded", "smollm2"], choices=STUDENTS)
     parser.add_argument("--modes", nargs="+", default=SHOWN, choices=SHOWN, metavar="MODE", help=str([*SHOWN]))
-    parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--cpus", type=int, default=os.cpu_count() or 1, help="of the worker: its threads")
+    parser.add_argument("--turns", type=count, default=3)
+    parser.add_argument("--cpus", type=count, default=os.cpu_count() or 1, help="of the worker: its threads")
     parser.add_argument("--as-plain", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.as_plain:

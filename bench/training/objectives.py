@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from bench import count
 from reasoning.grading.answers import grade
 from reasoning.grading.intervals import mean_interval
 from reasoning.grading.mistakes import mistakes_of
@@ -91,7 +92,9 @@ def _solved(problem: Problem, draw: random.Random, negatives: Sequence[str] = ()
     return Example(problem.id, form.prompt(problem.question), positives, kept)
 
 
-def run_seed(family: str, seed: int, first: int, examined: int, asked: int, epochs: int) -> Iterator[Cell]:
+def run_seed(
+    family: str, seed: int, first: int, examined: int, asked: int, epochs: int, arms: Sequence[str] = tuple(ARMS)
+) -> Iterator[Cell]:
     """The cells of a seed, arm by arm."""
     draw, form = random.Random(f"{family} {seed}"), default_form()
     train = problems(FAMILIES[family], seed, Split.TRAIN, first + examined)
@@ -109,10 +112,10 @@ def run_seed(family: str, seed: int, first: int, examined: int, asked: int, epoc
             examples.append(_solved(problem, draw, wrong))
     mistakes = sum(len(example.negatives) for example in examples)
     weights = {name: weight.clone() for name, weight in student.model.state_dict().items()}
-    for arm, keys in ARMS.items():
+    for arm in arms:
         started = time.monotonic()
         student.model.load_state_dict(weights)
-        objective = ObjectiveSection(**keys)
+        objective = ObjectiveSection(**ARMS[arm])
         fine_tune(
             student.model, student.tokenizer, examples, _training(epochs, 5e-4), objective, seed, frame=form.frame
         )
@@ -146,17 +149,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--family", choices=list(FAMILIES), default="coin_flip")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--first", type=int, default=60, help="questions learnt before the exam")
-    parser.add_argument("--examined", type=int, default=120, help="questions of the exam")
-    parser.add_argument("--asked", type=int, default=200, help="unseen questions")
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--first", type=count, default=60, help="questions learnt before the exam")
+    parser.add_argument("--examined", type=count, default=120, help="questions of the exam")
+    parser.add_argument("--asked", type=count, default=200, help="unseen questions")
+    parser.add_argument("--epochs", type=count, default=3)
     parser.add_argument("--folder", type=Path, default=Path("runs/objectives"))
     parser.add_argument("--table", action="store_true", help="only print what is there")
     asked = parser.parse_args()
     file = asked.folder / f"{asked.family}.jsonl"
-    if not asked.table and not any(cell.seed == asked.seed for cell in read(file)):
+    done = {cell.arm for cell in read(file) if cell.seed == asked.seed}
+    left = [arm for arm in ARMS if arm not in done]
+    if not asked.table and left:
         asked.folder.mkdir(parents=True, exist_ok=True)
-        cells = run_seed(asked.family, asked.seed, asked.first, asked.examined, asked.asked, asked.epochs)
+        cells = run_seed(asked.family, asked.seed, asked.first, asked.examined, asked.asked, asked.epochs, left)
         for cell in cells:
             with file.open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps(asdict(cell)) + "\n")

@@ -20,6 +20,7 @@ from typing import Any, Literal, get_args
 
 import torch
 
+from bench import count_or_none
 from reasoning.prompts.student_forms import default_form
 from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.recipe.training import ObjectiveSection, TrainingSection
@@ -101,7 +102,7 @@ def table(steps: Sequence[int], seed: int) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, nargs="+", default=[0, 20, 60])
+    parser.add_argument("--steps", type=count_or_none, nargs="+", default=[0, 20, 60])
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     for line in table(asked.steps, asked.seed):

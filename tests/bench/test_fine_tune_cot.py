@@ -15,6 +15,8 @@ from bench.fine_tune_cot import (
     Cell,
     RecordedClassroom,
     Settings,
+    cells,
+    main,
     plot,
     pooled,
     recipe,
@@ -29,7 +31,7 @@ from reasoning.recipe.fine_tune_cot import parse_cot_recipe
 from reasoning.records import Attempt, Example, Rationale
 from reasoning.rounds import classroom as classroom_module
 from reasoning.rounds import evaluation, in_process
-from reasoning.rounds.epochs import EpochAccuracy, read_epochs
+from reasoning.rounds.epochs import EpochAccuracy, read_epochs, write_epochs
 from reasoning.rounds.in_process import InProcessClassroom
 from reasoning.rounds.phase_order import Finished, Phase
 from reasoning.student.checkpoint import load_student
@@ -98,6 +100,29 @@ def test_a_cell_reports_the_epoch_that_validation_chose(real_data: Path) -> None
     assert cell.chosen.epoch == 1 and cell.by_test.epoch == 2
     text = table({"coin_flip": [cell]}, {"coin_flip": recipe("coin_flip", real_data, 0)})
     assert "| coin_flip | Fine-tune-CoT | 0 | 300 | 1 | 80.0 | 20.0 (20/100) |" in text and "| 90.0 |" in text
+
+
+def test_a_student_that_is_not_finished_is_no_cell(tmp_path: Path, real_data: Path) -> None:
+    wanted = recipe("multiarith", real_data, 0)
+    files = CotDirectory(tmp_path / wanted.name).degree(1).round(0)
+    files.epoch_accuracies.parent.mkdir(parents=True)
+    write_epochs(files.epoch_accuracies, LUCKY)
+    assert cells(wanted, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [([], "multiarith.json: no such file"), (["--epochs", "0"], "epochs: must be at least 1")],
+)
+def test_what_cannot_be_run_is_told_before_anything_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], told: str
+) -> None:
+    folder = tmp_path / "runs"
+    command = ["bench.fine_tune_cot", "--data", str(tmp_path), "--folder", str(folder), *options]
+    monkeypatch.setattr("sys.argv", command)
+    with pytest.raises(SystemExit, match=told):
+        main()
+    assert not folder.exists()
 
 
 @pytest.mark.thorough

@@ -13,6 +13,7 @@ from bench.ablation.cells import Budget, Cell, finished, keep
 from bench.ablation.grounds import GROUNDS, Ground
 from bench.ablation.plots import curves, plot
 from bench.ablation.tables import by_round, over_budgets, table, tokens_a_rationale
+from reasoning.files.data_error import DataError
 from reasoning.files.tables import read_table
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.records import Rationale
@@ -113,6 +114,24 @@ def test_the_table_compares_seed_by_seed(tmp_path: Path) -> None:
     assert (tmp_path / "plot.svg").read_text().lstrip().startswith("<?xml")
 
 
+def test_arms_with_other_seeds_are_compared_over_those_in_common_and_the_table_says_so() -> None:
+    arms = [arm for arm in ARMS if arm.name in ("fine-tune-cot-1", "ladder", "paper-a")]
+    reference = [cell("fine-tune-cot-1", seed, 0.4) for seed in (0, 1, 2)]
+    other = [cell("ladder", 1, 0.5), cell("ladder", 2, 0.7), cell("ladder", 3, 0.1), cell("paper-a", 9, 0.9)]
+    _, apart, ladder = table(arms, [*reference, *other], BUDGET).splitlines()[2:]
+    assert "| 3 | 43.3 |" in ladder and "| +20.0 (2 seeds in common) |" in ladder
+    assert "| one seed | – | – | – |" in apart
+
+
+def test_tokens_are_told_whole() -> None:
+    arms = [arm for arm in ARMS if arm.name in ("fine-tune-cot-1", "ladder")]
+    found = {
+        Budget(None, tokens): [cell("ladder", 0, at), cell("fine-tune-cot-1", 0, 0.5)]
+        for tokens, at in ((10_000, 0.2), (1_200_000, 0.6))
+    }
+    assert over_budgets(arms, found).splitlines()[-1].endswith("| 902,500 |")
+
+
 def test_what_each_round_brought_is_told_seed_by_seed() -> None:
     cells = [cell("ladder", 0, 0.4), cell("ladder", 1, 0.5), cell("ladder", 2, 0.6)]  # each had 10 % after round 0
     arms = [arm for arm in ARMS if arm.name in ("fine-tune-cot-1", "ladder")]
@@ -127,6 +146,15 @@ def test_cells_of_several_budgets_lie_side_by_side_and_are_not_mixed(tmp_path: P
     assert finished(tmp_path, BUDGET) == {("ladder", 0): cell("ladder", 0, 0.5)}
     assert finished(tmp_path, Budget(None, 2_000))["ladder", 0].accuracy[-1] == 0.9
     assert finished(tmp_path, Budget(0.02, price=(1.0, 0.1, 8.0))) == {}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"arm": "ladder"}', '{"budget": null, "accuracy": []}'])
+def test_a_file_that_is_no_cell_is_named_and_left(tmp_path: Path, text: str) -> None:
+    keep(cell("ladder", 0, 0.5), tmp_path, BUDGET)
+    (tmp_path / "cells" / "foreign.json").write_text(text)
+    with pytest.raises(DataError, match=r"cells/foreign\.json"):
+        finished(tmp_path, BUDGET)
+    assert (tmp_path / "cells" / "foreign.json").read_text() == text
 
 
 def test_cells_of_other_grounds_and_students_are_not_mixed(tmp_path: Path) -> None:
@@ -158,7 +186,7 @@ def test_over_budgets_an_arm_is_compared_with_another_at_its_largest() -> None:
     assert told["fine-tune-cot-1", "$0.04"] == ["–", "–", "–", "0.04"]
     assert told["ladder", "$0.02"][0] == "-10.0" and told["ladder", "$0.02"][-1] == ""
     assert told["ladder", "$0.04"][0] == "+10.0" and told["ladder", "$0.04"][-1] == "0.03"
-    assert told["then-own", "$0.02"] == ["+5.0", "one seed", "–", "0.02 or less"]
+    assert told["then-own", "$0.02"] == ["+5.0 (1 seed in common)", "one seed", "–", "0.02 or less"]
     (_, last) = over_budgets([arm for arm in arms if arm.name == "fine-tune-cot-1"], found, "ladder").splitlines()[2:]
     assert last.endswith("| more than 0.04 |")
 

@@ -11,7 +11,8 @@ import pytest
 from bench.ablation.arms import ARMS
 from bench.ablation.cells import Budget
 from bench.ablation.grounds import GROUNDS
-from bench.ablation.transfer import PUBLISHED, SETS, Cell, questions, read, run_cell, table, write
+from bench.ablation.transfer import PUBLISHED, SETS, Cell, main, questions, read, run_cell, table, write
+from reasoning.files.data_error import DataError
 
 CELL = Cell("fine-tune-cot-1", 0, (19, 150), {name: (place, 100) for place, name in enumerate(SETS)})
 
@@ -24,6 +25,19 @@ def test_a_cell_comes_back_and_stands_beside_the_papers_students(tmp_path: Path)
     assert "| fine-tune-cot-1 | 0 | 12.7 (19/150) [8.3, 18.9] | 0.0 (0/100)" in lines[2]
     assert lines[3].startswith("| none | 0 | – |") and lines[4].endswith("| 6.11 | 7.24 | 6.72 | 5.00 |")
     assert PUBLISHED.keys() == set(SETS)
+
+
+def test_data_and_cells_are_looked_at_before_anybody_is_taught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ["bench.ablation.transfer", "--data", str(tmp_path), "--folder", str(tmp_path / "runs")]
+    monkeypatch.setattr("sys.argv", options)
+    with pytest.raises(SystemExit, match=r"multiarith\.json: no such file"):
+        main()
+    monkeypatch.setattr("sys.argv", [*options, "--table-only"])
+    with pytest.raises(SystemExit, match="No cell of these arms"):
+        main()
+    (tmp_path / "half.json").write_text('{"arm": "ladder", "seed": 0}')
+    with pytest.raises(DataError, match=r"half\.json: no cell of this version"):
+        read(tmp_path / "half.json")
 
 
 @pytest.mark.training
