@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from reasoning.prompts.run_prompts import RunPrompts, feedback_prompt
+from reasoning.prompts.run_prompts import RunPrompts, feedback_prompt, form_of
 from reasoning.prompts.teacher_prompts import TeacherPrompt
 from reasoning.recipe.learning import LadderSection, LearningSection
 from reasoning.recipe.tailored import Recipe
@@ -20,6 +20,7 @@ from reasoning.recipe.training import PAIR_LOSSES, TrainingSection
 from reasoning.rounds.ladder.budget import CHARACTERS_A_TOKEN
 from reasoning.rounds.ladder.policy import is_guessable
 from reasoning.tasks.loading import TaskData
+from reasoning.teacher.thinking import split_thinking
 
 _OF_TRIPLETS = ("margin", "representation", "prompt_gradient")
 
@@ -34,9 +35,22 @@ def idle_keys(recipe: Recipe, prompts: RunPrompts, data: TaskData) -> Iterator[s
     yield from _request_keys(recipe, prompts)
     yield from _objective_keys(recipe)
     yield from _turn_keys(recipe)
+    yield from _thinking_keys(recipe, prompts)
     yield from _training_keys("learning.first_training", recipe.learning.first_training, _most_first(recipe, data))
     if recipe.learning.rounds:
         yield from _training_keys("learning.training", recipe.learning.training, _most_later(recipe, data))
+
+
+def _thinking_keys(recipe: Recipe, prompts: RunPrompts) -> Iterator[str]:
+    """Thinking that no template switches off: it neither reads an argument nor has a block that could be closed."""
+    student, frame = recipe.student, prompts.form.frame
+    if student.thinking != "off" or split_thinking(frame.after).said != frame.after:
+        return
+    if form_of(student.model_copy(update={"thinking": None})).frame == frame:
+        yield (
+            "student.thinking: without it this chat template asks the same. A student that thinks by itself goes on "
+            "thinking, for which student.max_new_tokens must leave room."
+        )
 
 
 def _given(section: BaseModel, key: str) -> bool:

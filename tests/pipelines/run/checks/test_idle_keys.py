@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from actors.ray_api.machines.capacity import Capacity
+from pipelines.run.checks.idle_keys import idle_keys
 from pipelines.run.fine_tune_cot import check_cot
 from pipelines.run.preflight import check
+from reasoning.prompts.run_prompts import run_prompts
 from reasoning.recipe.fine_tune_cot import parse_cot_recipe
 from reasoning.recipe.tailored import load_recipe, parse_recipe
+from reasoning.tasks.loading import load_problems
 from tests.conftest import ROOT
 from tests.pipelines.run.checking import LAPTOP, SMALL
+from tests.reasoning.prompts.chat_templates import TEMPLATES, chat_tokenizer
 
 LADDER = "learning: {help: ladder, "
 
@@ -86,6 +92,19 @@ def test_a_key_without_work_is_told(text: str, said: str) -> None:
 )
 def test_a_key_with_work_is_not(text: str) -> None:
     assert notes(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("family", "told"), [("chatml", True), ("qwen3", False), ("deepseek-r1", False), ("exaone", False)]
+)
+def test_thinking_that_the_template_leaves_to_the_student_is_told(tmp_path: Path, family: str, told: bool) -> None:
+    """A template may only take the thoughts of earlier turns out, as LFM2's does."""
+    marks = {"chatml": "{# </think> #}", "exaone": "<think>\n\n</think>\n"}
+    chatml = TEMPLATES["chatml"].replace("{% endif %}", "") + marks.get(family, "") + "{% endif %}"
+    chat_tokenizer(family, template=chatml if family in marks else None).save_pretrained(tmp_path)
+    recipe = parse_recipe(f"{SMALL}student: {{model: '{tmp_path}', prompt: chat, thinking: off}}", "mine.yaml")
+    found = list(idle_keys(recipe, run_prompts(recipe), load_problems(recipe.task, recipe.seed)))
+    assert [note.startswith("student.thinking: without it") for note in found] == [True] * told
 
 
 def test_the_demo_has_no_such_key() -> None:
