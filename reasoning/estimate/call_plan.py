@@ -149,7 +149,8 @@ def ladder_plan(
 ) -> list[Planned]:
     """What the ladder asks after round 0. Of an exam that is over it is exact, unless there is a budget, which may end
     earlier. Of an exam to come: none of its questions, or on one rung each of them; expected are those that are missed,
-    of whom the ones that round 0 has taught get feedback, and the others a plain rationale."""
+    of whom the ones that round 0 has taught get feedback, and the others a plain rationale, or what is on of the rungs
+    after it."""
     asked = {record.round for record in done if record.phase is Phase.FEEDBACK}
     sat = {record.round: record.metrics for record in done if record.phase is Phase.EXAM}
     ahead = [round for round in range(1, learning.rounds + 1) if round not in asked]
@@ -163,13 +164,25 @@ def ladder_plan(
     if rounds:
         questions = min(learning.exam.questions or train, train) * len(rounds)
         share = min(learning.first_questions, train) / train if train else 0.0
-        helped = questions * found.questions
-        plain, tailored = Calls(0, helped * (1 - share), questions), Calls(0, helped * share, questions)
+        counts = [Calls(0, questions * found.questions * part, questions) for part in _on_rungs(learning, share)]
         shown = learning.ladder is not None and learning.ladder.rationalize > 0 and not found.counted
         fewer = ", fewer where it comes to an answer that it is shown" if shown else ""
         basis = f"{found.basis}, each question on one rung{fewer}{', as far as the budget reaches' if budget else ''}"
-        planned += _rungs(learning, prompts, rounds, [plain, tailored, Calls(0, 0.0, questions)], basis)
+        planned += _rungs(learning, prompts, rounds, counts, basis)
     return [one for one in planned if one.calls.most]
+
+
+def _on_rungs(learning: LearningSection, taught: float) -> list[float]:
+    """Which part of the questions that are helped gets a plain rationale, feedback and new questions, as
+    `rung_of` has it, where so many were `taught`."""
+    ladder = learning.ladder
+    assert ladder is not None  # the caller has one
+    on = (ladder.plain, ladder.tailored, ladder.new_questions and learning.new_questions is not None)
+    parts = [0.0, 0.0, 0.0]
+    for part, order in ((1 - taught, (0, 1, 2)), (taught, (1, 2, 0))):
+        rung = next((rung for rung in order if on[rung]), 0)
+        parts[rung] += part
+    return parts
 
 
 def _rungs(

@@ -133,6 +133,19 @@ def test_a_ladder_is_a_range_before_its_exam_and_exact_after_it() -> None:
     assert now[0].basis == "as far as the budget reaches"
 
 
+def test_what_is_switched_off_of_a_ladder_gives_way_to_the_next_rung() -> None:
+    asked = {
+        "plain: false": [(Ask.FEEDBACK, 24.0), (Ask.NEW_QUESTIONS, 0.0)],  # all that are missed, two of each
+        "tailored: false": [(Ask.RATIONALES, 9.0), (Ask.NEW_QUESTIONS, 3.0)],
+        "tailored: false, new_questions: false": [(Ask.RATIONALES, 12.0)],
+        "plain: false, tailored: false": [(Ask.NEW_QUESTIONS, 12.0)],
+    }
+    for keys, expected in asked.items():
+        learning, prompts = made(LADDER % f", ladder: {{{keys}}}")
+        ahead = run_plan(learning, prompts, 60, finished(0), missed(learning, []))
+        assert [(one.ask, one.calls.expected) for one in ahead if one.ask is not Ask.NEW_ANSWERS] == expected
+
+
 def test_answers_that_are_shown_spare_calls_that_no_exam_has_counted_yet() -> None:
     learning, prompts = made(LADDER % ", ladder: {rationalize: 1}")
     spared = ", fewer where it comes to an answer that it is shown"
