@@ -162,14 +162,17 @@ class AnyCoordinator(ABC, Generic[WorkT, OutcomeT]):
         """Does all that is left. Returns why nothing is left, and the journal's account."""
         collect_seldom()
         watching = asyncio.create_task(self._watch())
+        finished = False
         try:
             await asyncio.to_thread(self._keeper.open)
-            return await unless_ended(self._keeper.ended, self._finish())
+            outcome = await unless_ended(self._keeper.ended, self._finish())
+            finished = True
+            return outcome
         finally:
             watching.cancel()
             self._ended(self._progress.snapshot)
             self._metrics.closed()
-            await asyncio.to_thread(self._tracker.close)
+            await asyncio.to_thread(self._tracker.close, finished=finished)
             await self._stop()
             await asyncio.to_thread(self._keeper.close)
 

@@ -36,5 +36,5 @@ class MlflowRun:
         now = int(1000 * time.time())
         self._client.log_batch(self._id, metrics=[Metric(name, value, now, step) for name, value in values.items()])
 
-    def close(self) -> None:
-        self._client.set_terminated(self._id)
+    def close(self, *, finished: bool = True) -> None:
+        self._client.set_terminated(self._id, status="FINISHED" if finished else "FAILED")

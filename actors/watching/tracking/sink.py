@@ -24,7 +24,8 @@ STEPS = "steps"  # the first part of the names that lie on the axis of training 
 
 @dataclass(frozen=True, slots=True)
 class TrackedRun:
-    """A run as a tracker knows it: `id` is the same when it is resumed, `about` is what identifies it, as flat text."""
+    """A run as a tracker knows it: `id` is the same when it is resumed and no other run's, `about` is what identifies
+    it, as flat text."""
 
     name: str
     id: str
@@ -38,5 +39,5 @@ class Sink(Protocol):
     def log(self, axis: Axis, step: int, values: Mapping[str, float]) -> None:
         """Takes `values` at `step`. A run that was resumed may give a step twice."""
 
-    def close(self) -> None:
-        """Everything that was logged is kept or sent."""
+    def close(self, *, finished: bool = True) -> None:
+        """Everything that was logged is kept or sent, and whether the run came to its end."""

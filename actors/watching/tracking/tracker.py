@@ -1,24 +1,29 @@
 """How a run is told to trackers of experiments: TensorBoard, Weights & Biases, MLflow.
 
-Owns: which numbers are told, under which names, and the one thread that tells them.
+Owns: which numbers are told, under which names, and the threads that tell them.
 
 Invariants
 - A run never waits for a tracker and is never ended by one: what fails is said once in the log, and that tracker is
-  told no more.
+  told no more. Nor does a tracker wait for another: a server that is down takes its library minutes to give up.
+- A run there is that of one directory: the same recipe in another one is another run.
 - No secret reaches a tracker, or the log by way of one: numbers are told, and what identifies a run, which holds none.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
 import queue
 import threading
+import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from actors.watching.tracking.sink import STEPS, Axis, Sink, TrackedRun
+from reasoning.files.durable import new_file
 from reasoning.recipe.cluster import TrackingSection
 from reasoning.recipe.tailored import RunRecipe
 from reasoning.records import stable_id
@@ -28,21 +33,18 @@ from reasoning.training.report import LossPoint
 logger = logging.getLogger(__name__)
 
 LAST_S = 20.0  # what is told at the end has this long to arrive
+ID_FILE = "tracking.txt"  # in a run's directory: what the run is called by trackers on servers
 _Told = tuple[Axis, int, dict[str, float]]
 
 
 class Tracker:
-    """Tells what happens to the sinks that `openers` open, by name, in a thread of its own."""
+    """Tells what happens to the sinks that `openers` open, by name, each in a thread of its own."""
 
     def __init__(self, openers: Mapping[str, Callable[[], Sink]], secrets: Iterable[str] = ()) -> None:
-        self._openers = dict(openers)
-        self._secrets = [value for name in secrets if len(value := os.environ.get(name, "")) > 3]
-        self._failed: set[str] = set()
+        hidden = [value for name in secrets if len(value := os.environ.get(name, "")) > 3]
         self._steps: dict[str, int] = {}  # that are done, by label, before the training under way
-        self._queue: queue.SimpleQueue[_Told | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._tell, name="tracker", daemon=True) if openers else None
-        if self._thread is not None:
-            self._thread.start()
+        self._tellers = {name: _Teller(name, opener, hidden) for name, opener in openers.items()}
+        self._closed = False
 
     def resumed(self, records: Iterable[PhaseRecord]) -> None:
         """The run goes on after `records`, which were told when they were made. (A degree of Fine-tune-CoT trains once,
@@ -77,62 +79,94 @@ class Tracker:
 
     def failed(self) -> dict[str, bool]:
         """Of each tracker, by name, whether it failed and is switched off."""
-        return {name: name in self._failed for name in self._openers}
+        return {name: teller.failed for name, teller in self._tellers.items()}
 
-    def close(self) -> None:
-        """Tells what is left, as far as it arrives in `LAST_S`. A second call does nothing."""
-        thread, self._thread = self._thread, None
-        if thread is None:
+    def close(self, *, finished: bool = True) -> None:
+        """Tells what is left, as far as it arrives in `LAST_S`, and whether the run came to its end. A second call does
+        nothing."""
+        if self._closed:
             return
-        self._queue.put(None)
-        thread.join(LAST_S)
-        if thread.is_alive():
-            logger.warning("tracking: what was told last did not arrive within %.0f s", LAST_S)
+        self._closed = True
+        until = time.monotonic() + LAST_S
+        for teller in self._tellers.values():
+            teller.end(finished=finished)
+        for teller in self._tellers.values():
+            teller.wait(until)
 
     def _count(self, record: PhaseRecord, label: str) -> None:
         if record.phase is Phase.TRAIN:
             self._steps[label] = self._steps.get(label, 0) + int(record.metrics.get("steps", 0))
 
     def _put(self, axis: Axis, step: int, values: Mapping[str, float], label: str) -> None:
-        if self._thread is None:
+        if self._closed:
             return
         before = f"{label.replace(' ', '_')}/" if label else ""
         told = {f"{before}{name}": value for name, value in values.items() if math.isfinite(value)}
-        self._queue.put((axis, step, told))
+        for teller in self._tellers.values():
+            teller.tell((axis, step, told))
 
-    def _tell(self) -> None:
-        sinks: dict[str, Sink] = {}
-        for name, opener in self._openers.items():
-            self._try(sinks, name, lambda name=name, opener=opener: sinks.update({name: opener()}))  # type: ignore[misc]
-        while (told := self._queue.get()) is not None:
-            for name, sink in list(sinks.items()):
-                self._try(sinks, name, lambda sink=sink, told=told: sink.log(*told))  # type: ignore[misc]
-        for name, sink in list(sinks.items()):
-            self._try(sinks, name, sink.close)
 
-    def _try(self, sinks: dict[str, Sink], name: str, action: Callable[[], None]) -> None:
+class _Teller:
+    """Tells one sink, which `opener` opens."""
+
+    def __init__(self, name: str, opener: Callable[[], Sink], secrets: Iterable[str]) -> None:
+        self._name, self._opener, self._secrets = name, opener, secrets
+        self._queue: queue.SimpleQueue[_Told | bool] = queue.SimpleQueue()  # last, whether the run came to its end
+        self.failed = False
+        self._thread = threading.Thread(target=self._run, name=f"tracker-{name}", daemon=True)
+        self._thread.start()
+
+    def tell(self, told: _Told) -> None:
+        if not self.failed:
+            self._queue.put(told)
+
+    def end(self, *, finished: bool) -> None:
+        self._queue.put(finished)
+
+    def wait(self, until: float) -> None:
+        """Until everything has arrived, or the monotonic clock says `until`."""
+        self._thread.join(max(0.0, until - time.monotonic()))
+        if self._thread.is_alive():
+            logger.warning("tracking.%s: what was told last did not arrive within %.0f s", self._name, LAST_S)
+
+    def _run(self) -> None:
         try:
-            action()
+            sink = self._opener()
+            while not isinstance(told := self._queue.get(), bool):
+                sink.log(*told)
+            sink.close(finished=told)
         except Exception as error:  # noqa: BLE001 (each library has its own; none may end the run)
-            sinks.pop(name, None)
-            self._failed.add(name)
+            self.failed = True
             said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             for secret in self._secrets:
                 said = said.replace(secret, "***")
-            logger.warning("tracking.%s is switched off for the rest of this run, which goes on: %s", name, said)
+            logger.warning("tracking.%s is switched off for the rest of this run, which goes on: %s", self._name, said)
 
 
 def tracker_of(recipe: RunRecipe, folder: Path) -> Tracker:
     """The tracker of the run of `recipe` in `folder`, with the sinks that its `tracking` names."""
     section, openers = recipe.tracking, {}
-    run = TrackedRun(recipe.name, stable_id(recipe.name, recipe.fingerprint()), folder, about(recipe))
     if section.tensorboard:
         openers["tensorboard"] = lambda: _event_files(folder)
+    if section.wandb is not None or section.mlflow is not None:
+        run = TrackedRun(recipe.name, _id_of(recipe, folder), folder, about(recipe))
     if section.wandb is not None:
         openers["wandb"] = lambda: _wandb(section, run)
     if section.mlflow is not None:
         openers["mlflow"] = lambda: _mlflow(section, run)
     return Tracker(openers, recipe.secret_names())
+
+
+def _id_of(recipe: RunRecipe, folder: Path) -> str:
+    """What trackers know the run in `folder` by: an id that is made with the run and kept there."""
+    file = folder / ID_FILE
+    if file.is_file():
+        return file.read_text(encoding="utf-8").strip()
+    began = any(folder.rglob("rounds.jsonl"))  # under an earlier version, which had an id for every recipe
+    id = stable_id(recipe.name, recipe.fingerprint()) if began else uuid.uuid4().hex[:16]
+    with contextlib.suppress(OSError), new_file(file) as part:
+        part.write_text(id, encoding="utf-8")
+    return id
 
 
 def about(recipe: RunRecipe) -> dict[str, str]:

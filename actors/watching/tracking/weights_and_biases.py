@@ -1,6 +1,9 @@
 """A run on Weights & Biases, by its own library.
 
-Invariant: nothing is sent of the process, the machine or the code but what is logged, and nobody is asked for a key.
+Invariants
+- Nothing is sent of the process, the machine or the code but what is logged, and nobody is asked for a key.
+- What was kept offline is never gone on with, for the library cannot: of two starts under one id the one that is sent
+  later would take the other's place. Each start is a run of its own there, all of one group.
 """
 
 from __future__ import annotations
@@ -12,18 +15,20 @@ from reasoning.recipe.cluster import WandbSection
 
 
 class WeightsAndBiases:
-    """A sink into one run there, which a resumed run goes on with."""
+    """A sink into one run there, which a resumed run goes on with; offline, into one of a group."""
 
     def __init__(self, section: WandbSection, run: TrackedRun) -> None:
         import wandb
 
+        online = section.mode == "online"
         self._run = wandb.init(
             project=section.project,
             entity=section.entity,
             mode=section.mode,
             name=run.name,
-            id=run.id,
-            resume="allow",
+            id=run.id if online else None,
+            group=None if online else f"{run.name}-{run.id}",
+            resume="allow" if online else None,
             dir=str(run.folder),
             config=dict(run.about),
             settings=wandb.Settings(
@@ -44,5 +49,5 @@ class WeightsAndBiases:
     def log(self, axis: Axis, step: int, values: Mapping[str, float]) -> None:
         self._run.log({**values, axis.value: step})
 
-    def close(self) -> None:
-        self._run.finish()
+    def close(self, *, finished: bool = True) -> None:
+        self._run.finish(exit_code=0 if finished else 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import struct
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,14 +30,15 @@ class Told:
     def __init__(self, fails: str = "") -> None:
         self.told: list[tuple[str, int, dict[str, float]]] = []
         self.closed, self._fails = False, fails
+        self.finished: bool | None = None
 
     def log(self, axis: Axis, step: int, values: Mapping[str, float]) -> None:
         if self._fails:
             raise RuntimeError(self._fails)
         self.told.append((axis.value, step, dict(values)))
 
-    def close(self) -> None:
-        self.closed = True
+    def close(self, *, finished: bool = True) -> None:
+        self.closed, self.finished = True, finished
 
 
 def test_steps_go_on_over_rounds_and_over_starts_and_phases_are_told_by_round() -> None:
@@ -55,7 +57,7 @@ def test_steps_go_on_over_rounds_and_over_starts_and_phases_are_told_by_round() 
         "train/tokens_per_s": 5.0, "teacher/dollars": 0.25,
     }  # fmt: skip
     assert second[:2] == ("training_step", 41) and "steps/triplet_loss" not in second[2]
-    assert sink.closed
+    assert sink.closed and sink.finished
 
 
 def test_degrees_are_told_apart_and_numbers_that_are_none_are_left_out() -> None:
@@ -86,8 +88,51 @@ def test_a_tracker_that_fails_is_told_no_more_and_the_others_are(
     tracker.close()
     assert len(good.told) == 3 and good.closed and not bad.closed
     assert tracker.failed() == {"mlflow": True, "wandb": True, "good": False}
-    assert len(warned) == 2 and "tracking.mlflow" in warned[0] and "tracking.wandb" in warned[1]
-    assert "local-0123456789" not in warned[1] and "***" in warned[1]
+    mlflow, wandb = sorted(warned)
+    assert "tracking.mlflow" in mlflow and "tracking.wandb" in wandb
+    assert "local-0123456789" not in wandb and "***" in wandb
+
+
+def test_a_tracker_whose_server_hangs_keeps_no_other_waiting(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.watching.tracking.tracker.LAST_S", 2.0)
+    warned: list[str] = []
+    monkeypatch.setattr(
+        logging.getLogger("actors.watching.tracking.tracker"), "warning", lambda text, *a: warned.append(text % a)
+    )
+    answered = threading.Event()
+
+    def hanging() -> Told:
+        answered.wait()
+        return Told()
+
+    good = Told()
+    tracker = Tracker({"mlflow": hanging, "good": lambda: good})
+    tracker.trained(point(0))
+    tracker.close(finished=False)
+    answered.set()
+    assert len(good.told) == 1 and good.closed and good.finished is False
+    assert len(warned) == 1 and warned[0].startswith("tracking.mlflow: what was told last did not arrive")
+
+
+def test_a_disk_that_takes_no_event_files_is_told_and_held_against_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tensorboardX.record_writer.RecordWriter.flush", full)
+    warned: list[str] = []
+    monkeypatch.setattr(
+        logging.getLogger("actors.watching.tracking.tracker"), "warning", lambda text, *a: warned.append(text % a)
+    )
+    tracker = tracker_of(parse_recipe("name: mine", "mine.yaml"), tmp_path)
+    for step in range(500):
+        tracker.trained(point(step))
+    tracker.close()
+    assert tracker.failed() == {"tensorboard": True}
+    assert len(warned) == 1 and "No space left on device" in warned[0]
 
 
 def test_event_files_are_in_the_runs_folder_by_default(tmp_path: Path) -> None:
