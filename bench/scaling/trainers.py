@@ -45,7 +45,7 @@ def timed_pass(rank: int, world_size: int, sample_s: float, steps: int = STEPS) 
     model, tokenizer = make_model(TINY, "cpu", torch.float32), make_tokenizer()
 
     class Pretending(FineTuning):
-        def learn(self, batch: tuple[Sample, ...], rate: float) -> tuple[tuple[int, ...], torch.Tensor]:
+        def learn(self, batch: tuple[Sample, ...], rate: float) -> tuple[tuple[int, ...], torch.Tensor, torch.Tensor]:
             time.sleep(sample_s * len(share(batch, self.rank, self.world_size)))
             return super().learn(batch, rate)
 

@@ -11,7 +11,7 @@ Invariants
   bfloat16 where the hardware has it and `dtype` allows it.
 - With an adapter, the adapter alone is trained, kept to resume (`distributed.state`) and moved between workers;
   whoever saves the student merges it (`reasoning.training.weights.merging`).
-- A loss that is no longer a number stops the run: nothing is learnt after it.
+- A loss or gradient that is no longer a number stops the run: nothing is learnt after it, nor saved.
 
 Runs in any process: distributed when `torch.distributed` is initialised and `world_size` > 1. No Ray here.
 """
@@ -28,6 +28,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from reasoning.prompts.frame import Frame
 from reasoning.recipe.engine import Dtype
@@ -43,7 +44,7 @@ from reasoning.training.mistakes.pair_reading import with_reference
 from reasoning.training.objectives import Objective
 from reasoning.training.prompt_sharing import how_to_read, require_prompts, set_to
 from reasoning.training.readers import Reading
-from reasoning.training.report import FineTuneReport, LossPoint, TrainingError
+from reasoning.training.report import FineTuneReport, LossPoint, TrainingError, diverged
 from reasoning.training.samples import (
     MAX_LOGITS,
     MAX_PACKED_TOKENS,
@@ -177,7 +178,7 @@ class FineTuning:
         if frame is not None and frame.end is not None:
             _know_end(model, tokenizer, frame.end)
         self._tokens = 0
-        self._unread: list[tuple[int, int, float, tuple[int, ...], Tensor]] = []
+        self._unread: list[tuple[int, int, float, tuple[int, ...], Tensor, Tensor]] = []
         self._started = self._read_at = time.perf_counter()
         self._unread_tokens = 0
 
@@ -197,8 +198,7 @@ class FineTuning:
         for index, batch in enumerate(batches[self.steps_of_pass :], self.steps_of_pass):
             step = epoch * len(batches) + index
             rate = learning_rate(step, self.steps, self.training)
-            counts, losses = self.learn(batch, rate)
-            self._unread.append((step, epoch, rate, counts, losses))
+            self._unread.append((step, epoch, rate, *self.learn(batch, rate)))
             self._unread_tokens += sum(sample.length for sample in batch)
             last = index + 1 == len(batches)
             # Workers read at the same steps, or one would stop at a non-finite loss and the others wait for it.
@@ -251,9 +251,9 @@ class FineTuning:
             torch.distributed.all_gather_object(found, own)
         return found
 
-    def learn(self, batch: tuple[Sample, ...], rate: float) -> tuple[tuple[int, ...], Tensor]:
-        """One step on `batch`; returns, for each term of the loss, its count and its loss over all workers, the latter
-        on the device."""
+    def learn(self, batch: tuple[Sample, ...], rate: float) -> tuple[tuple[int, ...], Tensor, Tensor]:
+        """One step on `batch`; returns, for each term of the loss, its count and its loss over all workers, and the
+        norm of the gradient, the latter two on the device."""
         counts = self.losses.counts(batch)
         parts = self._parts(batch, triplets=self.losses.reads_triplets(counts))
         sums = torch.zeros(len(counts), device=self.device)
@@ -266,15 +266,23 @@ class FineTuning:
                 (loss * (float(self.world_size) if part.counts else 0.0)).backward()
             if part.counts:
                 sums += of_part.to(sums.dtype)
-        if self.training.max_grad_norm is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.training.max_grad_norm)
+        norm = self._clipped()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.world_size > 1:
             torch.distributed.all_reduce(sums)
-        return counts, sums
+        return counts, sums, norm.to(sums)
+
+    def _clipped(self) -> Tensor:
+        """The norm of the gradient, which is scaled down to `max_grad_norm`."""
+        weights, limit = list(self.model.parameters()), self.training.max_grad_norm
+        if limit is not None:
+            norm = nn.utils.clip_grad_norm_(weights, limit)
+        else:
+            norm = nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
+        return norm.full_tensor() if isinstance(norm, DTensor) else norm
 
     def _parts(self, batch: tuple[Sample, ...], *, triplets: bool) -> list[Part]:
         """What this rank computes of `batch`."""
@@ -293,18 +301,16 @@ class FineTuning:
     def _read_losses(self, on_step: Callable[[LossPoint], None] | None) -> None:
         if not self._unread:
             return
-        values = torch.stack([losses for *_, losses in self._unread]).tolist()
+        values = torch.stack([torch.cat([losses, norm[None]]) for *_, losses, norm in self._unread]).tolist()
         now = time.perf_counter()
         speed = self._unread_tokens / max(now - self._read_at, 1e-9)
         self._tokens += self._unread_tokens
         terms = self.losses.terms
-        for (step, epoch, rate, counts, _), losses in zip(self._unread, values, strict=True):
+        for (step, epoch, rate, counts, *_), (*losses, norm) in zip(self._unread, values, strict=True):
             whole = total(terms, losses)
-            if not math.isfinite(whole):
-                raise TrainingError(
-                    f"the loss of step {step} (epoch {epoch}) is {whole}, not a number: the training has diverged. "
-                    f"Lower learning_rate (it was {rate:.2g}) or max_grad_norm, or give it more warmup_steps"
-                )
+            for name, value in (("loss", whole), ("gradient", norm)):
+                if not math.isfinite(value):
+                    raise diverged(f"the {name} of step {step} (epoch {epoch}) is {value}", step, rate)
             named = {term.name: loss for term, count, loss in zip(terms, counts, losses, strict=True) if count > 0}
             lm, triplet, reflection = named.get("lm", 0.0), named.get("triplet"), named.get("reflection")
             point = LossPoint(step, epoch, lm, triplet, whole, rate, speed, self.steps, reflection)

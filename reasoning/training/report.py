@@ -14,6 +14,19 @@ class TrainingError(RuntimeError):
     """A training that cannot start or go on. The message says why and what to change in the recipe."""
 
 
+def diverged(what: str, step: int, rate: float) -> TrainingError:
+    """The error of a training in which `what` is no number, at this `step` (from 0) and learning rate."""
+    if step == 0:
+        return TrainingError(
+            f"{what}, not a number, before anything was learnt: the student itself gives none. Look for such weights "
+            "in it (student.model), take another checkpoint, or set student.dtype to float32"
+        )
+    return TrainingError(
+        f"{what}, not a number: the training has diverged. Lower learning_rate (it was {rate:.2g}) or max_grad_norm, "
+        "or give it more warmup_steps"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class LossPoint:
     """One step. Losses are of the whole batch over all workers; `triplet` is None when the batch had no triplet, and

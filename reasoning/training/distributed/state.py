@@ -111,32 +111,37 @@ def load(state: Path, model: Any, optimizer: Optimizer, identity: str, group: An
     is none, or belongs to a training with another `identity`."""
     if state.is_file():
         return _load_file(state, model, optimizer, identity)
+    from safetensors import SafetensorError
     from torch.distributed.checkpoint.api import CheckpointException
     from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
     from torch.distributed.checkpoint.state_dict_loader import load as load_into
 
+    reader = HuggingFaceStorageReader(str(state))
     try:
         progress = Progress.from_json((state / PROGRESS_FILE).read_text(encoding="utf-8"))
+        known = set(reader.read_metadata().state_dict_metadata)
     except FileNotFoundError as error:
         raise TrainingError(
             f"{state}: no state of a training is there (it has no {PROGRESS_FILE}): remove that folder to begin this "
             "training anew"
         ) from error
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise _unreadable(state, "a file of it was cut off or changed", str(error)) from error
     _require_same(state, progress.identity, identity)
     warnings.filterwarnings("ignore", message=_ONE_WORKER)
-    reader = HuggingFaceStorageReader(str(state))
-    known = set(reader.read_metadata().state_dict_metadata)
     make_moments(optimizer, {int(name.split(".")[1]) for name in known if name.startswith("moments.")})
     tensors = _weights(model) | dict(_moments(optimizer))
     try:
         load_into(tensors, storage_reader=reader, process_group=group, no_dist=group is None)
     except CheckpointException as error:
         what = "a worker's part is missing, or it is of another student"
-        raise TrainingError(
-            f"{state}: this state cannot be read ({what}): {_causes(error)}. Remove that folder to begin this training "
-            "anew"
-        ) from error
+        raise _unreadable(state, what, _causes(error)) from error
     return progress
+
+
+def _unreadable(state: Path, why: str, said: str) -> TrainingError:
+    what = f"{state}: this state cannot be read ({why}): {said.rstrip('.')}"
+    return TrainingError(f"{what}. Remove that folder to begin this training anew")
 
 
 def _load_file(file: Path, model: Any, optimizer: Optimizer, identity: str) -> Progress:

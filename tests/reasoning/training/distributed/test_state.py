@@ -131,6 +131,14 @@ def test_a_folder_that_is_no_whole_state_is_told(tmp_path: Path) -> None:
     assert content["steps_of_pass"] == 1
     with pytest.raises(TrainingError, match="the state of another training"):
         _teach(tiny_student(), _training(), count=5, resume=tmp_path / "state")
+    (part,) = (tmp_path / "state").glob("*.safetensors")
+    for file in (part, tmp_path / "state" / PROGRESS_FILE):  # as a lost machine leaves them
+        for length in (0, file.stat().st_size // 2):
+            whole = file.read_bytes()
+            file.write_bytes(whole[:length])
+            with pytest.raises(TrainingError, match=r"state: this state cannot be read .*cut off.* Remove that folder"):
+                _teach(tiny_student(), _training(), resume=tmp_path / "state")
+            file.write_bytes(whole)
     (tmp_path / "state" / PROGRESS_FILE).unlink()
     with pytest.raises(TrainingError, match=r"state: no state of a training is there"):
         _teach(tiny_student(), _training(), resume=tmp_path / "state")
