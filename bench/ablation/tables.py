@@ -158,7 +158,10 @@ def _compared(mine: Mapping[int, float], other: Mapping[int, float]) -> str:
 
 def _chance(differences: Sequence[float]) -> str:
     """The p-value of a paired t-test, two-sided."""
-    return f"{mean_is_zero(differences):.4f}" if len(differences) > 1 else "–"
+    if len(differences) < 2:
+        return "–"
+    chance = mean_is_zero(differences)
+    return f"{chance:.4f}" if chance >= 0.0001 else "< 0.0001"
 
 
 def _bounds(values: Sequence[float]) -> str:

@@ -39,7 +39,7 @@ from reasoning.estimate.call_sizes import call_size
 from reasoning.estimate.report import EstimateReport, GpuMemory
 from reasoning.estimate.samples import TeacherSample
 from reasoning.estimate.scoring import scoring_note
-from reasoning.estimate.sums import CallEstimate, Estimate, Pace, Use, rates_of
+from reasoning.estimate.sums import CallEstimate, Estimate, Pace, Use, rates_of, within_budget
 from reasoning.estimate.teachers import endpoints_of, pace_of, unpriced_keys
 from reasoning.fine_tune_cot.directory import CotDirectory
 from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe
@@ -220,7 +220,9 @@ def _report(subject: _Subject, sampled: TeacherSample, learnt: Paces, before: fl
         uses = taken | known
         size = call_size(planned, sampler.requests, sampler.data, sampler.max_new_tokens, uses.values())
         rows.append(CallEstimate(planned, size, rates_of(endpoints[planned.ask]), tuple(known.values())))
-    estimated = Estimate(tuple(rows))
+    ladder = subject.recipe.learning.ladder
+    budget = (ladder.teacher_tokens, ladder.dollars) if ladder is not None else (None, None)
+    estimated = Estimate(tuple(within_budget(rows, *budget)))
     spent = _booked(subject)
     return EstimateReport(
         name=sampler.directory.path.name,

@@ -12,7 +12,7 @@ Invariants
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from reasoning.estimate.call_plan import Calls, Planned
@@ -139,6 +139,29 @@ class CallEstimate:
         if self.expected is None or self.to_pay is None or self.most_to_pay is None:
             return None
         return self.expected - self.to_pay + self.most_to_pay
+
+
+def within_budget(rows: Sequence[CallEstimate], tokens: float | None, dollars: float | None) -> list[CallEstimate]:
+    """`rows`, of which those of a ladder's rounds expect no more than its budget a round: so many `tokens`, or so many
+    `dollars` at the dearest price. What is left out is taken from all kinds of calls alike. Their most stays: it is the
+    bound where replies are longer than any before."""
+    if tokens is None and dollars is None:
+        return list(rows)
+    within = list(rows)
+    for rounds in {row.planned.rounds for row in rows if row.planned.rounds and row.planned.rounds[0] > 0}:
+        places = [place for place, row in enumerate(rows) if row.planned.rounds == rounds]
+        known, ahead = 0.0, 0.0
+        for row in (rows[place] for place in places):
+            rate = Price(1e6, 1e6) if tokens is not None or row.rates is None else row.rates.most
+            known += sum(_dollars(rate, use.prompt_tokens, use.completion_tokens) for use in row.known)
+            ahead += _dollars(rate, *row.open_tokens)
+        left = (tokens if tokens is not None else dollars or 0.0) * len(rounds) - known
+        part = max(0.0, left / ahead) if ahead else 1.0
+        for place in places if part < 1.0 else ():
+            row = rows[place]
+            calls = replace(row.planned.calls, expected=len(row.known) + part * row.open_calls)
+            within[place] = replace(row, planned=replace(row.planned, calls=calls))
+    return within
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reasoning.estimate.call_plan import Calls, Planned
-from reasoning.estimate.sums import CallEstimate, CallSize, Estimate, Pace, Rates, Use, rates_of
+from reasoning.estimate.sums import CallEstimate, CallSize, Estimate, Pace, Rates, Use, rates_of, within_budget
 from reasoning.rounds.requests import Ask
 from reasoning.teacher.calls import BatchSettings, EndpointSettings
 from reasoning.teacher.prices import Price
@@ -50,6 +50,34 @@ def test_what_is_known_is_not_estimated() -> None:
     assert both.calls == Calls.of(8) and both.known_calls == 6
     assert both.to_pay == pytest.approx(part.to_pay)
     assert both.expected == pytest.approx((whole.expected or 0) + (part.expected or 0))
+
+
+@pytest.mark.parametrize(
+    ("budget", "expected"),
+    [
+        ((None, None), [5, 10, 20, 4]),
+        ((3000.0, None), [5, 10, 20, 4]),  # two rounds have 6,000 tokens for 30 calls of 200
+        ((1800.0, None), [5, 6, 12, 4]),  # 3,600 for them: 18
+        ((None, 0.0012), [5, 4 / 3, 8 / 3, 2]),  # $0.0006 a call at the dearest price, and one is paid in round 1
+    ],
+)
+def test_a_ladders_rounds_expect_no_more_than_their_budget(
+    budget: tuple[float | None, float | None], expected: list[float]
+) -> None:
+    size = CallSize(400, 500, 300, (Use(100, 100),))
+
+    def ladder(ask: Ask, rounds: tuple[int, ...], count: float, known: tuple[Use, ...] = ()) -> CallEstimate:
+        return CallEstimate(Planned(ask, 1, rounds, Calls(0, count, 50), "as far"), size, RATES, known)
+
+    rows = [
+        row(Calls.of(5), size),  # round 0 has no budget
+        ladder(Ask.RATIONALES, (2, 3), 10),
+        ladder(Ask.FEEDBACK, (2, 3), 20),
+        ladder(Ask.FEEDBACK, (1,), 4, known=(Use(100, 100),)),
+    ]
+    within = within_budget(rows, *budget)
+    assert [one.planned.calls.expected for one in within] == pytest.approx(expected)
+    assert [one.most for one in within] == pytest.approx([one.most for one in rows])
 
 
 def test_a_model_without_a_price_costs_nothing_that_is_known() -> None:
