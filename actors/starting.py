@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _LimiterKey = tuple[str, str | None, str, tuple[tuple[str, str], ...]]
 _CONCURRENT_CALLS = 10_000  # requests that may wait in one actor at a time
+IN_FLIGHT_A_WORKER, MOST_WORKERS = 256, 8
 _MANY: dict[str, Any] = {"num_cpus": 0, "max_restarts": -1, "max_concurrency": _CONCURRENT_CALLS}
 
 
@@ -122,16 +123,24 @@ def strictest_of(endpoints: Sequence[EndpointSettings]) -> EndpointSettings:
     )
 
 
+def workers_for(settings: TeacherSettings) -> int:
+    """One for every `IN_FLIGHT_A_WORKER` requests that may be in flight, and no more than `MOST_WORKERS`. One that is
+    not needed takes processor time from engines, for calls go in company, and fewer where all are one process's: exam
+    and feedback together took 15.0 s with two and 13.4 with one (`python -m bench.round --in-flight 64`, two cores)."""
+    in_flight = sum(endpoint.max_in_flight for endpoint in settings.endpoints)
+    return min(-(-in_flight // IN_FLIGHT_A_WORKER), MOST_WORKERS)
+
+
 def start_pool(
     settings: TeacherSettings,
     journal: JournalHandle,
-    workers: int = 2,
+    workers: int | None = None,
     limiters: Limiters | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> TeacherPool:
-    """Starts the workers, spread over the nodes that have these labels, and the limiters that `limiters` has not yet;
-    for endpoints with a Batch API, one worker each, and no limiters. Raises `AuthenticationRefused` when a key is
-    missing, `ValueError` when only some have batch settings."""
+    """Starts the workers (`workers_for` without a number), spread over the nodes that have these labels, and the
+    limiters that `limiters` has not yet; for endpoints with a Batch API, one worker each, and no limiters. Raises
+    `AuthenticationRefused` when a key is missing, `ValueError` when only some have batch settings."""
     for endpoint in settings.endpoints:
         headers_of(endpoint, read_api_key(endpoint))
     if any(endpoint.batch is not None for endpoint in settings.endpoints):
@@ -146,5 +155,6 @@ def start_pool(
     worker = ray.remote(_giving_way(_WorkerProcess, "teacher worker", settings.run)).options(
         **_MANY, scheduling_strategy="SPREAD", label_selector=labels or None
     )
-    asking = [cast(WorkerHandle, worker.remote(settings, journal, *own)) for _ in range(workers)]
+    count = workers_for(settings) if workers is None else workers
+    asking = [cast(WorkerHandle, worker.remote(settings, journal, *own)) for _ in range(count)]
     return TeacherPool(asking, own, journal, settings)

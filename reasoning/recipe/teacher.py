@@ -225,7 +225,10 @@ class RunTeacherSection(TeacherSection):
     """The teacher of a run, whatever the run teaches. `workers` are the processes that ask. `max_cost` is the most, in
     dollars, that the run may spend: it stops before it could pass it, and goes on when it is raised."""
 
-    workers: PositiveInt = Field(default=2, description="How many processes ask it.")
+    workers: PositiveInt | None = Field(
+        default=None,
+        description="How many processes ask it. Default: one for every 256 requests that may be in flight, 8 at most.",
+    )
     max_cost: NotNegative | None = Field(
         default=None,
         description=(

@@ -16,7 +16,7 @@ from actors.endpoint.api_keys import AuthenticationRefused
 from actors.endpoint.probe import probe_endpoint
 from actors.journal.actor import Journal
 from actors.limits.actor import RateLimiter
-from actors.starting import close_journal, start_journal, start_pool, strictest_of
+from actors.starting import close_journal, start_journal, start_pool, strictest_of, workers_for
 from actors.teacher.pool import PoolCounts, TeacherPool, WorkersLost
 from actors.teacher.worker import TeacherWorker
 from reasoning.teacher.calls import (
@@ -301,6 +301,12 @@ def test_pools_that_share_a_limiter_keep_the_least_of_their_limits() -> None:
     other = EndpointSettings("b", "http://x/v1", "m", requests_per_minute=60, tokens_per_minute=9, timeout_s=90)
     both = strictest_of([one, other])
     assert (both.requests_per_minute, both.tokens_per_minute, both.max_in_flight, both.timeout_s) == (60, 9, 8, 90)
+
+
+@pytest.mark.parametrize(("in_flight", "expected"), [((1,), 1), ((256,), 1), ((200, 57), 2), ((10_000,), 8)])
+def test_there_are_as_many_workers_as_requests_in_flight_need(in_flight: tuple[int, ...], expected: int) -> None:
+    places = tuple(EndpointSettings(f"{one}", "http://x/v1", "m", max_in_flight=one) for one in in_flight)
+    assert workers_for(TeacherSettings("teacher", places)) == expected
 
 
 def test_two_hundred_requests_through_ray_are_sent_once_and_never_again(
