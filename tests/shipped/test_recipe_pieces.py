@@ -22,7 +22,7 @@ KEYS = {f".{place.key(name)}".replace("[]", "") for place in SECTIONS for name i
 FIRST = {key[1:] for key in KEYS if key.count(".") == 1}
 NAMES = {place.path.replace("[]", "").rpartition(".")[2] for place in SECTIONS}
 DOTTED = re.compile(r"((\w+)(?:\.\w+(?:\[\])?)+)(?:: .*)?")
-FILES = (".yaml", ".py", ".jsonl", ".parquet")
+FILES = (".yaml", ".py", ".jsonl", ".parquet", ".txt")
 
 
 def pieces(text: str) -> Iterator[dict[str, Any]]:
