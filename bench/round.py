@@ -3,7 +3,7 @@
     python -m bench.round [--questions 300] [--in-flight 8 16 64] [--turns 1]
 
 One sampler on vLLM (an actor, as in a run), the embedded student, the teacher pool as a run starts it (journal,
-limiter, two workers), and a provider (`serve.provider`) in a process of its own that takes 50 to 500 ms for an answer.
+limiter, a worker), and a provider (`serve.provider`) in a process of its own that takes 50 to 500 ms for an answer.
 Three measurements of the same questions, in turns: the exam with a teacher that says one word at once; the feedback on
 its mistakes, which are all there; and a round's exam and feedback as they are. A measurement's journal is new, and the
 sampler's prefix cache is empty at its beginning. `--in-flight` is how many requests the teacher takes at a time.

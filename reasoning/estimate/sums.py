@@ -144,8 +144,8 @@ class CallEstimate:
 def within_budget(rows: Sequence[CallEstimate], tokens: float | None, dollars: float | None) -> list[CallEstimate]:
     """`rows`, of which those of a ladder's rounds expect no more than its budget a round: so many `tokens`, or so many
     `dollars` at the dearest price. What is left out is taken from all kinds of calls alike. Their most stays: it is the
-    bound where replies are longer than any before."""
-    if tokens is None and dollars is None:
+    bound where replies are longer than any before. Dollars that no price tells of leave them as they are."""
+    if tokens is None and (dollars is None or any(row.rates is None for row in rows)):
         return list(rows)
     within = list(rows)
     for rounds in {row.planned.rounds for row in rows if row.planned.rounds and row.planned.rounds[0] > 0}:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reasoning.estimate.call_plan import Calls, Planned
@@ -78,6 +80,8 @@ def test_a_ladders_rounds_expect_no_more_than_their_budget(
     within = within_budget(rows, *budget)
     assert [one.planned.calls.expected for one in within] == pytest.approx(expected)
     assert [one.most for one in within] == pytest.approx([one.most for one in rows])
+    free = [replace(one, rates=None) for one in rows]
+    assert within_budget(free, None, 0.0012) == free  # no price tells how far dollars reach
 
 
 def test_a_model_without_a_price_costs_nothing_that_is_known() -> None:
