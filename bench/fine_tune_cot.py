@@ -28,7 +28,7 @@ from typing import Any
 
 from transformers.utils.logging import disable_progress_bar
 
-from bench import count, refuse_student
+from bench.refusals import count, refuse_student
 from pipelines.report.epoch_plot import finish, plot_epochs
 from pipelines.report.page import COLOURS
 from reasoning.files.data_error import DataError

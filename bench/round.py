@@ -30,7 +30,7 @@ from actors.sampler.sync import bring_to, probe_prompts
 from actors.sampler.vllm import VllmSampler
 from actors.starting import close_journal, start_journal, start_pool
 from actors.teacher.pool import TeacherPool
-from bench import count
+from bench.refusals import count
 from bench.scaling.simulated import VERSION, ExamSession
 from pipelines.run.cluster import connect
 from reasoning.prompts.run_prompts import run_prompts

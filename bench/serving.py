@@ -28,7 +28,7 @@ from statistics import median, quantiles
 
 import aiohttp
 
-from bench import amount_or_none, count
+from bench.refusals import amount_or_none, count
 from reasoning.recipe.student import EMBEDDED_STUDENT
 
 MODEL, NEW_TOKENS = "student", 48

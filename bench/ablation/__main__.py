@@ -39,12 +39,12 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
-from bench import amount, amount_or_none, count, count_or_none, no_device, refuse_student
 from bench.ablation.arms import ARMS, REFERENCE, Arm
 from bench.ablation.cells import Budget, Cell, filed_cell, finished
 from bench.ablation.grounds import GROUNDS, Ground
 from bench.ablation.plots import curves, plot, plot_file
 from bench.ablation.tables import by_round, over_budgets, table, tokens_a_rationale
+from bench.refusals import amount, amount_or_none, count, count_or_none, no_device, refuse_student
 from reasoning.files.data_error import DataError
 
 

@@ -24,10 +24,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from bench import amount, count, refuse_student
 from bench.ablation.arms import ARMS, Arm
 from bench.ablation.cells import Budget
 from bench.ablation.grounds import GROUNDS, Ground
+from bench.refusals import amount, count, refuse_student
 from reasoning.files.data_error import DataError
 from reasoning.files.durable import new_file
 from reasoning.files.json_files import read_json

@@ -27,10 +27,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import count_or_none
 from bench.chaos.moments import PARTS, moment, victims
 from bench.chaos.one_run import begin, one_run, sampler_of
 from bench.chaos.outcomes import Outcome, keep, latest, line, read_all, table
+from bench.refusals import count_or_none
 
 TRIES = 3  # of a run that was over before a part was there to be killed
 

@@ -25,8 +25,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from bench import amount, amount_or_none
 from bench.chaos.own_ray import own_ray
+from bench.refusals import amount, amount_or_none
 from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.records import AnswerKind
 

@@ -25,8 +25,8 @@ from pathlib import Path
 
 import aiohttp
 
-from bench import count
 from bench.chaos.own_ray import own_ray
+from bench.refusals import count
 from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.rounds.directory import RunDirectory

@@ -22,8 +22,8 @@ from dataclasses import asdict, dataclass
 import aiohttp
 import openai
 
-from bench import amount, count
 from bench.chaos.own_ray import own_ray
+from bench.refusals import amount, count
 from bench.serving import MODEL, QUESTION
 from reasoning.recipe.student import EMBEDDED_STUDENT
 

@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import openai
 
-from bench import amount, count
 from bench.chaos.own_ray import own_ray
 from bench.chaos.serving_kills import processes
+from bench.refusals import amount, count
 from bench.serving import MODEL, QUESTION
 from reasoning.recipe.student import EMBEDDED_STUDENT
 

@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import amount, count, count_or_none
 from bench.chaos.machines import ROOT, Cluster, tree
+from bench.refusals import amount, count, count_or_none
 
 KINDS = ("worker", "node", "everything")
 WORKERS, QUESTIONS, BATCH, PASSES = 2, 96, 8, 3

@@ -20,10 +20,10 @@ from functools import partial
 import torch
 import transformers
 
-from bench import amount, amount_or_none
 from bench.gpu.device import OUT_OF_MEMORY, Device, left, this_device
 from bench.gpu.measures import Dtype, deviation, speed, trl_speed
 from bench.gpu.shapes import LLAMA_8B, QWEN_05B, QWEN_15B, TINY, Shape
+from bench.refusals import amount, amount_or_none
 from bench.training.trl_peer import WHERE_TO_GET_IT, has_trl
 from bench.training.workload import MODES
 from reasoning.recipe.training import LoraSection, ObjectiveSection, TrainingSection

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import count
+from bench.refusals import count
 from pipelines.grading.completions import GraderName, read_answered, task_of
 from reasoning.grading.answers import is_right, judged_answer
 from reasoning.grading.kinds import KINDS

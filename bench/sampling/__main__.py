@@ -33,7 +33,7 @@ from actors.sampler.pool import SamplerPool
 from actors.sampler.replica import ReplicaHandle
 from actors.sampler.sync import bring_to, probe_prompts
 from actors.sampler.vllm import VllmSampler
-from bench import count
+from bench.refusals import count
 from bench.scaling.simulated import ExamSession, exam_recipe
 from pipelines.run.cluster import connect
 from reasoning.prompts.run_prompts import run_prompts

@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from bench import count, no_device
+from bench.refusals import count, no_device
 from reasoning.prompts.student_forms import student_prompt
 from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.recipe.task import TaskSection

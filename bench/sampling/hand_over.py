@@ -30,8 +30,8 @@ import ray
 from actors.sampler.pool import SamplerPool
 from actors.sampler.sync import PROBE_PROMPTS
 from actors.sampler.vllm import VllmSampler
-from bench import count
 from bench.gpu.shapes import QWEN_05B, WORDS, Shape, make_model, make_tokenizer
+from bench.refusals import count
 from pipelines.run.cluster import connect
 from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.student.engine import EngineSettings

@@ -31,7 +31,7 @@ from typing import Any, cast
 from actors.ray_api.processes import collect_seldom
 from actors.sampler.pool import SamplerPool
 from actors.sampler.replica import ReplicaHandle
-from bench import amount, amount_or_none, count, count_or_none
+from bench.refusals import amount, amount_or_none, count, count_or_none
 from bench.scaling.simulated import PROBE, VERSION, SimulatedReplica, simulated_classroom
 from bench.scaling.trainers import over_trainers
 from pipelines.run.cluster import connect

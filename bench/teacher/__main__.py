@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import count
+from bench.refusals import count
 from serve.provider.args import ProviderArgs
 from serve.provider.faults import LatencyArgs
 from serve.provider.server import ProviderProcess

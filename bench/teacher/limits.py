@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actors.starting import close_journal, start_journal, start_pool
-from bench import amount, amount_or_none
+from bench.refusals import amount, amount_or_none
 from pipelines.run.cluster import connect
 from reasoning.teacher.calls import EndpointSettings, TeacherRequest, TeacherSettings
 from serve.provider.args import ProviderArgs

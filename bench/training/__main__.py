@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from bench import amount, count, no_device
+from bench.refusals import amount, count, no_device
 from bench.training.loops import our_step, plain_step
 from bench.training.reference_pattern import reference_step
 from bench.training.trl_peer import WHERE_TO_GET_IT, has_trl, trl_tokens_per_second

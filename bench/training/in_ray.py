@@ -25,8 +25,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bench import count
 from bench.gpu.shapes import TINY, Shape, make_examples, make_model, make_tokenizer
+from bench.refusals import count
 from bench.training.workload import MODES, SHOWN, coin_flips
 from pipelines.run.cluster import connect
 from reasoning.recipe.student import EMBEDDED_STUDENT

@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from bench import count
+from bench.refusals import count
 from reasoning.grading.answers import grade
 from reasoning.grading.intervals import mean_interval
 from reasoning.grading.mistakes import mistakes_of

@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from bench import count_or_none
+from bench.refusals import count_or_none
 from reasoning.prompts.student_forms import default_form
 from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.recipe.training import ObjectiveSection, TrainingSection

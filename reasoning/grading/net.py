@@ -8,7 +8,8 @@ Invariants
 - It is logged once for each question and process: the question's id, the exception's kind and where it was raised; no
   word of the text.
 - A grader of the user's own is held by no net: what it raises stops the run and names it, and is the user's to mend.
-- In tests it holds nobody (`HOLDS`), and `bench.fuzz` calls the graders themselves: a fault of theirs is seen there.
+- In tests it holds nobody (`HOLDS`), and `bench.grading.fuzz` calls the graders themselves: a fault of theirs is
+  seen there.
 """
 
 from __future__ import annotations

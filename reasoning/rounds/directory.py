@@ -175,6 +175,7 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
                 raise RunDirectoryError(
                     f"{self.path}: belongs to another recipe (it differs in: {', '.join(differences)}). Give this run "
                     "another `name` or --name, another `storage.path`, or move the old directory away."
+                    + self._paid(recipe)
                 )
             self._refuse_changed(used)
             self._refuse_changed_template(template, recipe.student.model)
@@ -193,6 +194,14 @@ class ClaimedDirectory(ABC, Generic[RecipeT]):
             self._template_copy.write_bytes(template.encode("utf-8"))
         self._write_recipe(recipe)  # last: with it the directory is a run's
         return False
+
+    def _paid(self, recipe: RecipeT) -> str:
+        """What is said after a refusal of how `recipe` comes by the teacher's answers that are here."""
+        if recipe.storage.journal is not None or not self.journal.is_file():
+            return ""
+        return (
+            f" What its teacher answered need not be paid for again: set storage.journal to {self.journal.absolute()}."
+        )
 
     def _holds_at_most_a_cut_off_claim(self, used: Mapping[str, Path]) -> bool:
         """Whether all that is here is what a claim of the same files leaves that was killed before it wrote the

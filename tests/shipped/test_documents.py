@@ -126,7 +126,7 @@ def test_the_commands_of_a_document_are_there_with_their_options(path: Path) -> 
         ("tailor run r.yaml --storag /x", "run has no --storag"),
         ("make quick", ""),
         ("make quik", "no target quik"),
-        (".venv/bin/python -m bench.fuzz --seed 1", ""),
+        (".venv/bin/python -m bench.grading.fuzz --seed 1", ""),
         ("python -m bench.fuz", "no module bench.fuz"),
         ("python -m bench.grading --data DIR", ""),
         ("python -m bench.grading --dat DIR", "bench.grading has no --dat"),

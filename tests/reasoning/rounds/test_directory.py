@@ -27,6 +27,24 @@ def test_the_same_recipe_resumes_and_another_is_refused_by_the_keys_that_differ(
     assert "--name" in str(refused.value)
 
 
+def test_another_recipes_refusal_says_how_to_go_on_with_what_was_paid_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    directory = RunDirectory(Path("run"))
+    directory.claim(parse_recipe("name: mine", "r.yaml"))
+    lowered = "{name: mine, learning: {first_training: {learning_rate: 0.0001}}%s}"
+    with pytest.raises(
+        RunDirectoryError, match=r"differs in: learning\.first_training.*move the old directory away\.$"
+    ):
+        directory.claim(parse_recipe(lowered % "", "r.yaml"))
+    directory.journal.touch()
+    with pytest.raises(RunDirectoryError, match=rf"away\. .*set storage\.journal to {tmp_path}/run/journal.sqlite\.$"):
+        directory.claim(parse_recipe(lowered % "", "r.yaml"))
+    with pytest.raises(RunDirectoryError, match=r"move the old directory away\.$"):
+        directory.claim(parse_recipe(lowered % ", storage: {journal: ~/all.sqlite}", "r.yaml"))
+
+
 def test_where_it_runs_and_for_how_long_may_change(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path / "run")
     directory.claim(parse_recipe("{learning: {rounds: 1}}", "a.yaml"))

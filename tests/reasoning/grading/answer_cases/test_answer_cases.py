@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bench.fuzz import GOLDS, PATTERNS, check, drawn
+from bench.grading.fuzz import GOLDS, PATTERNS, check, drawn
 from reasoning.grading import answers
 from reasoning.grading.answers import grade, is_answer, is_right, judged_answer, mentions
 from reasoning.grading.kinds import KINDS, with_settings
@@ -208,7 +208,7 @@ def test_every_other_answer_that_is_taught_is_read_back(data: st.DataObject, rat
 
 
 def test_made_up_completions_raise_nothing() -> None:
-    """400 (in `make quick` 40) of the completions of `python -m bench.fuzz`, which makes them without end."""
+    """400 (in `make quick` 40) of the completions of `python -m bench.grading.fuzz`, which makes them without end."""
     draw, completions = random.Random(0), tries(400)
     verdicts = Counter(verdict for _ in range(completions) for verdict in check(drawn(draw)))
     assert verdicts.total() == completions * len(GOLDS)

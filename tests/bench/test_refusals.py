@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import amount, amount_or_none, count, count_or_none, no_device, refuse_student
+from bench.refusals import amount, amount_or_none, count, count_or_none, no_device, refuse_student
 from reasoning.recipe.tailored import parse_recipe
 
 

@@ -1,6 +1,6 @@
 """Made-up completions for the grader, without end: none may raise, none may take long.
 
-    python -m bench.fuzz [--count 500000] [--seed 0] [--megabytes 1]
+    python -m bench.grading.fuzz [--count 500000] [--seed 0] [--megabytes 1]
 
 Repeats each of a hundred small patterns to the size given, and prints what takes most of the processor's time. Then
 draws completions from the tokens that models write, has everything that judges one judge each, and prints how many
@@ -13,7 +13,7 @@ import argparse
 import random
 import time
 
-from bench import amount_or_none, count
+from bench.refusals import amount_or_none, count
 from reasoning.grading.answers import grade, is_right, judged_answer, judged_part, mentions, same_answer
 from reasoning.grading.mistakes import mistakes_of
 from reasoning.grading.rationale_filter import keep
