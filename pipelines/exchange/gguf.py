@@ -15,8 +15,10 @@ import tempfile
 from pathlib import Path
 
 from pipelines.errors import Refused, RunFailed
+from pipelines.exchange.asking import CHAT_TEMPLATE, end_by
 from pipelines.exchange.publishing import write_model
 from reasoning.files.durable import new_file
+from reasoning.fine_tune_cot.directory import student_directory
 
 CONVERTER = "convert_hf_to_gguf.py"
 _SHOWN = 6  # last lines of a converter that gave up
@@ -40,6 +42,8 @@ def write_gguf(folder: Path, out: Path, round: int | None, llama_cpp: Path | Non
     with tempfile.TemporaryDirectory(prefix="tailor-gguf-") as there, new_file(out) as part:
         model = Path(there) / "student"
         write_model(folder, model, round, notes)
+        form, chats = student_directory(folder).form(), (model / CHAT_TEMPLATE).is_file()
+        end_by(model, form.frame.end)
         arguments = [sys.executable, str(converter), str(model), "--outfile", str(part), "--outtype", "auto"]
         done = subprocess.run(
             arguments,
@@ -54,8 +58,11 @@ def write_gguf(folder: Path, out: Path, round: int | None, llama_cpp: Path | Non
             last = "\n  ".join(done.stdout.strip().splitlines()[-_SHOWN:])
             raise RunFailed(f"{converter} did not convert this student (exit code {done.returncode}):\n  {last}")
         bytes_written = part.stat().st_size
-    notes.append(
-        "llama-quantize of llama.cpp makes it smaller; a chat with it is in the student's own form only where "
-        "its tokenizer has that as a chat template."
-    )
+    notes.append("llama-quantize of llama.cpp makes it smaller.")
+    if chats:
+        notes.append(
+            "Its chat template asks as the student learnt (llama-server, llama-cli --jinja). Ollama reads none that it "
+            f'does not know: in its Modelfile, TEMPLATE """{form.prompt("{{ .Prompt }}")}""" and '
+            "PARAMETER temperature 0."
+        )
     return {"bytes": bytes_written}

@@ -19,6 +19,7 @@ import jinja2
 import yaml
 
 from pipelines.errors import Refused
+from pipelines.exchange.asking import ask_as_learnt
 from pipelines.exchange.run_records import RunRecords
 from pipelines.serving.adapters import adapters_of_rounds
 from pipelines.serving.graduate import graduate_of
@@ -64,7 +65,7 @@ def write_model(folder: Path, out: Path, round: int | None, notes: list[str]) ->
     recipe = directory.recipe()
     _claim(out)
     shutil.copytree(graduate.checkpoint, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_OURS))
-    finished = evaluations(directory.finished())
+    form, finished = directory.form(), evaluations(directory.finished())
     licence = licence_of(recipe.student.source)
     if licence is None:
         notes.append("The student's licence is stated nowhere here: add `license` to README.md before you publish it.")
@@ -89,7 +90,8 @@ def write_model(folder: Path, out: Path, round: int | None, notes: list[str]) ->
         rounds=[{"round": record.round, **record.metrics} for record in finished],
         chosen=chosen.metrics,
         licence=licence,
-        prompt=directory.form().prompt("QUESTION"),
+        prompt=form.prompt("QUESTION"),
+        chat=ask_as_learnt(out, form, notes),
     )
     return {"files": sum(file.is_file() for file in out.rglob("*"))}
 

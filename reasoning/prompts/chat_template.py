@@ -41,7 +41,7 @@ _OPENED = re.compile(r"(?:<(think|thinking|thought|reasoning)>|\[THINK\])\s*$")
 _BLOCK = re.compile(r"<(think|thinking|thought|reasoning)>\s*</\1>|\[THINK\]\s*\[/THINK\]|</(?:think|thinking)>")
 
 _IN_THE_QUESTION = "Put its words at the beginning of the user's message, in a prompt file of your own"
-_FAULTS = (
+TEMPLATE_FAULTS = (
     *(jinja2.TemplateError, TypeError, ValueError, KeyError, IndexError, AttributeError),
     *(ArithmeticError, RecursionError, MemoryError),
 )
@@ -228,7 +228,7 @@ class ChatTemplate:
         ]
         try:
             return self._apply(chat, begun=begun)
-        except _FAULTS as error:
+        except TEMPLATE_FAULTS as error:
             reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
             raise self._error(f"its chat template refuses the messages: {reason}", self._cure(chat)) from error
 
@@ -249,7 +249,7 @@ class ChatTemplate:
         """What to do about refused messages: the system message is to blame where all is well without it."""
         rest = [message for message in chat if message["role"] != "system"]
         if len(rest) < len(chat):
-            with suppress(*_FAULTS):
+            with suppress(*TEMPLATE_FAULTS):
                 self._apply(rest, begun=True)
                 return f"It takes no system message: leave student.system out. {_IN_THE_QUESTION}"
         return "Take a form of plain text, give what it asks for in student.template_arguments, or other messages"

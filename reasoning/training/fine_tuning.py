@@ -175,8 +175,7 @@ class FineTuning:
             [e.id for e in examples], training.identity(), objective.model_dump(mode="json"), seed,
             *(frame.identity if frame is not None else ()), *([[one.id for one in scored]] if scored else ()),
         )  # fmt: skip
-        if frame is not None and frame.end is not None:
-            _know_end(model, tokenizer, frame.end)
+        _know_end(model, tokenizer, frame.end if frame is not None and frame.end is not None else tokenizer.eos_token)
         self._tokens = 0
         self._unread: list[tuple[int, int, float, tuple[int, ...], Tensor, Tensor]] = []
         self._started = self._read_at = time.perf_counter()
@@ -369,8 +368,7 @@ def _know_end(model: Any, tokenizer: Any, text: str) -> None:
     config, end = model.generation_config, int(tokenizer.convert_tokens_to_ids(text))
     known = config.eos_token_id if config.eos_token_id is not None else tokenizer.eos_token_id
     ends = list(known) if isinstance(known, list | tuple) else [known]
-    if end not in ends:
-        config.eos_token_id = [*ends, end]
+    config.eos_token_id = known if end in ends else [*ends, end]
 
 
 def _autocast(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 from typer.testing import CliRunner
 
 from pipelines.cli import app
+from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.tasks.loading import TaskData, load_problems
 from tests.reasoning.exchange.samples import completion, completion_file
@@ -34,6 +36,13 @@ def recipe(folder: Path, recorded: Path, prompt: str = "plain") -> Path:
 
 def task(folder: Path) -> TaskData:
     return load_problems(parse_recipe(RECIPE % (folder / "r.jsonl", "plain"), "test").task, 0)
+
+
+def write_student(folder: Path) -> None:
+    """The embedded student's folder as a round leaves it, but for its weights."""
+    folder.mkdir(parents=True)
+    for name in ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(EMBEDDED_STUDENT / name, folder / name)
 
 
 def other(answer: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipelines.exchange.commands import said
+from tests.pipelines.exchange.commands import said, write_student
 from tests.pipelines.report.test_transcripts import two_rounds
 
 WRITES = """
@@ -21,8 +21,7 @@ GIVES_UP = "import sys; print('reading'); sys.exit('BPE pre-tokenizer was not re
 def run(tmp_path: Path) -> Path:
     directory, _ = two_rounds(tmp_path)
     student = directory.round(0).student
-    student.mkdir(parents=True)
-    (student / "config.json").write_text("{}")
+    write_student(student)
     return directory.path
 
 
@@ -37,7 +36,8 @@ def test_the_converter_reads_the_models_folder(run: Path, tmp_path: Path) -> Non
     out, sources = tmp_path / "my.gguf", converter(tmp_path / "llama.cpp", WRITES)
     code, told = said("export", run, "--format", "gguf", "--out", out, "--llama-cpp", sources)
     assert code == 0, told
-    assert out.read_text() == "README.md config.json"
+    assert "chat_template.jinja" in out.read_text().split()
+    assert 'TEMPLATE """Question: {{ .Prompt }} Reasoning:"""' in told
 
 
 @pytest.mark.thorough  # a Python of its own

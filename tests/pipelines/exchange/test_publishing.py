@@ -18,7 +18,7 @@ from reasoning.recipe.student import EMBEDDED_STUDENT
 from reasoning.records import Rationale, RationaleSource
 from reasoning.rounds.directory import RunDirectory
 from reasoning.training.weights.combining import CONFIG_FILE, WEIGHTS_FILE
-from tests.pipelines.exchange.commands import said
+from tests.pipelines.exchange.commands import said, write_student
 from tests.pipelines.exchange.imitated_hub import TOKEN, ImitatedHub, imitated_hub
 from tests.pipelines.report.test_transcripts import two_rounds
 
@@ -28,8 +28,7 @@ def run(tmp_path: Path) -> Path:
     """A run of three rounds with the checkpoint of the best one."""
     directory, _ = two_rounds(tmp_path)
     student = directory.round(0).student
-    student.mkdir(parents=True)
-    (student / "config.json").write_text("{}")
+    write_student(student)
     (student / "model.safetensors").write_bytes(b"weights")
     (student / "fine_tuning.json").write_text("{}")
     return directory.path
@@ -48,7 +47,8 @@ def test_a_models_folder_has_the_checkpoint_and_a_card_that_says_where_it_comes_
     out = tmp_path / "model"
     code, told = said("export", run, "--format", "model", "--out", out)
     assert code == 0, told
-    assert {file.name for file in out.iterdir()} == {"README.md", "config.json", "model.safetensors"}
+    copied = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+    assert {file.name for file in out.iterdir()} == {"README.md", "chat_template.jinja", *copied}
     card = ModelCard.load(out / "README.md")
     assert card.data.license == "apache-2.0" and card.data.base_model is None
     (result,) = card.data.eval_results or []
@@ -59,7 +59,9 @@ def test_a_models_folder_has_the_checkpoint_and_a_card_that_says_where_it_comes_
         "Student before teaching: embedded",
         "Teacher: offline-teacher",
         "chosen by its accuracy on 100 validation questions",
-        "QUESTION",
+        "Question: QUESTION     Reasoning:",
+        "Its chat template asks in this form",
+        "The template that it had before it was taught asks otherwise",
         "terms of some providers",
     ):
         assert part in card.content.replace("\n", " "), part

@@ -344,6 +344,14 @@ def test_a_taught_students_files_name_the_end_it_was_taught(family: str, ends: l
     assert known == set(student.tokenizer.convert_tokens_to_ids(ends))
 
 
+@pytest.mark.parametrize(("before", "after"), [(None, 258), (257, [257, 258]), ([256, 258], [256, 258])])
+def test_a_form_of_plain_text_ends_by_the_tokenizers_end(before: object, after: object) -> None:
+    student = _chat_student("chatml-bare")
+    student.model.generation_config.eos_token_id = before
+    FineTuning(student.model, student.tokenizer, _examples(2), _training(), OBJECTIVE, 3, 0, 1, "auto")
+    assert student.model.generation_config.eos_token_id == after
+
+
 @pytest.mark.parametrize(
     ("family", "same"),
     [
