@@ -21,7 +21,14 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from reasoning.grading.extraction.anchors import anchored, judged_end, lowered, plainly_stated, weakly_anchored
+from reasoning.grading.extraction.anchors import (
+    anchored,
+    is_taken_back,
+    judged_end,
+    lowered,
+    plainly_stated,
+    weakly_anchored,
+)
 from reasoning.grading.extraction.courtesies import without_courtesy
 from reasoning.grading.extraction.denials import without_struck
 from reasoning.grading.extraction.found_answer import (
@@ -37,7 +44,7 @@ from reasoning.grading.kinds import AnswerRules, Kind, rules_for, rules_of
 from reasoning.grading.own_grader import own_verdict
 from reasoning.records import AnswerKind, Problem, Verdict
 from reasoning.teacher.thinking import may_think, split_thinking
-from reasoning.teacher.turns import own_start
+from reasoning.teacher.turns import asked_again, own_start
 
 _LONGEST_BARE = 40  # characters of a line that is an answer and nothing else
 _PLAIN_LINE = re.compile(r"[\w .,:$%()'\"/-]+", re.ASCII)
@@ -101,7 +108,7 @@ def grade(text: str, complete: bool, problem: Problem) -> tuple[str, Verdict]:
     """The answer of a student's completion, and the verdict on it. `complete`: it ended by itself, within its limit.
     Thinking that does not end was cut off, whatever `complete` says."""
     rules = rules_for(problem)
-    said, closed, found = text, True, _at_once(text, rules, problem.choices)
+    said, closed, found = text, True, _at_once(text, rules, problem.choices, problem.question)
     if found is None:
         said, closed = _said(text)
         found = _judged(said, rules, problem.choices, problem.question)
@@ -133,7 +140,7 @@ def judged_answer(text: str, kind: Kind, choices: tuple[str, ...] = (), question
     """The answer in the part of a completion that counts: `find_answer` of its `judged_part`. With its `question`
     beside it, a statement that says again what is asked is an answer, too."""
     rules = rules_of(kind)
-    found = _at_once(text, rules, choices)
+    found = _at_once(text, rules, choices, question)
     return _judged(_said(text)[0], rules, choices, question) if found is None else found
 
 
@@ -158,16 +165,16 @@ def _said(text: str) -> tuple[str, bool]:
 
 def _judged(said: str, kind: Kind, choices: tuple[str, ...], question: str = "") -> FoundAnswer:
     low = lowered(said)
-    end = judged_end(said, low)
+    end = min(judged_end(said, low), asked_again(said, question))
     if end < len(said):
         said, low = said[:end], low[:end]
     found = _found(said, low, kind, choices)
-    if found is NO_ANSWER and question:
+    if question and found.how in (How.NONE, How.LAST_CANDIDATE):
         return rules_of(kind).beside(question, said, choices) or found
     return found
 
 
-def _at_once(said: str, rules: AnswerRules, choices: tuple[str, ...]) -> FoundAnswer | None:
+def _at_once(said: str, rules: AnswerRules, choices: tuple[str, ...], question: str = "") -> FoundAnswer | None:
     """The answer of a text that is nothing else, or that states it in plain words at its end; None where it takes a
     closer look. `_found` finds the same."""
     if len(said) <= _LONGEST_BARE:
@@ -175,7 +182,7 @@ def _at_once(said: str, rules: AnswerRules, choices: tuple[str, ...]) -> FoundAn
         plain = _PLAIN_LINE.fullmatch(line) is not None and rules.is_bare(line, choices)
         return rules.first(line, choices, How.LEADING) if plain else None
     stated = plainly_stated(said)
-    if not stated or before_withdrawal(said) is not None:
+    if not stated or before_withdrawal(said) is not None or asked_again(said, question) < len(said):
         return None
     found = rules.first(stated, choices, How.ANCHORED)
     return found if found is not None and (found.answer or found.also) else None
@@ -248,7 +255,11 @@ def _unannounced(text: str, rules: AnswerRules, choices: tuple[str, ...]) -> Fou
     """The answer of a text that no anchor announces."""
     if _several_lines(text, rules, choices):
         return NO_ANSWER
-    found = _leading(text, rules, choices) or _weakly_anchored(text, rules, choices) or rules.last(text, choices)
+    leading = _leading(text, rules, choices)
+    if leading and is_taken_back(lowered(text), text.find("\n")):
+        found = rules.last(text, choices) or leading
+    else:
+        found = leading or _weakly_anchored(text, rules, choices) or rules.last(text, choices)
     return found if found is not None and (found.answer or found.also) else NO_ANSWER
 
 
@@ -284,4 +295,8 @@ def _leading(text: str, rules: AnswerRules, choices: tuple[str, ...]) -> FoundAn
     line = first_line(said)
     if not 0 < len(line) <= _LONGEST_BARE or not rules.is_bare(line, choices):
         return None
-    return rules.first(line, choices, How.LEADING)
+    found, following = rules.first(line, choices, How.LEADING), first_line(said[len(line) :].lstrip())
+    if found and len(following) <= _LONGEST_BARE and rules.is_bare(following, choices):
+        other = rules.first(following, choices, How.LEADING)
+        return found if other is None or other.answer == found.answer else None  # a list, such as the options
+    return found

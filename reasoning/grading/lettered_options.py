@@ -17,17 +17,18 @@ from functools import lru_cache
 from itertools import islice
 
 from reasoning.grading.extraction.denials import is_denied, is_denied_after
-from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How
+from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How, settled
 from reasoning.grading.extraction.mathematics import plain
-from reasoning.grading.named_options import named_option
-from reasoning.grading.options import LETTERS, OPTIONS_HEADING
+from reasoning.grading.named_options import is_option_text, named_option
+from reasoning.grading.options import LETTERS
 
 NO_CHOICES_KNOWN = 10  # options that there may be
 _MOST_LETTERS = 40  # that are looked at in one statement
 
-_SENTENCE_END = re.compile(r"[.!?](?:\s|\Z)|\n")
+_SENTENCE_END = re.compile(r"(?<!\A[A-Z])(?<![\n*][A-Z])[.!?](?:\s|\Z)|\n")  # not that of "A. ink"
 _SO = re.compile(
-    r"[,;]\s*(?:and\s+)?(?:so|thus|hence|therefore|which\s+means)\b|\b(?:therefore|thus|hence)\b", re.IGNORECASE
+    r"[,;]\s*(?:and\s+)?(?:so|thus|hence|therefore|which\s+means|(?:which\s+)?leav(?:es|ing))\b|\b(?:therefore|thus|hence)\b",
+    re.IGNORECASE,
 )
 _BETWEEN = re.compile(
     r"\b(?:between|among|both|neither|either)\s+[^.;\n]{1,60}?(?:,|\band\b|\bthrough\b|\bto\b"
@@ -67,13 +68,17 @@ _ENUMERATED = re.compile(  # "Out of A, B and C, B is best."
 _AFTER_COLON = re.compile(r":\s*(?:so\s+)?[(\[*]+([A-Z])[)\]*]+[\s.*]*\Z")
 _COUNTED = re.compile(
     rf"\b({'|'.join(_ORDINALS)}|last|[1-9](?=st|nd|rd|th))(?:st|nd|rd|th)?\s+(?:option|choice|alternative|answer|one)\b"
-    r"|\b(?:option|choice)\s*(?:number\s*|no\.?\s*|\#)?([1-9])(?![\w.])",
+    r"|\b(?:option|choice)\s*(?:number\s*|no\.?\s*|\#)?([1-9])(?!\w|\.\w)",
     re.IGNORECASE,
 )
 _DENIED_BY_NAME = re.compile(  # "not the river (A)"
-    r"\b(?:not|rather\s+than|instead\s+of|unlike)\s+(?:[\w'’-]+\s+){1,5}[(\[]\s*[A-Za-z]\s*[)\]]", re.IGNORECASE
+    r"\b(?:not|rather\s+than|instead\s+of|unlike)\s+(?:[\w'’-]+\s+){1,5}[(\[]\s*[A-Za-z]\s*[)\]]"
+    r"|(?:\A|[.,;:\n]\s?)(?:[\w'’-]+\s+){0,4}?(?:would|could|ca|should|do|does|did|wo)n['’]t\s+(?:[\w'’-]+\s+){1,6}"
+    r"[(\[]\s*[A-Za-z]\s*[)\]]",
+    re.IGNORECASE,
 )
-_JUDGEMENTS = ("no", "No", "wrong", "orrect", "alse", "✗", "❌", "✘")
+_OTHERS_LETTER = re.compile(r"\W*([A-Z])[).]\W")  # in front of another option's text
+_JUDGEMENTS = ("no", "No", "wrong", "orrect", "alse", "✗", "❌", "✘", "[x]", "[X]")
 _REASON = re.compile(r",?\s+(?:because|since|though|although)\b|,\s+as\b", re.IGNORECASE)
 _PREMISE = re.compile(  # what a sentence begins with and does not come to: "While (A) is near,", "A zoo may do, but"
     r"\A\W*(?:(?:if|since|as|because|given(?:\s+that)?|when|while|although|though|whereas)\s[^,;]*,\s+"
@@ -81,21 +86,29 @@ _PREMISE = re.compile(  # what a sentence begins with and does not come to: "Whi
     r"|seems?\s+right)\b[^.,;]{0,60},?\s+(?:but|yet)\s+)(?=[\w(\[*\"'])",
     re.IGNORECASE,
 )
-_ASKED_ABOUT = re.compile(r"[^.?!\n]+")
-_NAME = re.compile(r"(?<=[\s,])[A-Z][a-z]+\b")
-_WORD = re.compile(r"\w+")
-_NEXT_PERSON = re.compile(r"[,;]|\s(?:and|while|but)\s")
-_LONGEST_QUESTION = 300
 _PAUSE = re.compile(r"[*_]*(?:[,;!]|[ ]-+[ ])")
 _CLAUSE = re.compile(r";\s")
 _CALLED_RIGHT = re.compile(  # "(A) fridge is correct, while (B) oven is not."
     r"\(([A-Z])\)\s+(?:[\w'’-]+\s+){1,6}?(?:is|was)\s+(?:the\s+)?(?:correct|right|best)\b", re.IGNORECASE
 )
-_JUDGED = re.compile(  # "(A) no (B) yes (C) no"
-    r"(?<![\w'’])\(?([A-Z])[):.?]{0,2}\s*(?:[\w '’]{1,40}?\s(?=[-–—:=|]))?(?:[-–—:=|]\s*)?(?:is\s+)?"
-    r"(?:(no|false|wrong|incorrect|not\s+correct|✗|❌|✘)|(yes|true|right|correct|✓|✔|✅))(?![\w'’])",
+_JUDGED = re.compile(  # "(A) no (B) yes (C) no", "A) ink ❌", "B, milk, is right."
+    r"(?<![\w'’])\(?(?P<letter>[A-Z])[):.?]{0,2}\s*(?:(?<=[).:*])[\w '’]{1,40}?\s?(?=[-–—:=|✗❌✘✓✔✅]|\sis\s)"
+    r"|[\w '’]{1,40}?\s(?=[-–—:=|]))?"
+    r"(?:,\s[\w '’]{1,40},\s)?[*_]*(?:[-–—:=|][*_]*\s*)?(?:\s?is\s+)?[*_]*"
+    r"(?:(?:no|false|wrong|incorrect|not\s+correct|✗|❌|✘)|(?P<right>yes|true|right|correct|✓|✔|✅))(?![\w'’])",
     re.IGNORECASE,
 )
+_MARKED = re.compile(  # "❌ A) ink", "- [x] B) milk"
+    r"^[ \t*-]*(?:(?:❌|✗|✘|\[ \]|☐)|(?P<right>✅|✔|✓|☑|\[x\]))\ufe0f?[ \t*(]*(?P<letter>[A-Z])[).:*]",
+    re.IGNORECASE | re.MULTILINE,
+)
+_JUDGED_AT_END = re.compile(  # "A) ink: it dries, so it's wrong."
+    r"^[ \t*-]*\(?(?P<letter>[A-Z])[).:*][^\n]{0,300}?\b(?:wrong|incorrect|false"
+    r"|(?:not|\w+n['’]t)\s+(?:the\s+)?(?:correct|right|best)(?:\s+\w+)?"
+    r"|(?P<right>right|correct|the\s+(?:correct|right|best)\s+\w+))[.!*\s]*?$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LONGEST_JUDGED = 1500  # characters from a text's end
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +223,9 @@ def _picked(sentence: str, choices: tuple[str, ...], patterns: _Patterns) -> Fou
     if len(letters) == 1 and not patterns.several.match(bare, chosen[-1].end()):
         return FoundAnswer(letters.pop(), How.LAST_CANDIDATE)
     option = named_option(sentence, choices)
+    label = _OTHERS_LETTER.match(sentence)
+    if option and label and is_option_text(sentence[label.end() :], choices, LETTERS.index(option)):
+        option = label[1] if label[1] in LETTERS[: len(choices)] else ""
     if option:
         return FoundAnswer(option, How.LAST_CANDIDATE)
     lone = _meant(bare, patterns.lone)
@@ -233,7 +249,7 @@ def _conclusion(sentence: str) -> str:
 def option_of_text(text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
     """Without an anchor: what the last sentence picks, by letter or by text; else the last letter in brackets."""
     patterns = _patterns(len(choices))
-    if judged := _judged(text[-LONGEST_ANSWER:]):
+    if judged := _judged(text[-_LONGEST_JUDGED:]):
         return FoundAnswer(judged, How.LAST_CANDIDATE)
     sentence = _last_sentence(text)
     if "\\" in sentence:
@@ -243,6 +259,7 @@ def option_of_text(text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
         return picked
     if _BOTH.search(sentence):
         return NO_ANSWER
+    text = _DENIED_BY_NAME.sub(" ", text)
     reversed_text = text[::-1]
     for found in islice(patterns.reversed.finditer(reversed_text), _MOST_LETTERS):
         start, end = len(text) - found.end(), len(text) - found.start()
@@ -250,18 +267,6 @@ def option_of_text(text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
             return FoundAnswer(found[1].upper(), How.LAST_CANDIDATE)
     left = _left_over(text[-LONGEST_ANSWER:], choices, patterns)
     return FoundAnswer(left, How.LAST_CANDIDATE) if left else None
-
-
-def option_of_person(question: str, text: str, choices: tuple[str, ...]) -> str:
-    """The option that the last sentence of `text` names right behind the one person whom the question asks about ("Ann
-    has the ball, Bo the book"); "" where there is none such."""
-    asked = _ASKED_ABOUT.findall(question.partition(OPTIONS_HEADING)[0].strip()[-_LONGEST_QUESTION:])
-    sentence = _last_sentence(text)
-    people = set(_NAME.findall(asked[-1])) & set(_WORD.findall(sentence)) if asked else set()
-    if len(people) != 1:
-        return ""
-    said = sentence.rpartition(people.pop())[2]
-    return named_option(_NEXT_PERSON.split(said, maxsplit=1)[0], choices)
 
 
 def leading_letter(line: str, count: int) -> tuple[str, str] | None:
@@ -309,20 +314,16 @@ def _counted(sentence: str, choices: tuple[str, ...]) -> str:
 
 def _judged(text: str) -> str:
     """The one option that is called right where several are judged one by one; "" where there is none such."""
-    if (
-        "no" not in text
-        and "wrong" not in text
-        and "orrect" not in text
-        and "✗" not in text
-        and "❌" not in text
-        and "No" not in text
-        and "alse" not in text
-    ):
+    if not any(word in text for word in _JUDGEMENTS):
         return ""
-    found = list(islice(_JUDGED.finditer(text), _MOST_LETTERS))
-    right = {one[1].upper() for one in found if one[3]}
-    wrong = {one[1].upper() for one in found if one[2]}
-    return right.pop() if len(right) == 1 and len(wrong) > 1 and not right & wrong else ""
+    for pattern in (_MARKED, _JUDGED, _JUDGED_AT_END):
+        found = list(islice(pattern.finditer(text), _MOST_LETTERS))
+        right = {one["letter"].upper() for one in found if one["right"]}
+        wrong = {one["letter"].upper() for one in found if not one["right"]}
+        if len(right) == 1 and len(wrong) > 1 and not right & wrong:
+            rest = text[found[-1].end() :]
+            return right.pop() if settled(rest) == rest else ""
+    return ""
 
 
 def _meant(sentence: str, pattern: re.Pattern[str]) -> set[str]:

@@ -39,7 +39,12 @@ _PER_CENT = re.compile(r"(?<=[0-9])\s?per\s?cent\b", re.IGNORECASE)
 _ARTICLES = frozenset(("a", "an", "the"))
 _FILLERS = frozenset(("is", "it", "are", "be", "so", "would", "must", "of", "in", "to", "one", "s", "that", "this"))
 _DENIED = re.compile(
-    r"(?:[^,.;]{1,60}\b(?:is|are|was|were)(?:n['’]t|\s+not)|\b(?:not|rather than|instead of|unlike|other than"
+    r"(?:[^,.;]{1,60}\b(?:is|are|was|were)(?:n['’]t|\s+(?:\w+ly\s+|also\s+)?(?:not|wrong|incorrect|false|out|unlikely"
+    r"|impossible))"
+    r"|(?:\A|(?<=[,.;:])\s|\b(?:but|so|and)\s)(?:(?!who\b|that\b|which\b|if\b|when\b|but\b)[\w'’-]+\s+){0,4}?"
+    r"(?:(?:(?:would|could|can?|should|do|does|did|will|wo)(?:n['’]t|\s+not)|cannot|never|nobody|no\s+one)\b"
+    r"(?![^,.;]*\b(?:any\w*|other|than|except|unless|until|without|wrong|matter|nothing|better|beat)\b))"
+    r"|\b(?:not|rather than|instead of|unlike|other than"
     r"|(?:any|every|all)\w*(?: \w+)? (?:but|except)))\b"
     r"(?:(?!\s+but\b)(?:[^,.;]|[.,](?=[0-9])))*",
     re.IGNORECASE,

@@ -63,6 +63,7 @@ _RULE = re.compile(r"\n[ \t]*(?:-{3,}|\*{3,}|_{3,})\s*\Z")  # a horizontal line 
 _LONGEST_RULE = 80
 _OF_SERIES = re.compile(rf"({_NUMBERED})[ \t]*(?:no\.?[ \t]*)?\#?(?:[2-9]|[1-9][0-9])(?![0-9])")  # "Problem 2"
 _WORD = re.compile(r"\S")
+_OPENING_WORDS = re.compile(r"\s*((?:\S+\s+){4}\S{2,40})")  # of a question
 _ANSWERED = re.compile(r"answer|boxed|####|-->")
 _ANSWERED_THERE = re.compile(r"answer (?:is|=)|answer\W{0,4}:|boxed|####|-->")
 
@@ -82,6 +83,17 @@ def next_turn(text: str, start: int = 0, end: int | None = None, *, marks_alone:
             low = text
     found = _LINE.search(low, start, end)
     return end if found is None else _next_line(low, start, end)
+
+
+def asked_again(text: str, question: str) -> int:
+    """Where in `text`, behind an answer, a line asks in the words with which `question` begins, as the next question of
+    the same task does; its length where none does."""
+    opening = _OPENING_WORDS.match(question) if "\n" in text else None
+    if opening is None or (again := f"\n{opening[1]}") not in text:
+        return len(text)
+    answered = _ANSWERED_THERE.search(text.lower())
+    place = text.find(again, answered.end()) if answered else -1
+    return place if place >= 0 else len(text)
 
 
 def own_start(text: str, start: int = 0) -> int:

@@ -89,6 +89,7 @@ _TAKEN_BACK = re.compile(
     r"|sorry|no,|edit:|let me (?:re|double)|on second thought|i made an? (?:mistake|error)"
     r"|(?:that|this|it)(?:['’]s| is| was) (?:wrong|not right|incorrect|a mistake))"
 )
+_LATER_LINE = re.compile(rf"\n{_TAKEN_BACK.pattern}")
 _ANSWER_LINE = re.compile(r"answer[ \t*_]*:[\s*_]*[^\s*_]")
 _MARKUP = " \t*_#"
 
@@ -265,6 +266,11 @@ def judged_end(text: str, low: str) -> int:
             again = _end_of_answer_line(low, blank.end(), end)
             last, answered = again < 0, max(answered, again)
     return end
+
+
+def is_taken_back(low: str, end: int) -> bool:
+    """Whether a line behind `end` takes back what stands before it; none does where `end` is negative."""
+    return end >= 0 and _LATER_LINE.search(low, end) is not None
 
 
 def _end_of_answer_line(low: str, start: int, end: int) -> int:

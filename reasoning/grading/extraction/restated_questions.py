@@ -59,6 +59,8 @@ _SAYS_NOTHING = frozenset(
 )
 _POSSIBLE = re.compile(r"\A(?:it\s+is|it['’]s)\s+(not\s+|im)?possible\s+for\b")
 _PRONOUNS = frozenset(("it", "he", "she", "they"))
+_OBJECTS = frozenset(("it", "them", "him", "her", "there"))  # in the place of the question's end
+_OUTRIGHT = re.compile(r"\W*(?:yes|no)\b\W*[,;:.—–-]")
 _SHOWS = frozenset(("is", "it's", "ends", "end", "shows", "show", "lands", "faces", "remains", "stays", "becomes"))
 _PAST = frozenset(("was", "were", "started", "starts", "initially", "begins", "began", "originally", "first", "had"))
 _OPPOSITE = {"heads": "tails", "tails": "heads"}
@@ -72,7 +74,7 @@ def answer_to(question: str, text: str) -> str:
         return ""
     verb, about = asked
     words = _words(_POSSIBLE.sub(_as_can, sentence.lower().lstrip()))
-    if not words or not _UNSURE.isdisjoint(words):
+    if not words or not _UNSURE.isdisjoint(words) or _OUTRIGHT.match(sentence.lower()):
         return ""
     if answer := _of_a_side(about, words):
         return answer
@@ -99,9 +101,12 @@ def _of_a_side(about: tuple[str, ...], words: list[str]) -> str:
 
 
 def _says(said: list[str], about: tuple[str, ...], words: list[str]) -> bool:
-    """Whether a sentence about `said` is about all of `about`, or about it with a pronoun for its beginning."""
+    """Whether a sentence about `said` is about all of `about`, or about it with a pronoun for its beginning or end."""
     if said == list(about):
         return True
+    if words[-1] in _OBJECTS:
+        begun = said[:-1] if said[-1:] == words[-1:] else said
+        return len(begun) > 1 and begun == list(about[: len(begun)])
     return words[0] in _PRONOUNS and len(said) > 1 and said == list(about[-len(said) :])
 
 

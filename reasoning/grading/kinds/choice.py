@@ -17,19 +17,20 @@ from typing import Any
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, FoundAnswer, How, first_line, settled
 from reasoning.grading.extraction.numerals import plain_numerals
 from reasoning.grading.kinds.alternatives import alternatives
+from reasoning.grading.kinds.options_of_people import option_of_person
 from reasoning.grading.kinds.rules import AnswerRules
 from reasoning.grading.lettered_options import (
     NO_CHOICES_KNOWN,
     leading_letter,
     letters_within,
     option_of_line,
-    option_of_person,
     option_of_text,
 )
 from reasoning.grading.named_options import is_option_text, options_within
 from reasoning.grading.options import LETTERS, NO_OPTIONS, RowOptions, given
 
 _ALONE = re.compile(r"[\s(*]*([A-Z])[\s).*]*\Z")
+_REFUSED = re.compile(r"[\s*-]*(?:❌|✗|✘|☐|\[ \])")
 _NAMED_OPTION = re.compile(
     r"\A(?:option|choice|answer)[\s_\-]*(?=\w+\Z)"
 )  # the answer of a row: "Option C", "option_2"
@@ -62,9 +63,8 @@ class Choice(AnswerRules):
         return option_of_text(plain_numerals(text), choices)
 
     def beside(self, question: str, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
-        """Of a last sentence that gives each of several people an option, that of the one who is asked about."""
-        option = option_of_person(question, text, choices)
-        return FoundAnswer(option, How.LAST_CANDIDATE) if option else None
+        """Of a text that gives each of several people an option, that of the one who is asked about."""
+        return option_of_person(question, text, choices)
 
     def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
         yield from letters_within(text, len(choices))
@@ -73,7 +73,7 @@ class Choice(AnswerRules):
     def is_bare(self, line: str, choices: tuple[str, ...]) -> bool:
         line = plain_numerals(line)
         leading = leading_letter(line, len(choices))
-        if leading is None:
+        if leading is None or _REFUSED.match(line):
             return False
         rest = leading[1].strip(" .)]}>»*:!_$`\"'”’\r-–—✓✔✅")
         return not rest or is_option_text(rest, choices, LETTERS.find(leading[0]))

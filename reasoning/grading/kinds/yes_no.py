@@ -102,8 +102,8 @@ _WAIT = re.compile(r"\b(?:wait|hold\s+on|correction)\b")
 _DENIED_NOUN = re.compile(r"\W*no\s+(?!way|chance|sir)\w", re.IGNORECASE)
 # What a last sentence without "yes" or "no" comes to: "The statement is false." or "It could not."
 _COMES_TO = re.compile(
-    r"(?:(?:\b(?:statement|claim|assertion|sentence|premise|proposition|it|that|this)(?:\s+is|\s+was|\s+must\s+be"
-    r"|['’]s))"
+    r"(?:(?:\b(?:statement|claim|assertion|sentence|premise|proposition|it|that|this)"
+    r"(?:\s+[\"“][^\"”\n]{1,100}[\"”])?(?:\s+is|\s+was|\s+must\s+be|['’]s))"
     r"(?:\s+(?:therefore|thus|clearly|indeed|actually|definitely))?\s+"
     r"(?P<not>not\s+)?(?:(?P<true>true|correct|the\s+case)|(?P<false>false|untrue|incorrect))"
     r"|(?:\A|[.!?;,\n]\s*|\b(?:so|thus|hence|therefore|and|but)\s+)(?:of\s+course,?\s+)?(?:(?:it|he|she|they|that|one|you|we|i|this)\s+|(?=sure\s))"
@@ -164,7 +164,7 @@ class YesNo(AnswerRules):
                 joined = _BEFORE_OTHER.search(before)
                 if (joined and joined["other"] != found[0]) or (other and _WRITTEN.get(other[1], other[1]) != found[0]):
                     return NO_ANSWER
-                if _opened_otherwise(low, place, found) or is_left_open(low, place):
+                if _opened_otherwise(low, place, found[0]) or is_left_open(low, place):
                     return NO_ANSWER
                 return FoundAnswer("yes" if found["yes"] else "no", How.LAST_CANDIDATE)
             if place == yes:
@@ -178,8 +178,10 @@ class YesNo(AnswerRules):
         return FoundAnswer(answer, How.LAST_CANDIDATE) if answer else None
 
     def beside(self, question: str, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
-        answer = answer_to(question, text)
-        return FoundAnswer(answer, How.LAST_CANDIDATE) if answer else None
+        """What the last sentence says again or denies, whatever questions of its own the text answered before."""
+        answer, low = answer_to(question, text), text.lower().rstrip(" .!*\n")
+        said = bool(answer) and not _opened_otherwise(low, len(low), answer)
+        return FoundAnswer(answer, How.LAST_CANDIDATE) if said else None
 
     def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
         return (_meaning(found) for found in _WORD.finditer(text))
@@ -235,11 +237,11 @@ def _of_line(line: str) -> str:
     return ""
 
 
-def _opened_otherwise(low: str, place: int, found: re.Match[str]) -> bool:
-    """Whether a text opens with the other answer, and nothing at `place` says that it comes to this one after all: "No.
-    It is tall. Yes, boxes are high, but narrow."."""
+def _opened_otherwise(low: str, place: int, answer: str) -> bool:
+    """Whether a text opens with another than the `answer` at `place`, and nothing there says that it comes to this one
+    after all: "No. It is tall. Yes, boxes are high, but narrow."."""
     opened = _OPENED.match(low)
-    if opened is None or opened[1] == found[0] or opened.end() > place:
+    if opened is None or opened[1] == answer or opened.end() > place:
         return False
     begun = max(low.rfind(". ", 0, place), low.rfind("\n", 0, place)) + 1
     between = low[max(opened.end() - 1, place - LONGEST_ANSWER) : place]

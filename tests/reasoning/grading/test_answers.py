@@ -17,6 +17,7 @@ from reasoning.grading.answers import (
     grade,
     is_answer,
     is_right,
+    judged_answer,
     judged_part,
     mentions,
     same_answer,
@@ -61,6 +62,21 @@ def test_what_follows_the_answer_does_not_count() -> None:
     assert grade(second, True, problem("2", NUMBER))[1] is Verdict.CORRECT
     assert grade("Answer: 3\n\nHmm, that is wrong. The answer is 2.", True, problem("2", NUMBER))[1] is Verdict.CORRECT
     assert judged_part(" First.\n\nAnswer: 2") == " First.\n\nAnswer: 2"  # no answer before the blank line
+
+
+def test_what_a_text_begins_with_is_no_answer_where_it_is_taken_back_or_the_first_of_a_list() -> None:
+    assert extract("No.\n\nWait, let me reconsider. It is small. So actually yes.", YES_NO) == "yes"
+    assert extract("B\n\nWait, let me reconsider. So it is C.", CHOICE, BALLS) == "C"
+    assert extract("B\n\nLet me double-check. Yes, B.", CHOICE, BALLS) == "B"
+    assert extract("42\n\nHmm, it was late.", NUMBER) == "42"
+    options = "A) orange ball\nB) white ball\nC) blue ball\n\nIt is as the sky, so the blue ball."
+    assert extract(options, CHOICE, BALLS) == "C"
+
+
+def test_the_next_question_of_the_same_task_is_not_read() -> None:
+    coin = "A coin is heads up. Bo flips it. Is it still heads up?"
+    text = "It was flipped once. So the answer is no.\n\nA coin is heads up. Cy waits. Is it?\nSo the answer is yes."
+    assert judged_answer(text, YES_NO, (), coin).answer == "no"
 
 
 def test_what_a_teacher_writes_after_its_heading() -> None:

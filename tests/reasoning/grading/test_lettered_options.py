@@ -21,6 +21,32 @@ OPTIONS = ("river", "mountain", "desert", "glacier", "ocean")
         ("The ocean (E), not the river (A).", "E"),
         ("Many pick A, but E is right.", "E"),
         ("The second option.", "B"),
+        ("It is option 2.", "B"),
+        ("Neither the desert nor the ocean, which leaves the river.", "A"),
+        # judged one by one
+        ("A) river ❌\nB) mountain ✅\nC) desert ❌\nE) ocean ❌", "B"),
+        ("❌ A) river\n✅ B) mountain\n❌ C) desert", "B"),
+        ("- [ ] A) river\n- [x] B) mountain\n- [ ] C) desert", "B"),
+        ("(A) river: no.\n(B) mountain: yes.\n(C) desert: no.", "B"),
+        ("E, ocean, is wrong. B, mountain, is right. A, river, is wrong.", "B"),
+        ("E) ocean is wrong. B) mountain is right. A) river is wrong.", "B"),
+        (
+            "A) river: It flows, so it's wrong.\nB) mountain: It stands still. This is the best choice.\n"
+            "C) desert: It is dry, so it isn't right.",
+            "B",
+        ),
+        ("A) no. B) yes. C) no. Wait, actually it is C.", "C"),
+        # what is denied
+        ("You wouldn't climb the river.", ""),
+        ("You wouldn't climb the river (A).", ""),
+        ("People never climb a river.", ""),
+        ("You can't climb it. Nobody climbs a river.", ""),
+        ("The ocean is wrong.", ""),
+        ("You wouldn't climb a river, you would climb a mountain.", "B"),
+        ("It doesn't matter: the mountain.", "B"),
+        # the letter outranks the text
+        ("A. mountain", "A"),
+        ("**A. mountain**", "A"),
         ("It is the 3rd choice.", "C"),
         ("Options A and E could both be right.", ""),
         ("Some would choose A.", ""),

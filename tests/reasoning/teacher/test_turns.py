@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reasoning.teacher.turns import next_turn, own_start
+from reasoning.teacher.turns import asked_again, next_turn, own_start
 
 
 @pytest.mark.parametrize(
@@ -128,3 +128,11 @@ def test_the_second_problem_of_a_series_without_a_first_is_somebody_elses() -> N
         "a\n\nTask 2. b",
     ):
         assert next_turn(own) == len(own)
+
+
+def test_the_next_question_of_the_same_task_begins_as_the_one_that_was_asked() -> None:
+    question, own = "A coin is heads up. Bo flips it. Is it still heads up?", "So the answer is no."
+    again = "\nA coin is heads up. Cy flips it. Is it still heads up?\nSo the answer is yes."
+    assert asked_again(f"{own}\n{again}", question) == len(own) + 1
+    assert asked_again(f"One flip.{again}", question) == len(f"One flip.{again}")  # it may repeat what it was asked
+    assert asked_again(f"{own}\n{again}", "") == asked_again(f"{own}\n{again}", "Is it so?") == len(f"{own}\n{again}")

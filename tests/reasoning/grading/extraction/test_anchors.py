@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reasoning.grading.answers import extract, find_answer, judged_part
-from reasoning.grading.extraction.anchors import anchored, lowered
+from reasoning.grading.extraction.anchors import anchored, is_taken_back, lowered
 from reasoning.records import AnswerKind
 
 NUMBER = AnswerKind.NUMBER
@@ -31,6 +31,19 @@ def test_the_last_anchored_answer_counts_whatever_its_anchor() -> None:
 )
 def test_what_only_looks_like_an_anchor(text: str) -> None:
     assert list(anchored(text, lowered(text))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "taken_back"),
+    [
+        ("B\n\nWait, let me reconsider.", True),
+        ("B\nHmm, that is wrong.", True),
+        ("B\n\nIt waits for me.", False),
+        ("B", False),
+    ],
+)
+def test_a_later_line_takes_an_answer_back(text: str, taken_back: bool) -> None:
+    assert is_taken_back(lowered(text), text.find("\n")) == taken_back
 
 
 def test_a_text_that_repeats_itself_for_ever_is_read_from_its_end() -> None:

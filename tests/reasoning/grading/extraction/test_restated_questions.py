@@ -28,6 +28,10 @@ FIT = "Would a llama fit in a phone box?"
         (FIT, "It is possible for a llama to sit in a phone box.", ""),
         (FIT, "A llama wouldn’t fit in a phone box.", "no"),
         (FIT, "Thus it would not fit in a phone box.", "no"),
+        (FIT, "No llama would fit in it.", "no"),
+        (FIT, "A phone box is low. A llama would never fit there.", "no"),
+        (OUTLIVE, "An elephant lives for 60 years. A hamster could not outlive it.", "no"),
+        (OUTLIVE, "It could not outlive it.", ""),
         (COIN, "The coin is still heads up.", "yes"),
         (COIN, "Heads.", "yes"),
         (COIN, "Tails up.", "no"),
@@ -58,5 +62,11 @@ def test_a_statement_says_again_what_is_asked_or_denies_it(question: str, text: 
 
 
 def test_what_is_said_outright_counts_first() -> None:
+    assert (
+        judged_answer("Did Lee flip? No. Did Ada? No. The coin is heads up.", AnswerKind.YES_NO, (), COIN).answer
+        == "yes"
+    )
+    assert judged_answer("Did Lee flip? Yes. The coin is not heads up.", AnswerKind.YES_NO, (), COIN).answer == "no"
+    assert answer_to(OUTLIVE, "No, a hamster could outlive an elephant.") == ""
     assert judged_answer("Yes. It is not heads up.", AnswerKind.YES_NO, (), COIN).answer == "yes"
     assert judged_answer("The answer is not known.", AnswerKind.YES_NO, (), COIN).answer == ""
