@@ -256,10 +256,9 @@ def _unannounced(text: str, rules: AnswerRules, choices: tuple[str, ...]) -> Fou
     if _several_lines(text, rules, choices):
         return NO_ANSWER
     leading = _leading(text, rules, choices)
-    if leading and is_taken_back(lowered(text), text.find("\n")):
-        found = rules.last(text, choices) or leading
-    else:
-        found = leading or _weakly_anchored(text, rules, choices) or rules.last(text, choices)
+    withdrawn = leading is not None and is_taken_back(lowered(text), text.find("\n"))
+    first = None if withdrawn else leading or _weakly_anchored(text, rules, choices)
+    found = first or rules.last(text, choices) or leading
     return found if found is not None and (found.answer or found.also) else NO_ANSWER
 
 

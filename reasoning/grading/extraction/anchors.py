@@ -27,7 +27,7 @@ _ANCHOR = re.compile(
     r"(?<![a-z0-9])answers?(?![a-z0-9])(?:[*_ \t]*(?:\#?[0-9]{1,2}(?![0-9.,]))?[*_ \t]*(?:\([^()\n]{0,40}\))?[*_ \t}]*"
     r"(?:[:=：]|[—–]+>?(?=\s)|-{1,2}>|(?:is|are|was)(?![a-z'’]))"
     r"|['’]s(?=\s)|\s+(?:to|for)\s+[\"“][^\"”\n]{0,80}[\"”]\s*(?:is\b|:)"
-    r"|(?!\s+(?:choices|options))([^\n.:=?]{0,60}?)\b(?:is|are|be|equals)\b(?!['’]))[\s*_:}]*"
+    r"|(?!\s+(?:choices|options|(?:the|your|this)\s+question,\s+(?:yes|no)\b))([^\n.:=?]{0,60}?)\b(?:is|are|be|equals)\b(?!['’]))[\s*_:}]*"
 )
 _HEADING = re.compile(r"answers?[*_ \t]*\n\s*")
 _BEFORE_HEADING = ("", "final", "the", "the final", "my", "my final", "correct")

@@ -19,7 +19,8 @@ _REASON = re.compile(r",?\s+(?:because|since)\b|[,;]\s+(?:as|given|considering)\
 _SO = re.compile(r"[,;]\s+(?:and\s+)?(?:so|thus|hence|therefore)\b")
 _LEAD_IN = re.compile(
     r"\W*(?:(?:so|thus|hence|therefore|then|finally|in\s+(?:conclusion|short|summary|fact)|clearly|indeed"
-    r"|now)\b[,:\s]*)*"
+    r"|now|to\s+answer\s+(?:the|your|this)\s+question|(?:it\s+is|it['’]s)\s+(?:safe\s+to\s+say|clear|true)\s+that"
+    r"|it\s+(?:seems|appears|follows)\s+that|(?:we|i)\s+(?:can\s+)?(?:say|conclude)\s+that)\b[,:\s]*)*"
 )
 _UNSURE = frozenset(
     ("if", "whether", "unless", "or", "but", "although", "though", "may", "might", "maybe", "perhaps", "possibly")
@@ -60,7 +61,7 @@ _SAYS_NOTHING = frozenset(
 _POSSIBLE = re.compile(r"\A(?:it\s+is|it['’]s)\s+(not\s+|im)?possible\s+for\b")
 _PRONOUNS = frozenset(("it", "he", "she", "they"))
 _OBJECTS = frozenset(("it", "them", "him", "her", "there"))  # in the place of the question's end
-_OUTRIGHT = re.compile(r"\W*(?:yes|no)\b\W*[,;:.—–-]")
+_OUTRIGHT = re.compile(r"\W*(yes|no)\b\W*[,;:.—–-]")
 _SHOWS = frozenset(("is", "it's", "ends", "end", "shows", "show", "lands", "faces", "remains", "stays", "becomes"))
 _PAST = frozenset(("was", "were", "started", "starts", "initially", "begins", "began", "originally", "first", "had"))
 _OPPOSITE = {"heads": "tails", "tails": "heads"}
@@ -73,16 +74,26 @@ def answer_to(question: str, text: str) -> str:
     if asked is None or not sentence:
         return ""
     verb, about = asked
-    words = _words(_POSSIBLE.sub(_as_can, sentence.lower().lstrip()))
-    if not words or not _UNSURE.isdisjoint(words) or _OUTRIGHT.match(sentence.lower()):
+    low = sentence.lower().lstrip()
+    if outright := _OUTRIGHT.match(low):  # "No, it could not."
+        return outright[1] if _said_again(verb, about, low[outright.end() :]) == outright[1] else ""
+    return _said_again(verb, about, low)
+
+
+def _said_again(verb: str, about: tuple[str, ...], sentence: str) -> str:
+    words = _words(_POSSIBLE.sub(_as_can, sentence.lstrip()))
+    if not words or not _UNSURE.isdisjoint(words):
         return ""
     if answer := _of_a_side(about, words):
         return answer
-    if verb not in {_VERBS.get(word) for word in words}:
+    verbs = {_VERBS[word] for word in words if word in _VERBS}
+    if verb not in verbs and (verb != "do" or verbs):
         return ""
     denied = sum(word in _NOT or word.endswith(("n't", "n’t")) for word in words)
     denied -= "no" in words and "longer" in words  # one denial
     said = _about(words)
+    if not verbs:  # "Did it cry?" "It cried."
+        said = [next((one for one in about if one not in said and word in _forms(one)), word) for word in said]
     turned = [_OPPOSITE.get(word, word) for word in said]
     if _says(said, about, words):
         return "no" if denied % 2 else "yes"
@@ -147,6 +158,12 @@ def _one_form(word: str) -> str:
     if len(word) < 4 or not word.endswith("s") or word in _OPPOSITE:
         return word
     return word[:-2] if word.endswith(("ses", "xes", "zes", "ches", "shes")) else word[:-1]
+
+
+def _forms(verb: str) -> tuple[str, ...]:
+    """A regular verb as it stands without "does" and "did", without the "s" at its end."""
+    stem = verb[:-1]
+    return f"{verb}d", f"{verb}ed", f"{verb}{verb[-1]}ed", f"{stem}ied", f"{stem}ie", f"{verb}e"
 
 
 def _as_can(found: re.Match[str]) -> str:

@@ -19,7 +19,12 @@ YES_NO_RIGHT: Table = [
             *("So, a hamster can indeed outlive an elephant? The answer is yes.", "I think so.", "Affirmative."),
             *("Someone might say no, yet the answer is yes.", "Yes, absolutely.", "Sure.", "Definitely."),
             *("Indeed it could.", "I believe so.", "Answer: **Yes**", "(yes)"),
-            *("yes\n\nExplanation: no elephant lives that long.", 'The answer is "yes".', "a resounding yes"),
+            *(
+                "So, to answer your question, yes, hamsters are older.",
+                "yes\n\nExplanation: no elephant lives that long.",
+                'The answer is "yes".',
+                "a resounding yes",
+            ),
             *("Thus, yes, it could.", "Is it possible? Yes.", "Could it? No. Well, actually yes.", "Correct!"),
             *("Right.", "The claim is true.", "This is not false.", '{"answer": "Yes"}', "\\boxed{Yes}", "Y", "Ja."),
             *("可以，是的。", "네", "Sim.", "Yes, it is.", "Absolutely yes.", "It is yes.", "I'd answer yes."),

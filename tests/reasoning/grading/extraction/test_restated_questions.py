@@ -40,7 +40,13 @@ FIT = "Would a llama fit in a phone box?"
         (COIN, "It is not heads up anymore.", "no"),
         (COIN, "The coin is now tails up.", "no"),
         (COIN, "The coin is not tails up.", "yes"),
+        ("Does a bee rely on bloom?", "So, to answer the question, a bee relies on bloom.", "yes"),
+        ("Did the queen cry?", "The queen cried.", "yes"),
+        (COIN, "So, to answer the question, no, the coin is now tails up.", "no"),
+        ("Did the queen stop?", "It is safe to say that the queen stopped.", "yes"),
         # something else
+        ("Did the queen cry?", "The queen is a cry.", ""),
+        ("Did the queen cry?", "The king cried.", ""),
         (OUTLIVE, "An elephant could outlive a hamster.", ""),
         (OUTLIVE, "A hamster could not outlive a tortoise.", ""),
         (OUTLIVE, "A hamster may outlive an elephant.", ""),
