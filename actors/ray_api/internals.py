@@ -10,6 +10,7 @@ Owns: these uses. A test fails and names the part when an upgrade moves it.
 - `machine_resources`: what `ray.init` will count on this machine, known before a cluster is started. Ray has no public
   way to ask; counting by hand would miss containers' quotas and CUDA_VISIBLE_DEVICES.
 - `cluster_file`: what `ray up` accepts of a cluster file. Ray checks it only on the way to a cloud.
+- `label_problem`: what Ray will say of a selector of labels, when it is used: hours after the run's begin, it may be.
 - `asks_for_a_token`: whether this process's cluster does; the variable RAY_AUTH_MODE does not say what Ray's defaults
   made of it.
 - `address_of_auto`: where Ray will look for the cluster "of this machine", which may have been gone for days.
@@ -88,9 +89,9 @@ def address_of_auto() -> str | None:
         return None
 
 
-def job_client(address: str, headers: Mapping[str, str], *, direct: bool = False) -> Any:
-    """Ray's `JobSubmissionClient` for the job server at `address`. Each of its requests ends in time, and goes by none
-    of the environment's proxies if `direct`."""
+def job_client(address: str, headers: Mapping[str, str], *, direct: bool = False, trusted: str | bool = True) -> Any:
+    """Ray's `JobSubmissionClient` for the job server at `address`, whose certificate is one of the file `trusted`. Each
+    of its requests ends in time, and goes by none of the environment's proxies if `direct`."""
     from ray.job_submission import JobSubmissionClient
 
     class TimedClient(JobSubmissionClient):
@@ -101,7 +102,7 @@ def job_client(address: str, headers: Mapping[str, str], *, direct: bool = False
     for logger in JOB_CLIENT_LOGGERS:
         logging.getLogger(logger).setLevel(logging.WARNING)
     with _set(_JOB_SERVER_VARIABLE, address):
-        return TimedClient(address, headers=dict(headers))
+        return TimedClient(address, headers=dict(headers), verify=trusted)
 
 
 @contextmanager
@@ -154,6 +155,14 @@ def leave_environments_alone() -> None:
 
     if UV_VARIABLE not in os.environ:
         ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV = False
+
+
+def label_problem(labels: Mapping[str, str]) -> str | None:
+    """What is wrong with a selector of nodes by their labels; None: nothing."""
+    from ray._private.label_utils import validate_label_selector
+
+    problem: str | None = validate_label_selector(dict(labels))
+    return problem
 
 
 def asks_for_a_token() -> bool:

@@ -67,7 +67,7 @@ def startable_types() -> tuple[tuple[NodeType, ...], int | None, bool]:
     reported = reported_types()
     if reported:
         most = {name: count if count >= 0 else 10**6 for name, _, count in reported}
-        return tuple(NodeType(name, resources, most[name]) for name, resources, _ in reported), None, False
+        return tuple(NodeType(name, resources, most[name], None) for name, resources, _ in reported), None, False
     try:
         config = _on_head(autoscaling_config)
     except _UNREADABLE as error:  # a file that cannot be read, Kubernetes that does not answer
@@ -77,19 +77,23 @@ def startable_types() -> tuple[tuple[NodeType, ...], int | None, bool]:
 
 
 def types_in(config: dict[str, Any]) -> tuple[tuple[NodeType, ...], int | None]:
-    """The types of worker in an autoscaler's configuration, and how many may be there in all."""
-    most = config.get("max_workers")
-    types = [
-        NodeType(
-            name,
-            one.get("resources") or {},
-            int(one["max_workers"]) if one.get("max_workers") is not None else int(most or 0),
-            one.get("labels") or {},
-        )
-        for name, one in config["available_node_types"].items()
-        if name != config.get("head_node_type")
-    ]
-    return tuple(types), None if most is None else int(most)
+    """The types of machine in an autoscaler's configuration, and how many may be there in all. The head's type is one
+    of them where workers may be of it, and then the head counts in both numbers, as it does among those that are
+    there."""
+    most, head, types, heads = config.get("max_workers"), config.get("head_node_type"), [], 0
+    for name, one in config["available_node_types"].items():
+        number = _most(one, 0 if name == head else int(most or 0))
+        if name != head or number:
+            heads += name == head
+            types.append(NodeType(name, one.get("resources") or {}, number + (name == head), one.get("labels") or {}))
+    return tuple(types), None if most is None else int(most) + heads
+
+
+def _most(type_: dict[str, Any], by_default: int) -> int:
+    """How many machines of a type come. Where its resources are not told (computers of one's own that `ray up` starts
+    Ray on), no wish brings one: those that are kept there in any case."""
+    most = by_default if type_.get("max_workers") is None else int(type_["max_workers"])
+    return most if type_.get("resources") else min(most, int(type_.get("min_workers") or 0))
 
 
 def starting() -> str:

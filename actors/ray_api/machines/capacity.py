@@ -25,12 +25,13 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class NodeType:
-    """A kind of machine that the autoscaler can start, `most` of them at a time."""
+    """A kind of machine that the autoscaler can start, `most` of them at a time. Without `resources`, nothing is known
+    of it until Ray has started there; `labels` None: the cluster does not tell them."""
 
     name: str
     resources: Mapping[str, float]
     most: int
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] | None = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,10 @@ class Capacity:
         each = sorted((_places(need, t.resources, t.labels) for t in self._startable()), reverse=True)
         return sum(each[: self._room()])
 
+    def may_hold_anything(self) -> bool:
+        """Whether machines may come of which nothing is known."""
+        return self.unknown or (self._room() != 0 and any(not t.resources for t in self._startable()))
+
     def _startable(self) -> list[NodeType]:
         """One entry for each machine that could be started."""
         there = [machine.kind for machine in self.machines]
@@ -102,7 +107,7 @@ class Capacity:
 
 def impossible(needs: Sequence[Need], capacity: Capacity) -> list[Need]:
     """The needs that `capacity` can never hold at once: one by one, then (all of them) by the sums."""
-    if capacity.unknown:
+    if capacity.may_hold_anything():
         return []
     alone = [need for need in needs if capacity.places(need) + capacity.places_to_come(need) < need.count]
     if alone:
@@ -149,7 +154,9 @@ def _machines(capacity: Capacity) -> list[str]:
     lines = ["there: " + ("; ".join(f"{count} x {name}" for name, count in there.items()) or "no machine")]
     if capacity.types:
         most = "" if capacity.most_started is None else f", {capacity.most_started} in all"
-        types = (f"up to {t.most} x {t.name} ({amounts(t.resources)}{labelled(t.labels)})" for t in capacity.types)
+        types = (
+            f"up to {t.most} x {t.name} ({amounts(t.resources)}{labelled(t.labels or {})})" for t in capacity.types
+        )
         lines.append("could come: " + "; ".join(types) + most)
     return lines
 
@@ -163,13 +170,20 @@ def _sum(needs: Sequence[Need], kind: str) -> float:
     return sum(need.count * need.resources.get(kind, 0.0) for need in needs)
 
 
-def _places(need: Need, resources: Mapping[str, float], labels: Mapping[str, str]) -> int:
-    if any(not _matches(labels.get(key), wanted) for key, wanted in need.labels.items()):
+def _places(need: Need, resources: Mapping[str, float], labels: Mapping[str, str] | None) -> int:
+    if labels is not None and any(not _matches(labels.get(key), wanted) for key, wanted in need.labels.items()):
         return 0
     asked = {kind: amount for kind, amount in need.resources.items() if amount > 0}
     if not asked:
         return need.count
-    return min(int(resources.get(kind, 0.0) / amount + ROUNDING) for kind, amount in asked.items())
+    return min(_times(amount, resources.get(kind, 0.0), kind) for kind, amount in asked.items())
+
+
+def _times(amount: float, there: float, kind: str) -> int:
+    """How often `amount` is in what is there. A part of a GPU is of one GPU: two of them have two parts of 0.6."""
+    if kind == "GPU" and amount < 1 and there == int(there):
+        return int(there) * int(1 / amount + ROUNDING)
+    return int(there / amount + ROUNDING)
 
 
 def _matches(value: str | None, wanted: str) -> bool:

@@ -65,6 +65,14 @@ def served_needs(recipe: Recipe) -> list[Need]:
     ]
 
 
+def teacher_needs(recipe: Recipe) -> list[Need]:
+    """The processes that ask the teacher, where they may be on certain machines only. They take nothing of these."""
+    labels, teacher = recipe.cluster.teacher_labels, recipe.teacher
+    if not labels or any(endpoint.batch is not None for endpoint in teacher.all_endpoints):
+        return []  # what hands batches over is put anywhere
+    return [Need("teacher worker", teacher.workers or 1, {}, labels)]
+
+
 def needs_at_once(recipe: Recipe, trains: bool) -> list[list[Need]]:
     """The sets of processes that must be placed together: with shared placement samplers and trainers take turns,
     asleep (see the head) or started anew.
@@ -72,7 +80,7 @@ def needs_at_once(recipe: Recipe, trains: bool) -> list[list[Need]]:
     cluster = recipe.cluster
     if not trains:
         return [[sampler_need(cluster)]]
-    served = served_needs(recipe)
+    served = [*served_needs(recipe), *teacher_needs(recipe)]
     if cluster.placement == "shared":
         return [[sampler_need(cluster), *served], [trainer_need(cluster), *served]]
     return [[sampler_need(cluster), trainer_need(cluster), *served]]

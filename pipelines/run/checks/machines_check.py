@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from actors.ray_api.machines.capacity import ROUNDING, Capacity, Need, impossible, missing, table
+from actors.ray_api.internals import label_problem
+from actors.ray_api.machines.capacity import ROUNDING, Capacity, Need, impossible, labelled, missing, table
 from actors.ray_api.machines.needs import all_trainers, needs_at_once, served_needs
 from pipelines.run.checks.student_files import PreflightFault
 from reasoning.recipe.tailored import Recipe
@@ -27,6 +28,9 @@ def machine_faults(recipe: Recipe, there: Capacity, trains: bool, notes: list[st
     """More than could ever be there: Ray would wait for it for ever. What only has to be waited for becomes a note.
     `trains`: False where the student is only examined."""
     cluster = recipe.cluster
+    if wrong := list(_label_faults(recipe)):
+        yield from wrong
+        return
     sides = needs_at_once(recipe, trains)
     short = next((needs for needs in sides if impossible(needs, there)), None)
     if short is not None:
@@ -66,6 +70,8 @@ def _lacking(recipe: Recipe, needs: Sequence[Need], there: Capacity, trains: boo
     come = f" and could start {could:g} more" if there.types else ""
     if wanted <= there.total(kind) + could + ROUNDING:
         whose = impossible(needs, there)[0]
+        if nowhere := _nowhere(whose, there):
+            return Lacking(f"cluster.{whose.what.split()[0]}_labels", *nowhere, tuple(rows))
         what = f"the cluster's machines have no room for {whose.named} of {whose.each}"
         key = f"cluster.{whose.what}s" if whose.what in ("sampler", "trainer") else "teacher.serve"
         return Lacking(
@@ -82,6 +88,27 @@ def _lacking(recipe: Recipe, needs: Sequence[Need], there: Capacity, trains: boo
     if cluster.placement == "dedicated" and trains and in_turns <= there.total(kind) + could + ROUNDING:
         cure += ", or let them take turns with cluster.placement: shared"
     return Lacking(key, what, cure, tuple(rows))
+
+
+def _label_faults(recipe: Recipe) -> Iterator[PreflightFault]:
+    for key in ("sampler_labels", "trainer_labels", "teacher_labels"):
+        labels = getattr(recipe.cluster, key)
+        if labels and (problem := label_problem(labels)):
+            what = problem.partition(". ")[0].replace("`", "")
+            yield PreflightFault(
+                f"cluster.{key}",
+                f"{what[:1].lower()}{what[1:]}",
+                "A label's value is written `spot`, `!spot`, `in(a, b)` or `!in(a, b)`",
+            )
+
+
+def _nowhere(need: Need, there: Capacity) -> tuple[str, str] | None:
+    """What to say, and to do, where it is the labels that no machine has; None where some have them."""
+    bare = replace(need, resources={})
+    if not need.labels or there.places(bare) or there.places_to_come(bare):
+        return None
+    what = f"no machine that is there or could come has what {need.named} must find there{labelled(need.labels)}"
+    return what, "Correct the labels (`ray list nodes --detail` shows those of each node), or add such machines"
 
 
 def _scarcest(needs: Sequence[Need], there: Capacity) -> tuple[str, float]:

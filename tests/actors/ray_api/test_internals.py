@@ -4,6 +4,7 @@ import importlib
 import inspect
 import os
 
+import certifi
 import pytest
 from ray._private.accelerators import NvidiaGPUAcceleratorManager
 
@@ -48,6 +49,7 @@ PRIVATE = [
     ("ray.autoscaler._private.kuberay.node_provider", "KubernetesHttpApiClient.get"),
     ("ray.experimental.internal_kv", "_internal_kv_get"),
     ("ray._private.node", "Node.get_session_dir_path"),  # tests/actors/teacher/secret_run.py
+    ("ray._private.label_utils", "validate_label_selector"),
     ("ray.autoscaler._private.util", "prepare_config"),
     ("ray.autoscaler._private.util", "validate_config"),
 ]
@@ -106,10 +108,10 @@ def test_a_program_that_uv_has_started_sends_its_folder_to_no_node(
 def test_the_job_servers_client_takes_the_address_it_is_given_and_waits_for_no_answer_for_ever(
     before: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[str, object]] = []
+    asked: list[tuple[str, object, object]] = []
 
     def request(method: str, url: str, **options: object) -> None:
-        asked.append((url, options["timeout"]))
+        asked.append((url, options["timeout"], options["verify"]))
         raise ConnectionError("no")
 
     monkeypatch.setattr("requests.request", request)
@@ -117,8 +119,8 @@ def test_the_job_servers_client_takes_the_address_it_is_given_and_waits_for_no_a
     if before is None:
         monkeypatch.delenv("RAY_API_SERVER_ADDRESS")
     with pytest.raises(ConnectionError):
-        job_client("http://127.0.0.1:1", {"Authorization": "Bearer x"})
-    assert asked == [("http://127.0.0.1:1/api/version", (10.0, 60.0))]
+        job_client("http://127.0.0.1:1", {"Authorization": "Bearer x"}, trusted=certifi.where())
+    assert asked == [("http://127.0.0.1:1/api/version", (10.0, 60.0), certifi.where())]
     assert os.environ.get("RAY_API_SERVER_ADDRESS") == before
 
 

@@ -310,6 +310,13 @@ def test_a_default_adapts_to_little_data_whatever_the_command_line_replaces(stud
         assert len(check(replaced, "mine.yaml", LAPTOP).data.train) == 40
 
 
+@pytest.mark.parametrize("labels", ["{zone: 'in(a, b'}", "{zone: a b}", "{'-zone': a}", "{zone: '!!a'}"])
+@pytest.mark.parametrize("key", ["sampler_labels", "trainer_labels", "teacher_labels"])
+def test_labels_that_ray_would_not_take_are_told_before_anything_is_spent(key: str, labels: str, student: Path) -> None:
+    fault = only(f"{SMALL}cluster: {{{key}: {labels}}}", student, SHIPPED)
+    assert fault.place == f"cluster.{key}" and fault.what.startswith("invalid label") and "!in(a, b)" in fault.cure
+
+
 # A cluster whose autoscaler could start machines ---------------------------------------------------------------------
 
 SHIPPED = Capacity((Machine({"CPU": 8.0}),), (NodeType("gpu", {"CPU": 4.0, "GPU": 1.0}, 4),), 4)
@@ -330,6 +337,8 @@ def test_gpus_that_the_autoscaler_could_start_are_waited_for(student: Path) -> N
         ("trainers: 9, trainer_gpus: 1", "cluster.trainer_gpus", "9 GPUs are requested"),
         ("sampler_gpus: 2", "cluster.samplers", "no room for 1 sampler of 1 CPU, 2 GPUs each"),
         ("trainer_cpus: 9", "cluster.trainers", "no room for 1 trainer of 9 CPUs each"),
+        ("sampler_labels: {zone: b}", "cluster.sampler_labels", "has what 1 sampler must find there, zone=b"),
+        ("teacher_labels: {zone: b}", "cluster.teacher_labels", "has what 1 teacher worker must find there, zone=b"),
     ],
 )
 def test_what_could_never_be_is_refused_with_a_table(cluster: str, place: str, words: str, student: Path) -> None:

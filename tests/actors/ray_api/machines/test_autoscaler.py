@@ -10,7 +10,7 @@ import yaml
 
 from actors.ray_api.machines import autoscaler
 from actors.ray_api.machines.autoscaler import cluster_capacity, startable_types, starting, types_in
-from actors.ray_api.machines.capacity import NodeType
+from actors.ray_api.machines.capacity import Capacity, Machine, Need, NodeType, impossible
 from tests.conftest import ROOT
 
 
@@ -40,8 +40,24 @@ def test_the_shipped_cluster_could_start_gpus() -> None:
     [
         ({"available_node_types": {"head": {}}, "head_node_type": "head"}, ((), None)),
         (
-            {"max_workers": 2, "available_node_types": {"head": {"max_workers": 0}, "w": {}}, "head_node_type": "head"},
-            ((NodeType("w", {}, 2),), 2),  # a type without a number of its own may have all of them
+            {
+                "max_workers": 2,
+                "available_node_types": {"head": {"max_workers": 0}, "w": {"resources": {"CPU": 2}}},
+                "head_node_type": "head",
+            },
+            ((NodeType("w", {"CPU": 2}, 2),), 2),  # a type without a number of its own may have all of them
+        ),
+        (  # workers of the head's own type: Ray counts the head among them, and not among the workers
+            {
+                "max_workers": 4,
+                "available_node_types": {"any": {"resources": {"CPU": 8, "GPU": 1}, "max_workers": 3}},
+                "head_node_type": "any",
+            },
+            ((NodeType("any", {"CPU": 8, "GPU": 1}, 4),), 5),
+        ),
+        (  # what no demand brings, since its size is not told
+            {"max_workers": 4, "available_node_types": {"h": {}, "w": {"resources": {}}}, "head_node_type": "h"},
+            ((NodeType("w", {}, 0),), 4),
         ),
         (
             {
@@ -58,6 +74,19 @@ def test_the_shipped_cluster_could_start_gpus() -> None:
 )
 def test_types_of_a_configuration(config: dict[str, Any], expected: Any) -> None:
     assert types_in(config) == expected
+
+
+def test_computers_of_ones_own_come_and_nothing_is_known_of_them() -> None:
+    from ray.autoscaler._private.util import prepare_config
+
+    provider = {"type": "local", "head_ip": "10.0.0.1", "worker_ips": ["10.0.0.2", "10.0.0.3"]}
+    own = {"cluster_name": "lab", "provider": provider, "auth": {"ssh_user": "me"}}
+    types, most = types_in(prepare_config(own))
+    assert types == (NodeType("local.cluster.node", {}, 3),) and most == 3
+    machines = tuple(Machine({"CPU": 4.0}, kind="local.cluster.node") for _ in range(3))
+    wanted = [Need("sampler", 2, {"CPU": 1.0, "GPU": 4.0})]
+    assert not impossible(wanted, Capacity(machines[:2], types, most))
+    assert impossible(wanted, Capacity(machines, types, most))
 
 
 @pytest.mark.parametrize(

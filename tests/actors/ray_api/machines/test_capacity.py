@@ -6,6 +6,9 @@ from actors.ray_api.machines.capacity import Capacity, Machine, Need, NodeType, 
 
 HEAD = Machine({"CPU": 8.0})
 GPU_NODE = Machine({"CPU": 4.0, "GPU": 1.0}, kind="gpu")
+TWO_GPUS = Machine({"CPU": 8.0, "GPU": 2.0})
+OWN = Machine({"CPU": 4.0}, kind="own")
+UNLABELLED = NodeType("told by a platform", {"CPU": 4.0, "GPU": 1.0}, 1, None)
 GPU_TYPE = NodeType("gpu", {"CPU": 4.0, "GPU": 1.0}, most=4)
 SPOT = NodeType("spot", {"CPU": 4.0, "GPU": 1.0}, most=2, labels={"market": "spot"})
 SAMPLER = Need("sampler", 1, {"CPU": 1.0, "GPU": 1.0})
@@ -14,6 +17,10 @@ TRAINER = Need("trainer", 1, {"CPU": 1.0, "GPU": 1.0})
 
 def of(count: int, need: Need = SAMPLER, **labels: str) -> Need:
     return Need(need.what, count, need.resources, labels)
+
+
+def of_cpus(count: int) -> Need:
+    return Need("sampler", count, {"CPU": 4.0})
 
 
 CASES = [
@@ -28,6 +35,18 @@ CASES = [
     ("no machine is large enough", (HEAD,), (GPU_TYPE,), 4, [Need("trainer", 1, {"GPU": 2.0})], False, True),
     ("enough in sum, none large enough", (HEAD,), (GPU_TYPE,), 4, [Need("sampler", 1, {"CPU": 9.0})], False, True),
     ("parts of a GPU", (GPU_NODE,), (), None, [Need("sampler", 2, {"GPU": 0.5})], True, False),
+    ("two GPUs have two parts of 0.6", (TWO_GPUS,), (), None, [Need("sampler", 2, {"GPU": 0.6})], True, False),
+    ("and no third", (TWO_GPUS,), (), None, [Need("sampler", 3, {"GPU": 0.6})], False, True),
+    ("four halves of two GPUs", (TWO_GPUS,), (), None, [Need("sampler", 4, {"GPU": 0.5})], True, False),
+    ("thirds, rounded", (GPU_NODE,), (), None, [Need("sampler", 3, {"GPU": 0.33})], True, False),
+    ("thirds that are more", (GPU_NODE,), (), None, [Need("sampler", 3, {"GPU": 0.34})], False, True),
+    ("a head of the workers' type", (OWN,), (NodeType("own", {"CPU": 4.0}, 3),), 3, [of_cpus(3)], True, True),
+    ("its workers are one fewer", (OWN,), (NodeType("own", {"CPU": 4.0}, 3),), 3, [of_cpus(4)], False, True),
+    ("computers that Ray has not seen", (OWN,), (NodeType("own", {}, 3),), 3, [of(9)], True, True),
+    ("of which all are there", (OWN,) * 3, (NodeType("own", {}, 3),), 3, [SAMPLER], False, True),
+    ("labels that are not told", (HEAD,), (UNLABELLED,), 1, [of(1, zone="a")], True, True),
+    ("a label, and no resources", (HEAD,), (SPOT,), None, [Need("asker", 9, {}, {"market": "spot"})], True, True),
+    ("a label that nobody has", (HEAD,), (SPOT,), None, [Need("asker", 1, {}, {"zone": "b"})], False, True),
     ("tenths add up", (GPU_NODE,), (), None, [Need("sampler", 10, {"GPU": 0.1})], True, False),
     ("a label that could come", (HEAD,), (GPU_TYPE, SPOT), None, [of(2, market="spot")], True, True),
     ("a label that too few have", (HEAD,), (GPU_TYPE, SPOT), None, [of(3, market="spot")], False, True),

@@ -33,6 +33,19 @@ SERVED = "teacher: {kind: serve, model: a/b, serve: {gpus: 2, replicas: 3}}\n"
             [["1 sampler (1 CPU each, market=spot)", "1 trainer (1 CPU each, market=!spot)"]],
         ),
         (
+            "cluster: {teacher_labels: {zone: b}, placement: shared}",
+            True,
+            [
+                ["1 sampler (1 CPU each)", "1 teacher worker (no CPU each, zone=b)"],
+                ["1 trainer (1 CPU each)", "1 teacher worker (no CPU each, zone=b)"],
+            ],
+        ),
+        (
+            "teacher: {kind: openai, model: m, batch: {}}\ncluster: {teacher_labels: {zone: b}}",
+            True,
+            [["1 sampler (1 CPU each)", "1 trainer (1 CPU each)"]],
+        ),
+        (
             SERVED + "cluster: {placement: shared}",
             True,
             [
