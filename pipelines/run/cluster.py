@@ -90,7 +90,7 @@ def connect(address: str | None, keys: Iterable[str] = ()) -> None:
 def wanted_address(address: str | None) -> str | None:
     """The cluster that a program is to connect to: inside a Ray job the job's, else the given one, else RAY_ADDRESS's;
     None: one that it starts here."""
-    named = os.environ.get("RAY_ADDRESS") or None
+    named = os.environ.get("RAY_ADDRESS", "").strip() or None
     return named if IN_A_JOB in os.environ else address or named
 
 
@@ -148,6 +148,7 @@ def _check_reachable(address: str) -> None:
     try:
         parts = urlsplit(f"//{place}")
         host, port = parts.hostname, parts.port or 6379
+        (host or "").encode("idna")  # as the look-up of its name will
     except ValueError:
         host = None
     if not host:

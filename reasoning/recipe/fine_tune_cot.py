@@ -233,10 +233,14 @@ def load_any_recipe(path: Path, data_folder: Path | None = None) -> Recipe | Fin
     """Reads the recipe file at `path` as the kind that it is: `fine_tuning` is a key of Fine-tune-CoT's alone.
 
     Raises `RecipeError`."""
-    text = recipe_text(path)
+    return parse_any_recipe(recipe_text(path), str(path), data_folder)
+
+
+def parse_any_recipe(text: str, origin: str, data_folder: Path | None = None) -> Recipe | FineTuneCotRecipe:
+    """Reads a recipe of either kind from YAML text; see `parse_as`."""
     if is_cot_recipe(text):
-        return parse_cot_recipe(text, str(path), data_folder)
-    return parse_recipe(text, str(path), data_folder)
+        return parse_cot_recipe(text, origin, data_folder)
+    return parse_recipe(text, origin, data_folder)
 
 
 def is_cot_recipe(text: str) -> bool:

@@ -26,7 +26,7 @@ _SECRET_NAME = re.compile(r"api[-_]?key|authorization|secret|password|cookie|(?:
 _KEY_SHAPED = re.compile(
     r"\b(?:sk|gsk|xai|key|hf|pplx|nvapi)[-_][\w\-]{8,}|\bAIza[\w\-]{20,}|Bearer \S+", re.IGNORECASE
 )
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OWN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "accept"})
 _OWN_BODY = {
     "model": "model",
@@ -124,7 +124,7 @@ class PlaceSection(Section):
     @classmethod
     def _headers_without_secrets(cls, headers: dict[str, str]) -> dict[str, str]:
         for name, value in headers.items():
-            if not _HEADER_NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
+            if not HEADER_NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
                 raise ValueError(f"{name!r} and its value must be what an HTTP header can carry: plain ASCII, one line")
             if name.lower() in _OWN_HEADERS:
                 raise ValueError(f"{name} is set by Tailor itself; leave it out")

@@ -4,7 +4,7 @@ Owns: which address is meant, and the sentence for every way in which it cannot 
 
 Invariants
 - Whatever is wrong is told within ten seconds, and before anything is sent but the token to a server that asks for one.
-- No message holds the token.
+- No message holds the token, or what RAY_JOB_HEADERS holds for a proxy before the server.
 """
 
 from __future__ import annotations
@@ -18,13 +18,18 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from actors.endpoint.network import NetworkSettingsError, ssl_context_of
 from pipelines.run.jobs.cluster_token import CURE, ClusterError, asks_for_token, cluster_token
+from reasoning.recipe.place import HEADER_NAME
 
 DEFAULT_ADDRESS = "http://127.0.0.1:8265"
 _PORT = 8265
 _ANSWER_S = 5.0
+_HEADERS = "RAY_JOB_HEADERS"  # Ray's own variable, as `ray job submit` reads it
+CERTIFICATE_CURE = "REQUESTS_CA_BUNDLE names the file of those that are trusted"
 _TUNNEL = (
     "Its job server listens on the head node alone: ray dashboard cluster.yaml, or ssh -N -L "
     "8265:127.0.0.1:8265 HEAD, brings it to http://127.0.0.1:8265"
@@ -49,6 +54,13 @@ class Access:
         """Whether what is sent there can be read by nobody on the way: it is encrypted, or stays on this machine."""
         return self.here or urlsplit(self.address).scheme == "https"
 
+    @property
+    def trusted(self) -> str | bool:
+        """The file of certificates that the environment names for this server; True: those that are trusted anyway."""
+        named = (os.environ.get(name, "").strip() for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"))
+        file = next(filter(None, named), "")
+        return str(Path(file).expanduser()) if file and urlsplit(self.address).scheme == "https" else True
+
 
 def job_address(given: str | None) -> str:
     """The address of the job server: as given, else as RAY_API_SERVER_ADDRESS or RAY_ADDRESS has it, else on this
@@ -69,6 +81,7 @@ def job_address(given: str | None) -> str:
     try:
         parts = urlsplit(f"//{place}")
         port = parts.port
+        (parts.hostname or "").encode("idna")  # as the look-up of its name will
     except ValueError:
         raise ClusterError(f"{source} {named}: this is not an address; {cure}") from None
     if not parts.hostname or parts.username is not None or parts.query:
@@ -84,14 +97,16 @@ def job_address(given: str | None) -> str:
 def access(given: str | None) -> Access:
     """The way to the job server at `given`, which was tried. Raises `ClusterError`."""
     address = job_address(given)
-    token = cluster_token()
-    headers = _bearer(token) if token and asks_for_token() else {}
+    token, own = cluster_token(), _own_headers()
+    asked = token is not None and asks_for_token()
+    headers = own | (_bearer(token, own) if token and asked else {})
     status, body = _version(address, headers)
-    if status == 401 and token and not headers:  # it asks for one, whatever RAY_AUTH_MODE says here
-        headers = _bearer(token)
+    if status == 401 and token and not asked:  # it asks for one, whatever RAY_AUTH_MODE says here
+        headers = own | _bearer(token, own)
         status, body = _version(address, headers)
     if status in (401, 403):
-        what = "does not take this machine's token" if headers else "asks for a token, and there is none here"
+        what = "does not take this machine's token" if headers != own else "asks for a token, and there is none here"
+        what = f"does not take what {_HEADERS} holds, or {what}" if own else what
         raise ClusterError(f"the cluster at {address} {what}. {CURE}")
     if status >= 500:
         raise ClusterError(
@@ -116,9 +131,13 @@ def access(given: str | None) -> Access:
 def _version(address: str, headers: Mapping[str, str]) -> tuple[int, object]:
     try:
         status, body = request(f"{address}/api/version", headers, timeout_s=_ANSWER_S)
+    except NetworkSettingsError as error:
+        raise ClusterError(str(error)) from None
     except urllib.error.URLError as error:
         if isinstance(error.reason, ssl.SSLError):
-            raise ClusterError(f"{address}: its certificate is not trusted, or it speaks plain http there") from None
+            raise ClusterError(
+                f"{address}: its certificate is not trusted ({CERTIFICATE_CURE}), or it speaks plain http there"
+            ) from None
         raise ClusterError(
             f"cannot reach a job server at {address} ({error.reason}). Check the address and that the cluster is up. "
             f"{_TUNNEL}"
@@ -156,7 +175,7 @@ def request(
 
 def _ways(url: str) -> list[urllib.request.BaseHandler]:
     direct = [urllib.request.ProxyHandler({})] if _is_loopback(urlsplit(url).hostname or "") else []
-    return [_NoRedirect(), *direct]
+    return [_NoRedirect(), urllib.request.HTTPSHandler(context=ssl_context_of(url)), *direct]
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -164,8 +183,25 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
+def _own_headers() -> dict[str, str]:
+    """What the user's variable has each request carry. Raises `ClusterError`."""
+    text = os.environ.get(_HEADERS, "").strip()
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(
+        isinstance(value, str) and HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()
+        for name, value in found.items()
+    ):
+        raise ClusterError(f'{_HEADERS} is no JSON object of headers, such as {{"Authorization": "Bearer ..."}}')
+    return found
+
+
+def _bearer(token: str, own: Mapping[str, str]) -> dict[str, str]:
+    """The token as Ray takes it; beside a header for a proxy, in the second place where Ray looks."""
+    taken = any(name.lower() == "authorization" for name in own)
+    return {"X-Ray-Authorization" if taken else "Authorization": f"Bearer {token}"}
 
 
 def _is_ipv6(place: str) -> bool:

@@ -19,7 +19,7 @@ from pipelines.run.options import DataOption, NameOption, ProbeOption, SeedOptio
 if TYPE_CHECKING:
     from pipelines.run.jobs.server import JobServer, SubmittedRun
 
-console = Console()
+console = Console(emoji=False)
 
 AddressOption = Annotated[
     str | None,
@@ -80,6 +80,7 @@ def submit(
         f"Follow it: tailor logs {run.run} {at}. Stop it: tailor stop {run.run} {at}.",
         soft_wrap=True,
         highlight=False,
+        markup=False,
     )
     return _answer(run)
 
@@ -99,7 +100,7 @@ def status(
         shown = showing.table(runs) if runs else f"No run was submitted to {server.access.address}."
         return Answer(
             [showing.as_json(one) for one in runs],
-            lambda console: console.print(shown, soft_wrap=not runs, highlight=False),
+            lambda console: console.print(shown, soft_wrap=not runs, highlight=False, markup=False),
         )
     found = server.find(run)
     said = [line.strip() for line in _lines(server, found) if line.strip()]

@@ -3,7 +3,8 @@
 Owns: which lines are the run's, what is said while nothing has begun, and how a broken connection is taken up again.
 
 Invariants
-- Every line of the run is shown once, however often the connection breaks. Ray's own lines are left out.
+- Every line of the run is shown once, however often the connection breaks, and where none comes about (a proxy that
+  lets no websocket through). Ray's own lines are left out.
 - Leaving changes nothing of the run.
 """
 
@@ -103,10 +104,12 @@ async def _follow(server: JobServer, run: SubmittedRun, say: Say) -> SubmittedRu
         if run.has_ended:
             await asyncio.wait([tail], timeout=_TAIL_S)
             tail.cancel()
+            await _catch_up(server, run, lines, say)
             for line in lines.last():
                 say(line)
             return run
         if tail.done():  # the connection broke, and the run goes on
+            await _catch_up(server, run, lines, say)
             await asyncio.sleep(POLL_S)
             tail = asyncio.create_task(_tail(server, run, lines, say))
 
@@ -119,6 +122,14 @@ async def _tail(server: JobServer, run: SubmittedRun, lines: Lines, say: Say) ->
         async for piece in server.log_as_it_comes(run):
             for line in lines.of(piece):
                 say(line)
+
+
+async def _catch_up(server: JobServer, run: SubmittedRun, lines: Lines, say: Say) -> None:
+    """Says what the connection has not brought."""
+    lines.begin_anew()
+    with suppress(ClusterError):
+        for line in lines.of(await asyncio.to_thread(server.log, run)):
+            say(line)
 
 
 async def _begun(server: JobServer, run: SubmittedRun, say: Say) -> SubmittedRun:

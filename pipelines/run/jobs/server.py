@@ -23,7 +23,7 @@ from typing import Any
 from actors.ray_api import job_keys
 from actors.ray_api.internals import job_client
 from pipelines.errors import Refused
-from pipelines.run.jobs.access import Access, request
+from pipelines.run.jobs.access import CERTIFICATE_CURE, Access, request
 from pipelines.run.jobs.cluster_token import ClusterError
 
 RUN, STORAGE, KEYS = "tailor.run", "tailor.storage", "tailor.keys"
@@ -67,7 +67,7 @@ class JobServer:
     def __init__(self, access: Access) -> None:
         self.access = access
         with _told(access.address):
-            self._client = job_client(access.address, access.headers, direct=access.here)
+            self._client = job_client(access.address, access.headers, direct=access.here, trusted=access.trusted)
 
     def runs(self) -> list[SubmittedRun]:
         """Every submission of a run that the cluster remembers, the newest first. Raises `ClusterError`."""
@@ -224,6 +224,8 @@ def _told(address: str) -> Iterator[None]:
     except AuthenticationError:
         raise ClusterError(f"the cluster at {address} does not take this machine's token any more") from None
     except OSError as error:  # those of requests are of this kind
+        if type(error).__name__ == "SSLError":
+            raise ClusterError(f"{address}: its certificate is not trusted ({CERTIFICATE_CURE})") from error
         raise ClusterError(f"the job server at {address} did not answer ({type(error).__name__})") from error
     except RuntimeError as error:
         raise ClusterError(f"the job server at {address} refused: {reason_in(str(error))}") from error

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from pipelines.run.jobs.server import SubmittedRun
@@ -23,7 +24,7 @@ def table(runs: Sequence[SubmittedRun]) -> Table:
     shown.add_column("storage", overflow="fold")
     for run in runs:
         code = f" (exit code {run.exit_code})" if run.exit_code else ""
-        shown.add_row(run.id, run.state + code, _minute(run.started), _minute(run.ended), run.storage)
+        shown.add_row(run.id, run.state + code, _minute(run.started), _minute(run.ended), escape(run.storage))
     return shown
 
 

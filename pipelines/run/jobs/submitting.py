@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.text import Text
 
 from pipelines.errors import Refused
@@ -27,7 +28,8 @@ from pipelines.run.jobs.following import Say, follow
 from pipelines.run.jobs.server import JobServer, SubmittedRun, refuse_running
 from pipelines.run.jobs.uploads import START, AnyRecipe, uploads
 from reasoning.files.secrets_file import SecretsFileError, secret
-from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe, load_any_recipe
+from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe, parse_any_recipe
+from reasoning.recipe.tailored import recipe_text
 
 # As pipelines.run.live.describe writes it of both kinds of run.
 _PROGRESS = re.compile(r"(?:round \d+|degree \d+|labels alone|teacher) · ")
@@ -54,10 +56,11 @@ class Wanted:
 
 def submit(wanted: Wanted, address: str | None, console: Console) -> tuple[JobServer, SubmittedRun]:
     """Submits a run and says what it is called there. Raises `Refused`."""
-    recipe = load_any_recipe(wanted.recipe, wanted.data).replace(
+    text = recipe_text(wanted.recipe)  # once: what a shell writes into a pipe (`<(envsubst < r.yaml)`) is there once
+    recipe = parse_any_recipe(text, str(wanted.recipe), wanted.data).replace(
         name=wanted.name, storage_path=wanted.storage, seed=wanted.seed
     )
-    going = uploads(recipe, wanted.recipe, Path.cwd())
+    going = uploads(recipe, wanted.recipe, text, Path.cwd())
     keys, missing = _keys(recipe, wanted.env)
     there = access(address)
     refuse_another_ray(there)
@@ -71,13 +74,13 @@ def submit(wanted: Wanted, address: str | None, console: Console) -> tuple[JobSe
             recipe.name, Path(folder), _command(wanted, recipe, going.recipe), storage, keys, wanted.cpus, wanted.labels
         )
     console.print(
-        f"Run [bold]{run.run}[/bold] was submitted to {there.address} as {run.id}, with {len(going.files) + 1} files"
-        f"{_named(keys)}.",
+        f"Run [bold]{run.run}[/bold] was submitted to {escape(there.address)} as {run.id}, with "
+        f"{len(going.files) + 1} files{_named(keys)}.",
         soft_wrap=True,
         highlight=False,
     )
     for note in (*going.notes, *(f"{name} is not set here: the nodes must have it." for name in missing)):
-        console.print(f"  {note}", soft_wrap=True, highlight=False)
+        console.print(f"  {note}", soft_wrap=True, highlight=False, markup=False)
     return server, run
 
 
@@ -85,15 +88,17 @@ def follow_to_its_end(server: JobServer, run: SubmittedRun, console: Console) ->
     """Shows the run's log until it ends, or until Ctrl-C; the exit code of the command."""
     at = f"--address {server.access.address}"
     ways = f"Rejoin: tailor logs {run.run} {at}. Stop it: tailor stop {run.run} {at}"
-    console.print(f"Ctrl-C leaves it running. {ways}.", soft_wrap=True, highlight=False)
+    console.print(f"Ctrl-C leaves it running. {ways}.", soft_wrap=True, highlight=False, markup=False)
     try:
         with shown(console) as say:
             ended = follow(server, run, say)
     except KeyboardInterrupt:
-        console.print(f"\nLeft; {run.run} goes on. {ways}.", soft_wrap=True, highlight=False)
+        console.print(f"\nLeft; {run.run} goes on. {ways}.", soft_wrap=True, highlight=False, markup=False)
         return 0
     except ClusterError as error:
-        console.print(f"{error}. The run may go on all the same. {ways}.", soft_wrap=True, highlight=False)
+        console.print(
+            f"{error}. The run may go on all the same. {ways}.", soft_wrap=True, highlight=False, markup=False
+        )
         return 1
     return tell_the_end(server, ended, console)
 
@@ -177,6 +182,7 @@ def _that_may_be_sent(keys: dict[str, str], there: Access, insists: bool | None,
             "nodes' secrets file; --send-keys sends them all the same.",
             soft_wrap=True,
             highlight=False,
+            markup=False,
         )
     return {}
 

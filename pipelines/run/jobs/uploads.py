@@ -66,8 +66,9 @@ class Uploads:
         shutil.copyfile(resource("pipelines.run.jobs", START), folder / START)
 
 
-def uploads(recipe: AnyRecipe, file: Path, here: Path) -> Uploads:
-    """What goes along with `recipe`, read from `file` by a `tailor` that was started in `here`. Raises `Refused`."""
+def uploads(recipe: AnyRecipe, file: Path, original: str, here: Path) -> Uploads:
+    """What goes along with `recipe`, read from `file`, whose text is `original`, by a `tailor` that was started in
+    `here`. Raises `Refused`."""
     files: dict[str, Path] = {}
     moved: dict[tuple[str | int, ...], str] = {}
     notes: list[str] = []
@@ -94,7 +95,7 @@ def uploads(recipe: AnyRecipe, file: Path, here: Path) -> Uploads:
         )
     files |= _grader_files(recipe, here, notes)
     at = _place(file, str(file), here) or file.name
-    found = Uploads(files, at, _text(recipe, file, moved), tuple(notes))
+    found = Uploads(files, at, _text(recipe, original, moved), tuple(notes))
     if found.bytes > MOST_BYTES:
         largest = max(files, key=lambda place: files[place].stat().st_size)
         raise Refused(
@@ -151,9 +152,8 @@ def _files_of(folder: Path, key: str) -> Iterator[tuple[str, Path]]:
                 yield path.relative_to(folder).as_posix(), path
 
 
-def _text(recipe: AnyRecipe, file: Path, moved: dict[tuple[str | int, ...], str]) -> str:
+def _text(recipe: AnyRecipe, original: str, moved: dict[tuple[str | int, ...], str]) -> str:
     """The recipe as written, where nothing in it has another name there; else its content, with the new names."""
-    original = file.read_text(encoding="utf-8")
     if not moved and "${DATA}" not in original:
         return original
     content = recipe.model_dump(mode="json")

@@ -82,6 +82,7 @@ def test_engines_and_trainers_of_this_machine_are_as_important_as_any_process(
         ("http://127.0.0.1:8265", "takes whole runs: tailor submit RECIPE --address http://127.0.0.1:8265"),
         ("https://ray.example.com", "is the address of a cluster's job server"),
         ("ray://127.0.0.1:10001", "a run's driver must be inside the cluster, which ray:// is not. Submit the run"),
+        ("head..example:6379", "is not the address of a Ray cluster: give HOST:6379"),
         ("127.0.0.1:port", "is not the address of a Ray cluster: give HOST:6379"),
         ("127.0.0.1:1", "nobody answers there"),
         ("no-such-host.invalid:6379", "nobody answers there"),

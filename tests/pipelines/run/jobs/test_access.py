@@ -25,6 +25,8 @@ TOKEN = "t" * 64
 def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE", "RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("RAY_JOB_HEADERS", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
@@ -60,6 +62,8 @@ def test_an_address_is_taken_as_it_is_meant(given: str | None, address: str) -> 
         ("anyscale://x", "give the job server's, mostly --address http://HOST:8265"),
         ("http://", "this is not the address of a job server"),
         ("http://head:port", "this is not an address"),
+        ("http://head..example:8265", "this is not an address"),  # as the look-up of names will say
+        (f"{'a' * 70}.example", "this is not an address"),
         ("http://me:password@head:8265", "without user, password or query"),
         ("http://head:8265?token=password", "without user, password or query"),
     ],
@@ -82,12 +86,17 @@ def test_the_environment_is_asked_where_nothing_is_given(monkeypatch: pytest.Mon
 
 
 @contextmanager
-def server(token: str | None = None, status: int = 200, body: str = '{"ray_version": "2.60.0"}') -> Iterator[str]:
-    """Answers as a job server does, which asks for `token` if that is given."""
+def server(
+    token: str | None = None,
+    status: int = 200,
+    body: str = '{"ray_version": "2.60.0"}',
+    place: str = "Authorization",
+) -> Iterator[str]:
+    """Answers as a job server does, which asks for `token` in the header `place` if that is given."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked = self.headers.get("Authorization")
+            asked = self.headers.get(place)
             code = status if token is None or asked == f"Bearer {token}" else 401 if asked is None else 403
             self.send_response(code)
             self.send_header("Location", "http://elsewhere.invalid/")
@@ -122,6 +131,45 @@ def test_no_token_goes_to_a_server_that_asks_for_none(monkeypatch: pytest.Monkey
     monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
     with server() as address:
         assert access(address).headers == {}
+
+
+@pytest.mark.parametrize(
+    "own", [{"Authorization": "Bearer of-the-proxy"}, {"authorization": "Basic eA=="}, {"X-Account": "1"}]
+)
+@pytest.mark.parametrize("mode", [None, "token"])
+def test_headers_for_a_proxy_before_the_server_go_along_as_with_ray_job_submit(
+    own: dict[str, str], mode: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_JOB_HEADERS", json.dumps(own))
+    with server() as address:
+        assert access(address).headers == own
+    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+    if mode is not None:
+        monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    place = "Authorization" if "X-Account" in own else "X-Ray-Authorization"  # where Ray looks, too
+    with server(TOKEN, place=place) as address:
+        assert access(address).headers == own | {place: f"Bearer {TOKEN}"}
+
+
+@pytest.mark.parametrize("text", ["X: tk-1", '["tk-1"]', '{"X": 1}', '{"X": "tk-1\\n"}', '{"X:": "tk-1"}'])
+def test_headers_that_are_none_are_told_and_not_shown(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_JOB_HEADERS", text)
+    with server() as address, pytest.raises(ClusterError, match="RAY_JOB_HEADERS is no JSON object") as refused:
+        access(address)
+    assert "tk-1" not in str(refused.value)
+
+
+def test_the_certificates_that_the_environment_names_are_trusted_by_all_that_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, plain = Access("https://ray.example", {}, ""), Access("http://ray.example", {}, "")
+    assert here.trusted is True
+    for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.setenv(variable, f"~/{variable}.pem")
+        assert here.trusted == str(tmp_path / f"{variable}.pem") and plain.trusted is True
+        with pytest.raises(ClusterError, match=rf"{variable}.*does not exist"):
+            access("https://127.0.0.1:1")
+        monkeypatch.delenv(variable)
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ class Server:
 
     def __init__(self, states: list[str | Exception], connections: list[str]) -> None:
         self.states, self.connections, self.stopped, self.forgotten = states, connections, False, ""
+        self.whole: str | None = None  # what it answers when it is asked for the log
 
     def again(self, run: SubmittedRun) -> SubmittedRun:
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
@@ -74,6 +75,11 @@ class Server:
             yield log[at : at + 20]
             await asyncio.sleep(0)
         raise RuntimeError("the connection broke")
+
+    def log(self, run: SubmittedRun) -> str:
+        if self.whole is None:
+            raise ClusterError("away")
+        return self.whole
 
     def stop(self, run: SubmittedRun) -> None:
         self.stopped = True
@@ -95,6 +101,18 @@ def test_a_run_is_followed_from_its_waiting_to_its_end() -> None:
     assert ended.state == "succeeded"
     assert shown[0].startswith("Waiting for a node to start the driver on (")
     assert [line for line in shown if not line.startswith("Waiting")] == LOG.splitlines()
+
+
+def test_where_no_connection_comes_about_the_log_is_asked_for() -> None:
+    server, shown = Server(["running"] * 4 + ["failed"], []), list[str]()
+
+    def say(line: str) -> None:
+        shown.append(line)
+        server.whole = LOG + "error: no end"
+
+    server.whole = LOG[:60]
+    assert follow(server, RUN, say).state == "failed"  # type: ignore[arg-type]
+    assert shown == [*LOG.splitlines(), "error: no end"]
 
 
 def test_a_server_that_is_gone_is_waited_for_and_then_told() -> None:

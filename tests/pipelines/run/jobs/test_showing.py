@@ -22,7 +22,7 @@ def test_a_table_has_a_line_for_each_submission() -> None:
 
 def test_nothing_that_may_be_copied_is_cut_in_a_narrow_terminal() -> None:
     shown = io.StringIO()
-    name, storage = "gsm8k-in-three-rounds", "s3://bucket-of-teaching/experiments/november/runs"
+    name, storage = "gsm8k-in-three-rounds", "s3://bucket-of-teaching/[nov]/experiments/november/runs"
     run = replace(ENDED, run=name, id=f"{name}@2", storage=storage)
     Console(file=shown, width=80).print(table([run]))
     lines = shown.getvalue().splitlines()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,6 +50,7 @@ class Server:
     def submit(
         self, run: str, folder: Path, command: list[str], storage: str, keys: dict[str, str], *place: object
     ) -> SubmittedRun:
+        self.recipe = (folder / command[5]).read_text(encoding="utf-8")
         self.files = {path.name for path in folder.rglob("*") if path.is_file()}
         self.command, self.keys, self.storage, self.place = command, keys, storage, place
         return RUN
@@ -71,7 +74,7 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def submitted(recipe: Path, address: str = "http://127.0.0.1:8265", **wanted: object) -> tuple[Server, str]:
     shown = io.StringIO()
-    server, run = submit(Wanted(recipe, **wanted), address, Console(file=shown, width=400))  # type: ignore[arg-type]
+    server, run = submit(Wanted(recipe, **wanted), address, Console(file=shown, width=400, emoji=False))  # type: ignore[arg-type]
     assert run is RUN and isinstance(server, Server)
     return server, shown.getvalue()
 
@@ -134,6 +137,22 @@ def test_the_command_says_what_the_user_chose(recipe: Path) -> None:
     assert server.command == words.split() and server.storage == "/shared/runs" and server.place == (1.0, {})
     recipe.write_text("fine_tuning: {degrees: [1]}", encoding="utf-8")
     assert submitted(recipe)[0].command == ["sh", "start.sh", "--restarts", "3", "fine_tune_cot", "mine.yaml"]
+
+
+def test_a_recipe_from_a_pipe_is_read_once(recipe: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writing = threading.Thread(target=pipe.write_text, args=(RECIPE,), daemon=True)
+    writing.start()
+    server, _ = submitted(pipe)
+    assert server.command[-2:] == ["tailored", "pipe"] and server.recipe == RECIPE
+
+
+def test_nothing_in_an_address_or_a_name_is_taken_for_markup(recipe: Path) -> None:
+    recipe.write_text("task: {name: gsm8k, source: file, path: '/nowhere/[red]/:key:.jsonl'}", encoding="utf-8")
+    address = "http://[fd00:a:b::5]:8265"
+    _, said = submitted(recipe, address)
+    assert f"to {address} as" in said and "[red]/:key:.jsonl is not on this machine" in said
 
 
 def test_a_run_that_goes_on_and_another_ray_are_refused_before_anything_is_sent(

@@ -34,7 +34,7 @@ def write(path: Path, text: str) -> Path:
 def going(here: Path, recipe: str, name: str = "r.yaml", data: Path | None = None) -> Uploads:
     file = here / name
     write(file, recipe)
-    return uploads(load_any_recipe(file, data), Path(name), here)
+    return uploads(load_any_recipe(file, data), Path(name), recipe, here)
 
 
 def gathered(found: Uploads, folder: Path) -> set[str]:
