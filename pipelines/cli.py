@@ -50,7 +50,7 @@ app = CommandLine(
     "Exit codes: 0 done, 1 stopped (resumable), or a check that failed, 2 bad input (nothing was "
     "started), 130 interrupted.",
 )
-console = Console()
+console = Console(emoji=False)
 
 
 def _tell_version(asked: bool) -> None:

@@ -24,7 +24,7 @@ from reasoning.files.user_error import UserError
 
 INTERRUPTED = 130
 
-errors = Console(stderr=True)
+errors = Console(stderr=True, emoji=False)
 _raised: ContextVar[bool] = ContextVar("raised", default=False)
 
 

@@ -62,8 +62,8 @@ def run(
 
     def work() -> Path:
         if isinstance(chosen, FineTuneCotRecipe):
-            return fine_tune_cot.run(chosen, str(recipe), Console(), probe).directory.path
-        return tailored.run(chosen, str(recipe), Console(), probe).directory.path
+            return fine_tune_cot.run(chosen, str(recipe), Console(emoji=False), probe).directory.path
+        return tailored.run(chosen, str(recipe), Console(emoji=False), probe).directory.path
 
     return Run(outside_any_loop(work))
 
@@ -80,7 +80,7 @@ def estimate(
     from reasoning.recipe.fine_tune_cot import load_any_recipe
 
     chosen = load_any_recipe(Path(recipe), _folder(data))
-    return outside_any_loop(lambda: find_out(chosen, str(recipe), sample, missed, Console()))
+    return outside_any_loop(lambda: find_out(chosen, str(recipe), sample, missed, Console(emoji=False)))
 
 
 def doctor(
@@ -112,7 +112,9 @@ def evaluate(
 
     which = one_of(Split, split=split)
     who = run_of(target)
-    return outside_any_loop(lambda: examine(who, _folder(data), which, limit, round, samples, None, prompt, Console()))
+    return outside_any_loop(
+        lambda: examine(who, _folder(data), which, limit, round, samples, None, prompt, Console(emoji=False))
+    )
 
 
 def harness(
@@ -142,7 +144,7 @@ def harness(
             who,
             tasks,
             way,
-            Console(),
+            Console(emoji=False),
             data=_folder(data),
             limit=limit,
             shots=shots,

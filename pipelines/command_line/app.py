@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import io
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -79,7 +80,7 @@ def _answering(command: Callable[..., Any]) -> Callable[..., Any]:
             if json or not isinstance(found, Answer):
                 return found
             if found.show is not None:
-                found.show(Console())
+                found.show(Console(emoji=False))
             raise typer.Exit(found.exit_code)
 
     signature = inspect.signature(command, eval_str=True)
@@ -93,6 +94,7 @@ def _answering(command: Callable[..., Any]) -> Callable[..., Any]:
 def _main(run: Callable[..., Any], args: Sequence[str] | None = None, **settings: Any) -> Any:
     """Runs a command line; with `--json` the answer, or the error, is the one document on standard output."""
     given = list(sys.argv[1:] if args is None else args)
+    _lose_no_output()
     before = given[: given.index("--")] if "--" in given else given
     if JSON not in before or _HELP & set(before):
         return run(given, **settings)
@@ -103,6 +105,14 @@ def _main(run: Callable[..., Any], args: Sequence[str] | None = None, **settings
             tell({"version": version()})
             sys.exit(0)
         sys.exit(_told(lambda: run(given, **{**settings, "standalone_mode": False}), tell))
+
+
+def _lose_no_output() -> None:
+    """A character that a terminal or file in another encoding than UTF-8 cannot show costs itself, not the command (a
+    run that shows `✓`, say)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and (stream.encoding, stream.errors) != ("utf-8", "surrogateescape"):
+            stream.reconfigure(errors="replace" if stream.errors in ("strict", "surrogateescape") else stream.errors)
 
 
 def _told(run: Callable[[], Any], tell: Callable[[object], None]) -> int:

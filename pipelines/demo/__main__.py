@@ -10,7 +10,7 @@ from pipelines.demo.demo import demo, ending
 
 
 def main() -> int:
-    return ending(lambda: demo(Console()))
+    return ending(lambda: demo(Console(emoji=False)))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from pipelines.errors import told_plainly
 from pipelines.serving.graduate import curl_line, graduate_of, serving_of
@@ -54,13 +55,15 @@ def demo(console: Console, path: Path = RECIPE) -> None:
                 )
                 text = completion.choices[0].text
                 prediction, verdict = grade(text, is_whole(completion.choices[0].finish_reason), problem)
-                console.print(f"\n[bold]Question[/bold]  {problem.question}", soft_wrap=True, highlight=False)
-                console.print(f"[bold]Student[/bold]   {text.strip()}", soft_wrap=True, highlight=False)
+                console.print(f"\n[bold]Question[/bold]  {escape(problem.question)}", soft_wrap=True, highlight=False)
+                console.print(f"[bold]Student[/bold]   {escape(text.strip())}", soft_wrap=True, highlight=False)
                 console.print(
-                    f"[bold]Answer[/bold]    {prediction} ({verdict}; gold {problem.answer})", highlight=False
+                    f"[bold]Answer[/bold]    {escape(str(prediction))} ({verdict}; gold {problem.answer})",
+                    highlight=False,
                 )
             console.print(
-                "\nTo ask it with curl while it is served (`tailor serve " + str(finished.directory.path) + "`):"
+                "\nTo ask it with curl while it is served (`tailor serve " + str(finished.directory.path) + "`):",
+                markup=False,
             )
             line = curl_line("http://127.0.0.1:8000/v1", graduate.name, form.prompt(problems[0].question))
             console.print(line, highlight=False, markup=False, soft_wrap=True)

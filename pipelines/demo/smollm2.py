@@ -52,12 +52,12 @@ def make(console: Console) -> Path:
     file = fetch()
     folder = Path(load_recipe(RECIPE).student.source)
     made = make_student(file, folder)
-    console.print(f"{'Made' if made else 'There already'}: {folder}", soft_wrap=True, highlight=False)
+    console.print(f"{'Made' if made else 'There already'}: {folder}", soft_wrap=True, highlight=False, markup=False)
     return folder
 
 
 def main() -> int:
-    console = Console()
+    console = Console(emoji=False)
 
     def work() -> None:
         make(console)

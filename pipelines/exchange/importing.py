@@ -79,7 +79,9 @@ def import_file(
         count = write_recordings(out, matched.pairs)
         questions = len({problem.id for _, problem in matched.pairs})
         _tell(console, file, format, matched.notes, matched.faults)
-        console.print(f"{out}: {count} recordings of {questions} questions of {section.name}", soft_wrap=True)
+        console.print(
+            f"{out}: {count} recordings of {questions} questions of {section.name}", soft_wrap=True, markup=False
+        )
         console.print(
             f"In a recipe: teacher: {{first: {{kind: recorded, recorded: {out}}}}}", soft_wrap=True, markup=False
         )
@@ -92,7 +94,7 @@ def import_file(
     _refuse_empty(file, bool(found.rationales or found.mistakes or found.attempts), found.faults, section)
     said = _write_table(out, found)
     _tell(console, file, format, found.notes, found.faults)
-    console.print(f"{out}: {said} of {section.name}", soft_wrap=True)
+    console.print(f"{out}: {said} of {section.name}", soft_wrap=True, markup=False)
     counts = {name: len(getattr(found, name)) for name in ("rationales", "mistakes", "attempts")}
     return ImportDocument(file, format, out, counts, tuple(found.notes), tuple(found.faults))
 
@@ -137,7 +139,7 @@ def _import_demonstrations(file: Path, task: str, out: Path, data: Path | None, 
     name = task if task in known else task_of(task, data)[0].name
     demonstrations = read_prompt_demonstrations(file, name)
     write_demonstrations(out, demonstrations)
-    console.print(f"{out}: {len(demonstrations)} demonstrations for {name}", soft_wrap=True)
+    console.print(f"{out}: {len(demonstrations)} demonstrations for {name}", soft_wrap=True, markup=False)
     console.print(f"In a recipe: teacher: {{demonstrations: {out}}}", soft_wrap=True, markup=False)
     return ImportDocument(file, Format.B_PROMPTS, out, {"demonstrations": len(demonstrations)})
 

@@ -25,7 +25,7 @@ from pipelines.command_line.answer import Answer
 if TYPE_CHECKING:
     from reasoning.tasks.guessing import Guess
 
-console = Console()
+console = Console(emoji=False)
 
 
 def init(

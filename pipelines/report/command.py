@@ -49,7 +49,7 @@ def report(folder: Path, store: Callable[[Path], object], spent: Spent) -> Answe
 
     def show(console: Console) -> None:
         console.print(table)
-        console.print(f"Report: {path}", soft_wrap=True)
+        console.print(f"Report: {path}", soft_wrap=True, markup=False)
 
     return Answer(_document(folder, str(path), journal), show)
 
@@ -78,6 +78,7 @@ def compare(folders: Sequence[Path], out: Path, spent: Spent) -> Answer:
                 f"p {'< 0.001' if pair.p < 0.001 else f'= {pair.p:.3f}'}",
                 highlight=False,
                 soft_wrap=True,
+                markup=False,
             )
         console.print(f"Comparison: {out}", soft_wrap=True, markup=False)
 

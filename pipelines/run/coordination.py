@@ -22,6 +22,7 @@ from typing import Any, cast
 
 import ray
 from rich.console import Console
+from rich.markup import escape
 
 from actors.coordinator import AnyCoordinator, CoordinatorHandle, OutcomeT
 from actors.journal.sums import JournalSums, in_open_batches
@@ -159,9 +160,9 @@ def _refuse_to_pay_twice(recipe: Recipe, home: Home) -> None:
 def announce(name: str, place: str, done: int | None, notes: Sequence[str], console: Console) -> None:
     """Says which run begins, or goes on after `done` finished phases (None: it is new), and what to know about it."""
     state = "is new" if done is None else f"goes on after {done} finished phases"
-    console.print(f"Run [bold]{name}[/bold] {state}, in {place}", soft_wrap=True)
+    console.print(f"Run [bold]{name}[/bold] {state}, in {escape(place)}", soft_wrap=True)
     for note in notes:
-        console.print(f"  {note}", soft_wrap=True)
+        console.print(f"  {note}", soft_wrap=True, markup=False)
 
 
 def account(reason: str, journal: JournalSums, report: str, console: Console) -> None:
@@ -172,6 +173,7 @@ def account(reason: str, journal: JournalSums, report: str, console: Console) ->
         f"{tokens.completion_tokens:,} completion tokens{_spent(journal)}; {requests.sent_again} requests sent again "
         "because the outcome of an earlier sending was lost.",
         soft_wrap=True,
+        markup=False,
     )
     if journal.lost_answers:
         console.print(
@@ -179,7 +181,7 @@ def account(reason: str, journal: JournalSums, report: str, console: Console) ->
             "may have been requested again, and are counted as spent.",
             soft_wrap=True,
         )
-    console.print(f"Report: {report}", soft_wrap=True)
+    console.print(f"Report: {report}", soft_wrap=True, markup=False)
 
 
 def _spent(journal: JournalSums) -> str:

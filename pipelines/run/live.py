@@ -77,7 +77,7 @@ class LiveView:
         key = (snapshot.label or snapshot.round, snapshot.phase, waiting)
         if key != self._last or now - self._last_line >= SIGN_OF_LIFE_S:
             self._last, self._last_line = key, now
-            self._console.print(describe(snapshot, still), highlight=False, soft_wrap=True)
+            self._console.print(describe(snapshot, still), highlight=False, soft_wrap=True, markup=False)
 
     def tell(self, finished: Mapping[str, Sequence[PhaseRecord]]) -> None:
         """One lasting line for each finished phase that has none yet."""

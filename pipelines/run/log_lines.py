@@ -33,7 +33,9 @@ def set_up(log_format: str | None, log_level: str | None) -> None:
 
 def console() -> Console:
     """What a run prints on."""
-    return Console(file=cast(TextIO, JsonLines(sys.stdout)), width=_WIDTH) if wants_json() else Console()
+    if wants_json():
+        return Console(file=cast(TextIO, JsonLines(sys.stdout)), width=_WIDTH, emoji=False)
+    return Console(emoji=False)
 
 
 class JsonLines(io.TextIOBase):

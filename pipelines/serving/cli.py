@@ -15,7 +15,7 @@ from rich.console import Console
 from pipelines.command_line.answer import Answer
 from pipelines.run.options import RunArgument, run_argument
 
-console = Console()
+console = Console(emoji=False)
 
 _RANGE = re.compile(r"(?P<least>\d{1,4})(?:-(?P<most>\d{1,4}))?")
 

@@ -104,7 +104,7 @@ def serve_config(
     paths: Sequence[Path], round: int | None, options: ServeOptions, name: str | None, route: str | None
 ) -> dict[str, Any]:
     """The configuration by which `serve deploy` serves what `serve_run` would. Nothing is started."""
-    deployed = _deployed(paths, round, options, name, route, Console(stderr=True))
+    deployed = _deployed(paths, round, options, name, route, Console(stderr=True, emoji=False))
     alone = len(deployed) == 1
     applications = [
         {

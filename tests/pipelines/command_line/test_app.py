@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +151,27 @@ def test_with_json_each_result_is_a_document(tmp_path: Path, monkeypatch: pytest
 def test_help_is_for_people_also_beside_json() -> None:
     shown = RUNNER.invoke(app, ["report", "--json", "--help"])
     assert shown.exit_code == 0 and "Usage" in shown.stdout
+
+
+SAYING = """
+from pipelines.command_line.answer import Answer
+from pipelines.command_line.app import CommandLine
+app = CommandLine(add_completion=False)
+@app.added(example="x", more="y")
+def do() -> Answer:
+    return Answer({"n": 1}, lambda console: console.print("✓ done, id :key:"))
+app()
+"""
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"), [("utf-8", "✓"), ("latin-1", "?"), ("ascii", "?"), ("ascii:surrogateescape", "?")]
+)
+def test_a_terminal_of_another_encoding_loses_a_character_and_not_the_command(encoding: str, said: str) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    command = [sys.executable, "-c", SAYING]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stdout.decode()) == (0, f"{said} done, id :key:\n"), done.stderr.decode()
 
 
 def small() -> CommandLine:

@@ -15,7 +15,7 @@ from actors.journal.actor import Journal, Sending
 from actors.storage.keeping import Home
 from pipelines.errors import RunFailed
 from pipelines.run import coordination
-from pipelines.run.coordination import CoordinatorLost, coordinate, watch
+from pipelines.run.coordination import CoordinatorLost, announce, coordinate, watch
 from pipelines.run.preflight import Checked
 from reasoning.recipe.tailored import Recipe
 from reasoning.rounds.directory import RunDirectory
@@ -44,6 +44,12 @@ def test_a_run_that_is_under_way_is_not_started_twice(
 def start(one: Recipe, directory: RunDirectory) -> None:
     checked = Checked(None, None, ())  # type: ignore[arg-type]  # it is refused before anything is looked at
     coordinate(Coordinator, one, one, directory, checked, Home(directory.path), lambda: {}, Console())
+
+
+def test_notes_and_places_are_said_as_they_are() -> None:
+    said = io.StringIO()
+    announce("mine", "/runs/[old]/mine", None, ["student.stop: [/INST] ends an answer"], Console(file=said, width=200))
+    assert said.getvalue() == "Run mine is new, in /runs/[old]/mine\n  student.stop: [/INST] ends an answer\n"
 
 
 def test_a_run_does_not_ask_again_what_is_in_a_batch(ray_cluster: None, tmp_path: Path) -> None:

@@ -103,6 +103,13 @@ def test_every_phase_has_its_line_and_a_log_holds_no_control_characters() -> Non
     assert "41 mistakes" in summarise(EXAM)
 
 
+def test_what_others_say_is_shown_as_it_is() -> None:
+    out, told = io.StringIO(), "GPU nodes (could not start gpu: no room in [us-west-2a], [/x])"
+    with LiveView(Console(file=out, width=200)) as view:
+        view.show(Snapshot(phase="exam", waiting=told))
+    assert told in out.getvalue()
+
+
 def test_an_exam_says_when_many_attempts_were_cut_off() -> None:
     told = [summarise(PhaseRecord(1, Phase.EXAM, 20.0, EXAM.metrics | {"truncated": count})) for count in (0, 19, 150)]
     assert "cut off" not in told[0] + told[1]
