@@ -79,6 +79,12 @@ _DENIED_BY_NAME = re.compile(  # "not the river (A)"
 )
 _OTHERS_LETTER = re.compile(r"\W*([A-Z])[).]\W")  # in front of another option's text
 _JUDGEMENTS = ("no", "No", "wrong", "orrect", "alse", "✗", "❌", "✘", "[x]", "[X]")
+_PART_OF_NAME = re.compile(  # "the daily requirement of vitamin A."
+    r"\b(?:vitamin|event|hose|pipe|tap|tank|train|team|plan|point|machine|person|worker|city|town|station|type|class|group"
+    r"|set|side|angle|figure|box|bag|urn|vessel|bottle|alloy|company|account|hepatitis|grade|section|solution|candidate)\s+"
+    r"[A-Z]\W*\Z",
+    re.IGNORECASE,
+)
 _REASON = re.compile(r",?\s+(?:because|since|though|although)\b|,\s+as\b", re.IGNORECASE)
 _PREMISE = re.compile(  # what a sentence begins with and does not come to: "While (A) is near,", "A zoo may do, but"
     r"\A\W*(?:(?:if|since|as|because|given(?:\s+that)?|when|while|although|though|whereas)\s[^,;]*,\s+"
@@ -231,7 +237,8 @@ def _picked(sentence: str, choices: tuple[str, ...], patterns: _Patterns) -> Fou
     lone = _meant(bare, patterns.lone)
     if len(lone) > 1:  # "A and C are mammals, so B"
         lone = _meant(_conclusion(bare), patterns.lone)
-    if len(lone) == 1 and bare.rstrip(" .*!\"'”").endswith(next(iter(lone))):
+    ends = len(lone) == 1 and bare.rstrip(" .*!\"'”").endswith(next(iter(lone)))
+    if ends and _PART_OF_NAME.search(bare) is None:
         return FoundAnswer(lone.pop(), How.LAST_CANDIDATE)
     if len(lone) == 1 and (opening := patterns.leading.match(bare)) and _PAUSE.match(bare, opening.end()):
         return FoundAnswer(lone.pop(), How.LAST_CANDIDATE) if opening[1] in lone else None

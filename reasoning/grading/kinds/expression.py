@@ -21,10 +21,23 @@ from reasoning.grading.kinds.rules import AnswerRules
 from reasoning.grading.numbers.gold_numbers import gold_number, number_text, with_another_digit
 from reasoning.grading.options import NO_OPTIONS, RowOptions
 
-_MATHEMATICS = re.compile(r"\$\$([^$]{1,400})\$\$|\$([^$]{1,400})\$|\\\((.{1,400}?)\\\)|\\\[(.{1,400}?)\\\]", re.DOTALL)
+_ENVIRONMENT = r"(?:align(?:ed)?|equation|gather(?:ed)?|multline|split)\*?"
+_MATHEMATICS = re.compile(
+    r"\$\$([^$]{1,400})\$\$|\$([^$]{1,400})\$|\\\((.{1,400}?)\\\)|\\\[(.{1,400}?)\\\]"
+    rf"|(\\begin\{{{_ENVIRONMENT}\}}.{{1,400}}?\\end\{{{_ENVIRONMENT}\}})",
+    re.DOTALL,
+)
+_LINES = re.compile(rf"\\begin\{{{_ENVIRONMENT}\}}(.*)\\end\{{{_ENVIRONMENT}\}}", re.DOTALL)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{(.*)\}\Z", re.DOTALL)
-_CLAUSE_END = re.compile(r"[.!?](?=\s+[A-Z]|\s*\Z)|[,;]?\s+(?:because|since|which|where|so|as|for all|by)\b|,\s+as\b")
+_CLAUSE_END = re.compile(
+    r"[.!?](?=\s+[A-Z]|\s*\Z)|[,;]?\s+(?:because|since|which|where|so|as|for all|by)\b|,\s+(?:as|(?:and\s+)?not)\b"
+)
+_ASIDE = re.compile(  # "9\pi (about 28.27)", "4\sqrt{3}, not 3\sqrt{4}"
+    r"(?:\s*\(?\s*(?:≈|\\approx|(?:or\s+)?(?:about|approximately|approx\.))\s*\$?[0-9][0-9.,]*[^()=\n]{0,30}\)?"
+    r"|,\s+(?:and\s+)?not\s[^\n]{1,60})[\s.]*\Z"
+)
 _DRESS = (
+    (re.compile(r"(?:\\[,!;: ]|~|\\q?quad)*\s*\\(?:text|mathrm|mbox|textbf|mathbf)\s*\{([^{}]*)\}"), r" \1"),
     (
         re.compile(
             r"\\(?:left|right|displaystyle|big|Big|bigg|Bigg)(?![a-zA-Z])|\\[,!;:]|(?<!\\)\\ |~|\\q?quad(?![a-z])"
@@ -34,22 +47,33 @@ _DRESS = (
     (re.compile(r"\\[dt]frac(?![a-z])"), r"\\frac"),
     (re.compile(r"[−–]"), "-"),
     (re.compile(r"(?<![a-zA-Z\\])(sin|cos|tan|log|ln)(?![a-zA-Z])"), r"\\\1"),
-    (re.compile(r"∞"), r"\\infty "),
+    (re.compile(r"∞|(?<![a-zA-Z\\])(?:infinity|inf)(?![a-zA-Z])"), r"\\infty "),
+    (re.compile(r"\\langle(?![a-z])|⟨"), "("),
+    (re.compile(r"\\rangle(?![a-z])|⟩"), ")"),
+    (re.compile(r"\A\s*\]([^\[\]]*,)"), r"(\1"),  # ]2, 3[
+    (re.compile(r"(,[^\[\]]*)\[\s*\Z"), r"\1)"),
     (re.compile(r"≤"), r"\\le "),
     (re.compile(r"≥"), r"\\ge "),
     (re.compile(r"(?<=[\w)])\s*\*\*\s*(?=[\w({-])"), "^"),
     (re.compile(r"√\s*\(([^()]*)\)|(?<![\w\\])sqrt\s*\(([^()]*)\)|√\s*(\w+)"), r"\\sqrt{\1\2\3}"),
     (re.compile(r"(?<![a-zA-Z\\])pi(?![a-zA-Z])"), r"\\pi"),
-    (re.compile(r"\\(?:text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}"), r"\1"),
 )
 _SUPERSCRIPT = re.compile(r"(?<=[\w)}])[⁰¹²³⁴-⁹]{1,9}")
 _SIGN = re.compile(r"[0-9=^\\+²³]")
 _VERB = re.compile(
-    r"\b(?:is|equals|becomes|gives|get|(?:simplifies|reduces|comes|evaluates|expands|factors|amounts)\s+(?:to|as"
-    r"|into))\s+"
+    r"(?:=>|⇒|→(?=[^→]*=))\s*|\b(?:is|so|hence|thus|therefore|equals|becomes|gives|get"
+    r"|(?:simplifies|reduces|comes|evaluates|expands|factors|amounts)\s+(?:to|as|into)),?\s+",
+    re.IGNORECASE,
 )
 _UNIT_BEHIND = re.compile(r"\s+(?:[a-z]{1,2}|units?|degrees?|meters?|inches|feet)[²³]?[.\s]*\Z")
-_PROSE = re.compile(r"(?<![\\a-zA-Z])(?!sqrt|sin|cos|tan|log|exp)[A-Za-z]{3,}")
+_UNIT = re.compile(  # of one side of a comparison
+    r"(?<=[\w)}])\s+(?:(?:square|cubic|sq\.?)\s+)?(?:[mck]?m|in|ft|yd|inch(?:es)?|feet|foot|yards?|miles?"
+    r"|(?:centi|milli|kilo)?met(?:er|re)s?|units?|degrees?|rad(?:ians?)?|s|seconds?|minutes?|hours?|k?g|km/h|mph|c?m/s"
+    r"|dollars?|lit(?:er|re)s?)(?:\s*\^?\s*\{?[23]\}?)?\Z"
+)
+_QUANTITY = re.compile(r"\A[A-Z]?[a-z]{3,}\s*=\s*(?=\S)")  # "Area = 9\pi"
+_PROSE = re.compile(r"(?<![\\a-zA-Z])(?!sqrt|sin|cos|tan|log|exp|inf)[A-Za-z]{3,}")
+_NO_CHAIN = re.compile(r"[<>,;]|\\[lg]e(?![a-z])")
 _LONGEST_LINE = 60  # characters of a line that is nothing but mathematics
 _AROUND = ' \t\r\n*_`"“”'
 
@@ -67,7 +91,7 @@ class Expression(AnswerRules):
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
         """Without an anchor: the last mathematics that is marked as such, or a last line that is nothing else;
         a text of one line may also be an expression as a whole."""
-        tail = text[-LONGEST_ANSWER:].rstrip()
+        tail = _ASIDE.sub("", text[-LONGEST_ANSWER:].rstrip())
         found = [_plain(_inside(one)) for one in _MATHEMATICS.finditer(tail)]
         line = tail.rpartition("\n")[2]
         answer = (
@@ -88,10 +112,13 @@ class Expression(AnswerRules):
             return False
         if "".join(left.split()) == "".join(right.split()):
             return True
+        bare = _UNIT.sub("", left), _UNIT.sub("", right)
+        if (bare[0] != left) != (bare[1] != right):  # one has a unit, the other none
+            return self.same(*bare)
         numbers = gold_number(left), gold_number(right)
         if all(numbers):
             return Number().same(*(Number().normal(number) for number in numbers))
-        return equal_expressions(left, right)
+        return equal_expressions(_outcome(left, right), _outcome(right, left))
 
     def is_gold(self, answer: str, choices: tuple[str, ...]) -> bool:
         return bool(_plain(answer))
@@ -130,6 +157,15 @@ def _concluded(line: str) -> str:
     return said if _SIGN.search(said) and not _PROSE.search(said) else ""
 
 
+def _outcome(text: str, other: str) -> str:
+    """What a chain of equations comes to, to be compared with `other`: its last side, and its first where `other` is
+    an equation itself."""
+    sides = text.split("=")
+    if len(sides) < 3 or _NO_CHAIN.search(text):
+        return text
+    return f"{sides[0]}={sides[-1]}" if "=" in other else sides[-1]
+
+
 def _inside(found: re.Match[str]) -> str:
     return next(part for part in found.groups() if part is not None)
 
@@ -143,6 +179,10 @@ def _plain(text: str) -> str:
     text = _inside(marked) if marked else text
     boxed = _BOX.fullmatch(text.strip())
     text = boxed[1] if boxed else text
+    if lines := _LINES.fullmatch(text.strip()):
+        rows = [row for one in lines[1].replace("&", " ").split("\\\\") if (row := one.strip(" \n,."))]
+        chained = all(row.startswith("=") for row in rows[1:])
+        text = " ".join(rows) if chained else rows[-1]
     for pattern, replacement in _DRESS:
         text = pattern.sub(replacement, text)
-    return " ".join(text.strip(_AROUND).removesuffix(".").strip("$ ").split())
+    return " ".join(_QUANTITY.sub("", text.strip(_AROUND).removesuffix(".").strip("$ ").removeprefix("=")).split())

@@ -35,11 +35,21 @@ _BOTH_SIGNS = re.compile(r"(?<![\w)])\s*±\s*([0-9]+(?:\.[0-9]+)?)")
 _NUMBERS_WITHIN = re.compile(r"\s+\(?[0-9]{1,2}[.)]\s+")  # "1) ink 2) milk"
 _NAMED = re.compile(r"\A[A-Za-z](?:_?\{?\w{1,2}\}?)?\s*=\s*|\A[A-Za-z]\w?\s*(?:∈|\\in)\s*")
 _INTRODUCED = re.compile(
-    r"\A(?:(?:the|all|these)\s+(?:[\w-]+\s+){0,4}(?:(?:are|is|were)\b|[\w-]+:(?=\s))\s*|(?:the\s+)?(?:set|elements?|values?"
+    r"\A(?:(?:the|all|these)\s+(?:[\w-]+\s+){0,4}(?:(?:are|is|were)\b:?|[\w-]+:(?=\s))\s*|(?:the\s+)?(?:set|elements?|values?"
     r"|items?|members?|solutions?|roots?)\b[^:{\[]{0,30}(?::|=|\bare\b|\bis\b)\s*)",
     re.I,
 )
 _BOTH = re.compile(r"\A(?:both|all\s+of|there\s+(?:is|are)|they\s+are|it\s+is):?\s+", re.IGNORECASE)
+_SO = re.compile(
+    r"(?:\A|.*[,;]\s+|.*[.!?]\s+)(?:so|thus|hence|therefore)\b,?\s+|.*[.!?]\s+(?=(?-i:[A-Z]))",
+    re.IGNORECASE | re.DOTALL,
+)
+_OF_THESE = re.compile(r"(?:all\s+(?:of\s+)?)?(?:these|they|them)\b", re.IGNORECASE)
+_OF_OTHERS = re.compile(r"\b(?:others?|rest|remaining|not|wrong|excluded)\b", re.IGNORECASE)
+_SAID_OF = re.compile(  # "Only 7 and 11 are prime."
+    r"(?:(?:only|just|both)\s+)?(?P<elements>.+?)\s+(?:are|is)\s+(?:(?:all|both|the|a|an)\s+)*(?P<what>[\w -]{2,40})\Z",
+    re.IGNORECASE | re.DOTALL,
+)
 _BUT_NOT = re.compile(
     r"[,;]?\s+(?:but\s+)?(?:not|excluding|without|except)\s.*\Z|[,;]\s+but\s.*\Z", re.IGNORECASE | re.DOTALL
 )
@@ -50,6 +60,7 @@ _NO_SUCH = re.compile(r"no\s+(?:such\s+|real\s+)?\w+(?:\s+exists?)?")
 _EMPTY = frozenset(
     ("none", "nothing", "∅", "empty", "empty set", "the empty set", "\\emptyset", "\\varnothing", "no element")
 )
+_WORD = re.compile(r"\w+")
 _DRESS = " \t\r\n*_`\"'“”‘’«»$"
 _EDGES = _DRESS + "{}[],;"
 
@@ -78,13 +89,30 @@ class AnswerSet(AnswerRules):
         said = braced[-1][0] if braced else _last_bullets(tail)
         if not said:
             line = _BUT_NOT.sub("", _ASIDE.sub("", tail.rpartition("\n")[2]))
-            paragraph = tail.rpartition("\n\n")[0] if len(self._elements(line)) == 1 else ""
+            explains = len(self._elements(line)) == 1 or _OF_THESE.match(line)
+            paragraph = tail.rpartition("\n\n")[0] if explains else ""
             said = _last_bullets(paragraph) or line  # bullets, and a paragraph about them
         if (bare := _ASIDES.sub("", said)) != said and len(self._elements(bare)) > 1:
             return FoundAnswer(self._normal(bare), How.LAST_CANDIDATE, self._normal(said))
         answer = self._normal(said) if braced or len(self._elements(said)) > 1 else ""
         whole = self._normal(tail) if len(text) <= LONGEST_ANSWER else ""
         return FoundAnswer(answer, How.LAST_CANDIDATE if answer else How.NONE, whole) if answer or whole else None
+
+    def beside(self, question: str, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
+        """The elements that the last sentence introduces, or of which it says what the question asks: "The primes are 7
+        and 11.", "Only 7 and 11 are prime."."""
+        tail = text[-LONGEST_ANSWER:].rstrip(" .!*\n")
+        if _BRACED.search(tail) or any(map(_BULLET.match, tail.split("\n"))):
+            return None
+        sentence = _SO.sub("", tail.rpartition("\n")[2], count=1)
+        introduced, said, listed = _INTRODUCED.match(sentence), _SAID_OF.match(sentence), ""
+        if introduced:
+            listed = "" if _OF_OTHERS.search(introduced[0]) else sentence
+        elif said:
+            asked, what = set(_WORD.findall(question.lower())), set(said["what"].lower().split())
+            listed = said["elements"] if what <= asked and ("not" in asked) == ("not" in what) else ""
+        elements = self._elements(listed)
+        return FoundAnswer(self._written(elements), How.LAST_CANDIDATE) if len(elements) > 1 else None
 
     def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
         yield from (self._normal(found[0]) for found in _BRACED.finditer(text))

@@ -41,6 +41,7 @@ _OR_QUOTED = re.compile(
 )
 _CLAUSE_END = re.compile(r"[,;]\s|\.\s|\s(?:because|since)\s|\s\(|<[/|]")
 _SPELLED = re.compile(r"[\s\"'“‘”’`*(]*\w(?!\w)(?:[\s\"'“‘”’`*,+\-]+(?:and\s+)?\w(?!\w))+(?=\W*\Z|\s*=)")
+_COMES_TO = re.compile(r"\s(?:=|[-=]>|→|⇒)\s(?=.)")  # "y + a + j + o = yajo"
 _INTRODUCED = re.compile(
     r"(?:(?:simply|just|therefore|thus|clearly)\s+)*(?:the\s+)?(?:(?:final\s+)?(?:string|word|letters|result"
     r"|concatenation)\b)\s*"
@@ -55,6 +56,7 @@ _CONCLUSION = re.compile(
     r"|concatenated\b|(?:i|we)\s+(?:choose|pick|select|say|go\s+with)"
     r"|\b(?:(?:label|classify|categori[sz]e|tag|mark)(?:ed)?\s+(?:(?:this|it|the|that)\s+)?(?:\w+\s+)?|reads\s+|counts\s+)as\b|(?:gives?|makes?|spells?|forms?|yields?"
     r"|becomes?|produces?)(?:\s+us)?\b"
+    r"|(?:it\s+)?(?:is|was|were)\s+(?:(?:\w+ly|first)\s+)?(?:\w+ed|written|made|sung|drawn|built|found|led|won|begun)\s+(?P<by>by)\b"
     r"|ans\b\s*(?:is\b|[:=])|it(?:['’]s|\s+is|\s+was)\b)|\b(?:together|combined|joined|altogether)\b(?:\s+(?:they"
     r"|these|it))?"
     r"(?:\s+(?:are|is|makes?|gives?|forms?|spells?))?|[=-]>|(?<!\S)=(?=\s)|[→⇒∴])[\s:,]*",
@@ -78,6 +80,12 @@ _OPENING = re.compile(  # "positive, because it is praise", "positive. It is pra
     r"(?:[ \t]*\n|[ ]+[-–—][ ]|,[ ]+(?:because|since|as)\b|[.!][ ]+(?=\S))"
 )
 _WHO = re.compile(r"\s(?:who|that|which)\s")  # "It was Ada Lovelace who wrote it."
+_WHEN = re.compile(r",?\s(?:in|on|around|during|between|for|at)\s|,\s")  # "by Ada Lovelace in 1843"
+_LABELLED = re.compile(  # "Author: Ada Lovelace"
+    r"\s*[*_]*(?!not|note|hint|explanation|reason|step|question|thought|solution|caution)[a-z]{3,20}(?:\s\w{1,20}){0,2}[*_]*:[*_]*"
+    r"\s+([^\n:]{2,60})\Z",
+    re.IGNORECASE,
+)
 _SUBJECT = re.compile(  # of a text of one sentence
     r"(?:(?:so|thus|hence|therefore)\b,?\s+)?([A-ZÀ-Þ0-9][\w.'’-]*(?:\s(?:of|the|de|la|von|van|[A-ZÀ-Þ0-9][\w.'’-]*)){0,4})"
     r"(?:,\s+(?:who|which|whose)|\s+(?:is|was)\s+(?:the|a|an|one)\s)[^.!?\n]+[.!]?\s*\Z"
@@ -167,8 +175,7 @@ def _of_line(line: str) -> str:
     if "\\" in line:
         line = plain(line)
     line = _without_pictures(line).rstrip(_TICKS).strip(_ENCLOSING) or line
-    if " = " in line:  # "y + a + j + o = yajo"
-        line = line.rpartition(" = ")[2]
+    line = _COMES_TO.split(line)[-1]
     spelled = _SPELLED.match(line)
     if spelled:
         return "".join(_LETTER.findall(spelled[0].replace(" and ", " "))).lower()
@@ -203,11 +210,16 @@ def _concluded(text: str) -> str:
     for found in _CONCLUSION.finditer(sentence):  # noqa: B007 - the last one
         pass
     if found is None:
-        last = _LAST_OF_ALL.search(sentence)
+        labelled = _LABELLED.match(text)
+        if labelled and (is_denied(text, labelled.start(1)) or len(labelled[1].split()) > _MOST_WORDS):
+            return ""
+        last = labelled or _LAST_OF_ALL.search(sentence)
         return _normal(last[1]) if last else ""
     if is_denied(sentence, found.end()):
         return ""
     said = _SURELY.sub("", _WHO.split(sentence[found.end() :], maxsplit=1)[0])
+    if found.groupdict().get("by"):
+        said = _WHEN.split(said, maxsplit=1)[0]
     return _of_line(said) if 0 < len(said.split()) <= _MOST_WORDS or _SPELLED.match(said) else ""
 
 

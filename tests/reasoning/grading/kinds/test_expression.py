@@ -29,6 +29,11 @@ EXPRESSION = Expression()
         ("Answer: (1, 2], since 1 is out.", "(1, 2]"),
         ("Answer: $$\\left( 3, \\frac{\\pi}{2} \\right)$$", "( 3, \\frac{\\pi}{2} )"),
         ("Hence $y = 3$, and so $x = y + 1 = 4$", "x = y + 1 = 4"),
+        ("So x = 1.\n\\begin{align*}\ny &= 2x \\\\\n&= 2\n\\end{align*}", "y = 2x = 2"),
+        ("$$\\begin{aligned} 2x &= 4 \\\\ x &= 2 \\end{aligned}$$", "x = 2"),
+        ("Slope 2, intercept 1. Hence **y = 2x + 1**.", "y = 2x + 1"),
+        ("y - 1 = 2x → y = 2x + 1", "y = 2x + 1"),
+        ("The interval is (2, infinity).", "(2, \\infty )"),
         ("no mathematics at all", ""),
     ],
 )
@@ -53,6 +58,20 @@ def test_the_expression_meant(said: str, answer: str) -> None:
         ("\\boxed{\\frac{1}{2^{98}}}", "\\frac{1}{2^{99}}", False),
         ("\\boxed{10^{-7}}", "10^{-8}", False),
         ("So it simplifies to 2x.", "2x", True),
+        # units, asides and chains
+        ("\\boxed{9\\pi\\,\\text{square units}}", "9\\pi", True),
+        ("\\boxed{9\\pi \\mathrm{cm}^2}", "9\\pi", True),
+        ("\\boxed{9\\pi}", "9\\pi \\text{ cm}^2", True),
+        ("\\boxed{9\\pi \\text{ m}^2}", "9\\pi \\text{ cm}^2", False),
+        ("\\boxed{9\\pi x}", "9\\pi", False),
+        ("Area = 9π square units (about 28.27).", "9\\pi", True),
+        ("√48 = 4√3, not 3√4", "4\\sqrt{3}", True),
+        ("√48 = 3√4, not 4√3", "4\\sqrt{3}", False),
+        ("(1+i)^2 = 1 + 2i + i^2 = 2i", "2i", True),
+        ("(1+i)^2 = 2i = 1 + 2i", "2i", False),
+        ("The vector is $\\langle 3, 4 \\rangle$.", "(3, 4)", True),
+        ("]2, ∞[", "(2, \\infty)", True),
+        ("[2, ∞[", "(2, \\infty)", False),
     ],
 )
 def test_what_is_the_same(said: str, gold: str, right: bool) -> None:

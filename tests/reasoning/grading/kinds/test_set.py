@@ -99,3 +99,25 @@ def test_a_normal_form_is_its_own(elements: list[str], between: str) -> None:
 @given(st.text(max_size=40))
 def test_any_text_has_a_normal_form(text: str) -> None:
     assert isinstance(SET.normal(text), str)
+
+
+PRIMES = "Which of the numbers 4, 7, 9 and 11 are prime?"
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("7 and 11 are prime.", True),
+        ("So only 7 and 11 are prime numbers.", True),
+        ("4 is even. The primes are: 7, 11.", True),
+        ("So the prime ones are 7 and 11.", True),
+        ("4 and 9 are composite, so 7 and 11 are prime.", True),
+        ("7 and 11 are composite, so 4 and 9 are prime.", False),
+        ("7 and 11 are not prime.", False),
+        ("7 and 11 are composite.", False),
+        ("4 and 9 are prime. The others are 7 and 11.", False),
+        ("- 7\n- 11\n\nThese are odd, and small.", True),
+    ],
+)
+def test_what_the_question_asks_is_said_of_the_elements(text: str, right: bool) -> None:
+    assert is_right(judged_answer(text, SET, (), PRIMES), "7, 11", SET) is right

@@ -44,10 +44,26 @@ def test_free_text_is_read(text: str, answer: str) -> None:
         "Answer: yajo (the last letters)",
         "The answer is the letters yajo",
         "x --> yajo END",
+        "Answer: y, a, j, o -> yajo",
     ],
 )
 def test_letters_spelled_out_are_one_word(text: str) -> None:
     assert find_answer(text, TEXT).answer == "yajo"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("Notes on it were written by Ada Lovelace in 1843.", "adalovelace"),
+        ("It was first written by Ada Lovelace.", "adalovelace"),
+        ("Author: Ada Lovelace", "adalovelace"),
+        ("It was not written by Ada Lovelace.", ""),
+        ("Wrong answer: Ada Lovelace", ""),
+        ("Note: Ada Lovelace", ""),
+    ],
+)
+def test_who_did_it(text: str, answer: str) -> None:
+    assert extract(text, TEXT) == answer
 
 
 def test_random_letters_as_last_letters() -> None:
