@@ -74,16 +74,18 @@ def connect(address: str | None, keys: Iterable[str] = ()) -> None:
                 **ray_logging(),
             )
     except Exception as error:
-        if type(error) is not Exception and not isinstance(error, ConnectionError | ValueError | RuntimeError):
+        if type(error) is not Exception and not isinstance(error, OSError | ValueError | RuntimeError):
             raise
         if wanted:  # Ray raises a bare Exception, too, when a node does not come up
             raise ClusterError(
                 f"cannot connect to a Ray cluster at {wanted}: {error}. Give cluster.address the address of a running "
                 "cluster, or leave it out (and RAY_ADDRESS unset) to start one here."
             ) from error
+        cure = "Check that it has free memory and disk and is not busy"
+        if "AF_UNIX" in str(error):  # its sockets lie some sixty characters below it
+            cure = "Have Ray keep its files below a shorter path: RAY_TMPDIR=/tmp, say, where TMPDIR leads deep"
         raise ClusterError(
-            f"Ray did not start on this machine: {error}. Check that it has free memory and disk and is not busy, "
-            "then run the same command again."
+            f"Ray did not start on this machine: {error}. {cure}, then run the same command again."
         ) from error
 
 

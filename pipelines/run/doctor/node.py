@@ -37,7 +37,8 @@ REACH_S = 5.0  # for a connection to the driver's node
 TORCH_S = 120.0  # torch's import, on a node whose disk is cold
 _FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile")
 _NAME_AND_VERSION = re.compile(r"^(Name|Version): *(\S+)", re.MULTILINE)  # of a distribution's metadata
-_GPUS = ("nvidia-smi", "--query-gpu=name,memory.total,memory.used,driver_version", "--format=csv,noheader,nounits")
+_GPUS = ("--query-gpu=name,memory.total,memory.used,driver_version", "--format=csv,noheader,nounits")
+_SLICE = re.compile(r"\s+MIG (?P<name>\S+\.(?P<gib>\d+)gb\S*)\s")  # of what `nvidia-smi -L` lists below a GPU
 _TORCH = "import torch; torch.cuda.init(); print(torch.cuda.device_count())"
 
 
@@ -207,22 +208,39 @@ def _shared_memory() -> int | None:
 
 
 def _gpus() -> tuple[Gpu, ...]:
+    return read_gpus(_nvidia_smi(*_GPUS), _nvidia_smi("-L"))
+
+
+def _nvidia_smi(*arguments: str) -> str:
     try:
-        done = subprocess.run(_GPUS, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(["nvidia-smi", *arguments], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return ()
-    return read_gpus(done.stdout) if done.returncode == 0 else ()
+        return ""
+    return done.stdout if done.returncode == 0 else ""
 
 
-def read_gpus(text: str) -> tuple[Gpu, ...]:
-    """The GPUs in what nvidia-smi prints; a line with an unknown figure ("[N/A]") is one of 0 MiB."""
+def read_gpus(text: str, listed: str = "") -> tuple[Gpu, ...]:
+    """The GPUs in what nvidia-smi prints; a line with an unknown figure ("[N/A]") is one of 0 MiB. A GPU that is cut
+    into slices (MIG, told in `listed`) is as large as the largest of them, which is all that a process gets."""
     found = []
     for line in text.splitlines():
         parts = [part.strip() for part in line.rsplit(",", 3)]
         if len(parts) == 4 and parts[0]:
             memory, used = (int(part) if part.isdecimal() else 0 for part in parts[1:3])
             found.append(Gpu(parts[0], memory, used, parts[3]))
-    return tuple(found)
+    cut = [_largest_slice(part) for part in re.split(r"(?m)^GPU \d+:", listed)[1:]]
+    if len(cut) != len(found):
+        return tuple(found)
+    return tuple(
+        gpu if one is None else dataclasses.replace(gpu, name=f"{gpu.name}, MIG {one[0]}", memory=one[1], used=0)
+        for gpu, one in zip(found, cut, strict=True)
+    )
+
+
+def _largest_slice(listed: str) -> tuple[str, int] | None:
+    """The name and the MiB of the largest slice of a GPU; None where it is whole."""
+    slices = [(one["name"], 1024 * int(one["gib"])) for one in _SLICE.finditer(listed)]
+    return max(slices, key=lambda one: one[1], default=None)
 
 
 def _torch_error() -> str:

@@ -42,6 +42,12 @@ def test_a_cluster_not_started_yet_has_what_this_machine_has(monkeypatch: pytest
             Exception("The node timed out during startup."),
             "Ray did not start on this machine: The node timed out",
         ),
+        (
+            None,
+            OSError("validate_socket_filename failed: AF_UNIX path length cannot exceed 107 bytes: /scratch/x"),
+            "did not start on this machine: .*AF_UNIX.* RAY_TMPDIR=/tmp, say",
+        ),
+        (None, PermissionError(13, "Permission denied", "/tmp/ray"), "did not start on this machine: .*/tmp/ray"),
         ("auto", ConnectionError("refused"), "cannot connect to a Ray cluster at auto: refused"),
     ],
 )

@@ -62,6 +62,21 @@ def test_what_nvidia_smi_says(text: str, gpus: tuple[Gpu, ...]) -> None:
     assert read_gpus(text) == gpus
 
 
+def test_a_gpu_that_is_cut_into_slices_is_as_large_as_the_largest() -> None:
+    text = "NVIDIA A100-SXM4-80GB, 81920, [N/A], 570.1\nNVIDIA A100-SXM4-80GB, 81920, 9, 570.1\n"
+    listed = (
+        "GPU 0: NVIDIA A100-SXM4-80GB (UUID: GPU-1)\n"
+        "  MIG 1g.10gb     Device  0: (UUID: MIG-1)\n"
+        "  MIG 1c.3g.40gb  Device  1: (UUID: MIG-2)\n"
+        "  MIG 1g.10gb+me  Device  2: (UUID: MIG-3)\n"
+        "GPU 1: NVIDIA A100-SXM4-80GB (UUID: GPU-2)\n"
+    )
+    cut, whole = read_gpus(text, listed)
+    assert cut == Gpu("NVIDIA A100-SXM4-80GB, MIG 1c.3g.40gb", 40960, 0, "570.1")
+    assert whole == Gpu("NVIDIA A100-SXM4-80GB", 81920, 9, "570.1")
+    assert read_gpus(text, "") == read_gpus(text, "GPU 0: one of them (UUID: GPU-1)\n") == read_gpus(text)
+
+
 def test_the_clock_and_the_way_to_the_driver() -> None:
     with _listener("127.0.0.1") as there:
         facts = look_around("here", Look(listener=there))
