@@ -24,7 +24,7 @@ from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
 from pipelines.command_line.answer import Answer, error_document, standard_output_for_the_document
-from pipelines.errors import INTERRUPTED, as_user_error, errors_raised, told, told_plainly
+from pipelines.errors import INTERRUPTED, as_user_error, errors_raised, told, told_plainly, told_when_stopped
 
 JSON, VERSION = "--json", "--version"
 _HELP = {"--help", "-h", "--install-completion", "--show-completion"}
@@ -95,6 +95,11 @@ def _main(run: Callable[..., Any], args: Sequence[str] | None = None, **settings
     """Runs a command line; with `--json` the answer, or the error, is the one document on standard output."""
     given = list(sys.argv[1:] if args is None else args)
     _lose_no_output()
+    with told_when_stopped():
+        return _run(run, given, **settings)
+
+
+def _run(run: Callable[..., Any], given: list[str], **settings: Any) -> Any:
     before = given[: given.index("--")] if "--" in given else given
     if JSON not in before or _HELP & set(before):
         return run(given, **settings)

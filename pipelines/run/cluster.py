@@ -14,11 +14,12 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import signal
 import socket
 import threading
 import warnings
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -60,19 +61,20 @@ def connect(address: str | None, keys: Iterable[str] = ()) -> None:
     if wanted is not None and not in_a_job:
         _check_reachable(wanted)
     try:
-        if wanted:
-            _join(wanted, {} if in_a_job else _going_along(keys))
-        else:
-            os.environ.setdefault(_NICENESS, "0")
-            ray.init(
-                address="local",
-                labels=LOCAL,
-                include_dashboard=False,
-                logging_level=logging.WARNING,
-                log_to_driver=False,
-                object_store_memory=256 * 1024**2,
-                **ray_logging(),
-            )
+        with _own_signals():
+            if wanted:
+                _join(wanted, {} if in_a_job else _going_along(keys))
+            else:
+                os.environ.setdefault(_NICENESS, "0")
+                ray.init(
+                    address="local",
+                    labels=LOCAL,
+                    include_dashboard=False,
+                    logging_level=logging.WARNING,
+                    log_to_driver=False,
+                    object_store_memory=256 * 1024**2,
+                    **ray_logging(),
+                )
     except Exception as error:
         if type(error) is not Exception and not isinstance(error, OSError | ValueError | RuntimeError):
             raise
@@ -87,6 +89,17 @@ def connect(address: str | None, keys: Iterable[str] = ()) -> None:
         raise ClusterError(
             f"Ray did not start on this machine: {error}. {cure}, then run the same command again."
         ) from error
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keeps what this program does at a SIGTERM, in whose place Ray puts its own."""
+    stop = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if callable(stop) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, stop)
 
 
 def wanted_address(address: str | None) -> str | None:

@@ -12,12 +12,9 @@ Invariants
 from __future__ import annotations
 
 import secrets
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from types import FrameType
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import ray
@@ -30,7 +27,7 @@ from actors.ray_api.deaths import PROCESS_GONE, told_of
 from actors.ray_api.nodes import this_node
 from actors.storage.keeping import Home
 from actors.watching.logs import at, logged
-from pipelines.errors import RunFailed
+from pipelines.errors import RunFailed, told_when_stopped
 from pipelines.run.live import LiveView
 from pipelines.run.preflight import Checked
 from pipelines.run.served_teachers import NotDeployed, deployed, teachers_of
@@ -126,25 +123,6 @@ def _wait_until_ended(name: str, place: str) -> None:
 
 def _first_line(error: BaseException | None) -> str:
     return (told_of(error).splitlines() if error is not None else ["no reason given"])[0][:300]
-
-
-@contextmanager
-def told_when_stopped() -> Iterator[None]:
-    """Makes a SIGTERM what Ctrl-C is, so that the run ends in order: Ray's own handling of it ends the process with a
-    dump of its stack. Only the main thread can."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it has been heard
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)  # None: one that is no Python's
 
 
 def _refuse_to_pay_twice(recipe: Recipe, home: Home) -> None:

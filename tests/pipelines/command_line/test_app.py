@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -172,6 +173,33 @@ def test_a_terminal_of_another_encoding_loses_a_character_and_not_the_command(en
     command = [sys.executable, "-c", SAYING]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
     assert (done.returncode, done.stdout.decode()) == (0, f"{said} done, id :key:\n"), done.stderr.decode()
+
+
+WAITING = """
+import time
+from pipelines.command_line.app import CommandLine
+app = CommandLine(add_completion=False)
+@app.added(example="x", more="y")
+def do() -> None:
+    print("began", flush=True)
+    time.sleep(60)
+app()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_a_command_that_is_ended_says_so_by_its_code(number: int, arguments: list[str]) -> None:
+    command = [sys.executable, "-c", WAITING, *arguments]
+    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, text=True, **piped) as process:  # type: ignore[call-overload]
+        told = process.stderr if arguments else process.stdout  # what is printed meanwhile
+        assert told.readline() == "began\n"
+        process.send_signal(number)
+        out, said = process.communicate(timeout=30)
+    assert process.returncode == 130 and "Traceback" not in said
+    interrupted = {"error": {"type": "Interrupted", "message": "interrupted", "exit_code": 130}}
+    assert (json.loads(out) == interrupted) if arguments else out == ""
 
 
 def small() -> CommandLine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import ray
 from actors.ray_api import job_keys
 from actors.ray_api.internals import machine_resources
 from actors.ray_api.machines.capacity import Capacity
+from pipelines.errors import told_when_stopped
 from pipelines.run import cluster
 from pipelines.run.cluster import ClusterError, capacity, connect
 from tests.conftest import ROOT
@@ -61,6 +63,21 @@ def test_a_ray_that_does_not_come_up_is_one_message(
     monkeypatch.setattr(cluster, "address_of_auto", lambda: None)
     with pytest.raises(ClusterError, match=expected):
         connect(address)
+
+
+@pytest.mark.usefixtures("not_connected")
+def test_what_a_program_does_at_a_sigterm_stays_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**_: object) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: None)  # as Ray's does
+
+    monkeypatch.setattr(ray, "init", init)
+    with told_when_stopped():
+        before = signal.getsignal(signal.SIGTERM)
+        connect(None)
+        assert signal.getsignal(signal.SIGTERM) is before
+    connect(None)
+    assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL  # Ray's, where the program has none
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @pytest.mark.usefixtures("not_connected")
