@@ -24,6 +24,7 @@ from actors.endpoint.api_keys import read_api_key, scrub
 from actors.endpoint.errors.kinds import failure_kind, outcome_of, own_words
 from actors.endpoint.errors.refused_settings import cure_of, refused_parameter
 from actors.endpoint.errors.responses import read_error_response
+from actors.endpoint.errors.words import ANSWERED_CODES
 from actors.endpoint.replies import UnusableReply, read_completion, read_scores
 from actors.endpoint.request_body import request_body
 from actors.endpoint.usage import NOTHING_USED, Usage
@@ -99,6 +100,8 @@ class Endpoint:
             return self._refused(request, response)
         observed = read_limits(response.headers, time.time())
         sent = self.read(request, response.content, observed)
+        if sent.usage is not None:
+            sent = dataclasses.replace(sent, usage=sent.usage.with_cost_of(response.headers))
         if sent.outcome is LeaseOutcome.RATE_LIMITED:
             wait = _retry_after(response, sent.retry_after_s, observed)
             return dataclasses.replace(sent, retry_after_s=wait)
@@ -130,7 +133,8 @@ class Endpoint:
             parameter = refused_parameter(error_response, self.body(request), said)
             if parameter is not None:
                 words, outcome = f"{words[:_LONGEST_QUOTE]}. {cure_of(parameter, said)}", LeaseOutcome.SETTING_REFUSED
-        usage = None if response.status in _PERHAPS_SERVED else NOTHING_USED
+        served = response.status in _PERHAPS_SERVED or kind is FailureKind.TRUNCATED
+        usage = None if served or ANSWERED_CODES & error_response.codes else NOTHING_USED
         failed = self._failed(request, kind, words, usage, outcome)
         if kind is not FailureKind.RATE_LIMITED and kind is not FailureKind.SERVER:
             return failed

@@ -158,7 +158,8 @@ def _raise_error_within(
     beside = {name: content[name] for name in _ERROR_WORDS if content.get(name)}
     said = {"error": error} if error and (isinstance(error, Mapping | list | str) or not beside) else beside
     if not said:
-        raise UnusableReply(FailureKind.MALFORMED, "not a chat completion: it has no choices")
+        quote = json.dumps(content, ensure_ascii=False)[:_LONGEST_QUOTE]
+        raise UnusableReply(FailureKind.MALFORMED, f"not a chat completion: it has no choices; it begins {quote}")
     found = read_error_response(Response(_status_within(said), {}, json.dumps(said).encode()))
     kind = failure_kind(found, (text for _, text in request.messages))
     if _BLOCKED & said.keys():

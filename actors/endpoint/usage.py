@@ -13,9 +13,9 @@ Invariants
 Forms: OpenAI's (`prompt_tokens`, `completion_tokens`, `total_tokens` and their details), and beside them DeepSeek's
 `prompt_cache_hit_tokens`, Anthropic's `input_tokens`, `cache_read_input_tokens` and `cache_creation_input_tokens`,
 xAI's `reasoning_tokens` outside of the completion's and its `cost_in_usd_ticks`, OpenRouter's `cost` and
-`cost_details`, DeepInfra's `estimated_cost`, Vercel's `provider_metadata`, Google's `usageMetadata`, Cohere's `tokens`,
-Ollama's and llama.cpp's counts; names in any spelling (`completionTokens`). Of several reports the one that counts most
-is read.
+`cost_details`, DeepInfra's `estimated_cost`, Vercel's `provider_metadata`, LiteLLM's header, Google's `usageMetadata`,
+Cohere's `tokens`, Ollama's and llama.cpp's counts; names in any spelling (`completionTokens`). Of several reports the
+one that counts most is read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reasoning.teacher.calls import TeacherRequest
@@ -48,6 +48,7 @@ _READ = (
 _WRITTEN = ("cache_creation_input_tokens", "cache_write_input_tokens", "cache_write_input_token_count")
 _COUNTS = (*_PROMPT, *_COMPLETION, *_TOTAL)
 _TICKS = 10**10  # in a dollar: xAI's
+_COST_HEADER = "x-litellm-response-cost"
 _CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
 _BYTES_OF_A_TEXT_A_TOKEN = 12  # at most, on the average: prose has four or five
 _BYTES_A_TOKEN = 32  # a text has no fewer tokens than that: they have about four bytes
@@ -77,6 +78,10 @@ class Usage:
             return self.cost
         counted = Tokens(self.prompt_tokens, self.completion_tokens, self.cached, self.cache_written)
         return max(self.cost, price.cost_of(counted, tier=self.tier, batch=batch))
+
+    def with_cost_of(self, headers: Mapping[str, str]) -> Usage:
+        """The same, with the cost that a response's headers name where that is more."""
+        return replace(self, cost=max(self.cost, math.ceil(_money(headers.get(_COST_HEADER)) * NANO)))
 
 
 NOTHING_USED = Usage()

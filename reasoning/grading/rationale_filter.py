@@ -20,13 +20,8 @@ from reasoning.prompts.headings import one_block, read_reply
 from reasoning.prompts.steps import begins_like, numbering, told_step
 from reasoning.records import Problem, Rationale, RationaleSource, Verdict
 from reasoning.teacher.thinking import split_thinking, with_thinking
-from reasoning.teacher.turns import next_turn
+from reasoning.teacher.turns import next_turn, own_turn
 
-_BEGINS = re.compile(
-    r"\A\s*(?:<\|start_header_id\|>\s*assistant\s*<\|end_header_id\|>|<\|im_start\|>\s*assistant\b|<\|assistant\|>"
-    r"|<start_of_turn>model\b|<\|(?:begin|start)_of_solution\|>)\s*",
-    re.IGNORECASE,
-)
 _MARKS = re.compile(r"\\boxed|[\W_]+")
 _FRAMES = (
     re.compile(
@@ -62,7 +57,8 @@ def keep(
     Thinking that does not end was cut off, whatever `complete` says. `attempt` is the student's solution that it was
     shown; `continues`: it was asked to go on from the first wrong step of that."""
     thinking = split_thinking(reply_text)
-    whole = thinking.said[: _own_end(thinking.said)]
+    said = own_turn(thinking.said)
+    whole = said[: _own_end(said)]
     said = _unwrapped(whole)
     reply = read_reply(said)
     if reply.answer_text == said:  # no answer heading
@@ -113,9 +109,7 @@ def _after_own_words(text: str, attempt: str, step: Span) -> str:
 
 
 def _unwrapped(said: str) -> str:
-    """What a reply says without a frame around the whole of it, which would be taught with it: a pair of marks, and the
-    mark that begins a turn or a solution."""
-    said = _BEGINS.sub("", said, count=1)
+    """What a reply says without a frame around the whole of it, which would be taught with it: a pair of marks."""
     for frame in _FRAMES:
         framed = frame.fullmatch(said)
         if framed is not None and framed["end"] not in framed["inside"]:
@@ -126,4 +120,4 @@ def _unwrapped(said: str) -> str:
 def _own_end(said: str) -> int:
     """Where a teacher's own words end. It may repeat the question; only after an answer is one of its own making."""
     end = next_turn(said)
-    return end if "answer" in said[:end].lower() else next_turn(said, marks_alone=True)
+    return end if "answer" in said[:end].lower() else len(said)

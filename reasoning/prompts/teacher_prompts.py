@@ -20,6 +20,7 @@ from reasoning.prompts.headings import ANSWER_HEADING, REASONING_HEADING, one_bl
 from reasoning.prompts.parts import numbered
 from reasoning.records import Mistake, Problem, RationaleSource
 from reasoning.teacher.thinking import split_thinking, with_thinking
+from reasoning.teacher.turns import own_turn
 
 _PLACES = {"question", "answer", "mistake", "demonstrations", "count"}
 _SHARED_PLACES = {"parts", "demonstrations"}
@@ -179,7 +180,7 @@ def joined_reply(rationale: str, answer: str) -> str:
     first, second = split_thinking(rationale), split_thinking(answer)
     if not first.closed or not second.closed:  # cut off, and so is the whole
         return answer if first.closed else rationale
-    said = f"{REASONING_HEADING} {first.said.strip()}\n{ANSWER_HEADING} {second.said.strip()}"
+    said = f"{REASONING_HEADING} {own_turn(first.said).strip()}\n{ANSWER_HEADING} {own_turn(second.said).strip()}"
     return with_thinking(first.thought, said) if first.thought else said
 
 

@@ -23,7 +23,7 @@ _NAME = (
     r"|chain_of_thought)"
 )
 _CLOSED = re.compile(
-    rf"(?:<|&lt;)/\s*{_NAME}\s*(?:>|&gt;)|\[/\s*(?:think|thinking|reasoning)\s*\]|◁/think▷"
+    rf"(?:<|&lt;)/+\s*{_NAME}\s*(?:>|&gt;)|\[/\s*(?:think|thinking|reasoning)\s*\]|◁/think▷"
     r"|<\|(?:end_(?:of_)?(?:thought|thinking|think|reasoning)|/think(?:ing)?|inner_suffix)\|>|<channel\|>|<unused95>"
     r"|<\|channel\|>\s*final\b[^<\n]{0,60}(?:<\|constrain\|>[^<\n]{0,60})?<\|message\|>",
     re.IGNORECASE,

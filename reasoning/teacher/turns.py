@@ -25,6 +25,7 @@ _MARK = re.compile(
     r"|role)>",
     re.IGNORECASE,
 )
+_BOX = re.compile(r"<\|(?:begin|end)_of_box\|>")
 _GOES_ON = re.compile(r"<\|(?:end\|>\s*<\|start)\|>\s*assistant", re.IGNORECASE)  # a next message of the same turn
 _OPENING_MARK = (
     r"(?:<\|(?:im_start|start|assistant|start_header_id|end_header_id|header_start|header_end|message|channel"
@@ -100,6 +101,12 @@ def own_start(text: str, start: int = 0) -> int:
     """Where the words begin that follow the marks of a turn's beginning ("<|im_start|>assistant")."""
     found = _OPENING.match(text, start) if "<" in text or "[" in text else None
     return found.end() if found else start
+
+
+def own_turn(text: str) -> str:
+    """What a turn says between the marks that begin and end it, without those around its answer (GLM's)."""
+    text = _BOX.sub("", text)
+    return text[own_start(text) : next_turn(text, marks_alone=True)]
 
 
 def _next_mark(text: str, start: int, end: int) -> int:

@@ -31,11 +31,14 @@ _MESSAGES = (
     *("status_msg", "description", "title"),
 )
 _CODES = ("code", "Code", "type", "status", "reason", "error_code", "errorCode", "err_code", "errcode", "__type")
+_OF_A_ROUTER = ("raw", "headers", "retry_after_seconds")
+_SECONDS = ("retry_after", "retryAfter", "retry_after_seconds")
 _INNER = ("error", "innererror", "inner_error", "errors", "detail", "details", "raw", "base_resp")
+_NUMBER = r"\d+(?:\.\d+)?"
+_TIME = rf"{_NUMBER}\s?(?:ms|milliseconds?|seconds?|secs?|minutes?|mins?|hours?|days?|[smhd](?![a-z]))"
 _AGAIN = re.compile(
     r"(?:(?:try again|retry|wait)(?:ing)?(?: your request)? (?:in|after|for)(?: about)?|\bwait(?: about| at least)?) "
-    r"(?P<number>\d+(?:\.\d+)?)\s?"
-    r"(?P<unit>ms|milliseconds?|seconds?|secs?|minutes?|mins?|hours?|[smhd](?![a-z]))?(?P<rest>(?:\d+(?:\.\d+)?(?:ms|[smh]))*)",
+    rf"({_TIME}(?:(?:,? and|,)?\s?{_TIME})*|{_NUMBER})",
     re.IGNORECASE,
 )
 
@@ -126,7 +129,9 @@ def _errors(body: object, depth: int = 0) -> Iterator[Mapping[str, object]]:
             yield from _errors(body[name], depth + 1)
     metadata = body.get("metadata")
     if isinstance(metadata, Mapping):
-        yield from _errors({name: metadata[name] for name in ("raw", "headers") if name in metadata}, depth + 1)
+        yield from _errors({name: metadata[name] for name in _OF_A_ROUTER if name in metadata}, depth + 1)
+        if isinstance(provider := metadata.get("provider_name"), str):
+            yield {"message": f"provider {provider}"}
 
 
 def _words(error: Mapping[str, object]) -> str:
@@ -187,7 +192,7 @@ def _wait(error: Mapping[str, object]) -> float | None:
         lower = {str(name).lower(): str(value) for name, value in headers.items()}
         wait = read_retry_after(lower, time.time())
         return wait if wait is not None else wait_until(lower.get("x-ratelimit-reset"), time.time())
-    for name, unit in (("retry_after_ms", 1e-3), ("retry_after", 1.0), ("retryAfter", 1.0)):
+    for name, unit in (("retry_after_ms", 1e-3), *((name, 1.0) for name in _SECONDS)):
         said = error.get(name)
         if isinstance(said, int | float | str) and (wait := read_duration(str(said))) is not None:
             return wait * unit
@@ -195,10 +200,6 @@ def _wait(error: Mapping[str, object]) -> float | None:
 
 
 def _told_wait(message: str) -> float | None:
-    """Seconds in "Please try again in 1m26.4s" and "Please retry after 6 seconds"."""
+    """Seconds in "Please try again in 1m26.4s" and "Please retry after 1 hour and 6 seconds"."""
     found = _AGAIN.search(message)
-    if found is None:
-        return None
-    unit = (found["unit"] or "s").lower()
-    short = "ms" if unit.startswith(("ms", "milli")) else unit[0]
-    return read_duration(f"{found['number']}{short}{found['rest'] or ''}")
+    return read_duration(found[1]) if found is not None else None

@@ -20,6 +20,7 @@ _TOO_LONG = FailureKind.CONTEXT_TOO_LONG
 _FILTER = FailureKind.CONTENT_FILTER
 _LIMITED = FailureKind.RATE_LIMITED
 
+_UNREAD = "output_parse_failed tool_use_failed json_validate_failed"  # Groq's, of an answer: another may go right
 _CODES: Mapping[FailureKind, str] = {
     _QUOTA: """
         insufficient_quota insufficient_user_quota insufficient_balance insufficient_credits insufficient_funds
@@ -51,11 +52,13 @@ _CODES: Mapping[FailureKind, str] = {
         content_blocked prompt_blocked
         sensitive_content_detected input_text_sensitive_content_detected output_text_sensitive_content_detected
         input_text_risk_detection output_text_risk_detection content_policy_violation_error prohibited_content""",
+    FailureKind.SERVER: _UNREAD,
     # A parameter, whatever the words say of the model; and a question that a recorded teacher does not have.
     FailureKind.BAD_REQUEST: """
         unsupported_parameter unsupported_value unknown_parameter extra_forbidden question_not_recorded""",
 }
 KIND_OF_CODE = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
+ANSWERED_CODES = frozenset(_UNREAD.split())  # a request that was answered, and may be billed, all the same
 # These mean what they say also beside a status of 5xx, which routers give to what will not pass by itself.
 WHATEVER_THE_STATUS = frozenset(
     {
@@ -78,7 +81,12 @@ LIMITED_CODES = frozenset(
 )
 MAY_BE_LIMITED = frozenset({400, 401, 403, 503})
 # Given by some endpoints to errors of many kinds: the words tell more.
-VAGUE = frozenset({"permission_denied", "permission_error", "authentication_error", "unauthorized", "not_found_error"})
+VAGUE = frozenset(
+    {
+        *("permission_denied", "permission_error", "authentication_error", "auth_error", "unauthorized"),
+        "not_found_error",
+    }
+)
 
 KIND_OF_STATUS = {
     401: _AUTHENTICATION,
@@ -234,6 +242,7 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"model identifier is invalid",
             r"not found the model",
             r"no models? loaded",
+            r"unexpected endpoint",  # LM Studio, of an address without /v1
             r"model .{1,80} is not supported by",
             "模型不存在|无可用渠道",
             r"(?:does not|doesn'?t|do not|don'?t) have access to (?:the )?model",
@@ -311,7 +320,7 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"\brate[ -]?limit",
             r"too many (?:requests|concurrent|calls)",
             r"too (?:frequent|fast)\b|requests? too often",
-            r"\b(?:qps|rpm|tpm|tps)\b.{0,40}(?:limit|exceed|reached)",
+            r"\b(?:qps|rpm|tpm|tps)\b.{0,40}(?:limit|exceed|reached)|qps\s?overflow",
             r"(?:requests?|tokens?|calls) per (?:second|minute)",
             r"(?:concurren\w+|requests?) (?:\w+ )?(?:limit|quota) (?:is |was |has been )?(?:reached|exceeded)",
             r"throttl(?:ed|ing)",
@@ -337,6 +346,7 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
 )
 # Words that mean what they say beside any status: servers on one's own machine, and routers, say so with 500.
 CERTAIN: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
+    (_QUOTA, _any(r"insufficient (?:\w+ )?(?:balance|credits?|funds)\b|credit balance is too low|余额不足|欠费")),
     (
         _TOO_LONG,
         _any(

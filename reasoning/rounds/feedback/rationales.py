@@ -21,6 +21,7 @@ from reasoning.rounds.classroom import TeacherRefused, TeacherSession, gather_al
 from reasoning.rounds.requests import Ask, Group, Query, prompt_of
 from reasoning.teacher.calls import Outcome, TeacherFailure, TeacherReply
 from reasoning.teacher.thinking import split_thinking
+from reasoning.teacher.turns import own_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def _answer(outcome: Outcome) -> _Answer:
 def _parts(reply: TeacherReply, count: int) -> list[TeacherReply | None]:
     """The parts of a reply as replies of their own; None for each that has to be asked for again."""
     thinking = split_thinking(reply.text)
-    said = thinking.said if thinking.closed else ""
+    said = own_turn(thinking.said) if thinking.closed else ""
     texts = parts_of_reply(said, count, complete=not reply.truncated)
     return [None if text is None else replace(reply, text=text, finish_reason="stop", thinking="") for text in texts]
 

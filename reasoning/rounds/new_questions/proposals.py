@@ -28,6 +28,7 @@ from reasoning.prompts.headings import ATTEMPT_HEADING, MISTAKE_HEADING, one_blo
 from reasoning.records import AnswerKind, Problem, Split
 from reasoning.tasks.repetitions.near import NearQuestions, Question, answers_told
 from reasoning.teacher.thinking import split_thinking
+from reasoning.teacher.turns import own_turn
 
 # The reply -------------------------------------------------------------------------------------------------------
 
@@ -69,7 +70,7 @@ def read_new_questions(
     thinking = split_thinking(text)
     if not thinking.closed:
         return []
-    readable = _SURROGATE.sub(_UNREADABLE, thinking.said).replace("\r\n", "\n")
+    readable = _SURROGATE.sub(_UNREADABLE, own_turn(thinking.said)).replace("\r\n", "\n")
     for heading, said in _pieces(readable, list(_HEADING.finditer(readable))):
         part = heading["part"].lower()
         if part == "question":

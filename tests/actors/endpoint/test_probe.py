@@ -97,6 +97,7 @@ def test_without_a_request_it_stays_unknown(server: Server) -> None:
         (error(404, "model_not_found"), UnknownModel, "does not serve the model 'm'"),
         (error(400, None, "Model Not Exist"), UnknownModel, "Model Not Exist"),
         (body("<html>Log in</html>", "text/html"), EndpointUnreachable, "usually ends in /v1"),
+        (body('{"error": "Unexpected endpoint or method. (POST /chat/completions)"}'), UnknownModel, "ends in /v1"),
         (error(503, None, "down"), EndpointUnreachable, "status 503"),
         (hanging, EndpointUnreachable, "no answer within 1 s"),
         (

@@ -73,12 +73,21 @@ def test_thinking_is_taught_on_wish() -> None:
         "```text\n{}\n```",
         "<|start_header_id|>assistant<|end_header_id|>\n\n{}<|eot_id|>",
         "<|im_start|>assistant\n{}<|im_end|>",
+        "<|START_RESPONSE|>{}<|END_RESPONSE|>",
+        "<|END_THINKING|><|START_TEXT|>{}<|END_TEXT|>",
+        "<s> {}</s>",
+        "[|assistant|]{}[|endofturn|]",
     ],
 )
 @pytest.mark.parametrize("thought", ["", "<think>17?</think>\n"])
 def test_a_frame_around_the_whole_is_not_taught(frame: str, thought: str) -> None:
     kept = kept_reply(thought + frame.format("9 and 9.\nThat is 18."))
     assert (kept.text, kept.answer, kept.kept) == ("9 and 9.\nThat is 18.", "18", True)
+
+
+def test_marks_around_an_answer_are_not_taught() -> None:
+    kept = kept_reply("9 and 9, so the answer is <|begin_of_box|>18<|end_of_box|>.")
+    assert (kept.text, kept.answer, kept.kept) == ("9 and 9, so the answer is 18.", "18", True)
 
 
 def test_marks_around_a_part_stay() -> None:

@@ -45,6 +45,7 @@ def test_in_two_steps_the_second_request_holds_the_first_reply() -> None:
     with pytest.raises(ValueError, match="asks once"):
         teacher_prompt("plain").second(PROBLEM, None, "")
     assert joined_reply(" 9 and 9. ", " 18\n") == "Reasoning: 9 and 9.\nAnswer: 18"
+    assert joined_reply("<s>9 and 9.<|im_end|>", "18<|im_end|>") == "Reasoning: 9 and 9.\nAnswer: 18"
 
 
 def test_two_steps_are_joined_without_what_was_thought_between_them() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reasoning.teacher.turns import asked_again, next_turn, own_start
+from reasoning.teacher.turns import asked_again, next_turn, own_start, own_turn
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,8 @@ def test_what_is_its_own(text: str) -> None:
 def test_the_marks_of_its_own_beginning_are_not_its_words(text: str) -> None:
     assert text[own_start(text) :] == "42"
     assert next_turn(text) == len(text)
+    assert own_turn(f"{text}<|im_end|>\n<|im_start|>user\n43") == "42"
+    assert own_turn("It is <|begin_of_box|>42<|end_of_box|>.") == "It is 42."
 
 
 def test_the_second_problem_of_a_series_without_a_first_is_somebody_elses() -> None:

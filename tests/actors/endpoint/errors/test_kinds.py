@@ -257,6 +257,14 @@ CASES = [
     (400, {"message": "Bad request: max_tokens (10000) cannot exceed 8192."}, BAD),
     (446, openai("The guardrail checks defined in the config failed.", None, "hooks_failed"), FILTER),
     (400, openai("A guardrail of your organization was triggered"), FILTER),
+    (500, {"type": "error", "error": {"type": "api_error", "message": "insufficient balance (1008)"}}, QUOTA),
+    (200, {"error": "Unexpected endpoint or method. (POST /chat/completions)"}, NOT_FOUND),
+    (400, openai("The model generated output that could not be parsed. Adjust your prompt.", "output_parse_failed"), SERVER),
+    (400, openai("Tool choice is none, but model called a tool", "tool_use_failed"), SERVER),
+    (400, openai("ExceededBudget: End User=u over budget. Spend=2, Budget=1", "400", "auth_error"), QUOTA),
+    (429, openai("Crossed TPM / RPM / Max Parallel Request Limit", "429", "auth_error"), LIMITED),
+    (401, openai("Authentication Error, invalid user key", "401", "auth_error"), AUTH),
+    (200, {"code": 11202, "message": "AppIdQpsOverFlowLimit", "sid": "1"}, LIMITED),
 ]  # fmt: skip
 
 

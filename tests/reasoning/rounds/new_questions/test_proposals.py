@@ -121,6 +121,11 @@ def test_what_the_teacher_thinks_proposes_nothing() -> None:
     assert read_new_questions("<think>Question: 1?\nAnswer: 1", AnswerKind.NUMBER) == []
 
 
+def test_the_marks_of_its_turn_are_no_part_of_a_question() -> None:
+    read = read_new_questions("<|START_TEXT|>Question: Where?\nAnswer: Paris<|END_TEXT|>", AnswerKind.TEXT)
+    assert [(one.question, one.answer) for one in read] == [("Where?", "Paris")]
+
+
 def test_no_more_are_read_than_were_asked_for() -> None:
     assert len(read_new_questions(PLAIN_BLOCKS * 3, NUMBER)) == 6
     assert len(read_new_questions(PLAIN_BLOCKS * 3, NUMBER, at_most=3)) == 3
