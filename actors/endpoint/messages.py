@@ -21,6 +21,7 @@ THINKING_KEYS = (
 _TEXT_TYPES = frozenset({"", "text", "output_text", "input_text"})
 _TEXT_KEYS = ("text", "content", "parts", "value", "output_text", *THINKING_KEYS, "summary")
 _DEEPEST = 8
+_LEAST_REPEATED = 20  # characters: what is shorter may be said after it was thought
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def read_message(content: object) -> Message:
         _flat(source.get(key)) for source in (message, fields) if isinstance(source, Mapping) for key in THINKING_KEYS
     ]
     thinking = said.thinking if said.thinking.strip() else next((one for one in apart if one.strip()), "")
-    return Message(said.text, thinking, refusal)
+    return Message(_without_repeated(said.text, thinking.strip()), thinking, refusal)
 
 
 class _Parts:
@@ -64,8 +65,15 @@ class _Parts:
                 self.thinking += _flat({key: value for key, value in part.items() if key != "thought"})
             elif kind == "refusal":
                 self.refusal += _flat(part.get("refusal"))
-            elif kind in _TEXT_TYPES:
+            elif kind in _TEXT_TYPES or isinstance(part.get("text"), str):
                 self.text += _flat(part)
+
+
+def _without_repeated(text: str, thinking: str) -> str:
+    """`text` without the `thinking` that some routers write before it, too."""
+    own = text.lstrip()
+    repeated = len(thinking) >= _LEAST_REPEATED and own.startswith(thinking) and own[len(thinking) :].strip()
+    return own[len(thinking) :].lstrip() if repeated else text
 
 
 def _flat(value: object, depth: int = 0) -> str:

@@ -24,13 +24,13 @@ _NAME = (
 )
 _CLOSED = re.compile(
     rf"(?:<|&lt;)/+\s*{_NAME}\s*(?:>|&gt;)|\[/\s*(?:think|thinking|reasoning)\s*\]|◁/think▷"
-    r"|<\|(?:end_(?:of_)?(?:thought|thinking|think|reasoning)|/think(?:ing)?|inner_suffix)\|>|<channel\|>|<unused95>"
+    r"|<\|(?:end_(?:of_)?(?:thought|thinking|think|reasoning)|/think(?:ing)?|inner_suffix)\|>|<channel\|>|<(?:unused|ctrl)95>"
     r"|<\|channel\|>\s*final\b[^<\n]{0,60}(?:<\|constrain\|>[^<\n]{0,60})?<\|message\|>",
     re.IGNORECASE,
 )
 _OPENED = re.compile(
     rf"(?:<|&lt;){_NAME}\s*(?:>|&gt;)|\[(?:think|thinking|reasoning)\]|◁think▷"
-    r"|<\|(?:(?:begin|start)_(?:of_)?(?:thought|thinking|think|reasoning)|think(?:ing)?|inner_prefix)\|>|<\|channel>thought\b|<unused94>(?:thought\b)?"
+    r"|<\|(?:(?:begin|start)_(?:of_)?(?:thought|thinking|think|reasoning)|think(?:ing)?|inner_prefix)\|>|<\|channel>thought\b|<(?:unused|ctrl)94>(?:thought\b)?"
     r"|<\|channel\|>\s*(?:analysis|commentary)\b[^<\n]{0,60}(?:<\|constrain\|>[^<\n]{0,60})?<\|message\|>",
     re.IGNORECASE,
 )

@@ -28,7 +28,8 @@ _CODES: Mapping[FailureKind, str] = {
         organization_usage_limit_exceeded organization_spend_limit_exceeded project_spend_limit_exceeded
         exceeded_current_quota_error exceeded_budget budget_exceeded credit_limit payment_required
         arrearage allocation_quota_free_tier_only access_denied_unpurchased quota_value_0 1113 30001
-        account_overdue account_overdue_error set_limit_exceeded token_quota_reached quota_exhausted out_of_quota""",
+        account_overdue account_overdue_error set_limit_exceeded token_quota_reached quota_exhausted out_of_quota
+        pre_consume_token_quota_failed""",
     _AUTHENTICATION: """
         invalid_api_key incorrect_api_key api_key_invalid api_key_expired api_key_service_blocked api_key_disabled
         invalid_authentication invalid_authentication_error authentication_error authentication_failed auth_error
@@ -63,6 +64,7 @@ ANSWERED_CODES = frozenset(_UNREAD.split())  # a request that was answered, and 
 WHATEVER_THE_STATUS = frozenset(
     {
         *("insufficient_user_quota", "insufficient_balance", "insufficient_credits"),
+        "pre_consume_token_quota_failed",
         *("invalid_api_key", "incorrect_api_key", "api_key_invalid", "model_not_found"),
         *("context_length_exceeded", "context_window_exceeded", "context_window_exceeded_error"),
         *("content_policy_violation", "content_filter"),
@@ -122,7 +124,7 @@ WORDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
     (
         _QUOTA,
         _any(
-            r"credit balance is too low",
+            r"credit balance is too low|\bbalance is \$?-?0(?:\.0+)?(?![.\d]*\d)",
             (
                 r"(?:balance|credits?|funds|quota) (?:(?:is|are|has been|have been) )?(?:insufficient|"
                 r"not enough|too low|exhausted|depleted|used up|negative)"
@@ -353,6 +355,7 @@ CERTAIN: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
             r"maximum context",
             r"context (?:length|window|size)\b.{0,80}exceed|exceed\w*\b.{0,60}context (?:length|window|size)",
             r"(?:prompt|input) (?:is )?too long|too (?:long|large) for (?:the )?(?:model|context)",
+            r"(?:prompt|input) length\b.{0,40}\bexceed",
         ),
     ),
     (_NOT_FOUND, _any(r"\bmodel (?:['\"`\\]+[\w./:\-]+['\"`\\]+ )?(?:was )?not found")),

@@ -74,6 +74,10 @@ def test_text_and_thinking_are_told_apart(message: dict[str, object]) -> None:
         ("4", Message("4", "", "")),
         ({"content": ["4", {"type": "text", "text": {"value": "2"}}]}, Message("42", "", "")),
         (
+            {"content": [{"type": "thinking", "thinking": THOUGHT}, {"type": "text_delta", "text": "42"}]},
+            Message("42", THOUGHT, ""),
+        ),
+        (
             {
                 "content": [
                     {"type": "text", "text": "4"},
@@ -101,3 +105,12 @@ def test_a_message_nested_without_end_is_read_to_a_depth() -> None:
     for _ in range(200):
         nested = [{"type": "thinking", "thinking": nested}]
     assert read_message({"content": nested}).text == ""
+
+
+def test_thinking_that_is_written_before_the_answer_too_is_no_answer() -> None:
+    thought = "Is it 41? No, it is one more."
+    for content in (f"{thought}\n\n{ANSWER}", f" {thought}{ANSWER}"):
+        read = read_message({"content": content, "reasoning_content": f"{thought}\n"})
+        assert (read.text, read.thinking.strip()) == (ANSWER, thought)
+    assert read_message({"content": thought, "reasoning": thought}).text == thought
+    assert read_message({"content": "42 it is.", "reasoning": "42"}).text == "42 it is."

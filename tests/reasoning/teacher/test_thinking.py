@@ -19,6 +19,7 @@ HARMONY = "<|channel|>analysis<|message|>Is it 41? No.<|end|><|start|>assistant<
         "<think>Is it 41? No.</think>It is 42.",
         "Is it 41? No.</think>It is 42.",  # the chat template opened it
         "<think>Is it 41? No.<//think>It is 42.",
+        "<ctrl94>thought\nIs it 41? No.<ctrl95>It is 42.",
         "<THINKING>Is it 41? No.</THINKING>It is 42.",
         "<thinking>Is it 41? No.</ thinking >It is 42.",
         "<thought>Is it 41? No.</thought>It is 42.",

@@ -265,6 +265,9 @@ CASES = [
     (429, openai("Crossed TPM / RPM / Max Parallel Request Limit", "429", "auth_error"), LIMITED),
     (401, openai("Authentication Error, invalid user key", "401", "auth_error"), AUTH),
     (200, {"code": 11202, "message": "AppIdQpsOverFlowLimit", "sid": "1"}, LIMITED),
+    (500, openai("预扣费额度失败, 用户剩余额度: 0.01", "pre_consume_token_quota_failed", "new_api_error"), QUOTA),
+    (429, {"detail": "Quota exceeded and account balance is $0.0, please pay"}, QUOTA),
+    (500, {"message": "Prompt length (5000) exceeds maximum input length (4096)."}, LONG),
 ]  # fmt: skip
 
 
