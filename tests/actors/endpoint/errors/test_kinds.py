@@ -264,6 +264,8 @@ CASES = [
     (400, openai("ExceededBudget: End User=u over budget. Spend=2, Budget=1", "400", "auth_error"), QUOTA),
     (429, openai("Crossed TPM / RPM / Max Parallel Request Limit", "429", "auth_error"), LIMITED),
     (401, openai("Authentication Error, invalid user key", "401", "auth_error"), AUTH),
+    (400, openai("litellm.ContentPolicyViolationError: AzureException - The response was filtered"), FILTER),
+    (400, openai("You passed in model=m. There are no healthy deployments for this model."), SERVER),
     (200, {"code": 11202, "message": "AppIdQpsOverFlowLimit", "sid": "1"}, LIMITED),
     (500, openai("预扣费额度失败, 用户剩余额度: 0.01", "pre_consume_token_quota_failed", "new_api_error"), QUOTA),
     (429, {"detail": "Quota exceeded and account balance is $0.0, please pay"}, QUOTA),
