@@ -11,7 +11,8 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from reasoning.prompts.run_prompts import RunPrompts
@@ -48,7 +49,8 @@ class Calls:
 class Planned:
     """Calls of one kind: the first or second `step` of a prompt, in `rounds` (none where the run has no rounds).
     `basis` says how their number is known. Each is for `together` questions; `again` are those of them whose part of
-    such a reply could not be read."""
+    such a reply could not be read. `rung`: what the ladder gives those of its questions that are on this rung; in the
+    same rounds a question is on one rung alone."""
 
     ask: Ask
     step: int
@@ -57,6 +59,7 @@ class Planned:
     basis: str
     together: int = 1
     again: bool = False
+    rung: Ask | None = None
 
     @property
     def label(self) -> str:
@@ -66,6 +69,18 @@ class Planned:
             return what
         first, last = self.rounds[0], self.rounds[-1]
         return f"round {first}: {what}" if first == last else f"rounds {first} – {last}: {what}"
+
+
+def most_of(parts: Iterable[tuple[Planned, float]]) -> float:
+    """The most that rows take together, of what each takes at most: of rungs that share their questions the dearest."""
+    total, rungs = 0.0, defaultdict[tuple[int, ...], dict[Ask, float]](dict)
+    for planned, most in parts:
+        if planned.rung is None:
+            total += most
+        else:
+            each = rungs[planned.rounds]
+            each[planned.rung] = each.get(planned.rung, 0.0) + most
+    return total + sum(max(each.values()) for each in rungs.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +183,7 @@ def ladder_plan(
         shown = learning.ladder is not None and learning.ladder.rationalize > 0 and not found.counted
         fewer = ", fewer where it comes to an answer that it is shown" if shown else ""
         basis = f"{found.basis}, each question on one rung{fewer}{', as far as the budget reaches' if budget else ''}"
-        planned += _rungs(learning, prompts, rounds, counts, basis)
+        planned += _rungs(learning, prompts, rounds, counts, basis, shared=True)
     return [one for one in planned if one.calls.most]
 
 
@@ -191,24 +206,28 @@ def _rungs(
     rounds: tuple[int, ...],
     counts: Sequence[Calls],
     basis: str,
+    shared: bool = False,
 ) -> list[Planned]:
-    """The calls for so many questions on the rungs that ask the teacher: plain, tailored, new questions."""
+    """The calls for so many questions on the rungs that ask the teacher: plain, tailored, new questions. `shared`: each
+    of these questions is on one of them, and which is not known yet."""
     ladder, new = learning.ladder, learning.new_questions
     assert ladder is not None  # the caller has one
     plain, tailored, practising = counts
-    planned = []
+    steps: dict[Ask, list[Planned]] = {}
     if ladder.plain:
-        shared = learning.first_rationales, learning.per_request
-        planned += _steps(prompts, Ask.RATIONALES, rounds, plain, basis, *shared)
+        together = learning.first_rationales, learning.per_request
+        steps[Ask.RATIONALES] = _steps(prompts, Ask.RATIONALES, rounds, plain, basis, *together)
     if ladder.tailored:
-        shared = learning.rationales_per_mistake, learning.per_request
-        planned += _steps(prompts, Ask.FEEDBACK, rounds, tailored, basis, *shared)
+        together = learning.rationales_per_mistake, learning.per_request
+        steps[Ask.FEEDBACK] = _steps(prompts, Ask.FEEDBACK, rounds, tailored, basis, *together)
     if new is not None and ladder.new_questions:
-        planned += _steps(prompts, Ask.NEW_QUESTIONS, rounds, practising, basis)
         proposed = practising.times(new.per_mistake * new.answers)
         every = Calls(0, proposed.expected, proposed.most)
-        planned += _steps(prompts, Ask.NEW_ANSWERS, rounds, every, f"{basis}, all admitted")
-    return planned
+        steps[Ask.NEW_QUESTIONS] = [
+            *_steps(prompts, Ask.NEW_QUESTIONS, rounds, practising, basis),
+            *_steps(prompts, Ask.NEW_ANSWERS, rounds, every, f"{basis}, all admitted"),
+        ]
+    return [replace(one, rung=rung if shared else None) for rung, each in steps.items() for one in each]
 
 
 def _after_exam(

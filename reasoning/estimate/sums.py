@@ -5,7 +5,8 @@ Owns: from numbers of calls (`reasoning.estimate.call_plan`), and what a sample 
 Invariants
 - What is known is not estimated: a call whose reply is in the journal counts with the tokens it used.
 - A row's most is a bound while each request is sent once: every question missed, every new question admitted, and of
-  each request the most tokens that it can use. What is lost on the way and paid for again comes on top of it.
+  each request the most tokens that it can use. What is lost on the way and paid for again comes on top of it. Of rungs
+  that share their questions the sum has the dearest.
 - A model without a price costs None, never 0.
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from reasoning.estimate.call_plan import Calls, Planned
+from reasoning.estimate.call_plan import Calls, Planned, most_of
 from reasoning.grading.intervals import Interval, mean_interval
 from reasoning.rounds.requests import Ask
 from reasoning.teacher.calls import EndpointSettings
@@ -173,7 +174,8 @@ class Estimate:
     @property
     def calls(self) -> Calls:
         calls = [row.planned.calls for row in self.rows]
-        return Calls(sum(c.least for c in calls), sum(c.expected for c in calls), sum(c.most for c in calls))
+        most = most_of((row.planned, row.planned.calls.most) for row in self.rows)
+        return Calls(sum(c.least for c in calls), sum(c.expected for c in calls), int(most))
 
     @property
     def known_calls(self) -> int:
@@ -193,7 +195,10 @@ class Estimate:
 
     @property
     def most(self) -> float | None:
-        return _sum(row.most for row in self.rows)
+        """What was paid, and the most that is to pay."""
+        if self.expected is None or self.to_pay is None or self.most_to_pay is None:
+            return None
+        return self.expected - self.to_pay + self.most_to_pay
 
     @property
     def to_pay(self) -> float | None:
@@ -201,7 +206,9 @@ class Estimate:
 
     @property
     def most_to_pay(self) -> float | None:
-        return _sum(row.most_to_pay for row in self.rows)
+        parts = [(row.planned, row.most_to_pay) for row in self.rows]
+        known = [(planned, most) for planned, most in parts if most is not None]
+        return most_of(known) if len(known) == len(parts) else None
 
     def minutes(self, paces: Mapping[Ask, Pace]) -> float | None:
         """What is open takes at least so long at the permitted rates: kinds with one and the same pace go together,

@@ -84,6 +84,34 @@ def test_a_ladders_rounds_expect_no_more_than_their_budget(
     assert within_budget(free, None, 0.0012) == free  # no price tells how far dollars reach
 
 
+def test_of_rungs_that_share_their_questions_the_dearest_counts_at_most() -> None:
+    def rung(
+        ask: Ask, rung: Ask | None, rounds: tuple[int, ...], limit: int, known: tuple[Use, ...] = ()
+    ) -> CallEstimate:
+        planned = Planned(ask, 1, rounds, Calls(0, 10, 50), "each on one rung", rung=rung)
+        return CallEstimate(planned, CallSize(0, 0, limit), RATES, known)
+
+    plain = rung(Ask.RATIONALES, Ask.RATIONALES, (1,), 100)
+    told = rung(Ask.FEEDBACK, Ask.FEEDBACK, (1,), 200)
+    new = [rung(ask, Ask.NEW_QUESTIONS, (1,), 150) for ask in (Ask.NEW_QUESTIONS, Ask.NEW_ANSWERS)]
+    first = row(Calls.of(5), CallSize(0, 0, 100))
+    assert Estimate((first, plain, told)).most == pytest.approx((first.most or 0) + (told.most or 0))
+    assert Estimate((first, plain, told)).calls.most == 55
+    assert Estimate((plain, told, *new)).most == pytest.approx(sum(one.most or 0 for one in new))
+    later = rung(Ask.FEEDBACK, Ask.FEEDBACK, (2,), 200)
+    assert Estimate((plain, told, later)).calls.most == 100  # another exam has other questions
+    exact = [rung(ask, None, (1,), 100) for ask in (Ask.RATIONALES, Ask.FEEDBACK)]
+    assert (
+        Estimate(tuple(exact)).calls.most == 100
+    )  # of an exam that was sat: these on the one rung, those on the other
+    paid = rung(Ask.RATIONALES, Ask.RATIONALES, (1,), 100, known=(Use(0, 100),) * 20)
+    both = Estimate((paid, told))
+    assert (both.most_to_pay, both.most) == (
+        told.most_to_pay,
+        pytest.approx((told.most or 0) + 20 * 100 * RATES.expected.output / 1e6),
+    )
+
+
 def test_a_model_without_a_price_costs_nothing_that_is_known() -> None:
     size = CallSize(400, 500, 300)
     one = Estimate((row(Calls.of(1), size), row(Calls.of(1), size, rates=None)))
