@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from reasoning.files.addresses import check_address, is_address
+from reasoning.files.addresses import SCHEMES, check_address, is_address
 from reasoning.recipe.base import NotNegative, Positive, PositiveInt, Section
 from reasoning.recipe.engine import CapacitySection
 
@@ -131,8 +131,11 @@ class StorageSection(Section):
     def _can_be_storage(cls, path: str) -> str:
         if not path.strip():
             raise ValueError("it is empty; leave it out, or name a folder or an address (was a variable not set?)")
+        kind = path.strip().partition(":")[0].lower()
         if is_address(path):
             check_address(path)
+        elif kind in SCHEMES and kind != path.strip().lower():
+            raise ValueError(f"an address begins with {kind}:// ; a folder of such a name is written with ./ before it")
         return path
 
     @field_validator("journal")

@@ -30,7 +30,10 @@ logger = logging.getLogger(__name__)
 
 GROUP_LABEL = "ray.io/node-group"
 LOOK_S = 30.0  # how long the head node may take to tell
-_UNREADABLE = (ray.exceptions.RayError, OSError, ValueError, KeyError, yaml.YAMLError)
+_UNREADABLE = (
+    *(ray.exceptions.RayError, OSError, ValueError, LookupError, yaml.YAMLError),
+    *(TypeError, AttributeError, AssertionError, ArithmeticError),  # of Ray's reading of a resource with a part missing
+)
 
 
 def cluster_capacity() -> Capacity:
@@ -70,10 +73,11 @@ def startable_types() -> tuple[tuple[NodeType, ...], int | None, bool]:
         return tuple(NodeType(name, resources, most[name], None) for name, resources, _ in reported), None, False
     try:
         config = _on_head(autoscaling_config)
+        found = types_in(config) if config is not None else ((), None)
     except _UNREADABLE as error:  # a file that cannot be read, Kubernetes that does not answer
         logger.warning("what the cluster's autoscaler could start is not known: %s: %s", type(error).__name__, error)
         return (), None, True
-    return (*types_in(config), False) if config is not None else ((), None, False)
+    return (*found, False)
 
 
 def types_in(config: dict[str, Any]) -> tuple[tuple[NodeType, ...], int | None]:

@@ -8,7 +8,7 @@ all of a kind fit the machines, the sums are there), so that nothing is refused 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 ROUNDING = 1e-6  # of Ray's fractions of a GPU
@@ -77,7 +77,7 @@ class Capacity:
 
     def startable(self, kind: str) -> float:
         """How much of a resource could come."""
-        return sum(sorted((t.resources.get(kind, 0.0) for t in self._startable()), reverse=True)[: self._room()])
+        return self._most_of(lambda t: t.resources.get(kind, 0.0))
 
     def places(self, need: Need) -> int:
         """How many of these processes the machines that are there hold, were they idle."""
@@ -85,20 +85,29 @@ class Capacity:
 
     def places_to_come(self, need: Need) -> int:
         """How many the machines that could come would hold."""
-        each = sorted((_places(need, t.resources, t.labels) for t in self._startable()), reverse=True)
-        return sum(each[: self._room()])
+        return int(self._most_of(lambda t: _places(need, t.resources, t.labels)))
 
     def may_hold_anything(self) -> bool:
         """Whether machines may come of which nothing is known."""
-        return self.unknown or (self._room() != 0 and any(not t.resources for t in self._startable()))
+        return self.unknown or (
+            self._room() != 0 and any(number and not t.resources for t, number in self._startable())
+        )
 
-    def _startable(self) -> list[NodeType]:
-        """One entry for each machine that could be started."""
+    def _most_of(self, each: Callable[[NodeType], float]) -> float:
+        """The sum of `each` over the machines that could be started, those first that have the most."""
+        left, found = self._room(), 0.0
+        for amount, number in sorted(((each(t), number) for t, number in self._startable()), reverse=True):
+            taken = number if left is None else min(number, left)
+            found, left = found + amount * taken, None if left is None else left - taken
+        return found
+
+    def _startable(self) -> list[tuple[NodeType, int]]:
+        """The types, and how many more of each may be started: numbers, as KubeRay's largest is 2147483647."""
         there = [machine.kind for machine in self.machines]
-        return [t for t in self.types for _ in range(max(0, t.most - there.count(t.name)))]
+        return [(t, max(0, t.most - there.count(t.name))) for t in self.types]
 
     def _room(self) -> int | None:
-        """How many machines may be started at a time; None: as many as there are entries."""
+        """How many machines may be started at a time; None: as many as there are of the types."""
         if self.most_started is None:
             return None
         names = {t.name for t in self.types}

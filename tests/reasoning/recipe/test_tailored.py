@@ -61,6 +61,8 @@ def test_the_recipes_of_the_repository_are_valid(path: Path) -> None:
         ("a: [", ["not YAML", "line 1, column 5"]),
         ("storage: {path: 's3://key:hidden@bucket/runs'}", ["storage.path", "has a credential in it"]),
         ("storage: {path: ''}", ["storage.path", "it is empty"]),
+        ("storage: {path: 's3:/bucket/runs'}", ["storage.path", "an address begins with s3://"]),
+        ("storage: {path: 'GS:bucket/runs'}", ["storage.path", "an address begins with gs://"]),
         ("storage: {path: 'https://bucket/runs'}", ["storage.path", "an address of one of these kinds: s3"]),
         ("cluster: {sampler_gpus: .inf}", ["cluster.sampler_gpus"]),
         ("learning: {objective: {contrastive_weight: .inf}}", ["learning.objective.contrastive_weight"]),

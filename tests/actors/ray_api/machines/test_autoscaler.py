@@ -95,6 +95,9 @@ def test_computers_of_ones_own_come_and_nothing_is_known_of_them() -> None:
         (kuberay(), {"gpu": (3, 1.0)}),
         (kuberay(numOfHosts=2), {"gpu": (6, 1.0)}),
         (kuberay(maxReplicas=0), {"gpu": (0, 1.0)}),
+        (kuberay(maxReplicas=2**31 - 1), {"gpu": (2**31 - 1, 1.0)}),  # where none is set
+        (kuberay(rayStartParams={"num-gpus": "0"}), {"gpu": (3, 0.0)}),
+        (kuberay(resources={"CPU": "8", "GPU": "2"}), {"gpu": (3, 2.0)}),
     ],
 )
 def test_kuberay_tells_alike(resource: dict[str, Any], expected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +122,15 @@ def test_kuberay_tells_alike(resource: dict[str, Any], expected: Any, monkeypatc
     assert {one.name: (one.most, one.resources["GPU"]) for one in types} == expected
     resource["spec"]["enableInTreeAutoscaling"] = False
     assert _kuberay_config() is None
+
+
+def test_a_resource_with_a_part_missing_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray.autoscaler._private.kuberay.autoscaling_config import _derive_autoscaling_config_from_ray_cr
+
+    resource = kuberay(minReplicas=None)
+    monkeypatch.setattr(autoscaler, "reported_types", list)
+    monkeypatch.setattr(autoscaler, "_on_head", lambda _: _derive_autoscaling_config_from_ray_cr(resource))
+    assert startable_types() == ((), None, True)
 
 
 @pytest.mark.cluster

@@ -9,6 +9,7 @@ GPU_NODE = Machine({"CPU": 4.0, "GPU": 1.0}, kind="gpu")
 TWO_GPUS = Machine({"CPU": 8.0, "GPU": 2.0})
 OWN = Machine({"CPU": 4.0}, kind="own")
 UNLABELLED = NodeType("told by a platform", {"CPU": 4.0, "GPU": 1.0}, 1, None)
+ANY_NUMBER = NodeType("gpu", {"CPU": 4.0, "GPU": 1.0}, 2**31 - 1)
 GPU_TYPE = NodeType("gpu", {"CPU": 4.0, "GPU": 1.0}, most=4)
 SPOT = NodeType("spot", {"CPU": 4.0, "GPU": 1.0}, most=2, labels={"market": "spot"})
 SAMPLER = Need("sampler", 1, {"CPU": 1.0, "GPU": 1.0})
@@ -29,6 +30,8 @@ CASES = [
     ("as many as could come", (HEAD,), (GPU_TYPE,), 4, [of(3), TRAINER], True, True),
     ("one more than could come", (HEAD,), (GPU_TYPE,), 4, [of(4), TRAINER], False, True),
     ("fewer in all than of the type", (HEAD,), (GPU_TYPE,), 2, [of(3)], False, True),
+    ("as many as KubeRay takes unless told", (HEAD,), (ANY_NUMBER,), 2**31 - 1, [of(9), TRAINER], True, True),
+    ("none of which is large enough", (HEAD,), (ANY_NUMBER,), None, [Need("trainer", 1, {"GPU": 2.0})], False, True),
     ("what is there counts against the most", (HEAD, *[GPU_NODE] * 4), (GPU_TYPE,), 4, [of(5)], False, True),
     ("what is there is enough", (HEAD, *[GPU_NODE] * 2), (GPU_TYPE,), 4, [SAMPLER, TRAINER], True, False),
     ("some there, some to come", (HEAD, GPU_NODE), (GPU_TYPE,), 4, [SAMPLER, TRAINER], True, True),
