@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import requests
 
 from pipelines.errors import Refused
 from pipelines.run.jobs import server as module
@@ -130,7 +130,7 @@ def test_keys_of_a_submission_that_was_refused_are_forgotten(monkeypatch: pytest
     ("error", "said"),
     [
         (ConnectionError("Failed to connect"), f"the job server at {ADDRESS} did not answer"),
-        (requests.exceptions.SSLError("self-signed"), "its certificate is not trusted .REQUESTS_CA_BUNDLE names"),
+        (ssl.SSLError("self-signed"), "its certificate is not trusted .REQUESTS_CA_BUNDLE names"),
         (RuntimeError("Request failed with status code 500: oh."), "refused: status 500, oh"),
         (
             RuntimeError("Request failed with status code 500: Traceback:\n  x\nValueError: no\n."),
