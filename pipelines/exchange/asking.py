@@ -13,12 +13,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.errors import Refused
 from pipelines.exchange.asking_template import asking_template, asks_so_by_itself
+from reasoning.files.durable import new_file
 from reasoning.prompts.student_forms import StudentForm
 from reasoning.student.config import read_config
-from reasoning.student.loading import load_tokenizer
+from reasoning.student.loading import load_config, load_tokenizer
+from reasoning.student.requirements import StudentError, readable
 
 CHAT_TEMPLATE = "chat_template.jinja"
 _MORE_TEMPLATES = "additional_chat_templates"
@@ -26,25 +30,37 @@ _DECODING = "generation_config.json"
 _KEPT = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "transformers_version")
 
 
-def ask_as_learnt(folder: Path, form: StudentForm, notes: list[str]) -> str:
-    """Has the student in `folder` asked in `form` and decoded as in its exams, whoever loads it. What asks it so in a
-    chat: "own" (its template from before), "written" (one that this wrote), or "" (an encoder-decoder has no chats)."""
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What asks a student in its form in a chat: its own `template`, from before (None), or one that is written. `chat`
+    is False for an encoder-decoder, which has none. `exact`: a chat becomes the tokens that were learnt."""
+
+    chat: bool = True
+    template: str | None = None
+    exact: bool = True
+
+
+def asking_of(checkpoint: Path, form: StudentForm) -> Asking:
+    """How the student in the folder `checkpoint` is asked in `form` in a chat. Raises `Refused`."""
+    try:
+        with readable(str(checkpoint)):
+            if load_config(str(checkpoint)).is_encoder_decoder:
+                return Asking(chat=False)
+            tokenizer = load_tokenizer(str(checkpoint))
+    except StudentError as error:
+        raise Refused(str(error)) from error
+    return Asking() if asks_so_by_itself(form, tokenizer) else Asking(True, *asking_template(form, tokenizer))
+
+
+def ask_as_learnt(folder: Path, asking: Asking) -> None:
+    """Has the student in `folder`, a copy, asked so and decoded as in its exams, whoever loads it."""
     decoding = read_config(folder / _DECODING)
     if decoding is not None:
         _write(folder / _DECODING, {key: value for key, value in decoding.items() if key in _KEPT})
-    if (read_config(folder / "config.json") or {}).get("is_encoder_decoder"):
-        return ""
-    tokenizer = load_tokenizer(str(folder))
-    if asks_so_by_itself(form, tokenizer):
-        return "own"
-    template, exact = asking_template(form, tokenizer)
-    shutil.rmtree(folder / _MORE_TEMPLATES, ignore_errors=True)
-    (folder / CHAT_TEMPLATE).write_text(template, encoding="utf-8")
-    if not exact:
-        notes.append(
-            "A chat elsewhere becomes other tokens than were learnt, though of the same text: ask by completions."
-        )
-    return "written"
+    if asking.template is not None:
+        shutil.rmtree(folder / _MORE_TEMPLATES, ignore_errors=True)
+        with new_file(folder / CHAT_TEMPLATE) as part:
+            part.write_text(asking.template, encoding="utf-8")
 
 
 def end_by(folder: Path, end: str | None) -> None:
@@ -57,4 +73,5 @@ def end_by(folder: Path, end: str | None) -> None:
 
 
 def _write(file: Path, content: dict[str, object]) -> None:
-    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with new_file(file) as part:  # the one from before may be read-only
+        part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

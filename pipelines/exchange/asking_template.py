@@ -35,10 +35,7 @@ _TEMPLATE = Template(
 {%- set question = chat.question -%}
 {%- if not question -%}{{- raise_exception('no message of the user has a question') -}}{%- endif -%}
 {{- $opening -}}
-{%- if question.startswith($whole_first) and question.endswith($whole_last) -%}
-{{- $whole_before + question + $whole_after -}}
-{%- elif question.startswith($own_first) and question.endswith($own_last) -%}
-{{- $own_before + question + $own_after -}}
+$sent
 {%- else -%}
 {{- $before + question + $after -}}
 {%- endif -%}
@@ -82,33 +79,33 @@ def _opening(form: StudentForm, tokenizer: Any) -> str:
 def _written(form: StudentForm, tokenizer: Any, opening: str) -> str:
     frame = form.frame
     lead, _, trail = form.own_completion(_ANSWER).partition(_ANSWER)
-    # The user's own message of a chat, or the whole prompt: what a question begins and ends with that is sent so.
     start = frame.own_before[-1][1] if frame.own_before else 0
     stop = frame.own_after[0][0] if frame.own_after else len(frame.after)
-    own = (frame.before[start:], frame.after[:stop])
-    if not "".join(own).strip():
-        start, stop, own = 0, len(frame.after), (frame.before, frame.after)
+    # What a question begins and ends with that is sent in the form: the whole prompt, or the user's message of a chat.
+    sent = [_as_it_is("if", "", frame.before, frame.after, "")]
+    if (frame.before[start:] + frame.after[:stop]).strip():
+        own = frame.before[:start], frame.before[start:], frame.after[:stop], frame.after[stop:]
+        sent.append(_as_it_is("elif", *own))
     pieces = {
         "opening": opening,
         "before": frame.before,
         "after": frame.after,
-        "whole_first": frame.before.lstrip(),
-        "whole_last": frame.after.rstrip(),
-        "whole_before": _space_before(frame.before),
-        "whole_after": _space_after(frame.after),
-        "own_first": own[0].lstrip(),
-        "own_last": own[1].rstrip(),
-        "own_before": frame.before[:start] + _space_before(own[0]),
-        "own_after": _space_after(own[1]) + frame.after[stop:],
         "lead": lead,
         "trail": trail + (frame.end or tokenizer.eos_token),
     }
-    return _TEMPLATE.substitute({name: json.dumps(text, ensure_ascii=False) for name, text in pieces.items()})
+    return _TEMPLATE.substitute({name: _quoted(text) for name, text in pieces.items()}, sent="\n".join(sent))
 
 
-def _space_before(text: str) -> str:
-    return text[: len(text) - len(text.lstrip())]
+def _as_it_is(condition: str, ahead: str, first: str, last: str, behind: str) -> str:
+    """The branch for a question that begins with `first` and ends with `last`: it stands between `ahead` and `behind`,
+    with the white space that it lost."""
+    begun, ended = first.lstrip(), last.rstrip()
+    ahead, behind = ahead + first[: len(first) - len(begun)], last[len(ended) :] + behind
+    return (
+        f"{{%- {condition} question.startswith({_quoted(begun)}) and question.endswith({_quoted(ended)}) -%}}\n"
+        f"{{{{- {_quoted(ahead)} + question + {_quoted(behind)} -}}}}"
+    )
 
 
-def _space_after(text: str) -> str:
-    return text[len(text.rstrip()) :]
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -55,6 +55,7 @@ def export_run(
     `DataError`, `RunDirectoryError`, `Refused`, `RunFailed`."""
     if push is not None and format not in (ExportFormat.MODEL, ExportFormat.DATASET):
         raise Refused(f"--push is for --format model and --format dataset, not for {format}")
+    out = out.expanduser()
     if format is ExportFormat.MODEL:
         notes: list[str] = []
         counts = write_model(directory, out, round, notes)

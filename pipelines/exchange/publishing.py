@@ -10,6 +10,7 @@ Invariants
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ import jinja2
 import yaml
 
 from pipelines.errors import Refused
-from pipelines.exchange.asking import ask_as_learnt
+from pipelines.exchange.asking import ask_as_learnt, asking_of
 from pipelines.exchange.run_records import RunRecords
 from pipelines.serving.adapters import adapters_of_rounds
 from pipelines.serving.graduate import graduate_of
@@ -27,16 +28,19 @@ from reasoning.files.durable import new_file
 from reasoning.files.resources import resource
 from reasoning.files.tables import write_table
 from reasoning.fine_tune_cot.directory import student_directory
-from reasoning.recipe.student import EMBEDDED_STUDENT
+from reasoning.recipe.student import EMBEDDED_STUDENT, StudentSection
 from reasoning.recipe.tailored import Recipe
 from reasoning.records import Problem
 from reasoning.rounds.ladder.rationalization import was_shown_answer
 from reasoning.rounds.phase_order import best_round, evaluations
+from reasoning.student.config import folder_of
 from reasoning.training.weights.combining import AdapterError, combine
 from reasoning.training.weights.merging import ADAPTER_FOLDER
 
 _OURS = ("fine_tuning.json", ADAPTER_FOLDER)  # of a checkpoint, what only a run needs
 EMBEDDED_LICENCE = "apache-2.0"
+_LICENCE = ("license", "license_name", "license_link")  # of a model card
+_CACHED = re.compile(r"/models--([^/]+)/snapshots/[^/]+/?$")  # a student's folder in the hub's cache
 ANSWER_SHOWN = "rationalized"  # where a run has the student's own words, the right answer shown
 
 
@@ -63,10 +67,18 @@ def write_model(folder: Path, out: Path, round: int | None, notes: list[str]) ->
     directory = student_directory(folder)
     graduate = graduate_of(directory, round)
     recipe = directory.recipe()
-    _claim(out)
-    shutil.copytree(graduate.checkpoint, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_OURS))
+    if not graduate.checkpoint.is_dir():
+        raise Refused(f"{graduate.checkpoint}: the student of round {graduate.round} is no longer there")
     form, finished = directory.form(), evaluations(directory.finished())
-    licence = licence_of(recipe.student.source)
+    _refuse_full(out)
+    asking = asking_of(graduate.checkpoint, form)
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(graduate.checkpoint, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_OURS))
+    ask_as_learnt(out, asking)
+    if not asking.exact:
+        notes.append("A chat elsewhere becomes other tokens than were learnt, of the same text: ask by completions.")
+    told = _card_of(recipe.student.source)
+    licence, base = told.get("license"), hub_id_of(recipe.student)
     if licence is None:
         notes.append("The student's licence is stated nowhere here: add `license` to README.md before you publish it.")
     chosen = next(record for record in finished if record.round == graduate.round)
@@ -74,8 +86,8 @@ def write_model(folder: Path, out: Path, round: int | None, notes: list[str]) ->
         "library_name": "transformers",
         "pipeline_tag": "text-generation",
         "tags": ["reasoning", "distillation", "tailor"],
-        **({"license": licence} if licence else {}),
-        **({"base_model": recipe.student.model} if _is_hub_id(recipe) else {}),
+        **told,
+        **({"base_model": base} if base else {}),
         "model-index": [_model_index(recipe, float(chosen.metrics["test_accuracy"]))],
     }
     _write_card(
@@ -90,8 +102,9 @@ def write_model(folder: Path, out: Path, round: int | None, notes: list[str]) ->
         rounds=[{"round": record.round, **record.metrics} for record in finished],
         chosen=chosen.metrics,
         licence=licence,
+        licence_name=told.get("license_name"),
         prompt=form.prompt("QUESTION"),
-        chat=ask_as_learnt(out, form, notes),
+        asking=asking,
     )
     return {"files": sum(file.is_file() for file in out.rglob("*"))}
 
@@ -161,30 +174,53 @@ def write_rationales(run: RunRecords, out: Path) -> dict[str, int]:
     return {"rationales": len(rows), "questions": counts["questions"]}
 
 
+def hub_id_of(student: StudentSection) -> str | None:
+    """The hub id of a recipe's student, also where its folder in the hub's cache is named; None of any other folder or
+    file."""
+    cached = _CACHED.search(student.source)
+    if cached is not None:
+        return cached[1].replace("--", "/")
+    if Path(student.source).exists() or student.model.startswith((".", "~")) or student.model.endswith(".gguf"):
+        return None
+    return student.model if student.model.count("/") == 1 or folder_of(student.model) is not None else None
+
+
 def licence_of(student: str) -> str | None:
     """The licence that the student's own model card states, of the embedded student ours; None where none is found
     without a download."""
+    return _card_of(student).get("license")
+
+
+def _card_of(student: str) -> dict[str, str]:
+    """What the student's own model card states of its licence."""
+    if student == str(EMBEDDED_STUDENT):
+        return {"license": EMBEDDED_LICENCE}
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
-    if student == str(EMBEDDED_STUDENT):
-        return EMBEDDED_LICENCE
     card: Path | None = Path(student) / "README.md"
     if not Path(student).is_dir():
         try:
             found = try_to_load_from_cache(student, "README.md")
         except HFValidationError:
-            return None
+            return {}
         card = Path(found) if isinstance(found, str) else None
     if card is None or not card.is_file():
-        return None
+        return {}
     head = card.read_text(encoding="utf-8", errors="replace").split("---", 2)
     try:
         content = yaml.safe_load(head[1]) if len(head) == 3 and not head[0].strip() else None
     except yaml.YAMLError:
-        return None
-    licence = content.get("license") if isinstance(content, dict) else None
-    return licence if isinstance(licence, str) else None
+        return {}
+    stated = {key: content.get(key) for key in _LICENCE} if isinstance(content, dict) else {}
+    if not isinstance(stated.get("license"), str):
+        return {}
+    link = str(stated.get("license_link"))
+    return {
+        key: value
+        for key, value in stated.items()
+        if isinstance(value, str) and (key != "license_link" or link.startswith("http"))
+    }
 
 
 def _claim(out: Path) -> None:
@@ -219,13 +255,9 @@ def _model_index(recipe: Recipe, accuracy: float) -> dict[str, Any]:
     }
 
 
-def _is_hub_id(recipe: Recipe) -> bool:
-    return recipe.student.model.count("/") == 1 and not Path(recipe.student.source).exists()
-
-
 def _student_name(recipe: Recipe) -> str:
     """The student's name without the folders of this machine."""
-    return recipe.student.model if _is_hub_id(recipe) else Path(recipe.student.model).name
+    return hub_id_of(recipe.student) or Path(recipe.student.model).name
 
 
 def _teachers(recipe: Recipe) -> list[str]:

@@ -220,10 +220,15 @@ def reading_fault(source: str, tokenizer: Any) -> str:
 
 
 def require_decoder(source: str, tokenizer: Any) -> None:
-    """Raises `StudentError` when what the tokenizer gives back is the tokens as they are stored, and not the text, or
-    its words without the spaces between them."""
+    """Raises `StudentError` when the tokenizer does not know plain words, or gives back the tokens as they are stored,
+    and not the text, or its words without the spaces between them."""
     text = "The answer is 42."
     tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
+    if tokenizer.unk_token_id in tokens:
+        raise StudentError(
+            f"{source}: its tokenizer does not know the words of {text!r} ({tokenizer.unk_token}), so no answer could "
+            "be read. Give it the vocabulary that belongs to it, best as tokenizer.json"
+        )
     back = tokenizer.decode(tokens, skip_special_tokens=True)
     if any(mark in back for mark in _STORED):
         raise StudentError(

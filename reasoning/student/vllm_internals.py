@@ -254,18 +254,26 @@ def metrics_of_ray() -> list[Any]:
     return [RayPrometheusStatLogger]
 
 
-@functools.cache
 def known_architectures() -> frozenset[str]:
-    """The architectures that the installed vLLM generates text with; empty where it is not installed.
+    """The architectures that the installed vLLM generates text with; empty where it is not installed."""
+    tables = frozenset({"_TEXT_GENERATION_MODELS", "_MULTIMODAL_MODELS", "_TRANSFORMERS_SUPPORTED_MODELS"})
+    return _keys("model_executor/models/registry.py", tables)
 
-    Its registry says so, but to import that is to import vLLM, which takes seconds and much memory: its source is
-    read, as data."""
+
+def refused_in_float16() -> frozenset[str]:
+    """The model types that the installed vLLM does not compute in float16, whose range is too small for them."""
+    return _keys("config/model.py", frozenset({"_FLOAT16_NOT_SUPPORTED_MODELS"}))
+
+
+@functools.cache
+def _keys(file: str, tables: frozenset[str]) -> frozenset[str]:
+    """The keys of `tables` of vLLM's module `file`. To import that is to import vLLM, which takes seconds and much
+    memory: its source is read, as data."""
     package = importlib.util.find_spec("vllm")
     folders = list(package.submodule_search_locations or ()) if package else []
-    source = Path(folders[0]) / "model_executor" / "models" / "registry.py" if folders else None
+    source = Path(folders[0]) / file if folders else None
     if source is None or not source.is_file():
         return frozenset()
-    tables = {"_TEXT_GENERATION_MODELS", "_MULTIMODAL_MODELS", "_TRANSFORMERS_SUPPORTED_MODELS"}
     return frozenset(
         key.value
         for statement in ast.parse(source.read_text(encoding="utf-8")).body

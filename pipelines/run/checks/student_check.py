@@ -22,7 +22,7 @@ from pipelines.run.doctor.memory import parameters_at
 from reasoning.recipe.tailored import Recipe
 from reasoning.student.config import config_file, read_config, text_config
 from reasoning.student.loading import sees_alone
-from reasoning.student.vllm_internals import known_architectures, lacks_a_library
+from reasoning.student.vllm_internals import known_architectures, lacks_a_library, refused_in_float16
 from reasoning.tasks.table import answer_limit
 from reasoning.training.transformers_internals import has_code_of, loads_as_student, runs_in_vllm_as_it_is
 from reasoning.training.weights.half_precision import bfloat16_pays
@@ -36,7 +36,7 @@ _DECODER = re.compile(r"(?:ForCausalLM|LMHeadModel)$")
 _ENCODER_DECODER = re.compile(r"^(?:(?:M|UM|Long)?T5|M?Bart|Pegasus)ForConditionalGeneration$")  # there are others
 # What vLLM makes no text with, and what has no head for it.
 _NO_TEXT = re.compile(
-    r"(?:For(?:Sequence|Token)Classification|ForQuestionAnswering|Reward(?:Model|Modeling)|(?<!Head)Model)$"
+    r"(?:For(?:Sequence|Token)Classification|ForQuestionAnswering|Reward(?:Model|Modeling)|(?<!Head)(?<!MarianMT)Model)$"
 )
 _HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 
@@ -204,6 +204,9 @@ def _sampler_faults(config: dict[str, Any], recipe: Recipe) -> Iterator[Prefligh
         if unknown:
             what = f"vLLM does not sample {recipe.student.source}: {unknown}"
             yield PreflightFault("cluster.sampler", what, "Set cluster.sampler: transformers")
+        elif recipe.student.dtype == "float16" and config.get("model_type") in refused_in_float16():
+            what = f"vLLM does not compute a {config['model_type']} in float16, whose range is too small for it"
+            yield PreflightFault("student.dtype", what, "Set bfloat16, or float32 where the GPU has no bfloat16")
         else:
             yield from _cpu_faults(config, recipe)
     elif cluster.sampler_gpus > 1:

@@ -155,9 +155,17 @@ def folder_faults(folder: Path) -> Iterator[PreflightFault]:
         yield PreflightFault("student.model", f"{folder} has no {absent[0]}", cure)
     elif not weights and WEIGHTS_INDEX not in broken:
         yield _no_weights(folder, names)
+    elif weights != ["model.safetensors"] and _lacks_metadata(folder):
+        what = f"{folder / WEIGHTS_INDEX} has no `metadata`, without which it is not read"
+        yield PreflightFault("student.model", what, 'Write "metadata": {} there, beside weight_map')
     elif others := _read_by_vllm_alone(folder, weights, names):
         what = f"{folder} has {weights[0]}, and beside it {', '.join(others[:3])}, which vLLM reads too"
         yield PreflightFault("student.model", what, "Leave there what is the student's, and move the rest elsewhere")
+
+
+def _lacks_metadata(folder: Path) -> bool:
+    """Whether the index in `folder` is without what `transformers` looks for in one."""
+    return not isinstance((read_config(folder / WEIGHTS_INDEX) or {"metadata": {}}).get("metadata"), dict)
 
 
 def _is_pointer(file: Path) -> bool:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.exchange.asking import CHAT_TEMPLATE, ask_as_learnt, end_by
+from pipelines.errors import Refused
+from pipelines.exchange.asking import CHAT_TEMPLATE, Asking, ask_as_learnt, asking_of, end_by
 from reasoning.prompts.chat_template import ChatTemplate
 from reasoning.prompts.encoding import Encoder
 from reasoning.prompts.student_forms import StudentForm, student_form
@@ -27,26 +28,26 @@ DECODING = {
 }
 
 
-def exported(folder: Path, family: str, form: str = "reasoning", **config: Any) -> tuple[StudentForm, str]:
-    """A folder of a student of `family` that is asked in `form`, as `ask_as_learnt` leaves it, and what that said."""
+def exported(folder: Path, family: str, form: str = "reasoning", **config: Any) -> tuple[StudentForm, Asking]:
+    """A folder of a student of `family` that is asked in `form`, as `ask_as_learnt` leaves it, and how it is asked."""
     tokenizer = chat_tokenizer(family)
     learnt = student_form(form, chat=ChatTemplate("a student", tokenizer, ChatSection()).frame)
     tokenizer.chat_template = {"default": tokenizer.chat_template, "tool_use": "{{ tools }}"}
     tokenizer.save_pretrained(folder)
     (folder / "config.json").write_text(json.dumps({"model_type": "llama", **config}))
     (folder / "generation_config.json").write_text(json.dumps(DECODING))
-    notes: list[str] = []
-    said = ask_as_learnt(folder, learnt, notes)
-    assert not notes
-    return learnt, said
+    asking = asking_of(folder, learnt)
+    assert asking.exact
+    ask_as_learnt(folder, asking)
+    return learnt, asking
 
 
 @pytest.mark.parametrize("family", ["qwen3", "llama3", "gemma", "chatml-bare"])
 @pytest.mark.parametrize("form", ["reasoning", "fine_tune_cot", "chat"])
 def test_who_loads_the_folder_asks_in_the_students_form(family: str, form: str, tmp_path: Path) -> None:
-    learnt, said = exported(tmp_path, family, form)
+    learnt, asking = exported(tmp_path, family, form)
     tokenizer, question = load_tokenizer(str(tmp_path)), CHAT[0]["content"]
-    assert said == "written"
+    assert asking.chat and asking.template is not None
     asked = tokenizer.apply_chat_template(CHAT, add_generation_prompt=True, tools=[{"name": "f"}])["input_ids"]
     assert asked == Encoder(tokenizer).prompt(learnt.prompt(question), learnt.marks(question))
 
@@ -54,12 +55,12 @@ def test_who_loads_the_folder_asks_in_the_students_form(family: str, form: str, 
 def test_a_template_that_asks_so_stays_with_all_it_can(tmp_path: Path) -> None:
     bare = tmp_path / "bare.yaml"
     bare.write_text('messages: [{role: user, content: "{question}"}]\ncompletion: "{rationale}\\nAnswer: {answer}"\n')
-    _, said = exported(tmp_path / "student", "gemma", str(bare))
-    assert said == "own" and "tool_use" in load_tokenizer(str(tmp_path / "student")).chat_template
+    _, asking = exported(tmp_path / "student", "gemma", str(bare))
+    assert asking == Asking() and "tool_use" in load_tokenizer(str(tmp_path / "student")).chat_template
 
 
 def test_an_encoder_decoder_gets_no_template(tmp_path: Path) -> None:
-    assert exported(tmp_path, "chatml", is_encoder_decoder=True)[1] == ""
+    assert exported(tmp_path, "chatml", is_encoder_decoder=True, model_type="t5")[1] == Asking(chat=False)
     assert "raise_exception" not in (tmp_path / CHAT_TEMPLATE).read_text()
 
 
@@ -78,3 +79,10 @@ def test_a_gguf_file_has_the_template_and_the_end_that_were_learnt(form: str, en
     written = SpecialVocab(tmp_path)  # what llama.cpp's converter writes
     assert written.chat_template == (tmp_path / CHAT_TEMPLATE).read_text(encoding="utf-8")
     assert written.special_token_ids["eos"] == load_tokenizer(str(tmp_path)).convert_tokens_to_ids(end)
+
+
+def test_a_student_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    learnt, _ = exported(tmp_path, "chatml")
+    (tmp_path / "tokenizer.json").write_text("{")
+    with pytest.raises(Refused, match=r"tokenizer\.json cannot be read"):
+        asking_of(tmp_path, learnt)

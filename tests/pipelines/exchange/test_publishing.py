@@ -12,9 +12,9 @@ import pytest
 from huggingface_hub import DatasetCard, ModelCard, constants
 from safetensors.numpy import load_file, save_file
 
-from pipelines.exchange.publishing import PublishedRationale, licence_of
+from pipelines.exchange.publishing import PublishedRationale, hub_id_of, licence_of
 from reasoning.files.tables import read_table, write_table
-from reasoning.recipe.student import EMBEDDED_STUDENT
+from reasoning.recipe.student import EMBEDDED_STUDENT, StudentSection
 from reasoning.records import Rationale, RationaleSource
 from reasoning.rounds.directory import RunDirectory
 from reasoning.training.weights.combining import CONFIG_FILE, WEIGHTS_FILE
@@ -66,6 +66,13 @@ def test_a_models_folder_has_the_checkpoint_and_a_card_that_says_where_it_comes_
     ):
         assert part in card.content.replace("\n", " "), part
     assert str(tmp_path) not in card.content
+
+
+def test_a_folder_below_the_home_directory_is_meant(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert said("export", run, "--format", "model", "--out=~/mine")[0] == 0
+    assert (tmp_path / "mine" / "README.md").is_file() and not (tmp_path / "~").exists()
 
 
 def test_a_datasets_folder_has_every_rationale_with_the_mistake_it_answers(run: Path, tmp_path: Path) -> None:
@@ -172,6 +179,43 @@ def test_a_licence_is_what_the_students_card_states(card: str | None, licence: s
     if card is not None:
         (tmp_path / "README.md").write_text(card)
     assert licence_of(str(tmp_path)) == licence
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("Qwen/Qwen2.5-0.5B", "Qwen/Qwen2.5-0.5B"),
+        ("/root/.cache/huggingface/hub/models--me--tiny-1B/snapshots/0a1b2c", "me/tiny-1B"),
+        ("hub/models--gpt2/snapshots/0a1b2c/", "gpt2"),
+        ("models/smollm2-Q8_0.gguf", None),
+        ("./models/mine", None),
+        ("mine", None),
+        ("/data/models/mine", None),
+        ("embedded", None),
+    ],
+)
+def test_a_student_is_called_by_its_hub_id_where_it_has_one(model: str, name: str | None) -> None:
+    assert hub_id_of(StudentSection(model=model)) == name
+
+
+def test_a_licence_of_its_own_keeps_its_name(run: Path, tmp_path: Path) -> None:
+    snapshot = tmp_path / "models--me--tiny" / "snapshots" / "0a1b2c"
+    snapshot.mkdir(parents=True)
+    head = "license: other\nlicense_name: tiny-research\nlicense_link: LICENSE\n"
+    (snapshot / "README.md").write_text(f"---\n{head}---\n")
+    recipe = (run / "recipe.yaml").read_text()
+    (run / "recipe.yaml").write_text(recipe.replace("model: embedded", f"model: {snapshot}"))
+    assert said("export", run, "--format", "model", "--out", tmp_path / "out")[0] == 0
+    card = ModelCard.load(tmp_path / "out" / "README.md")
+    assert (card.data.license, card.data.license_name, card.data.base_model) == ("other", "tiny-research", "me/tiny")
+    assert "license_link" not in card.data.to_dict()  # a file that is not here
+    assert "before teaching: other (tiny-research)" in card.content and "0a1b2c" not in card.content
+
+
+def test_a_student_that_is_gone_is_told_and_nothing_is_left(run: Path, tmp_path: Path) -> None:
+    code, told = said("export", run, "--format", "model", "--out", tmp_path / "out", "--round", "1")
+    assert code == 2 and "round-001/student: the student of round 1 is no longer there" in told
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_embedded_student_has_this_projects_licence_and_an_unknown_one_none() -> None:

@@ -63,6 +63,17 @@ def test_a_tokenizer_that_gives_back_tokens_instead_of_text_is_refused() -> None
         require_decoder("s", bare)
 
 
+def test_a_tokenizer_that_knows_no_plain_words_is_refused() -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.WordLevel({"<unk>": 0, "</s>": 1, "The": 2, "answer": 3, "is": 4, ".": 5}, "<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>", eos_token="</s>")
+    with pytest.raises(StudentError, match=r"does not know the words of 'The answer is 42\.' \(<unk>\)"):
+        require_decoder("s", tokenizer)
+
+
 def test_ends_are_numbers_of_tokens() -> None:
     for ends in (None, 3, [3, 4], ()):
         require_ends("s", SimpleNamespace(eos_token_id=ends))

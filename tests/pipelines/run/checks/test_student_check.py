@@ -13,6 +13,7 @@ from pipelines.run.checks.student_files import PreflightFault
 from pipelines.run.preflight import PreflightError, check
 from reasoning.recipe.tailored import parse_recipe
 from reasoning.student.checkpoint import save_student
+from reasoning.student.vllm_internals import refused_in_float16
 from tests.pipelines.run.checking import LAPTOP, SMALL, checked, faults, only
 from tests.tiny_students import byte_tokenizer, tiny_llama
 from tests.tiny_t5 import tiny_t5_student
@@ -67,6 +68,15 @@ def test_what_writes_no_text(tmp_path: Path, student: Path, name: str) -> None:
 def test_a_dtype_that_torch_does_not_call_so(tmp_path: Path, student: Path, key: str, said: object) -> None:
     fault = only(SMALL, changed(student, tmp_path, **{"dtype": None, key: said}))
     assert f"the {key} {json.dumps(said)}" in fault.what and "Write bfloat16, float16 or float32" in fault.cure
+
+
+def test_float16_that_vllm_does_not_compute_a_family_in(tmp_path: Path, student: Path) -> None:
+    folder = changed(student, tmp_path, model_type="gemma2", architectures=["Gemma2ForCausalLM"])
+    with pytest.raises(PreflightError) as caught:
+        check(parse_recipe(f"{SMALL}student: {{model: '{folder}', dtype: float16}}", "mine.yaml"), "mine.yaml", LAPTOP)
+    (fault,) = caught.value.faults
+    assert fault.place == "student.dtype" and "gemma2 in float16" in fault.what and "bfloat16" in fault.cure
+    assert checked(SMALL, student) and "llama" not in refused_in_float16()
 
 
 def test_no_layers_are_not_what_the_weights_have(tmp_path: Path, student: Path) -> None:

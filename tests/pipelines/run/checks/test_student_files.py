@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file
 
 from reasoning.student.config import WEIGHTS_INDEX
 from tests.pipelines.run.checking import SMALL, checked, only
@@ -144,6 +145,17 @@ def test_weights_that_are_not_looked_for(tmp_path: Path, student: Path, names: l
         shutil.copy(folder / "model.safetensors", folder / name)
     (folder / "model.safetensors").unlink()
     assert what in only(SMALL, folder).what
+
+
+def test_an_index_that_is_not_read(tmp_path: Path, student: Path) -> None:
+    folder = shutil.copytree(student, tmp_path / "student")
+    (folder / "model.safetensors").rename(folder / "weights.safetensors")
+    index = {"weight_map": dict.fromkeys(load_file(folder / "weights.safetensors"), "weights.safetensors")}
+    (folder / WEIGHTS_INDEX).write_text(json.dumps(index), encoding="utf-8")
+    fault = only(SMALL, folder)
+    assert "has no `metadata`" in fault.what and '"metadata": {}' in fault.cure
+    (folder / WEIGHTS_INDEX).write_text(json.dumps(index | {"metadata": {}}), encoding="utf-8")
+    assert checked(SMALL, folder)
 
 
 @pytest.mark.parametrize("indexed", [False, True])
