@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pipelines.run.doctor.memory import GIB, estimated_parameters, training_bytes
-from reasoning.estimate.call_plan import missed, run_plan
+from reasoning.estimate.call_plan import missed, most_of, run_plan
 from reasoning.prompts.run_prompts import run_prompts
 from reasoning.recipe.tailored import Recipe, load_recipe, parse_recipe
 from reasoning.rounds.directory import RunDirectory
@@ -54,10 +54,8 @@ def row(path: Path, recipe: Recipe) -> str:
         for training in (recipe.learning.first_training, recipe.learning.training)
     )
     train = recipe.task.train or TRAIN
-    calls = sum(
-        planned.calls.most
-        for planned in run_plan(recipe.learning, run_prompts(recipe), train, [], missed(recipe.learning, []))
-    )
+    plan = run_plan(recipe.learning, run_prompts(recipe), train, [], missed(recipe.learning, []))
+    calls = int(most_of((planned, planned.calls.most) for planned in plan))
     price = price_of(recipe.teacher.model, shipped_prices()) if recipe.teacher.kind == "openai" else None
     money = f"${dollars(calls * price.cost(*TOKENS)):.2f}" if price else "your own GPUs"
     return f"| `{path.relative_to(ROOT)}` | {parameters / 1e6:,.0f} M | {memory / GIB:.0f} GiB | {calls:,} | {money} |"
