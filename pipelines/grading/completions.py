@@ -21,12 +21,12 @@ from pipelines.errors import Refused
 from pipelines.run.options import GraderName
 from reasoning.files.data_error import DataError, ErrorCollector
 from reasoning.files.durable import new_file
-from reasoning.files.json_files import json_lines, kind_of_value
+from reasoning.files.json_files import json_lines, kind_of_value, repeated_key
 from reasoning.grading.answers import grade, is_right, judged_answer, judged_part, mentions
 from reasoning.grading.extraction.found_answer import How
 from reasoning.grading.kinds import AnswerRules
 from reasoning.grading.net import in_net
-from reasoning.grading.options import LETTERS, OptionsError, stated_choices
+from reasoning.grading.options import LETTERS, NO_OPTIONS, OptionsError, stated_choices
 from reasoning.grading.own_grader import GraderError, load_grader
 from reasoning.grading.paper_grader import OPTION_LETTERS, PAPER_TASKS, Template, is_paper_gold, paper_grade
 from reasoning.recipe.task import TaskSection
@@ -260,11 +260,13 @@ def read_answered(path: Path, task: GradedTask, fields: Sequence[str], grader: G
     faults = ErrorCollector()
     for line in json_lines(path, MOST_BYTES):
         with faults.caught():
-            row = line.value()
+            row = line.value(strict=True)
             if not isinstance(row, dict):
                 raise DataError(
                     line.place, f"a line must be a JSON object, this one is {kind_of_value(row)}", line.cure
                 )
+            if twice := repeated_key(row, line.place):
+                raise twice
             found.append(_answered(row, line.number, line.place, task, fields, grader))
     faults.raise_caught()
     if not found:
@@ -338,10 +340,12 @@ def _read_gold(gold: str, task: GradedTask, choices: tuple[str, ...]) -> tuple[s
     """The right answers that a text states. Raises `ValueError`."""
     if not gold:
         raise ValueError("its gold answer is empty")
+    from reasoning.tasks.rows import golds_in
+
     rules, shown = task.rules, repr(gold[:40])
     if not rules.has_options:
         try:
-            golds = rules.golds_in_row(gold)
+            golds = golds_in(gold, rules, NO_OPTIONS, solved="\\boxed{" in gold)
         except ValueError:
             golds = ()
         if not golds or not all(rules.is_gold(one, ()) for one in golds):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +24,7 @@ from rich.markup import escape
 from pipelines.command_line.answer import Answer
 
 if TYPE_CHECKING:
+    from reasoning.tasks.data_files.source_row import SourceRow
     from reasoning.tasks.guessing import Guess
 
 console = Console(emoji=False)
@@ -63,9 +65,9 @@ def write_recipe(recipe: Path, data: Path | None, console: Console) -> WrittenRe
     read."""
     from pipelines.recipe.template import EXAMPLE, recipe_for
     from reasoning.files.durable import new_file
-    from reasoning.recipe.tailored import RecipeError, parse_recipe
+    from reasoning.recipe.tailored import parse_recipe
     from reasoning.tasks.data_files.reading import read_path
-    from reasoning.tasks.guessing import field_names, guess_form
+    from reasoning.tasks.guessing import guess_form
     from reasoning.tasks.table import TASKS
 
     _refuse_existing(recipe)
@@ -78,11 +80,7 @@ def write_recipe(recipe: Path, data: Path | None, console: Console) -> WrittenRe
     rows, _ = read_path(data)
     guess = guess_form(rows)
     if guess is None:
-        names = ", ".join(field_names([row.content for row in rows])) or "none that all rows have"
-        raise RecipeError(
-            f"{data}: no question and answer were recognized among its fields ({names}). Give every row a field "
-            '"question" with text and a field "answer", or write task.form yourself: docs/tasks.md'
-        )
+        raise _unrecognized(data, rows)
     task = _name(data.stem, "my_task", "_")
     task = f"own_{task}" if task in TASKS else task
     text = recipe_for(_name(recipe.stem, "my-task", "-"), task, data, guess, len(rows))
@@ -92,6 +90,26 @@ def write_recipe(recipe: Path, data: Path | None, console: Console) -> WrittenRe
     _tell(recipe, data, console, guess)
     check = (*guess.unsure, *guess.unread)
     return WrittenRecipe(recipe, data, guess.rows, tuple(guess.fields.question), guess.fields.answer, guess.kind, check)
+
+
+def _unrecognized(data: Path, rows: Sequence[SourceRow]) -> Exception:
+    """Why nothing was guessed: a file of the folder lacks what another has, or no row says what its fields are."""
+    from reasoning.recipe.tailored import RecipeError
+    from reasoning.tasks.guessing import field_names, guess_form
+    from reasoning.tasks.missing_fields import without_fields
+
+    files: dict[str, list[SourceRow]] = {}
+    for row in rows:
+        files.setdefault(row.place.rpartition(", ")[0], []).append(row)
+    for part in files.values() if len(files) > 1 else ():
+        if guess := guess_form(part):
+            for _, fault in without_fields(dict(enumerate(rows)), (guess.fields,), own=True):
+                return fault
+    names = ", ".join(field_names([row.content for row in rows])) or "none that all rows have"
+    return RecipeError(
+        f"{data}: no question and answer were recognized among its fields ({names}). Give every row a field "
+        '"question" with text and a field "answer", or write task.form yourself: docs/tasks.md'
+    )
 
 
 def _tell(recipe: Path, data: Path, console: Console, guess: Guess) -> None:

@@ -179,9 +179,12 @@ class _RepeatedKeys(dict[str, Any]):
     repeated = ""
 
 
-def repeated_key(value: object) -> str:
-    """The key that an object read strictly has more than once; "" without one."""
-    return value.repeated if isinstance(value, _RepeatedKeys) else ""
+def repeated_key(value: object, place: str) -> DataError | None:
+    """What to tell of an object, read strictly at `place`, that has a key more than once; None without one."""
+    if not isinstance(value, _RepeatedKeys):
+        return None
+    what = f"its key {value.repeated!r} is there twice"
+    return DataError(place, what, "give it once: nobody can say which is meant")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 QUESTIONS = ("question", "problem", "query", "prompt", "input", "instruction", "text", "sentence", "stem")
 ANSWERS = (
     *("answer", "gold", "target", "label", "correct", "ground_truth", "truth", "reference", "expected", "solution"),
-    *("output", "response", "result", "category", "completion", "cop", "gt", "chosen"),
+    *("output", "response", "result", "category", "completion", "cop", "gt", "chosen", "decision"),
 )
 # The others are often a remark on a row: a conversation beside them answers.
-SURE_ANSWERS = tuple(word for word in ANSWERS if word not in ("label", "result", "category"))
+SURE_ANSWERS = tuple(word for word in ANSWERS if word not in ("label", "result", "category", "decision"))
 QUALIFIERS = (  # of an answer: it is one all the same, and rather than one without
     *("correct", "right", "final", "expected", "true", "best", "short", "gold", "golden", "reference", "official"),
     *("ground", "truth", "human", "actual"),
@@ -65,6 +65,11 @@ def is_about_an_answer(name: str) -> bool:
     """Whether a field tells something of an answer, and is none: `answer_type`, `score_chosen`."""
     words = words_of(name)
     return len(words) > 1 and (words[-1] in _ABOUT_AN_ANSWER or words[0] in JUDGEMENTS[:2])
+
+
+def may_be_missing(name: str) -> bool:
+    """Whether a field is called what stands beside a question in some rows only: a context, an input."""
+    return score(name, BEFORE_A_QUESTION) > 0 or words_of(name) == ["input"]
 
 
 def is_wrong(name: str) -> bool:

@@ -32,6 +32,7 @@ from reasoning.tasks.field_words import (
     is_about_an_answer,
     is_attempted,
     is_wrong,
+    may_be_missing,
     score,
     words_of,
 )
@@ -45,7 +46,15 @@ SHORT = 60  # characters of an answer that is compared as it stands
 
 _MARKS = ("####", "Answer:", "answer is")
 _ANSWER_AS: tuple[AnswerAs | None, ...] = (None, "letter", "text", "index", "position")
+_WORDS_OF: dict[AnswerAs | None, str] = {
+    "letter": "the letter of an option",
+    "text": "the text of an option",
+    "index": "a place counted from 0",
+    "position": "a place counted from 1",
+}
 _ALPHABETS = ("abcdefghij", "0123456789", "123456789")
+_LATEX = re.compile(r"\\(?:text\w*|mathrm|mbox)\s*\{[^{}]*\}|\\[A-Za-z]+")
+_PROSE = re.compile(r"[^\W\d_]{3,}")
 _NUMBERED = re.compile(r"(.*?)([A-Ja-j]|[0-9])")
 
 
@@ -77,7 +86,7 @@ def guess_form(rows: Sequence[SourceRow]) -> Guess | None:
     named = [
         (answer, question)
         for answer in _ranked(contents, ANSWERS, long=False)
-        if answer not in several and not _lists_options(contents, answer) and not _is_judged(contents, answer)
+        if answer not in several and not _lists_options(contents, answer) and not _is_one_of_lists(contents, answer)
         for question in _questions(contents, answer)
         if answer not in conversations or question == (answer,) or any(score(name, QUESTIONS) for name in question)
     ]
@@ -86,9 +95,10 @@ def guess_form(rows: Sequence[SourceRow]) -> Guess | None:
     for answer, question in [*pairs, *((name, (name,)) for name in conversations), *remarks]:
         tried = (_tried(looked_at, fields, kind) for fields, kind in _ways(contents, question, answer))
         good = [guess for guess in tried if guess.read >= MOST * len(looked_at)]
-        if good:  # of those that read most, the first; anything can be read as text, so that comes last
-            best = max(good, key=lambda guess: (guess.kind is not AnswerKind.TEXT, guess.read))
-            return replace(best, unsure=tuple(_doubts(contents, best)))
+        if good:  # of those that read most, the first; what names one of the row's options does so by no chance, and
+            # anything can be read as text, so that comes last
+            best = max(good, key=lambda g: (_names_an_option(g), g.kind is not AnswerKind.TEXT, g.read))
+            return replace(best, unsure=(*_doubts(contents, best), *_other_ways(best, good)))
     return None
 
 
@@ -102,18 +112,26 @@ def _lists_options(rows: Sequence[DataRow], name: str) -> bool:
     return bool(score(head, CHOICES)) and not (plain and score(name, ANSWERS))
 
 
-def _is_judged(rows: Sequence[DataRow], name: str) -> bool:
-    """Whether a list holds attempts, with a list of as many judgements in another field."""
+def _is_one_of_lists(rows: Sequence[DataRow], name: str) -> bool:
+    """Whether a list holds attempts, with a list of as many judgements in another field, or answers to a list of as
+    many questions."""
 
-    def judges(other: str) -> bool:
-        pairs = [(_texts(_value(row, name)), _numbers(_value(row, other))) for row in rows]
-        return sum(texts == numbers is not None for texts, numbers in pairs) >= MOST * len(rows)
+    def beside(other: str, count: Callable[[Any], int | None]) -> bool:
+        pairs = [(_texts(_value(row, name)), count(_value(row, other))) for row in rows]
+        return sum(texts == others is not None for texts, others in pairs) >= MOST * len(rows)
 
-    return any(judges(other) for other in field_names(rows) if other != name and score(other, JUDGEMENTS))
+    head = name.partition(".")[0]
+    names = [other for other in field_names(rows) if other.partition(".")[0] != head]
+    return any(
+        (score(other, JUDGEMENTS) and beside(other, _numbers)) or (score(other, QUESTIONS) and beside(other, _texts))
+        for other in names
+    )
 
 
 def _texts(value: Any) -> int | None:
-    """How many texts a list holds; None of anything else."""
+    """How many texts a list holds, or the list in an object of lists; None of anything else."""
+    if isinstance(value, Mapping):
+        return next((count for one in value.values() if (count := _texts(one)) is not None), None)
     return len(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else None
 
 
@@ -156,8 +174,11 @@ def _names(row: DataRow) -> Iterator[str]:
 
 
 def _questions(rows: Sequence[DataRow], answer: str) -> Iterator[tuple[str, ...]]:
-    texts = [n for n in _ranked(rows, QUESTIONS, long=True) if n != answer and _all_of(rows, n, _is_asked)]
+    texts = [n for n in _ranked(rows, QUESTIONS, long=True) if n != answer and _are_asked(rows, n)]
     before = [n for n in texts if score(n, BEFORE_A_QUESTION)]
+    instructed = tuple(name for part in ("instruction", "input") for name in texts if name.lower() == part)
+    if len(instructed) > 1 and any(str(_value(row, instructed[1])).strip() for row in rows):  # Alpaca's
+        yield instructed
     for name in texts:
         if before and name not in before:
             yield (before[0], name)
@@ -181,6 +202,8 @@ def _ranked(rows: Sequence[DataRow], wanted: Sequence[str], long: bool) -> list[
         fit = float(score(name, wanted))
         if fit and not long and is_attempted(name):
             fit = 0.5
+        elif fit and not long and score(name.partition(".")[0], BEFORE_A_QUESTION):  # of a passage, such as its labels
+            fit = 0.25
         plain = not (fit and words_of(name)[0] in QUALIFIERS)
         return -fit, plain, -lengths[name] if long else lengths[name]
 
@@ -212,6 +235,12 @@ def _is_conversation(value: Any) -> bool:
 def _is_asked(value: Any) -> bool:
     roles = _roles(value)
     return isinstance(value, str) if roles is None else roles <= {"user", "system"}
+
+
+def _are_asked(rows: Sequence[DataRow], name: str) -> bool:
+    values = [_value(row, name) for row in rows]
+    there = [value for value in values if value is not None] if may_be_missing(name) else values
+    return bool(there) and sum(map(_is_asked, there)) >= MOST * len(there)
 
 
 def _say_which(value: Any) -> bool:
@@ -250,6 +279,8 @@ def _ways(rows: Sequence[DataRow], question: tuple[str, ...], answer: str) -> It
         yield replace(fields, answer_after=mark), AnswerKind.NUMBER
         yield replace(fields, answer_after=mark), AnswerKind.YES_NO
     yield fields, AnswerKind.DATE
+    if _all_of(rows, answer, _is_mathematics) and any(_LATEX.search(str(_value(row, answer))) for row in rows):
+        yield fields, AnswerKind.EXPRESSION
     yield fields, AnswerKind.CHOICE  # the options stand in the question
     if options := _same_options(rows, answer):
         yield replace(fields, same_choices=options), AnswerKind.CHOICE
@@ -258,6 +289,12 @@ def _ways(rows: Sequence[DataRow], question: tuple[str, ...], answer: str) -> It
             yield replace(fields, answer_after=mark), AnswerKind.TEXT
     if all(isinstance(_value(row, answer), str | int | float | list | Mapping) for row in rows):
         yield fields, AnswerKind.TEXT
+
+
+def _is_mathematics(value: Any) -> bool:
+    """Whether an answer is a number, LaTeX, or signs and single letters; or a solution with its answer in a box."""
+    text = _LATEX.sub(" ", str(value))
+    return isinstance(value, str | int | float) and ("\\boxed{" in str(value) or not _PROSE.search(text))
 
 
 def _choice_fields(rows: Sequence[DataRow], others: Sequence[str]) -> Iterator[tuple[str, ...]]:
@@ -281,6 +318,10 @@ def _same_options(rows: Sequence[DataRow], answer: str) -> tuple[str, ...]:
     texts = Counter(value.strip() for value in given if isinstance(value, str) and value.strip())
     few = 2 <= len(texts) <= 26 and len(texts) * OFTEN <= len(rows)
     return tuple(sorted(texts)) if few and all(len(text) <= SHORT for text in texts) else ()
+
+
+def _names_an_option(guess: Guess) -> bool:
+    return bool(guess.fields.choices or guess.fields.choice_fields)
 
 
 def _tried(rows: Sequence[SourceRow], fields: Fields, kind: AnswerKind) -> Guess:
@@ -308,6 +349,8 @@ def _doubts(rows: Sequence[DataRow], guess: Guess) -> Iterator[str]:
         yield f"The answer is taken from {fields.answer!r}, which may be somebody's attempt and not the right answer."
     if fields.same_choices:
         yield f"The rows have only {len(fields.same_choices)} different answers, which are taken as the choices."
+        if all(len(option.strip("() .")) == 1 for option in fields.same_choices):
+            yield "These answers may be letters of options; then name the field that lists them in form.choices."
     if guess.kind is AnswerKind.TEXT:
         yield "An answer of kind text is right only when it is the same text, ignoring case and punctuation."
         if any(isinstance(said := _value(row, fields.answer), str) and len(said) > SHORT for row in rows):
@@ -316,3 +359,14 @@ def _doubts(rows: Sequence[DataRow], guess: Guess) -> Iterator[str]:
         yield "All answers are 0 or 1. If they mean no and yes, write true and false in the file, with kind: yes_no."
     if guess.read < guess.rows:
         yield f"{guess.rows - guess.read} of {guess.rows} rows cannot be read this way; a run refuses them."
+
+
+def _other_ways(best: Guess, good: Sequence[Guess]) -> Iterator[str]:
+    """What else answers could say of the same options, where nothing in the rows decides."""
+    said = best.fields.answer_as
+    if said is None:
+        return
+    for other in good:
+        if other is not best and other.read == best.read and replace(other.fields, answer_as=said) == best.fields:
+            words = _WORDS_OF[other.fields.answer_as]
+            yield f"The answer is taken as {_WORDS_OF[said]}, but could be {words}; form.answer_as says which."

@@ -172,7 +172,7 @@ def _from_hub(spec: TaskSpec, task: TaskSection) -> list[SourceRow]:
         source = replace(source or HubDataset(given), dataset=given, folder=None, revision=None)
     if source is None:
         raise DataError("task.hub_id", f"{spec.name} has no hub dataset of its own here", "give one with task.hub_id")
-    rows = read_hub(replace(source, config=task.hub_config) if task.hub_config else source)
+    rows = read_hub(replace(source, config=task.hub_config, config_asked=True) if task.hub_config else source)
     hub = spec.hub
     if hub is None or hub.options is None or hub.fields is None:
         return rows

@@ -18,17 +18,30 @@ from dataclasses import dataclass
 from typing import Any
 
 from reasoning.grading.answers import find_answer
-from reasoning.grading.extraction.found_answer import NO_ANSWER, How
+from reasoning.grading.extraction.anchors import anchored, lowered
+from reasoning.grading.extraction.found_answer import NO_ANSWER, FoundAnswer, How, first_line
 from reasoning.grading.kinds import AnswerRules, Kind, rules_of
 from reasoning.grading.options import LETTERS, NO_OPTIONS, OPTIONS_HEADING, AnswerAs, RowOptions
 from reasoning.tasks.conversations import ROLES, answered, asked, said_by, turns_of
 from reasoning.tasks.data_files.source_row import DataRow
+from reasoning.tasks.field_words import may_be_missing
 from reasoning.tasks.row_options import option_text, options_in, options_of_fields, right_options
 
 SHUFFLES = 3  # Kojima et al. shuffle a row's options three times over
 
-_SHOWN_LETTER = re.compile(r"(?<!\S)\(([A-Z])\)\s")
+_SHOWN_STYLES = tuple(
+    re.compile(style, re.MULTILINE)
+    for style in (
+        r"(?<!\S)\(([A-Z])\)\s",
+        r"(?<!\S)\(([a-z])\)\s",
+        r"^[ \t]*\**([A-Z])\**[.):．、：]\**[ \t]*(?=\S)",
+        r"^[ \t]*([a-z])[.)][ \t]+(?=\S)",
+        r"(?<!\S)([A-Z])\)\s",
+        r"(?<!\S)([a-z])\)\s",
+    )
+)
 _SPACES = re.compile(r"\s+")
+_WORDED_BOX = re.compile(r"\\(?:text(?:bf|it|rm)?|mathrm|mbox)\s*\{([^{}]*)\}")  # what \boxed{\text{...}} holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +92,10 @@ class Fields:
 
     def read(self, row: DataRow, kind: Kind, shuffle: random.Random | None = None) -> Stated:
         """The question of `row`. `shuffle` puts its options in another order, in which letters are given anew."""
-        stem = " ".join(_question(_at(row, name), name) for name in self.question)
+        parts = [(name, _at(row, name)) for name in self.question]
+        if len(parts) > 1:
+            parts = [(name, value) for name, value in parts if value is not None or not may_be_missing(name)]
+        stem = " ".join(_question(value, name) for name, value in parts)
         if self.dressed:
             stem = stem.strip().removeprefix("Q:").removesuffix("A:")
         stem = (_SPACES.sub(" ", stem) if self.one_line else stem).strip()
@@ -92,7 +108,7 @@ class Fields:
         answer = [self._after(one) for one in value if one != ""] if isinstance(value, list) else self._after(value)
         if rules.has_options:
             return self._with_options(row, stem, answer, rules, shuffle, said)
-        golds = _golds(answer, rules, NO_OPTIONS, said)
+        golds = golds_in(answer, rules, NO_OPTIONS, said)
         return Stated(stem, golds[0], (), stem, golds[1:])
 
     def _after(self, value: Any) -> Any:
@@ -110,10 +126,10 @@ class Fields:
     ) -> Stated:
         if self.choices is None and not self.choice_fields and not self.same_choices:
             bare, options = _options_in(stem)
-            letters = _golds(answer, rules, RowOptions(LETTERS, options, self.answer_as), said)
+            letters = golds_in(answer, rules, RowOptions(LETTERS, options, self.answer_as), said)
             return Stated(stem, letters[0], _texts(options), bare, letters[1:])
         labels, options = self.options(row)
-        golds = _golds(answer, rules, RowOptions(labels, options, self.answer_as), said)
+        golds = golds_in(answer, rules, RowOptions(labels, options, self.answer_as), said)
         right = [LETTERS.index(gold) for gold in golds]
         if self.spaced_brackets:
             options = tuple(_SPACES.sub(" ", o.replace("(", " (").replace(")", ") ")).strip() for o in options)
@@ -192,15 +208,34 @@ def _answer(value: Any) -> tuple[Any, bool]:
     return (value, isinstance(value, str) and "\\boxed{" in value) if right is None else (right, False)
 
 
-def _golds(answer: Any, rules: AnswerRules, options: RowOptions, said: bool) -> tuple[str, ...]:
-    """The right answers. What an assistant `said` may be a whole solution: then its anchored answer is meant."""
+def golds_in(answer: Any, rules: AnswerRules, options: RowOptions, solved: bool) -> tuple[str, ...]:
+    """The right answers. What is `solved` may be a whole solution, which some kinds take for one answer: its anchored
+    answer is meant. Raises `ValueError`."""
+    found = find_answer(answer, rules, options.texts) if solved else NO_ANSWER
+    announced = found.answer and found.how not in (How.LAST_CANDIDATE, How.LEADING)
     try:
-        return rules.golds_in_row(answer, options)
+        golds = rules.golds_in_row(answer, options)
     except ValueError:
-        found = find_answer(answer, rules, options.texts) if said else NO_ANSWER
-        if not found.answer or found.how in (How.LAST_CANDIDATE, How.LEADING):
+        if not announced:
             raise
         return (found.answer,)
+    if announced and golds[0].split() == answer.split():
+        return (_as_announced(answer, found, rules),)
+    return golds
+
+
+def _as_announced(solution: str, found: FoundAnswer, rules: AnswerRules) -> str:
+    """The answer `found` in `solution` as it stands there: what is in its box, or its line or sentence."""
+    said = next((said for _, said, how in anchored(solution, lowered(solution)) if how is found.how), "")
+    if found.how is How.BOXED:
+        worded = _WORDED_BOX.fullmatch(said.strip())
+        return (worded[1] if worded else said).strip() or found.answer
+    line = first_line(said)
+    sentence = line.partition(". ")[0]
+    for part in (line, sentence):
+        if (written := rules.as_written(part, found.answer)) != found.answer:
+            return written
+    return rules.as_written(sentence, rules.normal(sentence)) if found.also else found.answer
 
 
 # Options ------------------------------------------------------------------------------------------------------------
@@ -211,23 +246,28 @@ def _texts(options: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _options_in(question: str) -> tuple[str, tuple[str, ...]]:
-    """The question before its options, and the options that stand in it as (A) ... (B) ...; an option may name others
-    that came before it."""
-    behind = question.rfind(OPTIONS_HEADING)
-    found = list(_SHOWN_LETTER.finditer(question + " ", max(behind, 0)))
-    marks: list[re.Match[str]] = []
-    for mark in found:
-        if mark[1] == LETTERS[len(marks)]:
-            marks.append(mark)
-        elif mark[1] > LETTERS[len(marks)]:
-            break
-    else:
+    """The question before its options, and the options that stand in it: as (A) ... (B) ..., or else in lines A. ... or
+    behind A) ..., with large or small letters. An option may name others that came before it."""
+    behind = max(question.rfind(OPTIONS_HEADING), 0)
+    for style in _SHOWN_STYLES:
+        marks = _marks(list(style.finditer(question + " ", behind)))
         if len(marks) >= 2:
             ends = [*(mark.start() for mark in marks[1:]), len(question)]
             options = tuple(option_text(question[mark.end() : end]) for mark, end in zip(marks, ends, strict=True))
-            return question[: behind if behind >= 0 else marks[0].start()].strip(), options
-    letters = ", ".join(mark[1] for mark in found) or "none"
+            return question[: behind or marks[0].start()].strip(), options
+    letters = ", ".join(mark[1] for mark in _SHOWN_STYLES[0].finditer(question + " ", behind)) or "none"
     raise ValueError(
         f"its question does not list its options as (A) ... (B) ... (found: {letters}); look for an "
         "unpaired bracket, or name the field that has them with form.choices"
     )
+
+
+def _marks(found: list[re.Match[str]]) -> list[re.Match[str]]:
+    """Those of the letters `found` that go up from A; none where one is left out."""
+    marks: list[re.Match[str]] = []
+    for mark in found:
+        if mark[1].upper() == LETTERS[len(marks)]:
+            marks.append(mark)
+        elif mark[1].upper() > LETTERS[len(marks)]:
+            return []
+    return marks

@@ -23,9 +23,10 @@ from reasoning.tasks.data_files.source_row import SourceRow, plain_value
 class HubDataset:
     """A hub dataset, or a local folder that `load_dataset` reads, and which of its parts are wanted.
 
-    `config` is used where the dataset has one of that name; `folder` and `revision` name a part of its repository. The
-    parts `train` are read in this order, then the parts `test`; without `test` they are one set that has no split of
-    its own. A dataset that has not all of them is read by the usual names: train, and test or else validation."""
+    `config` is used where the dataset has one of that name, or must be there (`config_asked`); `folder` and `revision`
+    name a part of its repository. The parts `train` are read in this order, then the parts `test`; without `test` they
+    are one set that has no split of its own. A dataset that has not all of them is read by the usual names: train, and
+    test or else validation."""
 
     dataset: str
     config: str | None = None
@@ -33,6 +34,7 @@ class HubDataset:
     revision: str | None = None
     train: tuple[str, ...] = ("train",)
     test: tuple[str, ...] = ("test",)
+    config_asked: bool = False
 
 
 def read_hub(hub: HubDataset) -> list[SourceRow]:
@@ -55,11 +57,14 @@ def _loaded(hub: HubDataset, place: str) -> Mapping[str, Any]:
         if hub.folder is not None:
             return load_dataset(hub.dataset, data_dir=hub.folder, revision=hub.revision)  # type: ignore[no-any-return]
         names = get_dataset_config_names(hub.dataset, revision=hub.revision)
-        config = hub.config if hub.config in names else None
-        return load_dataset(hub.dataset, config, revision=hub.revision)  # type: ignore[no-any-return]
+        if hub.config in names or not hub.config_asked:
+            config = hub.config if hub.config in names else None
+            return load_dataset(hub.dataset, config, revision=hub.revision)  # type: ignore[no-any-return]
     except (OSError, ValueError, RuntimeError, DatasetsError) as error:  # RuntimeError: a dataset that is a script
         cure = "check its name and the connection, or give the published files with source: file and path"
         raise DataError(place, f"it cannot be loaded: {str(error)[:300]}", cure) from error
+    what = f"it has no configuration {hub.config!r}, only {', '.join(names)[:200]}"
+    raise DataError(place, what, "name one of them with task.hub_config")
 
 
 def _parts(hub: HubDataset, names: Mapping[str, Any], place: str) -> Sequence[tuple[str, Split | None]]:

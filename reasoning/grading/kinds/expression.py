@@ -28,7 +28,7 @@ _MATHEMATICS = re.compile(
     re.DOTALL,
 )
 _LINES = re.compile(rf"\\begin\{{{_ENVIRONMENT}\}}(.*)\\end\{{{_ENVIRONMENT}\}}", re.DOTALL)
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{(.*)\}\Z", re.DOTALL)
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{((?:(?!\\(?:boxed|fbox)).)*)\}\Z", re.DOTALL)
 _CLAUSE_END = re.compile(
     r"[.!?](?=\s+[A-Z]|\s*\Z)|[,;]?\s+(?:because|since|which|where|so|as|for all|by)\b|,\s+(?:as|(?:and\s+)?not)\b"
 )

@@ -24,6 +24,10 @@ _OTHER_DASH = re.compile(r"[—―‒]")  # may begin an item of a list
 _BOX = re.compile(r"\\boxed\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}\Z")
 _LATEX_FRACTION = re.compile(r"\\[dt]?frac\s*\{?\s*([0-9]+)\s*\}?\s*\{?\s*([0-9]+)\s*\}?")
 _MARKS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'", "％": "%"})
+_IN_BRACKETS = re.compile(  # the unit of ASDiv's "9 (apples)", and no word that is worth something
+    r"(?<=[0-9])\s*\((?!\s*(?:hundred|thousand|[mb]illion|trillion|dozen|half|minus|negative|or|not)\b)[^\W\d_][^()\d]*\)\Z",
+    re.IGNORECASE,
+)
 _DRESS = ' \t\r\n*_`$"“”'
 _CURRENCY = r"[$€£¥₹]"
 _NUMBER = re.compile(
@@ -45,7 +49,7 @@ def gold_number(text: str) -> str:
     if boxed := _BOX.search(said):
         said = boxed[1].strip(_DRESS)
     said = _LATEX_FRACTION.sub(r" \1/\2", said).replace("{,}", ",").replace("\\$", "$")
-    said = _MINUS.sub("-", said).strip(_DRESS).removesuffix(".").strip(_DRESS)
+    said = _MINUS.sub("-", _IN_BRACKETS.sub("", said)).strip(_DRESS).removesuffix(".").strip(_DRESS)
     if not _OTHER_DASH.search(said):
         said = plain_numerals(said)
     if said.startswith("- "):

@@ -44,10 +44,7 @@ def json_rows(data: bytes, path: Path, lines: bool) -> Iterator[Row | DataError]
     """The rows of the JSON text `data`, each with its place and its split where the text names one; for a bad line its
     error, so that the others can still be read. `lines`: the file's name says that it has an object a line."""
     for row in _read(data, path, lines):
-        if isinstance(row, tuple) and (key := repeated_key(row[0])):
-            yield DataError(row[1], f"its key {key!r} is there twice", "give it once: nobody can say which is meant")
-        else:
-            yield row
+        yield (repeated_key(row[0], row[1]) or row) if isinstance(row, tuple) else row
 
 
 def _read(data: bytes, path: Path, lines: bool) -> Iterator[Row | DataError]:
@@ -129,12 +126,16 @@ def _rows_of(value: Any, path: Path) -> Iterator[Row]:
             f"{kind_of_value(value)}, not a list of questions nor an object that has one, such as 'examples' or 'data'"
         )
         raise DataError(str(path), what, "give a list of objects, or one object per line")
-    elif named := {name: SPLITS[name.lower()] for name in value if name.lower() in SPLITS and _is_rows(value[name])}:
-        for name, split in named.items():
-            if split is Split.VALIDATION and Split.TEST in named.values():
-                continue  # as of a hub dataset: validation is cut from train, or is the test where there is none
-            yield from _listed(value[name], f"{path}, {name}", Split.TRAIN if split is Split.TRAIN else Split.TEST)
+    elif parts := {name: rows for name in value if name.lower() in SPLITS and (rows := _part(value[name], path))}:
+        _refuse_other_lists(value, parts, path)
+        splits = {SPLITS[name.lower()] for name in parts}
+        for name, rows in parts.items():
+            split = SPLITS[name.lower()]
+            if split is Split.VALIDATION and Split.TEST not in splits:
+                split = Split.TEST
+            yield from _listed(rows, f"{path}, {name}", split)
     elif name := _list_name(value):
+        _refuse_other_lists(value, {name: value[name]}, path)
         yield from _listed(value[name], str(path), None)
     elif _is_error(value):
         said = next(value[key] for key in _ERRORS if key in value)
@@ -147,7 +148,38 @@ def _rows_of(value: Any, path: Path) -> Iterator[Row]:
         what = f"an object of {len(value)} values by their names, and not a list of rows"
         raise DataError(str(path), what, 'write each pair as a row, {"question": ..., "answer": ...}')
     else:
-        yield from _listed(_from_columns(value) or _by_id(value) or [value], str(path), None)
+        yield from _listed(_part(value, path) or [value], str(path), None)
+
+
+def _part(value: Any, path: Path) -> list[Any] | None:
+    """The rows that a list holds, or an object as columns or by their ids; None where there are none."""
+    if not isinstance(value, dict):
+        return value if _is_rows(value) else None
+    if rows := _from_columns(value) or _by_id(value):
+        return rows
+    lengths = {name: len(column) for name, column in value.items() if _is_column(column)}
+    if len(lengths) == len(value) > 1:
+        what = "its columns are not of one length: " + ", ".join(f"{name!r} {count}" for name, count in lengths.items())
+        raise DataError(str(path), what, "give every row a value in every column, null where it has none")
+    return None
+
+
+def _is_column(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 1 and not _is_rows(value)
+
+
+def _refuse_other_lists(value: Mapping[str, Any], read: Mapping[str, list[Any]], path: Path) -> None:
+    """Raises `DataError` for lists of the same sort of rows that nobody would read."""
+    fields = next(iter(read.values()))[:1]
+    others = [
+        name
+        for name, rows in value.items()
+        if name not in read and _is_rows(rows) and fields and len(fields[0].keys() & rows[0].keys()) > 1
+    ]
+    if others:
+        unread = ", ".join(map(repr, others))[:100]
+        what = f"beside {', '.join(map(repr, read))} it has rows in {unread}, which is no split"
+        raise DataError(str(path), what, "give each list a file of its own, or call them train and test")
 
 
 def _without_wrapper(value: Any) -> Any:

@@ -38,8 +38,8 @@ _ENCODED = "fix that line (Excel writes UTF-8 as the type CSV UTF-8)"
 
 def read_file(path: Path, split: Split | None = None) -> list[SourceRow]:
     """The rows of the file at `path`: JSON, JSON Lines, a table whose cells a character separates, Parquet or Arrow, as
-    it is or compressed. `split` is that of rows for which the file names none. Raises `DataError`, which tells all
-    faults."""
+    it is or compressed. `split` is that of rows that the file does not name as for validation beside test rows. Raises
+    `DataError`, which tells all faults."""
     rows: list[SourceRow] = []
     others: list[str] = []  # what the rows are that are no objects
     faults = ErrorCollector()
@@ -52,7 +52,7 @@ def read_file(path: Path, split: Split | None = None) -> list[SourceRow]:
                 continue
             content, place, own = found
             if isinstance(content, dict):
-                rows.append(SourceRow(content, place, split or own, classes))
+                rows.append(SourceRow(content, place, own if own is Split.VALIDATION else split or own, classes))
             else:
                 others.append(kind_of_value(content))
                 what = f"a question must be an object, this is {others[-1]}"
@@ -70,7 +70,7 @@ def read_path(path: Path, split: Split | None = None) -> tuple[list[SourceRow], 
     """The rows of the file at `path`, or of all data files of the folder at `path`, and what should be told of it.
     `split` is that of all rows; None leaves it to the names in the folder, or in the file. Raises `DataError`."""
     if not path.is_dir():
-        return read_file(path, split), []
+        return _without_validation(read_file(path, split), path)
     folder = data_folder(path)
     rows: list[SourceRow] = []
     faults = ErrorCollector()
@@ -78,7 +78,15 @@ def read_path(path: Path, split: Split | None = None) -> tuple[list[SourceRow], 
         with faults.caught():
             rows += read_file(file, split or own)
     faults.raise_caught()
-    return rows, [folder.note]
+    rows, notes = _without_validation(rows, path)
+    return rows, [folder.note, *notes]
+
+
+def _without_validation(rows: list[SourceRow], path: Path) -> tuple[list[SourceRow], list[str]]:
+    """The rows but for those that a file with test rows has for validation, which is cut from train."""
+    read = [row for row in rows if row.split is not Split.VALIDATION]
+    left = len(rows) - len(read)
+    return read, [f"{path}: {left} rows for validation are not read, since there are test rows."] if left else []
 
 
 def _rows(data: bytes, path: Path) -> Iterator[Row | DataError]:

@@ -6,6 +6,7 @@ train twice; a question's problems have different ids.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ class Record:
 
     @property
     def key(self) -> str:
-        """What makes it the same question as another: all but white space."""
-        return " ".join(self.stated.question.split())
+        """What makes it the same question as another: all but white space, and how its accents are coded."""
+        return " ".join(unicodedata.normalize("NFC", self.stated.question).split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,10 @@ FAULTS = {
         line(gold=None, answer="4"),
         "it has no 'gold', only 'question', 'completion', 'answer'; call the right answer 'gold'",
     ),
+    "a key twice": (
+        '{"question": "How many?", "gold": "18", "gold": "19", "completion": "18"}',
+        "its key 'gold' is there twice; give it once",
+    ),
     "no text": (line(completion=["18"]), "its 'completion' is not text but a list"),
     "an empty question": (line(question=" \n"), "its question is empty"),
     "an empty gold answer": (line(gold=" "), "its gold answer is empty"),
@@ -290,6 +294,7 @@ def rights(tmp_path: Path, task: TaskSection | str, *lines: tuple[Any, str]) -> 
         ({"kind": "number"}, ["1/2", "−5"], "The answer is -5.", "Answer: 5"),
         ({"kind": "number"}, "3e8", "Answer: 300,000,000", "Answer: 38"),
         ({"kind": "text"}, ["Paris", "Lutetia"], "Answer: Lutetia", "Answer: Rome"),
+        ({"kind": "text"}, "It is known: \\boxed{Paris}.", "Answer: Paris", "Answer: Rome"),
         ({"kind": "yes_no"}, "True", "Answer: yes", "Answer: no"),
         ({"kind": "choice", "choices": ["red", "blue"]}, "B", "It is (B).", "It is (A)."),
         ({"kind": "choice", "choices": ["red", "blue"]}, "blue", "Answer: blue", "Answer: red"),

@@ -109,6 +109,12 @@ def test_data_that_cannot_be_used_is_refused_and_nothing_written(tmp_path: Path)
     assert code == 2 and "(x, y)" in said and "docs/tasks.md" in said
     code, said = init(path, "--data", tmp_path / "absent.jsonl")
     assert code == 2 and "no such file" in said
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    written(folder / "train.jsonl", [{"question": f"How many are {n}?", "answer": n} for n in range(4)])
+    written(folder / "test.jsonl", [{"question": f"How many are {n}?"} for n in range(4, 8)])
+    code, said = init(path, "--data", folder)
+    assert code == 2 and "test.jsonl: none of its 4 rows has the field 'answer'" in said
     (tmp_path / "bad.jsonl").write_text('{"question": "q", "answer": \n', encoding="utf-8")
     code, said = init(path, "--data", tmp_path / "bad.jsonl")
     assert code == 2 and "line 1" in said

@@ -34,6 +34,9 @@ def sharegpt(question: str, answer: str) -> list[dict[str, str]]:
         (openai("How many?", "So it is \\boxed{5}."), NUMBER, "5"),
         (openai("How many?", "<think>6? No.</think>\n\n5"), NUMBER, "5"),
         (openai([{"type": "text", "text": "How many?"}], [{"type": "text", "text": "5"}]), NUMBER, "5"),
+        (openai("How many?", "Who wrote it? The answer is Ada Lovelace. She was the first."), TEXT, "Ada Lovelace"),
+        (openai("How many?", "I think that the answer is: May 3, 2021."), TEXT, "May 3, 2021"),
+        (openai("How many?", "It is known.\n\n\\boxed{Ada Lovelace}"), TEXT, "Ada Lovelace"),
         (json.dumps(openai("How many?", "Ada")), TEXT, "Ada"),
         (repr(openai("How many?", "Ada")), TEXT, "Ada"),
         ("\n ".join(map(repr, openai("How many?", "Ada"))).join("[]"), TEXT, "Ada"),  # as NumPy prints it

@@ -287,6 +287,19 @@ PUBLISHED: dict[str, tuple[dict[str, Any], tuple[str, ...], str, str]] = {
         {"question": "Sum?", "answer_a": "7", "answer_b": "0", "preferred": "a"},
         *(("question",), "preferred", "A"),
     ),
+    "labels of a passage's parts beside it": (
+        {"question": "Is it?", "context": {"contexts": ["x", "y"], "labels": ["AIM", "END"]}}
+        | {"long_answer": "It may be, and it may not.", "final_decision": "maybe"},
+        *(("question",), "final_decision", "maybe"),
+    ),
+    "an instruction and its input": (
+        {"instruction": "Double it.", "input": "It is 5.", "output": "10"},
+        *(("instruction", "input"), "output", "10"),
+    ),
+    "a solution with its answer in a box": (
+        {"problem": "Compute.", "level": "Level 1", "solution": "So it is $\\boxed{p - q}$."},
+        *(("problem",), "solution", "p - q"),
+    ),
     "a mark before a text": ({"question": "Who?", "answer": "Long ago.\n#### Ann"}, ("question",), "answer", "Ann"),
     "answers that say if they are": (
         {"question": "Who?", "answers": [{"answer": "Ann", "correct": 0}, {"answer": "Bo", "correct": 1}]},
@@ -300,3 +313,46 @@ def test_rows_of_published_sets(row: dict[str, Any], question: tuple[str, ...], 
     found = guess(*[row] * 5)
     assert (found.fields.question, found.fields.answer) == (question, answer)
     assert found.fields.read(row, found.kind).answer == gold
+
+
+def test_answers_that_are_mathematics() -> None:
+    golds = ("\\frac{1}{2}", "p - q", "(3, 4)", "\\text{Evelyn}", "42", "x \\in [-2, 7]", "11\\text{ inches}")
+    assert guess(*({"problem": "Compute.", "answer": gold} for gold in golds)).kind is AnswerKind.EXPRESSION
+    words = ("one half", "the third", "Evelyn", "nobody", "\\emph{none}")
+    assert guess(*({"problem": "Compute.", "answer": gold} for gold in words)).kind is AnswerKind.TEXT
+
+
+def test_options_count_although_a_row_is_wrong() -> None:
+    rows = [{"question": f"{n}?", "options": ["x", "y", "z"], "answer": n % 3 if n else 3} for n in range(12)]
+    found = guess(*rows)
+    assert (found.kind, found.fields.choices, found.read) == (AnswerKind.CHOICE, "options", 11)
+    assert "line 1: its answer '3' is not among" in found.unread[0]
+
+
+def test_inputs_that_some_rows_lack_are_asked_all_the_same() -> None:
+    found = guess(*({"instruction": "Sum?", "input": "2, 5" if n % 2 else None, "output": "7"} for n in range(12)))
+    assert found.fields.question == ("instruction", "input")
+
+
+@pytest.mark.parametrize(
+    ("options", "answers", "said"),
+    [
+        (["B", "A"], ("A", "B"), "the letter of an option, but could be the text of an option"),
+        ('["x", "y", "z", "u"]', ("1", "2", "3"), "a place counted from 0, but could be a place counted from 1"),
+    ],
+)
+def test_answers_that_could_name_options_in_two_ways_are_told(
+    options: Any, answers: tuple[str, ...], said: str
+) -> None:
+    found = guess(*({"question": "Which?", "options": options, "answer": one} for one in answers * 4))
+    assert [check for check in found.unsure if said in check and "form.answer_as" in check]
+
+
+def test_letters_without_options_are_told() -> None:
+    found = guess(*({"question": "Which?", "answer": "ABCD"[n % 4]} for n in range(20)))
+    assert any("name the field that lists them in form.choices" in check for check in found.unsure)
+
+
+def test_several_questions_in_a_row_are_none() -> None:
+    row = {"story": "Ann met Bo.", "questions": ["Who met?", "Whom?"], "answers": {"input_text": ["Ann", "Bo"]}}
+    assert guess_form([SourceRow(row, f"own.jsonl, line {number}") for number in range(5)]) is None

@@ -336,3 +336,48 @@ def test_fields_of_the_objects_in_a_list() -> None:
     stated = fields.read(row, AnswerKind.TEXT)
     assert (stated.answer, stated.aliases) == ("Rome", ("in Rome",))
     assert not fields.are_in(row | {"answers": []}) and not fields.are_in(row | {"answers": [{"start": 1}]})
+
+
+@pytest.mark.parametrize(
+    ("solution", "kind", "gold"),
+    [
+        ("First $\\boxed{7}$ was tried. Hence $\\boxed{\\frac{5}{6}}$.", AnswerKind.EXPRESSION, "\\frac{5}{6}"),
+        (
+            "It is $\\boxed{\\left( 3, \\pi \\right)}$, since both agree.",
+            AnswerKind.EXPRESSION,
+            "\\left( 3, \\pi \\right)",
+        ),
+        ("We add.\n\\[\\boxed{p - q}\\]\n", AnswerKind.EXPRESSION, "p - q"),
+        ("So the answer is $\\boxed{p - q}$.", TEXT, "p - q"),
+        ("He is the fastest: \\boxed{\\text{Leonardo da Vinci}}", TEXT, "Leonardo da Vinci"),
+        ("The roots are $\\boxed{1, 2}$.", AnswerKind.SET, "1, 2"),
+        ("It is \\boxed{18} of 100.", NUMBER, "18"),
+    ],
+)
+def test_of_a_solution_the_answer_is_what_is_in_its_box(solution: str, kind: AnswerKind, gold: str) -> None:
+    assert answer(kind, solution) == gold
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Which? (A) red (B) blue (C) green",
+        "Which? (a) red (b) blue (c) green",
+        "Which does Mr. A. Bell like?\nA. red\nB. blue\nC. green\n",
+        "Which?\n**A.** red\n**B.** blue\n**C.** green",
+        "Which?\nA．red\nB．blue\nC．green",
+        "Which?\na) red\nb) blue\nc) green",
+        "Which? A) red B) blue C) green",
+    ],
+)
+def test_options_of_a_question_in_their_ways(question: str) -> None:
+    for right in ("B", "(b)", "blue", "B. blue"):
+        stated = PLAIN.read({"q": question, "a": right}, CHOICE)
+        assert (stated.question, stated.answer, stated.choices) == (question.strip(), "B", ("red", "blue", "green"))
+
+
+def test_of_several_parts_a_context_may_be_missing_and_the_question_not() -> None:
+    fields = Fields(("context", "question"), "a")
+    assert fields.read({"context": None, "question": "How many?", "a": 5}, NUMBER).question == "How many?"
+    with pytest.raises(ValueError, match="its 'question' is missing"):
+        fields.read({"context": "Two birds.", "question": None, "a": 5}, NUMBER)

@@ -75,3 +75,5 @@ def test_a_dataset_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
         read_hub(HubDataset(str(folder)))
     jsonl(folder / "test.jsonl", COIN)
     assert [row.split for row in read_hub(HubDataset(str(folder)))] == [Split.TEST]
+    with pytest.raises(DataError, match=r"no configuration 'main', only default; name one of them"):
+        read_hub(HubDataset(str(folder), "main", config_asked=True))

@@ -251,7 +251,7 @@ def test_splits_that_a_file_names(tmp_path: Path) -> None:
     path = tmp_path / "all.json"
     parts = {"train": ROWS[:2], "validation": ROWS[2:3], "test": ROWS[3:]}
     path.write_text(json.dumps(parts), encoding="utf-8")
-    assert [row.split for row in read_file(path)] == [Split.TRAIN, Split.TRAIN, Split.TEST]
+    assert [row.split for row in read_path(path)[0]] == [Split.TRAIN, Split.TRAIN, Split.TEST]
     path.write_text(json.dumps({"train": ROWS[:2], "dev": ROWS[2:]}), encoding="utf-8")
     assert [row.split for row in read_file(path)] == [Split.TRAIN] * 2 + [Split.TEST] * 2
 

@@ -9,6 +9,8 @@ import pytest
 
 from reasoning.files.data_error import DataError
 from reasoning.tasks.loading import load_problems
+from reasoning.tasks.repetitions.same import Record
+from reasoning.tasks.rows import Stated
 from tests.reasoning.tasks.published import all_of, coin_file, file_task, repeated
 
 
@@ -48,3 +50,10 @@ def test_contradicting_training_questions_of_a_published_set_are_left_out(tmp_pa
     data = load_problems(file_task(path, splits=splits), 0)
     assert question not in all_of(data) and len(all_of(data)) == 4
     assert data.notes == (f"1 question has different answers, and left train: {path}, record 5 repeats record 0.",)
+
+
+def test_a_question_is_the_same_however_its_accents_are_coded() -> None:
+    records = [
+        Record(Stated(f"Wie viele Eier hat J{o}rg?", "5"), f"line {n}") for n, o in enumerate(("\u00f6", "o\u0308"))
+    ]
+    assert len({record.key for record in records}) == 1
