@@ -18,6 +18,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from types import FrameType
 
 import typer
@@ -63,6 +64,7 @@ def told_plainly() -> Iterator[None]:
 _PATH = {errno.EISDIR, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}
 _PATH |= {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY}
 _ROOM = {errno.ENOSPC, errno.EDQUOT}
+_GONE = "the folder in which this was started is no longer there: change into one that is, and give the command again"
 
 
 def as_user_error(error: BaseException) -> UserError | None:
@@ -71,13 +73,21 @@ def as_user_error(error: BaseException) -> UserError | None:
     if isinstance(error, UserError):
         return error
     if not isinstance(error, OSError) or error.errno is None or error.filename is None:
-        return None
+        return Refused(_GONE) if isinstance(error, FileNotFoundError) and _folder_is_gone() else None
     path = error.filename if error.filename2 is None else error.filename2  # of two, that which is written
     place = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else str(path)
     what = f"{place}: {os.strerror(error.errno)[:1].lower()}{os.strerror(error.errno)[1:]}"
     if error.errno in _ROOM:
         return RunFailed(f"{what}: make room, and give the same command again")
     return Refused(f"{what}: check this path, and what you may do there") if error.errno in _PATH else None
+
+
+def _folder_is_gone() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 @contextmanager

@@ -135,7 +135,7 @@ class StorageSection(Section):
         if is_address(path):
             check_address(path)
         elif kind in SCHEMES and kind != path.strip().lower():
-            raise ValueError(f"an address begins with {kind}:// ; a folder of such a name is written with ./ before it")
+            raise ValueError(f"an address begins with {kind}://; a folder of such a name is written with ./ before it")
         return path
 
     @field_validator("journal")

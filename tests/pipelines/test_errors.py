@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 import pytest
 import typer
@@ -40,6 +41,19 @@ def test_an_error_of_the_projects_is_one_message_and_a_code(
     assert caught.value.exit_code == code
     said = capsys.readouterr().err
     assert said.startswith("error: ") and "no [such] thing" in said  # brackets are no markup
+
+
+def test_a_folder_that_was_removed_beneath_a_command_is_told_plainly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(FileNotFoundError), told_plainly():
+        raise FileNotFoundError(errno.ENOENT, "of a socket, say")
+    (folder := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    with pytest.raises(typer.Exit) as caught, told_plainly():
+        Path.cwd()
+    assert caught.value.exit_code == 2 and "was started is no longer there: change into one" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
