@@ -110,10 +110,13 @@ _MARKED = re.compile(  # "❌ A) ink", "- [x] B) milk"
 )
 _JUDGED_AT_END = re.compile(  # "A) ink: it dries, so it's wrong."
     r"^[ \t*-]*\(?(?P<letter>[A-Z])[).:*][^\n]{0,300}?\b(?:wrong|incorrect|false"
-    r"|(?:not|\w+n['’]t)\s+(?:the\s+)?(?:correct|right|best)(?:\s+\w+)?"
-    r"|(?P<right>right|correct|the\s+(?:correct|right|best)\s+\w+))[.!*\s]*?$",
+    r"|(?:not|\w+n['’]t)\s+(?:the\s+)?(?:correct|right|best|suitable|appropriate)(?:\s+\w+)?"
+    r"|(?P<right>right|correct|suitable|appropriate|the\s+(?:correct|right|best)\s+\w+))[.!*\s]*?$",
     re.IGNORECASE | re.MULTILINE,
 )
+_COMES_TO = re.compile(r"(?:\n|[.!?]\s)\W*(?:so|therefore|thus|hence)\b", re.IGNORECASE)
+_TICKS, _CROSSES = frozenset("✅✔✓☑"), frozenset("❌✗✘")
+_NO_TICKS = dict.fromkeys(map(ord, _TICKS))
 _LONGEST_JUDGED = 1500  # characters from a text's end
 
 
@@ -258,6 +261,8 @@ def option_of_text(text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
     patterns = _patterns(len(choices))
     if judged := _judged(text[-_LONGEST_JUDGED:]):
         return FoundAnswer(judged, How.LAST_CANDIDATE)
+    if ticked := _ticked(text[-_LONGEST_JUDGED:]):
+        return option_of_line(ticked, choices, How.LAST_CANDIDATE)
     sentence = _last_sentence(text)
     if "\\" in sentence:
         sentence = plain(sentence)
@@ -329,8 +334,18 @@ def _judged(text: str) -> str:
         wrong = {one["letter"].upper() for one in found if not one["right"]}
         if len(right) == 1 and len(wrong) > 1 and not right & wrong:
             rest = text[found[-1].end() :]
-            return right.pop() if settled(rest) == rest else ""
+            return right.pop() if settled(rest) == rest and _COMES_TO.search(rest) is None else ""
     return ""
+
+
+def _ticked(text: str) -> str:
+    """The one line with a tick where several others have a cross; "" where there is none such."""
+    if "❌" not in text and "✗" not in text and "✘" not in text:
+        return ""
+    lines = text.split("\n")
+    right = [line for line in lines if not _TICKS.isdisjoint(line)]
+    crossed = sum(not _CROSSES.isdisjoint(line) for line in lines)
+    return right[0].translate(_NO_TICKS).strip() if len(right) == 1 and crossed > 1 else ""
 
 
 def _meant(sentence: str, pattern: re.Pattern[str]) -> set[str]:

@@ -11,6 +11,7 @@ Invariants
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 # Marks that carry a part of the same turn: the channels of Harmony, and the marks of solutions, responses and answers.
 _CARRIERS = (
@@ -64,7 +65,7 @@ _RULE = re.compile(r"\n[ \t]*(?:-{3,}|\*{3,}|_{3,})\s*\Z")  # a horizontal line 
 _LONGEST_RULE = 80
 _OF_SERIES = re.compile(rf"({_NUMBERED})[ \t]*(?:no\.?[ \t]*)?\#?(?:[2-9]|[1-9][0-9])(?![0-9])")  # "Problem 2"
 _WORD = re.compile(r"\S")
-_OPENING_WORDS = re.compile(r"\s*((?:\S+\s+){4}\S{2,40})")  # of a question
+_OPENING_WORDS = re.compile(r"\s*((?:\S+\s+){2}\S+)(?:\s+\S+){2}")  # of a question
 _ANSWERED = re.compile(r"answer|boxed|####|-->")
 _ANSWERED_THERE = re.compile(r"answer (?:is|=)|answer\W{0,4}:|boxed|####|-->")
 
@@ -87,14 +88,28 @@ def next_turn(text: str, start: int = 0, end: int | None = None, *, marks_alone:
 
 
 def asked_again(text: str, question: str) -> int:
-    """Where in `text`, behind an answer, a line asks in the words with which `question` begins, as the next question of
-    the same task does; its length where none does."""
-    opening = _OPENING_WORDS.match(question) if "\n" in text else None
-    if opening is None or (again := f"\n{opening[1]}") not in text:
+    """Where in `text`, behind an answer, a line begins with the first five words of `question`, as the next question of
+    the same task does, or a paragraph is another question of its first three; the length of `text` where none does."""
+    begins, five = _opening(question)
+    if not begins or begins not in text:
         return len(text)
     answered = _ANSWERED_THERE.search(text.lower())
-    place = text.find(again, answered.end()) if answered else -1
-    return place if place >= 0 else len(text)
+    place = text.find(begins, answered.end()) if answered else -1
+    while place >= 0:
+        end = text.find("\n", place + 1)
+        line = text[place + 1 : end if end >= 0 else len(text)].rstrip()
+        asks = line.endswith("?") and text[place - 1] == "\n"
+        if asks or line.startswith(five):
+            return place
+        place = text.find(begins, place + 1)
+    return len(text)
+
+
+@lru_cache(maxsize=1024)
+def _opening(question: str) -> tuple[str, str]:
+    """A new line with the first three words of a question, and its first five words; "" for a shorter one."""
+    found = _OPENING_WORDS.match(question)
+    return (f"\n{found[1]}", found[0].lstrip()) if found else ("", "")
 
 
 def own_start(text: str, start: int = 0) -> int:

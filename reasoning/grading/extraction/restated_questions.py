@@ -62,7 +62,9 @@ _POSSIBLE = re.compile(r"\A(?:it\s+is|it['’]s)\s+(not\s+|im)?possible\s+for\b"
 _PRONOUNS = frozenset(("it", "he", "she", "they"))
 _OBJECTS = frozenset(("it", "them", "him", "her", "there"))  # in the place of the question's end
 _OUTRIGHT = re.compile(r"\W*(yes|no)\b\W*[,;:.—–-]")
-_SHOWS = frozenset(("is", "it's", "ends", "end", "shows", "show", "lands", "faces", "remains", "stays", "becomes"))
+_SHOWS = frozenset(
+    ("is", "it's", "will", "ends", "end", "shows", "show", "lands", "faces", "remains", "stays", "becomes")
+)
 _PAST = frozenset(("was", "were", "started", "starts", "initially", "begins", "began", "originally", "first", "had"))
 _OPPOSITE = {"heads": "tails", "tails": "heads"}
 
@@ -157,7 +159,7 @@ def _one_form(word: str) -> str:
     """A word without the ending of its plural."""
     if len(word) < 4 or not word.endswith("s") or word in _OPPOSITE:
         return word
-    return word[:-2] if word.endswith(("ses", "xes", "zes", "ches", "shes")) else word[:-1]
+    return word[:-2] if word.endswith(("ses", "xes", "zes", "ches", "shes", "oes")) else word[:-1]
 
 
 def _forms(verb: str) -> tuple[str, ...]:

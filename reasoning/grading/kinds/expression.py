@@ -31,6 +31,7 @@ _LINES = re.compile(rf"\\begin\{{{_ENVIRONMENT}\}}(.*)\\end\{{{_ENVIRONMENT}\}}"
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{((?:(?!\\(?:boxed|fbox)).)*)\}\Z", re.DOTALL)
 _CLAUSE_END = re.compile(
     r"[.!?](?=\s+[A-Z]|\s*\Z)|[,;]?\s+(?:because|since|which|where|so|as|for all|by)\b|,\s+(?:as|(?:and\s+)?not)\b"
+    r"|\s+\((?=[a-z]{2,}\s[a-z])"  # "(by the power rule)"
 )
 _ASIDE = re.compile(  # "9\pi (about 28.27)", "4\sqrt{3}, not 3\sqrt{4}"
     r"(?:\s*\(?\s*(?:≈|\\approx|(?:or\s+)?(?:about|approximately|approx\.))\s*\$?[0-9][0-9.,]*[^()=\n]{0,30}\)?"
@@ -71,7 +72,7 @@ _UNIT = re.compile(  # of one side of a comparison
     r"|(?:centi|milli|kilo)?met(?:er|re)s?|units?|degrees?|rad(?:ians?)?|s|seconds?|minutes?|hours?|k?g|km/h|mph|c?m/s"
     r"|dollars?|lit(?:er|re)s?)(?:\s*\^?\s*\{?[23]\}?)?\Z"
 )
-_QUANTITY = re.compile(r"\A[A-Z]?[a-z]{3,}\s*=\s*(?=\S)")  # "Area = 9\pi"
+_QUANTITY = re.compile(r"\A(?:[A-Z]?[a-z]{3,}\s*|(?:∫|\\int(?![a-z]))[^=]*)=\s*(?=\S)")  # "Area = 9\pi", "∫2x dx = x^2"
 _PROSE = re.compile(r"(?<![\\a-zA-Z])(?!sqrt|sin|cos|tan|log|exp|inf)[A-Za-z]{3,}")
 _NO_CHAIN = re.compile(r"[<>,;]|\\[lg]e(?![a-z])")
 _LONGEST_LINE = 60  # characters of a line that is nothing but mathematics
@@ -93,10 +94,12 @@ class Expression(AnswerRules):
         a text of one line may also be an expression as a whole."""
         tail = _ASIDE.sub("", text[-LONGEST_ANSWER:].rstrip())
         found = [_plain(_inside(one)) for one in _MATHEMATICS.finditer(tail)]
+        found = [one for one in found if not one.startswith("^")]  # of a unit: cm$^2$
         line = tail.rpartition("\n")[2]
-        answer = (
-            found[-1] if found else _plain(_concluded(line) or (line if _SIGN.search(line) and len(line) < 60 else ""))
-        )
+        ended = _CLAUSE_END.search(line)
+        bare = line[: ended.start()] if ended else line
+        alone = _SIGN.search(bare) and len(bare) < _LONGEST_LINE and (not ended or not _PROSE.search(bare))
+        answer = found[-1] if found else _plain(_concluded(line) or (bare if alone else ""))
         whole = _plain(tail) if len(text) <= LONGEST_ANSWER and "\n" not in tail.strip() else ""
         return FoundAnswer(answer, How.LAST_CANDIDATE if answer else How.NONE, whole) if answer or whole else None
 

@@ -22,6 +22,7 @@ _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+\b")  # not a word that only begins 
 _WORD = re.compile(r"\w+")
 _SUBJECT = re.compile(r"\W*(?:(?:so|then|finally|lastly|and|now|thus|while)\b\W*)*(\w*)", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[,;]|\s(?:and|while|but)\s")
+_LATER = re.compile(r"\W*(?:then|finally|later|next)\b", re.IGNORECASE)
 _SOMEBODY = re.compile(r"\b(?:he|she|him|her|they|them)\b")
 _HAD = re.compile(
     r"\b(?:start(?:s|ed)?|beg[ai]ns?|initially|originally|had|gives?|gave|giving|hands|handed|pass(?:es|ed)|los(?:es|t)"
@@ -56,17 +57,18 @@ def option_of_person(question: str, text: str, choices: tuple[str, ...]) -> Foun
 
 def _given_to(person: str, others: set[str], sentence: str, choices: tuple[str, ...]) -> FoundAnswer | None:
     """The option that `sentence` names right behind `person`, before it speaks of somebody else."""
-    had = False
+    given, had = None, False
     for place, clause in enumerate(_CLAUSE_END.split(sentence.rpartition(person)[2])):
         subject = _SUBJECT.match(clause)
         if place and subject and subject[1] in others:
             break
-        if not (option := _option_in(clause, choices)):
+        if not (option := _option_in(clause, choices)) or (given and not _LATER.match(clause)):
             continue
-        if _HAD.search(clause) is None:
-            return FoundAnswer(option, How.LAST_CANDIDATE)
-        had = True
-    return NO_ANSWER if had else None
+        if _HAD.search(clause):
+            had = True
+        else:
+            given = FoundAnswer(option, How.LAST_CANDIDATE)
+    return given or (NO_ANSWER if had else None)
 
 
 def _option_in(clause: str, choices: tuple[str, ...]) -> str:

@@ -26,7 +26,7 @@ from reasoning.grading.options import NO_OPTIONS, RowOptions
 NOTHING = "none"
 
 _BRACED = re.compile(r"\\?\{([^{}]*?)\\?\}|\[([^\[\]]*)\]")
-_BULLET = re.compile(r"\s*(?:[-*•–]\s+|\(?[0-9]{1,2}[.)]\s+|\(?[a-z][.)]\s+)")
+_BULLET = re.compile(r"\A\s*(?:[-*•–]\s+|\(?[0-9]{1,2}[.)]\s+|\(?[a-z][.)]\s+)")
 _SENTENCE_END = re.compile(r"[.!?](?=\s+[A-Z\"“(])|\s(?:because|since)\s|,\s(?:as|so|which)\s")
 _WIDE = re.compile(r"\s*,\s+(?:and\s+|or\s+|&\s*|as\s+well\s+as\s+)?|\s+(?:and|or|&|\||as\s+well\s+as)\s+")
 _NARROW = re.compile(r"\s*,\s*|\s+(?:and|or|&|\||as\s+well\s+as)\s+")
@@ -35,8 +35,8 @@ _BOTH_SIGNS = re.compile(r"(?<![\w)])\s*±\s*([0-9]+(?:\.[0-9]+)?)")
 _NUMBERS_WITHIN = re.compile(r"\s+\(?[0-9]{1,2}[.)]\s+")  # "1) ink 2) milk"
 _NAMED = re.compile(r"\A[A-Za-z](?:_?\{?\w{1,2}\}?)?\s*=\s*|\A[A-Za-z]\w?\s*(?:∈|\\in)\s*")
 _INTRODUCED = re.compile(
-    r"\A(?:(?:the|all|these)\s+(?:[\w-]+\s+){0,4}(?:(?:are|is|were)\b:?|[\w-]+:(?=\s))\s*|(?:the\s+)?(?:set|elements?|values?"
-    r"|items?|members?|solutions?|roots?)\b[^:{\[]{0,30}(?::|=|\bare\b|\bis\b)\s*)",
+    r"\A(?:(?:the|all|these|there\s+are)\s+(?:[\w-]+\s+){0,4}(?:(?:are|is|were)\b:?|[\w-]+:(?=\s))\s*"
+    r"|(?:the\s+)?(?:set|elements?|values?|items?|members?|solutions?|roots?)\b[^:{\[]{0,30}(?::|=|\bare\b|\bis\b)\s*)",
     re.I,
 )
 _BOTH = re.compile(r"\A(?:both|all\s+of|there\s+(?:is|are)|they\s+are|it\s+is):?\s+", re.IGNORECASE)
@@ -47,7 +47,8 @@ _SO = re.compile(
 _OF_THESE = re.compile(r"(?:all\s+(?:of\s+)?)?(?:these|they|them)\b", re.IGNORECASE)
 _OF_OTHERS = re.compile(r"\b(?:others?|rest|remaining|not|wrong|excluded)\b", re.IGNORECASE)
 _SAID_OF = re.compile(  # "Only 7 and 11 are prime."
-    r"(?:(?:only|just|both)\s+)?(?P<elements>.+?)\s+(?:are|is)\s+(?:(?:all|both|the|a|an)\s+)*(?P<what>[\w -]{2,40})\Z",
+    r"(?:(?:only|just|both)\s+)?(?P<elements>.+?)\s+(?:are|is|have|has)\s+(?:(?:all|both|the|a|an)\s+)*"
+    r"(?P<what>[\w -]{2,40})\Z",
     re.IGNORECASE | re.DOTALL,
 )
 _BUT_NOT = re.compile(

@@ -82,7 +82,8 @@ _OPENING = re.compile(  # "positive, because it is praise", "positive. It is pra
 _WHO = re.compile(r"\s(?:who|that|which)\s")  # "It was Ada Lovelace who wrote it."
 _WHEN = re.compile(r",?\s(?:in|on|around|during|between|for|at)\s|,\s")  # "by Ada Lovelace in 1843"
 _LABELLED = re.compile(  # "Author: Ada Lovelace"
-    r"\s*[*_]*(?!not|note|hint|explanation|reason|step|question|thought|solution|caution)[a-z]{3,20}(?:\s\w{1,20}){0,2}[*_]*:[*_]*"
+    r"\s*[*_]*(?!not|note|hint|explanation|reason|step|question|thought|solution|caution"
+    r"|[^\n:]*\b(?:mistakes?|errors?|wrong|incorrect|false|myth|trap|common)\b)[a-z]{3,20}(?:\s\w{1,20}){0,2}[*_]*:[*_]*"
     r"\s+([^\n:]{2,60})\Z",
     re.IGNORECASE,
 )
@@ -210,7 +211,7 @@ def _concluded(text: str) -> str:
     for found in _CONCLUSION.finditer(sentence):  # noqa: B007 - the last one
         pass
     if found is None:
-        labelled = _LABELLED.match(text)
+        labelled = _LABELLED.match(text) if len(text) <= _TAIL else None
         if labelled and (is_denied(text, labelled.start(1)) or len(labelled[1].split()) > _MOST_WORDS):
             return ""
         last = labelled or _LAST_OF_ALL.search(sentence)

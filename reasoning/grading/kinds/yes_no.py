@@ -120,6 +120,10 @@ _DEPENDS = re.compile(  # "Yes for large ones, no for small ones."
 )
 _WRITTEN = {"true": "yes", "t": "yes", "y": "yes", "false": "no", "f": "no", "n": "no"}  # as data writes it
 _ASKED = re.compile(r"\(yes\s{0,3}(?:or|/)\s{0,3}no\)", re.IGNORECASE)
+_LABEL = re.compile(
+    r"\A[*_#\s]*(?:final\s+)?(?:verdict|conclusion|decision|judge?ment|label|classification)[*_]*:[*_]*\s*", re.I
+)
+_TICKS = " .!*✅✓✔❌✗✘\ufe0f"
 _SHORT = 60  # characters of a text that may be nothing but its answer, in words
 
 
@@ -261,6 +265,7 @@ def _leading(line: str) -> str | None:
 def _said_last(text: str) -> str:
     """What the last sentence says, where it says nothing else: "A whale, in a bath? No way."."""
     sentence = text[max(text.rfind(end) for end in (". ", "! ", "? ", "\n")) + 1 :][:_SHORT].strip()
+    sentence = _LABEL.sub("", sentence.rstrip(_TICKS))
     found = _LEADING.match(sentence)
     if found is None or sentence[found.end() :].strip(" .!*\"'”’)"):
         return ""

@@ -27,6 +27,7 @@ OPTIONS = ("river", "mountain", "desert", "glacier", "ocean")
         ("A) river ❌\nB) mountain ✅\nC) desert ❌\nE) ocean ❌", "B"),
         ("❌ A) river\n✅ B) mountain\n❌ C) desert", "B"),
         ("- [ ] A) river\n- [x] B) mountain\n- [ ] C) desert", "B"),
+        ("1. river ❌\n2. mountain ✅\n3. desert ❌\n4. glacier ❌\n5. ocean ❌", "B"),
         ("(A) river: no.\n(B) mountain: yes.\n(C) desert: no.", "B"),
         ("E, ocean, is wrong. B, mountain, is right. A, river, is wrong.", "B"),
         ("E) ocean is wrong. B) mountain is right. A) river is wrong.", "B"),
@@ -36,6 +37,8 @@ OPTIONS = ("river", "mountain", "desert", "glacier", "ocean")
             "B",
         ),
         ("A) no. B) yes. C) no. Wait, actually it is C.", "C"),
+        ("A) river: not suitable.\nB) mountain: it is high, suitable.\nC) desert: not suitable.", "B"),
+        ("A) no. B) yes. C) no. So what is not near is C.", "C"),
         # what is denied
         ("You wouldn't climb the river.", ""),
         ("You wouldn't climb the river (A).", ""),

@@ -137,4 +137,7 @@ def test_the_next_question_of_the_same_task_begins_as_the_one_that_was_asked() -
     again = "\nA coin is heads up. Cy flips it. Is it still heads up?\nSo the answer is yes."
     assert asked_again(f"{own}\n{again}", question) == len(own) + 1
     assert asked_again(f"One flip.{again}", question) == len(f"One flip.{again}")  # it may repeat what it was asked
+    fit = "Would a cat fit in a box?"
+    assert asked_again(f"{own}\n\nWould a cat swim?\nSo the answer is yes.", fit) == len(own) + 1
+    assert asked_again(f"{own}\nWould a cat mind?", fit) == len(f"{own}\nWould a cat mind?")  # a question of its own
     assert asked_again(f"{own}\n{again}", "") == asked_again(f"{own}\n{again}", "Is it so?") == len(f"{own}\n{again}")

@@ -36,6 +36,7 @@ FIT = "Would a llama fit in a phone box?"
         (COIN, "Heads.", "yes"),
         (COIN, "Tails up.", "no"),
         (COIN, "tails", "no"),
+        (COIN, "The coin will be tails up.", "no"),
         (COIN, "The coin is no longer heads up.", "no"),
         (COIN, "It is not heads up anymore.", "no"),
         (COIN, "The coin is now tails up.", "no"),

@@ -27,6 +27,7 @@ CHOICES = ("red cup", "big hat", "old map")
         ("In the end, Bo has the old map. Cy has the red cup.", "C"),
         ("Bo gives Cy the red cup and gets the old map.", "C"),
         ("Cy gives Bo the old map.", "C"),
+        ("Bo gets the red cup from Ann, then gets the old map.", "C"),
         ("Bo began with the big hat but gave it to Ann, so he has the old map.", "C"),
         ("Bo doesn't have the red cup, he has the old map.", "C"),
         ("Then Bo and Cy swap. Cy gives him the old map.", "C"),

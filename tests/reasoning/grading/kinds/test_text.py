@@ -60,6 +60,7 @@ def test_letters_spelled_out_are_one_word(text: str) -> None:
         ("It was not written by Ada Lovelace.", ""),
         ("Wrong answer: Ada Lovelace", ""),
         ("Note: Ada Lovelace", ""),
+        ("Common mistake: Ada Lovelace", ""),
     ],
 )
 def test_who_did_it(text: str, answer: str) -> None:
