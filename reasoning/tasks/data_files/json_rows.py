@@ -51,7 +51,7 @@ def _read(data: bytes, path: Path, lines: bool) -> Iterator[Row | DataError]:
     if _has_an_object_a_line(data, path, lines):
         for line in lines_of(io.BytesIO(data), str(path), MAX_ROW):
             try:
-                yield _unwrapped(_line_value(line)), line.place, None
+                yield _unwrapped(_line_value(line), line.place), line.place, None
             except DataError as error:
                 yield error
         return
@@ -59,7 +59,8 @@ def _read(data: bytes, path: Path, lines: bool) -> Iterator[Row | DataError]:
     several = len(values) > 1
     for line_number, value in values:
         if several:
-            yield _unwrapped(value), f"{path}, line {line_number}", None
+            place = f"{path}, line {line_number}"
+            yield _unwrapped(value, place), place, None
         else:
             yield from _rows_of(value, path)
 
@@ -257,16 +258,19 @@ def _are_pairs(value: Mapping[str, Any]) -> bool:
 def _listed(rows: list[Any], place: str, split: Split | None) -> Iterator[Row]:
     for number, row in enumerate(rows):
         at = f"{place}, record {number}"
-        row = _unwrapped(row)
+        row = _unwrapped(row, at)
         if isinstance(row, dict) and _is_rows(row.get("paragraphs")):
             yield from _of_paragraphs(row, at, split)
         else:
             yield row, at, split
 
 
-def _unwrapped(row: Any) -> Any:
-    """A row as the hub's web service gives it, without its number."""
+def _unwrapped(row: Any, place: str) -> Any:
+    """A row as the hub's web service gives it, without its number. Raises `DataError` for one that it cut short."""
     if isinstance(row, dict) and isinstance(row.get("row"), dict) and "row_idx" in row:
+        if row.get("truncated_cells"):
+            what = f"the hub's web service cut {str(row['truncated_cells'])[1:-1][:100]} short"
+            raise DataError(place, what, "download the dataset's own files, or use source: hub")
         return row["row"]
     return row
 

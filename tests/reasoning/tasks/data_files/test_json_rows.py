@@ -64,6 +64,10 @@ def test_rows_for_validation_that_are_not_read_are_told(tmp_path: Path) -> None:
     ("content", "said"),
     [
         ({"train": ROWS, "test": ROWS, "test_hard": ROWS}, "beside 'train', 'test' it has rows in 'test_hard'"),
+        (
+            {"rows": [{"row_idx": 0, "row": ROWS[0], "truncated_cells": ["question"]}]},
+            "record 0: the hub's web service cut 'question' short",
+        ),
         ({"data": ROWS, "examples": ROWS}, "beside 'examples' it has rows in 'data'"),
         (COLUMNS | {"answer": [1, 2]}, "its columns are not of one length: 'question' 6, 'answer' 2"),
     ],
