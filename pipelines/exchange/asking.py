@@ -54,9 +54,9 @@ def asking_of(checkpoint: Path, form: StudentForm) -> Asking:
 
 def ask_as_learnt(folder: Path, asking: Asking) -> None:
     """Has the student in `folder`, a copy, asked so and decoded as in its exams, whoever loads it."""
-    decoding = read_config(folder / _DECODING)
-    if decoding is not None:
-        _write(folder / _DECODING, {key: value for key, value in decoding.items() if key in _KEPT})
+    decoding = read_config(folder / _DECODING) or {}
+    kept = {key: value for key, value in decoding.items() if key in _KEPT}
+    _write(folder / _DECODING, kept | {"do_sample": False})  # pipelines of `transformers` draw unless it is said
     if asking.template is not None:
         shutil.rmtree(folder / _MORE_TEMPLATES, ignore_errors=True)
         with new_file(folder / CHAT_TEMPLATE) as part:

@@ -12,10 +12,14 @@ from pipelines.errors import Refused
 from pipelines.exchange.asking import CHAT_TEMPLATE, Asking, ask_as_learnt, asking_of, end_by
 from reasoning.prompts.chat_template import ChatTemplate
 from reasoning.prompts.encoding import Encoder
-from reasoning.prompts.student_forms import StudentForm, student_form
+from reasoning.prompts.student_forms import StudentForm, default_form, student_form
 from reasoning.recipe.student import ChatSection
+from reasoning.student.checkpoint import save_student
+from reasoning.student.generation import Generator
 from reasoning.student.loading import load_tokenizer
+from reasoning.student.sampling import Sampling
 from tests.reasoning.prompts.chat_templates import chat_tokenizer
+from tests.tiny_students import tiny_student
 
 CHAT = [{"role": "user", "content": "How much is 5 + 7?"}]
 DECODING = {
@@ -67,7 +71,19 @@ def test_an_encoder_decoder_gets_no_template(tmp_path: Path) -> None:
 def test_the_student_decides_its_ends_and_nothing_else_of_decoding(tmp_path: Path) -> None:
     exported(tmp_path, "chatml")
     left = json.loads((tmp_path / "generation_config.json").read_text())
-    assert left == {"eos_token_id": [257, 258], "pad_token_id": 258}
+    assert left == {"eos_token_id": [257, 258], "pad_token_id": 258, "do_sample": False}
+
+
+def test_a_pipeline_says_what_the_students_exam_said(tmp_path: Path) -> None:
+    from transformers import pipeline
+
+    taught = tiny_student()
+    save_student(taught.model, taught.tokenizer, tmp_path)
+    form = default_form()
+    (own,) = Generator(taught).answer([form.prompt(CHAT[0]["content"])], Sampling(max_new_tokens=24))
+    ask_as_learnt(tmp_path, asking_of(tmp_path, form))
+    said = pipeline("text-generation", model=str(tmp_path), dtype="float32")(CHAT, max_new_tokens=24)
+    assert said[0]["generated_text"][-1]["content"] == own[0].text
 
 
 @pytest.mark.parametrize(("form", "end"), [("reasoning", "<|endoftext|>"), ("chat", "<|im_end|>")])
