@@ -9,7 +9,8 @@ Invariants
 - The socket is open as long as the actor lives: while an HAProxy is started on it connections wait, none is refused.
 - A request goes to Serve's HAProxy only while that knows its routes. One that had no answer when Serve's HAProxy died
   is asked again of the Python proxy, where it fits into a buffer.
-- What HAProxy says itself has OpenAI's error body, and says when to try again.
+- What HAProxy says itself has OpenAI's error body, and says when to try again; but for a head that cannot be read or
+  does not come, of which its words are built in.
 - A connection that says nothing is closed after half a minute.
 - A certificate that is renewed in its file is taken on without a broken connection; one that cannot be read is not.
 - HAProxy ends with its actor.
@@ -29,10 +30,11 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from serve.door.refusals import NOT_SERVED, Refusal, unavailable
+from serve.door.refusals import NOT_SERVED, UNREADABLE, Refusal, unavailable
 from serve.internals import haproxy_program
 
 BUFFER = 65536  # bytes; a larger request is not asked again
@@ -72,7 +74,7 @@ def _no_password() -> str:
 def configuration(address: FrontAddress, listener: int, folder: Path) -> str:
     """HAProxy's configuration. `listener` is the file descriptor of the socket; `folder` has the pages of errors."""
     tls = f" ssl crt {address.certificate} ssl-min-ver TLSv1.2 alpn h2,http/1.1" if address.certificate else ""
-    away, unknown = (_as_rule(refusal) for refusal in (unavailable(), NOT_SERVED))
+    away, unknown, unreadable = (_as_rule(refusal) for refusal in (unavailable(), NOT_SERVED, UNREADABLE))
     plain = "{ res.hdr(content-type) -m beg text/plain } !{ path_beg /-/ }"
     return f"""global
     maxconn 4096
@@ -92,6 +94,7 @@ defaults
     option redispatch 1
     retries 3
     retry-on conn-failure empty-response
+    errorfile 400 {folder}/400.http
     errorfile 502 {folder}/503.http
     errorfile 503 {folder}/503.http
     errorfile 504 {folder}/503.http
@@ -103,6 +106,7 @@ backend serve
     http-check expect status 200
     http-response return {away} if {{ status 500 502 503 504 }} {plain}
     http-response return {unknown} if {{ status 404 }} {plain}
+    http-response return {unreadable} if {{ status 400 }} {plain}
     default-server inter 500ms fastinter 100ms downinter 100ms rise 1 fall 1
     server haproxy 127.0.0.1:{address.haproxy} check observe layer4 error-limit 1 on-error mark-down
     server python 127.0.0.1:{address.python} check backup
@@ -126,7 +130,8 @@ def page(refusal: Refusal) -> bytes:
     """A refusal as the file of a whole HTTP response."""
     start, body = refusal.messages()
     headers = b"".join(b"%s: %s\r\n" % header for header in start["headers"])
-    return b"HTTP/1.1 %d Unavailable\r\n%sconnection: close\r\n\r\n%s" % (start["status"], headers, body["body"])
+    said = f"{start['status']} {HTTPStatus(start['status']).phrase}".encode()
+    return b"HTTP/1.1 %s\r\n%sconnection: close\r\n\r\n%s" % (said, headers, body["body"])
 
 
 class Front:
@@ -141,7 +146,8 @@ class Front:
         self._socket.bind((address.host, address.port))
         self._socket.listen(1024)
         folder = Path(self._folder.name)
-        (folder / "503.http").write_bytes(page(unavailable()))
+        for refusal in (UNREADABLE, unavailable()):
+            (folder / f"{refusal.status}.http").write_bytes(page(refusal))
         self._file = folder / "haproxy.cfg"
         self._file.write_text(configuration(address, self._socket.fileno(), folder), encoding="utf-8")
         self._program = haproxy_program()

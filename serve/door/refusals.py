@@ -62,6 +62,9 @@ def overloaded() -> Refusal:
     return Refusal(429, message, "rate_limit_error", "overloaded", headers={"retry-after": str(RETRY_S)})
 
 
+UNREADABLE = Refusal(
+    400, "the request is no HTTP, or its sender closed the connection before the answer was there", code="bad_request"
+)
 NOT_SERVED = Refusal(404, "nothing is served at this address; see GET /-/routes", code="not_found")
 _PLAIN = {
     404: NOT_SERVED,

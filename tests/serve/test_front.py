@@ -4,9 +4,11 @@ A real HAProxy before two tiny servers, which stand for Serve's HAProxy and Serv
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import threading
@@ -23,7 +25,12 @@ from serve.proxy import free_port
 
 pytestmark = pytest.mark.thorough
 
-PLAIN = {"/dead": (500, "text/plain"), "/nowhere": (404, "text/plain"), "/own": (404, "application/json")}
+PLAIN = {
+    "/unreadable": (400, "text/plain"),
+    "/dead": (500, "text/plain"),
+    "/nowhere": (404, "text/plain"),
+    "/own": (404, "application/json"),
+}
 
 
 class Server(ThreadingHTTPServer):
@@ -48,6 +55,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         server = self.server
         assert isinstance(server, Server)
+        if self.path == "/slow":
+            time.sleep(1.0)
         status, kind = PLAIN.get(self.path, (200, "application/json"))
         if not server.knows:
             status, kind = (503 if self.path == "/-/routes" else 404), "text/plain"
@@ -124,7 +133,13 @@ def test_when_it_dies_itself_connections_wait_for_the_next_one(front: Front) -> 
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "code"), [("/dead", 503, "unavailable"), ("/nowhere", 404, "not_found"), ("/own", 404, None)]
+    ("path", "status", "code"),
+    [
+        ("/dead", 503, "unavailable"),
+        ("/nowhere", 404, "not_found"),
+        ("/unreadable", 400, "bad_request"),
+        ("/own", 404, None),
+    ],
 )
 def test_what_a_proxy_says_in_plain_text_is_said_in_openais_words(
     front: Front, path: str, status: int, code: str | None
@@ -136,6 +151,15 @@ def test_what_a_proxy_says_in_plain_text_is_said_in_openais_words(
     else:
         assert reply.json()["error"]["code"] == code and reply.headers["content-type"] == "application/json"
         assert ("retry-after" in reply.headers) is (status == 503)
+
+
+def test_who_says_no_more_and_does_not_wait_is_told_so_in_openais_words(front: Front) -> None:
+    with socket.create_connection(("127.0.0.1", front.address.port), timeout=10) as connection:
+        connection.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        reply = http.client.HTTPResponse(connection)
+        reply.begin()
+        assert (reply.status, json.loads(reply.read())["error"]["code"]) == (400, "bad_request")
 
 
 def test_a_port_that_somebody_has_is_refused(front: Front) -> None:
@@ -200,7 +224,7 @@ def test_what_is_no_certificate_is_refused(tmp_path: Path) -> None:
 def test_haproxys_own_words_are_json(tmp_path: Path) -> None:
     text = configuration(FrontAddress("127.0.0.1", 1, 2, 3), 9, tmp_path)
     words = [line.partition("string ")[2] for line in text.splitlines() if " string " in line]
-    assert len(words) == 2
+    assert len(words) == 3
     for one in words:
         quoted = one.partition("}}")[0] + "}}"
         assert set(json.loads(quoted.replace("\\", ""))["error"]) == {"message", "type", "param", "code"}
