@@ -68,6 +68,7 @@ from serve.weights import Candidate, Checkpoint, Weights
 VERDICTS, _TAGS = "tailor_served_answers", ("model", "version", "verdict")  # a metric: the accuracy of what is served
 _LOOK_S = 0.1  # how often the engine is looked at
 _LAST_WORDS_S = 1.0  # how long a replica with a dead engine tells its clients so
+_OTHER_ENDS = {"add_generation_prompt", "continue_final_message"}  # of a chat's prompt than the form's
 QUIET_S = 60.0  # how long a swap of weights waits for the requests that are being answered
 
 
@@ -335,6 +336,7 @@ def chat_by(serving: StudentServing, frame: Frame | None) -> Callable[[Body], Bo
         return None
 
     def rewritten(body: Body) -> Body:
-        return {**body, "messages": [{"role": "user", "content": asked_question(body.get("messages"), frame)}]}
+        said = {name: value for name, value in body.items() if name not in _OTHER_ENDS}
+        return {**said, "messages": [{"role": "user", "content": asked_question(body.get("messages"), frame)}]}
 
     return rewritten

@@ -1,6 +1,6 @@
 """The body of a request: how it is read, and what of it the engine's server is spared.
 
-Owns: reading a body as JSON's object, and the words for one that is none; parts of a chat's body that say nothing.
+Owns: reading a body as JSON's object, and the words for one that is none; parts of a body that say nothing.
 
 Invariants
 - What reaches the application is a JSON object in UTF-8, and is called so: stock clients say `application/json`, `curl
@@ -28,6 +28,7 @@ _KINDS: dict[str, tuple[UnionType | type, str]] = {
     "structured_outputs": (dict | None, "an object"),
 }
 _COUNTS = ("n", "best_of", "samples")  # keys that ask for several answers
+_CALLS = {"tools": "tool_choice", "functions": "function_call"}  # the second as OpenAI's API had it first
 
 
 def read_body(content: bytes, encoding: str) -> Body:
@@ -66,28 +67,38 @@ def check_body(path: str, body: Body, models: Collection[str], limits: DoorSecti
     prompts = body.get("prompt")
     several = isinstance(prompts, list) and bool(prompts) and not isinstance(prompts[0], int)
     count = len(prompts) if several and isinstance(prompts, list) else 1
-    wanted, key = max(((n, name) for name in _COUNTS if isinstance(n := body.get(name), int)), default=(1, "n"))
-    if count * max(wanted, 1) > limits.samples:
+    key = max(_COUNTS, key=lambda name: _number(body.get(name)))
+    if count * max(_number(body.get(key)), 1) > limits.samples:
         raise Refusal(
             400, f"{path}: a request may ask for at most {limits.samples} answers", code="too_many", param=key
         )
     for name, (kind, said) in _KINDS.items():
         if name in body and not isinstance(body[name], kind):
             raise Refusal(400, f"`{name}` must be {said}", code="invalid_type", param=name)
-    if path == CHAT and body.get("tools") and body.get("tool_choice") != "none":
-        raise Refusal(
-            400,
-            'tool calls are not supported: leave `tools` out, or send `"tool_choice": "none"`',
-            code="unsupported_parameter",
-            param="tools",
-        )
+    for name, choice in _CALLS.items() if path == CHAT else ():
+        if body.get(name) and body.get(choice) != "none":
+            raise Refusal(
+                400,
+                f'tool calls are not supported: leave `{name}` out, or send `"{choice}": "none"`',
+                code="unsupported_parameter",
+                param=name,
+            )
 
 
-def without_empty_tools(path: str, body: Body) -> Body:
-    """`body` without what clients send of tools when they have none (`[]`, "auto"), which vLLM's server refuses."""
-    if path != CHAT or body.get("tools") or not any(name in body for name in _ABOUT_TOOLS):
-        return body
-    return {name: value for name, value in body.items() if name not in _ABOUT_TOOLS}
+def _number(value: object) -> int:
+    """How many answers a key asks for, also where it says so as vLLM's server understands it: "9", 9.0."""
+    try:
+        return int(value)  # type: ignore[call-overload]
+    except (TypeError, ValueError, OverflowError):
+        return 1
+
+
+def what_is_said(path: str, body: Body) -> Body:
+    """`body` without what says nothing: keys that are null, and what clients send of tools when they have none (`[]`,
+    "auto"), which vLLM's server refuses."""
+    empty = _ABOUT_TOOLS if path == CHAT and not body.get("tools") else ()
+    said = {name: value for name, value in body.items() if value is not None and name not in empty}
+    return said if len(said) < len(body) else body
 
 
 def described_as(content: bytes, headers: Headers) -> Headers:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serve.door.bodies import Body, check_body, described_as, read_body, without_empty_tools
+from serve.door.bodies import Body, check_body, described_as, read_body, what_is_said
 from serve.door.browsers import readable_by_pages
 from serve.door.joining import Joined
 from serve.door.keys import Keys
@@ -183,7 +183,7 @@ class Door:
         check_body(path, body, self.versions, self._limits)
         if self._named and path in _QUESTIONS and not body.get("model"):
             raise which_model(self.versions)
-        usable = without_empty_tools(path, body)
+        usable = what_is_said(path, body)
         if path == CHAT and self._ask_again is not None:
             usable = _asked_again(self._ask_again, usable)
         if usable is not body or json.detect_encoding(came) != "utf-8":

@@ -79,7 +79,7 @@ def _stamp(file: Path | None) -> tuple[int, int, int] | None:
 
 
 def _in_file(file: Path) -> list[str]:
-    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+    lines = (line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from serve.door.door import Door
 from serve.door.limits import DoorSection
-from serve.door.routes import ANSWER, CHAT, COMPLETIONS
+from serve.door.routes import ANSWER, CHAT, COMPLETIONS, FEEDBACK
 from tests.serve.door.asgi import Echo, Reply, asked
 
 TOOL = {"type": "function", "function": {"name": "flip"}}
@@ -96,6 +96,24 @@ def test_a_body_need_not_name_the_model(model: object) -> None:
 def test_whoever_wants_tools_called_is_told_that_none_are(choice: dict[str, Any]) -> None:
     reply = sent(Echo(), CHAT, json.dumps({"tools": [TOOL], **choice}).encode())
     assert (reply.status, reply.error["param"]) == (400, "tools") and '"none"' in reply.error["message"]
+
+
+@pytest.mark.parametrize("call", [{}, {"function_call": "auto"}, {"function_call": {"name": "flip"}}])
+def test_functions_are_tools_by_their_older_name(call: dict[str, Any]) -> None:
+    reply = sent(Echo(), CHAT, json.dumps({"functions": [TOOL["function"]], **call}).encode())
+    assert (reply.status, reply.error["param"]) == (400, "functions") and "`functions`" in reply.error["message"]
+    assert (
+        sent(Echo(), CHAT, json.dumps({"functions": [TOOL["function"]], "function_call": "none"}).encode()).status
+        == 200
+    )
+    assert sent(Echo(), CHAT, b'{"functions": [], "function_call": "auto"}').status == 200
+
+
+@pytest.mark.parametrize("path", [CHAT, COMPLETIONS, ANSWER, FEEDBACK])
+def test_a_key_that_is_null_is_not_sent(path: str) -> None:
+    body = {"n": None, "samples": None, "choices": None, "logit_bias": {}, "stream": False, "gold": "", "seed": 0}
+    reply = sent(Echo(), path, json.dumps(body).encode())
+    assert json.loads(reply.body) == {"logit_bias": {}, "stream": False, "gold": "", "seed": 0}
 
 
 @pytest.mark.parametrize("path", [CHAT, COMPLETIONS])

@@ -163,7 +163,13 @@ def test_a_client_that_leaves_is_told_nothing() -> None:
         ({"prompt": ["x"] * 3, "n": 3}, 400),
         ({"prompt": [[1, 2]] * 9}, 400),
         ({"prompt": list(range(20))}, 200),
-        ({"prompt": "x", "n": "9"}, 200),  # the application's to refuse
+        ({"prompt": "x", "n": "9"}, 400),  # the application reads it as 9
+        ({"prompt": "x", "n": 9.0}, 400),
+        ({"prompt": ["x"] * 3, "n": "3"}, 400),
+        ({"prompt": "x", "n": "8"}, 200),
+        ({"prompt": "x", "n": [9]}, 200),  # the application's to refuse
+        ({"prompt": "x", "n": float("inf")}, 200),
+        ({"prompt": "x", "n": "many"}, 200),
         ({"prompt": "x", "best_of": 100}, 400),
     ],
 )
@@ -180,6 +186,13 @@ def test_a_chat_becomes_the_question_that_it_asks() -> None:
     refused = asked(framed, "POST", CHAT, b'{"messages": []}')
     assert refused.status == 400 and refused.error["param"] == "messages"
     assert json.loads(asked(door(), "POST", CHAT, json.dumps(body).encode()).body) == body
+
+
+def test_a_chats_prompt_ends_as_the_form_does() -> None:
+    framed = door(frame=Frame.around("Question: ", "\nReasoning:"))
+    messages = [{"role": "user", "content": "1 + 1?"}]
+    sent = {"messages": messages, "continue_final_message": True, "add_generation_prompt": False}
+    assert json.loads(asked(framed, "POST", CHAT, json.dumps(sent).encode()).body) == {"messages": messages}
 
 
 def test_other_models_get_their_chats_as_they_are() -> None:

@@ -46,6 +46,12 @@ def test_one_of_several_keys_lets_in_and_nothing_else(tmp_path: Path, header: st
     assert keys.let_in(header) is let_in
 
 
+def test_a_file_as_windows_writes_it_has_its_first_key(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_bytes(b"\xef\xbb\xbfone\r\ntwo\r\n")
+    keys = Keys(tmp_path / "keys")
+    assert keys.let_in("Bearer one") and keys.let_in("Bearer two")
+
+
 def test_keys_come_from_a_variable_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STUDENT_KEYS", "one, two\nthree")
     keys = Keys(variable="STUDENT_KEYS")
