@@ -7,16 +7,18 @@ times as in an exam, of which most decide.
 Invariants
 - The answer is found by the task's own rule, the one that graded the student; "" is no answer.
 - The question is asked in the form that the student learnt, and nothing else of the request reaches its prompt.
+- A client that leaves takes its question along.
 - What the rule raises on is no answer, or a refusal where it is to be told right or wrong, and is logged
   (`reasoning.grading.net`). A grader of the user's own that fails is a refusal that names it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
-from typing import Annotated, Literal
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from reasoning.grading.answers import grade
@@ -188,17 +190,32 @@ def _failed(error: GraderError) -> Refusal:
     return Refusal(500, str(error), kind="server_error", code="grader_failed")
 
 
+async def _while_heard(request: Request, answering: Coroutine[Any, Any, Answered]) -> Answered | Response:
+    """What `answering` gives, as long as somebody waits for it."""
+    asked = asyncio.create_task(answering)
+    gone = asyncio.ensure_future(request.receive())  # the body was read: what comes is the client's leaving
+    try:
+        await asyncio.wait({asked, gone}, return_when=asyncio.FIRST_COMPLETED)
+        return asked.result() if asked.done() else Response(status_code=499)
+    finally:
+        gone.cancel()
+        asked.cancel()
+        await asyncio.wait({asked})
+
+
 def answer_routes(
-    answering: Callable[[Question], Awaitable[Answered]], grading: Callable[[Feedback], Graded], models: Collection[str]
+    answering: Callable[[Question], Coroutine[Any, Any, Answered]],
+    grading: Callable[[Feedback], Graded],
+    models: Collection[str],
 ) -> APIRouter:
     """The routes. What `answering` and `grading` refuse by a `Refusal` is their response."""
     router = APIRouter()
 
     @router.post("/v1/answer", response_model=Answered)
-    async def take_question(question: Question) -> Answered | Response:
+    async def take_question(question: Question, request: Request) -> Answered | Response:
         try:
             check_model(question.model or "", models)
-            return await answering(question)
+            return await _while_heard(request, answering(question))
         except Refusal as refusal:
             return refusal.response()
         except GraderError as failed:

@@ -24,6 +24,7 @@ from serve.door.bodies import Body, check_body, described_as, read_body, what_is
 from serve.door.browsers import readable_by_pages
 from serve.door.joining import Joined
 from serve.door.keys import Keys
+from serve.door.leaving import run_until_given_up
 from serve.door.limits import DoorSection
 from serve.door.refusals import Refusal, unavailable
 from serve.door.routes import ANSWER, CHAT, COMPLETIONS, OPEN, allowed, route_of, which_model
@@ -247,9 +248,9 @@ class Door:
         try:
             async with asyncio.timeout(self._limits.answer_s):
                 if read is None:
-                    await self._app(scope, receive, put)
+                    await run_until_given_up(self._app, scope, receive, put)
                 elif not await self._passed_on(scope, receive, tell, read):
-                    await self._app(scope, _beginning_with(read.content, receive), put)
+                    await run_until_given_up(self._app, scope, _beginning_with(read.content, receive), put)
         except TimeoutError:
             if not started:
                 await Refusal(504, f"no answer within {self._limits.answer_s:g} s", "server_error", "timeout").answer(

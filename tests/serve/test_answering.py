@@ -27,7 +27,7 @@ from serve.answering import (
     grade_feedback,
 )
 from serve.door.refusals import Refusal
-from tests.serve.door.asgi import asked
+from tests.serve.door.asgi import ask, asked
 
 FRAME = Frame.around("Question: ", "\nReasoning:")
 HOW = AnswerSection(task="sums", kind=AnswerKind.NUMBER, completion=" {rationale}\nAnswer: {answer}", max_new_tokens=9)
@@ -133,6 +133,23 @@ def test_a_grader_of_the_users_own_that_fails_is_named(path: str, body: dict[str
     reply = asked(app, "POST", path, json.dumps(body).encode(), {"content-type": "application/json"})
     assert reply.status == 500
     assert reply.error["message"] == "mine:grade raised KeyError"
+
+
+def test_a_client_that_leaves_takes_its_question_along() -> None:
+    ended = []
+
+    async def answering(_: Question) -> Answered:
+        try:
+            await asyncio.Event().wait()
+            raise AssertionError
+        finally:
+            ended.append(True)
+
+    app = FastAPI()
+    app.include_router(answer_routes(answering, graded, ["mine"]))
+    said = {"content-type": "application/json"}
+    asyncio.run(asyncio.wait_for(ask(app, "POST", "/v1/answer", b'{"question": "x"}', said), 5))
+    assert ended
 
 
 def test_a_form_in_two_steps_asks_twice() -> None:
