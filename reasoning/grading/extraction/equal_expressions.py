@@ -1,9 +1,10 @@
 """Whether two mathematical expressions are the same, by Math-Verify, in a time that is bounded.
 
-Owns: the process in which Math-Verify runs, which is stopped when a comparison takes longer than `LIMIT`.
+Owns: the process in which Math-Verify runs, which ends when a comparison takes more processor time than `LIMIT`.
 
 Invariants
-- A comparison ends, whatever the expressions ask for (9^9^9^9): what takes too long is not the same.
+- A comparison ends, whatever the expressions ask for (9^9^9^9): what takes too long is not the same. Processor time
+  counts, so that a busy machine judges as a quiet one does; `WAIT` is for a process that gets none.
 - The process is started when it is first needed, serves this process alone, and ends with it.
 - The same two texts are compared once.
 """
@@ -19,8 +20,8 @@ import sys
 import threading
 from functools import lru_cache
 
-LIMIT = 5.0  # seconds of a comparison
-START = 120.0  # seconds in which the libraries must have been imported, on a busy machine
+LIMIT = 5.0  # seconds of the processor for a comparison
+WAIT = 120.0  # seconds in which it must have had them, and in which the libraries must have been imported
 LONGEST = 300  # characters
 
 
@@ -48,7 +49,7 @@ class _Process:
             except OSError:
                 self.stop()
                 return False
-            said = self._line(running, LIMIT)
+            said = self._line(running)
             if said not in (b"true", b"false"):
                 self.stop()
             return said == b"true"
@@ -63,7 +64,7 @@ class _Process:
         if self._running is not None and self._running.poll() is None:
             return self._running
         self.stop()
-        command = [sys.executable, "-m", "reasoning.grading.extraction.math_worker"]
+        command = [sys.executable, "-m", "reasoning.grading.extraction.math_worker", str(LIMIT)]
         paths = os.pathsep.join(path for path in sys.path if path)
         self._running = subprocess.Popen(
             command,
@@ -72,15 +73,15 @@ class _Process:
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": paths},
         )
-        if self._line(self._running, START) != b"ready":
+        if self._line(self._running) != b"ready":
             self.stop()
         return self._running
 
-    def _line(self, running: subprocess.Popen[bytes], seconds: float) -> bytes:
+    def _line(self, running: subprocess.Popen[bytes]) -> bytes:
         assert running.stdout is not None
         with selectors.DefaultSelector() as selector:  # `select` knows no descriptor from 1024 on
             selector.register(running.stdout, selectors.EVENT_READ)
-            return running.stdout.readline().strip() if selector.select(seconds) else b""
+            return running.stdout.readline().strip() if selector.select(WAIT) else b""
 
 
 _process = _Process()

@@ -1,9 +1,9 @@
-"""The process that compares expressions with Math-Verify: `python -m reasoning.grading.extraction.math_worker`.
+"""The process that compares expressions with Math-Verify: `python -m reasoning.grading.extraction.math_worker SECONDS`.
 
-Owns: one line of JSON in, [left, right], and one out, true or false. It is stopped from outside when a comparison takes
-too long (`reasoning.grading.extraction.equal_expressions`), and ends when its input does.
+Owns: one line of JSON in, [left, right], and one out, true or false. It ends when its input does.
 
-Invariant: it takes no more than `MEMORY` bytes, whatever an expression asks for.
+Invariant: it takes no more than `MEMORY` bytes, and ends at once, without a line, after so many seconds of the
+processor in one comparison, whatever an expression asks for.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import resource
+import signal
 import sys
 from contextlib import suppress
 from typing import Any
@@ -39,8 +40,10 @@ def main() -> None:
         size = max(abs(one.evalf()), abs(other.evalf()))
         return bool(abs((one - other).evalf()) <= size * CLOSE)
 
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which ends the process, in the midst of a library's C code, too
     print("ready", flush=True)
     for line in sys.stdin:
+        signal.setitimer(signal.ITIMER_PROF, float(sys.argv[1]))
         try:
             left, right = (
                 parse(f"${text}$", configs, parsing_timeout=None, extraction_mode="first_match")
@@ -50,6 +53,7 @@ def main() -> None:
             same = same and close(left[0], right[0])
         except Exception:  # noqa: BLE001 - an expression may make the libraries raise anything; then it is not the same
             same = False
+        signal.setitimer(signal.ITIMER_PROF, 0)
         print(json.dumps(same), flush=True)
 
 

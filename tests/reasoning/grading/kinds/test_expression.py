@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -95,14 +97,28 @@ def test_expressions_in_other_dresses() -> None:
 
 
 def test_what_takes_too_long_is_not_the_same_and_nothing_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    bounded.equal_expressions("x", "x + 0")  # the process runs
+    bounded._process.stop()
     monkeypatch.setattr(bounded, "LIMIT", 1.0)
     begun = time.monotonic()
     assert not EXPRESSION.same("9^{9^{9^{9}}}", "x")
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < bounded.WAIT / 2
     monkeypatch.undo()
     assert EXPRESSION.same("x + x", "2x")  # a new process
     assert not bounded.equal_expressions("1" * 400, "x")
+
+
+def test_a_machine_without_time_for_it_compares_as_a_quiet_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = bounded._Process()
+    monkeypatch.setattr(bounded, "LIMIT", 1.0)
+    assert process.ask("x + x", "2x")
+    assert process._running is not None
+    process._running.send_signal(signal.SIGSTOP)
+    threading.Timer(1.5, process._running.send_signal, [signal.SIGCONT]).start()
+    assert process.ask("z + z", "2z")
+    monkeypatch.setattr(bounded, "WAIT", 0.2)
+    process._running.send_signal(signal.SIGSTOP)
+    assert not process.ask("z + z", "2z")  # and one that gets none at all keeps nobody waiting for ever
+    assert process._running is None
 
 
 def test_a_process_with_very_many_open_files_compares_too() -> None:
