@@ -44,7 +44,7 @@ from reasoning.grading.kinds import AnswerRules, Kind, rules_for, rules_of
 from reasoning.grading.own_grader import own_verdict
 from reasoning.records import AnswerKind, Problem, Verdict
 from reasoning.teacher.thinking import may_think, split_thinking
-from reasoning.teacher.turns import asked_again, own_start
+from reasoning.teacher.turns import asked_again, before_question, own_start
 
 _LONGEST_BARE = 40  # characters of a line that is an answer and nothing else
 _PLAIN_LINE = re.compile(r"[\w .,:$%()'\"/-]+", re.ASCII)
@@ -58,6 +58,7 @@ _SAME_BOX = re.compile(rf"(\\boxed\s{{0,9}}\{{[^{{}}]{{0,80}}\}})(?:{_BETWEEN_BO
 _NEXT_BOX = re.compile(rf"\}}{_BETWEEN_BOXES}\\boxed\s{{0,9}}\{{")  # one answer in several boxes, or several
 _NUMBERED = re.compile(r"[0-9]{1,2}[.)]\s")  # a line of a list
 _WORD = re.compile(r"\w")
+_IN_COLUMNS = re.compile(r"\n[ \t]*[-+x×*÷−][ \t]*[0-9][0-9.,]*[ \t]*\n[ \t]*[-=_─—]{2,}")  # a written calculation
 _TAUGHT = re.compile(r"(?:^\s*|\nAnswer:\s*|-->\s*|\nTherefore, the answer is\s+|\sThe answer is\s+)\Z")
 
 
@@ -164,6 +165,7 @@ def _said(text: str) -> tuple[str, bool]:
 
 
 def _judged(said: str, kind: Kind, choices: tuple[str, ...], question: str = "") -> FoundAnswer:
+    said = before_question(said, question) if question else said
     low = lowered(said)
     end = min(judged_end(said, low), asked_again(said, question))
     if end < len(said):
@@ -292,7 +294,7 @@ def _leading(text: str, rules: AnswerRules, choices: tuple[str, ...]) -> FoundAn
     if said.startswith(":"):
         return rules.first(said[1:].lstrip(), choices, How.LEADING)
     line = first_line(said)
-    if not 0 < len(line) <= _LONGEST_BARE or not rules.is_bare(line, choices):
+    if not 0 < len(line) <= _LONGEST_BARE or not rules.is_bare(line, choices) or _IN_COLUMNS.match(said, len(line)):
         return None
     found, following = rules.first(line, choices, How.LEADING), first_line(said[len(line) :].lstrip())
     if found and len(following) <= _LONGEST_BARE and rules.is_bare(following, choices):

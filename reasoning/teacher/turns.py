@@ -61,13 +61,34 @@ _LINE = re.compile(  # begins with its newline, so that a search skips from line
     r"|\n[ \t*]*(?P<next>[2-9][.)][ \t][^\n?]{4,200}\?)"
     r")"
 )
+# A paragraph that tells another problem and asks: "Tim has 9 pens and loses 4. How many are left?"
+_STORY = re.compile(
+    r"\n[ \t\r]*\n\s{0,9}(?:[#*]{0,4}[ \t]?[\w.]{0,9}[ \t]?[0-9]{0,3}[.:*]{0,3}[ \t]*\n)?"
+    r"(?![\W_]*(?:wait|but|hmm+|hm|ok(?:ay)?|so|let|now[ ,]+(?:let|we|i|the|if|to)|however|actually|no|first|second"
+    r"|then|to|we|i|check|note|recall|remember|since|because|it|that|this|the (?:question|problem)|step|if)\b)"
+    r"(?=[^\n?]{0,300}[0-9])[^\n?]{20,300}[.!][ ]+how (?:many|much|old|long|far|tall)\b[^\n?]{4,200}\?"
+)
 _RULE = re.compile(r"\n[ \t]*(?:-{3,}|\*{3,}|_{3,})\s*\Z")  # a horizontal line between two problems
 _LONGEST_RULE = 80
 _OF_SERIES = re.compile(rf"({_NUMBERED})[ \t]*(?:no\.?[ \t]*)?\#?(?:[2-9]|[1-9][0-9])(?![0-9])")  # "Problem 2"
 _WORD = re.compile(r"\S")
 _OPENING_WORDS = re.compile(r"\s*((?:\S+\s+){2}\S+)(?:\s+\S+){2}")  # of a question
+_SHORTEST_REPEATED = 30  # characters of a question that are not repeated by chance
+_LETTER = re.compile(r"\w")
 _ANSWERED = re.compile(r"answer|boxed|####|-->")
 _ANSWERED_THERE = re.compile(r"answer (?:is|=)|answer\W{0,4}:|boxed|####|-->")
+
+
+def before_question(text: str, question: str) -> str:
+    """`text` without the `question` that it repeats at its end, or a beginning of it: nobody's answer."""
+    asked, end = question.strip(), len(text)
+    begun = asked[:_SHORTEST_REPEATED]
+    while len(begun) == _SHORTEST_REPEATED and (place := text.rfind(begun, 0, end)) >= 0:
+        rest = text[place:end].rstrip()
+        if not asked.startswith(rest) and (not rest.startswith(asked) or _LETTER.search(rest, len(asked))):
+            break
+        end = place
+    return text[:end]
 
 
 def next_turn(text: str, start: int = 0, end: int | None = None, *, marks_alone: bool = False, low: str = "") -> int:
@@ -83,8 +104,9 @@ def next_turn(text: str, start: int = 0, end: int | None = None, *, marks_alone:
         low = text.lower()
         if len(low) != len(text):  # a few capitals grow when lowered
             low = text
-    found = _LINE.search(low, start, end)
-    return end if found is None else _next_line(low, start, end)
+    if _LINE.search(low, start, end):
+        end = _next_line(low, start, end)
+    return _next_story(low, start, end) if low.find("?", start, end) >= 0 else end
 
 
 def asked_again(text: str, question: str) -> int:
@@ -151,6 +173,16 @@ def _next_line(low: str, start: int, end: int) -> int:
             begins = bool(named) or (answered is not None and answered.start() < found.start())
             begins = begins or _is_next_of_series(low, begun, found)
         if begins:
+            return found.start()
+    return end
+
+
+def _next_story(low: str, start: int, end: int) -> int:
+    """Where a paragraph tells another problem behind one that ends in an answer; `end` where none does."""
+    answered = _ANSWERED_THERE.search(low, start, end)
+    for found in _STORY.finditer(low, answered.end(), end) if answered else ():
+        line = low[low.rfind("\n", start, found.start()) + 1 : found.start()]
+        if _ANSWERED_THERE.search(line):
             return found.start()
     return end
 

@@ -20,34 +20,40 @@ from datetime import date
 DAY_FIRST, MONTH_FIRST = "day_first", "month_first"
 UNKNOWN = "?"  # a date whose day and month could be the other way round
 
-_NAMES = (  # of the months, in English, German, French, Spanish, Italian, Portuguese, Dutch and Russian
-    "january jan januar janv janvier enero ene gennaio gen janeiro januari январь января",
-    "february feb februar février fevrier févr febrero febbraio fevereiro fev februari февраль февраля",
-    "march mar märz maerz mars marzo março marco maart mrt март марта",
-    "april apr avril avr abril abr aprile апрель апреля",
-    "may mai mayo maggio mag maio mei май мая",
-    "june jun juni juin junio giugno giu junho июнь июня",
-    "july jul juli juillet juil julio luglio lug julho июль июля",
-    "august aug août aout agosto ago augustus август августа",
-    "september sep sept septembre septiembre settembre set setembro сентябрь сентября",
-    "october oct oktober okt octobre octubre ottobre ott outubro out октябрь октября",
-    "november nov novembre noviembre novembro ноябрь ноября",
-    "december dec dezember dez décembre decembre déc diciembre dic dicembre dezembro декабрь декабря",
+_NAMES = (  # English, German, French, Spanish, Italian, Portuguese, Dutch, Russian, Scandinavian, Polish, Turkish
+    "january jan januar janv janvier enero ene gennaio gen janeiro januari январь января stycznia styczeń ocak",
+    "february feb februar février fevrier févr febrero febbraio fevereiro fev februari февраль февраля lutego luty"
+    " şubat",
+    "march mar märz maerz mars marzo março marco maart mrt март марта marts marca marzec maret mart",
+    "april apr avril avr abril abr aprile апрель апреля kwietnia kwiecień nisan",
+    "may mai mayo maggio mag maio mei май мая maj maja mayis",
+    "june jun juni juin junio giugno giu junho июнь июня czerwca czerwiec haziran",
+    "july jul juli juillet juil julio luglio lug julho июль июля lipca lipiec temmuz",
+    "august aug août aout agosto ago augustus август августа augusti agustus sierpnia sierpień ağustos",
+    "september sep sept septembre septiembre settembre set setembro сентябрь сентября września wrzesień eylül",
+    "october oct oktober okt octobre octubre ottobre ott outubro out октябрь октября października październik ekim",
+    "november nov novembre noviembre novembro ноябрь ноября listopada listopad kasim",
+    "december dec dezember dez décembre decembre déc diciembre dic dicembre dezembro декабрь декабря"
+    " desember grudnia grudzień aralik",
 )
 _MONTHS = {name: number for number, names in enumerate(_NAMES, 1) for name in names.split()}
+_SAME_LETTERS = str.maketrans({"ı": "i", "ſ": "s", "\u0307": None})  # as patterns without regard to case have it
 _MONTH = rf"(?P<month>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})\b\.?"
 _DAY = r"(?P<day>[0-9]{1,2})(?:\s?(?:st|nd|rd|th|er|º|ª)\b|\.)?"
 _YEAR = r"(?P<year>[0-9]{4}|(?<=['’])[0-9]{2})(?![0-9]|[.,][0-9])"
 _OF = r"(?:[\s,/'’-]|\b(?:of|in|de|del|the)\b)+"
+_SIGN = r"[ ]{0,6}[-/][ ]{0,6}|\.[ ]?"  # with the blanks of \text{-}
 _START, _END = r"(?<![\w.,/-])", r"(?![\w/])"
 
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
-        rf"{_START}(?P<year>[0-9]{{4}})(?P<sign>[-/.])(?P<number>[0-9]{{1,2}})(?P=sign)(?P<day>[0-9]{{1,2}})(?![0-9])",
+        rf"{_START}(?P<year>[0-9]{{4}})(?P<sign>{_SIGN})(?P<number>[0-9]{{1,2}})(?P=sign)(?P<day>[0-9]{{1,2}})(?![0-9])",
         rf"{_START}(?P<year>[0-9]{{4}})(?P<number>[0-9]{{2}})(?P<day>[0-9]{{2}})(?!\w|[.,][0-9])",
-        r"(?P<year>[0-9]{4})\s*[年년]\s*(?P<number>[0-9]{1,2})\s*[月월]\s*(?P<day>[0-9]{1,2})\s*[日일]",
-        rf"{_START}(?P<left>[0-9]{{1,2}})(?P<sign>[-/.])(?P<right>[0-9]{{1,2}})(?P=sign)(?P<year>[0-9]{{4}}"
+        r"(?P<year>[0-9]{4})\s*[年년]\s*(?P<number>[0-9]{1,2})\s*[月월](?:\s*(?P<day>[0-9]{1,2})\s*[日일])?",
+        r"(?<![年년0-9])(?P<number>[0-9]{1,2})\s*[月월]\s*(?P<day>[0-9]{1,2})\s*[日일]",
+        r"(?P<day>[0-9]{1,2})\s+tháng\s+(?P<number>[0-9]{1,2})(?:\s+năm|,)\s+(?P<year>[0-9]{4})",
+        rf"{_START}(?P<left>[0-9]{{1,2}})(?P<sign>{_SIGN})(?P<right>[0-9]{{1,2}})(?P=sign)(?P<year>[0-9]{{4}}"
         rf"|[0-9]{{2}}){_END}",
         rf"{_START}{_DAY}{_OF}{_MONTH}{_OF}{_YEAR}",
         rf"\b{_MONTH}\s*(?:the\s+)?{_DAY}{_OF}{_YEAR}",
@@ -103,7 +109,7 @@ def _normal(found: re.Match[str], order: str) -> str:
     year = _whole_year(parts.get("year"))
     if parts.get("left"):
         return _of_two(int(parts["left"]), int(parts["right"]), year or 0, order)
-    month = _MONTHS[parts["month"].lower()] if parts.get("month") else int(parts["number"])
+    month = _MONTHS[parts["month"].lower().translate(_SAME_LETTERS)] if parts.get("month") else int(parts["number"])
     day = int(parts["day"]) if parts.get("day") else None
     if day is None:
         return f"{year:04}-{month:02}" if 1 <= month <= 12 else ""

@@ -53,6 +53,7 @@ _DRESS = (
         r"\1\3/\2\4",
     ),
     (re.compile(r"\\(?:times|cdot|ast)(?![a-z])"), "×"),
+    (re.compile(r"(×\s*10\s*\^\s*)\{\s*([-+−]?[0-9]{1,3})\s*\}(?!\s*[\^0-9])"), r"\1\2"),
     (re.compile(r"\\div(?![a-z])"), "÷"),
     (
         re.compile(

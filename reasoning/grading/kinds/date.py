@@ -17,6 +17,7 @@ from typing import Any
 from reasoning.grading.extraction.dates import UNKNOWN, FoundDate, dates_in
 from reasoning.grading.extraction.denials import is_denied
 from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, NO_ANSWER, FoundAnswer, How, first_line, settled
+from reasoning.grading.extraction.refusals import refuses
 from reasoning.grading.kinds.rules import AnswerRules
 from reasoning.grading.options import NO_OPTIONS, RowOptions
 
@@ -49,7 +50,8 @@ class Date(AnswerRules):
         tail = text[-LONGEST_ANSWER:]
         found = [one for one in dates_in(tail, self.order) if not is_denied(tail, one.start)]
         if found and (
-            _begins_otherwise(tail, found[-1])
+            refuses(tail)
+            or _begins_otherwise(tail, found[-1])
             or _BESIDE.search(tail[: found[-1].start])
             or (len(found) > 1 and _apart(tail, *found[-2:]))
         ):

@@ -18,6 +18,7 @@ from reasoning.grading.extraction.found_answer import LONGEST_ANSWER, FoundAnswe
 from reasoning.grading.extraction.mathematics import decimal
 from reasoning.grading.kinds.rules import AnswerRules
 from reasoning.grading.numbers.gold_numbers import gold_number, number_text, with_another_digit
+from reasoning.grading.numbers.named_counts import count_of_asked
 from reasoning.grading.numbers.numbers import (
     every_number,
     is_number_alone,
@@ -60,6 +61,9 @@ class Number(AnswerRules):
 
     def last(self, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
         return last_number(in_unit(text[-LONGEST_ANSWER:], self.unit) if self.unit else text, How.LAST_CANDIDATE)
+
+    def beside(self, question: str, text: str, choices: tuple[str, ...]) -> FoundAnswer | None:
+        return None if self.unit else count_of_asked(question, text)
 
     def every(self, text: str, choices: tuple[str, ...]) -> Iterator[str]:
         return every_number(in_unit(text, self.unit) if self.unit else text)

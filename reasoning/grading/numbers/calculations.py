@@ -17,6 +17,7 @@ from dataclasses import replace
 from reasoning.grading.extraction.found_answer import NO_ANSWER, FoundAnswer, How
 from reasoning.grading.extraction.mathematics import decimal, worked_out
 from reasoning.grading.numbers.quantities import CANDIDATE, Quantity, quantity_at, sum_at
+from reasoning.grading.numbers.units import are_one_measure
 
 _STATEMENT_END = re.compile(r"[.;,?!](?:\s|\Z)|\n|\Z")
 HIGHER = re.compile(r"[\\√π]|\^\s*[{(]|\)\s*\^")  # mathematics beyond arithmetic
@@ -35,6 +36,8 @@ _TO_EQUALS = re.compile(
     r"|\([^()=\n]{0,60}\))){0,160}?"
     r"(?:=>?|->|\b(?:equals|gives|makes|yields|is equal to)\b)"
 )
+_UNIT = re.compile(r"[ ]{0,3}([A-Za-z°][\w°/]*)")
+_UNIT_ALONE = re.compile(r"[ ]{0,3}([A-Za-z°][\w°/]*)[ ]*(?:=|equals|is equal to)")
 _SLASHES = re.compile(r"[0-9]+(?:[ ]?/[ ]?[0-9]+){2,}")  # a date, or a list
 _VARIABLE = re.compile(r"[ ]?(?:[xyzni]\b(?![-'’.][a-z])|\\)")
 _BOUND = re.compile(r"[ ]?[<>≤≥≠][ =]*\$?[a-zA-Z]\b")  # "7 ≤ x"
@@ -99,12 +102,23 @@ def calculation_at(line: str, start: int) -> Quantity:
     if place > end:
         right = CANDIDATE.search(line, place)
         if right and right.start() - place < 40:
-            return replace(_sum_or_number(line, right.start()), start=start)
+            result = replace(_sum_or_number(line, right.start()), start=start)
+            return replace(result, also=quantity.answer) if _is_conversion(line, quantity, result, place) else result
     if start and line[start - 1] == "(" and line.find(")", end, stop) >= 0:
         in_brackets = _sum_or_number(line, start - 1)
         if in_brackets.end > start:
             return replace(in_brackets, start=start)
     return _sum_or_number(line, start)
+
+
+def _is_conversion(line: str, first: Quantity, result: Quantity, place: int) -> bool:
+    """Whether `result`, behind the sign of equality before `place`, is `first` in another unit: "180 min = 3 h". What
+    one of a unit is ("1 hour = 60 minutes") is only said to convert by."""
+    unit, other_unit = _UNIT_ALONE.fullmatch(line, first.end, place), _UNIT.match(line, result.end)
+    if unit is None or other_unit is None or result.worked or result.also or first.answer in ("", "1"):
+        return False
+    value, again = first.value, result.value
+    return value is not None and again is not None and are_one_measure(value, unit[1], again, other_unit[1])
 
 
 def _sum_or_number(line: str, start: int) -> Quantity:

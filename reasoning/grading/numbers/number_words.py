@@ -154,8 +154,8 @@ def _part_alone(words: list[re.Match[str]], i: int) -> tuple[Fraction | None, in
     if name not in ("half", "quarter") and before not in ("a", "one"):
         return None, 0
     part = Fraction(1, _PARTS[name])
-    following = [word[0] for word in words[i + 1 : i + 3]]
-    skipped = 1 if following[:1] == ["a"] else 0
+    following = [word[0] for word in words[i + 1 : i + 4]]
+    skipped = 2 if following[:2] == ["of", "a"] else 1 if following[:1] == ["a"] else 0
     scale = following[skipped] if len(following) > skipped else ""
     if scale in _SCALES or scale in ("dozen", "hundred"):
         return part * _cardinal([scale]), 2 + skipped
@@ -194,7 +194,9 @@ def _value(run: list[str], following: list[str]) -> tuple[Fraction, int]:
         at = run.index("point")
         whole, point, decimals = run[:at], True, run[at + 1 :]
     if whole[-1] in _PARTS and len(whole) > 1:
-        return Fraction(_cardinal(whole[:-1]), _PARTS[whole[-1]]), 0
+        share = Fraction(_cardinal(whole[:-1]), _PARTS[whole[-1]])
+        of_scale = following[:2] == ["of", "a"] and following[2:3] and following[2] in _SCALES
+        return (share * _SCALES[following[2]], 3) if of_scale else (share, 0)
     value = Fraction(_cardinal([word for word in whole if word not in _PARTS]))
     if not point:
         return _with_a_part(value, following, _cardinal(whole[-1:]) if whole[-1] in _LARGE else 1)

@@ -20,6 +20,7 @@ from reasoning.grading.extraction.denials import is_denied, is_denied_after, wit
 from reasoning.grading.extraction.found_answer import NO_ANSWER, FoundAnswer, How, concluded, first_line
 from reasoning.grading.extraction.mathematics import plain
 from reasoning.grading.extraction.numerals import plain_numerals
+from reasoning.grading.extraction.refusals import leaves_unsaid, refuses
 from reasoning.grading.numbers.absolute_values import without_bars
 from reasoning.grading.numbers.asides import is_said_besides, without_aside
 from reasoning.grading.numbers.calculations import COMPARED, HIGHER, calculation_at, enclosing, higher_mathematics
@@ -55,22 +56,14 @@ _PREPOSITION = re.compile(
     r"|days?|weeks?|months?|years?|steps?|rounds?|pages?|rooms?|questions?|problems?|chapters?|grades?|no\.)[ ]+)*\Z",
     re.IGNORECASE,
 )
+_LEADS_TO = re.compile(r"=|\b(?:equals|gives|makes|yields|is equal to)\b")
+_EACH_HAS = re.compile(r"[ ]+\w+[ ]+(?:of|with|at|by)[ ]+[$]?(?:\w+ing[ ]+)?")
 _CLAUSE_BREAK = re.compile(r"[,;:=(]|\b(?:so|then|is|are|was|were|has|have|had|and|but)\b", re.IGNORECASE)
 _RELATIVE = re.compile(r"[^.;,\n]{0,40},[ ]+(?:which|who|whose|where)\b")
 _SENTENCE = re.compile(  # "Ann has 5; Bo has 7" are two of a kind
     r"[.!?](?=\s)|\n|;(?=\s)(?![ ]+(?:(?:and|while|but)[ ]+)?[A-Z]\w*[ ]+(?:has|have|had|gets?|got|is|was|earns?"
     r"|pays?|needs?)[ ]+[$]?[0-9])"
 )
-_REFUSED = re.compile(
-    r"\b(?:(?:i|we) (?:(?:really|just|simply|honestly|still) )?"
-    r"(?:can(?:not|['’]t)|could(?: not|n['’]t)|am unable to|am not able to|do(?: not|n['’]t)) (?:\w+ )?"
-    r"(?:solve|answer|determine|know|tell|say|find|compute|calculate|help)"
-    r"|can(?:not|['’]t) be (?:\w+ )?(?:determined|answered|solved|known|found|calculated|computed|told)"
-    r"|(?:not enough|insufficient|no) (?:information|data)|impossible to (?:say|tell|determine|know|answer|solve)"
-    r"|(?:is|are) (?:unknown|undetermined|indeterminate)|(?:has|have|there (?:is|are)) no (?:\w+ )?(?:solutions?"
-    r"|answers?))\b"
-)
-_CONCLUDES = re.compile(r"\b(?:so|therefore|thus|hence|however|but|then)\b|=")
 _NOTHING_LEFT = re.compile(
     r"\b(?:none|nothing|no \w+) (?:is|are|was|were|will be|remains?) ?(?:left|remaining|over)?\b|\bnone (?:left"
     r"|remain)|\bno \w+ (?:left|remain)"
@@ -93,6 +86,7 @@ _WONDERS = re.compile(
     r"|did|how about|maybe)\b",
     re.IGNORECASE,
 )
+_ASKS = re.compile(r"\W*(?:(?:so|but|and|now|then)\b,?\s+)*(?:what|how (?:many|much))\b", re.IGNORECASE)
 _BELOW_ZERO = re.compile(
     r"[ ]*(?:°[ ]?[CF]?|degrees?)?(?:[ ]+(?:celsius|fahrenheit))?[ ]+below[ ]+(?:zero|0|freezing)\b", re.IGNORECASE
 )
@@ -224,7 +218,7 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
     if place < 0:
         return _in_words(text, how)
     start, line = _sentence_around(text, place)
-    if _refuses(text) or are_labelled(text):
+    if refuses(text) or are_labelled(text) or leaves_unsaid(line, place - start):
         return NO_ANSWER
     if sentences and start > 0 and is_said_besides(line):
         return last_number(text[:start], how, sentences - 1) or last_number(line, how, 0)
@@ -232,6 +226,8 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
         return last_number(text[:start], how, sentences - 1) if sentences and start > 0 else NO_ANSWER
     if line.rstrip().endswith("?") and _WONDERS.match(line):
         return NO_ANSWER
+    if line.rstrip().endswith("?") and _ASKS.match(line):
+        return (last_number(text[:start], how, sentences - 1) if sentences and start > 0 else None) or NO_ANSWER
     if asked := _ASKED.match(text, start + len(line)):
         earlier = last_number(text[:start], how, sentences - 1) if sentences and start > 0 else None
         if asked["no"]:
@@ -249,7 +245,7 @@ def last_number(text: str, how: How, sentences: int = _MOST_SENTENCES) -> FoundA
         # all its numbers are denied
         return last_number(text[:start], how, sentences - 1) if sentences and 0 < start < len(text) else None
     if previous is not None and counted is None and previous.answer:
-        first = FoundAnswer(previous.answer, how)
+        first = FoundAnswer(previous.answer, how, previous.also)
         joined = beside_another(line, chosen.start, (previous.start, previous.end), first)
         if joined is not None:
             return joined
@@ -275,8 +271,12 @@ def _told_in(line: str) -> tuple[Quantity | None, Quantity | None, Quantity | No
             _PART_OF.match(line, one.end) or _OF_IT.search(line[max(0, found.start() - 24) : found.start()])
         ):
             continue  # "14 loaves, 2 of which are burnt"; "7 days to the 15th"; "18, i.e. twice 9"
-        within = _PREPOSITION.search(line, max(0, one.start - 40), one.start) and "=" not in line[one.start : one.end]
-        if chosen is None or not within:
+        within = _PREPOSITION.search(line, max(0, one.start - 40), one.start) and not _LEADS_TO.search(
+            line, one.start, one.end
+        )
+        if counted is not None and _EACH_HAS.fullmatch(line, chosen.end if chosen else 0, one.start):
+            pass  # "56 chairs in 8 rows of 7"
+        elif chosen is None or not within:
             counted = None
         elif counted is None and (
             _RELATIVE.match(line, chosen.end) or not _CLAUSE_BREAK.search(line, chosen.end, one.start)
@@ -338,17 +338,6 @@ def _sentence_around(text: str, place: int) -> tuple[int, str]:
     return start, text[start : after.start() if after else place + _AFTER]
 
 
-def _refuses(text: str) -> bool:
-    """Whether a text says that there is no answer, and does not come to one after all."""
-    tail = text[-_TAIL:].lower()
-    if not any(
-        word in tail for word in ("can", "could", "unable", "know", "inform", "data", "imposs", "determin", "no ")
-    ):
-        return False
-    refused = _REFUSED.search(tail)
-    return refused is not None and _CONCLUDES.search(tail, refused.end()) is None
-
-
 def _in_words(text: str, how: How) -> FoundAnswer | None:
     """The number in words in the last sentence of a text without digits."""
     tail = text[-_TAIL:].rstrip()
@@ -359,7 +348,7 @@ def _in_words(text: str, how: How) -> FoundAnswer | None:
     if _ONE_ALONE.search(low):
         return FoundAnswer("1", How.NUMBER_WORDS)
     spoken = in_digits(sentence)
-    found = last_number(spoken, how, 0) if spoken is not sentence and not _refuses(text) else None
+    found = last_number(spoken, how, 0) if spoken is not sentence and not refuses(text) else None
     return _spoken(found) if found is None or found.answer != "1" or found.also else None
 
 

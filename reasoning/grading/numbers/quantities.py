@@ -48,19 +48,22 @@ _POWER = re.compile(r"[ ]?(?:\^|\*\*)[ ]?(?:([-+]?[0-9]{1,9})|[({][ ]?([-+]?[0-9
 _SPOKEN_POWER = re.compile(r"[ ]+(?:(squared)|cubed)\b", re.IGNORECASE)
 _OUT_OF = re.compile(  # "3 in 4" with nothing counted behind it
     r"[ ]+out of[ ]+(?:every[ ]+)?([0-9]{1,15})(?![0-9/]|[.,][0-9])"
-    r"|[ ]+in[ ]+([0-9]{1,15})(?=[ ]*[.,;!?)*$]*(?:\s|\Z))(?![ ]+\w)",
+    r"|[ ]+in[ ]+([0-9]{1,15})(?=[ ]*[.,;!?)*$]*(?:\s|\Z))(?![ ]+(?!chances?\b|probability\b|odds\b)\w)",
     re.IGNORECASE,
 )
 _CLOSED = r"(?:[$*]{1,3}(?=[ ]*[%a-zA-Z]))?[ ]*"  # "$2.5$ thousand", "**25** percent"
 _PERCENT = re.compile(rf"{_CLOSED}(?:%|percent\b|per cent\b|pct\b)", re.IGNORECASE)
 _CENTS = re.compile(r"[ ]?(?:¢|cents?\b)", re.IGNORECASE)
 _SCALE = re.compile(
-    rf"{_CLOSED}-?[ ]*((?i:hundred|thousand|million|billion|trillion|dozen|lakh|crore)s?\b|(?:mn|bn)\b|[万萬亿億])(?!-)"
+    rf"{_CLOSED}-?[ ]*((?i:hundred|thousand|million|billion|trillion|dozen|lakh|crore)s?\b|(?:mn|bn)\b"
+    r"|(?i:millionen|millones|milioni|milhões|milliarden?|milliards?|mio|mrd)\b|[万萬亿億])(?!-)"
     r"|[$]?([kKM]|mn|bn)(?![\w/])"
 )
 _SCALES = {
     **{"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12},
     **{"lakh": 10**5, "crore": 10**7, "k": 10**3, "m": 10**6, "bn": 10**9, "mn": 10**6},
+    **dict.fromkeys(("millionen", "millone", "milioni", "milhõe", "mio"), 10**6),
+    **dict.fromkeys(("milliarde", "milliarden", "milliard", "mrd"), 10**9),
     **{"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8},
 }
 _LARGE = 10**6

@@ -17,17 +17,29 @@ from fractions import Fraction
 from reasoning.grading.extraction.found_answer import NO_ANSWER, FoundAnswer
 from reasoning.grading.extraction.mathematics import decimal
 from reasoning.grading.numbers.quantities import Quantity, quantity_at
-from reasoning.grading.numbers.units import known_unit
+from reasoning.grading.numbers.units import are_one_measure, known_unit
 
 _WORDS = r"(?:[ ]+(?!or\b|and\b)[A-Za-z%°][\w°%/'’-]*){0,3}?"
 _ALTERNATIVE = re.compile(
-    rf"{_WORDS}[ ]*[,?]?[ ]*[(\[]?[ ]*(?:((?<![A-Za-z])(?:or|and/or|maybe|perhaps"
+    rf"{_WORDS}[*_]{{0,2}}[ ]*[,?]?[ ]*[(\[]?[ ]*(?:((?<![A-Za-z])(?:or|and/or|maybe|perhaps"
     r"|possibly|alternatively|oder|ou|oppure|[oóu]|или|або|lub|albo|eller|veya|atau|hoặc|หรือ|또는|または|或者?))"
     r"|i\.e\.,?|that is,?|≈|(?<=[(])(?=[0-9]))[ ]*"
     r"(?:(?:maybe|perhaps|possibly|even|about|approximately|exactly|roughly|around|just|rather|else|also|equivalently"
     r"|it is|[a-z][ ]*=)[ ]+)*",
     re.IGNORECASE,
 )
+_AGAIN = re.compile(  # "180 minutes, which is 3 hours"
+    rf"{_WORDS}[*_]{{0,2}},?[ ]+which[ ]+(?:is|equals|makes|comes[ ]+to)[ ]+"
+    r"(?:(?:equal[ ]+to|the[ ]+same[ ]+as|about|approximately|exactly|roughly|around|just)[ ]+)*",
+    re.IGNORECASE,
+)
+_WITH_REST = re.compile(  # "33 bags, with 1 left over"
+    rf"{_WORDS},?[ ]+(?:with|leaving|and(?:[ ]+(?:has|have|had|there[ ]+(?:is|are)))?)[ ]+"
+)
+_LEFT_OVER = re.compile(r"(?:[ ]+\w+){0,2}?[ ]+(?:left[ -]?over|as[ ]+a[ ]+remainder)\b")
+_LARGER = re.compile(r"[0-9][ ]?([A-Za-z]+),?[ ]+(?:and[ ]+)?\Z")
+_OPERATOR_BEFORE = re.compile(r"(?:[-+*/×÷]|\b(?:times|plus|minus|by|of))[ ]*[$]?\Z")
+_OPERATOR = re.compile(r"[ ]*[-+*/×÷=]")
 _RANGE = re.compile(
     r"[ ]*(?:-{1,2}|±|\+/-|to|up to|until|till|through|bis|hasta|до|到|至|から|:|/|\||\.{2,3}|…|vs\.?)[ ]*"
     r"(?=[$]?[0-9])",
@@ -45,7 +57,7 @@ _LIST = re.compile(
 )
 _LISTED_BEFORE = re.compile(r"(?:[-$]?[0-9][0-9.]*[ ]*[,;][ ]*){1,40}\Z")  # "5, 4, " of "5, 4, 3"
 _LIST_ENDS = re.compile(r"[\s.!*_)\]}$]*\Z")
-_UNIT = re.compile(r"[ ]*([$%¢]|[A-Za-z°][\w°%/]*)")
+_UNIT = re.compile(r"[ ]*([$%¢]|[A-Za-z°][\w°%/]*(?:[ ]per[ ](?:hour|second))?)")
 _CONVERSIONS = frozenset(
     (2, 3, 4, 7, 10, 12, 14, 16, 24, 28, 30, 31, 36, 52, 60, 100, 365, 1000, 1440, 1760, 3600, 5280)
 )
@@ -91,7 +103,8 @@ _WITHIN = re.compile(
     r"\b(?:in|on|after|within|during|over|with|among|from|for|of)[ ]+(?:the[ ]+)?[$]?\Z", re.IGNORECASE
 )
 _CLAUSE = re.compile(
-    r"[ ]*(?:[a-z]\w*[ ]*)?[,;]?[ ]+(?:(?:and|while|but)[ ]+)?"
+    r"[ ]*(?:[a-z]\w*(?:[ ]+(?!older|younger|more|less|fewer|taller|shorter)[a-z]\w*){0,2}[ ]*)?[,;]?[ ]+"
+    r"(?:(?:and|while|but)[ ]+)?"
     r"(?:[A-Z]\w*|she|he|they|the[ ](?:other|second|latter)|another)[ ]+(\w+)"
     r"[ ]+\Z"
 )
@@ -122,6 +135,8 @@ def unless_several(line: str, found: FoundAnswer, end: int) -> FoundAnswer:
         other = quantity_at(line, alternative.end())
         if other is not None and other.answer:
             return _restated(line, found, end, other, bool(alternative[1]))
+    if again := _converted(line, found, end):
+        return again
     if (after := _RANGE.match(line, end)) and quantity_at(line, after.end()):
         return NO_ANSWER
     if _LIST.match(line, end) or THAN.match(line, end):
@@ -152,6 +167,17 @@ def beside_another(line: str, start: int, before: tuple[int, int], first: FoundA
     other = quantity_at(line, start)
     if other is None or other.answer == first.answer:
         return None
+    if (alternative := _ALTERNATIVE.match(line, end)) and alternative.end() == start:
+        restated = _restated(line, first, end, other, bool(alternative[1]) and not _OPERATOR.match(line, other.end))
+        if restated is not NO_ANSWER and (
+            restated is not first or (first.also and first.also in (other.answer, other.also))
+        ):
+            return restated
+        return None if restated is first or _sums_up(line, begun, first, other) else NO_ANSWER
+    if again := _converted(line, first, end, start):
+        return again
+    if (rest := _WITH_REST.match(line, end)) and rest.end() == start and _LEFT_OVER.match(line, other.end):
+        return FoundAnswer(other.answer, first.how, first.answer)
     if _MAY_BE.search(line, max(0, start - 40), start) and _MAY_BE.search(line, max(0, begun - 40), begun):
         return NO_ANSWER
     if _BETWEEN.search(line, max(0, begun - 12), begun):
@@ -167,6 +193,18 @@ def beside_another(line: str, start: int, before: tuple[int, int], first: FoundA
     if (clause := _CLAUSE.match(line[:start], end)) and (verb := _VERB_BEFORE.search(line[max(0, begun - 40) : begun])):
         return NO_ANSWER if clause[1] == verb[1] and _ENDS.match(line, other.end) else None
     return None
+
+
+def _sums_up(line: str, begun: int, first: FoundAnswer, other: Quantity) -> bool:
+    """Whether an alternative is what stands before it, rounded ("12.5, or 13 boxes") or worked out ("1 hour 30 minutes,
+    or 1.5 hours", "7 times 3, or 21")."""
+    rounded = "." in first.answer and "." not in other.answer and other.value is not None
+    if rounded and other.value is not None and abs(Fraction(first.answer) - other.value) < 1:
+        return True
+    if _OPERATOR_BEFORE.search(line, max(0, begun - 24), begun):
+        return True
+    larger = _LARGER.search(line, max(0, begun - 24), begun)
+    return larger is not None and known_unit(larger[1]) is not None
 
 
 def _counted_beside(
@@ -196,11 +234,32 @@ def _restated(line: str, found: FoundAnswer, end: int, other: Quantity, alternat
     digits, more = (len(number.partition(".")[2]) for number in (found.answer, other.answer))
     if min(digits, more) and abs(again - value) * 2 * 10 ** min(digits, more) <= 1:
         return FoundAnswer(other.answer, found.how, found.also) if more > digits else found
-    if again == value or other.answer == found.also:
+    if again == value or other.answer == found.also or (other.also and other.also == found.also):
         return found
-    units = _UNIT.match(line, end), _UNIT.match(line, other.end)
-    if all(units) and value and again:
+    if _is_rounded(other.also, value) or _is_rounded(found.also, again):  # "$0.75 (75 cents)", "1/3, or 33%"
+        return FoundAnswer(found.answer, found.how, other.answer)
+    unit, other_unit = _UNIT.match(line, end), _UNIT.match(line, other.end)
+    if unit and other_unit and value and again:
         ratio = max(again / value, value / again)
-        if ratio in _CONVERSIONS and units[0] and units[1] and units[0][1].lower() != units[1][1].lower():
+        if (ratio in _CONVERSIONS and unit[1].lower() != other_unit[1].lower()) or are_one_measure(
+            value, unit[1], again, other_unit[1]
+        ):
             return FoundAnswer(found.answer, found.how, other.answer)
     return NO_ANSWER if alternative else found
+
+
+def _is_rounded(decimals: str, value: Fraction) -> bool:
+    """Whether `decimals`, as of "33%", are `value` to at least two places."""
+    return "." in decimals and abs(Fraction(decimals) - value) * 2 * 10 ** max(2, len(decimals.partition(".")[2])) <= 1
+
+
+def _converted(line: str, found: FoundAnswer, end: int, start: int = -1) -> FoundAnswer | None:
+    """Both readings of `found`, which ends at `end`, where the number behind it (at `start`, if that is given) is the
+    same in another unit; None where it is not."""
+    again = _AGAIN.match(line, end)
+    other = quantity_at(line, again.end()) if again and start in (-1, again.end()) else None
+    unit, other_unit = _UNIT.match(line, end), _UNIT.match(line, other.end) if other else None
+    if other is None or other.value is None or not unit or not other_unit or not found.answer:
+        return None
+    same = are_one_measure(Fraction(found.answer), unit[1], other.value, other_unit[1])
+    return FoundAnswer(found.answer, found.how, other.answer) if same else None

@@ -154,6 +154,14 @@ def known_unit(unit: str) -> tuple[str, Fraction] | None:
     return _SYMBOLS.get(unit) or _WORDS.get(unit.lower())
 
 
+def are_one_measure(one: Fraction, unit: str, other: Fraction, other_unit: str) -> bool:
+    """Whether two numbers in two known units are the same measure, as far as people round: 2.5 km is 2500 m."""
+    known, again = known_unit(unit), known_unit(other_unit)
+    if known is None or again is None or known[0] != again[0] or known[1] == again[1] or not one:
+        return False
+    return abs(one * known[1] - other * again[1]) <= abs(one * known[1]) * _ROUNDED
+
+
 def in_unit(text: str, unit: str) -> str:
     """`text` with each quantity as a bare number of `unit`. Quantities of another kind lose their number."""
     if "-1" in text or "−1" in text or "⁻¹" in text:

@@ -79,6 +79,21 @@ def test_the_next_question_of_the_same_task_is_not_read() -> None:
     assert judged_answer(text, YES_NO, (), coin).answer == "no"
 
 
+def test_the_question_said_again_is_no_answer() -> None:
+    asked = "Ann has 12 pens and buys 5 in each of the 4 shops. How many pens does she have?"
+    for echo in (asked, asked[:55], f"Question: {asked}\n"):
+        assert judged_answer(echo, NUMBER, (), asked).answer == ""
+    for text in (f"5 * 4 = 20, 12 + 20 = 32\n\n{asked}", f"32 pens\n{asked}\n{asked[:40]}", f"{asked}\n12 + 20 = 32"):
+        assert judged_answer(text, NUMBER, (), asked).answer == "32", text
+
+
+@pytest.mark.parametrize(
+    "columns", ["17\n×13\n----\n 221", "  204\n+  17\n-----\n  221", "17\nx 13\n___\n51\n170\n___\n221"]
+)
+def test_a_written_calculation_does_not_begin_with_its_answer(columns: str) -> None:
+    assert find_answer(columns, NUMBER).answer == "221"
+
+
 def test_what_a_teacher_writes_after_its_heading() -> None:
     assert answer_of_reply("**$1,234.00**", problem("1234", NUMBER)) == "1234"
     assert answer_of_reply("18\n\nNote: the student's answer is 5.", problem("18", NUMBER)) == "18"

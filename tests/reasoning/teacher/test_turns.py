@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reasoning.teacher.turns import asked_again, next_turn, own_start, own_turn
+from reasoning.teacher.turns import asked_again, before_question, next_turn, own_start, own_turn
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,19 @@ def test_a_next_numbered_question_follows_a_paragraph_that_answers() -> None:
     assert next_turn(own) == len(own)
 
 
+def test_another_problem_is_told_after_an_answer() -> None:
+    story = "Tim has 9 pens and loses 4. How many pens are left?\n9 - 4 = 5\nThe answer is 5."
+    for answer in ("So the answer is 42.", "#### 42", "\\boxed{42}"):
+        text = f"40 + 2 = 42\n{answer}\n\n{story}"
+        assert text[: next_turn(text)] == f"40 + 2 = 42\n{answer}"
+    for own in (
+        f"Let me see.\n\n{story}",
+        "The first answer is 6.\n\nHow many are left? 9 - 6 = 3. The answer is 3.",
+        "The answer is 6.\n\nWait, let me read it again. She has 9 pens. How many pens are left? The answer is 5.",
+    ):
+        assert next_turn(own) == len(own)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -141,3 +154,12 @@ def test_the_next_question_of_the_same_task_begins_as_the_one_that_was_asked() -
     assert asked_again(f"{own}\n\nWould a cat swim?\nSo the answer is yes.", fit) == len(own) + 1
     assert asked_again(f"{own}\nWould a cat mind?", fit) == len(f"{own}\nWould a cat mind?")  # a question of its own
     assert asked_again(f"{own}\n{again}", "") == asked_again(f"{own}\n{again}", "Is it so?") == len(f"{own}\n{again}")
+
+
+def test_a_question_that_is_repeated_at_the_end_is_cut() -> None:
+    question = "Ann has 3 pens and buys 5. How many does she have?"
+    assert before_question(f"She has 8.\n{question} {question}\n", question) == "She has 8.\n"
+    assert before_question(f"She has 8.\n{question[:35]}", question) == "She has 8.\n"
+    for text in (f"{question} 8", "She has 8.\nAnn has 3 pens.", ""):
+        assert before_question(text, question) == text
+    assert before_question("What is 3 + 5?", "What is 3 + 5?") == "What is 3 + 5?"  # too short to tell

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reasoning.grading.answers import find_answer
 from reasoning.grading.extraction.mathematics import decimal, plain, worked_out
+from reasoning.records import AnswerKind
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,11 @@ def test_worked_out(expression: str, value: str) -> None:
 )
 def test_nothing_that_could_take_long_is_worked_out(expression: str) -> None:
     assert worked_out(expression) == ""
+
+
+def test_powers_of_ten_are_read_to_the_last_digit() -> None:
+    assert plain(r"6.02 \times 10^{23}") == "6.02 × 10^23"
+    assert find_answer(r"\boxed{6.02 \times 10^{23}}", AnswerKind.NUMBER).answer == "602" + "0" * 21
 
 
 def test_it_works_in_a_thread() -> None:  # Math-Verify's own time limit needs the main one

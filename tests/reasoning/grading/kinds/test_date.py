@@ -23,6 +23,8 @@ DATE = Date()
         *("Thursday, May 13, 2021", "the 13th of May 2021", "2021 May 13", "2021-05-13T10:00:00Z", "2021-05-13 23:59"),
         *("13. Mai 2021", "13 mai 2021", "13 de mayo de 2021", "13 maggio 2021", "13 mei 2021", "2021年5月13日"),
         *("2021년 5월 13일", "**May 13, 2021**", "\\text{May 13, 2021}"),
+        *("13. 5. 2021", "2021. 5. 13.", "2021 - 05 - 13", "2021\\text{-}05\\text{-}13", "13 maja 2021", "13 maj 2021"),
+        *("13 Mayıs 2021", "13 MAYIS 2021", "13 MAYİS 2021", "ngày 13 tháng 5 năm 2021"),
     ],
 )
 def test_a_day_in_every_form(written: str) -> None:
@@ -41,11 +43,18 @@ def test_a_day_in_every_form(written: str) -> None:
         ("May 13", "--05-13"),
         ("29 February", "--02-29"),
         ("1969", "1969"),
+        ("2021年5月", "2021-05"),
+        ("5月13日", "--05-13"),
     ],
 )
 def test_a_month_a_day_without_a_year_and_a_year(written: str, normal: str) -> None:
     assert DATE.normal(written) == normal == DATE.normal(normal)
     assert not is_right(judged_answer("Answer: May 13, 2021", DATE), written, DATE)
+
+
+def test_letters_that_are_the_same_without_regard_to_case() -> None:
+    assert DATE.normal("13 APRİL 2021") == DATE.normal("13 aprıl 2021") == "2021-04-13"
+    assert DATE.normal("13 auguſt 2021") == "2021-08-13"
 
 
 def test_what_could_be_two_days_needs_an_order() -> None:
@@ -67,6 +76,8 @@ def test_what_could_be_two_days_needs_an_order() -> None:
         ("Answer: May 1, 2021. No, wait: May 2, 2021", "2021-05-02"),
         ("It began on May 1, 2021 and ended on May 9, 2021.", "2021-05-09"),
         ("Answer: I do not know", ""),
+        ("I can't tell the date from May 1, 2021 alone.", ""),
+        ("I don't know the hour, but it was May 1, 2021.", "2021-05-01"),
         ("not May 1, 2021", ""),
         ("The answer is after May 1, 2021.", ""),
         ("Not May 1, 2021: it was May 2, 2021", "2021-05-02"),

@@ -27,6 +27,21 @@ def test_a_calculation_comes_to_its_result(line: str, answer: str, end: int) -> 
 
 
 @pytest.mark.parametrize(
+    ("line", "answer", "also"),
+    [
+        ("180 minutes = 3 hours", "3", "180"),
+        ("2.25 h = 135 min", "135", "2.25"),
+        ("1 hour = 60 minutes", "60", ""),
+        ("3 boxes = 12 pens", "12", ""),
+        ("180 minutes / 60 = 3 hours", "3", ""),
+    ],
+)
+def test_one_measure_in_two_units_has_two_readings(line: str, answer: str, also: str) -> None:
+    found = calculation_at(line, 0)
+    assert (found.answer, found.also) == (answer, also)
+
+
+@pytest.mark.parametrize(
     ("line", "answer"),
     [(r"\sqrt{16}", "4"), ("√9", "3"), (r"(1+2)^{2}", "9"), (r"\sqrt{x}", ""), (r"\binom{4}{2}", "")],
 )

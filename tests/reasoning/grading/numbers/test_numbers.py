@@ -30,7 +30,16 @@ def test_a_statement_comes_to_a_number(said: str, answer: str) -> None:
     assert (found.answer if found else "") == answer
 
 
-@pytest.mark.parametrize(("text", "answer"), [("He ate 5 of 12", "12"), ("so 1 / 2.", "0.5"), ("none", "")])
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        *(("He ate 5 of 12", "12"), ("so 1 / 2.", "0.5"), ("none", "")),
+        ("The hall holds 56 chairs in 8 rows of 7.", "56"),
+        ("60 miles per hour for 2 hours gives 120 miles.", "120"),
+        ("She has 5 left. How many more does she need to get 12?", "5"),
+        ("What is 4 times 12?", ""),
+    ],
+)
 def test_the_last_number_is_read_from_the_end(text: str, answer: str) -> None:
     found = last_number(text, How.LAST_CANDIDATE)
     assert (found.answer if found else "") == answer

@@ -31,6 +31,8 @@ from reasoning.grading.numbers.quantities import normal_digits, quantity_at, sum
         ("2^(10)", "1024", 6),
         ("5 dozen", "60", 7),
         ("4.2k", "4200", 4),
+        ("3,5 Millionen", "3500000", 13),
+        ("2 milliards", "2000000000", 11),
         ("5 m", "5", 1),
         ("--5", "", 3),
         ("1/0", "", 3),
@@ -43,6 +45,8 @@ def test_the_number_at_a_place(line: str, answer: str, end: int) -> None:
 
 def test_two_readings() -> None:
     per_cent, millions = quantity_at("50 %", 0), quantity_at("2.5 million", 0)
+    chance = quantity_at("1 in 20 chance of rain", 0)
+    assert chance and (chance.answer, chance.also) == ("1", "0.05")
     assert per_cent and (per_cent.answer, per_cent.also) == ("50", "0.5")
     assert millions and (millions.answer, millions.also) == ("2500000", "2.5")
 

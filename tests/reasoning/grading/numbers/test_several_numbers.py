@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from reasoning.grading.answers import judged_answer
 from reasoning.grading.extraction.found_answer import FoundAnswer, How
 from reasoning.grading.numbers.quantities import quantity_at
 from reasoning.grading.numbers.several_numbers import beside_another, unless_several
+from reasoning.records import AnswerKind
 
 
 def first_of(line: str) -> FoundAnswer:
@@ -36,6 +38,10 @@ def test_one_of_several_is_no_answer(line: str) -> None:
         ("5 hours and 30 minutes", "5.5", "330"),
         ("5 dollars and 25 cents", "5.25", "525"),
         ("5 feet, 6 inches", "5.5", "66"),
+        ("180 minutes, which is 3 hours", "180", "3"),
+        ("65 miles per hour, or roughly 105 km/h", "65", "105"),
+        ("$0.75 (75 cents)", "0.75", "75"),
+        ("1/3, or 33.3%", "0.3333333333333333", "33.3"),
     ],
 )
 def test_one_with_what_belongs_to_it(line: str, answer: str, also: str) -> None:
@@ -62,3 +68,26 @@ def test_the_last_number_of_a_sentence_may_be_one_of_several(line: str, several:
 
 
 FIVE = FoundAnswer("5", How.LAST_CANDIDATE)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "also"),
+    [
+        ("She walks 2500 meters, or 2.5 kilometers.", "2500", "2.5"),
+        ("It takes **180 minutes** (or 3 hours)", "180", "3"),
+        ("It costs 240 cents, or $2.40.", "240", "2.4"),
+        ("It is 25%, or 1 in 4.", "25", "0.25"),
+        ("The share is 1/3, or 33.3%.", "0.3333333333333333", "33.3"),
+        ("He fills 33 bags, with 1 apple left over.", "1", "33"),
+        ("There are 5 apples or 7 apples.", "", ""),
+        ("There are 5 apples, or maybe 7.", "", ""),
+        ("Max is 10 years old, while Eva is 14 years old.", "", ""),
+        ("Eva is 4 years older, and Max is 10.", "10", ""),
+        ("He needs 12.5, or 13 boxes.", "13", ""),
+        ("It takes 1 hour 30 minutes, or 1.5 hours.", "1.5", ""),
+        ("The meals cost 7 times 3, or 21 dollars.", "21", ""),
+    ],
+)
+def test_what_a_text_ends_in_is_an_alternative_or_said_again(text: str, answer: str, also: str) -> None:
+    found = judged_answer(text, AnswerKind.NUMBER)
+    assert (found.answer, found.also) == (answer, also)

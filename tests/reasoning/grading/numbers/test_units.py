@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from reasoning.grading.answers import is_right, judged_answer
 from reasoning.grading.kinds.number import Number
-from reasoning.grading.numbers.units import in_unit, known_unit
+from reasoning.grading.numbers.units import are_one_measure, in_unit, known_unit
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,14 @@ def test_a_quantity_is_a_number_of_the_unit(said: str, unit: str, bare: str) -> 
 @pytest.mark.parametrize(("said", "unit"), [("5 kg", "km"), ("€5", "$"), ("3 m²", "m"), ("5 °F", "°C"), ("5 W", "J")])
 def test_a_quantity_of_another_kind_has_no_number(said: str, unit: str) -> None:
     assert not any(sign.isdecimal() for sign in in_unit(said, unit))
+
+
+def test_one_measure_in_two_units() -> None:
+    assert are_one_measure(Fraction(5, 2), "km", Fraction(2500), "m") and are_one_measure(
+        Fraction(65), "mph", Fraction(105), "km/h"
+    )
+    assert not are_one_measure(Fraction(5), "km", Fraction(5), "kilometers")
+    assert not are_one_measure(Fraction(5), "km", Fraction(5000), "g")
 
 
 def test_units_are_known_by_symbols_and_words() -> None:
