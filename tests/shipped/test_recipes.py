@@ -33,7 +33,7 @@ FINGERPRINTS = {
     "gsm8k_file": "d61abfe0c57c67c1",
     "own_task": "78df24ebf9e7ae35",
     "quickstart": "abd6cc8a075b31d4",
-    "smollm2": "a72e0438e52565e1",
+    "smollm2": "d9d259947d708823",
 }
 
 
