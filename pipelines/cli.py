@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pipelines import fine_tune_cot, tailored
 from pipelines.command_line.answer import Answer, plain
 from pipelines.command_line.app import VERSION, CommandLine
 from pipelines.command_line.app import version as installed_version
+from pipelines.command_line.console import plain_console
 from pipelines.journal import cli as journal_cli
 from pipelines.recipe.init import init
 from pipelines.run.jobs import cli as jobs_cli
@@ -50,7 +50,7 @@ app = CommandLine(
     "Exit codes: 0 done, 1 stopped (resumable), or a check that failed, 2 bad input (nothing was "
     "started), 130 interrupted.",
 )
-console = Console(emoji=False)
+console = plain_console()
 
 
 def _tell_version(asked: bool) -> None:

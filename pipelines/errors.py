@@ -1,7 +1,6 @@
 """Errors shown to the user: one message, and an exit code for its kind.
 
-Owns: the two errors of programs, what was refused and what stopped, how an error is told, and that a SIGTERM interrupts
-as Ctrl-C does. Exit codes: 1 the run
+Owns: the two errors of programs, what was refused and what stopped, and how an error is told. Exit codes: 1 the run
 stopped (resumable), 2 bad input (nothing was started), 130 interrupted.
 
 Invariant: only the project's own errors (`reasoning.files.user_error`) are shown this way, and what the file system
@@ -13,13 +12,10 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from types import FrameType
 
 import typer
 from rich.console import Console
@@ -29,7 +25,7 @@ from reasoning.files.user_error import UserError
 
 INTERRUPTED = 130
 
-errors = Console(stderr=True, emoji=False)
+errors = Console(stderr=True, emoji=False)  # as that of `pipelines.command_line.console`, which stands above this
 _raised: ContextVar[bool] = ContextVar("raised", default=False)
 
 
@@ -98,25 +94,6 @@ def errors_raised() -> Iterator[None]:
         yield
     finally:
         _raised.reset(token)
-
-
-@contextmanager
-def told_when_stopped() -> Iterator[None]:
-    """Makes a SIGTERM what Ctrl-C is, so that a run ends in order, and a command in its sentence: Ray's own handling of
-    it ends the process with a dump of its stack. Only the main thread can."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it has been heard
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)  # None: one that is no Python's
 
 
 def told(error: Exception) -> None:

@@ -53,8 +53,7 @@ def run(
     probe: bool = True,
 ) -> Run:
     """Runs a recipe of either kind to its end (`tailor run`, `tailor fine-tune-cot`), or goes on with it."""
-    from rich.console import Console
-
+    from pipelines.command_line.console import plain_console
     from pipelines.run import fine_tune_cot, tailored
     from reasoning.recipe.fine_tune_cot import FineTuneCotRecipe, load_any_recipe
 
@@ -62,8 +61,8 @@ def run(
 
     def work() -> Path:
         if isinstance(chosen, FineTuneCotRecipe):
-            return fine_tune_cot.run(chosen, str(recipe), Console(emoji=False), probe).directory.path
-        return tailored.run(chosen, str(recipe), Console(emoji=False), probe).directory.path
+            return fine_tune_cot.run(chosen, str(recipe), plain_console(), probe).directory.path
+        return tailored.run(chosen, str(recipe), plain_console(), probe).directory.path
 
     return Run(outside_any_loop(work))
 
@@ -74,13 +73,12 @@ def estimate(
     """What a run has still to ask its teacher, and what that will cost (`tailor estimate`)."""
     check_least(0, sample=sample)
     check_share(missed=missed)
-    from rich.console import Console
-
+    from pipelines.command_line.console import plain_console
     from pipelines.estimate.command import estimate as find_out
     from reasoning.recipe.fine_tune_cot import load_any_recipe
 
     chosen = load_any_recipe(Path(recipe), _folder(data))
-    return outside_any_loop(lambda: find_out(chosen, str(recipe), sample, missed, Console(emoji=False)))
+    return outside_any_loop(lambda: find_out(chosen, str(recipe), sample, missed, plain_console()))
 
 
 def doctor(
@@ -105,15 +103,14 @@ def evaluate(
 ) -> ExamResult:
     """Lets a run's student, or a recipe's untaught one, sit an exam (`tailor eval`)."""
     check_least(1, limit=limit, samples=samples)
-    from rich.console import Console
-
+    from pipelines.command_line.console import plain_console
     from pipelines.grading.exam import evaluate as examine
     from reasoning.records import Split
 
     which = one_of(Split, split=split)
     who = run_of(target)
     return outside_any_loop(
-        lambda: examine(who, _folder(data), which, limit, round, samples, None, prompt, Console(emoji=False))
+        lambda: examine(who, _folder(data), which, limit, round, samples, None, prompt, plain_console())
     )
 
 
@@ -131,8 +128,7 @@ def harness(
     """Has lm-eval ask a run's student, or a recipe's untaught one, its tasks (`tailor eval --harness`)."""
     check_least(1, limit=limit, tasks=len(tasks))
     check_least(0, shots=shots)
-    from rich.console import Console
-
+    from pipelines.command_line.console import plain_console
     from pipelines.grading.harness import evaluate_by_harness
     from pipelines.run.options import HarnessRoute
 
@@ -144,7 +140,7 @@ def harness(
             who,
             tasks,
             way,
-            Console(emoji=False),
+            plain_console(),
             data=_folder(data),
             limit=limit,
             shots=shots,

@@ -20,11 +20,12 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
 from pipelines.command_line.answer import Answer, error_document, standard_output_for_the_document
-from pipelines.errors import INTERRUPTED, as_user_error, errors_raised, told, told_plainly, told_when_stopped
+from pipelines.command_line.console import plain_console
+from pipelines.command_line.stopping import told_when_stopped
+from pipelines.errors import INTERRUPTED, as_user_error, errors_raised, told, told_plainly
 
 JSON, VERSION = "--json", "--version"
 _HELP = {"--help", "-h", "--install-completion", "--show-completion"}
@@ -80,7 +81,7 @@ def _answering(command: Callable[..., Any]) -> Callable[..., Any]:
             if json or not isinstance(found, Answer):
                 return found
             if found.show is not None:
-                found.show(Console(emoji=False))
+                found.show(plain_console())
             raise typer.Exit(found.exit_code)
 
     signature = inspect.signature(command, eval_str=True)

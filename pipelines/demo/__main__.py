@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
-
 from pipelines.demo.demo import demo, ending
+from pipelines.run.log_lines import console
 
 
 def main() -> int:
-    return ending(lambda: demo(Console(emoji=False)))
+    return ending(lambda: demo(console()))
 
 
 if __name__ == "__main__":

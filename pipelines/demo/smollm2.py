@@ -18,6 +18,7 @@ from rich.console import Console
 
 from pipelines.demo.demo import demo, ending
 from pipelines.errors import Refused
+from pipelines.run import log_lines
 from reasoning.files.durable import new_file
 from reasoning.files.resources import resource
 
@@ -57,7 +58,7 @@ def make(console: Console) -> Path:
 
 
 def main() -> int:
-    console = Console(emoji=False)
+    console = log_lines.console()
 
     def work() -> None:
         make(console)

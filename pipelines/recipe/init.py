@@ -22,12 +22,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from pipelines.command_line.answer import Answer
+from pipelines.command_line.console import plain_console
 
 if TYPE_CHECKING:
     from reasoning.tasks.data_files.source_row import SourceRow
     from reasoning.tasks.guessing import Guess
 
-console = Console(emoji=False)
+console = plain_console()
 
 
 def init(

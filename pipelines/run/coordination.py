@@ -27,7 +27,8 @@ from actors.ray_api.deaths import PROCESS_GONE, told_of
 from actors.ray_api.nodes import this_node
 from actors.storage.keeping import Home
 from actors.watching.logs import at, logged
-from pipelines.errors import RunFailed, told_when_stopped
+from pipelines.command_line.stopping import told_when_stopped
+from pipelines.errors import RunFailed
 from pipelines.run.live import LiveView
 from pipelines.run.preflight import Checked
 from pipelines.run.served_teachers import NotDeployed, deployed, teachers_of

@@ -17,6 +17,7 @@ from typing import TextIO, cast
 from rich.console import Console
 
 from actors.watching.logs import FORMAT_VARIABLE, LEVEL_VARIABLE, context, wants_json
+from pipelines.command_line.console import plain_console
 from pipelines.errors import errors
 
 _WIDTH = 200  # of tables; a line of text is never broken
@@ -34,8 +35,8 @@ def set_up(log_format: str | None, log_level: str | None) -> None:
 def console() -> Console:
     """What a run prints on."""
     if wants_json():
-        return Console(file=cast(TextIO, JsonLines(sys.stdout)), width=_WIDTH, emoji=False)
-    return Console(emoji=False)
+        return plain_console(file=cast(TextIO, JsonLines(sys.stdout)), width=_WIDTH)
+    return plain_console()
 
 
 class JsonLines(io.TextIOBase):

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from pipelines.command_line.answer import Answer
+from pipelines.command_line.console import plain_console
 from pipelines.run.options import RunArgument, run_argument
 
-console = Console(emoji=False)
+console = plain_console()
 
 _RANGE = re.compile(r"(?P<least>\d{1,4})(?:-(?P<most>\d{1,4}))?")
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 from rich.console import Console
 
+from pipelines.command_line.console import plain_console
 from pipelines.errors import Refused, RunFailed
 from pipelines.run.cluster import connect
 from pipelines.run.served_teachers import own_serve
@@ -104,7 +105,7 @@ def serve_config(
     paths: Sequence[Path], round: int | None, options: ServeOptions, name: str | None, route: str | None
 ) -> dict[str, Any]:
     """The configuration by which `serve deploy` serves what `serve_run` would. Nothing is started."""
-    deployed = _deployed(paths, round, options, name, route, Console(stderr=True, emoji=False))
+    deployed = _deployed(paths, round, options, name, route, plain_console(stderr=True))
     alone = len(deployed) == 1
     applications = [
         {

@@ -14,12 +14,13 @@ import typer
 from rich.console import Console
 
 from pipelines.command_line.answer import Answer
+from pipelines.command_line.console import plain_console
 from pipelines.run.options import DataOption, NameOption, ProbeOption, SeedOption, StorageOption
 
 if TYPE_CHECKING:
     from pipelines.run.jobs.server import JobServer, SubmittedRun
 
-console = Console(emoji=False)
+console = plain_console()
 
 AddressOption = Annotated[
     str | None,

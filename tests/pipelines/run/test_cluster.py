@@ -16,7 +16,7 @@ import ray
 from actors.ray_api import job_keys
 from actors.ray_api.internals import machine_resources
 from actors.ray_api.machines.capacity import Capacity
-from pipelines.errors import told_when_stopped
+from pipelines.command_line.stopping import told_when_stopped
 from pipelines.run import cluster
 from pipelines.run.cluster import ClusterError, capacity, connect
 from tests.conftest import ROOT
